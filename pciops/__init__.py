@@ -1,0 +1,9 @@
+"""PCI DSS account operations on OpenStack Keystone."""
+
+from __future__ import annotations
+
+import pymysql
+
+__version__ = "0.1.0"
+
+pymysql.install_as_MySQLdb()

@@ -1,0 +1,1 @@
+"""The product in one package: accounts, their states, and the policy that makes them."""

@@ -1,0 +1,120 @@
+"""An account: Keystone's user as one frozen value, with the facts that decide a sign-in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+from pciops.keystone import options
+from pciops.keystone.models import LocalUser, Password, User
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failures:
+    """The two columns that make a lock, as somebody saw them: the guard of an unlock."""
+
+    failed_auth_count: int
+    failed_auth_at: datetime | None
+
+    def __str__(self) -> str:
+        """As `3@2026-11-22T14:02:11+00:00`: in the form's hidden field and in the trail."""
+        at = self.failed_auth_at.isoformat() if self.failed_auth_at else ""
+        return f"{self.failed_auth_count}@{at}"
+
+    @classmethod
+    def parse(cls, text: str) -> Failures:
+        """The failures that `str` wrote.
+
+        Raises:
+            ValueError
+        """
+        count, _, at = text.partition("@")
+        instant = datetime.fromisoformat(at).astimezone(UTC) if at else None
+        return cls(failed_auth_count=int(count), failed_auth_at=instant)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """Facts only; what they mean is in `states`. Instants are aware UTC; text is not ours."""
+
+    id: str
+    name: str
+    domain_id: str
+    domain_name: str
+    email: str = ""
+    enabled: bool | None = True  # None is refused like False
+    covered: bool = True  # False: LDAP or federated, none of Keystone's rules reach it
+    failed_auth_count: int = 0
+    failed_auth_at: datetime | None = None
+    created_at: datetime | None = None
+    last_active_at: date | None = None  # a UTC day; Keystone knows no more
+    password_created_at: datetime | None = None
+    password_expires_at: datetime | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)  # option id → decoded value
+
+    @property
+    def failures(self) -> Failures:
+        """What an unlock compares before it sets."""
+        return Failures(
+            failed_auth_count=self.failed_auth_count, failed_auth_at=self.failed_auth_at
+        )
+
+    @property
+    def exemptions(self) -> list[str]:
+        """Names of the options that exempt it from a rule, as the API calls them."""
+        return [name for option, name in options.EXEMPTIONS.items() if self.exempt_from(option)]
+
+    def exempt_from(self, option_id: str) -> bool:
+        """Whether the option is set and true; present and false exempts nobody."""
+        return self.options.get(option_id) is True
+
+    @property
+    def active_on(self) -> date | None:
+        """The day that inactivity is counted from: User.enabled in Keystone's sql_model."""
+        if self.last_active_at is None and self.created_at is not None:
+            return self.created_at.astimezone(UTC).date()
+        return self.last_active_at
+
+
+def from_rows(user: User, local: LocalUser | None, name: str) -> Account:
+    """The account of these rows; options (and passwords) have to be prefetched for a list."""
+    extra = decoded(user.extra)
+    email = extra.get("email") if isinstance(extra, dict) else None
+    password = newest(local.passwords.all()) if local else None
+    return Account(
+        id=user.id,
+        name=name,
+        domain_id=user.domain_id or "",
+        domain_name=user.domain.name if user.domain else (user.domain_id or ""),
+        email=email if isinstance(email, str) else "",
+        enabled=user.enabled,
+        covered=local is not None,
+        failed_auth_count=(local.failed_auth_count or 0) if local else 0,
+        failed_auth_at=local.failed_auth_at if local else None,
+        created_at=user.created_at,
+        last_active_at=user.last_active_at,
+        password_created_at=(password.created_at_int or password.created_at) if password else None,
+        password_expires_at=expiry(password) if password else None,
+        options={row.option_id: decoded(row.option_value) for row in user.options.all()},
+    )
+
+
+def newest(passwords: Iterable[Password]) -> Password | None:
+    """The one that Keystone checks: the last by (`created_at_int`, `id`)."""
+    return max(passwords, key=lambda row: (row.created_at_int, row.pk), default=None)
+
+
+def expiry(password: Password) -> datetime | None:
+    """The old column is read where the new one is NULL: Password.expires_at in sql_model."""
+    return password.expires_at if password.expires_at_int is None else password.expires_at_int
+
+
+def decoded(text: str | None) -> Any:
+    """JSON text of Keystone's; None where it is none, for the rows are somebody else's."""
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        return None

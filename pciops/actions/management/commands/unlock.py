@@ -1,0 +1,99 @@
+"""Unlock an account on the worst day: with Keystone's database, and nothing else of Keystone."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import pwd
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from pciops.accounts import policy, selectors
+from pciops.accounts.account import Account
+from pciops.accounts.verdict import judge
+from pciops.actions.unlock import REASON_MAX, ConflictError, UnlockFailedError, unlock
+from pciops.audit.models import Event
+from pciops.audit.services import Initiator
+from pciops.keystone.database import KeystoneDatabaseDownError
+
+
+class Command(BaseCommand):
+    help = (
+        "Unlock an account: set failed_auth_count to 0 and failed_auth_at to NULL. The trail "
+        "names the operating-system user."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("account", metavar="NAME_OR_ID")
+        parser.add_argument("--domain", default="", help="name or id of the account's domain")
+        parser.add_argument("--reason", required=True, help="why, for whoever reads the trail")
+        parser.add_argument(
+            "--identity",
+            choices=Event.Identity.values,
+            default=Event.Identity.HOST,
+            help="how the person's identity was confirmed (PCI DSS 8.3.4); default: %(default)s",
+        )
+        parser.add_argument("--dry-run", action="store_true", help="say what would be done")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        reason = options["reason"].strip()
+        if not reason or len(reason) > REASON_MAX:
+            problem = f"--reason: say why, in 1 to {REASON_MAX} characters"
+            raise CommandError(problem, returncode=2)
+        now, rules = timezone.now(), policy.current()
+        try:
+            account = _find(options["account"], options["domain"])
+            name = f"{account.name} ({account.domain_name})"
+            if options["dry_run"]:
+                verdict = judge(account, rules, now)
+                would = "would be unlocked" if verdict.locked else "would stay as it is"
+                self.stdout.write(f"{name} {would}. {verdict.sentence}")
+                return
+            event = unlock(
+                account,
+                seen=account.failures,
+                policy=rules,
+                initiator=_initiator(),
+                reason=reason,
+                identity=Event.Identity(options["identity"]),
+                now=now,
+            )
+        except KeystoneDatabaseDownError as error:
+            raise CommandError(f"Keystone's database does not answer: {error}") from None
+        except (ConflictError, UnlockFailedError) as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(f"{name} is unlocked; {account.failed_auth_count} failures cleared.")
+        self.stdout.write(f"Trail: {event.id}")
+
+
+def _find(text: str, domain: str) -> Account:
+    """The one account of this id, or of this name.
+
+    Raises:
+        CommandError: none or several.
+    """
+    found = [account] if (account := selectors.get(text, scope=None)) else []
+    if domain:
+        found = [account for account in found if domain in {account.domain_id, account.domain_name}]
+    found = found or selectors.named(text, domain=domain)
+    if not found:
+        where = f" in the domain {domain!r}" if domain else ""
+        raise CommandError(f"There is no account {text!r}{where}.")
+    if len(found) > 1:
+        domains = ", ".join(account.domain_name for account in found)
+        problem = f"--domain: {text!r} exists in {domains}; say which"
+        raise CommandError(problem, returncode=2)
+    return found[0]
+
+
+def _initiator() -> Initiator:
+    """The operating-system user; under sudo the person who called it."""
+    sudo = os.environ.get("SUDO_UID", "")
+    uid = int(sudo) if sudo.isdigit() and os.getuid() == 0 else os.getuid()
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = getpass.getuser()
+    return Initiator(type=Event.InitiatorType.OS, via=Event.Via.COMMAND, id=str(uid), name=name)

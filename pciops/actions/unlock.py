@@ -1,0 +1,144 @@
+"""Unlock: clear an account's failures, if they still are what the operator saw."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import Final
+
+from django.db import DatabaseError, InterfaceError
+
+from pciops.accounts import selectors
+from pciops.accounts.account import Account, Failures
+from pciops.accounts.policy import Policy
+from pciops.accounts.states import LOCK_LAPSED, LOCKED
+from pciops.audit import selectors as trail
+from pciops.audit import services
+from pciops.audit.models import Event
+from pciops.audit.services import Initiator
+from pciops.keystone import database
+from pciops.keystone.unlock import clear_failures
+from pciops.lib import times
+
+REASON_MAX: Final = 1000  # characters
+
+# What an unlock does not do; said on the page and in the documentation.
+SIDE_NOTE: Final = (
+    "A lock stops passwords only: tokens and application credentials that exist keep working, "
+    "and an unlock changes nothing for them."
+)
+
+
+class ConflictError(Exception):
+    """The account was not unlocked by this act, which is in the trail as a failure."""
+
+    def __init__(self, sentence: str, event: Event, account: Account | None, *, locked: bool):
+        super().__init__(sentence)
+        self.event = event
+        self.account = account  # as it is now; None: it is gone
+        self.locked = locked  # with other failures than the operator saw
+
+
+class UnlockFailedError(Exception):
+    """Keystone's database refused or lost the UPDATE; the text says which, for operators."""
+
+
+def unlock(
+    account: Account,
+    *,
+    seen: Failures,
+    policy: Policy,
+    initiator: Initiator,
+    reason: str,
+    identity: Event.Identity,
+    now: datetime,
+) -> Event:
+    """Clear the failures that the operator saw; one row in the trail however it ends.
+
+    Args:
+        account: as it is now.
+        seen: what the operator looked at when they decided.
+
+    Returns:
+        The settled event.
+
+    Raises:
+        ConflictError: it is not locked any more, or locked anew; nothing was changed.
+        UnlockFailedError: the database did not do it, or its answer was lost.
+    """
+    event = services.open_event(
+        Event.Action.UNLOCK,
+        account,
+        seen=seen,
+        initiator=initiator,
+        reason=reason,
+        identity=identity,
+        now=now,
+    )
+    as_seen = LOCKED.holds(account, policy, now) and account.failures == seen
+    if as_seen and _cleared(event, seen):
+        return services.settle(event, Event.Outcome.SUCCESS)
+    raise _conflict(event, policy, now)
+
+
+def _cleared(event: Event, seen: Failures) -> bool:
+    try:
+        return clear_failures(
+            event.target_id,
+            failed_auth_count=seen.failed_auth_count,
+            failed_auth_at=seen.failed_auth_at,
+        )
+    except (DatabaseError, InterfaceError) as error:
+        raise _failed(event, seen, database.reason(error)) from error
+
+
+def _failed(event: Event, seen: Failures, reason: str) -> UnlockFailedError:
+    """Settle by what the row shows: unchanged is a failure, anything else nobody can know."""
+    try:
+        account = selectors.get(event.target_id, scope=None)
+        unchanged = account is not None and account.failures == seen
+    except database.KeystoneDatabaseDownError:
+        unchanged = False
+    if unchanged:
+        services.settle(event, Event.Outcome.FAILURE, reason)
+        return UnlockFailedError(f"Keystone's database refused: {reason}. Nothing was changed.")
+    services.settle(event, Event.Outcome.UNKNOWN, reason)
+    return UnlockFailedError(
+        f"Keystone's database did not answer: {reason}. Whether the account was unlocked is not "
+        "known; look at it again."
+    )
+
+
+def _conflict(event: Event, policy: Policy, now: datetime) -> ConflictError:
+    """Say why there was nothing to clear, from the account as it is at this moment."""
+    account = selectors.get(event.target_id, scope=None)
+    locked = account is not None and LOCKED.holds(account, policy, now)
+    if account is None:
+        sentence = "The account was deleted in Keystone."
+    elif locked:
+        sentence = (
+            "The account was locked again after you opened the form. Nothing was changed: look at "
+            "the new failures and decide again."
+        )
+    elif LOCK_LAPSED.holds(account, policy, now):
+        sentence = "The lock has run out by itself. Nothing was changed."
+    else:
+        sentence = f"The account is not locked. {_who_was_first(event, now)}"
+    services.settle(event, Event.Outcome.FAILURE, sentence)
+    return ConflictError(sentence, event, account, locked=locked)
+
+
+def _who_was_first(event: Event, now: datetime) -> str:
+    """Who ended the lock that the operator saw, as far as the trail can tell."""
+    act = trail.unlock_of(event.target_id, seen=event.seen, but=event)
+    for _ in range(10):  # between its UPDATE and its row an unlock needs milliseconds
+        if act is None or act.outcome == Event.Outcome.SUCCESS:
+            break
+        time.sleep(0.05)
+        act = trail.unlock_of(event.target_id, seen=event.seen, but=event)
+    if act and act.outcome == Event.Outcome.PENDING:
+        at = times.both(act.event_time, now)
+        return f"{act.initiator} began to unlock it at {at}; how that ended is not recorded yet."
+    if act := act or trail.last_unlock(event.target_id):
+        return f"{act.initiator} unlocked it at {times.both(act.event_time, now)}."
+    return "A sign-in or another tool has cleared its failures."

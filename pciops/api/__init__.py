@@ -1,0 +1,1 @@
+"""The JSON API, in Keystone's dialect."""

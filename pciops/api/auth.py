@@ -1,0 +1,98 @@
+"""Who calls the API: a token of Keystone in X-Auth-Token, checked by Keystone at every call."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import re
+from collections.abc import Callable
+from typing import Concatenate, Final, ParamSpec
+
+from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+
+from pciops.api.errors import ApiError
+from pciops.keystone import client
+from pciops.keystone.database import KeystoneDatabaseDownError
+from pciops.lib.env import SettingError
+from pciops.signin.models import Operator
+from pciops.signin.rights import NoRoleError, strongest
+
+log = logging.getLogger(__name__)
+P = ParamSpec("P")
+TOKEN: Final = re.compile(r"[\x21-\x7e]{1,4096}")
+
+
+class ApiRequest(HttpRequest):
+    """A request whose token Keystone has just confirmed."""
+
+    operator: Operator
+
+
+def endpoint(
+    *methods: str,
+) -> Callable[
+    [Callable[Concatenate[ApiRequest, P], HttpResponse]],
+    Callable[Concatenate[HttpRequest, P], HttpResponse],
+]:
+    """A view of the API: its methods, its caller, and every error in Keystone's shape."""
+
+    def decorate(
+        view: Callable[Concatenate[ApiRequest, P], HttpResponse],
+    ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+        @csrf_exempt  # no cookie is looked at, so no other site can act through one
+        @login_not_required
+        @never_cache
+        @functools.wraps(view)
+        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            try:
+                if request.method not in methods:
+                    allowed = ", ".join(methods)
+                    raise ApiError(405, f"{request.method} is not possible here: {allowed} is.")
+                call = ApiRequest()
+                call.__dict__ = request.__dict__
+                call.operator = _operator(request)
+                return view(call, *args, **kwargs)
+            except ApiError as error:
+                return error.response()
+            except KeystoneDatabaseDownError as error:
+                log.warning("Keystone's database does not answer: %s", error)
+                return ApiError(503, "Keystone's database does not answer.").response()
+            except (DatabaseError, InterfaceError) as error:
+                log.error("pciops' own database does not answer: %s", error)
+                return ApiError(503, "pciops' own database does not answer.").response()
+            except SettingError as error:
+                log.error("the policy cannot be read: %s", error)
+                return ApiError(503, "Keystone's policy cannot be read.").response()
+
+        return guarded
+
+    return decorate
+
+
+def _operator(request: HttpRequest) -> Operator:
+    """The holder of the token, with the strongest rights that it can be turned into."""
+    token_id = request.headers.get("X-Auth-Token", "")
+    if not TOKEN.fullmatch(token_id):
+        raise ApiError(401, "X-Auth-Token: send a token of Keystone (openstack token issue).")
+    try:
+        token, rights = strongest(client.validate(token_id))
+    except client.RefusedError:
+        raise ApiError(401, "X-Auth-Token: Keystone does not accept this token.") from None
+    except NoRoleError:
+        raise ApiError(
+            403, "The token carries no role that pciops accepts, on the system or on a domain."
+        ) from None
+    except client.UnreachableError as error:
+        raise ApiError(503, f"Keystone does not answer: {error}.") from None
+    operator = Operator(
+        id=token.user_id,
+        name=token.user_name,
+        domain_id=token.user_domain_id,
+        domain_name=token.user_domain_name,
+    )
+    operator.rights = rights
+    return operator

@@ -1,0 +1,178 @@
+"""The JSON API, in Keystone's dialect: plural keys, `limit`, `marker`, `links.next`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from pciops.accounts import policy as policies
+from pciops.accounts import selectors
+from pciops.accounts.states import BY_NAME
+from pciops.accounts.verdict import Verdict, as_dict, judge
+from pciops.actions.unlock import REASON_MAX, ConflictError, UnlockFailedError, unlock
+from pciops.api.auth import ApiRequest, endpoint
+from pciops.api.errors import ApiError
+from pciops.audit.models import Event
+from pciops.lib import times
+from pciops.lib.keyset import MarkerError
+from pciops.signin import address
+
+DEFAULT_LIMIT: Final = 100
+MAX_LIMIT: Final = 1000
+
+
+@endpoint("GET")
+def accounts(request: ApiRequest) -> HttpResponse:
+    """`GET /api/v1/accounts?state=&domain_id=&q=&limit=&marker=`."""
+    now, policy = timezone.now(), policies.current()
+    query, limit = _query(request), _limit(request)
+    try:
+        page = selectors.page(
+            query,
+            scope=request.operator.scope,
+            policy=policy,
+            now=now,
+            marker=request.GET.get("marker", ""),
+            limit=limit,
+        )
+    except MarkerError:
+        raise ApiError(400, "marker: not of this list; take it from links.next.") from None
+    this = request.build_absolute_uri(reverse("api-accounts"))
+    following = {**request.GET.dict(), "marker": page.next}
+    return JsonResponse(
+        {
+            "accounts": [as_dict(judge(account, policy, now)) for account in page.accounts],
+            "links": {
+                "self": request.build_absolute_uri(),
+                "next": f"{this}?{urlencode(following)}" if page.next else None,
+            },
+        }
+    )
+
+
+@endpoint("GET")
+def account(request: ApiRequest, user_id: str) -> HttpResponse:
+    """`GET /api/v1/accounts/<user_id>`."""
+    return JsonResponse({"account": as_dict(_verdict(request, user_id))})
+
+
+@endpoint("POST")
+def account_unlock(request: ApiRequest, user_id: str) -> HttpResponse:
+    """`POST /api/v1/accounts/<user_id>/unlock` with `{"reason": "…", "identity": "…"}`."""
+    verdict = _verdict(request, user_id)
+    reason, identity = _unlock_body(request)
+    try:
+        event = unlock(
+            verdict.account,
+            seen=verdict.account.failures,
+            policy=verdict.policy,
+            initiator=request.operator.initiator(
+                via=Event.Via.API,
+                address=address.source(request),
+                agent=request.headers.get("User-Agent", ""),
+            ),
+            reason=reason,
+            identity=identity,
+            now=verdict.now,
+        )
+    except ConflictError as error:
+        raise ApiError(409, str(error)) from None
+    except UnlockFailedError as error:
+        raise ApiError(503, str(error)) from None
+    return JsonResponse({"event": event_dict(event)})
+
+
+def not_found(request: HttpRequest, rest: str = "") -> HttpResponse:
+    """Every other address under the API."""
+    return ApiError(
+        404, "There is no such resource; the API is described in docs/api.md."
+    ).response()
+
+
+def event_dict(event: Event) -> dict[str, Any]:
+    """An act of the trail in CADF's words."""
+    return {
+        "id": event.id,
+        "event_time": times.iso(event.event_time),
+        "settled_at": times.iso(event.settled_at),
+        "observer": event.observer,
+        "initiator": {
+            "type": event.initiator_type,
+            "id": event.initiator_id,
+            "name": event.initiator_name,
+            "domain_id": event.initiator_domain_id,
+            "domain_name": event.initiator_domain_name,
+            "address": event.initiator_address,
+            "agent": event.initiator_agent,
+            "via": event.via,
+        },
+        "action": event.action,
+        "target": {
+            "id": event.target_id,
+            "name": event.target_name,
+            "domain_id": event.target_domain_id,
+            "domain_name": event.target_domain_name,
+        },
+        "outcome": event.outcome,
+        "reason": event.reason,
+        "identity": event.identity,
+        "remark": event.remark,
+    }
+
+
+def _verdict(request: ApiRequest, user_id: str) -> Verdict:
+    found = selectors.get(user_id, scope=request.operator.scope)
+    if found is None:
+        raise ApiError(404, f"Could not find account: {user_id}.")
+    return judge(found, policies.current(), timezone.now())
+
+
+def _query(request: ApiRequest) -> selectors.Query:
+    name = request.GET.get("state", "")
+    if name and name not in BY_NAME:
+        allowed = ", ".join(BY_NAME)
+        raise ApiError(400, f"state: there is no state {name!r}; states are {allowed}.")
+    return selectors.Query(
+        state=BY_NAME.get(name),
+        domain_id=request.GET.get("domain_id", ""),
+        text=request.GET.get("q", "").replace("\0", "").strip(),
+    )
+
+
+def _limit(request: ApiRequest) -> int:
+    text = request.GET.get("limit", str(DEFAULT_LIMIT))
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_LIMIT:
+        raise ApiError(400, f"limit: a whole number from 1 to {MAX_LIMIT}.")
+    return int(text)
+
+
+def _unlock_body(request: ApiRequest) -> tuple[str, Event.Identity]:
+    """Reason and identity check from the body.
+
+    Raises:
+        ApiError: names the field.
+    """
+    try:
+        body = json.loads(request.body)
+    except (ValueError, RecursionError):
+        raise ApiError(400, 'The body is not JSON: {"reason": "…", "identity": "…"}.') from None
+    except RequestDataTooBig:
+        raise ApiError(413, "The body is too large.") from None
+    if not isinstance(body, dict):
+        raise ApiError(400, 'The body is no object: {"reason": "…", "identity": "…"}.')
+    reason, identity = body.get("reason"), body.get("identity")
+    if not isinstance(reason, str) or not reason.strip():
+        raise ApiError(400, "reason: say why the account is unlocked.")
+    if len(reason) > REASON_MAX:
+        raise ApiError(400, f"reason: at most {REASON_MAX} characters.")
+    allowed = dict(Event.Identity.for_operators())
+    if not isinstance(identity, str) or identity not in allowed:
+        choices = ", ".join(allowed)
+        raise ApiError(400, f"identity: how it was confirmed (PCI DSS 8.3.4), one of {choices}.")
+    return reason.strip(), Event.Identity(identity)

@@ -1,0 +1,33 @@
+"""Reading the trail."""
+
+from __future__ import annotations
+
+from pciops.audit.models import Event
+
+
+def of_account(account_id: str, *, limit: int) -> list[Event]:
+    """The acts on an account, the newest first."""
+    return list(Event.objects.filter(target_id=account_id).order_by("-event_time", "-id")[:limit])
+
+
+def unlock_of(target_id: str, *, seen: str, but: Event) -> Event | None:
+    """The act that ended the lock which had these failures: done, or else still under way."""
+    acts = Event.objects.filter(
+        target_id=target_id,
+        action=Event.Action.UNLOCK,
+        seen=seen,
+        outcome__in=(Event.Outcome.SUCCESS, Event.Outcome.PENDING),
+    ).exclude(pk=but.pk)
+    return min(
+        acts,
+        key=lambda act: (act.outcome == Event.Outcome.PENDING, act.event_time),
+        default=None,
+    )
+
+
+def last_unlock(target_id: str) -> Event | None:
+    """The newest unlock that succeeded."""
+    unlocks = Event.objects.filter(
+        target_id=target_id, action=Event.Action.UNLOCK, outcome=Event.Outcome.SUCCESS
+    )
+    return unlocks.order_by("-event_time", "-id").first()

@@ -1,0 +1,1 @@
+"""Keystone: its tables (read-only), its API, and the one UPDATE."""

@@ -1,0 +1,23 @@
+"""System checks: what has to be set before pciops can know anything of a Keystone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+
+from pciops.keystone.apps import ALIAS
+
+
+@register
+def keystone_is_configured(**_: Any) -> list[CheckMessage]:
+    """Both ways to Keystone are set: its database and its API."""
+    errors: list[CheckMessage] = []
+    if settings.DATABASES[ALIAS]["ENGINE"] == "django.db.backends.dummy":
+        hint = "Example: PCIOPS_KEYSTONE_DATABASE_URL=mysql://pciops:secret@db.example/keystone"
+        errors.append(Error("PCIOPS_KEYSTONE_DATABASE_URL is not set.", hint, id="pciops.E001"))
+    if not settings.OS_AUTH_URL:
+        hint = "Example: OS_AUTH_URL=https://keystone.example:5000/v3"
+        errors.append(Error("OS_AUTH_URL is not set.", hint, id="pciops.E002"))
+    return errors

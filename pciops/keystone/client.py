@@ -1,0 +1,177 @@
+"""The one module that speaks to Keystone's API (v3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from keystoneauth1 import access, exceptions, session
+from keystoneauth1.identity import v3
+
+from pciops import __version__
+
+# 400 as well: a name that is too long, or an account at the threshold without `failed_auth_at`.
+_REFUSALS = (exceptions.Unauthorized, exceptions.Forbidden, exceptions.BadRequest)
+
+
+class KeystoneError(Exception):
+    """What Keystone said, told apart where it matters to a person."""
+
+
+class RefusedError(KeystoneError):
+    """401: name, password or token is wrong, or the account is locked, disabled or inactive."""
+
+
+class PasswordExpiredError(KeystoneError):
+    """401: the password was right, and has to be changed first."""
+
+
+class SecondFactorError(KeystoneError):
+    """401 with an auth receipt: the password was right, and is not enough (MFA rules)."""
+
+
+class UnreachableError(KeystoneError):
+    """No answer, or none that makes sense: nothing is known of name and password."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Token:
+    """A token of Keystone and what it stands for. Its id is a secret: never shown or logged."""
+
+    id: str = field(repr=False)
+    expires_at: datetime  # aware, UTC
+    user_id: str
+    user_name: str
+    user_domain_id: str
+    user_domain_name: str
+    roles: frozenset[str]
+    system: bool
+    domain_id: str | None  # the domain that it is scoped to
+    domain_name: str | None
+    project_name: str | None
+    project_domain_name: str | None
+
+
+def authenticate(name: str, password: str, domain_name: str) -> Token:
+    """An unscoped token for name and password: exactly one try at the password.
+
+    Raises:
+        PasswordExpiredError, SecondFactorError, RefusedError, UnreachableError.
+    """
+    return _issue(
+        v3.Password(
+            settings.OS_AUTH_URL,
+            username=name,
+            password=password,
+            user_domain_name=domain_name,
+            unscoped=True,
+            include_catalog=False,
+            reauthenticate=False,
+        )
+    )
+
+
+def rescope(token: Token, scope: Mapping[str, Any]) -> Token:
+    """Another token of the same person, with a scope as keystoneauth1's v3.Token names it.
+
+    Counts as no failure in Keystone when it is refused.
+
+    Raises:
+        RefusedError, UnreachableError.
+    """
+    return _issue(
+        v3.Token(
+            settings.OS_AUTH_URL, token.id, include_catalog=False, reauthenticate=False, **scope
+        )
+    )
+
+
+def validate(token_id: str) -> Token:
+    """What Keystone says of a token now: it is asked of the token itself (`token_subject`).
+
+    Raises:
+        RefusedError: where it has ended, was revoked, or its roles were.
+        UnreachableError
+    """
+    headers = {"X-Auth-Token": token_id, "X-Subject-Token": token_id}
+    with _failures((*_REFUSALS, exceptions.NotFound)):
+        response = _session().get(
+            f"{_v3_url()}/auth/tokens?nocatalog",
+            headers=headers,
+            authenticated=False,
+            log=False,
+        )
+        return _token(access.AccessInfoV3(response.json(), token_id))
+
+
+def ping() -> None:
+    """Ask Keystone for its version document.
+
+    Raises:
+        UnreachableError
+    """
+    with _failures(()):
+        _session().get(_v3_url(), authenticated=False, log=False)
+
+
+def _issue(plugin: v3.Auth) -> Token:
+    with _failures(_REFUSALS):
+        return _token(plugin.get_access(_session()))
+
+
+def _session() -> session.Session:
+    return session.Session(
+        verify=settings.OS_CACERT or True,
+        timeout=settings.KEYSTONE_TIMEOUT,
+        app_name="pciops",
+        app_version=__version__,
+    )
+
+
+def _v3_url() -> str:
+    url: str = settings.OS_AUTH_URL
+    return url if url.endswith("/v3") else f"{url}/v3"
+
+
+def _token(info: Any) -> Token:
+    return Token(
+        id=info.auth_token,
+        expires_at=info.expires,
+        user_id=info.user_id,
+        user_name=info.username,
+        user_domain_id=info.user_domain_id,
+        user_domain_name=info.user_domain_name,
+        roles=frozenset(info.role_names),
+        system=bool(info.system_scoped),
+        domain_id=info.domain_id,
+        domain_name=info.domain_name,
+        project_name=info.project_name,
+        project_domain_name=info.project_domain_name,
+    )
+
+
+@contextmanager
+def _failures(refusals: tuple[type[Exception], ...]) -> Iterator[None]:
+    """Turn what keystoneauth1 raises into what this module promises."""
+    try:
+        yield
+    except exceptions.MissingAuthMethods as error:
+        raise SecondFactorError from error
+    except refusals as error:
+        # keystone.exception.PasswordExpired is the one refusal that Keystone explains.
+        expired = "password is expired" in str(error)
+        raise (PasswordExpiredError if expired else RefusedError) from error
+    except exceptions.HttpError as error:
+        raise UnreachableError(f"it answered HTTP {error.http_status}") from error
+    except exceptions.SSLError as error:
+        raise UnreachableError("its TLS certificate cannot be verified") from error
+    except exceptions.ConnectTimeout as error:
+        raise UnreachableError(f"no answer in {settings.KEYSTONE_TIMEOUT} s") from error
+    except exceptions.ConnectionError as error:
+        raise UnreachableError("no connection") from error
+    except (exceptions.ClientException, ValueError, KeyError, TypeError) as error:
+        raise UnreachableError("what answered there is no Keystone v3") from error

@@ -1,0 +1,56 @@
+"""Keystone's column formats, translated once, so that they can be filtered as well as read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils import timezone
+
+if TYPE_CHECKING:
+    BigIntegerOf = models.BigIntegerField[datetime | None, datetime | None]
+    DateTimeOf = models.DateTimeField[datetime | None, datetime | None]
+else:
+    BigIntegerOf = models.BigIntegerField
+    DateTimeOf = models.DateTimeField
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+class DateTimeInt(BigIntegerOf):
+    """Keystone's DateTimeInt (keystone.common.sql.core): microseconds since the epoch, UTC."""
+
+    def from_db_value(self, value: int | None, *args: Any) -> datetime | None:
+        """The instant; one beyond what Python can hold is the last that it can."""
+        if value is None:
+            return None
+        try:
+            return EPOCH + value * MICROSECOND
+        except OverflowError:
+            return (
+                datetime.max.replace(tzinfo=UTC) if value > 0 else datetime.min.replace(tzinfo=UTC)
+            )
+
+    def get_prep_value(self, value: datetime | int | None) -> int | None:
+        if isinstance(value, datetime):
+            return (value - EPOCH) // MICROSECOND
+        return value
+
+
+class UtcDateTime(DateTimeOf):
+    """A naive UTC DATETIME, as SQLAlchemy writes it.
+
+    On SQLite it is text that always has six digits after the second. Django leaves them out where
+    they are zero, and then the text would sort before every other instant of its second.
+    """
+
+    def get_db_prep_value(
+        self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False
+    ) -> Any:
+        if connection.vendor == "sqlite" and isinstance(value, datetime):
+            naive = timezone.make_naive(value, UTC) if timezone.is_aware(value) else value
+            return naive.isoformat(sep=" ", timespec="microseconds")
+        return super().get_db_prep_value(value, connection, prepared)

@@ -1,0 +1,128 @@
+"""Read models of Keystone's tables, under Keystone's own names, only the columns that we read.
+
+Source: keystone/identity/backends/sql_model.py and keystone/resource/backends/sql_model.py.
+Left out on purpose: `password.password_hash`, which no query of ours may ever name.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+
+from pciops.keystone.fields import DateTimeInt, UtcDateTime
+
+
+class Project(models.Model):
+    """A project; a domain is a project with `is_domain` set."""
+
+    id = models.CharField(primary_key=True, max_length=64)
+    name = models.CharField(max_length=64)
+    is_domain = models.BooleanField()
+
+    class Meta:
+        managed = False
+        db_table = "project"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class User(models.Model):
+    """A user of any kind: local (SQL), nonlocal (LDAP) or federated."""
+
+    id = models.CharField(primary_key=True, max_length=64)
+    # Nullable to us: Keystone has no foreign key here, and an account must not vanish from a
+    # list because its domain's row did.
+    domain = models.ForeignKey(
+        Project, models.DO_NOTHING, null=True, db_constraint=False, related_name="+"
+    )
+    enabled = models.BooleanField(null=True)
+    extra = models.TextField(null=True)  # noqa: DJ001 (Keystone's column is nullable)
+    created_at = UtcDateTime(null=True)
+    last_active_at = models.DateField(null=True)
+
+    class Meta:
+        managed = False
+        db_table = "user"
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class LocalUser(models.Model):
+    """What only a SQL user has: a name of its own, passwords and failures."""
+
+    user = models.OneToOneField(User, models.DO_NOTHING, related_name="local_user")
+    domain_id = models.CharField(max_length=64)
+    name = models.CharField(max_length=255)
+    failed_auth_count = models.IntegerField(null=True)
+    failed_auth_at = UtcDateTime(null=True)
+
+    class Meta:
+        managed = False
+        db_table = "local_user"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class NonLocalUser(models.Model):
+    """The name of an LDAP user."""
+
+    pk = models.CompositePrimaryKey("domain_id", "name")
+    domain_id = models.CharField(max_length=64)
+    name = models.CharField(max_length=255)
+    user = models.OneToOneField(User, models.DO_NOTHING, related_name="nonlocal_user")
+
+    class Meta:
+        managed = False
+        db_table = "nonlocal_user"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class FederatedUser(models.Model):
+    """The name of a federated user; one user may have several."""
+
+    user = models.ForeignKey(User, models.DO_NOTHING, related_name="federated_users")
+    display_name = models.CharField(max_length=255, null=True)  # noqa: DJ001 (Keystone's column)
+
+    class Meta:
+        managed = False
+        db_table = "federated_user"
+
+    def __str__(self) -> str:
+        return self.display_name or ""
+
+
+class Password(models.Model):
+    """A password of now or of before; the newest is the greatest (`created_at_int`, `id`)."""
+
+    local_user = models.ForeignKey(LocalUser, models.DO_NOTHING, related_name="passwords")
+    created_at_int = DateTimeInt()
+    expires_at_int = DateTimeInt(null=True)
+    created_at = UtcDateTime()  # the old columns: read where the new ones are unset
+    expires_at = UtcDateTime(null=True)
+
+    class Meta:
+        managed = False
+        db_table = "password"
+
+    def __str__(self) -> str:
+        return f"password {self.pk}"
+
+
+class UserOption(models.Model):
+    """An option of a user; `option_value` is JSON text, and a `false` exempts nobody."""
+
+    pk = models.CompositePrimaryKey("user_id", "option_id")
+    user = models.ForeignKey(User, models.DO_NOTHING, related_name="options")
+    option_id = models.CharField(max_length=4)
+    option_value = models.TextField(null=True)  # noqa: DJ001 (Keystone's column is nullable)
+
+    class Meta:
+        managed = False
+        db_table = "user_option"
+
+    def __str__(self) -> str:
+        return self.option_id

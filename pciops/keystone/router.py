@@ -1,0 +1,29 @@
+"""Keystone's models are read from Keystone's database, and nothing is written or migrated there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Model
+
+from pciops.keystone.apps import ALIAS, UNLOCK_ALIAS
+
+
+class KeystoneIsReadOnlyError(Exception):
+    """Something tried to write to Keystone's tables by a way other than the one UPDATE."""
+
+
+class KeystoneRouter:
+    """The first of three layers; read-only sessions and the grants are the others."""
+
+    def db_for_read(self, model: type[Model], **hints: Any) -> str | None:
+        return ALIAS if model._meta.app_label == ALIAS else None
+
+    def db_for_write(self, model: type[Model], **hints: Any) -> str | None:
+        if model._meta.app_label == ALIAS:
+            message = f"{model._meta.db_table} is Keystone's; see pciops.keystone.unlock"
+            raise KeystoneIsReadOnlyError(message)
+        return None
+
+    def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:
+        return False if db in {ALIAS, UNLOCK_ALIAS} or app_label == ALIAS else None

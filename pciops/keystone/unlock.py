@@ -1,0 +1,29 @@
+"""The one statement that writes to Keystone's database."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pciops.keystone.apps import UNLOCK_ALIAS
+from pciops.keystone.models import LocalUser
+
+
+def clear_failures(
+    user_id: str, *, failed_auth_count: int, failed_auth_at: datetime | None
+) -> bool:
+    """Set `failed_auth_count` to 0 and `failed_auth_at` to NULL, if both are still as given.
+
+    Both columns always change together: a count at the threshold without an instant makes
+    Keystone answer 400 to every sign-in. Not a PATCH of the API, which would also set
+    `last_active_at` to today (PCI DSS 8.2.6) and re-enable the account.
+
+    Returns:
+        False where somebody or Keystone was first; then nothing was changed.
+
+    Raises:
+        django.db.DatabaseError: where the database did not do it, or did not say.
+    """
+    seen = LocalUser.objects.using(UNLOCK_ALIAS).filter(
+        user_id=user_id, failed_auth_count=failed_auth_count, failed_auth_at=failed_auth_at
+    )
+    return seen.update(failed_auth_count=0, failed_auth_at=None) == 1

@@ -1,0 +1,158 @@
+"""Typed readers of environment variables; a value that makes no sense names its variable."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dj_database_url
+
+DatabaseConfig = dj_database_url.DBConfig
+
+_YES = {"1", "true", "yes", "on"}
+_NO = {"0", "false", "no", "off"}
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+class SettingError(Exception):
+    """A setting that makes no sense: its name, what is wrong, and an example that works."""
+
+    def __init__(self, name: str, problem: str, example: str) -> None:
+        super().__init__(f"{name} {problem}. Example: {name}={example}")
+
+
+def text(name: str, default: str = "") -> str:
+    """The variable without surrounding white space; the default where it is unset or empty."""
+    return os.environ.get(name, "").strip() or default
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """The variable as a list, separated by commas."""
+    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def flag(name: str, *, default: bool) -> bool:
+    """The variable as yes or no.
+
+    Raises:
+        SettingError: where it is neither.
+    """
+    value = text(name).lower()
+    if not value:
+        return default
+    if value not in _YES | _NO:
+        raise SettingError(name, f"is {value!r}, neither yes nor no", "yes")
+    return value in _YES
+
+
+def integer(name: str, default: int, *, minimum: int, maximum: int) -> int:
+    """The variable as a whole number within both bounds.
+
+    Raises:
+        SettingError: where it is no number or out of bounds.
+    """
+    value = text(name)
+    if not value:
+        return default
+    problem = f"is {value!r}, not a whole number from {minimum} to {maximum}"
+    try:
+        number = int(value)
+    except ValueError:
+        raise SettingError(name, problem, str(default)) from None
+    if not minimum <= number <= maximum:
+        raise SettingError(name, problem, str(default))
+    return number
+
+
+def secret(name: str, default: str = "") -> str:
+    """The secret itself, or the contents of the file that `<name>_FILE` names.
+
+    Raises:
+        SettingError: where both are set, or the file cannot be read or is empty.
+    """
+    path = text(f"{name}_FILE")
+    if not path:
+        return text(name, default)
+    if text(name):
+        raise SettingError(f"{name}_FILE", f"and {name} are both set; keep one", path)
+    try:
+        value = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not text"
+        raise SettingError(f"{name}_FILE", f"cannot be read ({reason})", path) from None
+    if not value:
+        raise SettingError(f"{name}_FILE", "names an empty file", path)
+    return value
+
+
+def http_url(name: str, default: str = "", *, example: str) -> str:
+    """The variable as an http or https address without a slash at its end.
+
+    Raises:
+        SettingError: where it is no such address.
+    """
+    value = text(name, default)
+    if not value:
+        return ""
+    try:
+        parts = urlsplit(value)
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        valid = valid and (parts.port is None or parts.port > 0)
+    except ValueError:
+        valid = False
+    if not valid:
+        raise SettingError(name, f"is {value!r}, not an http or https address", example)
+    return value.rstrip("/")
+
+
+def database(name: str, default: str = "", *, engines: dict[str, str]) -> DatabaseConfig | None:
+    """The variable (or its `_FILE`) as one of Django's DATABASES; None where it is unset.
+
+    SQLAlchemy's spelling with a driver (`mysql+pymysql://`), as in keystone.conf, is taken too.
+
+    Args:
+        engines: the kinds of database that fit, each with an example address.
+
+    Raises:
+        SettingError: where it is no address of such a database. The address is not repeated:
+            it holds a password.
+    """
+    value = secret(name, default)
+    if not value:
+        return None
+    scheme, separator, rest = value.partition("://")
+    kind = scheme.partition("+")[0]
+    kind = {"mariadb": "mysql", "postgres": "postgresql"}.get(kind, kind)
+    example = engines.get(kind) or next(iter(engines.values()))
+    if not separator or kind not in engines:
+        kinds = " or ".join(engines)
+        raise SettingError(name, f"is not the address of a {kinds} database", example)
+    try:
+        config = dj_database_url.parse(f"{kind}://{rest}")
+    except ValueError:
+        raise SettingError(name, "cannot be read as a database address", example) from None
+    if not config.get("NAME"):
+        raise SettingError(name, "names no database", example)
+    return config
+
+
+def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
+    """The variable as one of the choices, upper or lower case.
+
+    Raises:
+        SettingError: where it is none of them.
+    """
+    value = text(name, default).upper()
+    if value not in choices:
+        raise SettingError(name, f"is {value!r}, none of {', '.join(choices)}", default)
+    return value
+
+
+def prefixed(prefix: str) -> dict[str, str]:
+    """Every variable that starts with the prefix and is not empty: its rest, lower case → value."""
+    return {
+        name.removeprefix(prefix).lower(): value.strip()
+        for name, value in sorted(os.environ.items())
+        if name.startswith(prefix) and value.strip()
+    }

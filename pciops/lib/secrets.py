@@ -1,0 +1,28 @@
+"""A secret that is made once and kept in a file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from django.core.management.utils import get_random_secret_key
+
+
+def kept_secret(path: Path) -> str:
+    """The secret in this file, made at the first call and readable by its owner alone.
+
+    Several processes may call at once: a hard link appears whole, and only one can.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(get_random_secret_key())
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass  # another process was a moment faster; its secret is the one that is kept
+        finally:
+            draft.unlink()
+    return path.read_text(encoding="ascii")

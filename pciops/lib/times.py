@@ -1,0 +1,48 @@
+"""Instants and spans as a person reads them: always with the zone, always how far away."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+
+def instant(value: datetime, now: datetime, *, seconds: bool = True) -> str:
+    """`14:02:11 UTC` today, `21 Nov 2026, 14:02:11 UTC` on any other day."""
+    value, now = value.astimezone(UTC), now.astimezone(UTC)
+    clock = f"{value:%H:%M:%S}" if seconds else f"{value:%H:%M}"
+    return f"{clock} UTC" if value.date() == now.date() else f"{day(value.date())}, {clock} UTC"
+
+
+def day(value: date) -> str:
+    """`21 Nov 2026`."""
+    return f"{value.day} {value:%b %Y}"
+
+
+def span(value: timedelta) -> str:
+    """`45 s`, `28 min`, `5 h 3 min`, `12 days`: rounded down, at most two units, never negative."""
+    total = max(0, int(value.total_seconds()))
+    if total < 3600:
+        return f"{total // 60} min" if total >= 60 else f"{total} s"
+    if total < 86400:
+        hours, minutes = divmod(total // 60, 60)
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days = total // 86400
+    return f"{days} day{'' if days == 1 else 's'}"
+
+
+def distance(value: datetime, now: datetime) -> str:
+    """`28 min from now`, `3 min ago`, `now`."""
+    if abs(value - now) < timedelta(seconds=1):
+        return "now"
+    return f"{span(value - now)} from now" if value > now else f"{span(now - value)} ago"
+
+
+def both(value: datetime, now: datetime) -> str:
+    """`14:02:11 UTC (3 min ago)`."""
+    return f"{instant(value, now)} ({distance(value, now)})"
+
+
+def iso(value: datetime | date | None) -> str | None:
+    """`2026-11-22T14:02:11Z`, or `2026-11-22` for a day: for machines."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return value.isoformat() if value else None

@@ -1,0 +1,214 @@
+"""Settings, read from the environment from top to bottom; README.md has the table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from pciops.lib import env
+from pciops.lib.csp import NONE, SELF
+from pciops.lib.secrets import kept_secret
+
+ROOT = Path(__file__).resolve().parent.parent
+VAR = Path(env.text("PCIOPS_VAR", str(ROOT / "var"))).resolve()
+
+# --- The site -----------------------------------------------------------------------------------
+DEBUG = env.flag("PCIOPS_DEBUG", default=False)
+SECRET_KEY = env.secret("PCIOPS_SECRET_KEY") or kept_secret(VAR / "secret_key")
+ALLOWED_HOSTS = env.words("PCIOPS_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CLOUD_NAME = env.text("PCIOPS_CLOUD_NAME", "OpenStack")
+
+ROOT_URLCONF = "pciops.urls"
+WSGI_APPLICATION = "pciops.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "pciops.lib",
+    "pciops.keystone",
+    "pciops.accounts",
+    "pciops.audit",
+    "pciops.actions",
+    "pciops.signin",
+    "pciops.web",
+    "pciops.api",
+    "pciops.demo",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "pciops.lib.csp.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "pciops.signin.middleware.OperatorMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "pciops.web.middleware.OutageMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "templates"],
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.messages.context_processors.messages",
+                "pciops.web.context_processors.site",
+            ],
+        },
+    },
+]
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR / "static"
+STATICFILES_DIRS = [ROOT / "static"]
+STORAGES = {
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# --- Databases ----------------------------------------------------------------------------------
+# Ours: trail, operators, sessions.
+_ours = env.database(
+    "PCIOPS_DATABASE_URL",
+    f"sqlite:///{VAR / 'pciops.sqlite3'}",
+    engines={
+        "sqlite": "sqlite:////var/lib/pciops/pciops.sqlite3",
+        "mysql": "mysql://pciops:secret@db.example:3306/pciops",
+        "postgresql": "postgresql://pciops:secret@db.example:5432/pciops",
+    },
+)
+# Keystone's: one login that reads, and one alias for the one UPDATE, with a login of its own
+# where the site gives it one.
+_keystone_kinds = {
+    "mysql": "mysql://pciops:secret@db.example:3306/keystone",
+    "sqlite": "sqlite:////var/lib/keystone/keystone.db",
+}
+_keystone = env.database("PCIOPS_KEYSTONE_DATABASE_URL", engines=_keystone_kinds)
+_unlock = env.database("PCIOPS_KEYSTONE_UNLOCK_DATABASE_URL", engines=_keystone_kinds) or _keystone
+
+# "This session only reads, and gives up a statement after 15 s": MariaDB runs the first comment,
+# MySQL the second.
+_READ_ONLY_MYSQL = (
+    "SET SESSION /*M!100100 tx_read_only=1, max_statement_time=15 */"
+    "/*!80000 transaction_read_only=1, max_execution_time=15000 */"
+)
+
+
+def _connection(config: env.DatabaseConfig | None, *, ours: bool, reads_only: bool) -> Any:
+    """One of DATABASES with the options that make its engine safe for several processes."""
+    if config is None:
+        return {"ENGINE": "django.db.backends.dummy"}  # keystone.checks says what to set
+    options: dict[str, Any] = dict(config.get("OPTIONS", {}))
+    name = config["NAME"]
+    if config["ENGINE"].endswith("sqlite3"):
+        options.setdefault("timeout", 10)
+        if ours:
+            options["transaction_mode"] = "IMMEDIATE"
+            options["init_command"] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"
+        else:
+            name = f"file:{quote(str(name))}?mode=rw"  # a file that is missing stays missing
+        if reads_only:
+            options["init_command"] = "PRAGMA query_only = ON"
+    elif config["ENGINE"].endswith("mysql"):
+        options.setdefault("connect_timeout", 5)
+        options.setdefault("read_timeout", 20)  # above max_statement_time, which kills less
+        options.setdefault("write_timeout", 20)
+        if "ssl_ca" in options:  # PyMySQL checks neither of these by itself
+            options.setdefault("ssl_verify_cert", True)
+            options.setdefault("ssl_verify_identity", True)
+        if reads_only:
+            options["init_command"] = _READ_ONLY_MYSQL
+    return {
+        **config,
+        "NAME": name,
+        "OPTIONS": options,
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+    }
+
+
+DATABASES = {
+    "default": _connection(_ours, ours=True, reads_only=False),
+    "keystone": _connection(_keystone, ours=False, reads_only=True),
+    "keystone_unlock": _connection(_unlock, ours=False, reads_only=False),
+}
+DATABASES["keystone_unlock"]["TEST"] = {"MIRROR": "keystone"}
+DATABASE_ROUTERS = ["pciops.keystone.router.KeystoneRouter"]
+
+# --- Keystone -----------------------------------------------------------------------------------
+OS_AUTH_URL = env.http_url("OS_AUTH_URL", example="https://keystone.example:5000/v3")
+OS_CACERT = env.text("OS_CACERT")
+KEYSTONE_TIMEOUT = env.integer("PCIOPS_KEYSTONE_TIMEOUT", 10, minimum=1, maximum=120)  # seconds
+# [security_compliance] is read from these files in order, as Keystone reads several; each
+# PCIOPS_POLICY_<OPTION> stands above them.
+KEYSTONE_CONF = env.words("PCIOPS_KEYSTONE_CONF")
+POLICY_OVERRIDES = env.prefixed("PCIOPS_POLICY_")
+
+# --- Operators ----------------------------------------------------------------------------------
+ADMIN_ROLES = env.words("PCIOPS_ADMIN_ROLES", "admin")
+# Clouds older than system scope: who holds a role of ADMIN_ROLES on this project is an
+# administrator of the whole cloud, as keystone.conf's [resource] options of these names say.
+ADMIN_PROJECT_NAME = env.text("PCIOPS_ADMIN_PROJECT_NAME")
+ADMIN_PROJECT_DOMAIN_NAME = env.text("PCIOPS_ADMIN_PROJECT_DOMAIN_NAME", "Default")
+SIGNIN_DOMAIN_NAME = env.text("PCIOPS_SIGNIN_DOMAIN_NAME", "Default")
+AUTH_USER_MODEL = "signin.Operator"
+AUTHENTICATION_BACKENDS = ["pciops.signin.backend.KeystoneBackend"]
+LOGIN_URL = "signin"
+LOGIN_REDIRECT_URL = "overview"
+# How many proxies of ours stand in front and append to X-Forwarded-For.
+PROXIES = env.integer("PCIOPS_PROXIES", 0, minimum=0, maximum=9)
+
+# --- Sessions, cookies, headers -----------------------------------------------------------------
+HTTPS = env.flag("PCIOPS_HTTPS", default=True)
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_AGE = 60 * env.integer("PCIOPS_IDLE_MINUTES", 15, minimum=1, maximum=15)
+SESSION_SAVE_EVERY_REQUEST = True  # the age above counts idle time (PCI DSS 8.2.8)
+SESSION_EXPIRE_AT_BROWSER_CLOSE = False
+SESSION_COOKIE_NAME = "__Host-pciops-session" if HTTPS else "pciops-session"
+CSRF_COOKIE_NAME = "__Host-pciops-csrf" if HTTPS else "pciops-csrf"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "pciops.web.errors.csrf_failure"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+SECURE_SSL_REDIRECT = False  # the proxy redirects, or nothing listens on port 80
+SECURE_HSTS_SECONDS = 365 * 86400 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = False  # other names of the domain are not ours to decide
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024  # bytes; the longest form is a reason of 1,000 characters
+SECURE_CSP = {
+    "default-src": [NONE],
+    "style-src": [SELF],
+    "script-src": [SELF],
+    "img-src": [SELF],
+    "form-action": [SELF],
+    "frame-ancestors": [NONE],
+    "base-uri": [NONE],
+}
+
+# --- Logs ---------------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "pciops.lib.logs.OneLineFormatter"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        "django": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        "pciops": {"level": env.choice("PCIOPS_LOG_LEVEL", "INFO", env.LOG_LEVELS)},
+    },
+}

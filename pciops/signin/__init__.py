@@ -1,0 +1,1 @@
+"""Who is an operator: sign-in at Keystone, and sessions that end."""

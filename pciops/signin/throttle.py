@@ -1,0 +1,86 @@
+"""Slows the sign-in form for each source address, so that nobody locks others through it.
+
+Keystone counts every wrong password towards its lock, and our form would be a way to send them
+from our address. A try is counted before Keystone is asked, so that a hundred at once are no way
+around it, and taken back where it did no harm.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import F
+
+from pciops.signin.models import Throttle
+
+FREE: Final = 2  # tries without waiting, below any sensible lockout_failure_attempts
+FIRST_WAIT: Final = timedelta(seconds=10)
+LONGEST_WAIT: Final = timedelta(minutes=15)
+FORGOTTEN_AFTER: Final = timedelta(hours=1)
+
+
+class ThrottledError(Exception):
+    """The address has to wait."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(until)
+        self.until = until
+
+
+def wait_after(failures: int) -> timedelta:
+    """How long an address waits after this many failures: 0, 0, 10 s, 20 s, 40 s … 15 min."""
+    if failures <= FREE:
+        return timedelta(0)
+    doublings = min(failures - FREE - 1, 16)
+    return min(LONGEST_WAIT, FIRST_WAIT * (1 << doublings))
+
+
+def bucket(address: str) -> str:
+    """What counts as one source: an IPv4 address, or the /64 that one IPv6 customer has."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return "unknown"
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped:
+            return str(ip.ipv4_mapped)
+        return str(ipaddress.ip_network((ip, 64), strict=False))
+    return str(ip)
+
+
+def count(address: str, now: datetime) -> None:
+    """Count a try as failed until `take_back` says otherwise.
+
+    Raises:
+        ThrottledError: where the address has to wait; then nothing is counted.
+    """
+    source = bucket(address)
+    while True:
+        row, _ = Throttle.objects.get_or_create(
+            address=source, defaults={"last_at": now, "not_before": now}
+        )
+        if row.not_before > now:
+            raise ThrottledError(row.not_before)
+        before = 0 if now - row.last_at > FORGOTTEN_AFTER else row.failures
+        # The guard on `failures` and `last_at` lets one of several tries at once through; the
+        # others read again, and find that they have to wait.
+        unchanged = Throttle.objects.filter(
+            address=source, failures=row.failures, last_at=row.last_at
+        )
+        if unchanged.update(
+            failures=before + 1, last_at=now, not_before=now + wait_after(before + 1)
+        ):
+            return
+
+
+def take_back(address: str, now: datetime) -> None:
+    """This try harmed nobody: it succeeded, or no password was checked. Uncount it alone.
+
+    A success does not clear the failures before it: who has any account at all could otherwise
+    sign in between his tries at the accounts of others.
+    """
+    Throttle.objects.filter(address=bucket(address), failures__gt=0).update(
+        failures=F("failures") - 1, not_before=now
+    )

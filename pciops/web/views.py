@@ -1,0 +1,207 @@
+"""The pages about accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from pciops.accounts import policy as policies
+from pciops.accounts import selectors
+from pciops.accounts.states import BY_NAME, LOCKED, STATES
+from pciops.accounts.verdict import Verdict, judge
+from pciops.actions.unlock import ConflictError, UnlockFailedError, unlock
+from pciops.audit import selectors as trail
+from pciops.audit.models import Event
+from pciops.keystone import client
+from pciops.lib import outages
+from pciops.lib.keyset import MarkerError
+from pciops.signin import sessions
+from pciops.web.errors import KEYSTONE_DATABASE, BadRequestError
+from pciops.web.forms import UnlockForm
+from pciops.web.requests import OperatorRequest, initiator
+
+PAGE: Final = 50  # accounts on a page of a list
+TRAIL: Final = 100  # acts on an account page
+
+
+@require_safe
+def overview(request: OperatorRequest) -> HttpResponse:
+    """The list that somebody waits for."""
+    return redirect(f"{reverse('accounts')}?{urlencode({'state': LOCKED.name})}")
+
+
+@never_cache
+@require_safe
+def account_list(request: OperatorRequest) -> HttpResponse:
+    """Accounts of a state, of a domain, or found by name, e-mail or id; every filter in the URL."""
+    now, policy = timezone.now(), policies.current()
+    scope = request.user.scope
+    domains = selectors.domains(scope=scope)
+    query = _query(request, {domain.id for domain in domains})
+    try:
+        page = selectors.page(
+            query,
+            scope=scope,
+            policy=policy,
+            now=now,
+            marker=request.GET.get("marker", ""),
+            limit=PAGE,
+        )
+    except MarkerError:
+        raise BadRequestError(
+            "marker: this is no place in this list. Leave it out to begin at the first page."
+        ) from None
+    total = None
+    if query.state is LOCKED:
+        total = selectors.count(query, scope=scope, policy=policy, now=now)
+    outages.answered(KEYSTONE_DATABASE, now)
+    filters = {"state": query.state or "", "domain": query.domain_id, "q": query.text}
+    context = {
+        "section": "accounts",
+        "query": query,
+        "verdicts": [judge(account, policy, now) for account in page.accounts],
+        "total": total,
+        "policy": policy,
+        "now": now,
+        "states": STATES,
+        "LOCKED": LOCKED,
+        "domains": domains,
+        "others": urlencode({k: v for k, v in filters.items() if v and k != "state"}),
+        "first": _url(filters) if request.GET.get("marker") else "",
+        "next": _url({**filters, "marker": page.next}) if page.next else "",
+    }
+    return render(request, "web/account_list.html", context)
+
+
+@never_cache
+@require_safe
+def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
+    """Whether the user can sign in, why not, and what was done to the account."""
+    verdict = _verdict(request, user_id)
+    return render(request, "web/account_detail.html", _about(verdict))
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def account_unlock(request: OperatorRequest, user_id: str) -> HttpResponse:
+    """The form, and the act."""
+    verdict = _verdict(request, user_id)
+    if request.method != "POST":
+        if not verdict.locked:
+            messages.info(request, "The account is not locked: there is nothing to unlock.")
+            return redirect("account", user_id)
+        return _unlock_page(request, verdict, _fresh_form(verdict))
+    form = UnlockForm(request.POST)
+    if not form.is_valid():
+        return _unlock_page(request, verdict, form, status=400)
+    try:
+        request.user.rights = sessions.confirmed_rights(request)
+    except sessions.EndedError:
+        logout(request)
+        messages.error(
+            request,
+            "Keystone no longer accepts your token, or it has lost its role. Nothing was changed.",
+        )
+        return redirect(f"{reverse('signin')}?{urlencode({'next': request.path})}")
+    except client.UnreachableError as error:
+        form.add_error(
+            None,
+            f"Keystone does not answer, so your rights cannot be confirmed: {error}. Nothing was "
+            "changed. On the pciops host manage.py unlock works without Keystone.",
+        )
+        return _unlock_page(request, verdict, form, status=503)
+    return _unlock(request, verdict, form)
+
+
+def _unlock(request: OperatorRequest, verdict: Verdict, form: UnlockForm) -> HttpResponse:
+    account = verdict.account
+    try:
+        unlock(
+            account,
+            seen=form.cleaned_data["seen"],
+            policy=verdict.policy,
+            initiator=initiator(request),
+            reason=form.cleaned_data["reason"],
+            identity=Event.Identity(form.cleaned_data["identity"]),
+            now=verdict.now,
+        )
+    except ConflictError as error:
+        if error.account is not None and error.locked:
+            again = judge(error.account, verdict.policy, verdict.now)
+            retry = _fresh_form(again, reason=form.cleaned_data["reason"])
+            return _unlock_page(request, again, retry, status=409, sentence=str(error))
+        messages.warning(request, str(error))
+    except UnlockFailedError as error:
+        form.add_error(None, str(error))
+        return _unlock_page(request, verdict, form, status=503)
+    else:
+        messages.success(request, f"{account.name} ({account.domain_name}) is unlocked.")
+    return redirect("account", account.id)
+
+
+def _fresh_form(verdict: Verdict, *, reason: str = "") -> UnlockForm:
+    return UnlockForm(initial={"seen": str(verdict.account.failures), "reason": reason})
+
+
+def _unlock_page(
+    request: OperatorRequest,
+    verdict: Verdict,
+    form: UnlockForm,
+    *,
+    status: int = 200,
+    sentence: str = "",
+) -> HttpResponse:
+    context = {**_about(verdict), "form": form, "sentence": sentence}
+    return render(request, "web/account_unlock.html", context, status=status)
+
+
+def _about(verdict: Verdict) -> dict[str, object]:
+    return {
+        "section": "accounts",
+        "verdict": verdict,
+        "account": verdict.account,
+        "policy": verdict.policy,
+        "now": verdict.now,
+        "events": trail.of_account(verdict.account.id, limit=TRAIL),
+    }
+
+
+def _verdict(request: OperatorRequest, user_id: str) -> Verdict:
+    """The account in the operator's scope; one of another domain does not exist for them."""
+    now = timezone.now()
+    account = selectors.get(user_id, scope=request.user.scope)
+    outages.answered(KEYSTONE_DATABASE, now)
+    if account is None:
+        raise Http404("There is no account with this id. Look for it by name.")
+    return judge(account, policies.current(), now)
+
+
+def _query(request: OperatorRequest, domain_ids: set[str]) -> selectors.Query:
+    """The filters in the URL.
+
+    Raises:
+        BadRequestError: names the filter and the values that would do.
+    """
+    name = request.GET.get("state", "")
+    if name and name not in BY_NAME:
+        allowed = ", ".join(BY_NAME)
+        raise BadRequestError(f"state: there is no state {name!r}. States are {allowed}.")
+    domain_id = request.GET.get("domain", "")
+    if domain_id and domain_id not in domain_ids:
+        raise BadRequestError(f"domain: there is no domain with the id {domain_id!r} here.")
+    text = request.GET.get("q", "").replace("\0", "").strip()[:255]
+    return selectors.Query(state=BY_NAME.get(name), domain_id=domain_id, text=text)
+
+
+def _url(parameters: Mapping[str, object]) -> str:
+    return "?" + urlencode({name: value for name, value in parameters.items() if value})

@@ -14,7 +14,6 @@ ROOT = Path(__file__).resolve().parent.parent
 VAR = Path(env.text("PCIOPS_VAR", str(ROOT / "var"))).resolve()
 
 # --- The site -----------------------------------------------------------------------------------
-DEBUG = env.flag("PCIOPS_DEBUG", default=False)
 SECRET_KEY = env.secret("PCIOPS_SECRET_KEY") or kept_secret(VAR / "secret_key")
 ALLOWED_HOSTS = env.words("PCIOPS_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CLOUD_NAME = env.text("PCIOPS_CLOUD_NAME", "OpenStack")

@@ -14,6 +14,8 @@ _YES = {"1", "true", "yes", "on"}
 _NO = {"0", "false", "no", "off"}
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
+READ: set[str] = set()  # every variable that was asked for, so that a misspelt one can be told
+
 
 class SettingError(Exception):
     """A setting that makes no sense: its name, what is wrong, and an example that works."""
@@ -24,6 +26,7 @@ class SettingError(Exception):
 
 def text(name: str, default: str = "") -> str:
     """The variable without surrounding white space; the default where it is unset or empty."""
+    READ.add(name)
     return os.environ.get(name, "").strip() or default
 
 
@@ -151,6 +154,7 @@ def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
 
 def prefixed(prefix: str) -> dict[str, str]:
     """Every variable that starts with the prefix and is not empty: its rest, lower case → value."""
+    READ.update(name for name in os.environ if name.startswith(prefix))
     return {
         name.removeprefix(prefix).lower(): value.strip()
         for name, value in sorted(os.environ.items())

@@ -1,0 +1,61 @@
+"""A real Keystone with accounts in every state, and the dashboard in front of it."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from pciops.demo.process import DemoError
+from pciops.demo.progress import Progress
+from pciops.demo.run import Options, run
+
+
+class Command(BaseCommand):
+    help = (
+        "Install a real Keystone, give it accounts of which some are locked, and serve the "
+        "dashboard in front of it on this machine. Ctrl-C stops all of it."
+    )
+    # The demo needs no setting, and a site's own settings do not reach it.
+    requires_system_checks = []
+    # Taken, but not shown: none of these says anything about the demo.
+    suppressed_base_arguments = {
+        *("--version", "--verbosity", "--settings", "--pythonpath"),
+        *("--traceback", "--no-color", "--force-color"),
+    }
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--port",
+            type=_port,
+            default=8000,
+            help="of the dashboard; a free one where it is taken (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--check",
+            action="store_true",
+            help="on free ports: sign in, unlock an account, prove it at Keystone, and stop",
+        )
+        parser.add_argument(
+            "--reset", action="store_true", help="remove the demo's data first; begin anew"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        wanted = Options(**{name: options[name] for name in ("port", "check", "reset")})
+        progress = Progress()
+        try:
+            run(settings.VAR / "demo", wanted, progress)
+        except DemoError as error:
+            progress.done()
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            progress.done()
+            raise CommandError("Interrupted; nothing is left running.") from None
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise ArgumentTypeError(f"{text!r} is no port; it is a number from 1 to 65535")
+    return int(text)

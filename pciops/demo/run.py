@@ -1,0 +1,196 @@
+"""The demo from beginning to end: starts Keystone and pciops, watches both, stops both."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from keystoneauth1 import exceptions
+
+from pciops.demo import ageing, cloud, keystone, process
+from pciops.demo.account import LOCKING, POLICY
+from pciops.demo.check import check
+from pciops.demo.cloud import Cloud, Passwords
+from pciops.demo.dashboard import Dashboard
+from pciops.demo.failures import fail_sign_ins
+from pciops.demo.keystone import Keystone
+from pciops.demo.people import ACCOUNTS
+from pciops.demo.process import DemoError
+from pciops.demo.progress import Progress
+
+_MARK = ".made-by-pciops-demo"
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What was asked for on the command line."""
+
+    port: int
+    check: bool
+    reset: bool
+
+
+def run(home: Path, options: Options, progress: Progress) -> None:
+    """Run the demo whose files lie in this folder, until Ctrl-C; with `check` until it is proven.
+
+    Raises:
+        DemoError: what went wrong; nothing is left running.
+        KeyboardInterrupt: where a check was interrupted.
+    """
+    begun = time.monotonic()
+    os.umask(0o077)  # passwords and keys lie below
+    for number in _SIGNALS:
+        signal.signal(number, _interrupt)
+    try:
+        with _alone(home), ExitStack() as stack:
+            try:
+                _run(home, options, progress, stack)
+            finally:
+                # From here everything is stopped in order; a second Ctrl-C must not hinder that.
+                for number in _SIGNALS:
+                    signal.signal(number, signal.SIG_IGN)
+                progress.broken_off()
+                progress("Stopping")
+    except KeyboardInterrupt:
+        if options.check:
+            raise
+        progress.done()
+        return
+    progress.say(f"The demo works: checked in {time.monotonic() - begun:.0f} s.")
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Two demos on the same files would stop and reset each other's."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DemoError(
+                f"A demo is running in {home} already. Stop it with Ctrl-C, or give this one a "
+                "folder of its own with PCIOPS_VAR."
+            ) from None
+        yield
+
+
+def _run(home: Path, options: Options, progress: Progress, stack: ExitStack) -> None:
+    environment, data = home / "keystone", home / "data"
+    if options.reset:
+        _reset(environment, data, progress)
+    data.mkdir(exist_ok=True)
+    (data / _MARK).touch()
+    keystone.install(environment, progress)
+
+    database = data / "keystone" / "keystone.sqlite3"
+    server = Keystone(
+        environment,
+        database.parent,
+        database=f"sqlite:///{database}",
+        security_compliance=POLICY,
+        report=progress,
+    )
+    stack.callback(server.stop)
+    server.start()
+    passwords = _populate(server, database, data, progress)
+
+    dashboard = Dashboard(data, auth_url=server.url, keystone_conf=server.conf, database=database)
+    stack.callback(dashboard.stop)
+    dashboard.start(None if options.check else options.port, progress)
+    progress.done()
+    if options.check:
+        check(dashboard.url, server.url, server.admin_password, passwords, progress)
+        progress.done()
+    else:
+        progress.say(_welcome(server, dashboard, passwords, options.port, data))
+        _watch(server, dashboard)
+
+
+def _reset(environment: Path, data: Path, progress: Progress) -> None:
+    """Remove the demo's data, and the Keystone that was installed only where it does not run.
+
+    Raises:
+        DemoError: where the folder of the data is not one that the demo has made.
+    """
+    if data.exists():
+        if data.is_symlink() or not (data / _MARK).is_file():
+            raise DemoError(f"{data} was not made by the demo; it is left as it is.")
+        shutil.rmtree(data)
+        progress.say(f"Removed {data}.")
+    if environment.exists() and not keystone.is_installed(environment):
+        shutil.rmtree(environment)
+        progress.say(f"Removed {environment}, which did not run.")
+
+
+def _populate(server: Keystone, database: Path, data: Path, progress: Progress) -> Passwords:
+    """Accounts, locks and ages as they are described, whatever an earlier demo left behind."""
+    try:
+        ageing.keep_administrator(database, datetime.now(UTC))
+        passwords = cloud.kept_passwords(data / "accounts.json")
+        view = Cloud(server.url, server.admin_password)
+        view.make(passwords, progress)
+        fail_sign_ins(view, database, datetime.now(UTC), progress)
+        ageing.age_accounts(database, datetime.now(UTC))
+    except exceptions.ClientException as error:
+        end = process.last_lines(server.log)
+        raise DemoError(f"Keystone refuses to make the demo's accounts: {error}.{end}") from error
+    return passwords
+
+
+def _watch(server: Keystone, dashboard: Dashboard) -> NoReturn:
+    """Wait for Ctrl-C.
+
+    Raises:
+        DemoError: where one of them ends by itself.
+    """
+    watched = (
+        ("Keystone", server.process, server.log),
+        ("The dashboard", dashboard.process, dashboard.log),
+    )
+    while True:
+        for name, child, log in watched:
+            if child is not None and child.poll() is not None:
+                raise DemoError(
+                    f"{name} ended by itself with {child.returncode}.{process.last_lines(log)}"
+                )
+        time.sleep(0.5)
+
+
+def _welcome(
+    server: Keystone, dashboard: Dashboard, passwords: Passwords, port: int, data: Path
+) -> str:
+    locked = [account.name for account in ACCOUNTS if account.is_locked]
+    taken = "" if f":{port}/" in dashboard.url else f"\nPort {port} is taken; this is another one."
+    return f"""{taken}
+    Address     {dashboard.url}
+    User name   admin
+    Password    {server.admin_password}
+    Domain      Default
+
+Try this:
+  - Of {len(ACCOUNTS) + 1} accounts {len(locked)} are locked, among them nova, cinder and \
+billing-sync. Unlock one.
+  - margaret.chen in the domain corp administers that domain only. Her password:
+    {passwords["corp/margaret.chen"]}
+  - {LOCKING} wrong passwords lock an account: try chen.wei in the domain corp. The dashboard's own
+    sign-in makes you wait after the second.
+  - The right password of every account is in {data / "accounts.json"}
+  - Keystone itself: {server.url}
+
+Ctrl-C stops the demo. script/demo --reset begins anew.
+"""

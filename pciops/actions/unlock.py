@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 from datetime import datetime
 from typing import Final
 
@@ -22,11 +23,25 @@ from pciops.lib import times
 
 REASON_MAX: Final = 1000  # characters
 
-# What an unlock does not do; said on the page and in the documentation.
-SIDE_NOTE: Final = (
-    "A lock stops passwords only: tokens and application credentials that exist keep working, "
-    "and an unlock changes nothing for them."
-)
+
+class ReasonError(ValueError):
+    """A reason that does not do; the text says what would."""
+
+
+def checked_reason(value: object) -> str:
+    """The reason of an act, as form, API and command take it.
+
+    Raises:
+        ReasonError
+    """
+    reason = value.strip() if isinstance(value, str) else ""
+    if not reason:
+        raise ReasonError("say why, for whoever reads the trail.")
+    if len(reason) > REASON_MAX:
+        raise ReasonError(f"at most {REASON_MAX} characters; this has {len(reason)}.")
+    if any(unicodedata.category(c) == "Cc" and c not in "\t\r\n" for c in reason):
+        raise ReasonError("text only, without control characters.")
+    return reason
 
 
 class ConflictError(Exception):

@@ -6,7 +6,7 @@ import functools
 import logging
 import re
 from collections.abc import Callable
-from typing import Concatenate, Final, ParamSpec
+from typing import Concatenate, Final, ParamSpec, cast
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, InterfaceError
@@ -49,11 +49,10 @@ def endpoint(
         @functools.wraps(view)
         def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             try:
-                if request.method not in methods:
+                if request.method not in (*methods, "HEAD" if "GET" in methods else ""):
                     allowed = ", ".join(methods)
                     raise ApiError(405, f"{request.method} is not possible here: {allowed} is.")
-                call = ApiRequest()
-                call.__dict__ = request.__dict__
+                call = cast("ApiRequest", request)
                 call.operator = _operator(request)
                 return view(call, *args, **kwargs)
             except ApiError as error:

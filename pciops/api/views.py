@@ -6,16 +6,24 @@ import json
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
 
 from pciops.accounts import policy as policies
 from pciops.accounts import selectors
 from pciops.accounts.states import BY_NAME
 from pciops.accounts.verdict import Verdict, as_dict, judge
-from pciops.actions.unlock import REASON_MAX, ConflictError, UnlockFailedError, unlock
+from pciops.actions.unlock import (
+    ConflictError,
+    ReasonError,
+    UnlockFailedError,
+    checked_reason,
+    unlock,
+)
 from pciops.api.auth import ApiRequest, endpoint
 from pciops.api.errors import ApiError
 from pciops.audit.models import Event
@@ -88,6 +96,8 @@ def account_unlock(request: ApiRequest, user_id: str) -> HttpResponse:
     return JsonResponse({"event": event_dict(event)})
 
 
+@csrf_exempt
+@login_not_required
 def not_found(request: HttpRequest, rest: str = "") -> HttpResponse:
     """Every other address under the API."""
     return ApiError(
@@ -166,13 +176,13 @@ def _unlock_body(request: ApiRequest) -> tuple[str, Event.Identity]:
         raise ApiError(413, "The body is too large.") from None
     if not isinstance(body, dict):
         raise ApiError(400, 'The body is no object: {"reason": "…", "identity": "…"}.')
-    reason, identity = body.get("reason"), body.get("identity")
-    if not isinstance(reason, str) or not reason.strip():
-        raise ApiError(400, "reason: say why the account is unlocked.")
-    if len(reason) > REASON_MAX:
-        raise ApiError(400, f"reason: at most {REASON_MAX} characters.")
+    identity = body.get("identity")
+    try:
+        reason = checked_reason(body.get("reason"))
+    except ReasonError as error:
+        raise ApiError(400, f"reason: {error}") from None
     allowed = dict(Event.Identity.for_operators())
     if not isinstance(identity, str) or identity not in allowed:
         choices = ", ".join(allowed)
         raise ApiError(400, f"identity: how it was confirmed (PCI DSS 8.3.4), one of {choices}.")
-    return reason.strip(), Event.Identity(identity)
+    return reason, Event.Identity(identity)

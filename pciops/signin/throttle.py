@@ -19,6 +19,7 @@ FREE: Final = 2  # tries without waiting, below any sensible lockout_failure_att
 FIRST_WAIT: Final = timedelta(seconds=10)
 LONGEST_WAIT: Final = timedelta(minutes=15)
 FORGOTTEN_AFTER: Final = timedelta(hours=1)
+KEPT: Final = timedelta(days=1)
 
 
 class ThrottledError(Exception):
@@ -58,9 +59,11 @@ def count(address: str, now: datetime) -> None:
     """
     source = bucket(address)
     while True:
-        row, _ = Throttle.objects.get_or_create(
+        row, new = Throttle.objects.get_or_create(
             address=source, defaults={"last_at": now, "not_before": now}
         )
+        if new:
+            Throttle.objects.filter(last_at__lt=now - KEPT).delete()
         if row.not_before > now:
             raise ThrottledError(row.not_before)
         before = 0 if now - row.last_at > FORGOTTEN_AFTER else row.failures

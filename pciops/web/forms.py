@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from pciops.accounts.account import Failures
-from pciops.actions.unlock import REASON_MAX
+from pciops.actions.unlock import ReasonError, checked_reason
 from pciops.audit.models import Event
 
 
@@ -16,9 +16,8 @@ class UnlockForm(forms.Form):
 
     reason = forms.CharField(
         label="Reason",
-        max_length=REASON_MAX,
-        widget=forms.Textarea(attrs={"rows": 2, "maxlength": None}),
-        error_messages={"required": "Reason: say why, for whoever reads the trail."},
+        required=False,  # checked_reason says what is wrong with none
+        widget=forms.Textarea(attrs={"rows": 2, "aria-required": "true"}),
     )
     identity = forms.ChoiceField(
         label="How was the identity confirmed?",
@@ -31,6 +30,13 @@ class UnlockForm(forms.Form):
         super().__init__(*args, **kwargs)
         for name in ("reason", "identity"):
             self.fields[name].widget.attrs["aria-describedby"] = f"{name}-help"
+
+    def clean_reason(self) -> str:
+        """By the rule of the act itself."""
+        try:
+            return checked_reason(self.cleaned_data["reason"])
+        except ReasonError as error:
+            raise forms.ValidationError(f"Reason: {error}") from None
 
     def clean_seen(self) -> Failures:
         """The failures that the operator looked at."""

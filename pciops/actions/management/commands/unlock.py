@@ -13,7 +13,13 @@ from django.utils import timezone
 from pciops.accounts import policy, selectors
 from pciops.accounts.account import Account
 from pciops.accounts.verdict import judge
-from pciops.actions.unlock import REASON_MAX, ConflictError, UnlockFailedError, unlock
+from pciops.actions.unlock import (
+    ConflictError,
+    ReasonError,
+    UnlockFailedError,
+    checked_reason,
+    unlock,
+)
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator
 from pciops.keystone.database import KeystoneDatabaseDownError
@@ -38,10 +44,10 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="say what would be done")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        reason = options["reason"].strip()
-        if not reason or len(reason) > REASON_MAX:
-            problem = f"--reason: say why, in 1 to {REASON_MAX} characters"
-            raise CommandError(problem, returncode=2)
+        try:
+            reason = checked_reason(options["reason"])
+        except ReasonError as error:
+            raise CommandError(f"--reason: {error}", returncode=2) from None
         now, rules = timezone.now(), policy.current()
         try:
             account = _find(options["account"], options["domain"])

@@ -32,7 +32,12 @@ class Failures:
             ValueError
         """
         count, _, at = text.partition("@")
-        instant = datetime.fromisoformat(at).astimezone(UTC) if at else None
+        if not (count.isascii() and count.isdigit() and len(count) < 11):
+            raise ValueError(text)
+        try:
+            instant = datetime.fromisoformat(at).astimezone(UTC) if at else None
+        except OverflowError:
+            raise ValueError(text) from None
         return cls(failed_auth_count=int(count), failed_auth_at=instant)
 
 
@@ -116,5 +121,5 @@ def decoded(text: str | None) -> Any:
     """JSON text of Keystone's; None where it is none, for the rows are somebody else's."""
     try:
         return json.loads(text) if text else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

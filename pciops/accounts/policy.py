@@ -16,12 +16,15 @@ from pciops.lib.env import SettingError
 
 GROUP = "security_compliance"
 
-# As keystone/conf/security_compliance.py declares them; unset means that the rule is off.
+CENTURY = 36_500  # days
+
+# As keystone/conf/security_compliance.py declares them; unset means that the rule is off. The
+# upper bounds are ours: far beyond them Keystone fails at each sign-in, for lack of years.
 OPTIONS: tuple[cfg.Opt, ...] = (
-    cfg.IntOpt("lockout_failure_attempts", min=1),
-    cfg.IntOpt("lockout_duration", min=1, default=1800),
-    cfg.IntOpt("disable_user_account_days_inactive", min=1),
-    cfg.IntOpt("password_expires_days", min=1),
+    cfg.IntOpt("lockout_failure_attempts", min=1, max=1_000_000),
+    cfg.IntOpt("lockout_duration", min=1, max=CENTURY * 86_400, default=1800),
+    cfg.IntOpt("disable_user_account_days_inactive", min=1, max=CENTURY),
+    cfg.IntOpt("password_expires_days", min=1, max=CENTURY),
 )
 
 

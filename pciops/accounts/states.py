@@ -23,7 +23,7 @@ from pciops.lib import times
 Rows = QuerySet[LocalUser]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class State:
     """A state: its name in URLs, API and commands, and what it says to a person."""
 
@@ -37,7 +37,7 @@ class State:
     holds: Callable[[Account, Policy, datetime], bool]
     among: Callable[[Rows, Policy, datetime], Rows]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.name
 
 
@@ -61,7 +61,7 @@ def locked_until(account: Account, policy: Policy) -> datetime | None:
     """
     if not at_threshold(account, policy) or account.failed_auth_at is None:
         return None
-    return None if policy.lockout is None else account.failed_auth_at + policy.lockout
+    return None if policy.lockout is None else times.later(account.failed_auth_at, policy.lockout)
 
 
 def is_locked(account: Account, policy: Policy, now: datetime) -> bool:

@@ -80,6 +80,7 @@ def unlock(
     Raises:
         ConflictError: it is not locked any more, or locked anew; nothing was changed.
         UnlockFailedError: the database did not do it, or its answer was lost.
+        KeystoneDatabaseDownError: nothing was changed, and why cannot be looked up.
     """
     event = services.open_event(
         Event.Action.UNLOCK,
@@ -125,8 +126,16 @@ def _failed(event: Event, seen: Failures, reason: str) -> UnlockFailedError:
 
 
 def _conflict(event: Event, policy: Policy, now: datetime) -> ConflictError:
-    """Say why there was nothing to clear, from the account as it is at this moment."""
-    account = selectors.get(event.target_id, scope=None)
+    """Say why there was nothing to clear, from the account as it is at this moment.
+
+    Raises:
+        KeystoneDatabaseDownError: it cannot be read; the act is settled as a failure all the same.
+    """
+    try:
+        account = selectors.get(event.target_id, scope=None)
+    except database.KeystoneDatabaseDownError as error:
+        services.settle(event, Event.Outcome.FAILURE, str(error))
+        raise
     locked = account is not None and LOCKED.holds(account, policy, now)
     if account is None:
         sentence = "The account was deleted in Keystone."

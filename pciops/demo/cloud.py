@@ -177,7 +177,11 @@ def kept_passwords(path: Path) -> Passwords:
     """The passwords in the file, with a new one for each account that has none there."""
     passwords: Passwords = {}
     if path.exists():
-        passwords = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            passwords = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            problem = f"{path} is damaged. Begin anew with script/demo --reset."
+            raise DemoError(problem) from None
     missing = [_key(account) for account in ACCOUNTS if _key(account) not in passwords]
     passwords |= {key: new_password() for key in missing}
     if missing:

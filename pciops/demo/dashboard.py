@@ -57,6 +57,7 @@ class Dashboard:
             ("Collecting static files", "collectstatic", "--noinput", "--verbosity", "0"),
         ):
             process.run(
+                words,
                 [sys.executable, settings.ROOT / "manage.py", *command],
                 env=self.env,
                 log=self.log,

@@ -6,6 +6,7 @@ import fcntl
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 from pciops.demo import process
@@ -48,11 +49,10 @@ def _install(environment: Path, report: Report) -> None:
     def tick() -> None:
         report(words)
 
-    process.run([sys.executable, "-m", "venv", environment], env=env, log=log, tick=tick)
+    run = partial(process.run, words, env=env, log=log, tick=tick)
+    run([sys.executable, "-m", "venv", environment])
     pip = [python(environment), "-m", "pip", "install", "--no-input", "--progress-bar", "off"]
-    process.run(
-        [*pip, "--quiet", "--require-hashes", "-r", REQUIREMENTS], env=env, log=log, tick=tick
-    )
+    run([*pip, "--quiet", "--require-hashes", "-r", REQUIREMENTS])
     shutil.copyfile(REQUIREMENTS, stamp)
     log.unlink()
 

@@ -48,6 +48,9 @@ provider = fernet
 [fernet_tokens]
 key_repository = {data}/fernet-keys
 
+[fernet_receipts]
+key_repository = {data}/fernet-keys
+
 [credential]
 key_repository = {data}/credential-keys
 
@@ -229,6 +232,7 @@ class Keystone:
     def _manage(self, words: str, *arguments: str, env: dict[str, str] | None = None) -> None:
         program = "from keystone.cmd.manage import main; main()"
         process.run(
+            words,
             [
                 *(python(self.environment), "-W", "ignore", "-c", program),
                 *("--config-file", self.conf, *arguments),

@@ -114,13 +114,14 @@ def stop(
 
 
 def run(
+    name: str,
     command: Sequence[object],
     *,
     env: Mapping[str, str],
     log: Path,
     tick: Callable[[], None] = lambda: None,
 ) -> None:
-    """Run a program to its end.
+    """Run a program, which has this name for people, to its end.
 
     Raises:
         DemoError: where it ends with anything but 0.
@@ -133,8 +134,7 @@ def run(
     finally:
         stop(process)
     if process.returncode:
-        name = " ".join(Path(str(word)).name for word in command[:4])
-        raise DemoError(f"{name} ended with {process.returncode}.{last_lines(log)}")
+        raise DemoError(f"{name} failed.{last_lines(log)}")
 
 
 def wait_until_answers(
@@ -156,7 +156,7 @@ def wait_until_answers(
         session.trust_env = False  # no proxy
         while time.monotonic() < deadline:
             if process.poll() is not None:
-                raise DemoError(f"The server ended with {process.returncode}.{last_lines(log)}")
+                raise DemoError(f"The server ended by itself.{last_lines(log)}")
             with suppress(requests.RequestException):
                 response = session.get(url, timeout=5)
                 if response.status_code == requests.codes.ok:

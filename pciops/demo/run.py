@@ -53,15 +53,9 @@ def run(home: Path, options: Options, progress: Progress) -> None:
     for number in _SIGNALS:
         signal.signal(number, _interrupt)
     try:
-        with _alone(home), ExitStack() as stack:
-            try:
-                _run(home, options, progress, stack)
-            finally:
-                # From here everything is stopped in order; a second Ctrl-C must not hinder that.
-                for number in _SIGNALS:
-                    signal.signal(number, signal.SIG_IGN)
-                progress.broken_off()
-                progress("Stopping")
+        with alone(home):
+            _prepare(home, options, progress)
+            _serve(home, options, progress)
     except KeyboardInterrupt:
         if options.check:
             raise
@@ -75,7 +69,7 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 
 @contextmanager
-def _alone(home: Path) -> Iterator[None]:
+def alone(home: Path) -> Iterator[None]:
     """Two demos on the same files would stop and reset each other's."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / "lock").open("w") as file:
@@ -89,7 +83,8 @@ def _alone(home: Path) -> Iterator[None]:
         yield
 
 
-def _run(home: Path, options: Options, progress: Progress, stack: ExitStack) -> None:
+def _prepare(home: Path, options: Options, progress: Progress) -> None:
+    """What needs no server: the folders, and Keystone's own environment."""
     environment, data = home / "keystone", home / "data"
     if options.reset:
         _reset(environment, data, progress)
@@ -97,9 +92,25 @@ def _run(home: Path, options: Options, progress: Progress, stack: ExitStack) -> 
     (data / _MARK).touch()
     keystone.install(environment, progress)
 
+
+def _serve(home: Path, options: Options, progress: Progress) -> None:
+    """Start both, the check or the watch, and in any case stop both, the last one first."""
+    with ExitStack() as stack:
+        try:
+            _start(home, options, progress, stack)
+        finally:
+            # A second Ctrl-C must not leave half of it running.
+            for number in _SIGNALS:
+                signal.signal(number, signal.SIG_IGN)
+            progress.broken_off()
+            progress("Stopping")
+
+
+def _start(home: Path, options: Options, progress: Progress, stack: ExitStack) -> None:
+    data = home / "data"
     database = data / "keystone" / "keystone.sqlite3"
     server = Keystone(
-        environment,
+        home / "keystone",
         database.parent,
         database=f"sqlite:///{database}",
         security_compliance=POLICY,
@@ -165,9 +176,7 @@ def _watch(server: Keystone, dashboard: Dashboard) -> NoReturn:
     while True:
         for name, child, log in watched:
             if child is not None and child.poll() is not None:
-                raise DemoError(
-                    f"{name} ended by itself with {child.returncode}.{process.last_lines(log)}"
-                )
+                raise DemoError(f"{name} ended by itself.{process.last_lines(log)}")
         time.sleep(0.5)
 
 
@@ -175,8 +184,8 @@ def _welcome(
     server: Keystone, dashboard: Dashboard, passwords: Passwords, port: int, data: Path
 ) -> str:
     locked = [account.name for account in ACCOUNTS if account.is_locked]
-    taken = "" if f":{port}/" in dashboard.url else f"\nPort {port} is taken; this is another one."
-    return f"""{taken}
+    taken = f"\nPort {port} is not free; this is another one.\n"
+    return f"""{"" if f":{port}/" in dashboard.url else taken}
     Address     {dashboard.url}
     User name   admin
     Password    {server.admin_password}

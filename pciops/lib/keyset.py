@@ -74,7 +74,7 @@ class Order(Generic[M]):
             return [
                 _value(column, value) for column, value in zip(self.columns, values, strict=True)
             ]
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raise MarkerError from error
 
 
@@ -85,4 +85,8 @@ def _value(column: Column, value: Any) -> Any:
         return datetime.fromisoformat(value).astimezone(UTC)
     if type(value) is not column.kind:
         raise MarkerError
+    if isinstance(value, int) and value.bit_length() > 63:
+        raise MarkerError
+    if isinstance(value, str):
+        value.encode()  # half a surrogate pair is no text for a database
     return value

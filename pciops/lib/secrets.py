@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 from django.core.management.utils import get_random_secret_key
@@ -15,8 +16,7 @@ def kept_secret(path: Path) -> str:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(get_random_secret_key())
         try:
@@ -24,5 +24,5 @@ def kept_secret(path: Path) -> str:
         except FileExistsError:
             pass  # another process was a moment faster; its secret is the one that is kept
         finally:
-            draft.unlink()
+            os.unlink(draft)
     return path.read_text(encoding="ascii")

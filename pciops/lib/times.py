@@ -41,6 +41,14 @@ def both(value: datetime, now: datetime) -> str:
     return f"{instant(value, now)} ({distance(value, now)})"
 
 
+def later(value: datetime, span: timedelta) -> datetime:
+    """The instant so much later; the last that there is where it is beyond the year 9999."""
+    try:
+        return value + span
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
+
+
 def iso(value: datetime | date | None) -> str | None:
     """`2026-11-22T14:02:11Z`, or `2026-11-22` for a day: for machines."""
     if isinstance(value, datetime):

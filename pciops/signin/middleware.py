@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
@@ -12,13 +13,21 @@ from pciops.signin import sessions
 
 
 class OperatorMiddleware:
+    """Before LoginRequiredMiddleware, which sends whoever is signed out here to the form."""
+
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.user.is_authenticated:
-            try:
-                request.user.rights = sessions.rights(request, timezone.now())
-            except sessions.EndedError:
-                logout(request)  # LoginRequiredMiddleware sends them to the form
         return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., HttpResponse], *_: Any
+    ) -> HttpResponse | None:
+        """Only for pages that need somebody: health, API and the form do without the database."""
+        if getattr(view, "login_required", True):
+            try:
+                sessions.attach(request, timezone.now())
+            except sessions.EndedError:
+                logout(request)
+        return None

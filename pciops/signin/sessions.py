@@ -28,16 +28,19 @@ def keep(request: HttpRequest, token: Token, rights: Rights) -> None:
     }
 
 
-def rights(request: HttpRequest, now: datetime) -> Rights:
-    """The rights of the signed-in operator, as of sign-in.
+def attach(request: HttpRequest, now: datetime) -> None:
+    """Put the rights, as of sign-in, on the operator of this request, if there is one.
 
     Raises:
         EndedError: where the token has run out.
     """
+    user = getattr(request, "user", None)  # a request that was refused early has none
+    if user is None or not user.is_authenticated:
+        return
     kept = request.session.get(_KEY)
     if not kept or datetime.fromisoformat(kept["expires_at"]) <= now:
         raise EndedError
-    return Rights(domain_id=kept["domain_id"], domain_name=kept["domain_name"])
+    user.rights = Rights(domain_id=kept["domain_id"], domain_name=kept["domain_name"])
 
 
 def confirmed_rights(request: HttpRequest) -> Rights:

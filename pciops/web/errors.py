@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils import timezone
 
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import outages
 from pciops.lib.env import SettingError
+from pciops.signin import sessions
 
 KEYSTONE_DATABASE = "keystone_database"
 
@@ -24,8 +27,9 @@ class BadRequestError(Exception):
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    sentence = "The request could not be read."
-    return _page(request, 400, "Bad request", sentence)
+    """Nothing of such a request can be trusted, not even its host."""
+    sentence = "The request could not be read: its host, its form or its session is damaged."
+    return _bare_page(400, "Bad request", sentence)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -50,25 +54,17 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """The last resort: nothing in here may touch the session or a database."""
     if isinstance(sys.exc_info()[1], DatabaseError | InterfaceError):
-        return render(
-            request,
-            "web/error_bare.html",
-            {
-                "title": "pciops' own database does not answer",
-                "sentence": "Sign-ins, sessions and the trail live there; without a trail nothing "
-                "is unlocked. The server's log says more.",
-            },
-            status=503,
+        return _bare_page(
+            503,
+            "pciops' own database does not answer",
+            "Sign-ins, sessions and the trail live there; without a trail nothing is unlocked. "
+            "The server's log says more.",
         )
-    return render(
-        request,
-        "web/error_bare.html",
-        {
-            "title": "pciops failed",
-            "sentence": "This is a fault of pciops, not of your input. The server's log says "
-            "what happened; the trail shows whether an act was done.",
-        },
-        status=500,
+    return _bare_page(
+        500,
+        "pciops failed",
+        "This is a fault of pciops, not of your input. The server's log says what happened; the "
+        "trail shows whether an act was done.",
     )
 
 
@@ -92,6 +88,14 @@ def _keystone_database_down(request: HttpRequest, error: Exception) -> HttpRespo
     return render(request, "web/keystone_down.html", context, status=503)
 
 
+def _bare_page(status: int, title: str, sentence: str) -> HttpResponse:
+    """Without the request: whoever looks at it there needs a database."""
+    text = render_to_string("web/error_bare.html", {"title": title, "sentence": sentence})
+    return HttpResponse(text, status=status)
+
+
 def _page(request: HttpRequest, status: int, title: str, sentence: str) -> HttpResponse:
-    context = {"title": title, "sentence": sentence, "status": status}
+    with suppress(sessions.EndedError):
+        sessions.attach(request, timezone.now())  # where no view was found, nobody has done it
+    context = {"title": title, "sentence": sentence}
     return render(request, "web/error.html", context, status=status)

@@ -12,6 +12,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -145,7 +146,8 @@ def _unlock(request: OperatorRequest, verdict: Verdict, form: UnlockForm) -> Htt
         form.add_error(None, str(error))
         return _unlock_page(request, verdict, form, status=503)
     else:
-        messages.success(request, f"{account.name} ({account.domain_name}) is unlocked.")
+        sentence = "<bdi>{}</bdi> (<bdi>{}</bdi>) is unlocked."
+        messages.success(request, format_html(sentence, account.name, account.domain_name))
     return redirect("account", account.id)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import pwd
 from typing import Any
@@ -97,9 +96,10 @@ def _find(text: str, domain: str) -> Account:
 def _initiator() -> Initiator:
     """The operating-system user; under sudo the person who called it."""
     sudo = os.environ.get("SUDO_UID", "")
-    uid = int(sudo) if sudo.isdigit() and os.getuid() == 0 else os.getuid()
+    by_sudo = os.getuid() == 0 and sudo.isascii() and sudo.isdigit()
+    uid = int(sudo) if by_sudo else os.getuid()
     try:
         name = pwd.getpwuid(uid).pw_name
-    except KeyError:
-        name = getpass.getuser()
+    except (KeyError, OverflowError):  # in a container nobody may know the number
+        name = f"uid {uid}"
     return Initiator(type=Event.InitiatorType.OS, via=Event.Via.COMMAND, id=str(uid), name=name)

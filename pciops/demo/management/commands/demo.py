@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from argparse import ArgumentTypeError
 from typing import Any
 
@@ -50,6 +51,10 @@ class Command(BaseCommand):
         except DemoError as error:
             progress.done()
             raise CommandError(str(error)) from error
+        except (OSError, sqlite3.Error) as error:
+            progress.done()
+            again = "Where its files are damaged, script/demo --reset begins anew."
+            raise CommandError(f"The demo cannot go on: {error}. {again}") from error
         except KeyboardInterrupt:
             progress.done()
             raise CommandError("Interrupted; nothing is left running.") from None

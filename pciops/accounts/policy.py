@@ -110,7 +110,7 @@ def _from_files(paths: Sequence[str]) -> tuple[dict[str, int | None], dict[str, 
     try:
         # Keystone's environment is not ours: variables in the style of oslo.config do not count.
         config(args=[], default_config_files=list(paths), default_config_dirs=[], use_env=False)
-    except (cfg.ConfigFileParseError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise _conf_error(f"names a file that cannot be read: {error}") from None
     except cfg.Error:
         pass  # a value of the wrong kind; the loop below says which
@@ -126,6 +126,16 @@ def _from_files(paths: Sequence[str]) -> tuple[dict[str, int | None], dict[str, 
             files = ", ".join(paths)
             raise _conf_error(f"names {files}, where {option.name} is wrong: {problem}") from None
     return values, sources
+
+
+# Whatever leaves options unread: they would look unset, and every rule switched off.
+_UNREADABLE = (
+    cfg.ConfigFileParseError,
+    cfg.ConfigFilesNotFoundError,
+    cfg.ConfigFilesPermissionDeniedError,
+    OSError,
+    UnicodeDecodeError,
+)
 
 
 def _conf_error(problem: str) -> SettingError:

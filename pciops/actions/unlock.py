@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import unicodedata
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import DatabaseError, InterfaceError
@@ -39,7 +39,8 @@ def checked_reason(value: object) -> str:
         raise ReasonError("say why, for whoever reads the trail.")
     if len(reason) > REASON_MAX:
         raise ReasonError(f"at most {REASON_MAX} characters; this has {len(reason)}.")
-    if any(unicodedata.category(c) == "Cc" and c not in "\t\r\n" for c in reason):
+    # Cc: control characters; Cs: half a surrogate pair, which no database takes.
+    if any(unicodedata.category(c) in {"Cc", "Cs"} and c not in "\t\r\n" for c in reason):
         raise ReasonError("text only, without control characters.")
     return reason
 
@@ -163,6 +164,8 @@ def _who_was_first(event: Event, now: datetime) -> str:
     if act and act.outcome == Event.Outcome.PENDING:
         at = times.both(act.event_time, now)
         return f"{act.initiator} began to unlock it at {at}; how that ended is not recorded yet."
-    if act := act or trail.last_unlock(event.target_id):
+    # Not of this lock, then: one since the failures that were seen, or else within a day.
+    since = Failures.parse(event.seen).failed_auth_at or now - timedelta(days=1)
+    if act := act or trail.last_unlock(event.target_id, since=since):
         return f"{act.initiator} unlocked it at {times.both(act.event_time, now)}."
     return "A sign-in or another tool has cleared its failures."

@@ -157,7 +157,8 @@ def _query(request: ApiRequest) -> selectors.Query:
 
 def _limit(request: ApiRequest) -> int:
     text = request.GET.get("limit", str(DEFAULT_LIMIT))
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_LIMIT:
+    plain = text.isascii() and text.isdigit() and len(text) < 10
+    if not plain or not 1 <= int(text) <= MAX_LIMIT:
         raise ApiError(400, f"limit: a whole number from 1 to {MAX_LIMIT}.")
     return int(text)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pciops.audit.models import Event
 
 
@@ -25,9 +27,12 @@ def unlock_of(target_id: str, *, seen: str, but: Event) -> Event | None:
     )
 
 
-def last_unlock(target_id: str) -> Event | None:
-    """The newest unlock that succeeded."""
+def last_unlock(target_id: str, *, since: datetime) -> Event | None:
+    """The newest unlock that succeeded, if it is not older than that."""
     unlocks = Event.objects.filter(
-        target_id=target_id, action=Event.Action.UNLOCK, outcome=Event.Outcome.SUCCESS
+        target_id=target_id,
+        action=Event.Action.UNLOCK,
+        outcome=Event.Outcome.SUCCESS,
+        event_time__gte=since,
     )
     return unlocks.order_by("-event_time", "-id").first()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -18,8 +18,14 @@ import requests
 Report = Callable[[str], None]
 """Told what is being done; told the same words again and again while that takes its time."""
 
-_LIBC = ctypes.CDLL(None, use_errno=True)
-_PR_SET_PDEATHSIG = 1
+# Asks Linux to send SIGTERM when the parent ends, and becomes the program; prctl(2) keeps the wish
+# through exec. Not a preexec_fn: that is unsafe where the parent has threads, as tests do.
+_LAUNCH = """\
+import ctypes, os, sys
+PR_SET_PDEATHSIG, SIGTERM = 1, 15
+ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, SIGTERM)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 _TICK = 0.1  # seconds
 # Of the demo's surroundings nothing that steers pciops, an OpenStack client, gunicorn or Python
 # reaches the programs: what they are to know they are told.
@@ -70,27 +76,21 @@ def start(
     log: Path,
     listener: socket.socket | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a program that appends what it says to the log.
+    """Start a program, named by its path, that appends what it says to the log.
 
     It leads a session of its own, so Ctrl-C reaches only the demo, which stops its programs in
     order; and where the demo is killed, Linux sends the program SIGTERM.
     """
     with log.open("ab") as output:
         return subprocess.Popen(
-            [str(word) for word in command],
+            [sys.executable, "-I", "-S", "-c", _LAUNCH, *map(str, command)],
             env=dict(env),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             pass_fds=() if listener is None else (listener.fileno(),),
             start_new_session=True,
-            preexec_fn=_end_with_parent,
         )
-
-
-def _end_with_parent() -> None:
-    """Runs in the child before it becomes the program; prctl(2) keeps the wish through exec."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def stop(

@@ -88,6 +88,7 @@ def _prepare(home: Path, options: Options, progress: Progress) -> None:
     environment, data = home / "keystone", home / "data"
     if options.reset:
         _reset(environment, data, progress)
+    _require_ours(data)
     data.mkdir(exist_ok=True)
     (data / _MARK).touch()
     keystone.install(environment, progress)
@@ -133,19 +134,24 @@ def _start(home: Path, options: Options, progress: Progress, stack: ExitStack) -
 
 
 def _reset(environment: Path, data: Path, progress: Progress) -> None:
-    """Remove the demo's data, and the Keystone that was installed only where it does not run.
-
-    Raises:
-        DemoError: where the folder of the data is not one that the demo has made.
-    """
+    """Remove the demo's data, and the Keystone that was installed only where it does not run."""
+    _require_ours(data)
     if data.exists():
-        if data.is_symlink() or not (data / _MARK).is_file():
-            raise DemoError(f"{data} was not made by the demo; it is left as it is.")
         shutil.rmtree(data)
         progress.say(f"Removed {data}.")
     if environment.exists() and not keystone.is_installed(environment):
         shutil.rmtree(environment)
         progress.say(f"Removed {environment}, which did not run.")
+
+
+def _require_ours(data: Path) -> None:
+    """Never write among the files of others, nor remove them.
+
+    Raises:
+        DemoError: where there is something in the folder that no demo has begun.
+    """
+    if data.is_symlink() or (data.exists() and any(data.iterdir()) and not (data / _MARK).exists()):
+        raise DemoError(f"{data} was not made by the demo; it is left as it is.")
 
 
 def _populate(server: Keystone, database: Path, data: Path, progress: Progress) -> Passwords:

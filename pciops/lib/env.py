@@ -31,8 +31,16 @@ def text(name: str, default: str = "") -> str:
 
 
 def words(name: str, default: str = "") -> list[str]:
-    """The variable as a list, separated by commas."""
-    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+    """The variable as a list, separated by commas.
+
+    Raises:
+        SettingError: where it is set and holds nothing but commas.
+    """
+    value = text(name, default)
+    found = [word.strip() for word in value.split(",") if word.strip()]
+    if value and not found:
+        raise SettingError(name, f"is {value!r}, a list of nothing", default or "one,another")
+    return found
 
 
 def flag(name: str, *, default: bool) -> bool:

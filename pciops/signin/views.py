@@ -74,6 +74,7 @@ def signin(request: HttpRequest) -> HttpResponse:
     return redirect(_next(request))
 
 
+@login_not_required
 @require_POST
 def signout(request: HttpRequest) -> HttpResponse:
     """End the session. The token in it ends by itself."""

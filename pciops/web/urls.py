@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pciops.web import health, views
+from pciops.web import views
 
 urlpatterns = [
     path("", views.overview, name="overview"),
     path("accounts/", views.account_list, name="accounts"),
     path("accounts/<str:user_id>/", views.account_detail, name="account"),
     path("accounts/<str:user_id>/unlock/", views.account_unlock, name="account_unlock"),
-    path("healthz", health.healthz, name="healthz"),
-    path("readyz", health.readyz, name="readyz"),
 ]

@@ -51,7 +51,8 @@ def endpoint(
             try:
                 if request.method not in (*methods, "HEAD" if "GET" in methods else ""):
                     allowed = ", ".join(methods)
-                    raise ApiError(405, f"{request.method} is not possible here: {allowed} is.")
+                    problem = f"{request.method} is not possible here: {allowed} is."
+                    raise ApiError(405, problem, {"Allow": allowed})
                 call = cast("ApiRequest", request)
                 call.operator = _operator(request)
                 return view(call, *args, **kwargs)

@@ -11,7 +11,7 @@ from pciops.keystone import client, database
 
 
 class HealthMiddleware:
-    """Before all that needs a database: a probe comes by address, without a cookie, and when much is broken."""
+    """Before all that needs a database: a probe comes when much is broken, and by address."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -1,0 +1,144 @@
+# Sourced by script/demo and script/test: a Python environment, and Debian packages, on a machine
+# that may have nothing but python3. POSIX sh; every function that cannot do its work says why in
+# one sentence and ends the script with 1.
+
+fail() {
+    printf '%s\n' "$*" >&2
+    exit 1
+}
+
+# progress WORDS COMMAND...: run a command that takes its time, "WORDS… 12 s" while it does. What
+# it prints goes to a log, of which the end is shown where it fails. Returns its exit status.
+progress() {
+    words=$1
+    shift
+    log=$(mktemp)
+    begun=$(date +%s)
+    # In the background, where Ctrl-C does not reach it: so the trap passes it on.
+    "$@" >"$log" 2>&1 </dev/null &
+    child=$!
+    trap 'kill "$child" 2>/dev/null; rm -f "$log"; printf "\n" >&2; exit 130' INT TERM HUP
+    printf '%s…' "$words"
+    while kill -0 "$child" 2>/dev/null; do
+        [ ! -t 1 ] || printf '\r%s… %s s' "$words" "$(($(date +%s) - begun))"
+        sleep 1
+    done
+    status=0
+    wait "$child" || status=$?
+    trap - INT TERM HUP
+    [ ! -t 1 ] || printf '\r%s…' "$words"
+    printf ' %s s\n' "$(($(date +%s) - begun))"
+    if [ "$status" -ne 0 ]; then
+        tail -n 20 "$log" >&2
+    fi
+    rm -f "$log"
+    return "$status"
+}
+
+_apt_install() {
+    # The package lists of a fresh machine are empty or old: then fetch them and try again.
+    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" && return
+    apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+}
+
+# install_debian PACKAGE...: as root install these; otherwise name them and end.
+install_debian() {
+    command -v apt-get >/dev/null 2>&1 ||
+        fail "This needs what Debian and Ubuntu call $*; install it with this system's tools."
+    [ "$(id -u)" -eq 0 ] || fail "This needs: sudo apt-get install -y $*"
+    progress "Installing Debian packages: $*" _apt_install "$@" ||
+        fail "apt-get could not install $*; its last words are above."
+}
+
+# need_debian COMMAND=PACKAGE...: each command must be there (a name, or a path); where some are
+# not, install their packages as root, otherwise name them and end.
+need_debian() {
+    missing=
+    for pair in "$@"; do
+        command -v "${pair%%=*}" >/dev/null 2>&1 || missing="$missing ${pair#*=}"
+    done
+    # Package names hold no white space: splitting is meant.
+    # shellcheck disable=SC2086
+    [ -z "$missing" ] || install_debian $missing
+}
+
+_python_fits() {
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1
+}
+
+# find_python: sets PYTHON to the first Python on the PATH that pciops runs on.
+find_python() {
+    for PYTHON in python3 python3.13 python3.12 python3.11; do
+        _python_fits "$PYTHON" && return
+    done
+    fail "pciops needs Python 3.11, 3.12 or 3.13, and none of them is on the PATH" \
+        "(python3 is: $(python3 --version 2>/dev/null || echo missing))."
+}
+
+_new_environment() {
+    find_python
+    if ! "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null; then
+        install_debian "$PYTHON-venv"
+    fi
+    progress "Making $1" "$PYTHON" -m venv "$1" || {
+        rm -rf "$1"
+        fail "$PYTHON could not make the environment $1; its last words are above."
+    }
+}
+
+# An environment stops being usable when the system's Python under it becomes another release.
+_usable() {
+    [ -x "$1/bin/python" ] && _python_fits "$1/bin/python" && "$1/bin/python" -c '
+import os, sys
+packages = "lib/python%d.%d/site-packages" % sys.version_info[:2]
+sys.exit(not os.path.isdir(os.path.join(sys.prefix, packages)))'
+}
+
+# make_environment FOLDER REQUIREMENTS...: a virtual environment that holds these requirements,
+# with hashes. What was installed from each file is noted by a copy of it in the environment, so
+# a file that has not changed costs nothing, and an install that was interrupted is repeated.
+# What else is in the environment stays there.
+make_environment() {
+    folder=$1
+    shift
+    # pip must not see another environment, nor install elsewhere than here.
+    unset PYTHONPATH PYTHONHOME
+    export PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1
+    # One at a time: two scripts may be started at once. The lock lies on the folder itself.
+    if command -v flock >/dev/null 2>&1; then
+        exec 9<.
+        flock 9
+    fi
+    if ! _usable "$folder"; then
+        rm -rf "$folder" 2>/dev/null || fail "$PWD/$folder is another user's and cannot be renewed."
+        [ -w "$(dirname "$folder")" ] || fail "$PWD is another user's: nothing can be made in it."
+        _new_environment "$folder"
+    fi
+    _install_changed "$folder" "$@"
+    exec 9<&-
+}
+
+_install_changed() {
+    folder=$1
+    shift
+    names=
+    for file in "$@"; do
+        stamp=$folder/installed-$(basename "$file")
+        cmp -s "$file" "$stamp" && continue
+        [ -w "$folder" ] || fail "$PWD/$folder is another user's and cannot be brought up to date."
+        rm -f "$stamp"
+        if ! "$folder/bin/python" -m pip --version >/dev/null 2>&1; then
+            progress "Adding pip to $folder" "$folder/bin/python" -m ensurepip ||
+                fail "$folder has no pip, and ensurepip could not add it; remove $folder."
+        fi
+        case $(basename "$file") in
+            requirements.txt) names="pciops' libraries" ;;
+            *) names="what $file lists" ;;
+        esac
+        progress "Installing $names" "$folder/bin/python" -m pip install --no-input \
+            --progress-bar off --quiet --require-hashes -r "$file" ||
+            fail "pip could not install $names; its last words are above. Is this machine online?"
+        cp "$file" "$stamp.new"
+        mv "$stamp.new" "$stamp"
+    done
+}

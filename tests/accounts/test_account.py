@@ -1,0 +1,207 @@
+"""Rows become one frozen account, however odd they are."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pciops.accounts.account import Account, Failures
+from pciops.accounts.selectors import get
+from pciops.keystone import options
+from pciops.keystone.fields import EPOCH
+from pciops.keystone.models import User
+from tests.factories import NOW, PasswordRow, make_account, make_user
+
+database = pytest.mark.django_db(databases=["keystone"])
+
+
+def account_of(user: User) -> Account:
+    """The account of a user's rows."""
+    account = get(user.id, scope=None)
+    assert account is not None
+    return account
+
+
+@database
+def test_an_account_has_the_facts_of_its_rows() -> None:
+    user = make_user(
+        "ann",
+        domain_id="d1",
+        domain_name="Example",
+        email="ann@example.test",
+        last_active_at=date(2026, 11, 20),
+        failed_auth_count=2,
+        failed_auth_at=NOW,
+        passwords=[PasswordRow(created_at=NOW - timedelta(days=1), expires_at=NOW)],
+        options={options.IGNORE_LOCKOUT: True},
+    )
+
+    assert account_of(user) == Account(
+        id=user.id,
+        name="ann",
+        domain_id="d1",
+        domain_name="Example",
+        email="ann@example.test",
+        enabled=True,
+        covered=True,
+        failed_auth_count=2,
+        failed_auth_at=NOW,
+        created_at=NOW - timedelta(days=30),
+        last_active_at=date(2026, 11, 20),
+        password_created_at=NOW - timedelta(days=1),
+        password_expires_at=NOW,
+        options={options.IGNORE_LOCKOUT: True},
+    )
+
+
+@database
+@pytest.mark.parametrize(
+    "extra",
+    ["", "{}", "{", "null", "[]", '["email"]', '"email"', "7", '{"email": null}']
+    + ['{"email": 7}', '{"email": ["a@b"]}', '{"mail": "a@b"}', "NaN", "9" * 5000],
+    ids=lambda extra: extra[:20] or "empty",
+)
+def test_an_account_without_an_address_that_is_one_has_none(extra: str) -> None:
+    assert account_of(make_user(extra=extra)).email == ""
+
+
+@database
+def test_an_account_whose_extra_is_null_has_no_address() -> None:
+    user = make_user()
+    User.objects.using("keystone").filter(id=user.id).update(extra=None)
+
+    assert account_of(user).email == ""
+
+
+@database
+def test_an_extra_that_is_nested_too_deep_is_none() -> None:
+    assert account_of(make_user(extra="[" * 100_000)).email == ""
+
+
+@database
+def test_an_account_without_a_password_has_no_expiry() -> None:
+    account = account_of(make_user(passwords=[]))
+
+    assert (account.password_created_at, account.password_expires_at) == (None, None)
+
+
+@database
+def test_a_count_that_is_null_is_none_at_all() -> None:
+    assert account_of(make_user(failed_auth_count=None)).failed_auth_count == 0
+
+
+@database
+def test_the_newest_password_is_the_one_made_last() -> None:
+    made = [
+        PasswordRow(created_at=NOW - timedelta(days=9), expires_at=NOW - timedelta(days=1)),
+        PasswordRow(created_at=NOW - timedelta(days=1), expires_at=NOW + timedelta(days=1)),
+        PasswordRow(created_at=NOW - timedelta(days=5), expires_at=NOW - timedelta(days=1)),
+    ]
+
+    assert account_of(make_user(passwords=made)).password_expires_at == NOW + timedelta(days=1)
+
+
+@database
+def test_of_passwords_made_at_one_instant_the_last_row_is_the_newest() -> None:
+    made = [PasswordRow(created_at=NOW, expires_at=NOW + timedelta(days=day)) for day in (3, 1, 2)]
+
+    assert account_of(make_user(passwords=made)).password_expires_at == NOW + timedelta(days=2)
+
+
+@database
+def test_the_old_column_is_read_where_the_new_one_is_unset() -> None:
+    row = PasswordRow(expires_at=NOW + timedelta(days=1), old_columns=True)
+
+    assert account_of(make_user(passwords=[row])).password_expires_at == NOW + timedelta(days=1)
+
+
+@database
+def test_an_old_row_is_older_than_every_new_one() -> None:
+    """As Keystone sorts them: by `created_at_int`, which is 0 in an old row."""
+    old = PasswordRow(created_at=NOW, expires_at=NOW, old_columns=True)
+    new = PasswordRow(created_at=NOW - timedelta(days=1), expires_at=NOW + timedelta(days=1))
+
+    assert account_of(make_user(passwords=[new, old])).password_expires_at == new.expires_at
+
+
+@database
+@pytest.mark.parametrize("expires_at", [EPOCH, datetime.max.replace(tzinfo=UTC)], ids=str)
+def test_an_expiry_may_be_at_either_end_of_time(expires_at: datetime) -> None:
+    user = make_user(passwords=[PasswordRow(expires_at=expires_at)])
+
+    assert account_of(user).password_expires_at == expires_at
+
+
+@database
+@pytest.mark.parametrize(
+    ("value", "exempt"), [(True, True), (False, False), (None, False), ("true", False), (1, False)]
+)
+def test_an_option_exempts_only_where_it_is_true(value: object, exempt: bool) -> None:
+    account = account_of(make_user(options={options.IGNORE_LOCKOUT: value}))
+
+    assert account.exempt_from(options.IGNORE_LOCKOUT) is exempt
+
+
+def test_exemptions_are_named_as_the_api_names_them() -> None:
+    account = make_account(options={"1000": True, "1001": False, "1002": True, "1003": True})
+
+    assert account.exemptions == [
+        "ignore_change_password_upon_first_use",
+        "ignore_lockout_failure_attempts",
+    ]
+
+
+@database
+def test_a_domain_without_a_row_is_shown_by_its_id() -> None:
+    user = make_user(domain_id="gone", domain_name="Gone")
+    user.domain.delete(using="keystone") if user.domain else None
+
+    assert account_of(user).domain_name == "gone"
+
+
+@pytest.mark.parametrize(
+    ("last_active_at", "created_at", "expected"),
+    [
+        (date(2026, 11, 20), NOW, date(2026, 11, 20)),
+        (None, NOW, date(2026, 11, 22)),
+        (None, datetime.fromisoformat("2026-11-22T23:30:00-02:00"), date(2026, 11, 23)),
+        (None, None, None),
+    ],
+)
+def test_inactivity_counts_from_the_last_activity_or_else_from_the_making(
+    last_active_at: date | None, created_at: datetime | None, expected: date | None
+) -> None:
+    account = make_account(last_active_at=last_active_at, created_at=created_at)
+
+    assert account.active_on == expected
+
+
+@given(count=st.integers(0, 2**31 - 1), at=st.none() | st.datetimes(timezones=st.just(UTC)))
+@settings(deadline=None)
+def test_failures_survive_the_form(count: int, at: datetime | None) -> None:
+    seen = Failures(failed_auth_count=count, failed_auth_at=at)
+
+    assert Failures.parse(str(seen)) == seen
+
+
+@given(count=st.integers(0, 2**31 - 1), at=st.datetimes(timezones=st.just(UTC)))
+@settings(deadline=None)
+def test_failures_fit_into_the_trail(count: int, at: datetime) -> None:
+    assert len(str(Failures(failed_auth_count=count, failed_auth_at=at))) <= 64
+
+
+@pytest.mark.parametrize("text", ["", "@", "x@", "3.0@", "3@yesterday", "3@@", "9" * 5000 + "@"])
+def test_what_is_not_failures_is_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError, match="^"):
+        Failures.parse(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["3@9999-12-31T23:59:59-14:00", "3@0001-01-01T00:00:00+14:00", "9" * 50 + "@"]
+)
+def test_failures_that_no_row_can_hold_are_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError, match="^"):
+        Failures.parse(text)

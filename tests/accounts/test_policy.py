@@ -1,0 +1,259 @@
+"""The policy: `[security_compliance]` by oslo.config's rules, then our overrides."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+
+from pciops.accounts import policy
+from pciops.accounts.checks import policy_is_configured
+from pciops.accounts.policy import Policy
+from pciops.lib.env import SettingError
+
+UNSET = Policy()
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> Path:
+    """A keystone.conf that switches every rule on."""
+    path = tmp_path / "keystone.conf"
+    path.write_text(
+        "[DEFAULT]\nlog_dir = /var/log/keystone\n"
+        "[security_compliance]\n"
+        "lockout_failure_attempts = 6\n"
+        "lockout_duration = 900\n"
+        "disable_user_account_days_inactive = 90\n"
+        "password_expires_days = 60\n"
+        "password_regex = ^(?=.*[a-z])(?=.*%.*$).{7,}$\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+def write(path: Path, *lines: str) -> str:
+    """A file with these lines in `[security_compliance]`; returns its path."""
+    path.write_text("\n".join(["[security_compliance]", *lines, ""]), encoding="utf-8")
+    return str(path)
+
+
+def test_every_option_is_read_from_the_file(conf: Path) -> None:
+    assert policy.read([str(conf)], {}).policy == Policy(
+        lockout_failure_attempts=6,
+        lockout_duration=900,
+        disable_user_account_days_inactive=90,
+        password_expires_days=60,
+    )
+
+
+def test_without_a_source_every_rule_is_off_as_in_keystone() -> None:
+    assert policy.read([], {}).policy == UNSET
+    assert UNSET.lockout_duration == 1800
+
+
+def test_of_several_files_the_later_one_wins(conf: Path, tmp_path: Path) -> None:
+    later = write(tmp_path / "later.conf", "lockout_failure_attempts = 4")
+    found = policy.read([str(conf), later], {}).policy
+
+    assert (found.lockout_failure_attempts, found.lockout_duration) == (4, 900)
+
+
+def test_the_last_of_two_lines_wins(tmp_path: Path) -> None:
+    path = write(tmp_path / "k.conf", "lockout_duration = 1", "lockout_duration = 2")
+
+    assert policy.read([path], {}).policy.lockout_duration == 2
+
+
+def test_a_reference_to_another_option_is_followed(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "k.conf",
+        "password_expires_days = 30",
+        "disable_user_account_days_inactive = $password_expires_days",
+    )
+
+    assert policy.read([path], {}).policy.disable_user_account_days_inactive == 30
+
+
+def test_an_override_stands_above_the_files(conf: Path) -> None:
+    found = policy.read([str(conf)], {"lockout_duration": "60"}).policy
+
+    assert (found.lockout_failure_attempts, found.lockout_duration) == (6, 60)
+
+
+@pytest.mark.parametrize("off", ["off", "OFF"])
+def test_off_switches_a_rule_off(conf: Path, off: str) -> None:
+    found = policy.read([str(conf)], {"lockout_failure_attempts": off}).policy
+
+    assert found.lockout_failure_attempts is None
+
+
+def test_a_lock_without_a_duration_has_no_end() -> None:
+    assert policy.read([], {"lockout_duration": "off"}).policy.lockout is None
+
+
+def test_every_value_says_where_it_came_from(conf: Path) -> None:
+    found = policy.read([str(conf)], {"lockout_duration": "60"}).sources
+
+    assert found["lockout_failure_attempts"] == str(conf)
+    assert found["lockout_duration"] == "PCIOPS_POLICY_LOCKOUT_DURATION"
+
+
+def test_a_value_of_nobodys_is_the_default() -> None:
+    assert policy.read([], {}).sources["lockout_duration"] == "default"
+
+
+def test_variables_of_oslo_config_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OS_SECURITY_COMPLIANCE__LOCKOUT_FAILURE_ATTEMPTS", "5")
+
+    assert policy.read([], {}).policy == UNSET
+
+
+@pytest.mark.parametrize(
+    ("line", "option"),
+    [
+        ("lockout_failure_attempts = six", "lockout_failure_attempts"),
+        ("lockout_failure_attempts = 0", "lockout_failure_attempts"),
+        ("lockout_duration = -1", "lockout_duration"),
+        ("lockout_duration = 1.5", "lockout_duration"),
+        ("lockout_duration = 99999999999", "lockout_duration"),
+        ("disable_user_account_days_inactive = 0", "disable_user_account_days_inactive"),
+        ("disable_user_account_days_inactive = 36501", "disable_user_account_days_inactive"),
+        ("password_expires_days = $nonsense", "password_expires_days"),
+    ],
+)
+def test_a_bad_value_names_its_file_and_option(tmp_path: Path, line: str, option: str) -> None:
+    path = write(tmp_path / "k.conf", line)
+    with pytest.raises(SettingError, match="^PCIOPS_KEYSTONE_CONF ") as raised:
+        policy.read([path], {})
+
+    assert path in str(raised.value)
+    assert f"{option} is wrong" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"[security_compliance\n", b"nonsense\n", b"\xff\xfe", b"[security_compliance]\nx\n"],
+    ids=["section", "no section", "no text", "no value"],
+)
+def test_a_file_that_is_no_conf_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "k.conf"
+    path.write_bytes(content)
+
+    with pytest.raises(
+        SettingError, match="^PCIOPS_KEYSTONE_CONF names a file that cannot be read"
+    ):
+        policy.read([str(path)], {})
+
+
+def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="names .*/none.conf, which is no file"):
+        policy.read([str(tmp_path / "none.conf")], {})
+
+
+def test_a_file_that_goes_while_it_is_read_does_not_switch_the_rules_off(
+    conf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def going(path: Path) -> bool:
+        path.unlink()
+        return True
+
+    monkeypatch.setattr(Path, "is_file", going)
+    with pytest.raises(SettingError, match="^PCIOPS_KEYSTONE_CONF "):
+        policy.read([str(conf)], {})
+
+
+def test_a_file_that_is_gone_since_the_start_is_named(conf: Path, settings: Settings) -> None:
+    settings.KEYSTONE_CONF, settings.POLICY_OVERRIDES = [str(conf)], {}
+    policy.current()
+    conf.unlink()
+
+    with pytest.raises(SettingError, match="which is no file"):
+        policy.current()
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="which is no file"):
+        policy.read([str(tmp_path)], {})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("lockout_failure_attempts", "six"),
+        ("lockout_failure_attempts", "0"),
+        ("lockout_duration", "-1"),
+        ("password_expires_days", "1.5"),
+    ],
+)
+def test_a_bad_override_names_its_variable_and_gives_an_example(name: str, value: str) -> None:
+    variable = f"PCIOPS_POLICY_{name.upper()}"
+    with pytest.raises(SettingError, match=f"^{variable} is '{value}'") as raised:
+        policy.read([], {name: value})
+    _, _, example = str(raised.value).rpartition(f"{variable}=")
+
+    assert policy.read([], {name: example}).sources[name] == variable
+
+
+def test_an_unknown_override_names_those_that_there_are() -> None:
+    with pytest.raises(SettingError, match="^PCIOPS_POLICY_LOCKOUT_ATTEMPTS ") as raised:
+        policy.read([], {"lockout_attempts": "6"})
+
+    assert "PCIOPS_POLICY_LOCKOUT_FAILURE_ATTEMPTS" in str(raised.value)
+
+
+def test_the_current_policy_is_that_of_the_settings(conf: Path, settings: Settings) -> None:
+    settings.KEYSTONE_CONF = [str(conf)]
+    settings.POLICY_OVERRIDES = {"lockout_duration": "60"}
+
+    assert (policy.current().lockout_failure_attempts, policy.current().lockout_duration) == (6, 60)
+
+
+def test_a_file_that_changed_is_read_again(conf: Path, settings: Settings) -> None:
+    settings.KEYSTONE_CONF, settings.POLICY_OVERRIDES = [str(conf)], {}
+    before = policy.current().lockout_failure_attempts
+    write(conf, "lockout_failure_attempts = 10")
+
+    assert (before, policy.current().lockout_failure_attempts) == (6, 10)
+
+
+def test_a_file_of_the_same_size_and_time_that_took_its_place_is_read(
+    conf: Path, tmp_path: Path, settings: Settings
+) -> None:
+    settings.KEYSTONE_CONF, settings.POLICY_OVERRIDES = [str(conf)], {}
+    policy.current()
+    was = conf.stat()
+    new = tmp_path / "new.conf"
+    new.write_text(conf.read_text(encoding="utf-8").replace("= 6\n", "= 7\n"), encoding="utf-8")
+    os.utime(new, ns=(was.st_atime_ns, was.st_mtime_ns))
+    new.replace(conf)
+
+    assert policy.current().lockout_failure_attempts == 7
+
+
+def test_a_file_that_did_not_change_is_read_once(
+    conf: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.KEYSTONE_CONF, settings.POLICY_OVERRIDES = [str(conf)], {}
+    first = policy.current()
+    monkeypatch.setattr(policy, "read", lambda *args: pytest.fail("read again"))
+
+    assert policy.current() is first
+
+
+@pytest.mark.parametrize(
+    ("files", "overrides", "expected"),
+    [
+        ([], {}, ["pciops.E003"]),
+        (["/etc/keystone/keystone.conf"], {}, []),
+        ([], {"lockout_failure_attempts": "6"}, []),
+    ],
+    ids=["neither", "file", "override"],
+)
+def test_the_policy_has_to_have_a_source(
+    settings: Settings, files: list[str], overrides: dict[str, str], expected: list[str]
+) -> None:
+    settings.KEYSTONE_CONF, settings.POLICY_OVERRIDES = files, overrides
+
+    assert [error.id for error in policy_is_configured()] == expected

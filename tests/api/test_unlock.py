@@ -1,0 +1,197 @@
+"""Unlock over the API."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from pciops.audit.models import Event
+from pciops.keystone.models import LocalUser, User
+from tests.api.call import ACCOUNTS, BODY, post
+from tests.factories import NOW, make_locked_user, make_user
+from tests.fake_keystone import FakeKeystone
+from tests.signin.visit import Response
+
+pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
+
+
+def failures(user: User) -> tuple[int | None, object]:
+    """The two columns that make a lock, as they are now."""
+    return LocalUser.objects.values_list("failed_auth_count", "failed_auth_at").get(user=user)
+
+
+def unlock(token: str, user: User, body: object = BODY, **more: Any) -> Response:
+    """Ask for the unlock."""
+    return post(token, f"{ACCOUNTS}/{user.id}/unlock", body, **more)
+
+
+# --- It works -----------------------------------------------------------------------------------
+def test_an_unlock_clears_both_columns(token: str) -> None:
+    user = make_locked_user()
+    unlock(token, user)
+
+    assert failures(user) == (0, None)
+
+
+def test_an_unlock_answers_with_its_row_of_the_trail(
+    token: str, fake_keystone: FakeKeystone
+) -> None:
+    user = make_locked_user()
+    response = unlock(token, user, REMOTE_ADDR="192.0.2.7", headers={"User-Agent": "curl/8"})
+    event = Event.objects.get()
+
+    assert response.status_code == 200
+    assert response.json() == {
+        "event": {
+            "id": event.id,
+            "event_time": "2026-11-22T14:02:11Z",
+            "settled_at": "2026-11-22T14:02:11Z",
+            "observer": event.observer,
+            "initiator": {
+                "type": "keystone",
+                "id": fake_keystone.people[0].id,
+                "name": "ada",
+                "domain_id": "default",
+                "domain_name": "Default",
+                "address": "192.0.2.7",
+                "agent": "curl/8",
+                "via": "api",
+            },
+            "action": "unlock",
+            "target": {
+                "id": user.id,
+                "name": "ann",
+                "domain_id": "default",
+                "domain_name": "Default",
+            },
+            "outcome": "success",
+            "reason": "INC-4711",
+            "identity": "ticket",
+            "remark": "",
+        }
+    }
+
+
+def test_a_token_of_a_domain_unlocks_in_it(fake_keystone: FakeKeystone) -> None:
+    person = fake_keystone.person(domain_id="shops", roles={"shops": {"admin"}})
+    user = make_locked_user(domain_id="shops")
+    unlock(fake_keystone.issue(person, "shops"), user)
+
+    assert failures(user) == (0, None)
+
+
+def test_a_token_of_a_domain_unlocks_nobody_else(fake_keystone: FakeKeystone) -> None:
+    person = fake_keystone.person(domain_id="shops", roles={"shops": {"admin"}})
+    user = make_locked_user(domain_id="payments")
+    unlock(fake_keystone.issue(person, "shops"), user)
+
+    assert failures(user) == (3, NOW)
+    assert not Event.objects.exists()
+
+
+def test_what_else_is_in_the_body_does_no_harm(token: str) -> None:
+    body = {**BODY, "outcome": "failure", "target_id": "somebody else"}
+
+    assert unlock(token, make_locked_user(), body).json()["event"]["outcome"] == "success"
+
+
+# --- It is not locked ---------------------------------------------------------------------------
+def test_an_account_that_is_not_locked_is_a_conflict(token: str) -> None:
+    response = unlock(token, make_user())
+
+    assert response.status_code == 409
+    assert response.json()["error"]["message"] == (
+        "The account is not locked. A sign-in or another tool has cleared its failures."
+    )
+
+
+def test_who_is_second_is_told_who_was_first(token: str, fake_keystone: FakeKeystone) -> None:
+    user = make_locked_user()
+    bob = fake_keystone.issue(fake_keystone.person("bob"), "system")
+    unlock(bob, user)
+
+    assert unlock(token, user).json()["error"]["message"] == (
+        "The account is not locked. bob (Default) unlocked it at 14:02:11 UTC (now)."
+    )
+
+
+def test_a_lock_that_has_lapsed_is_a_conflict(token: str) -> None:
+    user = make_locked_user(at=NOW - timedelta(hours=1))
+
+    assert unlock(token, user).status_code == 409
+    assert failures(user) == (3, NOW - timedelta(hours=1))
+
+
+def test_a_conflict_is_in_the_trail(token: str) -> None:
+    unlock(token, make_user())
+
+    assert Event.objects.get().outcome == "failure"
+
+
+# --- The body makes no sense --------------------------------------------------------------------
+HOST = {**BODY, "identity": "host"}
+SPOILED: list[tuple[object, str]] = [
+    (b"", "The body is not JSON"),
+    (b"{", "The body is not JSON"),
+    (b"reason=x", "The body is not JSON"),
+    (b"\xff\xfe\x00", "The body is not JSON"),
+    (b"[" * 50_000, "The body is not JSON"),
+    (b"9" * 5_000, "The body is not JSON"),
+    ([], "The body is no object"),
+    ("text", "The body is no object"),
+    (None, "The body is no object"),
+    (7, "The body is no object"),
+    ({}, "reason: say why"),
+    ({**BODY, "reason": ""}, "reason: say why"),
+    ({**BODY, "reason": " \n\t"}, "reason: say why"),
+    ({**BODY, "reason": 7}, "reason: say why"),
+    ({**BODY, "reason": None}, "reason: say why"),
+    ({**BODY, "reason": ["x"]}, "reason: say why"),
+    ({**BODY, "reason": "x" * 1001}, "reason: at most 1000 characters"),
+    ({**BODY, "reason": "a\0b"}, "reason: text only"),
+    ({**BODY, "reason": "a\x1b[2Jb"}, "reason: text only"),
+    ({**BODY, "reason": "half \ud83d of a character"}, "reason: text only"),
+    ({"reason": "x"}, "identity: how it was confirmed (PCI DSS 8.3.4), one of callback,"),
+    ({**BODY, "identity": ""}, "identity: how it was confirmed"),
+    ({**BODY, "identity": 7}, "identity: how it was confirmed"),
+    ({**BODY, "identity": ["ticket"]}, "identity: how it was confirmed"),
+    ({**BODY, "identity": {}}, "identity: how it was confirmed"),
+    ({**BODY, "identity": "TICKET"}, "identity: how it was confirmed"),
+    (HOST, "identity: how it was confirmed"),
+]
+
+
+@pytest.mark.parametrize(("body", "sentence"), SPOILED)
+def test_a_body_that_makes_no_sense_is_refused_with_the_field_named(
+    token: str, body: object, sentence: str
+) -> None:
+    response = unlock(token, make_locked_user(), body)
+
+    assert response.status_code == 400
+    assert response.json()["error"]["message"].startswith(sentence)
+
+
+@pytest.mark.parametrize(("body", "sentence"), SPOILED)
+def test_a_body_that_makes_no_sense_changes_nothing(
+    token: str, body: object, sentence: str
+) -> None:
+    user = make_locked_user()
+    unlock(token, user, body)
+
+    assert failures(user) == (3, NOW)
+    assert not Event.objects.exists()
+
+
+def test_a_body_that_is_too_large_is_refused(token: str) -> None:
+    response = unlock(token, make_locked_user(), {**BODY, "more": "x" * 70_000})
+
+    assert response.status_code == 413
+    assert response.json()["error"]["message"] == "The body is too large."
+
+
+def test_the_command_lines_way_to_confirm_is_not_offered(token: str) -> None:
+    message = unlock(token, make_locked_user(), HOST).json()["error"]["message"]
+
+    assert message.endswith("one of callback, in_person, manager, ticket, service_account.")

@@ -1,0 +1,203 @@
+"""Pages by keyset: every row once, in order, and a marker of anything else is refused."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pciops.accounts.selectors import BY_NAME, NEWEST_FAILURE
+from pciops.keystone.models import LocalUser, User
+from pciops.lib.keyset import MarkerError, Order
+from tests.factories import MICROSECOND, NOW
+
+pytestmark = pytest.mark.django_db(databases=["keystone"])
+
+# Few values, so that most rows tie; NULLs, and instants that only their microseconds tell apart.
+NAMES = st.sampled_from(["ann", "Ann", "bob", "b", "%", "", "Änne", "\n"])
+INSTANTS = st.one_of(
+    st.none(), st.sampled_from([NOW, NOW + MICROSECOND, NOW - MICROSECOND, NOW - timedelta(days=1)])
+)
+ROWS = st.lists(st.tuples(NAMES, INSTANTS), max_size=12)
+
+
+def encoded(content: bytes | list[Any]) -> str:
+    """A marker of this content, as `Order.marker` encodes it."""
+    raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def make_rows(facts: list[tuple[str, datetime | None]]) -> None:
+    """A local user of each name and last failure."""
+    for number, (name, failed_at) in enumerate(facts):
+        user = User.objects.using("keystone").create(id=str(number))
+        LocalUser.objects.using("keystone").create(
+            user_id=user.id, domain_id="d", name=name, failed_auth_at=failed_at
+        )
+
+
+def walk(order: Order[LocalUser], size: int) -> Iterator[LocalUser]:
+    """Every row, a page at a time."""
+    rows = order.sort(LocalUser.objects.all())
+    page = list(rows[:size])
+    while page:
+        yield from page
+        page = list(order.after(rows, order.marker(page[-1], getattr))[:size])
+
+
+def in_order(order: Order[LocalUser], rows: list[LocalUser]) -> list[LocalUser]:
+    """The rows sorted in memory, by the words of `Order` and `Column`."""
+    for column in reversed(order.columns):
+        known = [row for row in rows if getattr(row, column.name) is not None]
+        known.sort(key=lambda row: getattr(row, column.name), reverse=column.falling)
+        rows = known + [row for row in rows if getattr(row, column.name) is None]
+    return rows
+
+
+@pytest.mark.parametrize("order", [NEWEST_FAILURE, BY_NAME], ids=["newest failure", "by name"])
+@given(facts=ROWS, size=st.integers(1, 5))
+@settings(deadline=None, max_examples=60)
+def test_a_walk_over_the_pages_visits_every_row_once_and_in_order(
+    order: Order[LocalUser], facts: list[tuple[str, datetime | None]], size: int
+) -> None:
+    with transaction.atomic(using="keystone"):
+        make_rows(facts)
+        visited = list(walk(order, size))
+        everything = in_order(order, list(LocalUser.objects.order_by("pk")))
+        transaction.set_rollback(True, using="keystone")
+
+    assert [row.pk for row in visited] == [row.pk for row in everything]
+
+
+def test_a_row_that_goes_does_not_shift_the_next_page() -> None:
+    make_rows([("ann", None), ("bob", None), ("cleo", None)])
+    rows = BY_NAME.sort(LocalUser.objects.all())
+    marker = BY_NAME.marker(rows[1], getattr)
+    LocalUser.objects.using("keystone").filter(name__in=["ann", "bob"]).delete()
+
+    assert [row.name for row in BY_NAME.after(rows, marker)] == ["cleo"]
+
+
+def test_a_marker_fits_into_a_url() -> None:
+    make_rows([("?&=#/ Änne", NOW)])
+    marker = BY_NAME.marker(LocalUser.objects.get(), getattr)
+
+    assert set(marker) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+
+
+@pytest.mark.parametrize(
+    ("order", "other", "failed_at"),
+    [(NEWEST_FAILURE, BY_NAME, NOW), (BY_NAME, NEWEST_FAILURE, None)],
+    ids=["of names", "of failures"],
+)
+def test_a_marker_of_another_list_is_refused(
+    order: Order[LocalUser], other: Order[LocalUser], failed_at: datetime | None
+) -> None:
+    make_rows([("ann", failed_at)])
+    marker = other.marker(LocalUser.objects.get(), getattr)
+
+    with pytest.raises(MarkerError):
+        order.after(LocalUser.objects.all(), marker)
+
+
+TIME = NOW.isoformat()
+
+
+@pytest.mark.parametrize(
+    ("order", "marker"),
+    [
+        (BY_NAME, "!"),
+        (BY_NAME, "Ä"),
+        (BY_NAME, "A"),  # no length that base64 has
+        (BY_NAME, encoded(b"\xff\xfe\xfd")),
+        (BY_NAME, encoded(b"")),
+        (BY_NAME, encoded(b"{}")),
+        (BY_NAME, encoded(b"null")),
+        (BY_NAME, encoded(b'"ab"')),
+        (BY_NAME, encoded([])),
+        (BY_NAME, encoded(["ann"])),
+        (BY_NAME, encoded(["ann", 1, 1])),
+        (BY_NAME, encoded(["ann", "1"])),
+        (BY_NAME, encoded(["ann", 1.0])),
+        (BY_NAME, encoded(["ann", True])),
+        (BY_NAME, encoded(["ann", None])),
+        (BY_NAME, encoded([None, 1])),
+        (BY_NAME, encoded([["ann"], 1])),
+        (BY_NAME, encoded([{"a": 1}, 1])),
+        (BY_NAME, encoded(b'["ann", NaN]')),
+        (BY_NAME, encoded(b'["ann", ' + b"9" * 5000 + b"]")),
+        (NEWEST_FAILURE, encoded(["yesterday", 1])),
+        (NEWEST_FAILURE, encoded([1795356131, 1])),
+        (NEWEST_FAILURE, encoded(["", 1])),
+        (NEWEST_FAILURE, encoded([TIME, "1"])),
+    ],
+)
+def test_a_marker_that_makes_no_sense_is_refused(order: Order[LocalUser], marker: str) -> None:
+    with pytest.raises(MarkerError):
+        order.after(LocalUser.objects.all(), marker)
+
+
+@pytest.mark.parametrize(
+    ("order", "marker"),
+    [
+        (BY_NAME, encoded(b"[" * 3000)),  # deeper than the parser goes
+        (BY_NAME, encoded(b'["\\ud800", 1]')),  # half of a pair, which no database takes
+        (NEWEST_FAILURE, encoded(["9999-12-31T23:59:59-14:00", 1])),  # no instant in UTC
+        (NEWEST_FAILURE, encoded(["0001-01-01T00:00:00+14:00", 1])),
+    ],
+    ids=["depth", "surrogate", "too late", "too early"],
+)
+def test_a_marker_made_to_break_something_is_refused(order: Order[LocalUser], marker: str) -> None:
+    with pytest.raises(MarkerError):
+        list(order.after(LocalUser.objects.all(), marker))
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**30])
+@pytest.mark.parametrize("order", [BY_NAME, NEWEST_FAILURE], ids=["name", "time"])
+def test_an_id_that_no_database_has_is_refused(order: Order[LocalUser], number: int) -> None:
+    first = "ann" if order is BY_NAME else TIME
+
+    with pytest.raises(MarkerError):
+        order.after(LocalUser.objects.all(), encoded([first, number]))
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, -(2**63) + 1, 0])
+def test_an_id_that_is_only_gone_breaks_no_query(number: int) -> None:
+    make_rows([("bob", NOW)])
+    marker = encoded(["ann", number])
+
+    assert [row.name for row in BY_NAME.after(LocalUser.objects.all(), marker)] == ["bob"]
+
+
+def test_an_instant_without_a_zone_breaks_no_query() -> None:
+    make_rows([("ann", NOW)])
+    marker = encoded(["2026-11-23T00:00:00", 1])
+
+    assert [row.name for row in NEWEST_FAILURE.after(LocalUser.objects.all(), marker)] == ["ann"]
+
+
+@given(content=st.binary(max_size=40))
+@settings(deadline=None)
+def test_any_bytes_are_a_marker_or_refused(content: bytes) -> None:
+    for order in (BY_NAME, NEWEST_FAILURE):
+        try:
+            rows = order.after(LocalUser.objects.all(), encoded(content))
+        except MarkerError:
+            continue
+
+        assert list(rows) == []
+
+
+@given(name=st.text(st.characters(exclude_categories=["Cs"])), number=st.integers(1, 2**63 - 1))
+@settings(deadline=None)
+def test_any_name_makes_a_marker_that_is_taken(name: str, number: int) -> None:
+    marker = BY_NAME.marker(LocalUser(id=number, name=name), getattr)
+
+    assert list(BY_NAME.after(LocalUser.objects.all(), marker)) == []

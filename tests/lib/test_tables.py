@@ -1,0 +1,100 @@
+"""Lists on standard output: table, CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pciops.lib import tables
+
+COLUMNS = ("name", "count")
+ROWS: list[dict[str, Any]] = [{"name": "ann", "count": 3}, {"name": "bartholomew", "count": 12}]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_a_cell_that_could_begin_a_formula_is_defused(start: str) -> None:
+    assert tables.defused(f"{start}1+1") == f"'{start}1+1"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("a=1", "a=1"),
+        ("", ""),
+        (None, ""),
+        (3, "3"),
+        (True, "yes"),
+        (False, "no"),
+        (["locked", "inactive"], "locked inactive"),
+        ([], ""),
+        (["=1"], "'=1"),
+    ],
+)
+def test_other_cells_stay_as_they_are(value: object, expected: str) -> None:
+    assert tables.defused(value) == expected
+
+
+@given(names=st.lists(st.text(st.characters(exclude_categories=["Cs"]))))
+@settings(deadline=None)
+def test_a_csv_reader_gets_every_cell_back(names: list[str]) -> None:
+    out = io.StringIO(newline="")
+    number = tables.write_csv(out, ("name",), [{"name": name} for name in names])
+    out.seek(0)
+    read = list(csv.reader(out))
+
+    assert number == len(names)
+    assert read == [["name"], *([tables.defused(name)] for name in names)]
+
+
+@pytest.mark.parametrize("rows", [[], ROWS[:1], ROWS], ids=len)
+def test_json_output_is_json(rows: list[dict[str, Any]]) -> None:
+    out = io.StringIO()
+    number = tables.write_json(out, "accounts", rows)
+
+    assert number == len(rows)
+    assert json.loads(out.getvalue()) == {"accounts": rows}
+
+
+@given(name=st.text(st.characters()))
+@settings(deadline=None)
+def test_json_output_holds_any_text(name: str) -> None:
+    out = io.StringIO()
+    tables.write_json(out, "accounts", [{"name": name}])
+
+    assert json.loads(out.getvalue()) == {"accounts": [{"name": name}]}
+
+
+def test_a_table_is_aligned() -> None:
+    out = io.StringIO()
+    tables.write_table(out, COLUMNS, ROWS)
+
+    assert out.getvalue() == "name         count\nann          3\nbartholomew  12\n"
+
+
+def test_a_table_without_rows_is_its_head() -> None:
+    out = io.StringIO()
+    number = tables.write_table(out, COLUMNS, [])
+
+    assert (number, out.getvalue()) == (0, "name  count\n")
+
+
+@given(name=st.text(st.characters()))
+@settings(deadline=None)
+def test_a_row_of_a_table_is_one_line(name: str) -> None:
+    out = io.StringIO()
+    tables.write_table(out, COLUMNS, [{"name": name, "count": 1}])
+
+    assert len(out.getvalue().splitlines()) == 2
+
+
+def test_an_escape_sequence_does_not_reach_the_terminal() -> None:
+    out = io.StringIO()
+    tables.write_table(out, ("name",), [{"name": "\x1b[31mred"}])
+
+    assert out.getvalue() == "name\n\\x1b[31mred\n"

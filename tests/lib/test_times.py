@@ -1,0 +1,129 @@
+"""Instants and spans as a person reads them."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pciops.lib import times
+
+NOW = datetime(2026, 11, 22, 14, 2, 11, tzinfo=UTC)
+LAST = datetime.max.replace(tzinfo=UTC)
+INSTANTS = st.datetimes(timezones=st.just(UTC))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (NOW, "14:02:11 UTC"),
+        (NOW.replace(hour=0, minute=0, second=0), "00:00:00 UTC"),
+        (
+            NOW.replace(hour=0, minute=0, second=0) - timedelta(microseconds=1),
+            "21 Nov 2026, 23:59:59 UTC",
+        ),
+        (NOW + timedelta(days=1), "23 Nov 2026, 14:02:11 UTC"),
+        (NOW.replace(year=2025), "22 Nov 2025, 14:02:11 UTC"),
+        (datetime.max.replace(tzinfo=UTC), "31 Dec 9999, 23:59:59 UTC"),
+    ],
+)
+def test_an_instant_of_another_day_names_the_day(value: datetime, expected: str) -> None:
+    assert times.instant(value, NOW) == expected
+
+
+def test_an_instant_is_shown_in_utc_whatever_its_zone() -> None:
+    tokyo = timezone(timedelta(hours=9))
+
+    assert times.instant(NOW.astimezone(tokyo), NOW.astimezone(tokyo)) == "14:02:11 UTC"
+
+
+def test_the_seconds_may_be_left_out() -> None:
+    assert times.instant(NOW, NOW, seconds=False) == "14:02 UTC"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (timedelta(seconds=-5), "0 s"),
+        (timedelta(0), "0 s"),
+        (timedelta(seconds=59, microseconds=999999), "59 s"),
+        (timedelta(seconds=60), "1 min"),
+        (timedelta(minutes=59, seconds=59), "59 min"),
+        (timedelta(hours=1), "1 h"),
+        (timedelta(hours=1, seconds=59), "1 h"),
+        (timedelta(hours=5, minutes=3), "5 h 3 min"),
+        (timedelta(hours=23, minutes=59, seconds=59), "23 h 59 min"),
+        (timedelta(days=1), "1 day"),
+        (timedelta(days=1, hours=23), "1 day"),
+        (timedelta(days=12), "12 days"),
+        (timedelta(days=2_900_000), "2900000 days"),
+    ],
+)
+def test_a_span_is_rounded_down_to_at_most_two_units(value: timedelta, expected: str) -> None:
+    assert times.span(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0, "now"),
+        (0.999999, "now"),
+        (-0.999999, "now"),
+        (1, "1 s from now"),
+        (-1, "1 s ago"),
+        (28 * 60, "28 min from now"),
+        (-3 * 60, "3 min ago"),
+    ],
+)
+def test_a_distance_says_which_side_of_now(seconds: float, expected: str) -> None:
+    assert times.distance(NOW + timedelta(seconds=seconds), NOW) == expected
+
+
+def test_both_is_the_instant_and_its_distance() -> None:
+    assert times.both(NOW - timedelta(minutes=3), NOW) == "13:59:11 UTC (3 min ago)"
+
+
+@given(value=INSTANTS, now=INSTANTS)
+@settings(deadline=None)
+def test_every_instant_can_be_said(value: datetime, now: datetime) -> None:
+    assert " UTC (" in times.both(value, now)
+
+
+@pytest.mark.parametrize(
+    ("value", "span", "expected"),
+    [
+        (NOW, timedelta(minutes=30), NOW + timedelta(minutes=30)),
+        (LAST - timedelta(seconds=1), timedelta(seconds=1), LAST),
+        (LAST, timedelta(microseconds=1), LAST),
+        (NOW, timedelta.max, LAST),
+    ],
+    ids=["within time", "up to its end", "beyond its end", "far beyond"],
+)
+def test_no_instant_is_later_than_the_last(
+    value: datetime, span: timedelta, expected: datetime
+) -> None:
+    assert times.later(value, span) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, None),
+        (NOW, "2026-11-22T14:02:11Z"),
+        (NOW.replace(microsecond=5), "2026-11-22T14:02:11.000005Z"),
+        (NOW.astimezone(timezone(timedelta(hours=-8))), "2026-11-22T14:02:11Z"),
+        (date(2026, 11, 22), "2026-11-22"),
+    ],
+)
+def test_machines_get_iso_8601_with_a_z(
+    value: datetime | date | None, expected: str | None
+) -> None:
+    assert times.iso(value) == expected
+
+
+@given(value=INSTANTS)
+@settings(deadline=None)
+def test_machines_lose_nothing_of_an_instant(value: datetime) -> None:
+    assert datetime.fromisoformat(str(times.iso(value))) == value

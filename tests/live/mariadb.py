@@ -1,0 +1,146 @@
+"""A private MariaDB: its own folder and port on loopback, gone afterwards."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import pymysql
+from pymysql.cursors import DictCursor
+
+from tests.live.programs import program
+from tests.live.wait import free_port, wait_until
+
+Row = dict[str, Any]
+
+
+class MariaDB:
+    """One server. `root` speaks to it through its socket; everybody else over TCP."""
+
+    def __init__(self) -> None:
+        # Not pytest's tmp_path: a socket's path may have 107 characters, and the server gives up
+        # root for a user that must be able to get there.
+        self.folder = Path(tempfile.mkdtemp(prefix="pciops-mariadb-"))
+        self.socket = self.folder / "socket"
+        self.log = self.folder / "log"
+        self.port = free_port()
+        self.user = server_user()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, self.user)
+        try:
+            self._prepare()
+            self._serve()
+            wait_until(self._answers, "MariaDB answers", self.process, self.log)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(timeout=60)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def _common(self) -> list[str]:
+        return ["--no-defaults", f"--datadir={self.folder / 'data'}", f"--user={self.user}"]
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        # A server that starts removes the temporary tables of others from the folder it shares.
+        return {**os.environ, "TMPDIR": str(self.folder)}
+
+    def _prepare(self) -> None:
+        """Make the system tables."""
+        install = program("mariadb-install-db", package="mariadb-server-core")
+        options = ["--auth-root-authentication-method=normal", "--skip-test-db"]
+        done = subprocess.run(
+            [install, *self._common, *options],
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+
+    def _serve(self) -> None:
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [
+                    program("mariadbd", package="mariadb-server-core"),
+                    *self._common,
+                    "--bind-address=127.0.0.1",
+                    f"--port={self.port}",
+                    f"--socket={self.socket}",
+                    f"--pid-file={self.folder / 'pid'}",
+                    "--character-set-server=utf8mb4",
+                    "--collation-server=utf8mb4_unicode_ci",
+                    "--skip-name-resolve",
+                    "--innodb-buffer-pool-size=64M",
+                    "--innodb-flush-log-at-trx-commit=0",  # nothing here must outlive a power cut
+                ],
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+            )
+
+    def execute(self, sql: str, *values: object, database: str | None = None) -> list[Row]:
+        """The rows of one statement, run as root.
+
+        Several statements, separated by semicolons, may be given too; the rows are the first's.
+        """
+        with (
+            pymysql.connect(
+                unix_socket=str(self.socket),
+                user="root",
+                database=database,
+                charset="utf8mb4",
+                autocommit=True,
+                cursorclass=DictCursor,
+                client_flag=pymysql.constants.CLIENT.MULTI_STATEMENTS,
+            ) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(sql, values or None)
+            rows: Sequence[Row] = cursor.fetchall()
+            while cursor.nextset():
+                pass
+            return list(rows)
+
+    def create_database(self, name: str, *, password: str) -> str:
+        """An empty database with a user of the same name who may do everything in it; its URL."""
+        self.execute(
+            f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4;"
+            f"CREATE USER '{name}'@'%%' IDENTIFIED BY %s;"
+            f"GRANT ALL ON `{name}`.* TO '{name}'@'%%'",
+            password,
+        )
+        return self.url(name, user=name, password=password)
+
+    def url(self, database: str, *, user: str, password: str, port: int | None = None) -> str:
+        """The address of a database here, or as seen through a proxy's port."""
+        return f"mysql://{user}:{password}@127.0.0.1:{port or self.port}/{database}"
+
+    def _answers(self) -> bool:
+        return "ready for connections" in self.log.read_text(errors="replace")
+
+
+def server_user() -> str:
+    """Whom the server runs as: it does not like to be root."""
+    if os.geteuid() != 0:
+        return getpass.getuser()
+    users = {entry.pw_name for entry in pwd.getpwall()}
+    return "mysql" if "mysql" in users else "nobody"

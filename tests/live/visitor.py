@@ -1,0 +1,109 @@
+"""A person's browser without its pictures: cookies, pages, and forms as a page has them."""
+
+from __future__ import annotations
+
+import html
+import itertools
+import re
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from urllib.parse import urljoin
+
+import requests
+
+from tests.live.cloud import Person
+
+_addresses = itertools.count(1)
+
+
+def new_address() -> str:
+    """An address that nobody has come from yet: sign-ins are slowed per address."""
+    number = next(_addresses)
+    return f"10.1.{number // 250}.{number % 250 + 1}"
+
+
+@dataclass
+class Form:
+    """One form of a page, filled in as the server sent it."""
+
+    action: str
+    method: str
+    fields: dict[str, str] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)  # of every control, filled in or not
+
+
+class _Forms(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms: list[Form] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if tag == "form":
+            self.forms.append(Form(values.get("action") or "", (values.get("method") or "get")))
+        elif tag in {"input", "select", "textarea"} and self.forms and values.get("name"):
+            name = values["name"] or ""
+            self.forms[-1].names.add(name)
+            chosen = values.get("type") not in {"radio", "checkbox"} or "checked" in values
+            if tag == "input" and chosen:
+                self.forms[-1].fields[name] = values.get("value") or ""
+
+
+class Visitor:
+    """Follows redirects, keeps cookies, and sends a form with all that its page put into it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.http = requests.Session()
+        self.http.headers["X-Forwarded-For"] = new_address()
+
+    def get(self, path: str, **headers: str) -> requests.Response:
+        """The page at a path of the site."""
+        return self.http.get(urljoin(self.url, path), headers=headers, timeout=60)
+
+    def form(self, page: requests.Response, *names: str) -> Form:
+        """The form of a page that has all these fields."""
+        parser = _Forms()
+        parser.feed(page.text)
+        for form in parser.forms:
+            if set(names) <= form.names and form.method.lower() == "post":
+                form.action = urljoin(page.url, form.action)
+                return form
+        raise AssertionError(f"no form with {names} on {page.url}:\n{text_of(page)}")
+
+    def send(self, form: Form, **values: str) -> requests.Response:
+        """Press the form's button after filling in these values."""
+        headers = {"Referer": form.action}
+        return self.http.post(
+            form.action, data={**form.fields, **values}, headers=headers, timeout=60
+        )
+
+    def sign_in(self, person: Person, password: str | None = None) -> requests.Response:
+        """Fill in the sign-in form; what came of it."""
+        form = self.form(self.get("/signin/"), "name", "password", "domain")
+        return self.send(
+            form,
+            name=person.name,
+            password=person.password if password is None else password,
+            domain=person.domain,
+        )
+
+    def sign_out(self) -> requests.Response:
+        """Press "Sign out" on whatever page has it."""
+        page = self.get("/")
+        form = self.form(page)
+        assert form.action.endswith("/signout/")
+        return self.send(form)
+
+    def unlock(
+        self, person: Person, reason: str = "Called back", identity: str = "callback"
+    ) -> requests.Response:
+        """Open the unlock form of an account and send it."""
+        page = self.get(f"/accounts/{person.id}/unlock/")
+        return self.send(self.form(page, "reason"), reason=reason, identity=identity)
+
+
+def text_of(page: requests.Response) -> str:
+    """What a person reads on the page, in one line."""
+    body = re.sub(r"(?s)<(script|style|title)\b.*?</\1>", " ", page.text)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())

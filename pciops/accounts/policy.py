@@ -110,10 +110,9 @@ def _from_files(paths: Sequence[str]) -> tuple[dict[str, int | None], dict[str, 
     try:
         # Keystone's environment is not ours: variables in the style of oslo.config do not count.
         config(args=[], default_config_files=list(paths), default_config_dirs=[], use_env=False)
-    except _UNREADABLE as error:
+    except (cfg.Error, OSError, UnicodeDecodeError) as error:
+        # Options that stay unread would look unset, and every rule switched off.
         raise _conf_error(f"names a file that cannot be read: {error}") from None
-    except cfg.Error:
-        pass  # a value of the wrong kind; the loop below says which
     values: dict[str, int | None] = {}
     sources: dict[str, str] = {}
     for option in OPTIONS:
@@ -126,16 +125,6 @@ def _from_files(paths: Sequence[str]) -> tuple[dict[str, int | None], dict[str, 
             files = ", ".join(paths)
             raise _conf_error(f"names {files}, where {option.name} is wrong: {problem}") from None
     return values, sources
-
-
-# Whatever leaves options unread: they would look unset, and every rule switched off.
-_UNREADABLE = (
-    cfg.ConfigFileParseError,
-    cfg.ConfigFilesNotFoundError,
-    cfg.ConfigFilesPermissionDeniedError,
-    OSError,
-    UnicodeDecodeError,
-)
 
 
 def _conf_error(problem: str) -> SettingError:

@@ -73,8 +73,7 @@ class _Email(Func):
     def as_mysql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
     ) -> tuple[str, tuple[str | int, ...]]:
-        unquoted = self.template.replace("JSON_EXTRACT(", "JSON_UNQUOTE(JSON_EXTRACT(")
-        template = unquoted.replace(") END", ")) END")
+        template = self.template.replace("JSON_EXTRACT(", "JSON_VALUE(")  # text, without quotes
         return super().as_sql(compiler, connection, template=template, **context)
 
 

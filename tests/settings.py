@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 for _name in list(os.environ):
-    if _name.startswith(("PCIOPS_", "OS_")) and not _name.startswith("PCIOPS_TEST_"):
+    if _name.startswith(("PCIOPS_", "OS_")):
         del os.environ[_name]
 
 _var = Path(__file__).resolve().parent.parent / "var" / "test" / "unit"

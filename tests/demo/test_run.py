@@ -35,9 +35,9 @@ def _as_before() -> Iterator[None]:
 
 @pytest.mark.live
 def test_the_check_of_the_demo_succeeds(tmp_path: Path) -> None:
-    environment = os.environ.get("PCIOPS_TEST_KEYSTONE", "")
+    environment = os.environ.get("TEST_KEYSTONE", "")
     if not is_installed(Path(environment)):
-        pytest.fail("PCIOPS_TEST_KEYSTONE names no installed Keystone; script/test makes one.")
+        pytest.fail("TEST_KEYSTONE names no installed Keystone; script/test makes one.")
     (tmp_path / "keystone").symlink_to(environment)
 
     run(tmp_path, CHECK, Progress(said := StringIO()))

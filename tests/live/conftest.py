@@ -54,7 +54,7 @@ def mariadb() -> Iterator[MariaDB]:
 @pytest.fixture(scope="session")
 def keystone(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keystone]:
     """A real Keystone on that MariaDB, which locks after three failures."""
-    environment = Path(os.environ.get("PCIOPS_TEST_KEYSTONE", ROOT / "var" / "demo" / "keystone"))
+    environment = Path(os.environ.get("TEST_KEYSTONE", ROOT / "var" / "demo" / "keystone"))
     if not is_installed(environment):
         pytest.fail(f"There is no Keystone in {environment}: run script/test, which installs it.")
     url = mariadb.create_database("keystone", password="keystones-own")

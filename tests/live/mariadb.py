@@ -16,7 +16,7 @@ from typing import Any, Self
 import pymysql
 from pymysql.cursors import DictCursor
 
-from tests.live.programs import program
+from tests.live.programs import ENDS_WITH_US, program
 from tests.live.wait import free_port, wait_until
 
 Row = dict[str, Any]
@@ -55,7 +55,12 @@ class MariaDB:
 
     @property
     def _common(self) -> list[str]:
-        return ["--no-defaults", f"--datadir={self.folder / 'data'}", f"--user={self.user}"]
+        return ["--no-defaults", f"--datadir={self.folder / 'data'}"]
+
+    @property
+    def _as_user(self) -> list[str]:
+        """Words for setpriv. A server that gives up root itself would lose the wish to end."""
+        return [f"--reuid={self.user}", "--clear-groups"] if os.geteuid() == 0 else []
 
     @property
     def _environment(self) -> dict[str, str]:
@@ -65,7 +70,11 @@ class MariaDB:
     def _prepare(self) -> None:
         """Make the system tables."""
         install = program("mariadb-install-db", package="mariadb-server-core")
-        options = ["--auth-root-authentication-method=normal", "--skip-test-db"]
+        options = [
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+            f"--user={self.user}",
+        ]
         done = subprocess.run(
             [install, *self._common, *options],
             env=self._environment,
@@ -80,6 +89,8 @@ class MariaDB:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [
+                    *ENDS_WITH_US,
+                    *self._as_user,
                     program("mariadbd", package="mariadb-server-core"),
                     *self._common,
                     "--bind-address=127.0.0.1",

@@ -7,6 +7,9 @@ import shutil
 
 import pytest
 
+# Words before a command: Linux ends it when whoever started it is gone, even by SIGKILL.
+ENDS_WITH_US = ("setpriv", "--pdeathsig=TERM")
+
 
 def program(name: str, *, package: str) -> str:
     """Where a program is. A test that needs one which is missing fails: it is never skipped."""

@@ -12,6 +12,7 @@ from typing import Self
 
 import requests
 
+from tests.live.programs import ENDS_WITH_US
 from tests.live.proxy import Door
 from tests.live.visitor import Visitor
 from tests.live.wait import free_port, wait_until
@@ -61,6 +62,7 @@ class Site:
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 [
+                    *ENDS_WITH_US,
                     *(sys.executable, "-m", "gunicorn", "pciops.wsgi:application"),
                     *("--bind", f"127.0.0.1:{self.port}", "--workers", "2", "--threads", "4"),
                     *("--access-logfile", "-", "--graceful-timeout", "5", "--no-control-socket"),

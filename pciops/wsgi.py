@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import NoReturn
 
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.management import call_command
@@ -14,10 +15,19 @@ from pciops.lib.env import SettingError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pciops.settings")
 
+APP_LOAD_ERROR = 4  # gunicorn ends on it; on any other code it starts workers for ever
+
+
+def refuse(sentence: object) -> NoReturn:
+    """End the start with one sentence."""
+    sys.stderr.write(f"pciops: {sentence}\n")
+    sys.exit(APP_LOAD_ERROR)
+
+
 try:
     application = get_wsgi_application()
     call_command("check")
-    if not staticfiles_storage.exists("staticfiles.json"):
-        sys.exit("pciops: the static files are missing. Run manage.py collectstatic --noinput")
 except (SettingError, SystemCheckError) as error:
-    sys.exit(f"pciops: {error}")
+    refuse(error)
+if not staticfiles_storage.exists("staticfiles.json"):
+    refuse("the static files are missing. Run manage.py collectstatic --noinput")

@@ -62,6 +62,11 @@ need_debian() {
     [ -z "$missing" ] || install_debian $missing
 }
 
+# need_library SONAME=PACKAGE: the same for a shared library, which some wheels expect.
+need_library() {
+    /sbin/ldconfig -p | grep -qF "${1%%=*} " || install_debian "${1#*=}"
+}
+
 _python_fits() {
     "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+APP_LOAD_ERROR = 4  # gunicorn's word for "do not start another worker"
 
 # What a start needs, and nothing else of the environment of the tests.
 GOOD = {
@@ -107,7 +108,7 @@ def test_a_setting_that_makes_no_sense_stops_the_server(
 ) -> None:
     done = run(tmp_path, "-c", "import pciops.wsgi", **{**GOOD, name: value})
 
-    assert done.returncode == 1
+    assert done.returncode == APP_LOAD_ERROR
     assert done.stderr.startswith(f"pciops: {name} ")
     assert done.stderr.count("\n") == 1
 
@@ -168,7 +169,7 @@ def test_the_server_does_not_start_with_nothing_set(tmp_path: Path) -> None:
     (tmp_path / "static").mkdir()  # WhiteNoise warns where nothing was collected
     done = run(tmp_path, "-c", "import pciops.wsgi")
 
-    assert done.returncode == 1
+    assert done.returncode == APP_LOAD_ERROR
     assert "pciops.E001" in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -198,7 +199,7 @@ def test_the_server_does_not_start_without_its_static_files(tmp_path: Path) -> N
     (tmp_path / "static").mkdir()  # WhiteNoise warns where there is none
     done = run(tmp_path, "-c", "import pciops.wsgi", **GOOD)
 
-    assert done.returncode == 1
+    assert done.returncode == APP_LOAD_ERROR
     assert "manage.py collectstatic" in done.stderr
 
 

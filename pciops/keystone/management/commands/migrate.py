@@ -1,0 +1,17 @@
+"""migrate, for pciops' own database alone."""
+
+from __future__ import annotations
+
+from django.core.management.base import CommandParser
+from django.core.management.commands import migrate
+from django.db import DEFAULT_DB_ALIAS
+
+
+class Command(migrate.Command):
+    """On Keystone's database it would begin by creating `django_migrations`, router or not."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        for action in parser._actions:
+            if action.dest == "database":
+                action.choices = (DEFAULT_DB_ALIAS,)

@@ -162,10 +162,10 @@ def _who_was_first(event: Event, now: datetime) -> str:
         time.sleep(0.05)
         act = trail.unlock_of(event.target_id, seen=event.seen, but=event)
     if act and act.outcome == Event.Outcome.PENDING:
-        at = times.both(act.event_time, now)
-        return f"{act.initiator} began to unlock it at {at}; how that ended is not recorded yet."
+        at = times.dated(act.event_time)
+        return f"{act.initiator} began to unlock it on {at}; how that ended is not recorded yet."
     # Not of this lock, then: one since the failures that were seen, or else within a day.
     since = Failures.parse(event.seen).failed_auth_at or now - timedelta(days=1)
     if act := act or trail.last_unlock(event.target_id, since=since):
-        return f"{act.initiator} unlocked it at {times.both(act.event_time, now)}."
+        return f"{act.initiator} unlocked it on {times.dated(act.event_time)}."
     return "A sign-in or another tool has cleared its failures."

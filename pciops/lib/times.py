@@ -5,11 +5,16 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 
-def instant(value: datetime, now: datetime, *, seconds: bool = True) -> str:
+def instant(value: datetime, now: datetime) -> str:
     """`14:02:11 UTC` today, `21 Nov 2026, 14:02:11 UTC` on any other day."""
     value, now = value.astimezone(UTC), now.astimezone(UTC)
-    clock = f"{value:%H:%M:%S}" if seconds else f"{value:%H:%M}"
-    return f"{clock} UTC" if value.date() == now.date() else f"{day(value.date())}, {clock} UTC"
+    return f"{value:%H:%M:%S} UTC" if value.date() == now.date() else dated(value)
+
+
+def dated(value: datetime) -> str:
+    """`21 Nov 2026, 14:02:11 UTC`: for what is kept, and read on another day."""
+    value = value.astimezone(UTC)
+    return f"{day(value.date())}, {value:%H:%M:%S} UTC"
 
 
 def day(value: date) -> str:

@@ -64,7 +64,7 @@ def test_the_second_operator_is_told_who_was_first(account: Account) -> None:
     conflict = refused(read(account.id), seen=account.failures)
 
     assert str(conflict) == (
-        "The account is not locked. first (Default) unlocked it at 14:01:41 UTC (30 s ago)."
+        "The account is not locked. first (Default) unlocked it on 22 Nov 2026, 14:01:41 UTC."
     )
 
 
@@ -73,7 +73,7 @@ def test_an_unlock_of_more_failures_than_were_seen_is_named_too(account: Account
     change(account, **more)
     unlock(read(account.id), initiator=make_initiator("first"))
 
-    assert "first (Default) unlocked it at" in str(refused(read(account.id), seen=account.failures))
+    assert "first (Default) unlocked it on" in str(refused(read(account.id), seen=account.failures))
 
 
 def test_an_unlock_of_an_earlier_lock_did_not_end_this_one(account: Account) -> None:
@@ -108,7 +108,7 @@ def test_an_unlock_still_under_way_is_named_as_such(account: Account) -> None:
     change(account, failed_auth_count=0, failed_auth_at=None)
 
     assert str(refused(read(account.id), seen=account.failures)) == (
-        "The account is not locked. first (Default) began to unlock it at 14:02:11 UTC (now); how "
+        "The account is not locked. first (Default) began to unlock it on 22 Nov 2026, 14:02:11 UTC; how "
         "that ended is not recorded yet."
     )
 
@@ -130,7 +130,7 @@ def test_an_unlock_that_settles_in_a_moment_is_waited_for(
         "pciops.actions.unlock.time.sleep", lambda seconds: services.settle(event, Outcome.SUCCESS)
     )
 
-    assert "first (Default) unlocked it at" in str(refused(read(account.id), seen=account.failures))
+    assert "first (Default) unlocked it on" in str(refused(read(account.id), seen=account.failures))
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_of_two_operators_in_one_moment_one_succeeds(
     first(monkeypatch, other)
     conflict = refused(account)
 
-    assert "first (Default) unlocked it at 14:02:11 UTC (now)." in str(conflict)
+    assert "first (Default) unlocked it on 22 Nov 2026, 14:02:11 UTC." in str(conflict)
     assert sorted(outcome for outcome, _ in trail()) == ["failure", "success"]
 
 

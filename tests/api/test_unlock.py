@@ -113,7 +113,7 @@ def test_who_is_second_is_told_who_was_first(token: str, fake_keystone: FakeKeys
     unlock(bob, user)
 
     assert unlock(token, user).json()["error"]["message"] == (
-        "The account is not locked. bob (Default) unlocked it at 14:02:11 UTC (now)."
+        "The account is not locked. bob (Default) unlocked it on 22 Nov 2026, 14:02:11 UTC."
     )
 
 

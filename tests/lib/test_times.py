@@ -39,8 +39,8 @@ def test_an_instant_is_shown_in_utc_whatever_its_zone() -> None:
     assert times.instant(NOW.astimezone(tokyo), NOW.astimezone(tokyo)) == "14:02:11 UTC"
 
 
-def test_the_seconds_may_be_left_out() -> None:
-    assert times.instant(NOW, NOW, seconds=False) == "14:02 UTC"
+def test_what_is_kept_has_its_date_even_today() -> None:
+    assert times.dated(NOW) == "22 Nov 2026, 14:02:11 UTC"
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,7 @@ def test_who_is_second_is_told_who_was_first(
     response = send(site, user, fields)
 
     assert messages(response) == [
-        "The account is not locked. bob (Default) unlocked it at 14:02:11 UTC (30 s ago)."
+        "The account is not locked. bob (Default) unlocked it on 22 Nov 2026, 14:02:11 UTC."
     ]
 
 

@@ -108,8 +108,8 @@ def test_an_unlock_still_under_way_is_named_as_such(account: Account) -> None:
     change(account, failed_auth_count=0, failed_auth_at=None)
 
     assert str(refused(read(account.id), seen=account.failures)) == (
-        "The account is not locked. first (Default) began to unlock it on 22 Nov 2026, 14:02:11 UTC; "
-        "how that ended is not recorded yet."
+        "The account is not locked. first (Default) began to unlock it on 22 Nov 2026, 14:02:11 "
+        "UTC; how that ended is not recorded yet."
     )
 
 

@@ -82,6 +82,7 @@ def unlock(
         ConflictError: it is not locked any more, or locked anew; nothing was changed.
         UnlockFailedError: the database did not do it, or its answer was lost.
         KeystoneDatabaseDownError: nothing was changed, and why cannot be looked up.
+        TrailError: the trail cannot be written; the text says whether the act was done.
     """
     event = services.open_event(
         Event.Action.UNLOCK,

@@ -27,6 +27,7 @@ from pciops.actions.unlock import (
 from pciops.api.auth import ApiRequest, endpoint
 from pciops.api.errors import ApiError
 from pciops.audit.models import Event
+from pciops.audit.services import TrailError
 from pciops.lib import times
 from pciops.lib.keyset import MarkerError
 from pciops.signin import address
@@ -91,7 +92,7 @@ def account_unlock(request: ApiRequest, user_id: str) -> HttpResponse:
         )
     except ConflictError as error:
         raise ApiError(409, str(error)) from None
-    except UnlockFailedError as error:
+    except (UnlockFailedError, TrailError) as error:
         raise ApiError(503, str(error)) from None
     return JsonResponse({"event": event_dict(event)})
 

@@ -7,10 +7,12 @@ import socket
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
 from pciops.accounts.account import Account, Failures
 from pciops.audit.models import Event
+from pciops.keystone import database
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +31,10 @@ class Initiator:
     agent: str = ""
 
 
+class TrailError(Exception):
+    """Our own database did not take a row; the text says what that means for the act."""
+
+
 class SettledError(Exception):
     """An act was settled a second time; the trail keeps the first."""
 
@@ -43,8 +49,12 @@ def open_event(
     identity: str,
     now: datetime,
 ) -> Event:
-    """Write the intent of an act, committed before this returns."""
-    return Event.objects.create(
+    """Write the intent of an act, committed before this returns.
+
+    Raises:
+        TrailError: then the act must not begin.
+    """
+    event = Event(
         event_time=now,
         observer=socket.gethostname()[:255],
         action=action,
@@ -64,6 +74,15 @@ def open_event(
         identity=identity,
         seen=str(seen),
     )
+    try:
+        event.save(force_insert=True)
+    except (DatabaseError, InterfaceError) as error:
+        log.error("the trail cannot be written: %s", database.reason(error))
+        raise TrailError(
+            "pciops' own database does not answer. Nothing was changed: there is no act without a "
+            "row in the trail."
+        ) from error
+    return event
 
 
 def settle(event: Event, outcome: Event.Outcome, remark: str = "") -> Event:
@@ -71,10 +90,19 @@ def settle(event: Event, outcome: Event.Outcome, remark: str = "") -> Event:
 
     Raises:
         SettledError: where it has been settled before.
+        TrailError: the act is over, and its row stays pending.
     """
     settled = {"outcome": outcome, "remark": remark, "settled_at": timezone.now()}
-    pending = Event.objects.filter(pk=event.pk, outcome=Event.Outcome.PENDING)
-    if not pending.update(**settled):
+    try:
+        pending = Event.objects.filter(pk=event.pk, outcome=Event.Outcome.PENDING)
+        updated = pending.update(**settled)
+    except (DatabaseError, InterfaceError) as error:
+        log.error("%s of the trail cannot be settled: %s", event.pk, database.reason(error))
+        raise TrailError(
+            f"pciops' own database does not answer. The act may have been done ({outcome}), and "
+            "its row in the trail stays pending: look at the account again."
+        ) from error
+    if not updated:
         raise SettledError(event.pk)
     for name, value in settled.items():
         setattr(event, name, value)

@@ -57,8 +57,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return _bare_page(
             503,
             "pciops' own database does not answer",
-            "Sign-ins, sessions and the trail live there; without a trail nothing is unlocked. "
-            "The server's log says more.",
+            "Sign-ins, sessions and the trail live there; without a trail nothing is unlocked. An "
+            "unlock that was under way at this moment may have been done: look at the account "
+            "again. The server's log says more.",
         )
     return _bare_page(
         500,

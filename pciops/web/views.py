@@ -23,6 +23,7 @@ from pciops.accounts.verdict import Verdict, judge
 from pciops.actions.unlock import ConflictError, UnlockFailedError, unlock
 from pciops.audit import selectors as trail
 from pciops.audit.models import Event
+from pciops.audit.services import TrailError
 from pciops.keystone import client
 from pciops.lib import outages
 from pciops.lib.keyset import MarkerError
@@ -142,7 +143,7 @@ def _unlock(request: OperatorRequest, verdict: Verdict, form: UnlockForm) -> Htt
             retry = _fresh_form(again, reason=form.cleaned_data["reason"])
             return _unlock_page(request, again, retry, status=409, sentence=str(error))
         messages.warning(request, str(error))
-    except UnlockFailedError as error:
+    except (UnlockFailedError, TrailError) as error:
         form.add_error(None, str(error))
         return _unlock_page(request, verdict, form, status=503)
     else:

@@ -231,7 +231,11 @@ def test_keystones_api_is_down(fake_keystone: FakeKeystone) -> None:
     ("alias", "sentence"),
     [
         ("keystone", "Keystone's database does not answer."),
-        ("default", "pciops' own database does not answer."),
+        (
+            "default",
+            "pciops' own database does not answer. Nothing was changed: there is no act without a "
+            "row in the trail.",
+        ),
     ],
 )
 def test_a_database_is_down(token: str, alias: str, sentence: str) -> None:

@@ -20,7 +20,7 @@ from pciops.actions.unlock import (
     unlock,
 )
 from pciops.audit.models import Event
-from pciops.audit.services import Initiator
+from pciops.audit.services import Initiator, TrailError
 from pciops.keystone.database import KeystoneDatabaseDownError
 
 
@@ -67,7 +67,7 @@ class Command(BaseCommand):
             )
         except KeystoneDatabaseDownError as error:
             raise CommandError(f"Keystone's database does not answer: {error}") from None
-        except (ConflictError, UnlockFailedError) as error:
+        except (ConflictError, UnlockFailedError, TrailError) as error:
             raise CommandError(str(error)) from None
         self.stdout.write(f"{name} is unlocked; {account.failed_auth_count} failures cleared.")
         self.stdout.write(f"Trail: {event.id}")

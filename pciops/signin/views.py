@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from datetime import datetime
+from shlex import quote
 
 from django.conf import settings
 from django.contrib.auth import authenticate, login, logout
@@ -136,8 +137,9 @@ def _not_enough(error: Exception, name: str, domain: str) -> str:
     roles = " or ".join(settings.ADMIN_ROLES)
     return (
         f"The password is right, but {name} ({domain}) is no operator: it has the role {roles} "
-        f"neither on the system nor on its domain. openstack role add --user {name} "
-        f"--user-domain {domain} --system all {settings.ADMIN_ROLES[0]}"
+        f"neither on the system nor on its domain. An administrator can give it: "
+        f"openstack role add --user {quote(name)} --user-domain {quote(domain)} --system all "
+        f"{quote(settings.ADMIN_ROLES[0])}"
     )
 
 

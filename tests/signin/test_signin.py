@@ -96,9 +96,17 @@ def test_a_reader_is_told_which_role_is_missing_and_how_to_give_it(
 
     assert (
         "The password is right, but ada (Default) is no operator: it has the role admin neither "
-        "on the system nor on its domain. openstack role add --user ada --user-domain Default "
-        "--system all admin" in shown(sign_in(client))
+        "on the system nor on its domain. An administrator can give it: openstack role add "
+        "--user ada --user-domain Default --system all admin" in shown(sign_in(client))
     )
+
+
+def test_the_command_it_suggests_is_safe_to_paste(
+    client: Client, fake_keystone: FakeKeystone
+) -> None:
+    fake_keystone.person(name="ada; reboot", roles={"system": {"reader"}})
+
+    assert "--user 'ada; reboot' --user-domain" in shown(sign_in(client, name="ada; reboot"))
 
 
 def test_who_is_no_operator_gets_no_session(client: Client, fake_keystone: FakeKeystone) -> None:

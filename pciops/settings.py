@@ -156,6 +156,10 @@ KEYSTONE_TIMEOUT = env.integer("PCIOPS_KEYSTONE_TIMEOUT", 10, minimum=1, maximum
 KEYSTONE_CONF = env.words("PCIOPS_KEYSTONE_CONF")
 POLICY_OVERRIDES = env.prefixed("PCIOPS_POLICY_")
 
+# How many days ahead an account is "inactive soon", and a password "expiring".
+INACTIVE_SOON_DAYS = env.integer("PCIOPS_INACTIVE_SOON_DAYS", 7, minimum=1, maximum=90)
+EXPIRING_DAYS = env.integer("PCIOPS_EXPIRING_DAYS", 14, minimum=1, maximum=90)
+
 # --- Operators ----------------------------------------------------------------------------------
 ADMIN_ROLES = env.words("PCIOPS_ADMIN_ROLES", "admin")
 # Clouds older than system scope: who holds a role of ADMIN_ROLES on this project is an

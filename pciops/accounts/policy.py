@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -36,6 +36,15 @@ class Policy:
     lockout_duration: int | None = 1800  # seconds; None locks for ever
     disable_user_account_days_inactive: int | None = None
     password_expires_days: int | None = None
+    # Ours, not Keystone's: how many days ahead "soon" begins.
+    inactive_soon_days: int = 7
+    expiring_days: int = 14
+
+    @property
+    def one_try_left(self) -> int | None:
+        """The failures at which one more locks; None where there is no such count above 0."""
+        attempts = self.lockout_failure_attempts
+        return attempts - 1 if attempts is not None and attempts > 1 else None
 
     @property
     def lockout(self) -> timedelta | None:
@@ -64,7 +73,13 @@ def sourced() -> SourcedPolicy:
     """
     paths = tuple(settings.KEYSTONE_CONF)
     overrides = tuple(sorted(settings.POLICY_OVERRIDES.items()))
-    return _cached(paths, tuple(_stamp(path) for path in paths), overrides)
+    found = _cached(paths, tuple(_stamp(path) for path in paths), overrides)
+    policy = replace(
+        found.policy,
+        inactive_soon_days=settings.INACTIVE_SOON_DAYS,
+        expiring_days=settings.EXPIRING_DAYS,
+    )
+    return replace(found, policy=policy)
 
 
 @lru_cache(maxsize=1)
@@ -136,7 +151,7 @@ def _override(name: str, text: str) -> int | None:
     variable = f"PCIOPS_POLICY_{name.upper()}"
     option = next((option for option in OPTIONS if option.name == name), None)
     if option is None:
-        known = ", ".join(f"PCIOPS_POLICY_{field.name.upper()}" for field in fields(Policy))
+        known = ", ".join(f"PCIOPS_POLICY_{option.name.upper()}" for option in OPTIONS)
         raise SettingError(variable, f"is no option that pciops reads; it reads {known}", "6")
     if text.lower() == "off":
         return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from oslo_config import cfg
@@ -73,20 +74,20 @@ def sourced() -> SourcedPolicy:
     """
     paths = tuple(settings.KEYSTONE_CONF)
     overrides = tuple(sorted(settings.POLICY_OVERRIDES.items()))
-    found = _cached(paths, tuple(_stamp(path) for path in paths), overrides)
-    policy = replace(
-        found.policy,
-        inactive_soon_days=settings.INACTIVE_SOON_DAYS,
-        expiring_days=settings.EXPIRING_DAYS,
-    )
-    return replace(found, policy=policy)
+    soon = (settings.INACTIVE_SOON_DAYS, settings.EXPIRING_DAYS)
+    return _cached(paths, tuple(_stamp(path) for path in paths), overrides, soon)
 
 
 @lru_cache(maxsize=1)
 def _cached(
-    paths: tuple[str, ...], _stamps: tuple[object, ...], overrides: tuple[tuple[str, str], ...]
+    paths: tuple[str, ...],
+    _stamps: tuple[object, ...],
+    overrides: tuple[tuple[str, str], ...],
+    soon: tuple[int, int],
 ) -> SourcedPolicy:
-    return read(paths, dict(overrides))
+    found = read(paths, dict(overrides))
+    policy = replace(found.policy, inactive_soon_days=soon[0], expiring_days=soon[1])
+    return replace(found, policy=policy)
 
 
 def _stamp(path: str) -> object:
@@ -108,6 +109,7 @@ def read(paths: Sequence[str], overrides: Mapping[str, str]) -> SourcedPolicy:
     Raises:
         SettingError: names the variable or the file, and what is wrong there.
     """
+    values: dict[str, Any]
     values, sources = _from_files(paths)
     for name, text in overrides.items():
         values[name] = _override(name, text)
@@ -115,7 +117,7 @@ def read(paths: Sequence[str], overrides: Mapping[str, str]) -> SourcedPolicy:
     return SourcedPolicy(policy=Policy(**values), sources=sources)
 
 
-def _from_files(paths: Sequence[str]) -> tuple[dict[str, int | None], dict[str, str]]:
+def _from_files(paths: Sequence[str]) -> tuple[dict[str, Any], dict[str, str]]:
     """Each option's value and source by what the files say alone."""
     config = cfg.ConfigOpts()
     config.register_opts(OPTIONS, group=GROUP)

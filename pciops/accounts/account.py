@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
 
 from pciops.keystone import options
 from pciops.keystone.models import LocalUser, Password, User
+from pciops.lib import times
+
+FIRST_EXPIRY: Final = timedelta(days=1)  # the least that `password_expires_days` gives
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +61,8 @@ class Account:
     last_active_at: date | None = None  # a UTC day; Keystone knows no more
     password_created_at: datetime | None = None
     password_expires_at: datetime | None = None
+    # A first or reset password that has to be changed: it expired when it was made.
+    password_expired_at_birth: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)  # option id → decoded value
 
     @property
@@ -103,6 +108,7 @@ def from_rows(user: User, local: LocalUser | None, name: str) -> Account:
         last_active_at=user.last_active_at,
         password_created_at=(password.created_at_int or password.created_at) if password else None,
         password_expires_at=expiry(password) if password else None,
+        password_expired_at_birth=password is not None and expired_at_birth(password),
         options={row.option_id: decoded(row.option_value) for row in user.options.all()},
     )
 
@@ -115,6 +121,17 @@ def newest(passwords: Iterable[Password]) -> Password | None:
 def expiry(password: Password) -> datetime | None:
     """The old column is read where the new one is NULL: Password.expires_at in sql_model."""
     return password.expires_at if password.expires_at_int is None else password.expires_at_int
+
+
+def expired_at_birth(password: Password) -> bool:
+    """Whether `change_password_upon_first_use` gave it the instant it was made as its expiry.
+
+    Every other expiry is whole days later (User._get_password_expires_at), at least one.
+    """
+    created, expires = password.created_at_int, password.expires_at_int
+    if created is None or expires is None:
+        return False
+    return expires < times.later(created, FIRST_EXPIRY)
 
 
 def decoded(text: str | None) -> Any:

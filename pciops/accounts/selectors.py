@@ -6,21 +6,24 @@ they see, or None for the whole cloud.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import F, Func, Q, QuerySet, TextField
+from django.db.models import Exists, F, Func, Model, OuterRef, Q, QuerySet, TextField
 from django.db.models.sql.compiler import SQLCompiler
 
 from pciops.accounts.account import Account, from_rows
 from pciops.accounts.policy import Policy
-from pciops.accounts.states import LOCK_LAPSED, LOCKED, State
+from pciops.accounts.state import State
+from pciops.accounts.states import ATTACKED_EXEMPT, LOCK_LAPSED, LOCKED, NEAR_LOCKOUT, NOT_COVERED
 from pciops.keystone import database
-from pciops.keystone.models import LocalUser, Project, User
+from pciops.keystone.models import FederatedUser, LocalUser, Project, User
 from pciops.lib.keyset import Column, Order
+
+M = TypeVar("M", bound=Model)
 
 NEWEST_FAILURE: Order[LocalUser] = Order(
     (
@@ -29,6 +32,7 @@ NEWEST_FAILURE: Order[LocalUser] = Order(
     )
 )
 BY_NAME: Order[LocalUser] = Order((Column(name="name", kind=str), Column(name="id", kind=int)))
+BY_ID: Order[User] = Order((Column(name="id", kind=str),))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +45,9 @@ class Query:
 
     @property
     def order(self) -> Order[LocalUser]:
-        """Locks by the newest failure, everything else by name."""
-        return NEWEST_FAILURE if self.state in {LOCKED, LOCK_LAPSED} else BY_NAME
+        """What failures make by the newest of them, everything else by name."""
+        by_failure = self.state in {LOCKED, LOCK_LAPSED, NEAR_LOCKOUT, ATTACKED_EXEMPT}
+        return NEWEST_FAILURE if by_failure else BY_NAME
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,13 +92,23 @@ def page(
         MarkerError: where the marker is of another list.
         KeystoneDatabaseDownError
     """
-    rows = _matching(query, scope=scope, policy=policy, now=now)
-    rows = query.order.sort(rows)
+    if query.state is NOT_COVERED:
+        users = _users_with_facts(_not_covered(query, scope=scope))
+        users = users.prefetch_related("federated_users")
+        return _cut(users, BY_ID, marker=marker, limit=limit, account=_account_of_user)
+    rows = _with_facts(_matching(query, scope=scope, policy=policy, now=now))
+    return _cut(rows, query.order, marker=marker, limit=limit, account=_account)
+
+
+def _cut(
+    rows: QuerySet[M], order: Order[M], *, marker: str, limit: int, account: Callable[[M], Account]
+) -> Page:
+    rows = order.sort(rows)
     if marker:
-        rows = query.order.after(rows, marker)
-    found = list(_with_facts(rows)[: limit + 1])
-    more = query.order.marker(found[limit - 1], getattr) if len(found) > limit else ""
-    return Page(accounts=[_account(row) for row in found[:limit]], next=more)
+        rows = order.after(rows, marker)
+    found = list(rows[: limit + 1])
+    more = order.marker(found[limit - 1], getattr) if len(found) > limit else ""
+    return Page(accounts=[account(row) for row in found[:limit]], next=more)
 
 
 @database.reading()
@@ -103,6 +118,8 @@ def count(query: Query, *, scope: str | None, policy: Policy, now: datetime) -> 
     Raises:
         KeystoneDatabaseDownError
     """
+    if query.state is NOT_COVERED:
+        return _not_covered(query, scope=scope).count()
     return _matching(query, scope=scope, policy=policy, now=now).count()
 
 
@@ -113,12 +130,10 @@ def get(user_id: str, *, scope: str | None) -> Account | None:
     Raises:
         KeystoneDatabaseDownError
     """
-    users = User.objects.select_related("domain", "local_user", "nonlocal_user")
-    user = users.prefetch_related("options", "local_user__passwords").filter(id=user_id).first()
+    user = _users_with_facts(User.objects.filter(id=user_id)).first()
     if user is None or (scope is not None and user.domain_id != scope):
         return None
-    local: LocalUser | None = getattr(user, "local_user", None)
-    return from_rows(user, local, local.name if local else _foreign_name(user))
+    return _account_of_user(user)
 
 
 @database.reading()
@@ -175,6 +190,37 @@ def _with_facts(rows: QuerySet[LocalUser]) -> QuerySet[LocalUser]:
 
 def _account(row: LocalUser) -> Account:
     return from_rows(row.user, row, row.name)
+
+
+def _not_covered(query: Query, *, scope: str | None) -> QuerySet[User]:
+    """Users without a row in `local_user`: LDAP and federated ones."""
+    users = User.objects.filter(local_user=None)
+    if scope is not None:
+        users = users.filter(domain_id=scope)
+    if query.domain_id:
+        users = users.filter(domain_id=query.domain_id)
+    if query.text:
+        federated = FederatedUser.objects.filter(
+            user=OuterRef("pk"), display_name__icontains=query.text
+        )
+        users = users.alias(email=_Email(F("extra"))).filter(
+            Q(nonlocal_user__name__icontains=query.text)
+            | Exists(federated)
+            | Q(id=query.text)
+            | Q(email__contains=query.text.lower())
+        )
+    return users
+
+
+def _users_with_facts(users: QuerySet[User]) -> QuerySet[User]:
+    return users.select_related("domain", "local_user", "nonlocal_user").prefetch_related(
+        "options", "local_user__passwords"
+    )
+
+
+def _account_of_user(user: User) -> Account:
+    local: LocalUser | None = getattr(user, "local_user", None)
+    return from_rows(user, local, local.name if local else _foreign_name(user))
 
 
 def _foreign_name(user: User) -> str:

@@ -7,15 +7,11 @@ from datetime import date, datetime
 from typing import Any
 
 from pciops.accounts.account import Account
+from pciops.accounts.activity import inactive_on
+from pciops.accounts.lock import locked_until
 from pciops.accounts.policy import Policy
-from pciops.accounts.states import (
-    LOCKED,
-    State,
-    blocking,
-    classify,
-    inactive_on,
-    locked_until,
-)
+from pciops.accounts.state import State
+from pciops.accounts.states import LOCKED, blocking, classify
 from pciops.lib import times
 
 
@@ -61,8 +57,8 @@ class Verdict:
             return f"Cannot sign in: {reasons}."
         if not self.account.covered:
             return "Not covered: an LDAP or federated user, which these rules do not reach."
-        rest = "".join(f": {self.says(state)}" for state in self.states[:1])
-        return f"Can sign in with the right password{rest}."
+        warnings = ", and ".join(self.says(state) for state in self.states if state.warns)
+        return f"Can sign in with the right password{warnings and ': '}{warnings}."
 
     def says(self, state: State) -> str:
         """One of its states within a sentence."""

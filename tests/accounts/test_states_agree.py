@@ -56,7 +56,7 @@ def near_day(day: date) -> st.SearchStrategy[date]:
 def policies(draw: st.DrawFn) -> Policy:
     """Each rule on or off."""
     return Policy(
-        lockout_failure_attempts=draw(st.sampled_from([None, 1, 3])),
+        lockout_failure_attempts=draw(st.sampled_from([None, 1, 2, 3])),
         lockout_duration=draw(st.sampled_from([None, 1, 1800])),
         disable_user_account_days_inactive=draw(st.sampled_from([None, 1, 90])),
         password_expires_days=draw(st.sampled_from([None, 90])),
@@ -68,9 +68,10 @@ def users(draw: st.DrawFn, now: datetime, policy: Policy) -> dict[str, Any]:
     """A user whose facts lie at the edges of the rules, or are odd."""
     lockout = policy.lockout or timedelta(0)
     first_inactive = now.date() - timedelta(days=policy.disable_user_account_days_inactive or 0)
+    soon = first_inactive + timedelta(days=policy.inactive_soon_days)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     made = midnight - timedelta(days=policy.disable_user_account_days_inactive or 0)
-    expiries = st.none() | near(now)
+    expiries = st.none() | near(now) | near(now + timedelta(days=policy.expiring_days))
     ages = st.sampled_from([timedelta(days=1), timedelta(days=2)])  # few, so that they tie
     rows = st.builds(
         lambda age, expires_at, old: PasswordRow(
@@ -83,7 +84,7 @@ def users(draw: st.DrawFn, now: datetime, policy: Policy) -> dict[str, Any]:
     return {
         "enabled": draw(st.sampled_from([True, True, True, False, None])),
         "created_at": draw(st.none() | near(made) | near(made + timedelta(days=1))),
-        "last_active_at": draw(st.none() | near_day(first_inactive)),
+        "last_active_at": draw(st.none() | near_day(first_inactive) | near_day(soon)),
         "failed_auth_count": draw(st.sampled_from([None, 0, 1, 2, 3, 4])),
         "failed_auth_at": draw(st.none() | near(now - lockout)),
         "passwords": draw(st.lists(rows, max_size=3)),

@@ -93,7 +93,7 @@ def test_the_dictionary_holds_the_account() -> None:
         "domain_name": "Default",
         "email": "ann@example.test",
         "enabled": True,
-        "states": ["locked"],
+        "states": ["locked", "exempt"],
         "failed_auth_count": 3,
         "failed_auth_at": "2026-11-22T14:00:11Z",
         "locked_until": "2026-11-22T14:30:11Z",

@@ -54,7 +54,7 @@ def test_a_locked_account_is_told_in_full(token: str) -> None:
             "domain_name": "Payments",
             "email": "ann@example.test",
             "enabled": True,
-            "states": ["locked"],
+            "states": ["locked", "exempt"],
             "failed_auth_count": 3,
             "failed_auth_at": "2026-11-22T14:00:11Z",
             "locked_until": "2026-11-22T14:30:11Z",
@@ -146,7 +146,8 @@ def test_what_fits_nobody_is_an_empty_list(token: str, parameters: dict[str, str
 def test_a_state_that_does_not_exist_is_named_with_those_that_do(token: str) -> None:
     assert message(get(token, state="lokced")) == (
         "state: there is no state 'lokced'; states are locked, disabled, inactive, expired, "
-        "lock_lapsed."
+        "must_change, lock_lapsed, near_lockout, attacked_exempt, inactive_soon, expiring, "
+        "no_expiry, exempt, not_covered."
     )
 
 

@@ -1,0 +1,148 @@
+"""The states of the newest password: User.password_is_expired in sql_model."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db.models import BigIntegerField, ExpressionWrapper, F, Q, Value, Window
+from django.db.models.functions import RowNumber
+
+from pciops.accounts.account import FIRST_EXPIRY, Account
+from pciops.accounts.policy import Policy
+from pciops.accounts.state import Rows, State, option_is_true
+from pciops.keystone import options
+from pciops.keystone.fields import MICROSECOND
+from pciops.keystone.models import Password
+from pciops.lib import times
+
+
+class PasswordState(State):
+    """A state of the newest password; Keystone checks no other.
+
+    `among` ranks all passwords in one pass: there is no index that finds the newest of one user.
+    Other conditions stand outside of the ranking, or only rows that meet them would be ranked.
+    """
+
+    def fits(self, policy: Policy, now: datetime) -> Q:
+        """What has to be true of the row of the newest password."""
+        raise NotImplementedError
+
+    def among(self, rows: Rows, policy: Policy, now: datetime) -> Rows:
+        age = Window(RowNumber(), partition_by="local_user_id", order_by=("-created_at_int", "-pk"))
+        newest = Password.objects.annotate(age=age).filter(age=1).values("pk")
+        fitting = Password.objects.filter(self.fits(policy, now), pk__in=newest)
+        subject = rows.filter(~option_is_true(options.IGNORE_PASSWORD_EXPIRY))
+        return subject.filter(pk__in=fitting.values("local_user_id"))
+
+
+def _expires_at(account: Account) -> datetime | None:
+    """When the newest password expires; None where it does not, or the account is exempt."""
+    if account.exempt_from(options.IGNORE_PASSWORD_EXPIRY):
+        return None
+    return account.password_expires_at
+
+
+def _expires(**bounds: datetime) -> Q:
+    """The expiry within these bounds (`lte`, `gt`); the old column where the new one is NULL."""
+    new, old = Q(), Q(expires_at_int=None)
+    for lookup, instant in bounds.items():
+        new &= Q(**{f"expires_at_int__{lookup}": instant})
+        old &= Q(**{f"expires_at__{lookup}": instant})
+    return new | old
+
+
+def _at_birth() -> Q:
+    """As Account.password_expired_at_birth."""
+    first = F("created_at_int") + Value(FIRST_EXPIRY // MICROSECOND)
+    return Q(expires_at_int__lt=ExpressionWrapper(first, output_field=BigIntegerField()))
+
+
+class Expired(PasswordState):
+    """The newest password is past its expiry, whatever `password_expires_days` is now."""
+
+    name = "expired"
+    label = "Password expired"
+    title = "Accounts with an expired password"
+    explanation = "The password has to be changed before it gets anybody in."
+    blocks_signin = True
+    tone = "bad"
+
+    def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
+        at = _expires_at(account)
+        return at is not None and at <= now and not account.password_expired_at_birth
+
+    def fits(self, policy: Policy, now: datetime) -> Q:
+        return _expires(lte=now) & (Q(expires_at_int=None) | ~_at_birth())
+
+    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+        at = account.password_expires_at
+        return f"the password expired at {times.both(at, now)}" if at else "the password expired"
+
+
+class MustChange(PasswordState):
+    """Expired at birth: `change_password_upon_first_use` for a first or reset password."""
+
+    name = "must_change"
+    label = "Must change password"
+    title = "Accounts that must change their first password"
+    explanation = "A first or reset password: its owner has to change it before anything else."
+    blocks_signin = True
+    tone = "bad"
+
+    def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
+        at = _expires_at(account)
+        return at is not None and at <= now and account.password_expired_at_birth
+
+    def fits(self, policy: Policy, now: datetime) -> Q:
+        return Q(expires_at_int__lte=now) & _at_birth()
+
+    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+        return "the first password has to be changed"
+
+
+class Expiring(PasswordState):
+    """The newest password expires within `expiring_days`."""
+
+    name = "expiring"
+    label = "Password expiring"
+    title = "Accounts whose password expires soon"
+    explanation = "From that instant on the password has to be changed before it gets anybody in."
+    warns = True
+    tone = "soon"
+
+    def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
+        at = _expires_at(account)
+        return at is not None and now < at <= now + timedelta(days=policy.expiring_days)
+
+    def fits(self, policy: Policy, now: datetime) -> Q:
+        return _expires(gt=now, lte=now + timedelta(days=policy.expiring_days))
+
+    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+        at = account.password_expires_at
+        return f"the password expires at {times.both(at, now)}" if at else "the password expires"
+
+
+class NoExpiry(PasswordState):
+    """`password_expires_days` is on, and was not yet when the newest password was set."""
+
+    name = "no_expiry"
+    label = "No expiry"
+    title = "Accounts whose password never expires"
+    explanation = "The password was set before the rule was on. It expires only once changed."
+    tone = "soon"
+
+    def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
+        if policy.password_expires_days is None or not account.covered:
+            return False
+        if account.password_created_at is None:
+            return False  # no password at all
+        exempt = account.exempt_from(options.IGNORE_PASSWORD_EXPIRY)
+        return account.password_expires_at is None and not exempt
+
+    def among(self, rows: Rows, policy: Policy, now: datetime) -> Rows:
+        if policy.password_expires_days is None:
+            return rows.none()
+        return super().among(rows, policy, now)
+
+    def fits(self, policy: Policy, now: datetime) -> Q:
+        return Q(expires_at_int=None, expires_at=None)

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from pciops.accounts import states
 from tests.live.cloud import Cloud, Person
 from tests.live.site import Site
 
-NUMBER = 80
-STATES = ["locked", "disabled", "inactive", "expired", "lock_lapsed"]
-BLOCKING = {"locked", "disabled", "inactive", "expired"}
+NUMBER = 300
+STATES = [state.name for state in states.STATES if state is not states.NOT_COVERED]
+BLOCKING = {state.name for state in states.STATES if state.blocks_signin}
 
 # Values for each column, odd ones among them (NULL where Keystone writes none). No value is so
 # near to a limit that it is over it while the tests run, save those that are over it already.
@@ -22,7 +23,18 @@ FAILED_AT = ["NULL", "UTC_TIMESTAMP()", "UTC_TIMESTAMP() - INTERVAL 31 MINUTE"]
 ENABLED = ["1", "1", "1", "1", "0", "NULL"]
 LAST_ACTIVE = ["NULL", *(f"UTC_DATE() - INTERVAL {days} DAY" for days in (0, 0, 88, 90, 400))]
 CREATED = ["NULL", "UTC_TIMESTAMP()", "UTC_TIMESTAMP() - INTERVAL 200 DAY"]
-EXPIRES = ["NULL", "0", "(UNIX_TIMESTAMP() - 60) * 1000000", "(UNIX_TIMESTAMP() + 9999) * 1000000"]
+EXPIRES = [
+    "NULL",
+    "0",
+    "created_at_int + 5",
+    "(UNIX_TIMESTAMP() - 60) * 1000000",
+    "(UNIX_TIMESTAMP() + 9999) * 1000000",
+]
+# The column of now and the old one, which is read where the other is NULL.
+OLD_EXPIRES = ["NULL", "UTC_TIMESTAMP() - INTERVAL 1 DAY", "UTC_TIMESTAMP() + INTERVAL 1 DAY"]
+# The newest password decides, though another row has the higher id. Of two that are equally old to
+# the microsecond Keystone takes the one that its database happens to give last.
+ANOTHER = [False, False, True]
 OPTIONS = ["1000", "1001", "1002", "1004"]
 OPTION_VALUES = [None, None, None, "true", "false", "null"]
 
@@ -36,6 +48,10 @@ def distort(cloud: Cloud, person: Person, choose: random.Random) -> str:
         "last_active_at": choose.choice(LAST_ACTIVE),
         "created_at": choose.choice(CREATED),
         "expires_at_int": choose.choice(EXPIRES),
+        "expires_at": choose.choice(OLD_EXPIRES),
+        "created_at_int": choose.choice(["created_at_int", "created_at_int", "0"]),
+        "another": choose.choice(ANOTHER),
+        "another_expires": choose.choice(EXPIRES),
         **{option: choose.choice(OPTION_VALUES) for option in OPTIONS},
     }
     statement = (
@@ -43,9 +59,18 @@ def distort(cloud: Cloud, person: Person, choose: random.Random) -> str:
         " JOIN password ON password.local_user_id = local_user.id"
         " SET failed_auth_count = {failed_auth_count}, failed_auth_at = {failed_auth_at},"
         " enabled = {enabled}, last_active_at = {last_active_at}, user.created_at = {created_at},"
-        " expires_at_int = {expires_at_int}, expires_at = NULL WHERE user.id = %s"
+        " expires_at_int = {expires_at_int}, expires_at = {expires_at},"
+        " created_at_int = {created_at_int} WHERE user.id = %s"
     )
     cloud.sql(statement.format(**facts), person.id)
+    if facts["another"]:
+        cloud.sql(
+            "INSERT INTO password (local_user_id, password_hash, created_at, created_at_int,"
+            " expires_at_int, self_service) SELECT local_user_id, password_hash,"
+            f" password.created_at, created_at_int - 1, {facts['another_expires']}, 0 FROM password"
+            " JOIN local_user ON local_user.id = local_user_id WHERE user_id = %s",
+            person.id,
+        )
     for option in OPTIONS:
         if facts[option] is not None:
             cloud.sql(

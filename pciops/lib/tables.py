@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final, Protocol
 
 from pciops.lib.logs import escape
@@ -25,24 +27,25 @@ def defused(value: Any) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def write_csv(out: Writer, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
-    """Write the rows as they come; returns how many there were."""
-    writer = csv.writer(out)
-    writer.writerow(columns)
-    number = 0
-    for number, row in enumerate(rows, 1):  # noqa: B007 (the count is the result)
-        writer.writerow([defused(row[column]) for column in columns])
-    return number
+def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The rows as CSV (RFC 4180), a line each, as they come."""
+    line = io.StringIO()
+    writer = csv.writer(line)
+    for cells in chain([columns], ([defused(row[name]) for name in columns] for row in rows)):
+        writer.writerow(cells)
+        yield line.getvalue()
+        line.seek(0)
+        line.truncate()
 
 
-def write_json(out: Writer, key: str, rows: Iterable[Mapping[str, Any]]) -> int:
-    """Write `{"key": [row, …]}` as the rows come; returns how many there were."""
-    out.write(f'{{"{key}": [')
-    number = 0
-    for number, row in enumerate(rows, 1):
-        out.write(f"{',' if number > 1 else ''}\n  {json.dumps(row)}")
-    out.write("\n]}\n")
-    return number
+def json_lines(key: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """`{"key": [row, …]}`, a row a line, as they come."""
+    yield f'{{"{key}": ['
+    separator = "\n  "
+    for row in rows:
+        yield separator + json.dumps(row)
+        separator = ",\n  "
+    yield "\n]}\n"
 
 
 def write_table(out: Writer, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:

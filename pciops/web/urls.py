@@ -9,6 +9,7 @@ from pciops.web import views
 urlpatterns = [
     path("", views.overview, name="overview"),
     path("accounts/", views.account_list, name="accounts"),
+    path("accounts/export", views.account_export, name="account_export"),
     path("accounts/<str:user_id>/", views.account_detail, name="account"),
     path("accounts/<str:user_id>/unlock/", views.account_unlock, name="account_unlock"),
 ]

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth import logout
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -16,8 +16,8 @@ from django.utils.html import format_html
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from pciops.accounts import exports, selectors
 from pciops.accounts import policy as policies
-from pciops.accounts import selectors
 from pciops.accounts.states import BY_NAME, LOCKED, STATES
 from pciops.accounts.verdict import Verdict, judge
 from pciops.actions.unlock import ConflictError, UnlockFailedError, unlock
@@ -25,7 +25,7 @@ from pciops.audit import selectors as trail
 from pciops.audit.models import Event
 from pciops.audit.services import TrailError
 from pciops.keystone import client
-from pciops.lib import outages
+from pciops.lib import outages, tables
 from pciops.lib.keyset import MarkerError
 from pciops.signin import sessions
 from pciops.web.errors import KEYSTONE_DATABASE, BadRequestError
@@ -33,6 +33,7 @@ from pciops.web.forms import UnlockForm
 from pciops.web.requests import OperatorRequest, initiator
 
 PAGE: Final = 50  # accounts on a page of a list
+EXPORTS: Final = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 TRAIL: Final = 100  # acts on an account page
 
 
@@ -79,10 +80,32 @@ def account_list(request: OperatorRequest) -> HttpResponse:
         "LOCKED": LOCKED,
         "domains": domains,
         "others": urlencode({k: v for k, v in filters.items() if v and k != "state"}),
+        "export": urlencode({k: v for k, v in filters.items() if v}),
         "first": _url(filters) if request.GET.get("marker") else "",
         "next": _url({**filters, "marker": page.next}) if page.next else "",
     }
     return render(request, "web/account_list.html", context)
+
+
+@never_cache
+@require_safe
+def account_export(request: OperatorRequest) -> StreamingHttpResponse:
+    """The whole of a list as a file, streamed: `?format=csv` or `json`, with the list's filters."""
+    now, scope = timezone.now(), request.user.scope
+    form = request.GET.get("format", "")
+    if form not in EXPORTS:
+        raise BadRequestError(f"format: {form!r} is no format of a file; csv and json are.")
+    query = _query(request, {domain.id for domain in selectors.domains(scope=scope)})
+    rows = exports.rows(query, scope=scope, policy=policies.current(), now=now)
+    lines = (
+        tables.csv_lines(exports.COLUMNS, rows)
+        if form == "csv"
+        else tables.json_lines("accounts", rows)
+    )
+    response = StreamingHttpResponse(lines, content_type=EXPORTS[form])
+    name = f"accounts-{query.state.name if query.state else 'all'}-{now:%Y%m%dT%H%M%SZ}.{form}"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
 
 
 @never_cache

@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 from django.utils import timezone
 
+from pciops.accounts import exports
 from pciops.accounts.management.commands import accounts
 from tests.factories import make_locked_user, make_user
 
@@ -37,7 +38,7 @@ def test_a_table_is_for_people() -> None:
     out, err = run()
     lines = out.splitlines()
 
-    assert lines[0].split() == list(accounts.COLUMNS["table"])
+    assert lines[0].split() == list(accounts.TABLE)
     assert [line.split()[:2] for line in lines[1:]] == [["ann", "Example"], ["bob", "Other"]]
     assert err == "2 accounts\n"
 
@@ -116,7 +117,7 @@ def test_a_lock_that_has_run_out_is_not_listed_as_locked() -> None:
 
 
 def test_a_list_of_several_batches_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "BATCH", 2)
+    monkeypatch.setattr(exports, "BATCH", 2)
     for number in range(5):
         make_user(f"user{number}")
 

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from pciops.accounts import policy, selectors
+from pciops.accounts import exports, policy, selectors
 from pciops.accounts.states import BY_NAME
-from pciops.accounts.verdict import as_dict, judge
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import tables
 
-COLUMNS: Final = {
-    "table": ("name", "domain_name", "states", "failed_auth_count", "failed_auth_at")
-    + ("locked_until", "id"),
-    "csv": ("id", "name", "domain_id", "domain_name", "email", "enabled", "states")
-    + ("failed_auth_count", "failed_auth_at", "locked_until", "last_active_at", "inactive_on")
-    + ("password_created_at", "password_expires_at", "exemptions"),
-}
-BATCH: Final = 1000
+TABLE: Final = (
+    *("name", "domain_name", "states", "failed_auth_count", "failed_auth_at"),
+    *("locked_until", "id"),
+)
 
 
 class Command(BaseCommand):
@@ -46,27 +39,16 @@ class Command(BaseCommand):
             domain_id=_domain_id(options["domain"]),
             text=options["search"],
         )
-        rows = _rows(query, timezone.now())
+        rows = exports.rows(query, scope=None, policy=policy.current(), now=timezone.now())
         out = self.stdout
         out.ending = ""  # the writers end their own lines
         if options["format"] == "json":
-            tables.write_json(out, "accounts", rows)
+            out.writelines(tables.json_lines("accounts", rows))
         elif options["format"] == "csv":
-            tables.write_csv(out, COLUMNS["csv"], rows)
+            out.writelines(tables.csv_lines(exports.COLUMNS, rows))
         else:
-            number = tables.write_table(out, COLUMNS["table"], rows)
+            number = tables.write_table(out, TABLE, rows)
             self.stderr.write(f"{number} account{'' if number == 1 else 's'}")
-
-
-def _rows(query: selectors.Query, now: datetime) -> Iterator[dict[str, Any]]:
-    """All pages, one in memory at a time."""
-    rules, marker = policy.current(), ""
-    while True:
-        page = selectors.page(query, scope=None, policy=rules, now=now, marker=marker, limit=BATCH)
-        yield from (as_dict(judge(account, rules, now)) for account in page.accounts)
-        marker = page.next
-        if not marker:
-            return
 
 
 def _domain_id(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
@@ -120,8 +121,10 @@ def sourced() -> SourcedPolicy:
     return _cached(paths, tuple(_stamp(path) for path in paths), overrides, soon)
 
 
-def said(value: Value) -> str:
+def said(name: str, value: Value) -> str:
     """A value of an option as a person reads it."""
+    if name == SECRET_SET:
+        return "set, not shown" if value else "not set"
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, tuple):
@@ -169,7 +172,10 @@ def read(paths: Sequence[str], overrides: Mapping[str, str]) -> SourcedPolicy:
     return SourcedPolicy(policy=policy, sources=sources, disagreements=_disagreements(files))
 
 
-Files = Mapping[str, Mapping[str, Assignment]]  # path → option → what is set there
+# `$other_option`, as oslo.config follows it; `$$` is one dollar sign.
+REFERENCE: Final = re.compile(r"(?<!\$)(?:\$\$)*\$\{?[A-Za-z_]")
+
+Files = dict[str, Mapping[str, Assignment]]  # path → option → what is set there
 
 
 def _files(paths: Sequence[str]) -> Files:
@@ -198,21 +204,25 @@ def _from_files(files: Files) -> tuple[dict[str, Value], dict[str, str]]:
     for option in OPTIONS:
         try:
             values[option.name] = _plain(option.name, config[GROUP][option.name])
-            location = config.get_location(option.name, GROUP)
-            sources[option.name] = (location and location.detail) or "default"
+            # Not config.get_location(): of several files it always names the last.
+            sources[option.name] = _source(files, option.name) or "default"
         except cfg.Error as error:
             problem = str(error).rpartition("is not valid: ")[2]
             where = _where(files, option.name)
             raise _conf_error(f"names {where}: {option.name} is wrong: {problem}") from None
-    setting = [path for path in files if SECRET in files[path]]
-    values[SECRET_SET] = bool(setting) and bool(files[setting[-1]][SECRET].text)
-    sources[SECRET_SET] = setting[-1] if setting else "default"
+    path = _source(files, SECRET)
+    values[SECRET_SET] = bool(path) and bool(files[path][SECRET].text)
+    sources[SECRET_SET] = path or "default"
     return values, sources
 
 
+def _source(files: Files, name: str) -> str:
+    """The file that decides about an option; empty where none sets it."""
+    return next((path for path in reversed(files) if name in files[path]), "")
+
+
 def _where(files: Files, name: str) -> str:
-    """The file and line that decide about an option."""
-    path = [path for path in files if name in files[path]][-1]
+    path = _source(files, name)
     return f"{path}, line {files[path][name].line}"
 
 
@@ -233,10 +243,12 @@ def _disagreements(files: Files) -> dict[str, tuple[tuple[str, Value], ...]]:
 
 def _alone(name: str, text: str) -> Value:
     """The value of one file's text; the text itself where it means nothing by itself."""
-    if not text or "$" in text:
-        return text or _plain(name, None)
+    if not text:
+        return _unset(name)
+    if REFERENCE.search(text):
+        return text
     try:
-        return _plain(name, _BY_NAME[name].type(text))
+        return _plain(name, _BY_NAME[name].type(text.replace("$$", "$")))
     except ValueError:
         return text
 

@@ -137,6 +137,7 @@ def test_the_examples_are_what_they_are_called(
         (r"^(?=.*\d)(?=.*[a-zA-Z])[a-zA-Z0-9]{8,}$", ["11"]),
         (r"^(?=.*\d)(?=.*[a-zA-Z])(?=.*\W).{16,}$", []),
         (r"^(?=.*\d).{12,}$", ["14 digits"]),
+        (r"^.{7}$", ["7", "12 or more"]),
         (r"^(?=.*[a-zA-Z]).{12,}$", ["14 letters"]),
         (r"^.{12,}$", ["14 letters", "14 digits"]),
         (r".{12}|", ["7", "11", "14 letters", "14 digits"]),

@@ -65,6 +65,14 @@ def test_every_option_has_a_source_and_a_value(conf: Path) -> None:
     assert set(found.sources.values()) == {str(conf)}
 
 
+def test_of_several_files_each_value_names_its_own(conf: Path, tmp_path: Path) -> None:
+    later = write(tmp_path / "later.conf", "lockout_duration = 60")
+    sources = policy.read([str(conf), later], {}).sources
+
+    assert sources["lockout_duration"] == later
+    assert sources["password_expires_days"] == str(conf)
+
+
 # --- The secret ---------------------------------------------------------------------------------
 def test_of_the_secret_nothing_is_kept(conf: Path) -> None:
     assert HIDDEN not in repr(policy.read([str(conf)], {}))
@@ -114,13 +122,15 @@ def test_values_that_two_files_set_differently_are_told(conf: Path, tmp_path: Pa
             "password_expires_days = 5",
             {"password_expires_days": ("soon", 5)},
         ),
+        ("password_regex = .$$", "password_regex = .$", {}),
+        ("password_regex = a$$", "password_regex = b$", {"password_regex": ("a$", "b$")}),
         (
             "invalid_password_hash_secret_key = a",
             "invalid_password_hash_secret_key = b",
             {"invalid_password_hash_secret_key_set": (True, True)},
         ),
     ],
-    ids=["alike", "one alone", "off", "reference", "nonsense", "secret"],
+    ids=["alike", "one", "off", "reference", "nonsense", "dollar", "dollars", "secret"],
 )
 def test_files_disagree_where_both_set_a_value(
     tmp_path: Path, one: str, other: str, expected: dict[str, tuple[object, ...]]

@@ -202,8 +202,8 @@ def _expiry(policy: Policy) -> Finding:
         reason = f"That is too late: set {option} to at most {LONGEST_DAYS}."
     else:
         reason = (
-            f"A new password expires after {_days(days)}; one that was set before the option was "
-            "has no expiry."
+            f"A new password expires after {_days(days)}; one from the time before the option was "
+            "set never does."
         )
     return Finding(
         requirement="8.3.9",

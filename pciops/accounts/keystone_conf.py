@@ -30,7 +30,8 @@ def assignments(path: str, section: str) -> Mapping[str, Assignment]:
     """
     parser = _Parser(section)
     try:
-        parser.parse(Path(path).read_text(encoding="utf-8").splitlines())
+        with Path(path).open(encoding="utf-8") as lines:
+            parser.parse(lines)
     except iniparser.ParseError as error:
         raise ConfError(f"{path}, line {error.lineno}: {error.msg}") from None
     except UnicodeDecodeError:

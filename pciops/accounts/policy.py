@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from functools import lru_cache
@@ -164,7 +164,7 @@ def read(paths: Sequence[str], overrides: Mapping[str, str]) -> SourcedPolicy:
         SettingError: names the variable or the file, and what is wrong there.
     """
     files = _files(paths)
-    values, sources = _from_files(files)
+    values, sources = _from_files(files, without=overrides)
     for name, text in overrides.items():
         values[name] = _override(name, text)
         sources[name] = _variable(name)
@@ -188,8 +188,14 @@ def _files(paths: Sequence[str]) -> Files:
         raise _conf_error(f"names a file that cannot be read: {error}") from None
 
 
-def _from_files(files: Files) -> tuple[dict[str, Value], dict[str, str]]:
-    """Each option's value and source by what the files say alone."""
+def _from_files(
+    files: Files, *, without: Container[str]
+) -> tuple[dict[str, Value], dict[str, str]]:
+    """Each option's value and source by what the files say alone.
+
+    Args:
+        without: options for which no file counts, so that an override helps where one is wrong.
+    """
     config = cfg.ConfigOpts()
     config.register_opts(OPTIONS, group=GROUP)
     try:
@@ -201,13 +207,15 @@ def _from_files(files: Files) -> tuple[dict[str, Value], dict[str, str]]:
         raise _conf_error(f"names a file that cannot be read: one of {', '.join(files)}") from None
     values: dict[str, Value] = {}
     sources: dict[str, str] = {}
-    for option in OPTIONS:
+    for option in (option for option in OPTIONS if option.name not in without):
         try:
             values[option.name] = _plain(option.name, config[GROUP][option.name])
             # Not config.get_location(): of several files it always names the last.
             sources[option.name] = _source(files, option.name) or "default"
         except cfg.Error as error:
             problem = str(error).rpartition("is not valid: ")[2]
+            if isinstance(error, cfg.NoSuchOptError | cfg.TemplateSubstitutionError):
+                problem += " (a dollar sign that is no reference is written $$)"
             where = _where(files, option.name)
             raise _conf_error(f"names {where}: {option.name} is wrong: {problem}") from None
     path = _source(files, SECRET)

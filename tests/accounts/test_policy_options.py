@@ -73,6 +73,36 @@ def test_of_several_files_each_value_names_its_own(conf: Path, tmp_path: Path) -
     assert sources["password_expires_days"] == str(conf)
 
 
+def test_an_override_helps_where_the_file_is_wrong(tmp_path: Path) -> None:
+    path = write(tmp_path / "k.conf", "password_regex = ^[$_!]", "lockout_duration = long")
+    overrides = {"password_regex": "^[$_!]", "lockout_duration": "60"}
+    found = policy.read([path], overrides).policy
+
+    assert (found.password_regex, found.lockout_duration) == ("^[$_!]", 60)
+
+
+def test_a_dollar_sign_that_is_taken_for_a_reference_is_explained(tmp_path: Path) -> None:
+    path = write(tmp_path / "k.conf", "password_regex = ^[$_!]")
+
+    with pytest.raises(SettingError, match=r"line 2: password_regex is wrong: .* written \$\$"):
+        policy.read([path], {})
+
+
+@pytest.mark.parametrize("text", ["one\x0ctwo", "one\x85two", "one\u2028two", "one\x0btwo"])
+def test_a_line_ends_where_oslo_config_ends_it(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path / "k.conf", f"password_regex_description = {text}")
+
+    assert policy.read([path], {}).policy.password_regex_description == text
+
+
+def test_a_section_in_capitals_counts(tmp_path: Path) -> None:
+    path = tmp_path / "k.conf"
+    path.write_text("[SECURITY_COMPLIANCE]\nlockout_duration = 60\n", encoding="utf-8")
+    found = policy.read([str(path)], {})
+
+    assert (found.policy.lockout_duration, found.sources["lockout_duration"]) == (60, str(path))
+
+
 # --- The secret ---------------------------------------------------------------------------------
 def test_of_the_secret_nothing_is_kept(conf: Path) -> None:
     assert HIDDEN not in repr(policy.read([str(conf)], {}))

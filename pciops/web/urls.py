@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pciops.web import views
+from pciops.web import policy, views
 
 urlpatterns = [
     path("", views.overview, name="overview"),
@@ -12,4 +12,5 @@ urlpatterns = [
     path("accounts/export", views.account_export, name="account_export"),
     path("accounts/<str:user_id>/", views.account_detail, name="account"),
     path("accounts/<str:user_id>/unlock/", views.account_unlock, name="account_unlock"),
+    path("policy/", policy.policy_page, name="policy"),
 ]

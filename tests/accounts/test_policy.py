@@ -12,31 +12,8 @@ from pciops.accounts import policy
 from pciops.accounts.checks import policy_is_configured
 from pciops.accounts.policy import Policy
 from pciops.lib.env import SettingError
-
-UNSET = Policy()
-
-
-@pytest.fixture
-def conf(tmp_path: Path) -> Path:
-    """A keystone.conf that switches every rule on."""
-    path = tmp_path / "keystone.conf"
-    path.write_text(
-        "[DEFAULT]\nlog_dir = /var/log/keystone\n"
-        "[security_compliance]\n"
-        "lockout_failure_attempts = 6\n"
-        "lockout_duration = 900\n"
-        "disable_user_account_days_inactive = 90\n"
-        "password_expires_days = 60\n"
-        "password_regex = ^(?=.*[a-z])(?=.*%.*$).{7,}$\n",
-        encoding="utf-8",
-    )
-    return path
-
-
-def write(path: Path, *lines: str) -> str:
-    """A file with these lines in `[security_compliance]`; returns its path."""
-    path.write_text("\n".join(["[security_compliance]", *lines, ""]), encoding="utf-8")
-    return str(path)
+from tests.accounts.conf import UNSET, write
+from tests.accounts.conf import conf as conf
 
 
 def test_every_option_is_read_from_the_file(conf: Path) -> None:
@@ -45,6 +22,15 @@ def test_every_option_is_read_from_the_file(conf: Path) -> None:
         lockout_duration=900,
         disable_user_account_days_inactive=90,
         password_expires_days=60,
+        unique_last_password_count=5,
+        minimum_password_age=1,
+        password_regex="^(?=.*[a-z])(?=.*%.*$).{7,}$",
+        password_regex_description="Seven characters",
+        change_password_upon_first_use=True,
+        report_invalid_password_hash=("event",),
+        invalid_password_hash_secret_key_set=True,
+        invalid_password_hash_function="sha512",
+        invalid_password_hash_max_chars=5,
     )
 
 
@@ -121,6 +107,10 @@ def test_variables_of_oslo_config_do_not_count(monkeypatch: pytest.MonkeyPatch) 
         ("disable_user_account_days_inactive = 0", "disable_user_account_days_inactive"),
         ("disable_user_account_days_inactive = 36501", "disable_user_account_days_inactive"),
         ("password_expires_days = $nonsense", "password_expires_days"),
+        ("unique_last_password_count = -1", "unique_last_password_count"),
+        ("change_password_upon_first_use = maybe", "change_password_upon_first_use"),
+        ("report_invalid_password_hash = event,log", "report_invalid_password_hash"),
+        ("invalid_password_hash_max_chars = 0", "invalid_password_hash_max_chars"),
     ],
 )
 def test_a_bad_value_names_its_file_and_option(tmp_path: Path, line: str, option: str) -> None:
@@ -129,22 +119,54 @@ def test_a_bad_value_names_its_file_and_option(tmp_path: Path, line: str, option
         policy.read([path], {})
 
     assert path in str(raised.value)
-    assert f"{option} is wrong" in str(raised.value)
+    assert f"{path}, line 2: {option} is wrong" in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"[security_compliance\n", b"nonsense\n", b"\xff\xfe", b"[security_compliance]\nx\n"],
-    ids=["section", "no section", "no text", "no value"],
+    ("content", "where"),
+    [
+        (b"[security_compliance\n", ", line 1: Invalid section"),
+        (b"s3cret\n", ", line 1: No ':' or '=' found"),
+        (b"s3cret = 1\n", ", line 1: no section has begun yet"),
+        (b"\xff\xfe", ": not text in UTF-8"),
+        (b"[security_compliance]\n\ns3cret\n", ", line 3: No ':' or '=' found"),
+        (b"[a]\n= s3cret\n", ", line 2: Key cannot be empty"),
+    ],
+    ids=["section", "no section", "no section with value", "no text", "no value", "no key"],
 )
-def test_a_file_that_is_no_conf_is_named(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_conf_is_named_with_the_line_but_not_its_text(
+    tmp_path: Path, content: bytes, where: str
+) -> None:
     path = tmp_path / "k.conf"
     path.write_bytes(content)
 
     with pytest.raises(
         SettingError, match="^PCIOPS_KEYSTONE_CONF names a file that cannot be read"
-    ):
+    ) as raised:
         policy.read([str(path)], {})
+
+    assert f"{path}{where}" in str(raised.value)
+    assert "s3cret" not in str(raised.value)
+
+
+def test_the_line_of_a_bad_value_is_that_of_its_last_assignment(tmp_path: Path) -> None:
+    path = tmp_path / "k.conf"
+    path.write_text(
+        "# lockout_duration = x\n[other]\nlockout_duration = y\n"
+        "[security_compliance]\nlockout_duration = 60\n\nlockout_duration =\n  z\n"
+        "password_expires_days = 60\n[last]\nlockout_duration = y\n",
+        encoding="utf-8",
+    )
+
+    with pytest.raises(SettingError, match="line 7: lockout_duration is wrong"):
+        policy.read([str(path)], {})
+
+
+def test_a_bad_value_is_looked_for_in_the_file_that_wins(conf: Path, tmp_path: Path) -> None:
+    later = write(tmp_path / "later.conf", "lockout_duration = long")
+
+    with pytest.raises(SettingError, match=f"names {later}, line 2: lockout_duration"):
+        policy.read([str(conf), later], {})
 
 
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ PATHS = {
     "locked list": "/accounts/?state=locked",
     "account": "/accounts/{id}/",
     "unlock form": "/accounts/{id}/unlock/",
+    "policy": "/policy/",
     "not found": "/accounts/{unknown}/",
 }
 

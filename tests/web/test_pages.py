@@ -27,6 +27,7 @@ PAGES = [
     "/accounts/?state=locked",
     "/accounts/abc/",
     "/accounts/abc/unlock/",
+    "/policy/",
 ]
 PUBLIC = ["/signin/", "/healthz", "/readyz", "/nowhere/", "/api/v1/accounts"]
 
@@ -63,7 +64,7 @@ def test_a_page_says_of_which_cloud_it_is(site: Client, settings: Settings) -> N
 
 
 @pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])
-@pytest.mark.parametrize("page", ["/", "/accounts/", "/accounts/abc/"])
+@pytest.mark.parametrize("page", ["/", "/accounts/", "/accounts/abc/", "/policy/"])
 def test_a_page_that_only_shows_takes_nothing(site: Client, page: str, method: str) -> None:
     assert getattr(site, method)(page).status_code == 405
 

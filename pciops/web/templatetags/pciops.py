@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 
 from django import template
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 
+from pciops.accounts.policy import NAMES
 from pciops.lib import times
 
 register = template.Library()
+
+OPTION = re.compile(rf"\b(?:{'|'.join(NAMES)})\b")
 
 
 @register.filter
@@ -44,3 +50,9 @@ def days_away(value: date, now: datetime) -> str:
 @register.filter
 def span(seconds: int) -> str:
     return times.span(timedelta(seconds=seconds))
+
+
+@register.filter
+def options(sentence: str) -> SafeString:
+    """The sentence with Keystone's option names in monospace."""
+    return mark_safe(OPTION.sub(r"<code>\g<0></code>", escape(sentence)))  # noqa: S308 escaped

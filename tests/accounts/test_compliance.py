@@ -1,0 +1,175 @@
+"""The policy against PCI DSS: each requirement at its bounds, and the probes of password_regex."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pciops.accounts.compliance import (
+    EXAMPLES,
+    SUGGESTED_REGEX,
+    Finding,
+    findings,
+    probed,
+)
+from pciops.accounts.policy import NAMES, Policy
+
+GOOD = Policy(
+    lockout_failure_attempts=10,
+    lockout_duration=1800,
+    disable_user_account_days_inactive=90,
+    password_expires_days=90,
+    unique_last_password_count=4,
+    password_regex=SUGGESTED_REGEX,
+    change_password_upon_first_use=True,
+)
+OFF = Policy()
+
+
+def finding(requirement: str, **facts: Any) -> Finding:
+    """What is found about one requirement in the good policy with these facts."""
+    found = findings(replace(GOOD, **facts))
+    return next(finding for finding in found if finding.requirement == requirement)
+
+
+def test_a_good_policy_passes_everything() -> None:
+    found = findings(GOOD)
+
+    assert [item.requirement for item in found] == [
+        "8.2.6",
+        "8.3.4",
+        "8.3.5",
+        "8.3.6",
+        "8.3.7",
+        "8.3.9",
+    ]
+    assert all(item.passed and not item.remedy for item in found)
+
+
+def test_a_policy_with_everything_off_passes_nothing() -> None:
+    found = findings(OFF)
+
+    assert not any(item.passed for item in found)
+    assert {item.value for item in found} == {"off"}
+
+
+def test_the_remedies_together_pass_everything() -> None:
+    lines = [line.split(" = ", 1) for item in findings(OFF) for line in item.remedy]
+    values: dict[str, Any] = {name: int(v) if v.isdigit() else v for name, v in lines}
+    values["change_password_upon_first_use"] = True
+
+    assert all(item.passed for item in findings(Policy(**values)))
+
+
+def test_every_finding_names_options_that_there_are() -> None:
+    assert {option for item in findings(OFF) for option in item.options} <= set(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "facts", "passed", "value"),
+    [
+        ("8.3.4", {"lockout_failure_attempts": 1}, True, "1 try, then locked for 30 min"),
+        ("8.3.4", {"lockout_failure_attempts": 10}, True, "10 tries, then locked for 30 min"),
+        ("8.3.4", {"lockout_failure_attempts": 11}, False, "11 tries, then locked for 30 min"),
+        ("8.3.4", {"lockout_failure_attempts": None}, False, "off"),
+        ("8.3.4", {"lockout_duration": 1799}, False, "10 tries, then locked for 29 min"),
+        (
+            "8.3.4",
+            {"lockout_duration": None},
+            True,
+            "10 tries, then locked until somebody unlocks",
+        ),
+        ("8.2.6", {"disable_user_account_days_inactive": 1}, True, "1 day"),
+        ("8.2.6", {"disable_user_account_days_inactive": 90}, True, "90 days"),
+        ("8.2.6", {"disable_user_account_days_inactive": 91}, False, "91 days"),
+        ("8.2.6", {"disable_user_account_days_inactive": None}, False, "off"),
+        ("8.3.9", {"password_expires_days": 1}, True, "1 day"),
+        ("8.3.9", {"password_expires_days": 90}, True, "90 days"),
+        ("8.3.9", {"password_expires_days": 91}, False, "91 days"),
+        ("8.3.9", {"password_expires_days": None}, False, "off"),
+        ("8.3.7", {"unique_last_password_count": 4}, True, "the last 4 are refused"),
+        ("8.3.7", {"unique_last_password_count": 3}, False, "the last 3 are refused"),
+        ("8.3.7", {"unique_last_password_count": 0}, False, "off"),
+        ("8.3.5", {"change_password_upon_first_use": True}, True, "on"),
+        ("8.3.5", {"change_password_upon_first_use": False}, False, "off"),
+        ("8.3.6", {"password_regex": None}, False, "off"),
+    ],
+)
+def test_each_requirement_at_its_bounds(
+    requirement: str, facts: dict[str, Any], passed: bool, value: str
+) -> None:
+    found = finding(requirement, **facts)
+
+    assert (found.passed, found.value) == (passed, value)
+    assert bool(found.remedy) is not passed
+    assert passed or any(option in found.reason for option in found.options)
+
+
+def test_a_lockout_that_fails_twice_says_both() -> None:
+    found = finding("8.3.4", lockout_failure_attempts=20, lockout_duration=60)
+
+    assert "lockout_failure_attempts to 1 to 10" in found.reason
+    assert "lockout_duration to at least 1800" in found.reason
+    assert len(found.remedy) == 2
+
+
+# --- The probes ---------------------------------------------------------------------------------
+@pytest.mark.parametrize(("kind", "wanted", "examples"), EXAMPLES)
+def test_the_examples_are_what_they_are_called(
+    kind: str, wanted: bool, examples: tuple[str, ...]
+) -> None:
+    number = int(kind.split(maxsplit=1)[0])
+
+    for example in examples:
+        assert len(example) >= number if wanted else len(example) == number
+        assert any(sign.isalpha() for sign in example) is ("without a letter" not in kind)
+        assert any(sign.isdigit() for sign in example) is ("without a digit" not in kind)
+
+
+@pytest.mark.parametrize(
+    ("regex", "wrong"),
+    [
+        (SUGGESTED_REGEX, []),
+        (r"^(?=.*\d)(?=.*[a-zA-Z]).{7,}$", ["7", "11"]),  # Keystone's own sample
+        (r"^(?=.*\d)(?=.*[a-zA-Z])(?=.*\W).{8,}$", ["11"]),
+        (r"^(?=.*\d)(?=.*[a-zA-Z])[a-zA-Z0-9]{8,}$", ["11"]),
+        (r"^(?=.*\d)(?=.*[a-zA-Z])(?=.*\W).{16,}$", []),
+        (r"^(?=.*\d).{12,}$", ["14 digits"]),
+        (r"^.{7}$", ["7", "12 or more"]),
+        (r"^(?=.*[a-zA-Z]).{12,}$", ["14 letters"]),
+        (r"^.{12,}$", ["14 letters", "14 digits"]),
+        (r".{12}|", ["7", "11", "14 letters", "14 digits"]),
+        (r"^nothing$", ["12 or more"]),
+        (r"(?=.*\d)(?=.*[a-zA-Z]).{12}", []),  # re.match asks for the start alone
+        (r"\d(?=.*[a-zA-Z]).{11}", ["12 or more"]),  # … but for the start it does
+    ],
+)
+def test_a_regex_is_probed_with_examples(regex: str, wrong: list[str]) -> None:
+    failed = [probe.kind for probe in probed(regex) if not probe.passed]
+    found = finding("8.3.6", password_regex=regex)
+
+    assert len(failed) == len(wrong)
+    assert all(kind.startswith(start) for kind, start in zip(failed, wrong, strict=True))
+    assert found.passed is not bool(wrong)
+    assert all(kind in found.reason for kind in failed)
+
+
+def test_a_probe_shows_the_example_that_got_through() -> None:
+    probe = probed(r"^(?=.*\W).{7,}$")[0]
+
+    assert (probe.accepted, probe.passed) == ("Abc-123", False)
+
+
+@pytest.mark.parametrize("regex", ["(", "[", "x{99999999999999999999}", "(" * 5000])
+def test_a_regex_that_does_not_compile_fails_with_the_reason(regex: str) -> None:
+    found = finding("8.3.6", password_regex=regex)
+
+    assert not found.passed
+    assert "password_regex is no regular expression (" in found.reason
+    assert found.probes == ()
+
+
+def test_a_regex_that_backtracks_is_answered_at_once() -> None:
+    assert probed(r"^(([a-zA-Z0-9])+)+!$")[0].passed

@@ -26,7 +26,7 @@ os.environ.update(
 )
 
 from pciops.settings import *  # noqa: E402, F403  the environment above must come first
-from pciops.settings import DATABASES  # noqa: E402
+from pciops.settings import DATABASES  # noqa: E402  the same
 
 # Files as they lie in static/: nothing is collected for unit tests.
 STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from datetime import datetime, timedelta
 
 from django.db.models import BigIntegerField, ExpressionWrapper, F, Q, Value, Window
@@ -23,9 +24,9 @@ class PasswordState(State):
     Other conditions stand outside of the ranking, or only rows that meet them would be ranked.
     """
 
+    @abstractmethod
     def fits(self, policy: Policy, now: datetime) -> Q:
         """What has to be true of the row of the newest password."""
-        raise NotImplementedError
 
     def among(self, rows: Rows, policy: Policy, now: datetime) -> Rows:
         age = Window(RowNumber(), partition_by="local_user_id", order_by=("-created_at_int", "-pk"))

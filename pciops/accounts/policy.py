@@ -168,7 +168,7 @@ def read(paths: Sequence[str], overrides: Mapping[str, str]) -> SourcedPolicy:
     for name, text in overrides.items():
         values[name] = _override(name, text)
         sources[name] = _variable(name)
-    policy = Policy(**values)  # type: ignore[arg-type]
+    policy = Policy(**values)  # type: ignore[arg-type]  # OPTIONS say which value has which type
     return SourcedPolicy(policy=policy, sources=sources, disagreements=_disagreements(files))
 
 

@@ -107,7 +107,7 @@ def _cut(
     if marker:
         rows = order.after(rows, marker)
     found = list(rows[: limit + 1])
-    more = order.marker(found[limit - 1], getattr) if len(found) > limit else ""
+    more = order.marker(found[limit - 1]) if len(found) > limit else ""
     return Page(accounts=[account(row) for row in found[:limit]], next=more)
 
 
@@ -162,14 +162,17 @@ def domains(*, scope: str | None) -> list[Domain]:
     return [Domain(id=row.id, name=row.name) for row in rows.order_by("name")]
 
 
+def _within(rows: QuerySet[M], query: Query, *, scope: str | None) -> QuerySet[M]:
+    """The rows of what the operator may see, and of the domain that they asked for."""
+    if scope is not None:
+        rows = rows.filter(domain_id=scope)
+    return rows.filter(domain_id=query.domain_id) if query.domain_id else rows
+
+
 def _matching(
     query: Query, *, scope: str | None, policy: Policy, now: datetime
 ) -> QuerySet[LocalUser]:
-    rows = LocalUser.objects.all()
-    if scope is not None:
-        rows = rows.filter(domain_id=scope)
-    if query.domain_id:
-        rows = rows.filter(domain_id=query.domain_id)
+    rows = _within(LocalUser.objects.all(), query, scope=scope)
     if query.state is not None:
         rows = query.state.among(rows, policy, now)
     if query.text:
@@ -194,11 +197,7 @@ def _account(row: LocalUser) -> Account:
 
 def _not_covered(query: Query, *, scope: str | None) -> QuerySet[User]:
     """Users without a row in `local_user`: LDAP and federated ones."""
-    users = User.objects.filter(local_user=None)
-    if scope is not None:
-        users = users.filter(domain_id=scope)
-    if query.domain_id:
-        users = users.filter(domain_id=query.domain_id)
+    users = _within(User.objects.filter(local_user=None), query, scope=scope)
     if query.text:
         federated = FederatedUser.objects.filter(
             user=OuterRef("pk"), display_name__icontains=query.text

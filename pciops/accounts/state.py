@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from datetime import datetime
 from typing import ClassVar
 
@@ -14,7 +15,7 @@ from pciops.keystone.models import LocalUser, UserOption
 Rows = QuerySet[LocalUser]
 
 
-class State:
+class State(ABC):
     """A state: its name in URLs, API and commands, what it says to a person, and its rule."""
 
     name: ClassVar[str]
@@ -28,13 +29,13 @@ class State:
     def __repr__(self) -> str:
         return self.name
 
+    @abstractmethod
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
         """Whether this account is in the state at this instant."""
-        raise NotImplementedError
 
+    @abstractmethod
     def among(self, rows: Rows, policy: Policy, now: datetime) -> Rows:
         """Those of the rows that are in the state at this instant."""
-        raise NotImplementedError
 
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         """The state within a sentence: "locked until 14:32:11 UTC (28 min from now)"."""

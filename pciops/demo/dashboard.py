@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -61,7 +62,7 @@ class Dashboard:
                 [sys.executable, settings.ROOT / "manage.py", *command],
                 env=self.env,
                 log=self.log,
-                tick=lambda words=words: report(words),  # type: ignore[misc]
+                tick=partial(report, words),
             )
         listener = process.listen(port)
         try:

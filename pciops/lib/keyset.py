@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -59,9 +58,9 @@ class Order(Generic[M]):
             same &= Q(**{column.name: value})
         return rows.filter(later)
 
-    def marker(self, row: M, read: Callable[[M, str], Any]) -> str:
+    def marker(self, row: M) -> str:
         """Names the place right behind this row; opaque, fit for a URL."""
-        values = [read(row, column.name) for column in self.columns]
+        values = [getattr(row, column.name) for column in self.columns]
         text = json.dumps(values, default=lambda value: value.isoformat(), separators=(",", ":"))
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -158,9 +159,9 @@ def test_the_tab_counts_the_locked_accounts(site: Client) -> None:
     ],
 )
 def test_a_list_holds_the_accounts_of_its_state(
-    site: Client, state: str, facts: dict[str, object]
+    site: Client, state: str, facts: dict[str, Any]
 ) -> None:
-    make_user("in", **facts)  # type: ignore[arg-type]
+    make_user("in", **facts)
     make_user("out")
 
     assert names(site.get(f"/accounts/?state={state}")) == ["in"]

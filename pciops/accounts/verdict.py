@@ -50,6 +50,16 @@ class Verdict:
         return inactive_on(self.account, self.policy)
 
     @property
+    def tone(self) -> str:
+        """The colour of the answer: bad, attack, soon, good; plain where nothing is covered."""
+        if self.blocking:
+            return "bad"
+        if not self.account.covered:
+            return "plain"
+        tones = {state.tone for state in self.states if state.warns}
+        return next((tone for tone in ("attack", "soon") if tone in tones), "good")
+
+    @property
     def sentence(self) -> str:
         """The answer to "can this user sign in?"."""
         if self.blocking:

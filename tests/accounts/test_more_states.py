@@ -152,3 +152,17 @@ def test_an_exemption_alone_is_no_threat() -> None:
     account = make_account(options={options.IGNORE_USER_INACTIVITY: True})
 
     assert judge(account, POLICY, NOW).sentence == "Can sign in with the right password."
+
+
+@pytest.mark.parametrize(
+    ("facts", "tone"),
+    [
+        ({}, "good"),
+        ({"enabled": False, "failed_auth_count": 2}, "bad"),
+        ({"failed_auth_count": 2}, "soon"),
+        ({"failed_auth_count": 3, "options": {options.IGNORE_LOCKOUT: True}}, "attack"),
+        ({"covered": False}, "plain"),
+    ],
+)
+def test_an_answer_is_green_only_where_nothing_threatens(facts: dict[str, Any], tone: str) -> None:
+    assert judge(make_account(**facts), POLICY, NOW).tone == tone

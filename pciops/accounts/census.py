@@ -5,7 +5,6 @@ Pages and metrics ask it for what would take too long to count for each of them,
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -16,7 +15,7 @@ from django.db.models import Max
 from django.db.models.functions import TruncDate
 
 from pciops.accounts import counting
-from pciops.accounts.counting import CLOUD, EVERY, Tally
+from pciops.accounts.counting import CLOUD, EVERY, Kinds, Tally
 from pciops.accounts.models import Census, CensusAttention, CensusCount, CensusDay
 from pciops.accounts.policy import Policy
 from pciops.accounts.states import EXPIRED, INACTIVE
@@ -72,18 +71,30 @@ def take(*, policy: Policy, now: datetime) -> Census:
     Raises:
         KeystoneDatabaseDownError
     """
-    begun = time.monotonic()
-    tally = counting.count(policy=policy, now=now, kinds=counting.kinds())
-    took = timedelta(seconds=time.monotonic() - begun)
-    return keep(tally, now=now, took=took)
+    return keep(count(policy=policy, now=now))
+
+
+def count(*, policy: Policy, now: datetime) -> Tally:
+    """Count all accounts.
+
+    Raises:
+        KeystoneDatabaseDownError
+    """
+    return counting.count(policy=policy, now=now, kinds=_kinds())
+
+
+def _kinds() -> Kinds:
+    """User id → what makes the account matter."""
+    return {}
 
 
 @transaction.atomic
-def keep(tally: Tally, *, now: datetime, took: timedelta) -> Census:
+def keep(tally: Tally) -> Census:
     """Write a census; forecast and attention of those before it are of no more use."""
     CensusDay.objects.all().delete()
     CensusAttention.objects.all().delete()
-    census = Census.objects.create(counted_at=now, milliseconds=took // timedelta(milliseconds=1))
+    milliseconds = tally.took // timedelta(milliseconds=1)
+    census = Census.objects.create(counted_at=tally.counted_at, milliseconds=milliseconds)
     CensusCount.objects.bulk_create(
         CensusCount(census=census, domain_id=domain, state=state, kind=kind, number=number)
         for (domain, state, kind), number in tally.numbers.items()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from django.db.models import Case, Count, DateField, Exists, OuterRef, Q, QuerySet, Value, When
@@ -39,9 +40,11 @@ Kinds = Mapping[str, tuple[str, ...]]  # user id → administrator, service
 class Tally:
     """What was counted. Domain "" is the whole cloud; what is zero is missing."""
 
-    numbers: Mapping[tuple[str, str, str], int]  # (domain id, state, kind)
-    days: Mapping[tuple[str, date, str], int] = field(default_factory=dict)
-    attention: list[tuple[str, str]] = field(default_factory=list)  # (domain id, user id)
+    counted_at: datetime
+    took: timedelta
+    numbers: Mapping[tuple[str, str, str], int]  # (domain id, state, kind) → accounts
+    days: Mapping[tuple[str, date, str], int]  # (domain id, day, state that it brings) → accounts
+    attention: list[tuple[str, str]]  # (domain id, user id), the most urgent first
 
 
 def count(*, policy: Policy, now: datetime, kinds: Kinds) -> Tally:
@@ -50,18 +53,20 @@ def count(*, policy: Policy, now: datetime, kinds: Kinds) -> Tally:
     Raises:
         KeystoneDatabaseDownError
     """
+    begun = time.monotonic()
     numbers: Counter[tuple[str, str, str]] = Counter()
     for state in STATES:
         _add(numbers, by_domain(state, policy=policy, now=now), state.name)
     _add(numbers, accounts_by_domain(), EVERY)
     of_kinds, attention = judged(kinds, policy=policy, now=now)
     days = _forecast(policy=policy, now=now)
-    return Tally(numbers=+(numbers + of_kinds), days=+days, attention=attention)
-
-
-def kinds() -> Kinds:
-    """Who is an administrator or a service account."""
-    return {}
+    return Tally(
+        counted_at=now,
+        took=timedelta(seconds=time.monotonic() - begun),
+        numbers=numbers + of_kinds,
+        days=days,
+        attention=attention,
+    )
 
 
 @database.reading()
@@ -158,7 +163,8 @@ def inactive_by_day(*, policy: Policy, now: datetime) -> dict[tuple[str, date], 
 def expired_by_day(*, now: datetime) -> dict[tuple[str, date], int]:
     """(domain id, day) → accounts whose newest password expires that day, later than now."""
     days = days_from(now)
-    ends = [datetime.combine(day + timedelta(days=1), time.min, UTC) for day in days]
+    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    ends = [midnight + timedelta(days=number + 1) for number in range(DAYS)]
     whens = [When(_expires_before(end), Value(day)) for day, end in zip(days, ends, strict=True)]
     rows = Password.objects.filter(
         Q(expires_at_int__gt=now) | Q(expires_at_int=None, expires_at__gt=now),

@@ -98,6 +98,7 @@ def keep(tally: Tally) -> Census:
     CensusCount.objects.bulk_create(
         CensusCount(census=census, domain_id=domain, state=state, kind=kind, number=number)
         for (domain, state, kind), number in tally.numbers.items()
+        if number
     )
     CensusDay.objects.bulk_create(
         CensusDay(census=census, domain_id=domain, day=day, state=state, number=number)

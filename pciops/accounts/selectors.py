@@ -6,7 +6,7 @@ they see, or None for the whole cloud.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -143,6 +143,20 @@ def get(user_id: str, *, scope: str | None) -> Account | None:
     if user is None or (scope is not None and user.domain_id != scope):
         return None
     return _with_kinds([_account_of_user(user)])[0]
+
+
+@database.reading()
+def these(user_ids: Sequence[str], *, scope: str | None) -> list[Account]:
+    """The accounts of these ids that are in scope, of any kind of user, in no order.
+
+    Raises:
+        KeystoneDatabaseDownError
+    """
+    users = User.objects.filter(id__in=user_ids)
+    if scope is not None:
+        users = users.filter(domain_id=scope)
+    users = _users_with_facts(users).prefetch_related("federated_users")
+    return _with_kinds([_account_of_user(user) for user in users])
 
 
 @database.reading()

@@ -18,6 +18,7 @@ from pciops.accounts import census, tasks
 from pciops.accounts.models import Census
 from pciops.accounts.states import STATES
 from pciops.celery import app
+from pciops.lib import jobs
 from pciops.lib.models import JobRun
 from tests.factories import NOW, POLICY, make_locked_user, make_user
 
@@ -162,7 +163,7 @@ def test_the_task_says_in_one_line_that_our_own_database_is_down(
 
 def test_the_slot_of_a_worker_that_died_is_taken_over_within_the_slot() -> None:
     with time_machine.travel(at("14:00:00"), tick=False):
-        tasks.jobs.claim("census", at("14:00:00"), now=at("14:00:00"), lease=tasks.LEASE)
+        jobs.claim("census", at("14:00:00"), now=at("14:00:00"), lease=tasks.LEASE)
     with time_machine.travel(at("14:00:00") + tasks.LEASE, tick=False):
         tasks.census()
 

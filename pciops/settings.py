@@ -178,6 +178,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
     if CELERY_BROKER_URL == _FILES
     else {}
 )
+if CELERY_BROKER_URL.startswith("amqps:"):
+    # The certificate is checked; its name only when this tells kombu to take that of the address.
+    CELERY_BROKER_USE_SSL = {"server_hostname": None}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True  # what a task has done is in our tables
 CELERY_TASK_SERIALIZER = "json"

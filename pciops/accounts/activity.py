@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from datetime import UTC, date, datetime, time, timedelta
+from typing import ClassVar
 
 from django.db.models import Q
 
 from pciops.accounts.account import Account
 from pciops.accounts.policy import Policy
-from pciops.accounts.state import Rows, State, option_is_true
+from pciops.accounts.state import NOTHING, Ids, State, option_is_true, prefixed
 from pciops.keystone import options
+from pciops.keystone.models import User
 from pciops.lib import times
 
 
@@ -26,25 +29,39 @@ def inactive_on(account: Account, policy: Policy) -> date | None:
         return None
 
 
-def _among_active(rows: Rows, *, since: date | None, until: date) -> Rows:
-    """Rows which the inactivity rule reaches, and whose last active day lies in these bounds."""
-    seen = Q(user__last_active_at__lte=until)
-    made = Q(user__created_at__lt=_midnight(until + timedelta(days=1)))
+def _active(*, since: date | None, until: date) -> Q:
+    """What is true of enabled users whose last active day lies in these bounds, both included."""
+    seen = Q(last_active_at__lte=until)
+    made = Q(created_at__lt=_midnight(until + timedelta(days=1)))
     if since is not None:
-        seen &= Q(user__last_active_at__gte=since)
-        made &= Q(user__created_at__gte=_midnight(since))
-    return rows.filter(
-        seen | (Q(user__last_active_at=None) & made),
-        ~option_is_true(options.IGNORE_USER_INACTIVITY),
-        user__enabled=True,
-    )
+        seen &= Q(last_active_at__gte=since)
+        made &= Q(created_at__gte=_midnight(since))
+    return (seen | (Q(last_active_at=None) & made)) & Q(enabled=True)
 
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time.min, UTC)
 
 
-class Disabled(State):
+class UserState(State):
+    """A state that the row of `user` decides."""
+
+    option: ClassVar[str] = ""  # exempts from it
+
+    @abstractmethod
+    def fits(self, policy: Policy, now: datetime) -> Q:
+        """What has to be true of the row of `user`."""
+
+    def where(self, policy: Policy, now: datetime) -> Q:
+        rule = prefixed(self.fits(policy, now), "user")
+        return rule & Q(~option_is_true(self.option)) if self.option else rule
+
+    def candidates(self, policy: Policy, now: datetime) -> Ids:
+        users = User.objects.filter(self.fits(policy, now)).exclude(local_user=None)
+        return users.values_list("local_user__pk", flat=True)
+
+
+class Disabled(UserState):
     """`enabled` is false or NULL."""
 
     name = "disabled"
@@ -57,13 +74,14 @@ class Disabled(State):
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
         return not account.enabled
 
-    def among(self, rows: Rows, policy: Policy, now: datetime) -> Rows:
-        return rows.filter(Q(user__enabled=False) | Q(user__enabled=None))
+    def fits(self, policy: Policy, now: datetime) -> Q:
+        return Q(enabled=False) | Q(enabled=None)
 
 
-class Inactive(State):
+class Inactive(UserState):
     """Whole UTC days; refused on day N itself. The column `enabled` stays 1."""
 
+    option = options.IGNORE_USER_INACTIVITY
     name = "inactive"
     label = "Inactive"
     title = "Inactive accounts"
@@ -75,21 +93,21 @@ class Inactive(State):
         first = inactive_on(account, policy)
         return first is not None and now.astimezone(UTC).date() >= first
 
-    def among(self, rows: Rows, policy: Policy, now: datetime) -> Rows:
+    def fits(self, policy: Policy, now: datetime) -> Q:
         days = policy.disable_user_account_days_inactive
         if days is None:
-            return rows.none()
-        last = now.astimezone(UTC).date() - timedelta(days=days)
-        return _among_active(rows, since=None, until=last)
+            return NOTHING
+        return _active(since=None, until=now.astimezone(UTC).date() - timedelta(days=days))
 
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         since = inactive_on(account, policy)
         return f"inactive since {times.day(since)}" if since else "inactive"
 
 
-class InactiveSoon(State):
+class InactiveSoon(UserState):
     """Inactive within `inactive_soon_days`, tomorrow at the earliest."""
 
+    option = options.IGNORE_USER_INACTIVITY
     name = "inactive_soon"
     label = "Inactive soon"
     title = "Accounts that become inactive soon"
@@ -103,13 +121,13 @@ class InactiveSoon(State):
             return False
         return 0 < (first - now.astimezone(UTC).date()).days <= policy.inactive_soon_days
 
-    def among(self, rows: Rows, policy: Policy, now: datetime) -> Rows:
+    def fits(self, policy: Policy, now: datetime) -> Q:
         days = policy.disable_user_account_days_inactive
         if days is None:
-            return rows.none()
+            return NOTHING
         last = now.astimezone(UTC).date() - timedelta(days=days)
         soon = timedelta(days=policy.inactive_soon_days)
-        return _among_active(rows, since=last + timedelta(days=1), until=last + soon)
+        return _active(since=last + timedelta(days=1), until=last + soon)
 
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         on = inactive_on(account, policy)

@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from pciops.accounts.account import Account
 from pciops.accounts.policy import Policy
-from pciops.accounts.state import Rows, State, option_is_true
+from pciops.accounts.state import NOTHING, State, option_is_true
 from pciops.keystone import options
 from pciops.lib import times
 
@@ -32,12 +32,12 @@ def _over(account: Account, policy: Policy, *, exempt: bool = False) -> bool:
     return account.exempt_from(options.IGNORE_LOCKOUT) is exempt
 
 
-def _among_over(rows: Rows, policy: Policy, *, exempt: bool = False) -> Rows:
+def _where_over(policy: Policy, *, exempt: bool = False) -> Q:
     if policy.lockout_failure_attempts is None:
-        return rows.none()
+        return NOTHING
     option = option_is_true(options.IGNORE_LOCKOUT)
-    over = rows.filter(failed_auth_count__gte=policy.lockout_failure_attempts)
-    return over.filter(option if exempt else ~option)
+    over = Q(failed_auth_count__gte=policy.lockout_failure_attempts)
+    return over & Q(option if exempt else ~option)
 
 
 class Locked(State):
@@ -56,11 +56,11 @@ class Locked(State):
         until = locked_until(account, policy)
         return until is None or until > now
 
-    def among(self, rows: Rows, policy: Policy, now: datetime) -> Rows:
-        over = _among_over(rows, policy)
+    def where(self, policy: Policy, now: datetime) -> Q:
+        over = _where_over(policy)
         if policy.lockout is None:
             return over
-        return over.filter(Q(failed_auth_at__gt=now - policy.lockout) | Q(failed_auth_at=None))
+        return (Q(failed_auth_at__gt=now - policy.lockout) | Q(failed_auth_at=None)) & over
 
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         until = locked_until(account, policy)
@@ -79,10 +79,10 @@ class LockLapsed(State):
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
         return _over(account, policy) and not Locked().holds(account, policy, now)
 
-    def among(self, rows: Rows, policy: Policy, now: datetime) -> Rows:
+    def where(self, policy: Policy, now: datetime) -> Q:
         if policy.lockout is None:
-            return rows.none()
-        return _among_over(rows, policy).filter(failed_auth_at__lte=now - policy.lockout)
+            return NOTHING
+        return Q(failed_auth_at__lte=now - policy.lockout) & _where_over(policy)
 
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         until = locked_until(account, policy)
@@ -104,11 +104,11 @@ class NearLockout(State):
             return False
         return account.failed_auth_count == policy.one_try_left
 
-    def among(self, rows: Rows, policy: Policy, now: datetime) -> Rows:
+    def where(self, policy: Policy, now: datetime) -> Q:
         if policy.one_try_left is None:
-            return rows.none()
-        near = rows.filter(failed_auth_count=policy.one_try_left)
-        return near.filter(~option_is_true(options.IGNORE_LOCKOUT))
+            return NOTHING
+        exempt = option_is_true(options.IGNORE_LOCKOUT)
+        return Q(failed_auth_count=policy.one_try_left) & Q(~exempt)
 
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         return "one more wrong password locks it"
@@ -127,8 +127,8 @@ class AttackedExempt(State):
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
         return _over(account, policy, exempt=True)
 
-    def among(self, rows: Rows, policy: Policy, now: datetime) -> Rows:
-        return _among_over(rows, policy, exempt=True)
+    def where(self, policy: Policy, now: datetime) -> Q:
+        return _where_over(policy, exempt=True)
 
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         return f"{account.failed_auth_count} wrong passwords, and exempt from lockout"

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import BigIntegerField, ExpressionWrapper, F, Q, Value, Window
-from django.db.models.functions import RowNumber
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+    Window,
+)
+from django.db.models.functions import FirstValue, RowNumber
+from django.db.models.lookups import Exact
 
 from pciops.accounts.account import FIRST_EXPIRY, Account
 from pciops.accounts.policy import Policy
-from pciops.accounts.state import Rows, State, option_is_true
+from pciops.accounts.state import NOTHING, Ids, State, option_is_true
 from pciops.keystone import options
 from pciops.keystone.fields import MICROSECOND
 from pciops.keystone.models import Password
@@ -25,23 +39,35 @@ _NEWEST_FIRST = (
 )
 
 
-class PasswordState(State):
-    """A state of the newest password; Keystone checks no other.
+def ranked(fit: Case) -> QuerySet[Any]:
+    """All passwords with their `age`, 1 for the newest of each user, and the `fit` of that one.
 
-    `among` ranks all passwords in one pass: there is no index that finds the newest of one user.
-    Other conditions stand outside of the ranking, or only rows that meet them would be ranked.
+    One sort of the whole table, which has no index that finds the newest. Both are windows, so
+    that Django filters by both outside of the ranking: inside, only rows that fit were ranked.
     """
+    age = Window(RowNumber(), partition_by="local_user_id", order_by=_NEWEST_FIRST)
+    fits = Window(FirstValue(fit), partition_by="local_user_id", order_by=_NEWEST_FIRST)
+    return Password.objects.annotate(age=age, fit=fits)
+
+
+class PasswordState(State):
+    """A state of the newest password; Keystone checks no other."""
 
     @abstractmethod
     def fits(self, policy: Policy, now: datetime) -> Q:
         """What has to be true of the row of the newest password."""
 
-    def among(self, rows: Rows, policy: Policy, now: datetime) -> Rows:
-        age = Window(RowNumber(), partition_by="local_user_id", order_by=_NEWEST_FIRST)
-        newest = Password.objects.annotate(age=age).filter(age=1).values("pk")
-        fitting = Password.objects.filter(self.fits(policy, now), pk__in=newest)
-        subject = rows.filter(~option_is_true(options.IGNORE_PASSWORD_EXPIRY))
-        return subject.filter(pk__in=fitting.values("local_user_id"))
+    def where(self, policy: Policy, now: datetime) -> Q:
+        own = Password.objects.filter(local_user=OuterRef("pk")).order_by(*_NEWEST_FIRST)
+        newest = Subquery(own.annotate(fit=self._fit(policy, now)).values("fit")[:1])
+        return Q(Exact(newest, 1)) & Q(~option_is_true(options.IGNORE_PASSWORD_EXPIRY))
+
+    def _fit(self, policy: Policy, now: datetime) -> Case:
+        return Case(When(self.fits(policy, now), then=Value(1)), default=Value(0))
+
+    def candidates(self, policy: Policy, now: datetime) -> Ids:
+        fitting = Password.objects.filter(self.fits(policy, now))
+        return fitting.values_list("local_user_id", flat=True)
 
 
 def _expires_at(account: Account) -> datetime | None:
@@ -82,6 +108,11 @@ class Expired(PasswordState):
 
     def fits(self, policy: Policy, now: datetime) -> Q:
         return _expires(lte=now) & (Q(expires_at_int=None) | ~_at_birth())
+
+    def candidates(self, policy: Policy, now: datetime) -> Ids:
+        # Every password of before has expired too: only a ranking of all tells them apart.
+        fitting = ranked(self._fit(policy, now)).filter(age=1, fit=1)
+        return fitting.values_list("local_user_id", flat=True)
 
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         at = account.password_expires_at
@@ -148,10 +179,7 @@ class NoExpiry(PasswordState):
         exempt = account.exempt_from(options.IGNORE_PASSWORD_EXPIRY)
         return account.password_expires_at is None and not exempt
 
-    def among(self, rows: Rows, policy: Policy, now: datetime) -> Rows:
-        if policy.password_expires_days is None:
-            return rows.none()
-        return super().among(rows, policy, now)
-
     def fits(self, policy: Policy, now: datetime) -> Q:
+        if policy.password_expires_days is None:
+            return NOTHING
         return Q(expires_at_int=None, expires_at=None)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar, Final, cast
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from pciops.accounts.account import Account
 from pciops.accounts.policy import Policy
 from pciops.keystone.models import LocalUser, UserOption
 
 Rows = QuerySet[LocalUser]
+Ids = QuerySet[Any, int | None]
+NOTHING: Final = Q(pk__in=[])  # no row at all
 
 
 class State(ABC):
@@ -34,12 +36,39 @@ class State(ABC):
         """Whether this account is in the state at this instant."""
 
     @abstractmethod
+    def where(self, policy: Policy, now: datetime) -> Q:
+        """What is true of the rows that are in the state at this instant, and of no other.
+
+        It looks at one row after the other, so that a list stops when its page is full.
+        """
+
     def among(self, rows: Rows, policy: Policy, now: datetime) -> Rows:
         """Those of the rows that are in the state at this instant."""
+        return rows.filter(self.where(policy, now))
+
+    def candidates(self, policy: Policy, now: datetime) -> Ids | None:
+        """Ids of rows that may be in the state, all that are among them, by a scan of one table.
+
+        For where few of very many rows are in it, and `where` would look at all of them one by
+        one. None: `where` needs no more than the row itself.
+        """
+        return None
 
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         """The state within a sentence: "locked until 14:32:11 UTC (28 min from now)"."""
         return self.label[0].lower() + self.label[1:]
+
+
+def prefixed(condition: Q, relation: str) -> Q:
+    """The condition on the row that a relation leads to; one on `pk` (see NOTHING) stays."""
+    parts: list[Any] = []
+    for part in condition.children:
+        if isinstance(part, Q):
+            parts.append(prefixed(part, relation))
+        else:
+            lookup, value = cast("tuple[str, object]", part)
+            parts.append((lookup if lookup.startswith("pk") else f"{relation}__{lookup}", value))
+    return Q(*parts, _connector=condition.connector, _negated=condition.negated)
 
 
 def option_is_true(option_id: str) -> Exists:

@@ -2,7 +2,7 @@
 
 What is as rare as an account that no password opens stands behind the rest that blocks.
 
-Each is one object with its rule twice, side by side: `holds` for one account, `among` for all.
+Each is one object with its rule twice, side by side: `holds` for one account, `where` for all.
 They stand in `lock`, `activity`, `password` and `unusable`, after what they read; the rules are
 those of keystone.identity.backends.sql.Identity.authenticate.
 """
@@ -12,17 +12,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from pciops.accounts.account import Account
 from pciops.accounts.activity import Disabled, Inactive, InactiveSoon
 from pciops.accounts.lock import AttackedExempt, Locked, LockLapsed, NearLockout
 from pciops.accounts.password import Expired, Expiring, MustChange, NoExpiry
 from pciops.accounts.policy import Policy
-from pciops.accounts.state import Rows, State
+from pciops.accounts.state import NOTHING, Ids, State
 from pciops.accounts.unusable import NoPassword, Unreadable
 from pciops.keystone import options
 from pciops.keystone.models import UserOption
+
+_EXEMPTIONS = UserOption.objects.filter(option_id__in=options.EXEMPTIONS, option_value="true")
 
 
 class Exempt(State):
@@ -36,18 +38,19 @@ class Exempt(State):
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
         return account.covered and bool(account.exemptions)
 
-    def among(self, rows: Rows, policy: Policy, now: datetime) -> Rows:
-        exemptions = UserOption.objects.filter(
-            option_id__in=options.EXEMPTIONS, option_value="true", user_id=OuterRef("user_id")
-        )
-        return rows.filter(Exists(exemptions))
+    def where(self, policy: Policy, now: datetime) -> Q:
+        return Q(Exists(_EXEMPTIONS.filter(user_id=OuterRef("user_id"))))
+
+    def candidates(self, policy: Policy, now: datetime) -> Ids:
+        covered = _EXEMPTIONS.exclude(user__local_user=None)
+        return covered.values_list("user__local_user__pk", flat=True)
 
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         return f"exempt by {', '.join(account.exemptions)}"
 
 
 class NotCovered(State):
-    """LDAP or federated: no row in `local_user`, so `among` has none to choose from."""
+    """LDAP or federated: no row in `local_user`, so `where` is true of none."""
 
     name = "not_covered"
     label = "Not covered"
@@ -57,8 +60,8 @@ class NotCovered(State):
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
         return not account.covered
 
-    def among(self, rows: Rows, policy: Policy, now: datetime) -> Rows:
-        return rows.none()
+    def where(self, policy: Policy, now: datetime) -> Q:
+        return NOTHING
 
 
 LOCKED = Locked()

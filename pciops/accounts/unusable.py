@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Exists, F, Func, OuterRef, Q, TextField
+from django.db.models import Exists, F, Func, OuterRef, Q, TextField, Value
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import Exact
 
 from pciops.accounts.account import Account
 from pciops.accounts.policy import Policy
-from pciops.accounts.state import Rows, State
-from pciops.keystone.models import Password
+from pciops.accounts.state import Ids, State
+from pciops.keystone.models import LocalUser, Password, User
 
 
 class _Kind(Func):
@@ -17,6 +19,14 @@ class _Kind(Func):
 
     output_field = TextField()
     template = "CASE WHEN JSON_VALID(%(expressions)s) THEN LOWER(JSON_TYPE(%(expressions)s)) END"
+
+
+_NONE, _OBJECT = (Value(word, output_field=TextField()) for word in ("", "object"))
+
+
+def _no_object(column: str) -> Q:
+    """The column holds no JSON object."""
+    return ~Q(Exact(Coalesce(_Kind(F(column)), _NONE), _OBJECT))
 
 
 class Unreadable(State):
@@ -35,9 +45,12 @@ class Unreadable(State):
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
         return account.covered and not account.readable
 
-    def among(self, rows: Rows, policy: Policy, now: datetime) -> Rows:
-        rows = rows.alias(kind=_Kind(F("user__extra")))
-        return rows.filter(Q(kind=None) | ~Q(kind="object"))
+    def where(self, policy: Policy, now: datetime) -> Q:
+        return _no_object("user__extra")
+
+    def candidates(self, policy: Policy, now: datetime) -> Ids:
+        users = User.objects.filter(_no_object("extra")).exclude(local_user=None)
+        return users.values_list("local_user__pk", flat=True)
 
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         return "Keystone cannot read the user's row"
@@ -55,8 +68,11 @@ class NoPassword(State):
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
         return account.covered and account.password_created_at is None
 
-    def among(self, rows: Rows, policy: Policy, now: datetime) -> Rows:
-        return rows.filter(~Exists(Password.objects.filter(local_user=OuterRef("pk"))))
+    def where(self, policy: Policy, now: datetime) -> Q:
+        return Q(~Exists(Password.objects.filter(local_user=OuterRef("pk"))))
+
+    def candidates(self, policy: Policy, now: datetime) -> Ids:
+        return self.among(LocalUser.objects.all(), policy, now).values_list("pk", flat=True)
 
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         return "no password was ever set"

@@ -16,11 +16,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Final, TypeVar
 
 from django.conf import settings
 from django.db.models import Case, Exists, Model, OuterRef, Q, QuerySet, TextChoices, When
-from django.db.models.functions import Lower
 
 from pciops.keystone import database
 from pciops.keystone.models import (
@@ -35,7 +36,8 @@ from pciops.keystone.models import (
 
 M = TypeVar("M", bound=Model)
 
-BATCH: Final = 1000  # ids in one IN (…)
+BATCH: Final = 1000  # groups whose members are asked for at a time
+LISTED: Final = 10_000  # users that a list of their ids finds sooner than their assignments do
 SHOWN: Final = 200  # roles, or application credentials, of one account
 
 
@@ -69,30 +71,27 @@ class Held:
     group: str | None = None  # through which it is held; "" for one that may not be named
 
 
-@dataclass(frozen=True)
-class _Roles:
-    """The roles that make an account matter: id → name of the role that it implies, or ""."""
+@dataclass(frozen=True, kw_only=True)
+class _Rule:
+    """What makes an account matter, in Keystone's ids."""
 
-    by_kind: Mapping[Kind, Mapping[str, str]]
+    roles: Mapping[Kind, Mapping[str, str]]  # role → the name of the one that it implies, or ""
+    projects: list[str]  # on which any role makes a service account
 
     def on_system(self, kinds: Iterable[Kind]) -> Q:
         """Rows of SystemAssignment that make an account one of these."""
-        return Q(role_id__in=[role for kind in kinds for role in self.by_kind[kind]])
+        return Q(role_id__in=[role for kind in kinds for role in self.roles[kind]])
 
     def elsewhere(self, kinds: Collection[Kind]) -> Q:
         """Rows of Assignment that make an account one of these."""
         if Kind.SERVICE not in kinds:
             return self.on_system(kinds)
-        names = [name.lower() for name in settings.SERVICE_PROJECTS]
-        project = Project.objects.alias(lower=Lower("name")).filter(
-            id=OuterRef("target_id"), is_domain=False, lower__in=names
-        )
-        return self.on_system(kinds) | Q(Exists(project), inherited=False)
+        return self.on_system(kinds) | Q(target_id__in=self.projects, inherited=False)
 
 
 @database.reading()
 def of(user_ids: Collection[str]) -> dict[str, Kinds]:
-    """The kinds of those among these users who are of any; three queries for any number.
+    """The kinds of those among these users who are of any; four queries for any number.
 
     Raises:
         KeystoneDatabaseDownError
@@ -132,16 +131,15 @@ def everyone() -> dict[str, Kinds]:
 
 
 def members(*kinds: Kind, user_id: str = "user_id") -> Q:
-    """A condition on rows with a user's id: of any of these kinds. Reads the roles at once.
+    """A condition on rows with a user's id: of any of these kinds. Reads the rule at once.
 
-    Each row is looked up by the index on `actor_id`, so this is for rows that are few or where
-    many fit.
+    Each row is looked up by the index on `actor_id`, so this is for rows that are few. Let it be
+    the last condition: MariaDB takes them as they come, and this one costs the most.
     """
-    roles = _roles()
-    user = OuterRef(user_id)
-    elsewhere = Assignment.objects.filter(roles.elsewhere(kinds))
-    on_system = SystemAssignment.objects.filter(roles.on_system(kinds))
-    group = OuterRef("group_id")
+    rule = _rule()
+    user, group = OuterRef(user_id), OuterRef("group_id")
+    elsewhere = Assignment.objects.filter(rule.elsewhere(kinds))
+    on_system = SystemAssignment.objects.filter(rule.on_system(kinds))
     groups = UserGroupMembership.objects.filter(user_id=user).filter(
         Exists(elsewhere.filter(actor_id=group)) | Exists(on_system.filter(actor_id=group))
     )
@@ -152,9 +150,24 @@ def members(*kinds: Kind, user_id: str = "user_id") -> Q:
     )
 
 
-def among(rows: QuerySet[M], kind: Kind) -> QuerySet[M]:
-    """Those rows of LocalUser or of User that are of the kind."""
-    return rows.filter(members(kind, user_id="user_id" if rows.model is LocalUser else "id"))
+def rank() -> Case:
+    """0 for a row of LocalUser that is of any kind, 1 for the others; see `members`."""
+    return Case(When(members(*Kind), then=0), default=1)
+
+
+def among(rows: QuerySet[M], kind: Kind, *, few: bool) -> QuerySet[M]:
+    """Those rows of LocalUser or of User that are of the kind.
+
+    Args:
+        few: the rows are some thousands at most, so that looking at each beats reading all
+            assignments first. It decides the time that it takes, nothing else.
+    """
+    user_id = "user_id" if rows.model is LocalUser else "id"
+    if not few:
+        ids = [found for found, kinds in everyone().items() if kind in kinds]
+        if len(ids) <= LISTED:
+            return rows.filter(**{f"{user_id}__in": ids})
+    return rows.filter(members(kind, user_id=user_id))
 
 
 @database.reading()
@@ -167,14 +180,14 @@ def held(user_id: str, *, scope: str | None) -> list[Held]:
     Raises:
         KeystoneDatabaseDownError
     """
-    roles = _roles()
+    rule = _rule()
     members = UserGroupMembership.objects.filter(user_id=user_id).select_related("group")
     groups = {member.group_id: member.group for member in members}
     actors = Q(actor_id__in=[user_id, *groups])
     domains_first = Case(When(type__in=("UserDomain", "GroupDomain"), then=0), default=1)
     rows: list[SystemAssignment | Assignment] = [
-        *SystemAssignment.objects.filter(actors & roles.on_system(Kind)),
-        *Assignment.objects.filter(actors & roles.elsewhere(Kind)).order_by(
+        *SystemAssignment.objects.filter(actors & rule.on_system(Kind)),
+        *Assignment.objects.filter(actors & rule.elsewhere(Kind)).order_by(
             domains_first, "target_id", "role_id"
         )[:SHOWN],
     ]
@@ -185,7 +198,7 @@ def held(user_id: str, *, scope: str | None) -> list[Held]:
     return [
         Held(
             role=names.get(row.role_id, row.role_id),
-            implies=roles.by_kind[Kind.ADMINISTRATOR].get(row.role_id, ""),
+            implies=rule.roles[Kind.ADMINISTRATOR].get(row.role_id, ""),
             place=_place(row, targets.get(row.target_id), scope),
             group=_group(groups.get(row.actor_id), scope),
         )
@@ -215,12 +228,12 @@ def _group(group: Group | None, scope: str | None) -> str | None:
 
 def _actors(condition: Q) -> Iterator[tuple[str, str, set[Kind]]]:
     """Type, actor and kinds of each assignment that fits and makes its actor matter."""
-    roles = _roles()
-    elsewhere = Assignment.objects.filter(condition, roles.elsewhere(Kind)).annotate(
-        **{kind: roles.elsewhere([kind]) for kind in Kind}
+    rule = _rule()
+    elsewhere = Assignment.objects.filter(condition, rule.elsewhere(Kind)).annotate(
+        **{kind: rule.elsewhere([kind]) for kind in Kind}
     )
-    on_system = SystemAssignment.objects.filter(condition, roles.on_system(Kind)).annotate(
-        **{kind: roles.on_system([kind]) for kind in Kind}
+    on_system = SystemAssignment.objects.filter(condition, rule.on_system(Kind)).annotate(
+        **{kind: rule.on_system([kind]) for kind in Kind}
     )
     columns = ("type", "actor_id", *Kind)
     rows = elsewhere.values_list(*columns).union(on_system.values_list(*columns), all=True)
@@ -232,8 +245,8 @@ def _in_order(found: Mapping[str, set[Kind]]) -> dict[str, Kinds]:
     return {user_id: tuple(kind for kind in Kind if kind in of) for user_id, of in found.items()}
 
 
-def _roles() -> _Roles:
-    """Every role is read, in one query: there are few, and what implies what is a graph."""
+def _rule() -> _Rule:
+    """The rule by ids, in two queries: every role (they are few), and the projects by name."""
     names: dict[str, str] = {}
     prior: dict[str, list[str]] = defaultdict(list)
     rows = Role.objects.values_list("id", "name", "domain_id", "implied__implied_role_id")
@@ -251,7 +264,12 @@ def _roles() -> _Roles:
                 administrators[prior_id] = administrators[role_id] or names[role_id]
                 waiting.append(prior_id)
     services = _named(names, settings.SERVICE_ROLES)
-    return _Roles({Kind.ADMINISTRATOR: administrators, Kind.SERVICE: services})
+    called = [Q(name__iexact=name) for name in settings.SERVICE_PROJECTS]
+    projects = Project.objects.filter(reduce(or_, called), is_domain=False)
+    return _Rule(
+        roles={Kind.ADMINISTRATOR: administrators, Kind.SERVICE: services},
+        projects=list(projects.values_list("id", flat=True)),
+    )
 
 
 def _named(names: Mapping[str, str], wanted: Iterable[str]) -> dict[str, str]:

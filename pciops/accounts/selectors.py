@@ -33,6 +33,8 @@ NEWEST_FAILURE: Order[LocalUser] = Order(
         Column(name="id", kind=int, falling=True),
     )
 )
+# Administrators and service accounts before all others; see `kinds.rank`.
+MATTERING_FIRST: Order[LocalUser] = Order((Column(name="rank", kind=int), *NEWEST_FAILURE.columns))
 BY_NAME: Order[LocalUser] = Order((Column(name="name", kind=str), Column(name="id", kind=int)))
 BY_ID: Order[User] = Order((Column(name="id", kind=str),))
 
@@ -48,8 +50,13 @@ class Query:
 
     @property
     def order(self) -> Order[LocalUser]:
-        """What failures make by the newest of them, everything else by name."""
-        by_failure = self.state in {LOCKED, LOCK_LAPSED, NEAR_LOCKOUT, ATTACKED_EXEMPT}
+        """What failures make by the newest of them, everything else by name.
+
+        Of the locked ones those come first for whom something stands still.
+        """
+        if self.state is LOCKED:
+            return MATTERING_FIRST
+        by_failure = self.state in {LOCK_LAPSED, NEAR_LOCKOUT, ATTACKED_EXEMPT}
         return NEWEST_FAILURE if by_failure else BY_NAME
 
 
@@ -89,7 +96,7 @@ class _Email(Func):
 def page(
     query: Query, *, scope: str | None, policy: Policy, now: datetime, marker: str, limit: int
 ) -> Page:
-    """One page of accounts, in six queries however many there are.
+    """One page of accounts, in seven queries however many there are.
 
     Raises:
         MarkerError: where the marker is of another list.
@@ -100,6 +107,8 @@ def page(
         users = users.prefetch_related("federated_users")
         return _cut(users, BY_ID, marker=marker, limit=limit, account=_account_of_user)
     rows = _with_facts(_matching(query, scope=scope, policy=policy, now=now))
+    if query.order is MATTERING_FIRST:
+        rows = rows.annotate(rank=kinds.rank())
     return _cut(rows, query.order, marker=marker, limit=limit, account=_account)
 
 
@@ -186,11 +195,9 @@ def domains(*, scope: str | None) -> list[Domain]:
 
 
 def _within(rows: QuerySet[M], query: Query, *, scope: str | None) -> QuerySet[M]:
-    """The rows of what the operator may see, and of the domain and kind that they asked for."""
+    """The rows of what the operator may see, and of the domain that they asked for."""
     if scope is not None:
         rows = rows.filter(domain_id=scope)
-    if query.kind is not None:
-        rows = kinds.among(rows, query.kind)
     return rows.filter(domain_id=query.domain_id) if query.domain_id else rows
 
 
@@ -207,7 +214,14 @@ def _matching(
             | Q(user_id=query.text)
             | Q(email__contains=query.text.lower())
         )
-    return rows
+    return _of_kind(rows, query)
+
+
+def _of_kind(rows: QuerySet[M], query: Query) -> QuerySet[M]:
+    """The rows of the kind that was asked for: the last filter, for it costs the most of a row."""
+    if query.kind is None:
+        return rows
+    return kinds.among(rows, query.kind, few=query.order is not BY_NAME)
 
 
 def _with_facts(rows: QuerySet[LocalUser]) -> QuerySet[LocalUser]:
@@ -233,7 +247,7 @@ def _not_covered(query: Query, *, scope: str | None) -> QuerySet[User]:
             | Q(id=query.text)
             | Q(email__contains=query.text.lower())
         )
-    return users
+    return _of_kind(users, query)
 
 
 def _users_with_facts(users: QuerySet[User]) -> QuerySet[User]:

@@ -78,8 +78,9 @@ _DEFAULT = [
     ),
     _service(
         name="barbican",
-        description="Key manager service",
-        history=History(created=610, active=2, password=66),
+        description="Key manager service; its last caller was switched off in August",
+        application_credential="barbican-backup",
+        history=History(created=610, active=86, password=66),
     ),
     _service(
         name="designate",
@@ -139,7 +140,7 @@ _DEFAULT = [
         name="vera.lindqvist",
         description="Second administrator of the cloud",
         email="vera.lindqvist@corp.example",
-        grants=(Grant(role="admin", on_system=True), Grant(role="admin", project="services")),
+        grants=(Grant(role="admin", on_system=True),),
         history=History(created=800, active=1, password=52),
     ),
     _service(

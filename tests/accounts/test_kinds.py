@@ -31,12 +31,12 @@ BOTH = (*ADMINISTRATOR, *SERVICE)
 def is_of(user: User) -> tuple[Kind, ...]:
     """The kinds of a user; every way to ask must agree."""
     told = kinds.of([user.id]).get(user.id, ())
-    listed = tuple(
-        kind for kind in Kind if kinds.among(User.objects.filter(id=user.id), kind).exists()
-    )
+    rows = User.objects.filter(id=user.id)
 
     assert kinds.everyone().get(user.id, ()) == told
-    assert listed == told
+    for few in (False, True):
+        listed = tuple(kind for kind in Kind if kinds.among(rows, kind, few=few).exists())
+        assert listed == told
     assert bool(kinds.held(user.id, scope=None)) == bool(told)
     return told
 
@@ -214,11 +214,16 @@ def test_a_role_on_a_project_that_is_gone_still_counts() -> None:
     assert is_of(user) == ADMINISTRATOR
 
 
-def test_local_users_are_listed_by_their_user() -> None:
+@pytest.mark.parametrize("listed", [0, 1])
+@pytest.mark.parametrize("few", [False, True])
+def test_local_users_are_listed_by_their_user(
+    monkeypatch: pytest.MonkeyPatch, few: bool, listed: int
+) -> None:
+    monkeypatch.setattr(kinds, "LISTED", listed)
     make_user("ann")
     grant(make_user("bob"))
 
-    rows = kinds.among(LocalUser.objects.all(), Kind.ADMINISTRATOR)
+    rows = kinds.among(LocalUser.objects.all(), Kind.ADMINISTRATOR, few=few)
 
     assert [row.name for row in rows] == ["bob"]
 
@@ -232,7 +237,7 @@ def test_nobody_is_asked_about_without_a_query(
 
 
 @pytest.mark.parametrize("number", [1, 30])
-def test_any_number_of_users_takes_three_queries(
+def test_any_number_of_users_takes_four_queries(
     django_assert_num_queries: DjangoAssertNumQueries, number: int
 ) -> None:
     users = [make_user(f"user{n}") for n in range(number)]
@@ -240,8 +245,9 @@ def test_any_number_of_users_takes_three_queries(
     for user in users:
         grant(user, "service", on=make_project())
 
-    # The groups of these users; the roles with what they imply; what users and groups hold.
-    with django_assert_num_queries(3, using="keystone"):
+    # The groups of these users; the roles with what they imply; the projects of services; what
+    # users and groups hold.
+    with django_assert_num_queries(4, using="keystone"):
         found = kinds.of([user.id for user in users])
     assert found == {user.id: BOTH for user in users}
 

@@ -23,6 +23,7 @@ from tests.factories import (
     make_domain,
     make_federated_user,
     make_ldap_user,
+    make_role,
     make_user,
 )
 
@@ -97,16 +98,17 @@ def test_a_marker_of_another_list_is_refused() -> None:
 
 
 @pytest.mark.parametrize("number", [1, 20])
-def test_a_page_takes_six_queries_however_many_rows(
+def test_a_page_takes_seven_queries_however_many_rows(
     django_assert_num_queries: DjangoAssertNumQueries, number: int
 ) -> None:
     rows = [PasswordRow(), PasswordRow(expires_at=NOW)]
+    make_role("admin")
     for n in range(number):
         make_user(f"user{n}", domain_id=f"d{n}", passwords=rows, options={"1002": True})
 
-    # The rows with user and domain; options; passwords; why they matter: groups, roles, what
-    # users and groups hold.
-    with django_assert_num_queries(6, using="keystone"):
+    # The rows with user and domain; options; passwords; why they matter: groups, roles,
+    # projects of services, what users and groups hold.
+    with django_assert_num_queries(7, using="keystone"):
         found = page().accounts
     assert len(found) == number
 

@@ -275,6 +275,6 @@ def test_a_marker_of_another_list_is_refused(token: str, marker: str) -> None:
 
 @pytest.mark.parametrize("value", ['"0001-01-01T00:00:00+23:59"', '"yesterday"', "5", "[]"])
 def test_a_marker_with_an_instant_that_is_none_is_refused(token: str, value: str) -> None:
-    assert message(get(token, state="locked", marker=made(f"[{value}, 1]"))) == (
+    assert message(get(token, state="locked", marker=made(f"[1, {value}, 1]"))) == (
         "marker: not of this list; take it from links.next."
     )

@@ -14,6 +14,12 @@ from pciops.demo.people import ACCOUNTS, PROJECTS
 INACTIVE = int(POLICY["disable_user_account_days_inactive"])
 LIFE = int(POLICY["password_expires_days"])
 
+
+def serves(account: Account) -> bool:
+    """Whether the pages call it a service account."""
+    return any(grant.project == "services" or grant.role == "service" for grant in account.grants)
+
+
 SHOWS: dict[str, Callable[[Account], bool]] = {
     "locked and disabled": lambda account: account.is_locked and not account.enabled,
     "locked and expired": lambda account: account.is_locked and account.history.password > LIFE,
@@ -35,6 +41,14 @@ SHOWS: dict[str, Callable[[Account], bool]] = {
     "formula": lambda account: account.name.startswith("="),
     "administrator of the cloud": lambda account: any(grant.on_system for grant in account.grants),
     "administrator of a domain": lambda account: any(grant.on_domain for grant in account.grants),
+    "service account that is locked, with an application credential": lambda account: (
+        serves(account) and account.is_locked and bool(account.application_credential)
+    ),
+    "service account that will be inactive soon, with one too": lambda account: (
+        serves(account)
+        and INACTIVE - 7 <= (account.history.active or 0) < INACTIVE
+        and bool(account.application_credential)
+    ),
     "application credential": lambda account: bool(account.application_credential),
 }
 

@@ -125,14 +125,16 @@ def test_the_facts_are_those_of_keystones_rows(
     assert fact in shown(site.get(f"/accounts/{user.id}/"))
 
 
-def test_the_page_asks_keystones_database_seven_times(
+def test_the_page_asks_keystones_database_eight_times(
     site: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
+    make_role("admin")
     user = make_locked_user(options={"1001": True})
 
     # The user with its names and its domain, its options, its passwords; why it matters: its
-    # groups, the roles, what user and groups hold; its application credentials.
-    with django_assert_num_queries(7, using="keystone"):
+    # groups, the roles, the projects of services, what user and groups hold; its application
+    # credentials.
+    with django_assert_num_queries(8, using="keystone"):
         site.get(f"/accounts/{user.id}/")
 
 
@@ -142,9 +144,9 @@ def test_the_page_of_one_that_matters_asks_for_what_it_holds_too(
     user = make_user()
     grant(user, on=make_project())
 
-    # The six of above without options; the roles, its groups, what is held on the system and
-    # elsewhere, the names of roles and of targets.
-    with django_assert_num_queries(13, using="keystone"):
+    # Those of above; the roles, the projects of services, its groups, what is held on the system
+    # and elsewhere, the names of roles and of targets.
+    with django_assert_num_queries(15, using="keystone"):
         site.get(f"/accounts/{user.id}/")
 
 

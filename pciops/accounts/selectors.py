@@ -6,7 +6,7 @@ they see, or None for the whole cloud.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -134,6 +134,18 @@ def get(user_id: str, *, scope: str | None) -> Account | None:
     if user is None or (scope is not None and user.domain_id != scope):
         return None
     return _account_of_user(user)
+
+
+@database.reading()
+def those(user_ids: Collection[str], *, scope: str | None) -> list[Account]:
+    """The local accounts in scope that have these ids, in their order; fewer where some are not.
+
+    Raises:
+        KeystoneDatabaseDownError
+    """
+    rows = _within(LocalUser.objects.filter(user_id__in=user_ids), Query(), scope=scope)
+    found = {row.user_id: _account(row) for row in _with_facts(rows)}
+    return [found[user_id] for user_id in user_ids if user_id in found]
 
 
 @database.reading()

@@ -146,14 +146,17 @@ def get(user_id: str, *, scope: str | None) -> Account | None:
 
 
 @database.reading()
-def those(user_ids: Collection[str], *, scope: str | None) -> list[Account]:
-    """The local accounts in scope that have these ids, in their order; fewer where some are not.
+def these(user_ids: Collection[str], *, scope: str | None) -> list[Account]:
+    """The accounts of these ids that are in scope, of any kind of user, in the ids' order.
 
     Raises:
         KeystoneDatabaseDownError
     """
-    rows = _within(LocalUser.objects.filter(user_id__in=user_ids), Query(), scope=scope)
-    accounts = _with_kinds([_account(row) for row in _with_facts(rows)])
+    users = User.objects.filter(id__in=user_ids)
+    if scope is not None:
+        users = users.filter(domain_id=scope)
+    users = _users_with_facts(users).prefetch_related("federated_users")
+    accounts = _with_kinds([_account_of_user(user) for user in users])
     found = {account.id: account for account in accounts}
     return [found[user_id] for user_id in user_ids if user_id in found]
 

@@ -167,7 +167,7 @@ def _selection(values: list[str]) -> dict[str, Failures]:
 
 def _look_up(request: OperatorRequest, seen: dict[str, Failures]) -> _Chosen:
     now, policy = timezone.now(), policies.current()
-    accounts = selectors.those(seen, scope=request.user.scope)
+    accounts = selectors.these(seen, scope=request.user.scope)
     outages.answered(KEYSTONE_DATABASE, now)
     verdicts = [judge(account, policy, now) for account in accounts]
     return _Chosen(verdicts=verdicts, seen=seen, policy=policy, now=now)

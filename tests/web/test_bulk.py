@@ -12,6 +12,7 @@ from django.test import Client
 
 from pciops.audit.models import Event
 from pciops.keystone.models import User
+from tests.actions.acts import delete, read
 from tests.actions.test_trail_down import down
 from tests.factories import NOW, make_locked_user
 from tests.fake_keystone import FakeKeystone, Person
@@ -157,9 +158,7 @@ def test_a_lock_that_has_lapsed_since_is_left_alone(
 
 def test_an_account_that_was_deleted_since_is_counted(site: Client, three: list[User]) -> None:
     fields = form(site, *three)
-    with connections["keystone"].cursor() as cursor:
-        cursor.execute("DELETE FROM password")
-        cursor.execute("DELETE FROM local_user WHERE name = 'ben'")
+    delete(read(three[1].id))
     response = site.post(ADDRESS, fields)
 
     assert messages(response) == ["1 selected account does not exist any more."]

@@ -9,7 +9,7 @@ from django.test import Client
 
 from pciops.audit.models import Event
 from pciops.keystone.models import User
-from tests.factories import NOW, make_ldap_user, make_locked_user, make_user
+from tests.factories import NOW, make_locked_user, make_user
 from tests.fake_keystone import FakeKeystone
 from tests.signin.visit import shown, signed_in
 from tests.web.selecting import ADDRESS, form, select, selection, unlock, values
@@ -143,13 +143,13 @@ def test_the_form_keeps_the_order_of_the_list(site: Client) -> None:
     assert values(site.post(ADDRESS, {"account": chosen})) == chosen
 
 
-def test_the_form_asks_keystones_database_six_questions(
+def test_the_form_asks_keystones_database_seven_questions(
     site: Client, django_assert_num_queries: Any
 ) -> None:
-    """Rows with user and domain, options, passwords, and three for the kinds."""
+    """Rows with user and domain, options, passwords, federated names, and three for the kinds."""
     chosen = selection(site, *(make_locked_user(f"user{number}") for number in range(5)))
 
-    with django_assert_num_queries(6, using="keystone"):
+    with django_assert_num_queries(7, using="keystone"):
         site.post(ADDRESS, {"account": chosen})
 
 
@@ -187,13 +187,13 @@ def test_where_nobody_is_locked_any_more_it_leads_back(site: Client) -> None:
 
 
 def test_what_does_not_exist_here_is_counted(site: Client, fake_keystone: FakeKeystone) -> None:
-    """An account of another domain, one of LDAP and one that is nowhere look the same."""
+    """An account of another domain and one that is nowhere look the same."""
     keeper = fake_keystone.person("keeper", domain_id="shops", roles={"shops": {"admin"}})
     own, foreign = make_locked_user("own", domain_id="shops"), make_locked_user("foreign")
-    ids = [own.id, foreign.id, make_ldap_user(domain_id="shops").id, "nowhere"]
+    ids = [own.id, foreign.id, "nowhere"]
     page = shown(signed_in(keeper).post(ADDRESS, {"account": [f"{it} {SEEN}" for it in ids]}))
 
-    assert "3 selected accounts do not exist any more." in page
+    assert "2 selected accounts do not exist any more." in page
     assert "Unlock 1 account?" in page
     assert "foreign" not in page
 

@@ -64,6 +64,7 @@ class FakeKeystone:
         self.people: list[Person] = []
         self.tokens: dict[str, Issued] = {}
         self.password_tries: Counter[str] = Counter()  # by name
+        self.asked: Counter[str] = Counter()  # by method and path
         self.lifetime = timedelta(hours=1)
         self.broken: Answer | None = None  # what it says to everything, where it is set
         self.url = ""
@@ -108,6 +109,7 @@ class FakeKeystone:
 
     def answer(self, method: str, path: str, headers: Json, body: Json) -> Answer:
         """What Keystone says to a request."""
+        self.asked[f"{method} {path}"] += 1
         if self.broken:
             return self.broken
         match method, path:

@@ -6,7 +6,7 @@ they see, or None for the whole cloud.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -155,8 +155,8 @@ def get(user_id: str, *, scope: str | None) -> Account | None:
 
 
 @database.reading()
-def these(user_ids: Sequence[str], *, scope: str | None) -> list[Account]:
-    """The accounts of these ids that are in scope, of any kind of user, in no order.
+def these(user_ids: Collection[str], *, scope: str | None) -> list[Account]:
+    """The accounts of these ids that are in scope, of any kind of user, in the ids' order.
 
     Raises:
         KeystoneDatabaseDownError
@@ -165,7 +165,9 @@ def these(user_ids: Sequence[str], *, scope: str | None) -> list[Account]:
     if scope is not None:
         users = users.filter(domain_id=scope)
     users = _users_with_facts(users).prefetch_related("federated_users")
-    return _with_kinds([_account_of_user(user) for user in users])
+    accounts = _with_kinds([_account_of_user(user) for user in users])
+    found = {account.id: account for account in accounts}
+    return [found[user_id] for user_id in user_ids if user_id in found]
 
 
 @database.reading()

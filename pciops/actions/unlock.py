@@ -149,7 +149,10 @@ def _conflict(event: Event, policy: Policy, now: datetime) -> ConflictError:
     elif LOCK_LAPSED.holds(account, policy, now):
         sentence = "The lock has run out by itself. Nothing was changed."
     else:
-        sentence = f"The account is not locked. {_who_was_first(event, now)}"
+        try:
+            sentence = f"The account is not locked. {_who_was_first(event, now)}"
+        except (DatabaseError, InterfaceError):  # the trail's: settling says so
+            sentence = "The account is not locked."
     services.settle(event, Event.Outcome.FAILURE, sentence)
     return ConflictError(sentence, event, account, locked=locked)
 

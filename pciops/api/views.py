@@ -28,7 +28,7 @@ from pciops.actions.unlock import (
 from pciops.api.auth import ApiRequest, endpoint
 from pciops.api.errors import ApiError
 from pciops.audit.models import Event
-from pciops.audit.services import TrailError
+from pciops.audit.services import Initiator, TrailError
 from pciops.lib import times
 from pciops.lib.keyset import MarkerError
 from pciops.signin import address
@@ -76,17 +76,13 @@ def account(request: ApiRequest, user_id: str) -> HttpResponse:
 def account_unlock(request: ApiRequest, user_id: str) -> HttpResponse:
     """`POST /api/v1/accounts/<user_id>/unlock` with `{"reason": "…", "identity": "…"}`."""
     verdict = _verdict(request, user_id)
-    reason, identity = _unlock_body(request)
+    reason, identity = why(unlock_body(request))
     try:
         event = unlock(
             verdict.account,
             seen=verdict.account.failures,
             policy=verdict.policy,
-            initiator=request.operator.initiator(
-                via=Event.Via.API,
-                address=address.source(request),
-                agent=request.headers.get("User-Agent", ""),
-            ),
+            initiator=initiator(request),
             reason=reason,
             identity=identity,
             now=verdict.now,
@@ -170,11 +166,20 @@ def _limit(request: ApiRequest) -> int:
     return int(text)
 
 
-def _unlock_body(request: ApiRequest) -> tuple[str, Event.Identity]:
-    """Reason and identity check from the body.
+def initiator(request: ApiRequest) -> Initiator:
+    """Who acts through this call, for the trail."""
+    return request.operator.initiator(
+        via=Event.Via.API,
+        address=address.source(request),
+        agent=request.headers.get("User-Agent", ""),
+    )
+
+
+def unlock_body(request: ApiRequest) -> dict[str, Any]:
+    """The body of an unlock: an object.
 
     Raises:
-        ApiError: names the field.
+        ApiError
     """
     try:
         body = json.loads(request.body)
@@ -184,6 +189,15 @@ def _unlock_body(request: ApiRequest) -> tuple[str, Event.Identity]:
         raise ApiError(413, "The body is too large.") from None
     if not isinstance(body, dict):
         raise ApiError(400, 'The body is no object: {"reason": "…", "identity": "…"}.')
+    return body
+
+
+def why(body: dict[str, Any]) -> tuple[str, Event.Identity]:
+    """Reason and identity check from the body of an unlock.
+
+    Raises:
+        ApiError: names the field.
+    """
     identity = body.get("identity")
     try:
         reason = checked_reason(body.get("reason"))

@@ -11,8 +11,8 @@ from pciops.actions.unlock import ReasonError, checked_reason
 from pciops.audit.models import Event
 
 
-class UnlockForm(forms.Form):
-    """Why, and how the person's identity was confirmed; with what the operator saw."""
+class ReasonForm(forms.Form):
+    """Why, and how the person's identity was confirmed."""
 
     reason = forms.CharField(
         label="Reason",
@@ -24,7 +24,6 @@ class UnlockForm(forms.Form):
         choices=[("", "Choose…"), *Event.Identity.for_operators()],
         error_messages={"required": "Identity: choose how it was confirmed (PCI DSS 8.3.4)."},
     )
-    seen = forms.CharField(widget=forms.HiddenInput, max_length=64)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -37,6 +36,12 @@ class UnlockForm(forms.Form):
             return checked_reason(self.cleaned_data["reason"])
         except ReasonError as error:
             raise forms.ValidationError(f"Reason: {error}") from None
+
+
+class UnlockForm(ReasonForm):
+    """That of one account, with what the operator saw."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, max_length=64)
 
     def clean_seen(self) -> Failures:
         """The failures that the operator looked at."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pciops.web import policy, views
+from pciops.web import bulk, policy, views
 
 urlpatterns = [
     path("", views.overview, name="overview"),
     path("accounts/", views.account_list, name="accounts"),
     path("accounts/export", views.account_export, name="account_export"),
+    path("accounts/unlock/", bulk.accounts_unlock, name="accounts_unlock"),
+    path("accounts/unlocked/", bulk.accounts_unlocked, name="accounts_unlocked"),
     path("accounts/<str:user_id>/", views.account_detail, name="account"),
     path("accounts/<str:user_id>/unlock/", views.account_unlock, name="account_unlock"),
     path("policy/", policy.policy_page, name="policy"),

@@ -7,7 +7,6 @@ from typing import Final
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.contrib.auth import logout
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -20,6 +19,7 @@ from pciops.accounts import credentials, exports, kinds, selectors
 from pciops.accounts import policy as policies
 from pciops.accounts.states import BY_NAME, LOCKED, STATES
 from pciops.accounts.verdict import Verdict, judge
+from pciops.actions import bulk
 from pciops.actions.unlock import ConflictError, UnlockFailedError, unlock
 from pciops.audit import selectors as trail
 from pciops.audit.models import Event
@@ -28,11 +28,12 @@ from pciops.keystone import client
 from pciops.lib import outages, tables
 from pciops.lib.keyset import MarkerError
 from pciops.signin import sessions
+from pciops.web import rights
 from pciops.web.errors import KEYSTONE_DATABASE, BadRequestError
 from pciops.web.forms import UnlockForm
 from pciops.web.requests import OperatorRequest, initiator
 
-PAGE: Final = 50  # accounts on a page of a list
+PAGE: Final = bulk.MOST  # accounts on a page of a list
 EXPORTS: Final = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 TRAIL: Final = 100  # acts on an account page
 
@@ -47,17 +48,23 @@ def overview(request: OperatorRequest) -> HttpResponse:
 @require_safe
 def account_list(request: OperatorRequest) -> HttpResponse:
     """Accounts of a state, of a domain, or found by name, e-mail or id; every filter in the URL."""
+    return listing(request)
+
+
+def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -> HttpResponse:
+    """The list of the filters in the URL; `refusal` says why a selection in it does not do."""
     now, policy = timezone.now(), policies.current()
     scope = request.user.scope
     domains = selectors.domains(scope=scope)
     query = _query(request, {domain.id for domain in domains})
+    marker = request.GET.get("marker", "")
     try:
         page = selectors.page(
             query,
             scope=scope,
             policy=policy,
             now=now,
-            marker=request.GET.get("marker", ""),
+            marker=marker,
             limit=PAGE,
         )
     except MarkerError:
@@ -76,6 +83,7 @@ def account_list(request: OperatorRequest) -> HttpResponse:
     }
     context = {
         "section": "accounts",
+        "refusal": refusal,
         "query": query,
         "verdicts": [judge(account, policy, now) for account in page.accounts],
         "total": total,
@@ -87,10 +95,11 @@ def account_list(request: OperatorRequest) -> HttpResponse:
         "domains": domains,
         "others": urlencode({k: v for k, v in filters.items() if v and k != "state"}),
         "export": urlencode({k: v for k, v in filters.items() if v}),
-        "first": _url(filters) if request.GET.get("marker") else "",
+        "here": _url({**filters, "marker": marker}),
+        "first": _url(filters) if marker else "",
         "next": _url({**filters, "marker": page.next}) if page.next else "",
     }
-    return render(request, "web/account_list.html", context)
+    return render(request, "web/account_list.html", context, status=status)
 
 
 @never_cache
@@ -145,18 +154,9 @@ def account_unlock(request: OperatorRequest, user_id: str) -> HttpResponse:
     try:
         request.user.rights = sessions.confirmed_rights(request)
     except sessions.EndedError:
-        logout(request)
-        messages.error(
-            request,
-            "Keystone no longer accepts your token, or it has lost its role. Nothing was changed.",
-        )
-        return redirect(f"{reverse('signin')}?{urlencode({'next': request.path})}")
+        return rights.signed_out(request, then=request.path)
     except client.UnreachableError as error:
-        form.add_error(
-            None,
-            f"Keystone does not answer, so your rights cannot be confirmed: {error}. Nothing was "
-            "changed. On the pciops host manage.py unlock works without Keystone.",
-        )
+        form.add_error(None, rights.unconfirmed(error))
         return _unlock_page(request, verdict, form, status=503)
     return _unlock(request, verdict, form)
 

@@ -360,10 +360,11 @@ def test_domains_come_by_name_without_keystones_root() -> None:
         page,
         count,
         lambda: selectors.get("a", scope=None),
+        lambda: selectors.these(["a"], scope=None),
         lambda: selectors.named("a", domain=""),
         lambda: selectors.domains(scope=None),
     ],
-    ids=["page", "count", "get", "named", "domains"],
+    ids=["page", "count", "get", "these", "named", "domains"],
 )
 def test_every_read_says_that_the_database_is_down(read: Any) -> None:
     with connections["keystone"].cursor() as cursor:

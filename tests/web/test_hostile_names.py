@@ -11,6 +11,7 @@ from pciops.audit.models import Event
 from tests.factories import make_locked_user
 from tests.fake_keystone import FakeKeystone
 from tests.signin.visit import Response, signed_in
+from tests.web import selecting
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
@@ -84,6 +85,26 @@ def test_a_hostile_name_stands_alone_in_a_bdi(site: Client, page: str, name: str
     assert response.status_code == 200
     assert places(response, name.strip("\n"))
     assert [it for it in places(response, name) if name.strip() and not it & {"bdi", *ALONE}] == []
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_stands_alone_in_a_bdi_where_several_are_unlocked(
+    site: Client, name: str
+) -> None:
+    users = [
+        make_locked_user(name, domain_name=f"D{name}"[:64], email=f"{name}@example.test"),
+        make_locked_user("plain"),
+    ]
+    pages = [
+        selecting.select(site, *users),
+        site.post(selecting.ADDRESS, selecting.form(site, *users), follow=True),
+    ]
+
+    for page in pages:
+        assert page.status_code == 200
+        found = places(page, name)
+        assert [it for it in found if name.strip() and not it & {"bdi", *ALONE}] == []
+        assert found
 
 
 @pytest.mark.parametrize("name", HOSTILE)

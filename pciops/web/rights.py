@@ -1,0 +1,32 @@
+"""Rights that Keystone does not confirm when somebody acts, said on a page."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from pciops.keystone.client import UnreachableError
+from pciops.web.requests import OperatorRequest
+
+
+def signed_out(request: OperatorRequest, *, then: str) -> HttpResponse:
+    """To the sign-in form: the token has ended, was revoked or has lost its role."""
+    logout(request)
+    messages.error(
+        request,
+        "Keystone no longer accepts your token, or it has lost its role. Nothing was changed.",
+    )
+    return redirect(f"{reverse('signin')}?{urlencode({'next': then})}")
+
+
+def unconfirmed(error: UnreachableError) -> str:
+    """The sentence for the form."""
+    return (
+        f"Keystone does not answer, so your rights cannot be confirmed: {error}. Nothing was "
+        "changed. On the pciops host manage.py unlock works without Keystone."
+    )

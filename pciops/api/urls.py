@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pciops.api import policy, views
+from pciops.api import overview, policy, views
 
 urlpatterns = [
     path("accounts", views.accounts, name="api-accounts"),
     path("accounts/<str:user_id>", views.account, name="api-account"),
     path("accounts/<str:user_id>/unlock", views.account_unlock, name="api-account-unlock"),
+    path("overview", overview.overview, name="api-overview"),
     path("policy", policy.policy, name="api-policy"),
     path("<path:rest>", views.not_found),
     path("", views.not_found),

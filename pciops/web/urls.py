@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pciops.web import policy, views
+from pciops.web import overview, policy, views
 
 urlpatterns = [
-    path("", views.overview, name="overview"),
+    path("", overview.overview, name="overview"),
     path("accounts/", views.account_list, name="accounts"),
     path("accounts/export", views.account_export, name="account_export"),
     path("accounts/<str:user_id>/", views.account_detail, name="account"),

@@ -19,9 +19,9 @@ from pciops.accounts import kinds
 from pciops.accounts.account import Account, from_rows
 from pciops.accounts.kinds import Kind
 from pciops.accounts.policy import Policy
-from pciops.accounts.state import State
+from pciops.accounts.state import State, option_is_true
 from pciops.accounts.states import ATTACKED_EXEMPT, LOCK_LAPSED, LOCKED, NEAR_LOCKOUT, NOT_COVERED
-from pciops.keystone import database
+from pciops.keystone import database, options
 from pciops.keystone.models import FederatedUser, LocalUser, Project, User
 from pciops.lib.keyset import Column, Order
 
@@ -66,6 +66,14 @@ class Page:
 
     accounts: list[Account]
     next: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failing:
+    """An account at the threshold of failures: locked, or exempt and under attack."""
+
+    user_id: str
+    exempt: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,6 +176,20 @@ def these(user_ids: Collection[str], *, scope: str | None) -> list[Account]:
     accounts = _with_kinds([_account_of_user(user) for user in users])
     found = {account.id: account for account in accounts}
     return [found[user_id] for user_id in user_ids if user_id in found]
+
+
+@database.reading()
+def failing(*, scope: str | None, policy: Policy, now: datetime, limit: int) -> list[Failing]:
+    """Locked accounts, and exempt ones that would be, in one scan; the newest failure first.
+
+    Raises:
+        KeystoneDatabaseDownError
+    """
+    rows = _within(LocalUser.objects.all(), Query(), scope=scope)
+    either = LOCKED.among(rows, policy, now) | ATTACKED_EXEMPT.among(rows, policy, now)
+    exempt = option_is_true(options.IGNORE_LOCKOUT)
+    found = NEWEST_FAILURE.sort(either).values_list("user_id", exempt)
+    return [Failing(user_id=user_id, exempt=is_exempt) for user_id, is_exempt in found[:limit]]
 
 
 @database.reading()

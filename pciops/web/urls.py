@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pciops.web import bulk, policy, views
+from pciops.web import bulk, overview, policy, views
 
 urlpatterns = [
-    path("", views.overview, name="overview"),
+    path("", overview.overview, name="overview"),
     path("accounts/", views.account_list, name="accounts"),
     path("accounts/export", views.account_export, name="account_export"),
     path("accounts/unlock/", bulk.accounts_unlock, name="accounts_unlock"),

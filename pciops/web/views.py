@@ -38,12 +38,6 @@ EXPORTS: Final = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 TRAIL: Final = 100  # acts on an account page
 
 
-@require_safe
-def overview(request: OperatorRequest) -> HttpResponse:
-    """The list that somebody waits for."""
-    return redirect(f"{reverse('accounts')}?{urlencode({'state': LOCKED.name})}")
-
-
 @never_cache
 @require_safe
 def account_list(request: OperatorRequest) -> HttpResponse:

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.browser
 
 PATHS = {
     "sign-in": "/signin/",
+    "overview": "/",
     "locked list": "/accounts/?state=locked",
     "account": "/accounts/{id}/",
     "unlock form": "/accounts/{id}/unlock/",
@@ -52,6 +53,12 @@ def sign_in(page: Page, person: Person) -> None:
     page.get_by_label("Password").fill(person.password)
     page.get_by_label("Domain").fill(person.domain)
     page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+
+
+def open_locked(page: Page) -> None:
+    """From whatever page to the list of locked accounts."""
+    page.get_by_role("navigation").get_by_role("link", name="Accounts").click()
     expect(page).to_have_url(re.compile(r"/accounts/\?state=locked$"))
 
 
@@ -75,6 +82,7 @@ def test_an_administrator_unlocks_a_locked_person_who_then_gets_in(
     assert not cloud.sign_in(locked)
 
     sign_in(page, operator)
+    open_locked(page)
     row_of(page, locked).get_by_role("link", name="Unlock").click()
     unlock(page, "Called bob back on the number on file")
 
@@ -181,6 +189,8 @@ def test_the_job_can_be_done_with_the_keyboard_alone(
     page.keyboard.type(operator.password)
     page.keyboard.press("Enter")
 
+    tab_to(page, page.get_by_role("navigation").get_by_role("link", name="Accounts"))
+    page.keyboard.press("Enter")
     tab_to(page, row_of(page, locked).get_by_role("link", name="Unlock"))
     page.keyboard.press("Enter")
     tab_to(page, page.get_by_label("Reason"))
@@ -207,6 +217,7 @@ def test_the_job_can_be_done_without_javascript(
     locked = cloud.create_locked("bob")
 
     sign_in(plain_page, operator)
+    open_locked(plain_page)
     row_of(plain_page, locked).get_by_role("link", name="Unlock").click()
     unlock(plain_page, "Called back")
 

@@ -9,11 +9,11 @@ from tests.live.site import Site
 from tests.live.visitor import text_of
 
 
-def test_an_administrator_lands_on_the_locked_accounts(site: Site, cloud: Cloud) -> None:
+def test_an_administrator_lands_on_the_overview(site: Site, cloud: Cloud) -> None:
     page = site.visitor().sign_in(cloud.create_operator())
 
     assert page.status_code == 200
-    assert page.url == f"{site.url}/accounts/?state=locked"
+    assert page.url == f"{site.url}/"
 
 
 def test_a_sign_in_leads_to_the_page_that_was_asked_for(site: Site, cloud: Cloud) -> None:

@@ -49,10 +49,6 @@ def test_a_stranger_does_nothing(client: Client, page: str) -> None:
     assert response["Location"].startswith("/signin/")
 
 
-def test_the_overview_leads_to_the_locked_accounts(site: Client) -> None:
-    assert site.get("/")["Location"] == "/accounts/?state=locked"
-
-
 def test_a_page_says_who_is_signed_in(site: Client) -> None:
     assert "ada · Default" in shown(site.get("/accounts/"))
 

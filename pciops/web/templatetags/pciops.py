@@ -10,7 +10,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from pciops.accounts.policy import NAMES
-from pciops.lib import times
+from pciops.lib import charts, times
 
 register = template.Library()
 
@@ -50,6 +50,17 @@ def days_away(value: date, now: datetime) -> str:
 @register.filter
 def span(seconds: int) -> str:
     return times.span(timedelta(seconds=seconds))
+
+
+@register.filter
+def grouped(number: int) -> str:
+    return charts.grouped(number)
+
+
+@register.filter
+def change(number: int) -> str:
+    """`+12`, `−4`: with a real minus, as wide as the plus."""
+    return f"+{charts.grouped(number)}" if number > 0 else f"−{charts.grouped(-number)}"
 
 
 @register.filter

@@ -1,0 +1,49 @@
+"""The overview over the API: how many accounts are in each state, and what the next days bring."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse, JsonResponse
+from django.utils import timezone
+
+from pciops.accounts import overview as overviews
+from pciops.accounts import policy as policies
+from pciops.accounts.kinds import Kind
+from pciops.accounts.overview import Number
+from pciops.api.auth import ApiRequest, endpoint
+from pciops.lib import times
+
+
+@endpoint("GET")
+def overview(request: ApiRequest) -> HttpResponse:
+    """`GET /api/v1/overview`."""
+    now, scope = timezone.now(), request.operator.scope
+    seen = overviews.build(scope=scope, policy=policies.current(), now=now)
+    counted = seen.counted
+    return JsonResponse(
+        {
+            "live_at": times.iso(now),
+            "counted_at": times.iso(counted.counted_at) if counted else None,
+            "accounts": counted.accounts if counted else None,
+            "domains": counted.domains if counted else None,
+            "states": {
+                state.name: number_dict(number)
+                for state, number in seen.numbers.items()
+                if number.number is not None
+            },
+            "days": [
+                {"day": times.iso(day.day), "expired": day.expired, "inactive": day.inactive}
+                for day in seen.days
+            ],
+        }
+    )
+
+
+def number_dict(number: Number) -> dict[str, Any]:
+    """How many, how many of each kind, and whether this was counted by this call."""
+    return {
+        "accounts": number.number,
+        **{kind.value: number.kinds.get(kind, 0) for kind in Kind},
+        "live": number.live,
+    }

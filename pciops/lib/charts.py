@@ -1,0 +1,282 @@
+"""Small charts: what they show as values, and where each mark stands, in no format yet.
+
+`columns`, `rows` and `line` turn a chart into a `Drawing`; a template makes SVG of that, and
+whatever prints can go through the same marks. Units are those of the view box, y grows downwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Literal
+
+WIDE: Final = 760.0  # of columns: a page on a desk
+NARROW: Final = 300.0  # of rows, and of a line: a telephone, one to one
+TEXT: Final = 13.0  # size of all text
+COMPACT_FROM: Final = 100_000  # numbers beside a bar are shortened from here on
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """Numbers of one kind, one for each group of the chart."""
+
+    label: str
+    values: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        return sum(self.values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bars:
+    """Groups side by side, such as days, with a bar of every series in each.
+
+    Raises:
+        ValueError: where a series has not one number, zero or more, for each group.
+    """
+
+    title: str
+    groups: tuple[str, ...]
+    series: tuple[Series, ...]
+
+    def __post_init__(self) -> None:
+        for one in self.series:
+            if len(one.values) != len(self.groups) or min(one.values, default=0) < 0:
+                raise ValueError(f"{one.label}: {one.values} for {len(self.groups)} groups")
+
+    @property
+    def greatest(self) -> int:
+        """The number that the longest bar stands for."""
+        return max((value for one in self.series for value in one.values), default=0)
+
+    @property
+    def table(self) -> list[tuple[str, list[int]]]:
+        """The same numbers for whoever cannot see the bars: group, then one of each series."""
+        return [
+            (group, [one.values[index] for one in self.series])
+            for index, group in enumerate(self.groups)
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A number as it changed from day to day; the days rise, and some may be missing.
+
+    Raises:
+        ValueError: where there is no point, or the days do not rise.
+    """
+
+    title: str
+    points: tuple[tuple[date, int], ...]
+
+    def __post_init__(self) -> None:
+        days = [day for day, _ in self.points]
+        if not days or days != sorted(set(days)):
+            raise ValueError(f"{self.title}: {days}")
+
+    @property
+    def values(self) -> list[int]:
+        return [value for _, value in self.points]
+
+    @property
+    def first(self) -> int:
+        return self.values[0]
+
+    @property
+    def last(self) -> int:
+        return self.values[-1]
+
+    @property
+    def least(self) -> int:
+        return min(self.values)
+
+    @property
+    def greatest(self) -> int:
+        return max(self.values)
+
+
+# --- Drawings -------------------------------------------------------------------------------------
+@dataclass(frozen=True, kw_only=True)
+class Rect:
+    """A bar, of the series of this number, from 1."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    series: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """Words that begin, end or have their middle at x; y is their baseline."""
+
+    x: float
+    y: float
+    text: str
+    anchor: Literal["start", "middle", "end"]
+    kind: Literal["number", "label"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stroke:
+    """A line through two points or more: the axis, or the numbers themselves."""
+
+    points: tuple[tuple[float, float], ...]
+    kind: Literal["axis", "line"]
+
+    def __str__(self) -> str:
+        """As SVG and most other formats write points."""
+        return " ".join(f"{x:g},{y:g}" for x, y in self.points)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dot:
+    """The last point of a line."""
+
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """Marks in a view box of this size, in the order in which they are painted."""
+
+    width: float
+    height: float
+    rects: tuple[Rect, ...] = ()
+    strokes: tuple[Stroke, ...] = ()
+    dots: tuple[Dot, ...] = ()
+    texts: tuple[Text, ...] = ()
+
+
+def columns(chart: Bars, *, width: float = WIDE, height: float = 220.0) -> Drawing:
+    """Bars that stand up, their numbers on top and the groups below."""
+    top, bottom = TEXT + 7, height - TEXT - 11
+    slot = width / max(1, len(chart.groups))
+    thick = min(34.0, slot * 0.8 / max(1, len(chart.series)))
+    rects, texts = [], []
+    for group, series, value in _values(chart):
+        tall = _share(value, chart.greatest) * (bottom - top)
+        left = slot * (group + 0.5) + thick * (series - len(chart.series) / 2)
+        middle = left + thick / 2
+        rects.append(_rect(left + 1, bottom - tall, thick - 2, tall, series))
+        texts.append(_text(middle, bottom - tall - 5, compact(value), "middle", "number"))
+    for group, label in enumerate(chart.groups):
+        texts.append(_text(slot * (group + 0.5), height - 6, label, "middle", "label"))
+    axis = Stroke(points=((0.0, bottom), (width, bottom)), kind="axis")
+    return Drawing(
+        width=width, height=height, rects=tuple(rects), strokes=(axis,), texts=tuple(texts)
+    )
+
+
+def rows(chart: Bars, *, width: float = NARROW) -> Drawing:
+    """Bars that lie, with the group before them and their numbers behind: for narrow windows."""
+    left, right = 66.0, width - 56.0  # room for `Wed 25 Nov`'s like, and for the longest number
+    thick, gap = 16.0, 10.0
+    step = thick * len(chart.series) + gap
+    rects, texts = [], []
+    for group, series, value in _values(chart):
+        top = step * group + thick * series + gap / 2
+        long = _share(value, chart.greatest) * (right - left)
+        rects.append(_rect(left, top + 1, long, thick - 2, series))
+        baseline = top + thick / 2 + TEXT * 0.36
+        texts.append(_text(left + long + 6, baseline, compact(value), "start", "number"))
+    for group, label in enumerate(chart.groups):
+        baseline = step * (group + 0.5) + TEXT * 0.36
+        texts.append(_text(0, baseline, label, "start", "label"))
+    height = step * max(1, len(chart.groups))
+    axis = Stroke(points=((left, 0.0), (left, height)), kind="axis")
+    return Drawing(
+        width=width, height=height, rects=tuple(rects), strokes=(axis,), texts=tuple(texts)
+    )
+
+
+def line(chart: Line, *, width: float = NARROW, height: float = 64.0) -> Drawing:
+    """The numbers from their least to their greatest, which stand beside it as its scale.
+
+    A day without a number leaves its room free, so that a slope is as steep as it was.
+    """
+    left, right, top, bottom = 62.0, width - 6.0, 8.0, height - 8.0
+    first, last = chart.points[0][0], chart.points[-1][0]
+    days, spread = (last - first).days, chart.greatest - chart.least
+    points = []
+    for day, value in chart.points:
+        along = _share((day - first).days, days) if days else 1.0
+        up = _share(value - chart.least, spread) if spread else 0.5
+        points.append((left + along * (right - left), bottom - up * (bottom - top)))
+    if len(points) == 1:
+        points.insert(0, (left, points[0][1]))  # one day is a level line
+    scale = (
+        {chart.greatest: points[0][1]}
+        if not spread
+        else {
+            chart.greatest: top,
+            chart.least: bottom,
+        }
+    )
+    return Drawing(
+        width=width,
+        height=height,
+        strokes=(Stroke(points=tuple((_round(x), _round(y)) for x, y in points), kind="line"),),
+        dots=(Dot(x=_round(points[-1][0]), y=_round(points[-1][1])),),
+        texts=tuple(
+            _text(left - 10, y + TEXT * 0.36, compact(value), "end", "number")
+            for value, y in scale.items()
+        ),
+    )
+
+
+def grouped(number: int) -> str:
+    """`12,480`."""
+    return f"{number:,}"
+
+
+def compact(number: int) -> str:
+    """`12,480` as it is; `123k` and `1.23M` where the digits would not fit beside a bar."""
+    if number < COMPACT_FROM:
+        return grouped(number)
+    if number < 1_000_000:
+        return f"{number // 1000}k"
+    if number < 1_000_000_000:
+        millions = number // 10_000
+        return (
+            f"{millions // 100}.{millions % 100:02}M"
+            if millions < 10_000
+            else f"{millions // 100}M"
+        )
+    return f"{number // 1_000_000_000:,}G"
+
+
+def _values(chart: Bars) -> Iterator[tuple[int, int, int]]:
+    """Group, series and number of every bar."""
+    for group in range(len(chart.groups)):
+        for number, series in enumerate(chart.series):
+            yield group, number, series.values[group]
+
+
+def _share(value: int, greatest: int) -> float:
+    return value / greatest if greatest else 0.0
+
+
+def _rect(x: float, y: float, width: float, height: float, series: int) -> Rect:
+    return Rect(
+        x=_round(x), y=_round(y), width=_round(width), height=_round(height), series=series + 1
+    )
+
+
+def _text(
+    x: float,
+    y: float,
+    text: str,
+    anchor: Literal["start", "middle", "end"],
+    kind: Literal["number", "label"],
+) -> Text:
+    return Text(x=_round(x), y=_round(y), text=text, anchor=anchor, kind=kind)
+
+
+def _round(value: float) -> float:
+    """A hundredth of a unit is less than a pixel anywhere."""
+    return round(value, 2)

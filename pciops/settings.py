@@ -160,6 +160,10 @@ POLICY_OVERRIDES = env.prefixed("PCIOPS_POLICY_")
 INACTIVE_SOON_DAYS = env.integer("PCIOPS_INACTIVE_SOON_DAYS", 7, minimum=1, maximum=90)
 EXPIRING_DAYS = env.integer("PCIOPS_EXPIRING_DAYS", 14, minimum=1, maximum=90)
 
+# A service account holds one of these roles anywhere, or any role on one of these projects.
+SERVICE_ROLES = env.words("PCIOPS_SERVICE_ROLES", "service")
+SERVICE_PROJECTS = env.words("PCIOPS_SERVICE_PROJECTS", "service,services")
+
 # --- Tasks --------------------------------------------------------------------------------------
 # The timetable is in pciops.celery. Without a broker of the site's, messages are files below VAR:
 # fit for one machine and the demo.

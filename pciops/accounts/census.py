@@ -14,8 +14,8 @@ from django.db import transaction
 from django.db.models import Max
 from django.db.models.functions import TruncDate
 
-from pciops.accounts import counting
-from pciops.accounts.counting import CLOUD, EVERY, Kinds, Tally
+from pciops.accounts import counting, kinds
+from pciops.accounts.counting import CLOUD, EVERY, Tally
 from pciops.accounts.models import Census, CensusAttention, CensusCount, CensusDay
 from pciops.accounts.policy import Policy
 from pciops.accounts.states import EXPIRED, INACTIVE
@@ -80,12 +80,9 @@ def count(*, policy: Policy, now: datetime) -> Tally:
     Raises:
         KeystoneDatabaseDownError
     """
-    return counting.count(policy=policy, now=now, kinds=_kinds())
-
-
-def _kinds() -> Kinds:
-    """User id → what makes the account matter."""
-    return {}
+    everyone = kinds.everyone()
+    matter = {user_id: tuple(kind.value for kind in of) for user_id, of in everyone.items()}
+    return counting.count(policy=policy, now=now, kinds=matter)
 
 
 @transaction.atomic

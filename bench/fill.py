@@ -38,13 +38,14 @@ def fill(server: MariaDB, size: Size, say: Say) -> None:
     """Write the rows into the database `keystone`, whose tables are there and nearly empty."""
     for words, statement in statements(size):
         began = time.monotonic()
-        server.execute(f"SET time_zone = '+00:00', unique_checks = 0, foreign_key_checks = 0; {statement}", database=_DB)
+        server.execute(f"{_SESSION}; {statement}", database=_DB)
         say(f"{words}: {time.monotonic() - began:.0f} s")
     for table in ("user", "local_user", "password", "user_option", "assignment", "project"):
         server.execute(f"ANALYZE TABLE `{table}`", database=_DB)
 
 
 _DB = "keystone"
+_SESSION = "SET time_zone = '+00:00', unique_checks = 0, foreign_key_checks = 0"
 
 
 def _roll(what: str, sides: int, number: str = "seq") -> str:
@@ -182,6 +183,7 @@ def _assignments(size: Size) -> str:
         FROM seq_1_to_{len(SERVICES)};
         INSERT INTO system_assignment (type, actor_id, target_id, role_id, inherited)
         SELECT 'UserSystem', {_ID}, 'system', {admin}, 0 FROM seq_9_to_20;
-        INSERT INTO application_credential (id, name, secret_hash, user_id, project_id, unrestricted)
+        INSERT INTO application_credential
+          (id, name, secret_hash, user_id, project_id, unrestricted)
         SELECT MD5(CONCAT('credential', seq)), CONCAT('credential-', seq), 'x', {_ID}, {project}, 0
         FROM seq_1_to_{max(size.users // 50, 1)}"""

@@ -138,7 +138,7 @@ def make_locked_user(name: str = "ann", *, at: datetime | None = None, **facts: 
 
 
 def make_password(local: LocalUser, row: PasswordRow) -> Password:
-    """A password of a local user; the last one made is the newest of equal age."""
+    """A password of a local user."""
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     return Password.objects.using(_KEYSTONE).create(
         local_user_id=local.pk,

@@ -10,9 +10,11 @@ from typing import Any, Final
 
 from pciops.accounts.kinds import Kinds
 from pciops.keystone import options
+from pciops.keystone.fields import EPOCH
 from pciops.keystone.models import LocalUser, Password, User
 from pciops.lib import times
 
+LAST: Final = datetime.max.replace(tzinfo=UTC)
 FIRST_EXPIRY: Final = timedelta(days=1)  # the least that `password_expires_days` gives
 
 
@@ -56,6 +58,7 @@ class Account:
     email: str = ""
     enabled: bool | None = True  # None is refused like False
     covered: bool = True  # False: LDAP or federated, none of Keystone's rules reach it
+    readable: bool = True  # False: `extra` is no JSON object, and Keystone fails over it
     failed_auth_count: int = 0
     failed_auth_at: datetime | None = None
     created_at: datetime | None = None
@@ -104,6 +107,7 @@ def from_rows(user: User, local: LocalUser | None, name: str) -> Account:
         email=email if isinstance(email, str) else "",
         enabled=user.enabled,
         covered=local is not None,
+        readable=isinstance(extra, dict),
         failed_auth_count=(local.failed_auth_count or 0) if local else 0,
         failed_auth_at=local.failed_auth_at if local else None,
         created_at=user.created_at,
@@ -116,8 +120,20 @@ def from_rows(user: User, local: LocalUser | None, name: str) -> Account:
 
 
 def newest(passwords: Iterable[Password]) -> Password | None:
-    """The one that Keystone checks: the last by (`created_at_int`, `id`)."""
-    return max(passwords, key=lambda row: (row.created_at_int, row.pk), default=None)
+    """The one that Keystone checks: the last by `created_at_int`.
+
+    Of several that are equally old Keystone takes the one that its database happens to send last:
+    on MariaDB that may change from one sign-in to the next. Here it is the one that expires first,
+    so that nobody is said to get in whom Keystone may refuse.
+    """
+    return min(passwords, key=_age, default=None)
+
+
+def _age(password: Password) -> tuple[object, ...]:
+    """Sorts the newest first, as PasswordState does in SQL: NULL behind every expiry."""
+    new, old = password.expires_at_int, password.expires_at
+    age = LAST - (password.created_at_int or EPOCH)
+    return age, new is None, new or LAST, old is None, old or LAST, -password.pk
 
 
 def expiry(password: Password) -> datetime | None:

@@ -15,7 +15,7 @@ from django.db.models import Max
 from django.db.models.functions import TruncDate
 
 from pciops.accounts import counting, kinds
-from pciops.accounts.counting import CLOUD, EVERY, Tally
+from pciops.accounts.counting import CLOUD, EVERY, Kinds, Tally
 from pciops.accounts.models import Census, CensusAttention, CensusCount, CensusDay
 from pciops.accounts.policy import Policy
 from pciops.accounts.states import EXPIRED, INACTIVE
@@ -80,9 +80,12 @@ def count(*, policy: Policy, now: datetime) -> Tally:
     Raises:
         KeystoneDatabaseDownError
     """
-    everyone = kinds.everyone()
-    matter = {user_id: tuple(kind.value for kind in of) for user_id, of in everyone.items()}
-    return counting.count(policy=policy, now=now, kinds=matter)
+    return counting.count(policy=policy, now=now, kinds=_kinds())
+
+
+def _kinds() -> Kinds:
+    """User id → what makes the account matter."""
+    return {user_id: tuple(of) for user_id, of in kinds.everyone().items()}
 
 
 @transaction.atomic

@@ -16,6 +16,14 @@ from pciops.keystone.fields import MICROSECOND
 from pciops.keystone.models import Password
 from pciops.lib import times
 
+# As account.newest: of those that are equally old the one that expires first.
+_NEWEST_FIRST = (
+    F("created_at_int").desc(),
+    F("expires_at_int").asc(nulls_last=True),
+    F("expires_at").asc(nulls_last=True),
+    F("pk").desc(),
+)
+
 
 class PasswordState(State):
     """A state of the newest password; Keystone checks no other.
@@ -29,7 +37,7 @@ class PasswordState(State):
         """What has to be true of the row of the newest password."""
 
     def among(self, rows: Rows, policy: Policy, now: datetime) -> Rows:
-        age = Window(RowNumber(), partition_by="local_user_id", order_by=("-created_at_int", "-pk"))
+        age = Window(RowNumber(), partition_by="local_user_id", order_by=_NEWEST_FIRST)
         newest = Password.objects.annotate(age=age).filter(age=1).values("pk")
         fitting = Password.objects.filter(self.fits(policy, now), pk__in=newest)
         subject = rows.filter(~option_is_true(options.IGNORE_PASSWORD_EXPIRY))

@@ -1,7 +1,9 @@
 """All states of an account, in the order in which Keystone looks at a sign-in.
 
+What is as rare as an account that no password opens stands behind the rest that blocks.
+
 Each is one object with its rule twice, side by side: `holds` for one account, `among` for all.
-They stand in `lock`, `activity` and `password`, after the columns that they read; the rules are
+They stand in `lock`, `activity`, `password` and `unusable`, after what they read; the rules are
 those of keystone.identity.backends.sql.Identity.authenticate.
 """
 
@@ -18,6 +20,7 @@ from pciops.accounts.lock import AttackedExempt, Locked, LockLapsed, NearLockout
 from pciops.accounts.password import Expired, Expiring, MustChange, NoExpiry
 from pciops.accounts.policy import Policy
 from pciops.accounts.state import Rows, State
+from pciops.accounts.unusable import NoPassword, Unreadable
 from pciops.keystone import options
 from pciops.keystone.models import UserOption
 
@@ -63,6 +66,8 @@ DISABLED = Disabled()
 INACTIVE = Inactive()
 EXPIRED = Expired()
 MUST_CHANGE = MustChange()
+NO_PASSWORD = NoPassword()
+UNREADABLE = Unreadable()
 LOCK_LAPSED = LockLapsed()
 NEAR_LOCKOUT = NearLockout()
 ATTACKED_EXEMPT = AttackedExempt()
@@ -78,6 +83,8 @@ STATES: tuple[State, ...] = (
     INACTIVE,
     EXPIRED,
     MUST_CHANGE,
+    NO_PASSWORD,
+    UNREADABLE,
     LOCK_LAPSED,
     NEAR_LOCKOUT,
     ATTACKED_EXEMPT,

@@ -143,7 +143,7 @@ class Keystone:
                     *("--graceful-timeout", "1", "--no-control-socket"),
                     # Loaded before it forks: so a Keystone that cannot start ends at once.
                     *("--preload", "--chdir", self.data, "--bind", f"fd://{listener.fileno()}"),
-                    "keystone.wsgi.api:application",
+                    "keystone.server.wsgi:initialize_public_application()",
                 ],
                 env=self._env(),
                 log=self.log,

@@ -102,7 +102,7 @@ class FederatedUser(models.Model):
 
 
 class Password(models.Model):
-    """A password of now or of before; the newest is the greatest (`created_at_int`, `id`)."""
+    """A password of now or of before; the newest has the greatest `created_at_int`."""
 
     local_user = models.ForeignKey(LocalUser, models.DO_NOTHING, related_name="passwords")
     created_at_int = DateTimeInt()

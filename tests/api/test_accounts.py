@@ -150,8 +150,8 @@ def test_what_fits_nobody_is_an_empty_list(token: str, parameters: dict[str, str
 def test_a_state_that_does_not_exist_is_named_with_those_that_do(token: str) -> None:
     assert message(get(token, state="lokced")) == (
         "state: there is no state 'lokced'; states are locked, disabled, inactive, expired, "
-        "must_change, lock_lapsed, near_lockout, attacked_exempt, inactive_soon, expiring, "
-        "no_expiry, exempt, not_covered."
+        "must_change, no_password, unreadable, lock_lapsed, near_lockout, attacked_exempt, "
+        "inactive_soon, expiring, no_expiry, exempt, not_covered."
     )
 
 

@@ -274,8 +274,8 @@ def test_the_tabs_keep_search_and_domain(site: Client) -> None:
         (
             "/accounts/?state=lokced",
             "state: there is no state 'lokced'. States are locked, disabled, inactive, expired, "
-            "must_change, lock_lapsed, near_lockout, attacked_exempt, inactive_soon, expiring, "
-            "no_expiry, exempt, not_covered.",
+            "must_change, no_password, unreadable, lock_lapsed, near_lockout, attacked_exempt, "
+            "inactive_soon, expiring, no_expiry, exempt, not_covered.",
         ),
         ("/accounts/?state=LOCKED", "state: there is no state 'LOCKED'."),
         ("/accounts/?domain=nobody", "domain: there is no domain with the id 'nobody' here."),

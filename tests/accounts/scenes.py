@@ -1,0 +1,212 @@
+"""Random users and policies, and what each of the two forms of a state's rule says of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from pciops.accounts.account import from_rows
+from pciops.accounts.policy import CENTURY, Policy
+from pciops.accounts.states import STATES
+from pciops.keystone import options
+from pciops.keystone.fields import EPOCH
+from pciops.keystone.models import LocalUser
+from tests.factories import MICROSECOND, NOW, POLICY, PasswordRow, make_user
+
+OPTIONS = [
+    options.IGNORE_PASSWORD_EXPIRY,
+    options.IGNORE_LOCKOUT,
+    options.IGNORE_USER_INACTIVITY,
+    options.IGNORE_CHANGE_PASSWORD,
+]
+STEPS = [timedelta(0), MICROSECOND, timedelta(milliseconds=500), timedelta(seconds=1)]
+STEPS += [timedelta(days=1), timedelta(hours=15)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """Some users, the policy over them, and the instant at which they are looked at."""
+
+    now: datetime
+    policy: Policy
+    users: list[dict[str, Any]]
+
+
+def near(instant: datetime) -> st.SearchStrategy[datetime]:
+    """The instant itself, and those a step to either side."""
+    return st.builds(
+        lambda step, sign: instant + sign * step, st.sampled_from(STEPS), st.sampled_from([1, -1])
+    )
+
+
+def near_day(day: date) -> st.SearchStrategy[date]:
+    """The day itself, and some around it."""
+    return st.integers(-2, 2).map(lambda days: day + timedelta(days=days))
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> Policy:
+    """Each rule on or off."""
+    return Policy(
+        lockout_failure_attempts=draw(st.sampled_from([None, 1, 2, 3])),
+        lockout_duration=draw(st.sampled_from([None, 1, 1800])),
+        disable_user_account_days_inactive=draw(st.sampled_from([None, 1, 90])),
+        password_expires_days=draw(st.sampled_from([None, 90])),
+    )
+
+
+@st.composite
+def users(draw: st.DrawFn, now: datetime, policy: Policy) -> dict[str, Any]:
+    """A user whose facts lie at the edges of the rules, or are odd."""
+    lockout = policy.lockout or timedelta(0)
+    first_inactive = now.date() - timedelta(days=policy.disable_user_account_days_inactive or 0)
+    soon = first_inactive + timedelta(days=policy.inactive_soon_days)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    made = midnight - timedelta(days=policy.disable_user_account_days_inactive or 0)
+    expiries = st.none() | near(now) | near(now + timedelta(days=policy.expiring_days))
+    ages = st.sampled_from([timedelta(days=1), timedelta(days=2)])  # few, so that they tie
+    rows = st.builds(
+        lambda age, expires_at, old: PasswordRow(
+            created_at=now - age, expires_at=expires_at, old_columns=old
+        ),
+        ages,
+        expiries,
+        st.booleans(),
+    )
+    return {
+        "enabled": draw(st.sampled_from([True, True, True, False, None])),
+        "created_at": draw(st.none() | near(made) | near(made + timedelta(days=1))),
+        "last_active_at": draw(st.none() | near_day(first_inactive) | near_day(soon)),
+        "failed_auth_count": draw(st.sampled_from([None, 0, 1, 2, 3, 4])),
+        "failed_auth_at": draw(st.none() | near(now - lockout)),
+        "extra": draw(st.sampled_from(["{}", "{}", "{}", "", "{", "[]", "null"])),
+        "passwords": draw(st.lists(rows, max_size=3)),
+        "options": draw(
+            st.dictionaries(
+                st.sampled_from(OPTIONS), st.sampled_from([True, False, None]), max_size=3
+            )
+        ),
+    }
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> Scene:
+    """Several users under one policy."""
+    now = draw(
+        st.sampled_from([NOW, NOW + 7 * MICROSECOND, NOW.replace(hour=0, minute=0, second=0)])
+    )
+    policy = draw(policies())
+    return Scene(
+        now=now, policy=policy, users=draw(st.lists(users(now, policy), min_size=1, max_size=4))
+    )
+
+
+def by_rule(scene: Scene) -> dict[str, set[str]]:
+    """State → the names of whom `holds` finds in it."""
+    accounts = [from_rows(row.user, row, row.name) for row in LocalUser.objects.all()]
+    return {
+        state.name: {a.name for a in accounts if state.holds(a, scene.policy, scene.now)}
+        for state in STATES
+    }
+
+
+def by_query(scene: Scene) -> dict[str, set[str]]:
+    """State → the names of whom `among` finds in it."""
+    return {
+        state.name: {
+            row.name for row in state.among(LocalUser.objects.all(), scene.policy, scene.now)
+        }
+        for state in STATES
+    }
+
+
+def check(scene: Scene) -> None:
+    """Make the users of a scene, compare what both forms say of them, and take them back."""
+    with transaction.atomic(using="keystone"):
+        for number, facts in enumerate(scene.users):
+            make_user(f"user{number}", **facts)
+        ruled, queried = by_rule(scene), by_query(scene)
+        transaction.set_rollback(True, using="keystone")
+
+    assert queried == ruled
+
+
+# How the scenes are tried, on every database.
+trying = settings(
+    deadline=None,
+    max_examples=75,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+
+EDGES = Scene(
+    now=NOW,
+    policy=POLICY,
+    users=[
+        {"failed_auth_count": 3, "failed_auth_at": NOW - timedelta(seconds=1800)},
+        {"failed_auth_count": 3, "failed_auth_at": None},
+        {"last_active_at": NOW.date() - timedelta(days=90)},
+        {"created_at": None, "enabled": None, "extra": "{"},
+        {"passwords": [PasswordRow(expires_at=NOW, old_columns=True)]},
+        {"passwords": []},
+    ],
+)
+
+_LAST = datetime.max.replace(tzinfo=NOW.tzinfo)
+_MIDNIGHT = NOW.replace(hour=0, minute=0, second=0)
+SPECIAL = {
+    "the longest lock": Scene(
+        now=NOW,
+        policy=Policy(lockout_failure_attempts=3, lockout_duration=CENTURY * 86400),
+        users=[
+            {"failed_auth_count": 3, "failed_auth_at": NOW},
+            {"failed_auth_count": 3, "failed_auth_at": EPOCH},
+        ],
+    ),
+    "the longest inactivity": Scene(
+        now=NOW,
+        policy=Policy(disable_user_account_days_inactive=CENTURY),
+        users=[{"last_active_at": NOW.date()}, {"last_active_at": date(1900, 1, 1)}],
+    ),
+    "made at midnight": Scene(
+        now=NOW,
+        policy=POLICY,
+        users=[
+            {"created_at": _MIDNIGHT - timedelta(days=days) + step}
+            for days in (89, 90)
+            for step in (-MICROSECOND, timedelta(0), MICROSECOND)
+        ],
+    ),
+    "the end of time": Scene(
+        now=NOW,
+        policy=POLICY,
+        users=[
+            {
+                "failed_auth_count": 3,
+                "failed_auth_at": _LAST,
+                "created_at": _LAST,
+                "last_active_at": date.max,
+                "passwords": [PasswordRow(created_at=_LAST, expires_at=_LAST)],
+            }
+        ],
+    ),
+    "passwords of one instant": Scene(
+        now=NOW,
+        policy=POLICY,
+        users=[
+            {"passwords": [PasswordRow(expires_at=at, old_columns=old) for at in expiries]}
+            for expiries in (
+                [None, NOW],
+                [NOW, None],
+                [NOW + timedelta(days=1), NOW],
+                [None, NOW + timedelta(days=1), NOW + timedelta(days=60)],
+                [NOW + timedelta(days=60), NOW + timedelta(days=14), None],
+            )
+            for old in (False, True)
+        ],
+    ),
+}

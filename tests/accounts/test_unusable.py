@@ -1,0 +1,79 @@
+"""The states of accounts that no password opens, whatever the policy is."""
+
+from __future__ import annotations
+
+import pytest
+
+from pciops.accounts import states
+from pciops.accounts.policy import Policy
+from pciops.accounts.selectors import get
+from pciops.accounts.states import classify
+from pciops.accounts.verdict import judge
+from pciops.keystone.models import LocalUser, User
+from tests.factories import NOW, make_account, make_ldap_user, make_user
+
+database = pytest.mark.django_db(databases=["keystone"])
+OFF = Policy()
+
+# Keystone answers 500 or 400 to every sign-in of such a user.
+BROKEN = ["", "{", "null", "[]", '["email"]', '"email"', "7", "{'email': 1}"]
+
+
+@database
+@pytest.mark.parametrize("extra", BROKEN)
+def test_an_extra_that_is_no_object_makes_an_account_unreadable(extra: str) -> None:
+    account = get(make_user(extra=extra).id, scope=None)
+
+    assert account is not None
+    assert classify(account, OFF, NOW) == [states.UNREADABLE]
+    assert states.UNREADABLE.among(LocalUser.objects.all(), OFF, NOW).count() == 1
+
+
+@database
+def test_so_does_an_extra_that_is_null() -> None:
+    user = make_user()
+    User.objects.using("keystone").filter(id=user.id).update(extra=None)
+    account = get(user.id, scope=None)
+
+    assert account is not None
+    assert classify(account, OFF, NOW) == [states.UNREADABLE]
+    assert states.UNREADABLE.among(LocalUser.objects.all(), OFF, NOW).count() == 1
+
+
+@database
+@pytest.mark.parametrize("extra", ["{}", ' {"email": 7}', '{"enabled": false}'])
+def test_an_object_is_readable_whatever_it_holds(extra: str) -> None:
+    account = get(make_user(extra=extra).id, scope=None)
+
+    assert account is not None
+    assert classify(account, OFF, NOW) == []
+    assert not states.UNREADABLE.among(LocalUser.objects.all(), OFF, NOW).exists()
+
+
+def test_what_is_wrong_is_said_in_the_answer() -> None:
+    account = make_account(readable=False, password_created_at=None)
+
+    assert judge(account, OFF, NOW).sentence == (
+        "Cannot sign in: no password was ever set, and Keystone cannot read the user's row."
+    )
+
+
+@database
+def test_an_account_without_a_row_of_a_password_has_none() -> None:
+    make_user("with")
+    account = get(make_user("without", passwords=[]).id, scope=None)
+    found = states.NO_PASSWORD.among(LocalUser.objects.all(), OFF, NOW)
+
+    assert account is not None
+    assert classify(account, OFF, NOW) == [states.NO_PASSWORD]
+    assert [row.name for row in found] == ["without"]
+
+
+@database
+def test_an_ldap_user_is_in_neither_state() -> None:
+    user = make_ldap_user()
+    User.objects.using("keystone").filter(id=user.id).update(extra="{")
+    account = get(user.id, scope=None)
+
+    assert account is not None
+    assert classify(account, OFF, NOW) == [states.NOT_COVERED]

@@ -22,7 +22,7 @@ from pciops.accounts.states import NOT_COVERED, STATES
 from pciops.accounts.verdict import judge
 from pciops.keystone import options
 from pciops.keystone.models import User
-from tests.accounts.test_states_agree import policies, users
+from tests.accounts.scenes import policies, users
 from tests.factories import (
     MICROSECOND,
     NOW,

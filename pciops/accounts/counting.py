@@ -13,7 +13,7 @@ from django.db.models import Case, Count, DateField, Exists, OuterRef, Q, QueryS
 from django.db.models.functions import Coalesce, TruncDate
 
 from pciops.accounts import selectors
-from pciops.accounts.account import Account
+from pciops.accounts.account import LAST, Account
 from pciops.accounts.policy import Policy
 from pciops.accounts.state import State
 from pciops.accounts.states import (
@@ -25,6 +25,7 @@ from pciops.accounts.states import (
     classify,
 )
 from pciops.keystone import database, options
+from pciops.keystone.fields import DateTimeInt, UtcDateTime
 from pciops.keystone.models import LocalUser, Password, User, UserOption
 
 CLOUD: Final = ""  # the domain_id of what was counted in the whole cloud
@@ -166,7 +167,7 @@ def expired_by_day(*, now: datetime) -> dict[tuple[str, date], int]:
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     ends = [midnight + timedelta(days=number + 1) for number in range(DAYS)]
     whens = [When(_expires_before(end), Value(day)) for day, end in zip(days, ends, strict=True)]
-    rows = Password.objects.filter(
+    rows = _with_expiries(Password.objects.all()).filter(
         Q(expires_at_int__gt=now) | Q(expires_at_int=None, expires_at__gt=now),
         _expires_before(ends[-1]),
         ~Exists(_newer()),
@@ -183,14 +184,24 @@ def _expires_before(instant: datetime) -> Q:
 
 
 def _newer() -> QuerySet[Password]:
-    """Passwords of the same account that came after: it is not the one that Keystone checks.
+    """Passwords of the same account that go before: it is not the one of `account.newest`.
 
     The index on `local_user_id` finds them, for the few that expire soon.
     """
-    return Password.objects.filter(
+    tie = Q(new__lt=OuterRef("new")) | Q(new=OuterRef("new")) & (
+        Q(old__lt=OuterRef("old")) | Q(old=OuterRef("old"), pk__gt=OuterRef("pk"))
+    )
+    return _with_expiries(Password.objects.filter(local_user=OuterRef("local_user"))).filter(
         Q(created_at_int__gt=OuterRef("created_at_int"))
-        | Q(created_at_int=OuterRef("created_at_int"), pk__gt=OuterRef("pk")),
-        local_user=OuterRef("local_user"),
+        | Q(created_at_int=OuterRef("created_at_int")) & tie
+    )
+
+
+def _with_expiries(rows: QuerySet[Password]) -> QuerySet[Password]:
+    """Both expiries as values that can be compared: NULL is the last."""
+    return rows.alias(
+        new=Coalesce("expires_at_int", Value(LAST, DateTimeInt()), output_field=DateTimeInt()),
+        old=Coalesce("expires_at", Value(LAST, UtcDateTime()), output_field=UtcDateTime()),
     )
 
 

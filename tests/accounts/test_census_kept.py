@@ -15,7 +15,15 @@ from pciops.accounts import census
 from pciops.accounts.counting import DAYS, Tally
 from pciops.accounts.models import Census, CensusAttention, CensusCount, CensusDay
 from pciops.keystone.database import KeystoneDatabaseDownError
-from tests.factories import MICROSECOND, NOW, POLICY, make_ldap_user, make_locked_user, make_user
+from tests.factories import (
+    MICROSECOND,
+    NOW,
+    POLICY,
+    grant,
+    make_ldap_user,
+    make_locked_user,
+    make_user,
+)
 
 ours = pytest.mark.django_db
 both = pytest.mark.django_db(databases=["default", "keystone"])
@@ -57,6 +65,21 @@ def test_a_census_is_taken_and_read_again() -> None:
     assert counted.accounts == 3
     assert counted.domains == 2
     assert [counted.number(name) for name in ("locked", "not_covered", "expired")] == [1, 1, 0]
+
+
+@both
+def test_administrators_and_service_accounts_are_counted_by_their_roles() -> None:
+    both_kinds, administrator = make_locked_user("root", at=NOW), make_user("ann")
+    for user, role in ((both_kinds, "admin"), (both_kinds, "service"), (administrator, "admin")):
+        grant(user, role)
+    make_locked_user("bob", at=NOW)
+    census.take(policy=POLICY, now=NOW)
+    counted = census.latest(scope=None)
+
+    assert counted is not None
+    assert [counted.number("", kind) for kind in ("", "administrator", "service")] == [3, 2, 1]
+    assert [counted.number("locked", kind) for kind in ("administrator", "service")] == [1, 1]
+    assert counted.attention == [both_kinds.id]
 
 
 @both

@@ -11,11 +11,12 @@ from django.utils import timezone
 
 from pciops.accounts import census, policy
 from pciops.accounts.counting import CLOUD, EVERY, Tally
+from pciops.accounts.kinds import Kind
 from pciops.accounts.states import STATES
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import tables, times
 
-KINDS: Final = ("administrator", "service")
+KINDS: Final = tuple(kind.value for kind in Kind)
 TABLE: Final = ("state", "accounts", *KINDS)
 
 

@@ -160,6 +160,41 @@ POLICY_OVERRIDES = env.prefixed("PCIOPS_POLICY_")
 INACTIVE_SOON_DAYS = env.integer("PCIOPS_INACTIVE_SOON_DAYS", 7, minimum=1, maximum=90)
 EXPIRING_DAYS = env.integer("PCIOPS_EXPIRING_DAYS", 14, minimum=1, maximum=90)
 
+# A service account holds one of these roles anywhere, or any role on one of these projects.
+SERVICE_ROLES = env.words("PCIOPS_SERVICE_ROLES", "service")
+SERVICE_PROJECTS = env.words("PCIOPS_SERVICE_PROJECTS", "service,services")
+
+# --- Tasks --------------------------------------------------------------------------------------
+# The timetable is in pciops.celery. Without a broker of the site's, messages are files below VAR:
+# fit for one machine and the demo.
+_FILES = "filesystem://localhost"  # kombu warns where no host is named
+CELERY_BROKER_URL = env.broker("PCIOPS_BROKER_URL") or _FILES
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {
+        "data_folder_in": str(VAR / "broker" / "messages"),
+        "data_folder_out": str(VAR / "broker" / "messages"),
+        "control_folder": str(VAR / "broker" / "control"),
+    }
+    if CELERY_BROKER_URL == _FILES
+    else {}
+)
+if CELERY_BROKER_URL.startswith("amqps:"):
+    # The certificate is checked; its name only when this tells kombu to take that of the address.
+    CELERY_BROKER_USE_SSL = {"server_hostname": None}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True  # what a task has done is in our tables
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_ACKS_LATE = True  # a message outlives the worker that took it; tasks may run twice
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # nobody steers workers through the broker
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # the clock alone says what is due; no file
+CELERY_TIMEZONE = "UTC"
+CELERY_ENABLE_UTC = True
+
 # --- Operators ----------------------------------------------------------------------------------
 ADMIN_ROLES = env.words("PCIOPS_ADMIN_ROLES", "admin")
 # Clouds older than system scope: who holds a role of ADMIN_ROLES on this project is an

@@ -16,12 +16,19 @@ from pciops.accounts.policy import Policy
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator
 from pciops.keystone.models import (
+    ApplicationCredential,
+    Assignment,
     FederatedUser,
+    Group,
+    ImpliedRole,
     LocalUser,
     NonLocalUser,
     Password,
     Project,
+    Role,
+    SystemAssignment,
     User,
+    UserGroupMembership,
     UserOption,
 )
 
@@ -155,6 +162,72 @@ def make_federated_user(*display_names: str | None, domain_id: str = "default") 
     for name in display_names:
         FederatedUser.objects.using(_KEYSTONE).create(user_id=user.id, display_name=name)
     return user
+
+
+def make_project(name: str = "web", *, domain_id: str = "default") -> Project:
+    """A project; the same one for the same name and domain."""
+    make_domain(domain_id, domain_id.capitalize())
+    project, _ = Project.objects.using(_KEYSTONE).get_or_create(
+        name=name, domain_id=domain_id, is_domain=False, defaults={"id": new_id()}
+    )
+    return project
+
+
+def make_group(*members: User, name: str = "crew", domain_id: str = "default") -> Group:
+    """A group with these members."""
+    group = Group.objects.using(_KEYSTONE).create(id=new_id(), name=name, domain_id=domain_id)
+    for member in members:
+        UserGroupMembership.objects.using(_KEYSTONE).create(user_id=member.id, group_id=group.id)
+    return group
+
+
+def make_role(name: str, *, implies: str = "", domain_id: str = Role.GLOBAL) -> Role:
+    """A role, the same one for the same name; `implies` is the name of another."""
+    role, _ = Role.objects.using(_KEYSTONE).get_or_create(
+        name=name, domain_id=domain_id, defaults={"id": new_id()}
+    )
+    if implies:
+        ImpliedRole.objects.using(_KEYSTONE).create(
+            prior_role_id=role.id, implied_role_id=make_role(implies).id
+        )
+    return role
+
+
+def grant(
+    actor: User | Group,
+    role: str | Role = "admin",
+    *,
+    on: Project | None = None,
+    inherited: bool = False,
+) -> None:
+    """Give a user or group a role on a project, on a domain, or without either on the system."""
+    holder = "User" if isinstance(actor, User) else "Group"
+    row = {
+        "actor_id": actor.id,
+        "role_id": (make_role(role) if isinstance(role, str) else role).id,
+        "inherited": inherited,
+    }
+    if on is None:
+        SystemAssignment.objects.using(_KEYSTONE).create(
+            type=f"{holder}System", target_id="system", **row
+        )
+        return
+    type_ = f"{holder}{'Domain' if on.is_domain else 'Project'}"
+    Assignment.objects.using(_KEYSTONE).create(type=type_, target_id=on.id, **row)
+
+
+def make_credential(
+    user: User, name: str = "ci", *, project: Project | None = None, **columns: Any
+) -> ApplicationCredential:
+    """An application credential of a user on a project."""
+    return ApplicationCredential.objects.using(_KEYSTONE).create(
+        internal_id=next(_numbers),
+        id=new_id(),
+        name=name,
+        user_id=user.id,
+        project_id=(project or make_project()).id,
+        **{"unrestricted": False, **columns},
+    )
 
 
 def make_initiator(name: str = "olga", **facts: Any) -> Initiator:

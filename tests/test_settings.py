@@ -66,6 +66,9 @@ BAD = [
     ("PCIOPS_DATABASE_URL", "mysql://pciops:s3cret@db.example:port/pciops"),
     ("PCIOPS_KEYSTONE_DATABASE_URL", "postgresql://pciops:s3cret@db.example/keystone"),
     ("PCIOPS_KEYSTONE_UNLOCK_DATABASE_URL", "s3cret"),
+    ("PCIOPS_BROKER_URL", "rabbit.example"),
+    ("PCIOPS_BROKER_URL", "redis://:s3cret@rabbit.example"),
+    ("PCIOPS_BROKER_URL", "amqp://pciops:s3cret@rabbit.example:port/pciops"),
     ("OS_AUTH_URL", "keystone"),
     ("OS_AUTH_URL", "keystone.example:5000"),
     ("OS_AUTH_URL", "ftp://keystone.example"),
@@ -113,6 +116,19 @@ def test_a_setting_that_makes_no_sense_stops_the_server(
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("PCIOPS_HTTPS", "maybe"), ("PCIOPS_KEYSTONE_CONF", "/no/such")]
+)
+def test_a_setting_that_makes_no_sense_stops_the_worker(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    done = run(tmp_path, "-m", "celery", "-A", "pciops", "worker", **{**GOOD, name: value})
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"pciops: {name} ")
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("name", ["PCIOPS_SECRET_KEY", "PCIOPS_DATABASE_URL"])
 def test_a_secret_that_is_set_twice_stops_the_start(tmp_path: Path, name: str) -> None:
     both = {name: GOOD["PCIOPS_SECRET_KEY"], f"{name}_FILE": "/etc/pciops/secret"}
@@ -156,6 +172,14 @@ def test_a_setting_that_is_missing_is_named_with_an_example(
     assert f"{missing}=" in done.stderr
 
 
+def test_the_worker_does_not_start_with_nothing_set(tmp_path: Path) -> None:
+    done = run(tmp_path, "-m", "celery", "-A", "pciops", "worker")
+
+    assert done.returncode == 1
+    assert "pciops.E001" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_nothing_set_at_all_names_everything_that_is_missing(tmp_path: Path) -> None:
     done = manage(tmp_path, "check")
 
@@ -182,6 +206,21 @@ def test_a_setting_that_is_misspelt_is_told(tmp_path: Path) -> None:
 
 
 # --- What is right ------------------------------------------------------------------------------
+def test_messages_are_files_where_no_broker_is_set(tmp_path: Path) -> None:
+    assert setting(tmp_path, "CELERY_BROKER_URL", **GOOD).startswith("filesystem://")
+    assert str(tmp_path) in setting(tmp_path, "CELERY_BROKER_TRANSPORT_OPTIONS", **GOOD)
+
+
+def test_messages_go_to_the_rabbitmq_that_is_set(tmp_path: Path) -> None:
+    url = "amqps://pciops:s3cret@rabbit.example/pciops"
+    (tmp_path / "url").write_text(url)
+    broker = {"PCIOPS_BROKER_URL_FILE": str(tmp_path / "url")}
+
+    assert setting(tmp_path, "CELERY_BROKER_URL", **GOOD, **broker) == url
+    assert setting(tmp_path, "CELERY_BROKER_TRANSPORT_OPTIONS", **GOOD, **broker) == "{}"
+    assert "server_hostname" in setting(tmp_path, "CELERY_BROKER_USE_SSL", **GOOD, **broker)
+
+
 def test_what_a_start_needs_is_enough(tmp_path: Path) -> None:
     done = manage(tmp_path, "check", "--fail-level", "WARNING", **GOOD)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
+from pciops.accounts.kinds import Kinds
 from pciops.keystone import options
 from pciops.keystone.fields import EPOCH
 from pciops.keystone.models import LocalUser, Password, User
@@ -67,6 +68,7 @@ class Account:
     # A first or reset password that has to be changed: it expired when it was made.
     password_expired_at_birth: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)  # option id → decoded value
+    kinds: Kinds = ()  # why it matters, by the roles that it holds
 
     @property
     def failures(self) -> Failures:

@@ -11,7 +11,7 @@ from pciops.accounts.policy import Policy
 from pciops.accounts.verdict import as_dict, judge
 
 COLUMNS: Final = (
-    *("id", "name", "domain_id", "domain_name", "email", "enabled", "states"),
+    *("id", "name", "domain_id", "domain_name", "email", "enabled", "states", "kinds"),
     *("failed_auth_count", "failed_auth_at", "locked_until", "last_active_at", "inactive_on"),
     *("password_created_at", "password_expires_at", "exemptions"),
 )

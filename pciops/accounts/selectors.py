@@ -6,8 +6,8 @@ they see, or None for the whole cloud.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -15,7 +15,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Exists, F, Func, Model, OuterRef, Q, QuerySet, TextField
 from django.db.models.sql.compiler import SQLCompiler
 
+from pciops.accounts import kinds
 from pciops.accounts.account import Account, from_rows
+from pciops.accounts.kinds import Kind
 from pciops.accounts.policy import Policy
 from pciops.accounts.state import State
 from pciops.accounts.states import ATTACKED_EXEMPT, LOCK_LAPSED, LOCKED, NEAR_LOCKOUT, NOT_COVERED
@@ -40,6 +42,7 @@ class Query:
     """Which accounts: those that fit all of it."""
 
     state: State | None = None
+    kind: Kind | None = None
     domain_id: str = ""
     text: str = ""  # part of a name or of an e-mail address, or an id
 
@@ -86,7 +89,7 @@ class _Email(Func):
 def page(
     query: Query, *, scope: str | None, policy: Policy, now: datetime, marker: str, limit: int
 ) -> Page:
-    """One page of accounts, in three queries however many there are.
+    """One page of accounts, in six queries however many there are.
 
     Raises:
         MarkerError: where the marker is of another list.
@@ -108,7 +111,13 @@ def _cut(
         rows = order.after(rows, marker)
     found = list(rows[: limit + 1])
     more = order.marker(found[limit - 1]) if len(found) > limit else ""
-    return Page(accounts=[account(row) for row in found[:limit]], next=more)
+    return Page(accounts=_with_kinds([account(row) for row in found[:limit]]), next=more)
+
+
+def _with_kinds(accounts: list[Account]) -> list[Account]:
+    """The accounts with why they matter: the one place where they are told."""
+    found = kinds.of([account.id for account in accounts])
+    return [replace(account, kinds=found.get(account.id, ())) for account in accounts]
 
 
 @database.reading()
@@ -133,7 +142,21 @@ def get(user_id: str, *, scope: str | None) -> Account | None:
     user = _users_with_facts(User.objects.filter(id=user_id)).first()
     if user is None or (scope is not None and user.domain_id != scope):
         return None
-    return _account_of_user(user)
+    return _with_kinds([_account_of_user(user)])[0]
+
+
+@database.reading()
+def these(user_ids: Sequence[str], *, scope: str | None) -> list[Account]:
+    """The accounts of these ids that are in scope, of any kind of user, in no order.
+
+    Raises:
+        KeystoneDatabaseDownError
+    """
+    users = User.objects.filter(id__in=user_ids)
+    if scope is not None:
+        users = users.filter(domain_id=scope)
+    users = _users_with_facts(users).prefetch_related("federated_users")
+    return _with_kinds([_account_of_user(user) for user in users])
 
 
 @database.reading()
@@ -146,7 +169,7 @@ def named(name: str, *, domain: str) -> list[Account]:
     rows = LocalUser.objects.filter(name=name)
     if domain:
         rows = rows.filter(Q(domain_id=domain) | Q(user__domain__name=domain))
-    return [_account(row) for row in _with_facts(rows.order_by("domain_id"))]
+    return _with_kinds([_account(row) for row in _with_facts(rows.order_by("domain_id"))])
 
 
 @database.reading()
@@ -163,9 +186,11 @@ def domains(*, scope: str | None) -> list[Domain]:
 
 
 def _within(rows: QuerySet[M], query: Query, *, scope: str | None) -> QuerySet[M]:
-    """The rows of what the operator may see, and of the domain that they asked for."""
+    """The rows of what the operator may see, and of the domain and kind that they asked for."""
     if scope is not None:
         rows = rows.filter(domain_id=scope)
+    if query.kind is not None:
+        rows = kinds.among(rows, query.kind)
     return rows.filter(domain_id=query.domain_id) if query.domain_id else rows
 
 

@@ -91,6 +91,7 @@ def as_dict(verdict: Verdict) -> dict[str, Any]:
         "email": account.email or None,
         "enabled": account.enabled,
         "states": [state.name for state in verdict.states],
+        "kinds": [kind.value for kind in account.kinds],
         "failed_auth_count": account.failed_auth_count,
         "failed_auth_at": times.iso(account.failed_auth_at),
         "locked_until": times.iso(verdict.locked_until),

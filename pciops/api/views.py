@@ -15,6 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from pciops.accounts import policy as policies
 from pciops.accounts import selectors
+from pciops.accounts.kinds import BY_NAME as KINDS
 from pciops.accounts.states import BY_NAME
 from pciops.accounts.verdict import Verdict, as_dict, judge
 from pciops.actions.unlock import (
@@ -38,7 +39,7 @@ MAX_LIMIT: Final = 1000
 
 @endpoint("GET")
 def accounts(request: ApiRequest) -> HttpResponse:
-    """`GET /api/v1/accounts?state=&domain_id=&q=&limit=&marker=`."""
+    """`GET /api/v1/accounts?state=&kind=&domain_id=&q=&limit=&marker=`."""
     now, policy = timezone.now(), policies.current()
     query, limit = _query(request), _limit(request)
     try:
@@ -149,8 +150,13 @@ def _query(request: ApiRequest) -> selectors.Query:
     if name and name not in BY_NAME:
         allowed = ", ".join(BY_NAME)
         raise ApiError(400, f"state: there is no state {name!r}; states are {allowed}.")
+    kind = request.GET.get("kind", "")
+    if kind and kind not in KINDS:
+        allowed = ", ".join(KINDS)
+        raise ApiError(400, f"kind: there is no kind {kind!r}; kinds are {allowed}.")
     return selectors.Query(
         state=BY_NAME.get(name),
+        kind=KINDS.get(kind),
         domain_id=request.GET.get("domain_id", ""),
         text=request.GET.get("q", "").replace("\0", "").strip(),
     )

@@ -56,6 +56,7 @@ class Dashboard:
         for words, *command in (
             ("Making pciops' tables", "migrate", "--verbosity", "0"),
             ("Collecting static files", "collectstatic", "--noinput", "--verbosity", "0"),
+            ("Counting the accounts", "census"),
         ):
             process.run(
                 words,

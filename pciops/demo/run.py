@@ -27,6 +27,7 @@ from pciops.demo.keystone import Keystone
 from pciops.demo.people import ACCOUNTS
 from pciops.demo.process import DemoError
 from pciops.demo.progress import Progress
+from pciops.demo.worker import Worker
 
 _MARK = ".made-by-pciops-demo"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -124,13 +125,16 @@ def _start(home: Path, options: Options, progress: Progress, stack: ExitStack) -
     dashboard = Dashboard(data, auth_url=server.url, keystone_conf=server.conf, database=database)
     stack.callback(dashboard.stop)
     dashboard.start(None if options.check else options.port, progress)
+    worker = Worker(data, dashboard.env)
+    stack.callback(worker.stop)
+    worker.start()
     progress.done()
     if options.check:
         check(dashboard.url, server.url, server.admin_password, passwords, progress)
         progress.done()
     else:
         progress.say(_welcome(server, dashboard, passwords, options.port, data))
-        _watch(server, dashboard)
+        _watch(server, dashboard, worker)
 
 
 def _reset(environment: Path, data: Path, progress: Progress) -> None:
@@ -169,7 +173,7 @@ def _populate(server: Keystone, database: Path, data: Path, progress: Progress) 
     return passwords
 
 
-def _watch(server: Keystone, dashboard: Dashboard) -> NoReturn:
+def _watch(server: Keystone, dashboard: Dashboard, worker: Worker) -> NoReturn:
     """Wait for Ctrl-C.
 
     Raises:
@@ -178,6 +182,7 @@ def _watch(server: Keystone, dashboard: Dashboard) -> NoReturn:
     watched = (
         ("Keystone", server.process, server.log),
         ("The dashboard", dashboard.process, dashboard.log),
+        ("The worker", worker.process, worker.log),
     )
     while True:
         for name, child, log in watched:

@@ -148,6 +148,27 @@ def database(name: str, default: str = "", *, engines: dict[str, str]) -> Databa
     return config
 
 
+def broker(name: str) -> str:
+    """The variable (or its `_FILE`) as the address of a RabbitMQ; "" where it is unset.
+
+    Raises:
+        SettingError: where it is no such address. It is not repeated: it holds a password.
+    """
+    value = secret(name)
+    if not value:
+        return ""
+    try:
+        parts = urlsplit(value)
+        valid = parts.scheme in {"amqp", "amqps"} and bool(parts.hostname)
+        valid = valid and (parts.port is None or parts.port > 0)
+    except ValueError:
+        valid = False
+    if not valid:
+        example = "amqp://pciops:secret@rabbit.example:5672/pciops"
+        raise SettingError(name, "is not the address of a RabbitMQ", example)
+    return value
+
+
 def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
     """The variable as one of the choices, upper or lower case.
 

@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from pciops.accounts import exports, selectors
+from pciops.accounts import credentials, exports, kinds, selectors
 from pciops.accounts import policy as policies
 from pciops.accounts.states import BY_NAME, LOCKED, STATES
 from pciops.accounts.verdict import Verdict, judge
@@ -68,7 +68,12 @@ def account_list(request: OperatorRequest) -> HttpResponse:
     if query.state is LOCKED:
         total = selectors.count(query, scope=scope, policy=policy, now=now)
     outages.answered(KEYSTONE_DATABASE, now)
-    filters = {"state": query.state or "", "domain": query.domain_id, "q": query.text}
+    filters = {
+        "state": query.state or "",
+        "kind": query.kind or "",
+        "domain": query.domain_id,
+        "q": query.text,
+    }
     context = {
         "section": "accounts",
         "query": query,
@@ -78,6 +83,7 @@ def account_list(request: OperatorRequest) -> HttpResponse:
         "now": now,
         "states": STATES,
         "LOCKED": LOCKED,
+        "kinds": kinds.Kind,
         "domains": domains,
         "others": urlencode({k: v for k, v in filters.items() if v and k != "state"}),
         "export": urlencode({k: v for k, v in filters.items() if v}),
@@ -111,9 +117,16 @@ def account_export(request: OperatorRequest) -> StreamingHttpResponse:
 @never_cache
 @require_safe
 def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
-    """Whether the user can sign in, why not, and what was done to the account."""
+    """Whether the user can sign in, why not, why it matters, and what was done to the account."""
     verdict = _verdict(request, user_id)
-    return render(request, "web/account_detail.html", _about(verdict))
+    scope = request.user.scope
+    context = {
+        **_about(verdict),
+        "held": kinds.held(user_id, scope=scope) if verdict.account.kinds else [],
+        "credentials": credentials.of(user_id, scope=scope),
+        "most": kinds.SHOWN,
+    }
+    return render(request, "web/account_detail.html", context)
 
 
 @never_cache
@@ -222,11 +235,17 @@ def _query(request: OperatorRequest, domain_ids: set[str]) -> selectors.Query:
     if name and name not in BY_NAME:
         allowed = ", ".join(BY_NAME)
         raise BadRequestError(f"state: there is no state {name!r}. States are {allowed}.")
+    kind = request.GET.get("kind", "")
+    if kind and kind not in kinds.BY_NAME:
+        allowed = ", ".join(kinds.BY_NAME)
+        raise BadRequestError(f"kind: there is no kind {kind!r}. Kinds are {allowed}.")
     domain_id = request.GET.get("domain", "")
     if domain_id and domain_id not in domain_ids:
         raise BadRequestError(f"domain: there is no domain with the id {domain_id!r} here.")
     text = request.GET.get("q", "").replace("\0", "").strip()[:255]
-    return selectors.Query(state=BY_NAME.get(name), domain_id=domain_id, text=text)
+    return selectors.Query(
+        state=BY_NAME.get(name), kind=kinds.BY_NAME.get(kind), domain_id=domain_id, text=text
+    )
 
 
 def _url(parameters: Mapping[str, object]) -> str:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from pciops.accounts import exports
 from pciops.accounts.management.commands import accounts
-from tests.factories import make_locked_user, make_user
+from tests.factories import grant, make_locked_user, make_user
 
 pytestmark = pytest.mark.django_db(databases=["keystone"])
 
@@ -108,6 +108,20 @@ def test_a_search_narrows_the_list(text: str) -> None:
     out, _ = run("--search", text, "--format", "json")
 
     assert [row["name"] for row in json.loads(out)["accounts"]] == ["ann"]
+
+
+@pytest.mark.usefixtures("_users")
+def test_a_kind_narrows_the_list() -> None:
+    grant(make_user("root"))
+
+    found = json.loads(run("--kind", "administrator", "--format", "json")[0])["accounts"]
+
+    assert [(row["name"], row["kinds"]) for row in found] == [("root", ["administrator"])]
+
+
+def test_an_unknown_kind_is_wrong_usage() -> None:
+    with pytest.raises(CommandError, match="invalid choice: 'robot'"):
+        run("--kind", "robot")
 
 
 def test_a_lock_that_has_run_out_is_not_listed_as_locked() -> None:

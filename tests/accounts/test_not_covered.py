@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pciops.accounts import selectors
+from pciops.accounts.kinds import Kind
 from pciops.accounts.selectors import Query
 from pciops.accounts.states import NOT_COVERED
-from tests.factories import NOW, POLICY, make_federated_user, make_ldap_user, make_user
+from tests.factories import NOW, POLICY, grant, make_federated_user, make_ldap_user, make_user
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 
-def names(*, scope: str | None = None, limit: int = 10, marker: str = "", **query: str) -> set[str]:
+def names(*, scope: str | None = None, limit: int = 10, marker: str = "", **query: Any) -> set[str]:
     """The names of those that fit."""
     page = selectors.page(
         Query(state=NOT_COVERED, **query),
@@ -25,7 +28,7 @@ def names(*, scope: str | None = None, limit: int = 10, marker: str = "", **quer
     return {account.name for account in page.accounts}
 
 
-def count(*, scope: str | None = None, **query: str) -> int:
+def count(*, scope: str | None = None, **query: Any) -> int:
     """How many fit."""
     return selectors.count(Query(state=NOT_COVERED, **query), scope=scope, policy=POLICY, now=NOW)
 
@@ -64,3 +67,10 @@ def test_pages_walk_all_of_them() -> None:
     )
 
     assert {first.accounts[0].name} | names(marker=first.next) == {"lea", "Fay"}
+
+
+def test_an_administrator_among_them_is_found_by_kind() -> None:
+    grant(make_ldap_user("chief"))
+
+    assert names(kind=Kind.ADMINISTRATOR) == {"chief"}
+    assert count(kind=Kind.ADMINISTRATOR) == 1

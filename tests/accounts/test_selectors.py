@@ -97,15 +97,16 @@ def test_a_marker_of_another_list_is_refused() -> None:
 
 
 @pytest.mark.parametrize("number", [1, 20])
-def test_a_page_takes_three_queries_however_many_rows(
+def test_a_page_takes_six_queries_however_many_rows(
     django_assert_num_queries: DjangoAssertNumQueries, number: int
 ) -> None:
     rows = [PasswordRow(), PasswordRow(expires_at=NOW)]
     for n in range(number):
         make_user(f"user{n}", domain_id=f"d{n}", passwords=rows, options={"1002": True})
 
-    # The rows with user and domain; options; passwords.
-    with django_assert_num_queries(3, using="keystone"):
+    # The rows with user and domain; options; passwords; why they matter: groups, roles, what
+    # users and groups hold.
+    with django_assert_num_queries(6, using="keystone"):
         found = page().accounts
     assert len(found) == number
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pciops.accounts.kinds import Kind
 from pciops.accounts.states import DISABLED, INACTIVE, LOCKED
 from pciops.accounts.verdict import as_dict, judge
 from pciops.keystone import options
@@ -15,8 +16,9 @@ from tests.factories import NOW, POLICY, make_account
 
 LOCK = {"failed_auth_count": 3, "failed_auth_at": NOW - timedelta(minutes=2)}
 KEYS = (
-    "id name domain_id domain_name email enabled states failed_auth_count failed_auth_at "
-    "locked_until last_active_at inactive_on password_created_at password_expires_at exemptions"
+    "id name domain_id domain_name email enabled states kinds failed_auth_count "
+    "failed_auth_at locked_until last_active_at inactive_on password_created_at "
+    "password_expires_at exemptions"
 )
 
 
@@ -84,6 +86,7 @@ def test_the_dictionary_holds_the_account() -> None:
         password_created_at=NOW - timedelta(days=1),
         password_expires_at=NOW + timedelta(microseconds=5),
         options={options.IGNORE_PASSWORD_EXPIRY: True},
+        kinds=(Kind.ADMINISTRATOR,),
     )
 
     assert as_dict(judge(account, POLICY, NOW)) == {
@@ -94,6 +97,7 @@ def test_the_dictionary_holds_the_account() -> None:
         "email": "ann@example.test",
         "enabled": True,
         "states": ["locked", "exempt"],
+        "kinds": ["administrator"],
         "failed_auth_count": 3,
         "failed_auth_at": "2026-11-22T14:00:11Z",
         "locked_until": "2026-11-22T14:30:11Z",

@@ -12,9 +12,11 @@ from tests.api.call import ACCOUNTS, get
 from tests.factories import (
     NOW,
     PasswordRow,
+    grant,
     make_federated_user,
     make_ldap_user,
     make_locked_user,
+    make_project,
     make_user,
 )
 from tests.signin.visit import Response
@@ -45,6 +47,7 @@ def test_a_locked_account_is_told_in_full(token: str) -> None:
             PasswordRow(created_at=NOW - timedelta(days=30), expires_at=NOW + timedelta(days=1.5))
         ],
     )
+    grant(user, "admin", on=make_project("service"))
 
     assert get(token, f"{ACCOUNTS}/{user.id}").json() == {
         "account": {
@@ -55,6 +58,7 @@ def test_a_locked_account_is_told_in_full(token: str) -> None:
             "email": "ann@example.test",
             "enabled": True,
             "states": ["locked", "exempt"],
+            "kinds": ["administrator", "service"],
             "failed_auth_count": 3,
             "failed_auth_at": "2026-11-22T14:00:11Z",
             "locked_until": "2026-11-22T14:30:11Z",
@@ -148,6 +152,21 @@ def test_a_state_that_does_not_exist_is_named_with_those_that_do(token: str) -> 
         "state: there is no state 'lokced'; states are locked, disabled, inactive, expired, "
         "must_change, no_password, unreadable, lock_lapsed, near_lockout, attacked_exempt, "
         "inactive_soon, expiring, no_expiry, exempt, not_covered."
+    )
+
+
+@pytest.mark.parametrize(("kind", "found"), [("administrator", ["ann"]), ("service", ["ben"])])
+def test_the_accounts_of_a_kind_can_be_asked_for(token: str, kind: str, found: list[str]) -> None:
+    grant(make_user("ann"))
+    grant(make_user("ben"), "service")
+    make_user("cyd")
+
+    assert names(get(token, kind=kind)) == found
+
+
+def test_a_kind_that_does_not_exist_is_named_with_those_that_do(token: str) -> None:
+    assert message(get(token, kind="robot")) == (
+        "kind: there is no kind 'robot'; kinds are administrator, service."
     )
 
 

@@ -17,10 +17,14 @@ def test_no_statement_names_the_password_hash() -> None:
     assert "password_hash" not in " ".join(grants.statements(**NAMES))
 
 
+def test_no_statement_names_the_hash_of_a_secret() -> None:
+    assert "secret_hash" not in " ".join(grants.statements(**NAMES))
+
+
 def test_every_table_is_read_by_its_columns() -> None:
     read = [line for line in grants.statements(**NAMES) if line.startswith("GRANT SELECT (")]
 
-    assert len(read) == len(grants.columns()) == 7
+    assert len(read) == len(grants.columns()) == 14
 
 
 @pytest.mark.parametrize("unlock_user", ["pciops", "pciops_unlock"])

@@ -25,13 +25,14 @@ Row = dict[str, Any]
 class MariaDB:
     """One server. `root` speaks to it through its socket; everybody else over TCP."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, buffer_pool: str = "64M") -> None:
         # Not pytest's tmp_path: a socket's path may have 107 characters, and the server gives up
         # root for a user that must be able to get there.
         self.folder = Path(tempfile.mkdtemp(prefix="pciops-mariadb-"))
         self.socket = self.folder / "socket"
         self.log = self.folder / "log"
         self.port = free_port()
+        self.buffer_pool = buffer_pool
         self.user = server_user()
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -100,7 +101,7 @@ class MariaDB:
                     "--character-set-server=utf8mb4",
                     "--collation-server=utf8mb4_unicode_ci",
                     "--skip-name-resolve",
-                    "--innodb-buffer-pool-size=64M",
+                    f"--innodb-buffer-pool-size={self.buffer_pool}",
                     "--innodb-flush-log-at-trx-commit=0",  # nothing here must outlive a power cut
                 ],
                 env=self._environment,

@@ -12,12 +12,19 @@ from pytest_django import DjangoAssertNumQueries
 from tests.factories import (
     NOW,
     PasswordRow,
+    grant,
+    make_credential,
+    make_domain,
     make_federated_user,
+    make_group,
     make_ldap_user,
     make_locked_user,
+    make_project,
+    make_role,
     make_user,
 )
-from tests.signin.visit import shown
+from tests.fake_keystone import FakeKeystone
+from tests.signin.visit import shown, signed_in
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
@@ -118,11 +125,113 @@ def test_the_facts_are_those_of_keystones_rows(
     assert fact in shown(site.get(f"/accounts/{user.id}/"))
 
 
-def test_the_page_asks_keystones_database_three_times(
+def test_the_page_asks_keystones_database_seven_times(
     site: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     user = make_locked_user(options={"1001": True})
 
-    # The user with its names and its domain, its options, its passwords.
-    with django_assert_num_queries(3, using="keystone"):
+    # The user with its names and its domain, its options, its passwords; why it matters: its
+    # groups, the roles, what user and groups hold; its application credentials.
+    with django_assert_num_queries(7, using="keystone"):
         site.get(f"/accounts/{user.id}/")
+
+
+def test_the_page_of_one_that_matters_asks_for_what_it_holds_too(
+    site: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    user = make_user()
+    grant(user, on=make_project())
+
+    # The six of above without options; the roles, its groups, what is held on the system and
+    # elsewhere, the names of roles and of targets.
+    with django_assert_num_queries(13, using="keystone"):
+        site.get(f"/accounts/{user.id}/")
+
+
+# --- Why it matters -----------------------------------------------------------------------------
+def test_an_account_that_matters_says_by_which_roles(site: Client) -> None:
+    make_role("owner", implies="admin")
+    user = make_user()
+    grant(user)
+    grant(user, on=make_domain())
+    grant(user, "owner", on=make_project("web"))
+    grant(make_group(user, name="crew"), "reader", on=make_project("service"))
+
+    page = shown(site.get(f"/accounts/{user.id}/"))
+
+    assert "ann Default administrator service account" in page
+    assert "Why it matters Administrator and service account, by these roles:" in page
+    assert "admin on the whole system admin on the domain Default" in page
+    assert "owner , which implies admin , on the project web Default" in page
+    assert "reader on the project service Default , through the group crew" in page
+
+
+def test_an_inherited_role_is_said_to_be_one(site: Client) -> None:
+    user = make_user()
+    grant(user, on=make_domain(), inherited=True)
+
+    assert "admin on every project of the domain Default" in shown(
+        site.get(f"/accounts/{user.id}/")
+    )
+
+
+def test_an_account_that_does_not_matter_says_nothing_of_it(site: Client) -> None:
+    user = make_user()
+    grant(user, "member", on=make_project())
+
+    assert "Why it matters" not in shown(site.get(f"/accounts/{user.id}/"))
+
+
+def test_more_than_ten_roles_are_folded(site: Client) -> None:
+    user = make_user()
+    for number in range(13):
+        grant(user, on=make_project(f"web{number}"))
+
+    assert "3 more" in shown(site.get(f"/accounts/{user.id}/"))
+
+
+def test_an_operator_of_one_domain_reads_no_names_of_others(fake_keystone: FakeKeystone) -> None:
+    keeper = fake_keystone.person("keeper", domain_id="shops", roles={"shops": {"admin"}})
+    user = make_user(domain_id="shops")
+    secret = make_project("secret", domain_id="payments")
+    grant(make_group(user, name="hidden", domain_id="payments"), on=secret)
+    make_credential(user, project=secret)
+
+    page = shown(signed_in(keeper).get(f"/accounts/{user.id}/"))
+
+    assert "admin on a project out of your sight, through a group out of your sight" in page
+    assert "ci on a project out of your sight" in page
+    assert "secret" not in page
+    assert "hidden" not in page
+
+
+# --- Application credentials --------------------------------------------------------------------
+def test_application_credentials_stand_by_name_with_project_and_expiry(site: Client) -> None:
+    user = make_user()
+    make_credential(user, "zeta", expires_at=NOW + timedelta(days=2))
+    make_credential(user, "beta", expires_at=NOW - timedelta(days=2), unrestricted=True)
+    make_credential(user, "alfa", project=make_project("web", domain_id="shops"))
+
+    page = shown(site.get(f"/accounts/{user.id}/"))
+
+    assert "alfa on the project web Shops never expires" in page
+    assert "beta on the project web Default ⚠ unrestricted expired 20 Nov 2026" in page
+    assert "zeta on the project web Default expires 24 Nov 2026" in page
+    assert page.index("alfa on") < page.index("beta on") < page.index("zeta on")
+    assert "Application credentials 3" in page
+
+
+def test_it_is_said_what_stops_them(site: Client) -> None:
+    user = make_locked_user()
+    make_credential(user)
+
+    assert "They keep working while the account is locked." in shown(
+        site.get(f"/accounts/{user.id}/")
+    )
+
+
+def test_an_account_without_application_credentials_says_so(site: Client) -> None:
+    make_credential(make_user("bob"))
+    user = make_user()
+
+    assert "Application credentials none" in shown(site.get(f"/accounts/{user.id}/"))

@@ -10,7 +10,15 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from tests.factories import NOW, PasswordRow, make_ldap_user, make_locked_user, make_user
+from tests.factories import (
+    NOW,
+    PasswordRow,
+    grant,
+    make_ldap_user,
+    make_locked_user,
+    make_project,
+    make_user,
+)
 from tests.fake_keystone import FakeKeystone
 from tests.signin.visit import Response, shown, signed_in
 
@@ -225,6 +233,34 @@ def test_the_domain_filter_leaves_the_accounts_of_the_domain(site: Client) -> No
     assert names(site.get("/accounts/?state=locked&domain=shops")) == ["ours"]
 
 
+def test_the_kind_filter_leaves_the_accounts_of_the_kind(site: Client) -> None:
+    grant(make_locked_user("chief"))
+    grant(make_locked_user("nova"), "service")
+    make_locked_user("ann")
+
+    assert names(site.get("/accounts/?state=locked&kind=administrator")) == ["chief"]
+    assert names(site.get("/accounts/?state=locked&kind=service")) == ["nova"]
+
+
+def test_the_kinds_of_an_account_stand_beside_its_name(site: Client) -> None:
+    grant(make_locked_user(), on=make_project("service"))
+
+    assert "ann Default administrator service account no e-mail" in row(site)
+
+
+def test_the_tabs_keep_the_kind(site: Client) -> None:
+    page = site.get("/accounts/?state=locked&kind=service").content.decode()
+
+    assert 'href="?state=disabled&amp;kind=service"' in page
+    assert '<option value="service" selected>Service accounts</option>' in page
+
+
+def test_a_kind_of_whom_nobody_is_locked_is_named(site: Client) -> None:
+    make_locked_user()
+
+    assert "No locked service account here." in shown(site.get(f"{LOCKED}&kind=service"))
+
+
 def test_the_tabs_keep_search_and_domain(site: Client) -> None:
     make_user(domain_id="shops")
     page = site.get("/accounts/?state=locked&domain=shops&q=a%26b").content.decode()
@@ -243,6 +279,10 @@ def test_the_tabs_keep_search_and_domain(site: Client) -> None:
         ),
         ("/accounts/?state=LOCKED", "state: there is no state 'LOCKED'."),
         ("/accounts/?domain=nobody", "domain: there is no domain with the id 'nobody' here."),
+        (
+            "/accounts/?kind=robot",
+            "kind: there is no kind 'robot'. Kinds are administrator, service.",
+        ),
         ("/accounts/?marker=x", "marker: this is no place in this list."),
     ],
 )
@@ -336,9 +376,10 @@ def test_the_locked_list_asks_keystones_database_as_often_for_any_number(
 ) -> None:
     for number in range(accounts):
         make_locked_user(f"user-{number}", options={"1001": True})
-    # Domains, the page of accounts, their options, their passwords, how many there are.
-    # Without accounts there are no options and passwords to ask for.
-    expected = 5 if accounts else 3
+    # Domains, the page of accounts, their options, their passwords, how many there are; and why
+    # they matter: their groups, the roles, what users and groups hold.
+    # Without accounts there is nothing of theirs to ask for.
+    expected = 8 if accounts else 3
 
     with django_assert_num_queries(expected, using="keystone"):
         site.get(LOCKED)

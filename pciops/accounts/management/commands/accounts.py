@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from pciops.accounts import exports, policy, selectors
+from pciops.accounts.kinds import BY_NAME as KINDS
 from pciops.accounts.states import BY_NAME
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import tables
@@ -23,6 +24,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--state", choices=sorted(BY_NAME), help="only accounts in this state")
+        parser.add_argument("--kind", choices=sorted(KINDS), help="only accounts of this kind")
         parser.add_argument("--domain", default="", help="only of this domain (name or id)")
         parser.add_argument("--search", default="", help="part of name or e-mail, or an id")
         parser.add_argument("--format", choices=tables.FORMATS, default="table")
@@ -36,6 +38,7 @@ class Command(BaseCommand):
     def _write(self, options: dict[str, Any]) -> None:
         query = selectors.Query(
             state=BY_NAME.get(options["state"] or ""),
+            kind=KINDS.get(options["kind"] or ""),
             domain_id=_domain_id(options["domain"]),
             text=options["search"],
         )

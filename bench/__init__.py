@@ -1,0 +1,1 @@
+"""Measurements against the bare protocol; no part of script/test."""

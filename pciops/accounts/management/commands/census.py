@@ -1,0 +1,63 @@
+"""Count all accounts, now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from pciops.accounts import census, policy
+from pciops.accounts.counting import CLOUD, EVERY, Tally
+from pciops.accounts.states import STATES
+from pciops.keystone.database import KeystoneDatabaseDownError
+from pciops.lib import tables, times
+
+KINDS: Final = ("administrator", "service")
+TABLE: Final = ("state", "accounts", *KINDS)
+
+
+class Command(BaseCommand):
+    help = "Count the accounts in each state, as the worker does every five minutes, and keep it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="count, and keep nothing")
+        parser.add_argument("--format", choices=("table", "json"), default="table")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        now = timezone.now()
+        try:
+            tally = census.count(policy=policy.current(), now=now)
+        except KeystoneDatabaseDownError as error:
+            raise CommandError(f"Keystone's database does not answer: {error}") from None
+        if not options["dry_run"]:
+            census.keep(tally)
+            census.thin(now)
+        rows = list(_rows(tally))
+        if options["format"] == "json":
+            self.stdout.write(json.dumps({**_facts(tally), "states": rows}, indent=2))
+        else:
+            self.stdout.ending = ""  # the writer ends its own lines
+            tables.write_table(self.stdout, TABLE, rows)
+        number = tally.numbers.get((CLOUD, EVERY, EVERY), 0)
+        self.stderr.write(
+            f"{number} account{'' if number == 1 else 's'} counted in "
+            f"{tally.took.total_seconds():.2f} s"
+            f"{'; nothing is kept: --dry-run' if options['dry_run'] else ', and kept'}"
+        )
+
+
+def _rows(tally: Tally) -> Iterator[dict[str, Any]]:
+    """A row a state, and one for all of them."""
+    for name, state in [*((state.name, state.name) for state in STATES), ("all", EVERY)]:
+        of_kinds = {kind: tally.numbers.get((CLOUD, state, kind), 0) for kind in KINDS}
+        yield {"state": name, "accounts": tally.numbers.get((CLOUD, state, EVERY), 0), **of_kinds}
+
+
+def _facts(tally: Tally) -> dict[str, Any]:
+    return {
+        "counted_at": times.iso(tally.counted_at),
+        "seconds": round(tally.took.total_seconds(), 3),
+    }

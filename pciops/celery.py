@@ -1,0 +1,50 @@
+"""The Celery app: `celery -A pciops worker -B`. Checks the settings before the first task."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import django
+from celery import Celery
+from celery.schedules import crontab
+from celery.signals import setup_logging
+from django.apps import apps
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+
+from pciops.lib.env import SettingError
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pciops.settings")
+
+if not apps.ready:  # a worker or beat; manage.py has done it
+    try:
+        django.setup()
+        call_command("check")
+    except (SettingError, SystemCheckError) as error:
+        sys.exit(f"pciops: {error}")
+for _folder in map(Path, settings.CELERY_BROKER_TRANSPORT_OPTIONS.values()):
+    _folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _folder.mkdir(mode=0o700, exist_ok=True)
+
+app = Celery("pciops")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+# The whole timetable, in UTC. Two beats do no harm: pciops.lib.jobs.
+app.conf.beat_schedule = {
+    # Every five minutes. A worker that was away does not make up for what it missed.
+    "census": {
+        "task": "accounts.census",
+        "schedule": crontab(minute="*/5"),
+        "options": {"expires": 240},
+    },
+}
+
+
+@setup_logging.connect
+def keep_logging(**_: Any) -> None:
+    """Our LOGGING stands: Celery sets up its own only where nobody listens to this signal."""

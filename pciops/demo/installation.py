@@ -13,14 +13,17 @@ from pciops.demo import process
 from pciops.demo.process import Report
 
 REQUIREMENTS = Path(__file__).with_name("requirements-keystone.txt")
-RELEASE = next(
-    line.split()[0]
-    for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines()
-    if line.startswith("keystone==")
-)
 
 
-def install(environment: Path, report: Report) -> None:
+def _release(requirements: Path) -> str:
+    lines = requirements.read_text(encoding="utf-8").splitlines()
+    return next(line.split()[0] for line in lines if line.startswith("keystone=="))
+
+
+RELEASE = _release(REQUIREMENTS)
+
+
+def install(environment: Path, report: Report, *, requirements: Path = REQUIREMENTS) -> None:
     """Make the environment and install Keystone in it, unless these versions are there and run.
 
     A copy of the requirements inside says what is there. It is written last, so an install that
@@ -32,19 +35,19 @@ def install(environment: Path, report: Report) -> None:
     environment.parent.mkdir(parents=True, exist_ok=True)
     with environment.with_name(f"{environment.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several may want it at once: the tests, say
-        _install(environment, report)
+        _install(environment, report, requirements)
 
 
-def _install(environment: Path, report: Report) -> None:
-    stamp = environment / REQUIREMENTS.name
-    current = stamp.is_file() and stamp.read_bytes() == REQUIREMENTS.read_bytes()
+def _install(environment: Path, report: Report, requirements: Path) -> None:
+    stamp = environment / requirements.name
+    current = stamp.is_file() and stamp.read_bytes() == requirements.read_bytes()
     if current and _imports(environment, "keystone"):
         return
     shutil.rmtree(environment, ignore_errors=True)
     env = process.environment(PIP_USER="0", PIP_DISABLE_PIP_VERSION_CHECK="1")
     log = environment.with_name(f"{environment.name}-install.log")
     log.write_bytes(b"")
-    words = f"Installing Keystone {RELEASE.removeprefix('keystone==')} from PyPI"
+    words = f"Installing Keystone {_release(requirements).removeprefix('keystone==')} from PyPI"
 
     def tick() -> None:
         report(words)
@@ -52,8 +55,8 @@ def _install(environment: Path, report: Report) -> None:
     run = partial(process.run, words, env=env, log=log, tick=tick)
     run([sys.executable, "-m", "venv", environment])
     pip = [python(environment), "-m", "pip", "install", "--no-input", "--progress-bar", "off"]
-    run([*pip, "--quiet", "--require-hashes", "-r", REQUIREMENTS])
-    shutil.copyfile(REQUIREMENTS, stamp)
+    run([*pip, "--quiet", "--require-hashes", "-r", requirements])
+    shutil.copyfile(requirements, stamp)
     log.unlink()
 
 

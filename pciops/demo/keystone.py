@@ -87,6 +87,7 @@ class Keystone:
         database: str,
         port: int | None = None,
         security_compliance: Mapping[str, str | int] | None = None,
+        workers: int = 1,
         report: Report = lambda words: None,
     ) -> None:
         """Nothing is done before `start`.
@@ -97,12 +98,14 @@ class Keystone:
             database: in SQLAlchemy's spelling: `sqlite:////path`, `mysql+pymysql://…`.
             port: None for that of the last start; a free one where it is taken.
             security_compliance: options of that section of keystone.conf.
+            workers: processes that answer; SQLite has no use for a second one.
         """
         self.environment = environment.resolve()
         self.data = data.resolve()
         self.database = database
         self.port = port
         self.security_compliance = dict(security_compliance or {})
+        self.workers = workers
         self.report = report
         self.url = ""
         self.conf = self.data / "keystone.conf"
@@ -139,10 +142,11 @@ class Keystone:
             self.process = process.start(
                 [
                     *(python(self.environment), "-W", "ignore", "-c", _SERVE),
-                    *("--worker-class", "gthread", "--threads", "8"),
+                    *("--worker-class", "gthread", "--threads", "8", "--workers", self.workers),
                     *("--graceful-timeout", "1", "--no-control-socket"),
                     # Loaded before it forks: so a Keystone that cannot start ends at once.
                     *("--preload", "--chdir", self.data, "--bind", f"fd://{listener.fileno()}"),
+                    # Not keystone.wsgi.api, which releases before 26 have not.
                     "keystone.server.wsgi:initialize_public_application()",
                 ],
                 env=self._env(),

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import dj_database_url
 import pytest
-from django.db import connections
-from django.db.backends.mysql.base import DatabaseWrapper
 from hypothesis import example, given
 from pytest_django.plugin import DjangoDbBlocker
 
 from pciops.demo.keystone import Keystone
 from tests.accounts.scenes import EDGES, SPECIAL, Scene, check, scenes, trying
+from tests.live.alias import keystone_at
 from tests.live.mariadb import MariaDB
 
 # What the rules read. Keystone's own columns, of which DATETIME keeps no fraction of a second.
@@ -36,14 +34,8 @@ def _keystone_on_mariadb(
     for table in TABLES:
         mariadb.execute(f"CREATE TABLE scenes.`{table}` LIKE keystone.`{table}`")
     mariadb.execute("INSERT INTO scenes.project SELECT * FROM keystone.project")
-    usual = connections["keystone"]
-    settings = {**usual.settings_dict, **dj_database_url.parse(url), "OPTIONS": {}}
-    connection = DatabaseWrapper(settings, alias="keystone")
-    connections["keystone"] = connection
-    with django_db_blocker.unblock():
+    with keystone_at(url, django_db_blocker):
         yield
-        connection.close()
-    connections["keystone"] = usual
 
 
 @given(scene=scenes())

@@ -1,0 +1,132 @@
+"""Accounts for the oracle: every combination of what decides a sign-in, and odd rows besides."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pciops.accounts.policy import Policy
+from pciops.keystone import options
+from tests.factories import MICROSECOND, PasswordRow
+
+Facts = dict[str, Any]  # what make_user takes
+SECOND = timedelta(seconds=1)
+DAY = timedelta(days=1)
+# Keystone's arithmetic rounds the last microseconds of this second into the year 10000, and fails.
+LAST = datetime.max.replace(microsecond=0, tzinfo=UTC)
+
+
+def combinations(policy: Policy, now: datetime) -> list[Facts]:
+    """One account for each way in which the rules can meet."""
+    ways = itertools.product(
+        locks(policy, now), activities(policy, now), passwords(policy, now), exemptions()
+    )
+    return [{**lock, **activity, **password, **option} for lock, activity, password, option in ways]
+
+
+def locks(policy: Policy, now: datetime) -> list[Facts]:
+    """No failure, a lock that holds, one that has lapsed, one failure less than locks."""
+    attempts, lockout = policy.lockout_failure_attempts or 0, policy.lockout or timedelta(0)
+    return [
+        {"failed_auth_count": 0},
+        {"failed_auth_count": attempts, "failed_auth_at": now},
+        {"failed_auth_count": attempts, "failed_auth_at": now - lockout - SECOND},
+        {"failed_auth_count": attempts - 1, "failed_auth_at": now},
+    ]
+
+
+def activities(policy: Policy, now: datetime) -> list[Facts]:
+    """Enabled on the last day that is not too late, too late, disabled, and NULL."""
+    limit = now.date() - timedelta(days=policy.disable_user_account_days_inactive or 0)
+    return [
+        {"last_active_at": limit + DAY},
+        {"last_active_at": limit},
+        {"enabled": False, "last_active_at": now.date()},
+        {"enabled": None, "last_active_at": now.date()},
+    ]
+
+
+def passwords(policy: Policy, now: datetime) -> list[Facts]:
+    """One without an expiry, with one ahead, with one gone by, and the last in old columns."""
+    made = now - timedelta(days=policy.password_expires_days or 0)
+    row = PasswordRow(created_at=made)
+    return [
+        {"passwords": [row]},
+        {"passwords": [replace(row, expires_at=now + DAY)]},
+        {"passwords": [replace(row, expires_at=now - MICROSECOND)]},
+        {"passwords": [replace(row, expires_at=now - SECOND, old_columns=True)]},
+    ]
+
+
+def exemptions() -> list[Facts]:
+    """From nothing, from each rule, and options that are there but not true."""
+    rules = [options.IGNORE_PASSWORD_EXPIRY, options.IGNORE_LOCKOUT, options.IGNORE_USER_INACTIVITY]
+    return [
+        {"options": {}},
+        *({"options": {rule: True}} for rule in rules),
+        {"options": dict(zip(rules, [False, None, False], strict=True))},
+    ]
+
+
+def odd(policy: Policy, now: datetime) -> list[Facts]:
+    """Rows that Keystone would not write, or would write once in a lifetime."""
+    attempts = policy.lockout_failure_attempts
+    row = PasswordRow(created_at=now - DAY)
+    good, bad = replace(row, expires_at=now + DAY), replace(row, expires_at=now - DAY)
+    older = replace(bad, created_at=bad.created_at - MICROSECOND)
+    return [
+        *({"extra": extra} for extra in ("", "{", "null", "[]", '["a"]', "7", '"a"')),
+        *({"extra": extra} for extra in ("{}", '{"email": 7}', '{"enabled": false}')),
+        {"passwords": []},
+        {"passwords": [], "failed_auth_count": attempts, "failed_auth_at": now},
+        {"created_at": None, "last_active_at": None},
+        {"created_at": now - timedelta(days=999), "last_active_at": None},
+        {"created_at": LAST, "last_active_at": LAST.date()},
+        {"failed_auth_count": None},
+        {"failed_auth_count": None, "failed_auth_at": now},
+        {"failed_auth_count": attempts, "failed_auth_at": None},
+        {"failed_auth_count": attempts, "failed_auth_at": LAST},
+        {"passwords": [replace(row, expires_at=LAST)]},
+        {"passwords": [replace(row, expires_at=LAST, old_columns=True)]},
+        {"passwords": [replace(row, expires_at=row.created_at)]},
+        {"passwords": [replace(row, expires_at=row.created_at + SECOND)]},
+        {"passwords": [older, good]},
+        {"passwords": [good, older]},
+        {"passwords": [replace(older, expires_at=None), bad]},
+        {"passwords": [bad, replace(older, expires_at=None)]},
+        {"passwords": [replace(bad, old_columns=True), good]},  # an old row is the older one
+        {"passwords": [good, replace(bad, old_columns=True)]},
+        # Of equal age. Which of them Keystone takes its database decides anew each time, so only
+        # here, where it makes no difference, is there an answer at all.
+        *({"passwords": [rows] * number} for rows in (row, good, bad) for number in (2, 3, 4)),
+        {"passwords": [row, good]},
+        {"passwords": [good, row, replace(good, expires_at=now + 2 * DAY)]},
+        {"passwords": [bad, replace(bad, expires_at=now - 2 * DAY), older]},
+        {"passwords": [replace(bad, old_columns=True)] * 3},
+    ]
+
+
+def close(policy: Policy, now: datetime, number: int) -> list[Facts]:
+    """Locks that end, and passwords that expire, while the accounts sign in one by one."""
+    choose = random.Random(2026)
+    lockout = policy.lockout or timedelta(0)
+    row = PasswordRow(created_at=now - DAY)
+    found: list[Facts] = []
+    for _ in range(number):
+        soon = now + timedelta(milliseconds=choose.randrange(20_000))
+        expiry = replace(row, expires_at=soon, old_columns=choose.random() < 0.3)
+        locked = {
+            "failed_auth_count": policy.lockout_failure_attempts,
+            "failed_auth_at": soon.replace(microsecond=0) - lockout,
+        }
+        found.append(choose.choice([locked, {"passwords": [expiry]}]))
+    return found
+
+
+def described(facts: Facts) -> str:
+    """An account's facts, for the message of a failure."""
+    return json.dumps(facts, default=str)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Exists, F, Func, OuterRef, Q, TextField, Value
+from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import Exact
 
@@ -49,8 +49,11 @@ class Unreadable(State):
         return _no_object("user__extra")
 
     def candidates(self, policy: Policy, now: datetime) -> Ids:
-        users = User.objects.filter(_no_object("extra")).exclude(local_user=None)
-        return users.values_list("local_user__pk", flat=True)
+        return self.users().values_list("local_user__pk", flat=True)
+
+    def users(self) -> QuerySet[User]:
+        """The users of any kind whose rows are so."""
+        return User.objects.filter(_no_object("extra"))
 
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         return "Keystone cannot read the user's row"

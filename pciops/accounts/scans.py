@@ -35,7 +35,7 @@ from pciops.accounts.states import (
 )
 from pciops.keystone import database, options
 from pciops.keystone.apps import ALIAS
-from pciops.keystone.models import LocalUser, Password, User, UserOption
+from pciops.keystone.models import LocalUser, User, UserOption
 
 if TYPE_CHECKING:
     from django.db.backends.mysql.base import DatabaseWrapper as MySQL
@@ -161,9 +161,7 @@ def _count_unreadable(found: Scan) -> None:
 
 
 def _count_without_password(found: Scan) -> None:
-    """Where there are as many holders of a password as local users, nobody is without."""
-    holders = Password.objects.aggregate(number=Count("local_user_id", distinct=True))["number"]
-    if holders == LocalUser.objects.count():
+    if NO_PASSWORD.nobody():
         return
     rows = NO_PASSWORD.among(LocalUser.objects.order_by(), found.policy, found.now)
     for domain, number in rows.values_list("domain_id").annotate(number=Count("pk")):

@@ -12,6 +12,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser
 
+from pciops.keystone.clouds import session_from_environment
 from tests.live.browser import assert_accessible, assert_fits, context_of
 from tests.live.cloud import Cloud
 from tests.live.site import Site
@@ -200,6 +201,26 @@ def test_an_application_credential_can_become_nothing_else(cloud: Cloud) -> None
     )
 
     assert answer.status_code == 403
+
+
+def test_a_command_gets_a_token_of_the_system_from_variables(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator = cloud.create_operator()
+    variables = {
+        "OS_AUTH_URL": cloud.auth_url,
+        "OS_USERNAME": operator.name,
+        "OS_USER_DOMAIN_NAME": operator.domain,
+        "OS_PASSWORD": operator.password,
+        "OS_SYSTEM_SCOPE": "all",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    token = session_from_environment().get_token()
+
+    assert token
+    assert cloud.accepts(token)
 
 
 # --- In a browser -------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -19,6 +19,7 @@ from pciops import __version__
 
 # 400 as well: a name that is too long, or an account at the threshold without `failed_auth_at`.
 _REFUSALS = (exceptions.Unauthorized, exceptions.Forbidden, exceptions.BadRequest)
+_NONSENSE: Final = "what answered there is no Keystone v3"
 # keystone.exception.PasswordExpired is the one refusal of a sign-in that Keystone explains.
 _EXPIRED: Final = re.compile(r"password is expired(?:.* for user: (\S+?)\.(?:\s|$))?")
 
@@ -51,19 +52,19 @@ class SecondFactorError(KeystoneError):
         *,
         receipt: str,
         user_id: str,
-        expires_at: datetime,
+        lifetime: timedelta,
         missing: tuple[frozenset[str], ...],
     ) -> None:
         super().__init__()
         self.receipt = receipt  # a secret, in place of the password that it stands for
         self.user_id = user_id
-        self.expires_at = expires_at
+        self.lifetime = lifetime  # of the receipt, whatever Keystone's clock says
         self.missing = missing  # any one of these sets of methods lets them in
 
     @property
     def takes_totp(self) -> bool:
         """Whether a code, and nothing else, is missing."""
-        return bool(self.receipt and self.user_id) and frozenset({"totp"}) in self.missing
+        return bool(self.receipt) and frozenset({"totp"}) in self.missing
 
 
 class UnreachableError(KeystoneError):
@@ -243,16 +244,19 @@ def _words(error: exceptions.HttpError, *secrets: str) -> str:
     return words
 
 
-def _incomplete(error: exceptions.MissingAuthMethods) -> SecondFactorError:
-    """What is missing, from Keystone's answer."""
+def _incomplete(error: exceptions.MissingAuthMethods) -> KeystoneError:
+    """What is missing, from Keystone's answer; UnreachableError where that makes no sense."""
     done = frozenset(error.methods)
-    user = error.response.json()["receipt"].get("user") or {}
-    return SecondFactorError(
-        receipt=error.receipt or "",
-        user_id=user.get("id", ""),
-        expires_at=error.expires_at,
-        missing=tuple(frozenset(rule) - done for rule in error.required_auth_methods),
-    )
+    try:
+        receipt = error.response.json()["receipt"]
+        return SecondFactorError(
+            receipt=str(error.receipt or ""),
+            user_id=receipt["user"]["id"],
+            lifetime=error.expires_at - datetime.fromisoformat(receipt["issued_at"]),
+            missing=tuple(frozenset(rule) - done for rule in error.required_auth_methods),
+        )
+    except (ValueError, KeyError, TypeError):
+        return UnreachableError(_NONSENSE)
 
 
 @contextmanager
@@ -275,4 +279,4 @@ def _failures(refusals: tuple[type[Exception], ...]) -> Iterator[None]:
     except exceptions.ConnectionError as error:
         raise UnreachableError("no connection") from error
     except (exceptions.ClientException, ValueError, KeyError, TypeError) as error:
-        raise UnreachableError("what answered there is no Keystone v3") from error
+        raise UnreachableError(_NONSENSE) from error

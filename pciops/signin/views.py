@@ -251,17 +251,18 @@ def _begin(request: HttpRequest, operator: Operator) -> None:
 def _following(error: Exception, sent: _Try, now: datetime) -> Pending | None:
     """What the person can do next to get in; None where pciops has no page for it."""
     then = {"name": sent.name, "domain": sent.domain, "next": sent.next}
-    latest = now + pending.LONGEST
     if isinstance(error, client.SecondFactorError) and error.takes_totp:
         return Pending(
             step=Step.CODE,
             user_id=error.user_id,
             receipt=error.receipt,
-            until=min(error.expires_at, latest),
+            until=now + min(error.lifetime, pending.LONGEST),
             **then,
         )
     if isinstance(error, client.PasswordExpiredError) and error.user_id:
-        return Pending(step=Step.PASSWORD, user_id=error.user_id, until=latest, **then)
+        return Pending(
+            step=Step.PASSWORD, user_id=error.user_id, until=now + pending.LONGEST, **then
+        )
     return None
 
 
@@ -297,10 +298,11 @@ def _not_enough(error: Exception, name: str, domain: str) -> str:
             "it is. Change it in the OpenStack dashboard, then sign in here."
         )
     if isinstance(error, client.SecondFactorError):
-        ways = [" and ".join(sorted(methods)) for methods in error.missing]
+        ways = [" and ".join(sorted(methods)) for methods in error.missing if methods]
+        wanted = ", or ".join(ways) or "another method than a password"
         return (
             f"The password is right, but Keystone wants more of {name} ({domain}): "
-            f"{', or '.join(ways)}. pciops can ask for a TOTP code alone. Use the API with a "
+            f"{wanted}. pciops can ask for a TOTP code alone. Use the API with a "
             "token, or have the rules of the account changed (multi_factor_auth_rules)."
         )
     roles = " or ".join(settings.ADMIN_ROLES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -45,9 +46,33 @@ def test_a_receipt_is_not_in_the_text_of_its_error(server: Server) -> None:
     assert "receipt-id" not in f"{raised.value} {raised.value!r}"
 
 
-def test_a_receipt_of_nobody_takes_no_code(server: Server) -> None:
-    receipt = {key: value for key, value in RECEIPT["receipt"].items() if key != "user"}
-    server.answer = incomplete({**RECEIPT, "receipt": receipt})
+@pytest.mark.parametrize(
+    "facts",
+    [{"user": None}, {"user": {}}, {"issued_at": None}, {"issued_at": "now"}],
+    ids=str,
+)
+def test_a_receipt_that_makes_no_sense_is_no_answer(server: Server, facts: dict[str, Any]) -> None:
+    server.answer = incomplete({**RECEIPT, "receipt": RECEIPT["receipt"] | facts})
+
+    with pytest.raises(UnreachableError, match="no Keystone v3"):
+        client.authenticate("ann", "hunter2", "Example")
+
+
+def test_a_receipt_lives_as_long_by_a_clock_that_is_wrong(server: Server) -> None:
+    times = {
+        "issued_at": "2001-01-01T00:00:00.000000Z",
+        "expires_at": "2001-01-01T00:05:00.000000Z",
+    }
+    server.answer = incomplete({**RECEIPT, "receipt": RECEIPT["receipt"] | times})
+
+    with pytest.raises(SecondFactorError) as raised:
+        client.authenticate("ann", "hunter2", "Example")
+    assert raised.value.lifetime == timedelta(minutes=5)
+
+
+def test_a_receipt_that_was_not_sent_takes_no_code(server: Server) -> None:
+    server.answer = incomplete(RECEIPT)
+    server.answer.headers["Openstack-Auth-Receipt"] = ""
 
     with pytest.raises(SecondFactorError) as raised:
         client.authenticate("ann", "hunter2", "Example")

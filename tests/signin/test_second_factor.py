@@ -225,6 +225,7 @@ def test_a_receipt_lives_for_almost_five_minutes(
         ([["password", "kerberos"]], "kerberos."),
         ([["password", "totp", "x509"]], "totp and x509."),
         ([["password", "kerberos"], ["password", "x509"]], "kerberos, or x509."),
+        ([], "another method than a password."),  # Keystone's word for a rule of one other method
     ],
 )
 def test_another_factor_than_a_code_is_named(

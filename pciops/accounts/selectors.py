@@ -6,18 +6,19 @@ they see, or None for the whole cloud.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
 
-from pciops.accounts import kinds, narrowing
-from pciops.accounts.account import Account, from_rows
-from pciops.accounts.kinds import Kind
+from pciops.accounts import kinds, narrowing, reading
+from pciops.accounts.account import Account
+from pciops.accounts.kinds import Kind, Kinds
 from pciops.accounts.narrowing import Email
 from pciops.accounts.policy import Policy
+from pciops.accounts.reading import Row
 from pciops.accounts.state import State, option_is_true
 from pciops.accounts.states import ATTACKED_EXEMPT, LOCK_LAPSED, LOCKED, NEAR_LOCKOUT, NOT_COVERED
 from pciops.keystone import database, options
@@ -88,46 +89,55 @@ class Domain:
 
 @database.reading()
 def page(
-    query: Query, *, scope: str | None, policy: Policy, now: datetime, marker: str, limit: int
+    query: Query,
+    *,
+    scope: str | None,
+    policy: Policy,
+    now: datetime,
+    marker: str,
+    limit: int,
+    known: Mapping[str, Kinds] | None = None,
 ) -> Page:
-    """One page of accounts, in seven queries however many there are.
+    """One page of accounts, in as many queries however many there are.
+
+    Args:
+        known: the kinds of everyone who is of any, where they have been read.
 
     Raises:
         MarkerError: where the marker is of another list.
         KeystoneDatabaseDownError
     """
     if query.state is NOT_COVERED:
-        users = _users_with_facts(_not_covered(query, scope=scope))
-        users = users.prefetch_related("federated_users")
+        users = _not_covered(query, scope=scope)
         if marker:
             users = BY_ID.after(users, marker)
-        return _cut(users, BY_ID, limit=limit, account=_account_of_user)
-    rows, order = _within(LocalUser.objects.all(), query, scope=scope), query.order
+        found = reading.of_users(BY_ID.sort(users)[: limit + 1])
+        last = (found[limit - 1].facts.id,) if len(found) > limit else None
+        return _page(found[:limit], BY_ID, last, known)
+    local, order = _within(LocalUser.objects.all(), query, scope=scope), query.order
     if order is MATTERING_FIRST:
-        rows = rows.annotate(rank=kinds.rank())
+        local = local.annotate(rank=kinds.rank())
     if marker:
-        rows = order.after(rows, marker)
+        local = order.after(local, marker)
     if query.kind is None:  # those of a kind are few
-        rows = narrowing.narrowed(
-            rows, order, state=query.state, text=query.text, policy=policy, now=now
+        local = narrowing.narrowed(
+            local, order, state=query.state, text=query.text, policy=policy, now=now
         )
-    rows = _with_facts(_fitting(rows, query, policy=policy, now=now))
-    return _cut(rows, order, limit=limit, account=_account)
+    local = order.sort(_fitting(local, query, policy=policy, now=now))
+    found = reading.of_local_users(local[: limit + 1], *(column.name for column in order.columns))
+    last = found[limit - 1].rest if len(found) > limit else None
+    return _page(found[:limit], order, last, known)
 
 
-def _cut(
-    rows: QuerySet[M], order: Order[M], *, limit: int, account: Callable[[M], Account]
+def _page(
+    found: list[Row],
+    order: Order[M],
+    last: tuple[Any, ...] | None,
+    known: Mapping[str, Kinds] | None,
 ) -> Page:
-    rows = order.sort(rows)
-    found = list(rows[: limit + 1])
-    more = order.marker(found[limit - 1]) if len(found) > limit else ""
-    return Page(accounts=_with_kinds([account(row) for row in found[:limit]]), next=more)
-
-
-def _with_kinds(accounts: list[Account]) -> list[Account]:
-    """The accounts with why they matter: the one place where they are told."""
-    found = kinds.of([account.id for account in accounts])
-    return [replace(account, kinds=found.get(account.id, ())) for account in accounts]
+    """Args: last: the order's values in the last row, where there are more."""
+    more = "" if last is None else order.marker_of(last)
+    return Page(accounts=reading.accounts(found, known=known), next=more)
 
 
 @database.reading()
@@ -150,10 +160,8 @@ def get(user_id: str, *, scope: str | None) -> Account | None:
     Raises:
         KeystoneDatabaseDownError
     """
-    user = _users_with_facts(User.objects.filter(id=user_id)).first()
-    if user is None or (scope is not None and user.domain_id != scope):
-        return None
-    return _with_kinds([_account_of_user(user)])[0]
+    found = these([user_id], scope=scope)
+    return found[0] if found else None
 
 
 @database.reading()
@@ -166,9 +174,7 @@ def these(user_ids: Collection[str], *, scope: str | None) -> list[Account]:
     users = User.objects.filter(id__in=user_ids)
     if scope is not None:
         users = users.filter(domain_id=scope)
-    users = _users_with_facts(users).prefetch_related("federated_users")
-    accounts = _with_kinds([_account_of_user(user) for user in users])
-    found = {account.id: account for account in accounts}
+    found = {account.id: account for account in reading.accounts(reading.of_users(users))}
     return [found[user_id] for user_id in user_ids if user_id in found]
 
 
@@ -193,10 +199,10 @@ def named(name: str, *, domain: str) -> list[Account]:
     Raises:
         KeystoneDatabaseDownError
     """
-    rows = LocalUser.objects.filter(name=name)
+    local = LocalUser.objects.filter(name=name)
     if domain:
-        rows = rows.filter(Q(domain_id=domain) | Q(user__domain__name=domain))
-    return _with_kinds([_account(row) for row in _with_facts(rows.order_by("domain_id"))])
+        local = local.filter(Q(domain_id=domain) | Q(user__domain__name=domain))
+    return reading.accounts(reading.of_local_users(local.order_by("domain_id")))
 
 
 @database.reading()
@@ -237,16 +243,6 @@ def _of_kind(rows: QuerySet[M], query: Query) -> QuerySet[M]:
     return kinds.among(rows, query.kind, few=query.order is not BY_NAME)
 
 
-def _with_facts(rows: QuerySet[LocalUser]) -> QuerySet[LocalUser]:
-    return rows.select_related("user", "user__domain").prefetch_related(
-        "user__options", "passwords"
-    )
-
-
-def _account(row: LocalUser) -> Account:
-    return from_rows(row.user, row, row.name)
-
-
 def _not_covered(query: Query, *, scope: str | None) -> QuerySet[User]:
     """Users without a row in `local_user`: LDAP and federated ones."""
     users = _within(User.objects.filter(local_user=None), query, scope=scope)
@@ -261,22 +257,3 @@ def _not_covered(query: Query, *, scope: str | None) -> QuerySet[User]:
             | Q(email__contains=query.text.lower())
         )
     return _of_kind(users, query)
-
-
-def _users_with_facts(users: QuerySet[User]) -> QuerySet[User]:
-    return users.select_related("domain", "local_user", "nonlocal_user").prefetch_related(
-        "options", "local_user__passwords"
-    )
-
-
-def _account_of_user(user: User) -> Account:
-    local: LocalUser | None = getattr(user, "local_user", None)
-    return from_rows(user, local, local.name if local else _foreign_name(user))
-
-
-def _foreign_name(user: User) -> str:
-    """As User.name in Keystone's sql_model: nonlocal, else federated, else nothing but the id."""
-    if hasattr(user, "nonlocal_user"):
-        return user.nonlocal_user.name
-    names: Iterable[str | None] = (row.display_name for row in user.federated_users.all())
-    return next((name for name in names if name), user.id)

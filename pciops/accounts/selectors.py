@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Exists, F, Func, Model, OuterRef, Q, QuerySet, TextField
@@ -23,7 +23,7 @@ from pciops.accounts.state import State, option_is_true
 from pciops.accounts.states import ATTACKED_EXEMPT, LOCK_LAPSED, LOCKED, NEAR_LOCKOUT, NOT_COVERED
 from pciops.keystone import database, options
 from pciops.keystone.models import FederatedUser, LocalUser, Project, User
-from pciops.lib.keyset import Column, Order
+from pciops.lib.keyset import Column, MarkerError, Order
 
 M = TypeVar("M", bound=Model)
 
@@ -38,6 +38,11 @@ MATTERING_FIRST: Order[LocalUser] = Order((Column(name="rank", kind=int), *NEWES
 BY_NAME: Order[LocalUser] = Order((Column(name="name", kind=str), Column(name="id", kind=int)))
 BY_ID: Order[User] = Order((Column(name="id", kind=str),))
 
+# The orders as URLs, API and commands name them.
+SORT_FAILED: Final = "failed"
+SORT_NAME: Final = "name"
+SORT_ID: Final = "id"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Query:
@@ -47,6 +52,24 @@ class Query:
     kind: Kind | None = None
     domain_id: str = ""
     text: str = ""  # part of a name or of an e-mail address, or an id
+    sort: str = ""  # one of `sorts`; "": the first of them
+
+    @property
+    def by_failures(self) -> bool:
+        """Whether failures make the list; such lists are short."""
+        return self.state in {LOCKED, LOCK_LAPSED, NEAR_LOCKOUT, ATTACKED_EXEMPT}
+
+    @property
+    def sorts(self) -> tuple[str, ...]:
+        """What the list can be sorted by; users without a local row have no name to sort by."""
+        if self.state is NOT_COVERED:
+            return (SORT_ID,)
+        return (SORT_FAILED, SORT_NAME) if self.by_failures else (SORT_NAME,)
+
+    @property
+    def sorted_by(self) -> str:
+        """What it is sorted by."""
+        return self.sort or self.sorts[0]
 
     @property
     def order(self) -> Order[LocalUser]:
@@ -54,10 +77,14 @@ class Query:
 
         Of the locked ones those come first for whom something stands still.
         """
-        if self.state is LOCKED:
-            return MATTERING_FIRST
-        by_failure = self.state in {LOCK_LAPSED, NEAR_LOCKOUT, ATTACKED_EXEMPT}
-        return NEWEST_FAILURE if by_failure else BY_NAME
+        if self.sorted_by != SORT_FAILED:
+            return BY_NAME
+        return MATTERING_FIRST if self.state is LOCKED else NEWEST_FAILURE
+
+    @property
+    def mark(self) -> str:
+        """What its markers begin with: one of another list or sort names no place in this one."""
+        return f"{self.state.name if self.state else 'all'}.{self.sorted_by}."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,14 +137,19 @@ def page(
         MarkerError: where the marker is of another list.
         KeystoneDatabaseDownError
     """
+    after = marker.removeprefix(query.mark)
+    if marker and after in {"", marker}:
+        raise MarkerError
     if query.state is NOT_COVERED:
         users = _users_with_facts(_not_covered(query, scope=scope))
         users = users.prefetch_related("federated_users")
-        return _cut(users, BY_ID, marker=marker, limit=limit, account=_account_of_user)
-    rows = _with_facts(_matching(query, scope=scope, policy=policy, now=now))
-    if query.order is MATTERING_FIRST:
-        rows = rows.annotate(rank=kinds.rank())
-    return _cut(rows, query.order, marker=marker, limit=limit, account=_account)
+        found = _cut(users, BY_ID, marker=after, limit=limit, account=_account_of_user)
+    else:
+        rows = _with_facts(_matching(query, scope=scope, policy=policy, now=now))
+        if query.order is MATTERING_FIRST:
+            rows = rows.annotate(rank=kinds.rank())
+        found = _cut(rows, query.order, marker=after, limit=limit, account=_account)
+    return replace(found, next=found.next and query.mark + found.next)
 
 
 def _cut(
@@ -245,7 +277,7 @@ def _of_kind(rows: QuerySet[M], query: Query) -> QuerySet[M]:
     """The rows of the kind that was asked for: the last filter, for it costs the most of a row."""
     if query.kind is None:
         return rows
-    return kinds.among(rows, query.kind, few=query.order is not BY_NAME)
+    return kinds.among(rows, query.kind, few=query.by_failures)
 
 
 def _with_facts(rows: QuerySet[LocalUser]) -> QuerySet[LocalUser]:

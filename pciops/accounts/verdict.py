@@ -8,6 +8,7 @@ from typing import Any
 
 from pciops.accounts.account import Account
 from pciops.accounts.activity import inactive_on
+from pciops.accounts.ends import End
 from pciops.accounts.lock import locked_until
 from pciops.accounts.policy import Policy
 from pciops.accounts.state import State
@@ -73,6 +74,11 @@ class Verdict:
     def says(self, state: State) -> str:
         """One of its states within a sentence."""
         return state.says(self.account, self.policy, self.now)
+
+    @property
+    def explained(self) -> list[tuple[State, End]]:
+        """Its states, each with what ends it."""
+        return [(state, state.ends(self.account, self.policy, self.now)) for state in self.states]
 
 
 def judge(account: Account, policy: Policy, now: datetime) -> Verdict:

@@ -83,7 +83,7 @@ class Disabled(UserState):
             return End(sentence="It has to be enabled where it is kept.")
         today = policy.disable_user_account_days_inactive is not None
         return End(
-            sentence="An administrator enables it, which also clears its failures"
+            sentence="Enabling it also clears its failures"
             f"{' and counts as activity of today' if today else ''}:",
             command=openstack("user", "set", "--enable", account.id),
         )
@@ -112,12 +112,14 @@ class Inactive(UserState):
 
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         since = inactive_on(account, policy)
-        return f"inactive since {times.day(since)}" if since else "inactive"
+        if since is None:
+            return "inactive"
+        return f"inactive since {times.day(since)} ({times.days_away(since, now)})"
 
     def ends(self, account: Account, policy: Policy, now: datetime) -> End:
         return End(
             sentence="An administrator enables it, which counts as activity of today. Do that"
-            " first: any other change through Keystone's API makes it a disabled account.",
+            " before any other change: one through Keystone's API makes it a disabled account.",
             command=openstack("user", "set", "--enable", account.id),
         )
 
@@ -149,7 +151,9 @@ class InactiveSoon(UserState):
 
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         on = inactive_on(account, policy)
-        return f"it becomes inactive on {times.day(on)}" if on else "it becomes inactive soon"
+        if on is None:
+            return "it becomes inactive soon"
+        return f"it becomes inactive on {times.day(on)} ({times.days_away(on, now)})"
 
     def ends(self, account: Account, policy: Policy, now: datetime) -> End:
         return End(

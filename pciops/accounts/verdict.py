@@ -12,7 +12,7 @@ from pciops.accounts.ends import End
 from pciops.accounts.lock import locked_until
 from pciops.accounts.policy import Policy
 from pciops.accounts.state import State
-from pciops.accounts.states import LOCKED, blocking, classify
+from pciops.accounts.states import INACTIVE, LOCKED, blocking, classify
 from pciops.lib import times
 
 
@@ -34,6 +34,11 @@ class Verdict:
     def locked(self) -> bool:
         """Whether there is something to unlock."""
         return LOCKED in self.states
+
+    @property
+    def inactive(self) -> bool:
+        """Whether Keystone refuses it as inactive, although the row says that it is enabled."""
+        return INACTIVE in self.states
 
     @property
     def also(self) -> list[State]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from tests.factories import (
     NOW,
@@ -287,3 +287,15 @@ def test_the_page_leads_back_to_a_list_that_the_account_is_in(
     page = site.get(f"/accounts/{user.id}/").content.decode()
 
     assert f'<p class="crumbs">{crumbs}' in page
+
+
+def test_an_inactive_account_is_not_said_to_be_enabled_without_more(
+    site: Client, settings: Settings
+) -> None:
+    settings.POLICY_OVERRIDES = {"disable_user_account_days_inactive": "90"}
+    user = make_user(last_active_at=(NOW - timedelta(days=91)).date())
+    page = shown(site.get(f"/accounts/{user.id}/"))
+
+    assert "Cannot sign in: inactive since 21 Nov 2026 (1 day ago)." in page
+    assert "Enabled Yes, but refused as inactive" in page
+    assert "Inactive since 21 Nov 2026, 1 day ago" in page

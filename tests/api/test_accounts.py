@@ -169,6 +169,14 @@ def test_a_kind_that_does_not_exist_is_named_with_those_that_do(token: str) -> N
     )
 
 
+def test_a_domain_that_does_not_exist_is_named_with_those_that_do(token: str) -> None:
+    make_user(domain_id="shops")
+
+    assert message(get(token, domain_id="nobody")) == (
+        "domain_id: there is no domain with the id 'nobody' here. Ids are shops (Shops)."
+    )
+
+
 # --- Pages --------------------------------------------------------------------------------------
 def test_the_links_walk_every_account_once(token: str) -> None:
     for number in range(25):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Final, TypeVar
 
 from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
 
@@ -23,7 +23,7 @@ from pciops.accounts.state import State, option_is_true
 from pciops.accounts.states import ATTACKED_EXEMPT, LOCK_LAPSED, LOCKED, NEAR_LOCKOUT, NOT_COVERED
 from pciops.keystone import database, options
 from pciops.keystone.models import FederatedUser, LocalUser, Project, User
-from pciops.lib.keyset import Column, Order
+from pciops.lib.keyset import Column, MarkerError, Order
 
 M = TypeVar("M", bound=Model)
 
@@ -41,6 +41,11 @@ BY_NAME: Order[LocalUser] = Order(
 )
 BY_ID: Order[User] = Order((Column(name="id", kind=str),))
 
+# The orders as URLs, API and commands name them.
+SORT_FAILED: Final = "failed"
+SORT_NAME: Final = "name"
+SORT_ID: Final = "id"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Query:
@@ -50,6 +55,24 @@ class Query:
     kind: Kind | None = None
     domain_id: str = ""
     text: str = ""  # part of a name or of an e-mail address, or an id
+    sort: str = ""  # one of `sorts`; "": the first of them
+
+    @property
+    def by_failures(self) -> bool:
+        """Whether failures make the list; such lists are short."""
+        return self.state in {LOCKED, LOCK_LAPSED, NEAR_LOCKOUT, ATTACKED_EXEMPT}
+
+    @property
+    def sorts(self) -> tuple[str, ...]:
+        """What the list can be sorted by; users without a local row have no name to sort by."""
+        if self.state is NOT_COVERED:
+            return (SORT_ID,)
+        return (SORT_FAILED, SORT_NAME) if self.by_failures else (SORT_NAME,)
+
+    @property
+    def sorted_by(self) -> str:
+        """What it is sorted by."""
+        return self.sort or self.sorts[0]
 
     @property
     def order(self) -> Order[LocalUser]:
@@ -57,10 +80,14 @@ class Query:
 
         Of the locked ones those come first for whom something stands still.
         """
-        if self.state is LOCKED:
-            return MATTERING_FIRST
-        by_failure = self.state in {LOCK_LAPSED, NEAR_LOCKOUT, ATTACKED_EXEMPT}
-        return NEWEST_FAILURE if by_failure else BY_NAME
+        if self.sorted_by != SORT_FAILED:
+            return BY_NAME
+        return MATTERING_FIRST if self.state is LOCKED else NEWEST_FAILURE
+
+    @property
+    def mark(self) -> str:
+        """What its markers begin with: one of another list or sort names no place in this one."""
+        return f"{self.state.name if self.state else 'all'}.{self.sorted_by}."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,18 +134,21 @@ def page(
         MarkerError: where the marker is of another list.
         KeystoneDatabaseDownError
     """
+    after = marker.removeprefix(query.mark)
+    if marker and after in {"", marker}:
+        raise MarkerError
     if query.state is NOT_COVERED:
         users = _not_covered(query, scope=scope)
-        if marker:
-            users = BY_ID.after(users, marker)
+        if after:
+            users = BY_ID.after(users, after)
         found = reading.of_users(BY_ID.sort(users)[: limit + 1])
         last = (found[limit - 1].facts.id,) if len(found) > limit else None
-        return _page(found[:limit], BY_ID, last, known)
+        return _page(found[:limit], query, BY_ID.marker_of(last) if last else "", known)
     local, order = _within(LocalUser.objects.all(), query, scope=scope), query.order
     if order is MATTERING_FIRST:
         local = local.annotate(rank=kinds.rank())
-    if marker:
-        local = order.after(local, marker)
+    if after:
+        local = order.after(local, after)
     if query.kind is None:  # those of a kind are few
         local = narrowing.narrowed(
             local, order, state=query.state, text=query.text, policy=policy, now=now
@@ -126,18 +156,14 @@ def page(
     local = order.sort(_fitting(local, query, policy=policy, now=now))
     found = reading.of_local_users(local[: limit + 1], *(column.name for column in order.columns))
     last = found[limit - 1].rest if len(found) > limit else None
-    return _page(found[:limit], order, last, known)
+    return _page(found[:limit], query, order.marker_of(last) if last else "", known)
 
 
-def _page(
-    found: list[Row],
-    order: Order[M],
-    last: tuple[Any, ...] | None,
-    known: Mapping[str, Kinds] | None,
-) -> Page:
-    """Args: last: the order's values in the last row, where there are more."""
-    more = "" if last is None else order.marker_of(last)
-    return Page(accounts=reading.accounts(found, known=known), next=more)
+def _page(found: list[Row], query: Query, place: str, known: Mapping[str, Kinds] | None) -> Page:
+    """Args: place: the marker within the order; "" where there are no more."""
+    return Page(
+        accounts=reading.accounts(found, known=known), next=f"{query.mark}{place}" if place else ""
+    )
 
 
 @database.reading()
@@ -240,7 +266,7 @@ def _of_kind(rows: QuerySet[M], query: Query) -> QuerySet[M]:
     """The rows of the kind that was asked for: the last filter, for it costs the most of a row."""
     if query.kind is None:
         return rows
-    return kinds.among(rows, query.kind, few=query.order is not BY_NAME)
+    return kinds.among(rows, query.kind, few=query.by_failures)
 
 
 def _not_covered(query: Query, *, scope: str | None) -> QuerySet[User]:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final, cast
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from pciops.accounts.account import Account
+from pciops.accounts.ends import End
 from pciops.accounts.policy import Policy
 from pciops.keystone.models import LocalUser, UserOption
 
@@ -57,6 +58,10 @@ class State(ABC):
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         """The state within a sentence: "locked until 14:32:11 UTC (28 min from now)"."""
         return self.label[0].lower() + self.label[1:]
+
+    @abstractmethod
+    def ends(self, account: Account, policy: Policy, now: datetime) -> End:
+        """What ends the state of this account, which is in it."""
 
 
 def prefixed(condition: Q, relation: str) -> Q:

@@ -106,7 +106,7 @@ def test_an_end_is_said_with_its_day() -> None:
 
     matter = matters_of([account], policy=POLICY, now=NOW)[0]
 
-    assert matter.words == "it becomes inactive on 24 Nov 2026"
+    assert matter.words == "it becomes inactive on 24 Nov 2026 (in 2 days)"
 
 
 # --- Their order --------------------------------------------------------------------------------

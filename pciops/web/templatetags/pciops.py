@@ -39,12 +39,7 @@ def day(value: date) -> str:
 
 @register.filter
 def days_away(value: date, now: datetime) -> str:
-    """`today`, `in 3 days`, `3 days ago`."""
-    days = (value - now.date()).days
-    if days == 0:
-        return "today"
-    span = times.span(timedelta(days=abs(days)))
-    return f"in {span}" if days > 0 else f"{span} ago"
+    return times.days_away(value, now)
 
 
 @register.filter

@@ -94,7 +94,8 @@ class Stop:
 
     account: Account
     states: tuple[State, ...]  # that it would get into
-    today: bool
+    today: bool  # by any of them
+    inactive_today: bool
     inactive_on: date | None  # from which day on, for one that would be inactive
     locked_until: datetime | None  # None: it would not be locked, or nothing but an unlock ends it
 
@@ -129,6 +130,11 @@ def typed(policy: Policy) -> dict[str, str]:
     return {name: "" if value is None else str(value) for name, value in values.items()}
 
 
+def said(name: str, text: str) -> str:
+    """Such a text as a person reads it."""
+    return text or ("until somebody unlocks" if name == "lockout_duration" else "off")
+
+
 def proposal(current: Policy, texts: Mapping[str, str]) -> Policy:
     """The policy with these values instead; what is left out stays as it is, "" unsets.
 
@@ -143,8 +149,8 @@ def proposal(current: Policy, texts: Mapping[str, str]) -> Policy:
             values[name] = bounds(text.strip()) if text.strip() else None
         except ValueError:
             problems[name] = (
-                f"{name}: {text[:40]!r} is no whole number from {bounds.min} to {bounds.max:,};"
-                " leave it empty for off."
+                f"{name}: {text[:40]!r} is no whole number from {bounds.min} to {bounds.max:,}."
+                f" Empty means {said(name, '')}."
             )
     if problems:
         raise ProposalError(problems)
@@ -244,12 +250,13 @@ class _Fate:
 
     user_id: str
     name: str
+    active_on: date
     locked: int
     inactive: int
 
-    def urgency(self) -> tuple[int, str, str]:
-        """Sorts those first that stop today."""
-        return -max(self.locked, self.inactive), self.name, self.user_id
+    def urgency(self) -> tuple[int, date, str, str]:
+        """Sorts those first that stop today, then those that were not used for the longest."""
+        return -max(self.locked, self.inactive), self.active_on, self.name, self.user_id
 
 
 def _locked(rows: Rows, change: _Change) -> dict[int, int]:
@@ -296,10 +303,18 @@ def _mattering(rows: Rows, change: _Change, user_ids: Iterable[str]) -> Iterator
     ids = list(user_ids)
     for start in range(0, len(ids), CHUNK):
         chunk = judged.filter(user_id__in=ids[start : start + CHUNK])
-        columns = ("user_id", "name", "lock", "inactivity")
-        for user_id, name, locked, inactive in chunk.values_list(*columns):
+        times = ("user__last_active_at", "user__created_at")
+        columns = ("user_id", "name", "lock", "inactivity", *times)
+        for user_id, name, locked, inactive, day, created_at in chunk.values_list(*columns):
             if locked or inactive:
-                yield _Fate(user_id=user_id, name=name, locked=locked, inactive=inactive)
+                active_on = day or (created_at.date() if created_at else date.max)
+                yield _Fate(
+                    user_id=user_id,
+                    name=name,
+                    active_on=active_on,
+                    locked=locked,
+                    inactive=inactive,
+                )
 
 
 def _stops(fates: Iterable[_Fate], proposed: Policy, *, scope: str | None) -> Iterator[Stop]:
@@ -314,6 +329,7 @@ def _stops(fates: Iterable[_Fate], proposed: Policy, *, scope: str | None) -> It
                 if level
             ),
             today=_TODAY in (fate.locked, fate.inactive),
+            inactive_today=fate.inactive == _TODAY,
             inactive_on=inactive_on(account, proposed) if fate.inactive else None,
             locked_until=locked_until(account, proposed) if fate.locked else None,
         )

@@ -56,7 +56,7 @@ def section(request: OperatorRequest, policy: Policy, now: datetime) -> tuple[di
             Field(
                 name=name,
                 value=texts.get(name, present[name]),
-                now=present[name] or "off",
+                now=whatif.said(name, present[name]),
                 problem=problems.get(name, ""),
             )
             for name in CHOSEN
@@ -101,6 +101,10 @@ def _values(found: WhatIf, names: tuple[str, ...]) -> list[tuple[str, str, str]]
     """Option, its value now and the proposed one; the latter empty where they are the same."""
     now, then = whatif.typed(found.current), whatif.typed(found.proposed)
     return [
-        (name, now[name] or "off", (then[name] or "off") if then[name] != now[name] else "")
+        (
+            name,
+            whatif.said(name, now[name]),
+            whatif.said(name, then[name]) if then[name] != now[name] else "",
+        )
         for name in names
     ]

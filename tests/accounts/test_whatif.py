@@ -175,6 +175,14 @@ def test_administrators_and_service_accounts_are_counted_and_named() -> None:
     ]
 
 
+def test_those_who_were_not_used_for_the_longest_are_named_first() -> None:
+    for days in (20, 25, 10):
+        grant(make_user(f"{days}", **unused(days)))
+    grant(make_user("15", created_at=NOW - timedelta(days=15)))
+
+    assert [stop.account.name for stop in ask(THIRTY).stops] == ["25", "20", "15", "10"]
+
+
 def test_one_that_would_be_locked_says_until_when() -> None:
     grant(make_user("root", failed_auth_count=3, failed_auth_at=NOW, **unused(0)))
     [stop] = ask(THREE).stops

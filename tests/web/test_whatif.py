@@ -71,6 +71,15 @@ def test_an_account_that_would_be_locked_says_until_when(site: Client) -> None:
     )
 
 
+def test_what_is_locked_today_and_inactive_later_says_both(site: Client) -> None:
+    last = NOW.date()
+    grant(make_user("root", failed_auth_count=3, failed_auth_at=NOW, last_active_at=last))
+
+    assert "Locked ✗ Inactive today locked until 14:32:11 UTC inactive on 22 Dec 2026" in shown(
+        site.get(f"{INACTIVE}&lockout_failure_attempts=3")
+    )
+
+
 def test_the_values_stay_in_the_form(site: Client) -> None:
     assert 'name="disable_user_account_days_inactive" value="30"' in (
         site.get(INACTIVE).content.decode()
@@ -106,6 +115,14 @@ def test_a_value_that_no_option_has_is_refused_by_name(
     assert f"lockout_failure_attempts : '{text}' is no whole number" in shown(response)
     assert f'name="lockout_failure_attempts" value="{text}"' in response.content.decode()
     assert 'name="lockout_duration" value="60"' in response.content.decode()
+
+
+def test_a_lock_without_a_duration_is_not_called_off(site: Client, settings: Settings) -> None:
+    settings.POLICY_OVERRIDES = {"lockout_failure_attempts": "6", "lockout_duration": "off"}
+    text = shown(site.get("/policy/?lockout_failure_attempts=5"))
+
+    assert "lockout_duration now until somebody unlocks" in text
+    assert "Without lockout_duration a lock holds until somebody unlocks the account" in text
 
 
 def test_what_is_typed_is_shown_as_text(site: Client) -> None:

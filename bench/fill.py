@@ -50,7 +50,7 @@ _SESSION = "SET time_zone = '+00:00', unique_checks = 0, foreign_key_checks = 0"
 
 def _roll(what: str, sides: int, number: str = "seq") -> str:
     """An even number from 0 on below `sides`, another one for each `what`."""
-    return f"(CRC32(CONCAT('{what}', {number})) % {sides})"
+    return f"(CONV(LEFT(MD5(CONCAT('{what}', {number})), 12), 16, 10) % {sides})"
 
 
 _ID = "MD5(CONCAT('user', seq))"

@@ -56,8 +56,14 @@ class UserState(State):
         rule = prefixed(self.fits(policy, now), "user")
         return rule & Q(~option_is_true(self.option)) if self.option else rule
 
+    def of_users(self, policy: Policy, now: datetime) -> Q:
+        """As `where`, of rows of User."""
+        rule = self.fits(policy, now)
+        return rule & Q(~option_is_true(self.option, user_id="pk")) if self.option else rule
+
     def candidates(self, policy: Policy, now: datetime) -> Ids:
-        users = User.objects.filter(self.fits(policy, now)).exclude(local_user=None)
+        # Not without those who have no such row: MariaDB would begin with local_user.
+        users = User.objects.filter(self.of_users(policy, now))
         return users.values_list("local_user__pk", flat=True)
 
 

@@ -1,32 +1,19 @@
-"""Counts all accounts for a census, each part of it by a function of its own."""
+"""What a census counts: every account by `scans`, those that matter one by one."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from django.db.models import Case, Count, DateField, Exists, OuterRef, Q, QuerySet, Value, When
-from django.db.models.functions import Coalesce, TruncDate
-
 from pciops.accounts import selectors
-from pciops.accounts.account import LAST, Account
+from pciops.accounts.account import Account
 from pciops.accounts.policy import Policy
-from pciops.accounts.state import State
-from pciops.accounts.states import (
-    EXPIRED,
-    INACTIVE,
-    INACTIVE_SOON,
-    NOT_COVERED,
-    STATES,
-    classify,
-)
-from pciops.keystone import database, options
-from pciops.keystone.fields import DateTimeInt, UtcDateTime
-from pciops.keystone.models import LocalUser, Password, User, UserOption
+from pciops.accounts.scans import Scan, scan
+from pciops.accounts.states import EXPIRED, INACTIVE, classify
 
 CLOUD: Final = ""  # the domain_id of what was counted in the whole cloud
 EVERY: Final = ""  # the state of every account, and the kind of all kinds
@@ -55,36 +42,15 @@ def count(*, policy: Policy, now: datetime, kinds: Kinds) -> Tally:
         KeystoneDatabaseDownError
     """
     begun = time.monotonic()
-    numbers: Counter[tuple[str, str, str]] = Counter()
-    for state in STATES:
-        _add(numbers, by_domain(state, policy=policy, now=now), state.name)
-    _add(numbers, accounts_by_domain(), EVERY)
+    found = scan(policy=policy, now=now, days=days_from(now))
     of_kinds, attention = judged(kinds, policy=policy, now=now)
-    days = _forecast(policy=policy, now=now)
     return Tally(
         counted_at=now,
         took=timedelta(seconds=time.monotonic() - begun),
-        numbers=numbers + of_kinds,
-        days=days,
+        numbers=_summed(found) + of_kinds,
+        days=_forecast(found),
         attention=attention,
     )
-
-
-@database.reading()
-def by_domain(state: State, *, policy: Policy, now: datetime) -> dict[str, int]:
-    """Domain id → its accounts in the state."""
-    if state is NOT_COVERED:
-        users = User.objects.filter(local_user=None).order_by()
-        return _counted(users.values_list("domain_id").annotate(number=Count("pk")))
-    rows = state.among(LocalUser.objects.order_by(), policy, now)
-    return _counted(rows.values_list("domain_id").annotate(number=Count("pk")))
-
-
-@database.reading()
-def accounts_by_domain() -> dict[str, int]:
-    """Domain id → all its accounts, those that are not covered among them."""
-    users = User.objects.order_by()
-    return _counted(users.values_list("domain_id").annotate(number=Count("pk")))
 
 
 def judged(
@@ -129,100 +95,23 @@ def days_from(now: datetime) -> list[date]:
     return [today + timedelta(days=number) for number in range(DAYS)]
 
 
-def _forecast(*, policy: Policy, now: datetime) -> Counter[tuple[str, date, str]]:
-    days: Counter[tuple[str, date, str]] = Counter()
-    for state, found in (
-        (INACTIVE, inactive_by_day(policy=policy, now=now)),
-        (EXPIRED, expired_by_day(now=now)),
-    ):
-        for (domain_id, day), number in found.items():
-            days[CLOUD, day, state.name] += number
-            if domain_id:
-                days[domain_id, day, state.name] += number
-    return days
-
-
-@database.reading()
-def inactive_by_day(*, policy: Policy, now: datetime) -> dict[tuple[str, date], int]:
-    """(domain id, day) → accounts that nobody has to use for them to become inactive that day.
-
-    Nobody becomes inactive in the rest of today: whole days are counted.
-    """
-    limit = policy.disable_user_account_days_inactive
-    if limit is None:
-        return {}
-    ahead = replace(policy, inactive_soon_days=DAYS - 1)
-    active_on = Coalesce("user__last_active_at", TruncDate("user__created_at", tzinfo=UTC))
-    rows = INACTIVE_SOON.among(LocalUser.objects.order_by(), ahead, now)
-    days = rows.values_list("domain_id", active_on).annotate(number=Count("pk"))
-    return {
-        (domain_id, active + timedelta(days=limit)): number for domain_id, active, number in days
-    }
-
-
-@database.reading()
-def expired_by_day(*, now: datetime) -> dict[tuple[str, date], int]:
-    """(domain id, day) → accounts whose newest password expires that day, later than now."""
-    days = days_from(now)
-    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    ends = [midnight + timedelta(days=number + 1) for number in range(DAYS)]
-    whens = [When(_expires_before(end), Value(day)) for day, end in zip(days, ends, strict=True)]
-    rows = _with_expiries(Password.objects.all()).filter(
-        Q(expires_at_int__gt=now) | Q(expires_at_int=None, expires_at__gt=now),
-        _expires_before(ends[-1]),
-        ~Exists(_newer()),
-        ~_exempt_from_expiry(),
-    )
-    day = Case(*whens, output_field=DateField())
-    found = rows.order_by().values_list("local_user__domain_id", day)
-    return {(domain, on): number for domain, on, number in found.annotate(number=Count("pk"))}
-
-
-def _expires_before(instant: datetime) -> Q:
-    """As Keystone reads the expiry: the old column where the new one is NULL."""
-    return Q(expires_at_int__lt=instant) | Q(expires_at_int=None, expires_at__lt=instant)
-
-
-def _newer() -> QuerySet[Password]:
-    """Passwords of the same account that go before: it is not the one of `account.newest`.
-
-    The index on `local_user_id` finds them, for the few that expire soon.
-    """
-    tie = Q(new__lt=OuterRef("new")) | Q(new=OuterRef("new")) & (
-        Q(old__lt=OuterRef("old")) | Q(old=OuterRef("old"), pk__gt=OuterRef("pk"))
-    )
-    return _with_expiries(Password.objects.filter(local_user=OuterRef("local_user"))).filter(
-        Q(created_at_int__gt=OuterRef("created_at_int"))
-        | Q(created_at_int=OuterRef("created_at_int")) & tie
-    )
-
-
-def _with_expiries(rows: QuerySet[Password]) -> QuerySet[Password]:
-    """Both expiries as values that can be compared: NULL is the last."""
-    return rows.alias(
-        new=Coalesce("expires_at_int", Value(LAST, DateTimeInt()), output_field=DateTimeInt()),
-        old=Coalesce("expires_at", Value(LAST, UtcDateTime()), output_field=UtcDateTime()),
-    )
-
-
-def _exempt_from_expiry() -> Exists:
-    return Exists(
-        UserOption.objects.filter(
-            user_id=OuterRef("local_user__user_id"),
-            option_id=options.IGNORE_PASSWORD_EXPIRY,
-            option_value="true",
-        )
-    )
-
-
 # --- Sums ---------------------------------------------------------------------------------------
-def _counted(rows: Iterable[tuple[str | None, int]]) -> dict[str, int]:
-    return {domain_id or CLOUD: number for domain_id, number in rows}
+def _summed(found: Scan) -> Counter[tuple[str, str, str]]:
+    """(domain id, state, kind) → accounts, for each domain and for the cloud."""
+    numbers: Counter[tuple[str, str, str]] = Counter()
+    counts = [(domain, EVERY, number) for domain, number in found.users.items()]
+    counts += [(domain, state.name, number) for (domain, state), number in found.states.items()]
+    for domain, state, number in counts:
+        for place in {CLOUD, domain}:
+            numbers[place, state, EVERY] += number
+    return numbers
 
 
-def _add(numbers: Counter[tuple[str, str, str]], found: Mapping[str, int], state: str) -> None:
-    """Into the numbers of each domain, and of the cloud."""
-    for domain_id, number in found.items():
-        numbers[CLOUD, state, EVERY] += number
-        if domain_id:
-            numbers[domain_id, state, EVERY] += number
+def _forecast(found: Scan) -> Counter[tuple[str, date, str]]:
+    """(domain id, day, state that it brings) → accounts, for each domain and for the cloud."""
+    days: Counter[tuple[str, date, str]] = Counter()
+    for state, by_day in ((INACTIVE, found.inactive), (EXPIRED, found.expired)):
+        for (domain, day), number in by_day.items():
+            for place in {CLOUD, domain}:
+                days[place, day, state.name] += number
+    return days

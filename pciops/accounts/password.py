@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import (
     BigIntegerField,
@@ -39,15 +39,16 @@ _NEWEST_FIRST = (
 )
 
 
-def ranked(fit: Case) -> QuerySet[Any]:
-    """All passwords with their `age`, 1 for the newest of each user, and the `fit` of that one.
+_RANKING: Final[dict[str, Any]] = {"partition_by": "local_user_id", "order_by": _NEWEST_FIRST}
 
-    One sort of the whole table, which has no index that finds the newest. Both are windows, so
-    that Django filters by both outside of the ranking: inside, only rows that fit were ranked.
+
+def ranked() -> QuerySet[Any]:
+    """All passwords with their `age`, 1 for the newest of each user.
+
+    One sort of the whole table, which has no index that finds the newest. Filters by the row
+    itself would come before the ranking, and only rows that fit would be ranked.
     """
-    age = Window(RowNumber(), partition_by="local_user_id", order_by=_NEWEST_FIRST)
-    fits = Window(FirstValue(fit), partition_by="local_user_id", order_by=_NEWEST_FIRST)
-    return Password.objects.annotate(age=age, fit=fits)
+    return Password.objects.annotate(age=Window(RowNumber(), **_RANKING))
 
 
 class PasswordState(State):
@@ -112,7 +113,8 @@ class Expired(PasswordState):
 
     def candidates(self, policy: Policy, now: datetime) -> Ids:
         # Every password of before has expired too: only a ranking of all tells them apart.
-        fitting = ranked(self._fit(policy, now)).filter(age=1, fit=1)
+        fit = Window(FirstValue(self._fit(policy, now)), **_RANKING)
+        fitting: Ids = ranked().annotate(fit=fit).filter(age=1, fit=1)
         return fitting.values_list("local_user_id", flat=True)
 
     def says(self, account: Account, policy: Policy, now: datetime) -> str:

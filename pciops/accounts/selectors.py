@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Exists, F, Func, Model, OuterRef, Q, QuerySet, TextField
-from django.db.models.sql.compiler import SQLCompiler
+from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
 
-from pciops.accounts import kinds
+from pciops.accounts import kinds, narrowing
 from pciops.accounts.account import Account, from_rows
 from pciops.accounts.kinds import Kind
+from pciops.accounts.narrowing import Email
 from pciops.accounts.policy import Policy
 from pciops.accounts.state import State, option_is_true
 from pciops.accounts.states import ATTACKED_EXEMPT, LOCK_LAPSED, LOCKED, NEAR_LOCKOUT, NOT_COVERED
@@ -35,7 +34,10 @@ NEWEST_FAILURE: Order[LocalUser] = Order(
 )
 # Administrators and service accounts before all others; see `kinds.rank`.
 MATTERING_FIRST: Order[LocalUser] = Order((Column(name="rank", kind=int), *NEWEST_FAILURE.columns))
-BY_NAME: Order[LocalUser] = Order((Column(name="name", kind=str), Column(name="id", kind=int)))
+# Domain by domain: the one unique index that has the names.
+BY_NAME: Order[LocalUser] = Order(
+    (Column(name="domain_id", kind=str), Column(name="name", kind=str))
+)
 BY_ID: Order[User] = Order((Column(name="id", kind=str),))
 
 
@@ -84,22 +86,6 @@ class Domain:
     name: str
 
 
-class _Email(Func):
-    """`email` in `user.extra`, in lower case; NULL where the JSON is broken or has none."""
-
-    output_field = TextField()
-    template = (
-        "CASE WHEN JSON_VALID(%(expressions)s) "
-        "THEN LOWER(JSON_EXTRACT(%(expressions)s, '$.email')) END"
-    )
-
-    def as_mysql(
-        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
-    ) -> tuple[str, tuple[str | int, ...]]:
-        template = self.template.replace("JSON_EXTRACT(", "JSON_VALUE(")  # text, without quotes
-        return super().as_sql(compiler, connection, template=template, **context)
-
-
 @database.reading()
 def page(
     query: Query, *, scope: str | None, policy: Policy, now: datetime, marker: str, limit: int
@@ -113,19 +99,26 @@ def page(
     if query.state is NOT_COVERED:
         users = _users_with_facts(_not_covered(query, scope=scope))
         users = users.prefetch_related("federated_users")
-        return _cut(users, BY_ID, marker=marker, limit=limit, account=_account_of_user)
-    rows = _with_facts(_matching(query, scope=scope, policy=policy, now=now))
-    if query.order is MATTERING_FIRST:
+        if marker:
+            users = BY_ID.after(users, marker)
+        return _cut(users, BY_ID, limit=limit, account=_account_of_user)
+    rows, order = _within(LocalUser.objects.all(), query, scope=scope), query.order
+    if order is MATTERING_FIRST:
         rows = rows.annotate(rank=kinds.rank())
-    return _cut(rows, query.order, marker=marker, limit=limit, account=_account)
+    if marker:
+        rows = order.after(rows, marker)
+    if query.kind is None:  # those of a kind are few
+        rows = narrowing.narrowed(
+            rows, order, state=query.state, text=query.text, policy=policy, now=now
+        )
+    rows = _with_facts(_fitting(rows, query, policy=policy, now=now))
+    return _cut(rows, order, limit=limit, account=_account)
 
 
 def _cut(
-    rows: QuerySet[M], order: Order[M], *, marker: str, limit: int, account: Callable[[M], Account]
+    rows: QuerySet[M], order: Order[M], *, limit: int, account: Callable[[M], Account]
 ) -> Page:
     rows = order.sort(rows)
-    if marker:
-        rows = order.after(rows, marker)
     found = list(rows[: limit + 1])
     more = order.marker(found[limit - 1]) if len(found) > limit else ""
     return Page(accounts=_with_kinds([account(row) for row in found[:limit]]), next=more)
@@ -146,7 +139,8 @@ def count(query: Query, *, scope: str | None, policy: Policy, now: datetime) -> 
     """
     if query.state is NOT_COVERED:
         return _not_covered(query, scope=scope).count()
-    return _matching(query, scope=scope, policy=policy, now=now).count()
+    rows = _within(LocalUser.objects.all(), query, scope=scope)
+    return _fitting(rows, query, policy=policy, now=now).count()
 
 
 @database.reading()
@@ -225,19 +219,14 @@ def _within(rows: QuerySet[M], query: Query, *, scope: str | None) -> QuerySet[M
     return rows.filter(domain_id=query.domain_id) if query.domain_id else rows
 
 
-def _matching(
-    query: Query, *, scope: str | None, policy: Policy, now: datetime
+def _fitting(
+    rows: QuerySet[LocalUser], query: Query, *, policy: Policy, now: datetime
 ) -> QuerySet[LocalUser]:
-    rows = _within(LocalUser.objects.all(), query, scope=scope)
+    """The rows that are in the state, have the text and are of the kind that were asked for."""
     if query.state is not None:
         rows = query.state.among(rows, policy, now)
     if query.text:
-        email = _Email(F("user__extra"))
-        rows = rows.alias(email=email).filter(
-            Q(name__icontains=query.text)
-            | Q(user_id=query.text)
-            | Q(email__contains=query.text.lower())
-        )
+        rows = narrowing.with_text(rows, query.text)
     return _of_kind(rows, query)
 
 
@@ -265,7 +254,7 @@ def _not_covered(query: Query, *, scope: str | None) -> QuerySet[User]:
         federated = FederatedUser.objects.filter(
             user=OuterRef("pk"), display_name__icontains=query.text
         )
-        users = users.alias(email=_Email(F("extra"))).filter(
+        users = users.alias(email=Email(F("extra"))).filter(
             Q(nonlocal_user__name__icontains=query.text)
             | Exists(federated)
             | Q(id=query.text)

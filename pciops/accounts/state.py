@@ -76,10 +76,10 @@ def prefixed(condition: Q, relation: str) -> Q:
     return Q(*parts, _connector=condition.connector, _negated=condition.negated)
 
 
-def option_is_true(option_id: str) -> Exists:
+def option_is_true(option_id: str, *, user_id: str = "user_id") -> Exists:
     """Whether the user of a row has the option set to true; `false` and `null` do not count."""
     return Exists(
         UserOption.objects.filter(
-            user_id=OuterRef("user_id"), option_id=option_id, option_value="true"
+            user_id=OuterRef(user_id), option_id=option_id, option_value="true"
         )
     )

@@ -24,7 +24,7 @@ from pciops.accounts.unusable import NoPassword, Unreadable
 from pciops.keystone import options
 from pciops.keystone.models import UserOption
 
-_EXEMPTIONS = UserOption.objects.filter(option_id__in=options.EXEMPTIONS, option_value="true")
+EXEMPTIONS = UserOption.objects.filter(option_id__in=options.EXEMPTIONS, option_value="true")
 
 
 class Exempt(State):
@@ -39,11 +39,10 @@ class Exempt(State):
         return account.covered and bool(account.exemptions)
 
     def where(self, policy: Policy, now: datetime) -> Q:
-        return Q(Exists(_EXEMPTIONS.filter(user_id=OuterRef("user_id"))))
+        return Q(Exists(EXEMPTIONS.filter(user_id=OuterRef("user_id"))))
 
     def candidates(self, policy: Policy, now: datetime) -> Ids:
-        covered = _EXEMPTIONS.exclude(user__local_user=None)
-        return covered.values_list("user__local_user__pk", flat=True)
+        return EXEMPTIONS.values_list("user__local_user__pk", flat=True)
 
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         return f"exempt by {', '.join(account.exemptions)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Exists, F, Func, OuterRef, Q, TextField, Value
+from django.db.models import Count, Exists, F, Func, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import Exact
 
@@ -49,8 +49,11 @@ class Unreadable(State):
         return _no_object("user__extra")
 
     def candidates(self, policy: Policy, now: datetime) -> Ids:
-        users = User.objects.filter(_no_object("extra")).exclude(local_user=None)
-        return users.values_list("local_user__pk", flat=True)
+        return self.users().values_list("local_user__pk", flat=True)
+
+    def users(self) -> QuerySet[User]:
+        """The users of any kind whose rows are so."""
+        return User.objects.filter(_no_object("extra"))
 
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         return "Keystone cannot read the user's row"
@@ -72,7 +75,15 @@ class NoPassword(State):
         return Q(~Exists(Password.objects.filter(local_user=OuterRef("pk"))))
 
     def candidates(self, policy: Policy, now: datetime) -> Ids:
-        return self.among(LocalUser.objects.all(), policy, now).values_list("pk", flat=True)
+        if self.nobody():
+            return LocalUser.objects.none().values_list("pk", flat=True)
+        holders = Password.objects.values("local_user_id")
+        return LocalUser.objects.exclude(pk__in=holders).values_list("pk", flat=True)
+
+    def nobody(self) -> bool:
+        """Whether nobody is in it: there are as many holders of a password as local users."""
+        holders = Password.objects.aggregate(number=Count("local_user_id", distinct=True))
+        return bool(holders["number"] == LocalUser.objects.count())
 
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         return "no password was ever set"

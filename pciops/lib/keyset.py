@@ -58,6 +58,15 @@ class Order(Generic[M]):
             same &= Q(**{column.name: value})
         return rows.filter(later)
 
+    def until(self, rows: QuerySet[M], row: M) -> QuerySet[M]:
+        """The rows up to this one, itself included; for orders that rise and know no NULL."""
+        up_to, same = Q(), Q()
+        for column in self.columns:
+            value = getattr(row, column.name)
+            up_to |= same & Q(**{f"{column.name}__lt": value})
+            same &= Q(**{column.name: value})
+        return rows.filter(up_to | same)
+
     def marker(self, row: M) -> str:
         """Names the place right behind this row; opaque, fit for a URL."""
         values = [getattr(row, column.name) for column in self.columns]

@@ -265,9 +265,9 @@ def test_it_takes_as_many_queries_for_any_number(
         grant(make_locked_user(f"user-{number}", at=NOW), "service")
     counted = make_user("glance")
 
-    # The scan; groups, roles and where they are held; accounts, options, passwords and federated
-    # names; and of all of them the groups, roles and where they are held again.
-    with django_assert_num_queries(11, using="keystone"):
+    # The scan; groups, roles, projects and where they are held; accounts, options, passwords and
+    # federated names; and of all of them the groups, roles, projects and where they are held again.
+    with django_assert_num_queries(13, using="keystone"):
         gather(counted)
 
 

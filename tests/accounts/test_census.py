@@ -223,9 +223,9 @@ def test_the_queries_do_not_depend_on_how_many_there_are(
 ) -> None:
     kinds = {make_user(f"user{number}").id: ("service",) for number in range(people)}
 
-    # A state each; all accounts; of those of a kind the users, options, passwords and federated
-    # names, and three for what kind they are; the two of the forecast.
-    with django_assert_num_queries(len(STATES) + 1 + 7 + 2, using="keystone"):
+    # Nine for all accounts; of those of a kind the users, options, passwords
+    # and federated names, and three for what kind they are.
+    with django_assert_num_queries(9 + 7, using="keystone"):
         count(dict(kinds))
 
 

@@ -255,7 +255,7 @@ def made(text: str) -> str:
         made("[]"),
         made("[1]"),
         made("[1, 2]"),
-        made('["a", "b"]'),
+        made('["a", "b", "c"]'),
         made('["a", true]'),
         made('["a", 1.0]'),
         made('["a", 1e400]'),

@@ -13,11 +13,12 @@ from django.db import transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pciops.accounts.selectors import BY_NAME, NEWEST_FAILURE
+from pciops.accounts.selectors import NEWEST_FAILURE
 from pciops.keystone.models import LocalUser, User
-from pciops.lib.keyset import MarkerError, Order
+from pciops.lib.keyset import Column, MarkerError, Order
 from tests.factories import MICROSECOND, NOW
 
+BY_NAME: Order[LocalUser] = Order((Column(name="name", kind=str), Column(name="id", kind=int)))
 pytestmark = pytest.mark.django_db(databases=["keystone"])
 
 # Few values, so that most rows tie; NULLs, and instants that only their microseconds tell apart.

@@ -155,7 +155,7 @@ def test_an_operator_of_a_domain_sees_that_domain_alone(fake_keystone: FakeKeyst
     [
         ("locked", "Keystone locks nobody: set lockout_failure_attempts to 1 to 10."),
         ("near_lockout", "Keystone locks nobody: set lockout_failure_attempts to 1 to 10."),
-        ("inactive", "set disable_user_account_days_inactive to 1 to 90. That is PCI DSS 8.2.6"),
+        ("inactive", "set disable_user_account_days_inactive to 1 to 90."),
         ("inactive_soon", "set disable_user_account_days_inactive to 1 to 90."),
         ("expired", "Passwords never expire: set password_expires_days to 1 to 90."),
         ("no_expiry", "Passwords never expire: set password_expires_days to 1 to 90."),
@@ -170,6 +170,7 @@ def test_an_empty_list_whose_rule_is_off_says_what_to_set(
 
     assert "No account is in this state: the rule is off." in text
     assert words in text
+    assert "of keystone.conf, the demand PCI DSS 8." in text
     assert "Keystone enforces nothing: no rule is on" in text
 
 

@@ -99,6 +99,7 @@ class Inactive(UserState):
     """Whole UTC days; refused on day N itself. The column `enabled` stays 1."""
 
     option = options.IGNORE_USER_INACTIVITY
+    rule = "disable_user_account_days_inactive"
     name = "inactive"
     label = "Inactive"
     title = "Inactive accounts"
@@ -134,6 +135,7 @@ class InactiveSoon(UserState):
     """Inactive within `inactive_soon_days`, tomorrow at the earliest."""
 
     option = options.IGNORE_USER_INACTIVITY
+    rule = "disable_user_account_days_inactive"
     name = "inactive_soon"
     label = "Inactive soon"
     title = "Accounts that become inactive soon"

@@ -44,6 +44,7 @@ def _where_over(policy: Policy, *, exempt: bool = False) -> Q:
 class Locked(State):
     """As Identity._is_account_locked decides it, at this instant."""
 
+    rule = "lockout_failure_attempts"
     name = "locked"
     label = "Locked"
     title = "Locked accounts"
@@ -77,6 +78,7 @@ class Locked(State):
 class LockLapsed(State):
     """The count still stands at the threshold, and the time is up."""
 
+    rule = "lockout_failure_attempts"
     name = "lock_lapsed"
     label = "Lock lapsed"
     title = "Accounts whose lock has lapsed"
@@ -105,6 +107,7 @@ class LockLapsed(State):
 class NearLockout(State):
     """One wrong password more locks it."""
 
+    rule = "lockout_failure_attempts"
     name = "near_lockout"
     label = "Near lockout"
     title = "Accounts near lockout"
@@ -133,6 +136,7 @@ class NearLockout(State):
 class AttackedExempt(State):
     """It would be locked, were it not exempt: nothing stops the guessing."""
 
+    rule = "lockout_failure_attempts"
     name = "attacked_exempt"
     label = "Attacked, exempt"
     title = "Exempt accounts under attack"

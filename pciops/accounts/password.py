@@ -108,6 +108,7 @@ def _at_birth() -> Q:
 class Expired(PasswordState):
     """The newest password is past its expiry, whatever `password_expires_days` is now."""
 
+    rule = "password_expires_days"
     name = "expired"
     label = "Password expired"
     title = "Accounts with an expired password"
@@ -141,6 +142,7 @@ class Expired(PasswordState):
 class MustChange(PasswordState):
     """Expired at birth: `change_password_upon_first_use` for a first or reset password."""
 
+    rule = "change_password_upon_first_use"
     name = "must_change"
     label = "Must change password"
     title = "Accounts that must change their first password"
@@ -165,6 +167,7 @@ class MustChange(PasswordState):
 class Expiring(PasswordState):
     """The newest password expires within `expiring_days`."""
 
+    rule = "password_expires_days"
     name = "expiring"
     label = "Password expiring"
     title = "Accounts whose password expires soon"
@@ -194,6 +197,7 @@ class Expiring(PasswordState):
 class NoExpiry(PasswordState):
     """`password_expires_days` is on, and was not yet when the newest password was set."""
 
+    rule = "password_expires_days"
     name = "no_expiry"
     label = "No expiry"
     title = "Accounts whose password never expires"

@@ -28,6 +28,7 @@ class State(ABC):
     blocks_signin: ClassVar[bool] = False
     warns: ClassVar[bool] = False  # worth a word beside "can sign in"
     tone: ClassVar[str] = "plain"  # of its label: bad, soon, attack or plain
+    rule: ClassVar[str] = ""  # the option that brings accounts into it; "" where none does
 
     def __repr__(self) -> str:
         return self.name
@@ -42,6 +43,10 @@ class State(ABC):
 
         It looks at one row after the other, so that a list stops when its page is full.
         """
+
+    def off(self, policy: Policy) -> bool:
+        """Whether its rule is off, so that Keystone brings no more accounts into it."""
+        return bool(self.rule) and not getattr(policy, self.rule)
 
     def among(self, rows: Rows, policy: Policy, now: datetime) -> Rows:
         """Those of the rows that are in the state at this instant."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pciops.api import bulk, overview, policy, views
+from pciops.api import bulk, overview, policy, views, whatif
 
 urlpatterns = [
     path("accounts", views.accounts, name="api-accounts"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("accounts/<str:user_id>/unlock", views.account_unlock, name="api-account-unlock"),
     path("overview", overview.overview, name="api-overview"),
     path("policy", policy.policy, name="api-policy"),
+    path("policy/what-if", whatif.what_if, name="api-what-if"),
     path("<path:rest>", views.not_found),
     path("", views.not_found),
 ]

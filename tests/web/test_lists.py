@@ -293,7 +293,7 @@ def test_an_empty_list_says_that_nobody_is_locked_and_what_the_rule_is(site: Cli
 def test_a_rule_that_is_off_is_said_instead(site: Client, settings: Settings) -> None:
     settings.POLICY_OVERRIDES = {"lockout_duration": "1800"}
 
-    assert "Keystone locks nobody: the rule is off. Set lockout_failure_attempts" in shown(
+    assert "the rule is off. Keystone locks nobody: set lockout_failure_attempts" in shown(
         site.get(LOCKED)
     )
 

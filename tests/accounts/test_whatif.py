@@ -12,8 +12,8 @@ from django.db import transaction
 from hypothesis import given
 from pytest_django import DjangoAssertNumQueries
 
-from pciops.accounts import whatif, whatif_words
-from pciops.accounts.account import Account, from_rows
+from pciops.accounts import reading, whatif, whatif_words
+from pciops.accounts.account import Account
 from pciops.accounts.kinds import Kind
 from pciops.accounts.policy import Policy
 from pciops.accounts.states import DISABLED, INACTIVE, LOCKED
@@ -317,7 +317,7 @@ def test_the_numbers_are_those_of_the_rules(scene: Scene, current: Policy) -> No
     with transaction.atomic(using="keystone"):
         for number, facts in enumerate(scene.users):
             make_user(f"user{number}", **facts)
-        accounts = [from_rows(row.user, row, row.name) for row in LocalUser.objects.all()]
+        accounts = reading.accounts(reading.of_local_users(LocalUser.objects.all()))
         found = whatif.ask(proposed, current=current, scope=None, now=now)
         transaction.set_rollback(True, using="keystone")
 

@@ -220,7 +220,7 @@ def test_it_asks_as_often_for_any_number(
     # Locks; inactive ones, and the exempt of them; roles, the projects of services, who holds what,
     # and those of them that stop; passwords in use, and the exempt of them; then the accounts that
     # are named: users, options, passwords; their groups, roles, projects, who holds what.
-    with django_assert_num_queries(16, using="keystone"):
+    with django_assert_num_queries(15, using="keystone"):
         ask(THIRTY)
 
 

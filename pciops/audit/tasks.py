@@ -1,4 +1,4 @@
-"""What the trail does by itself: looks at the policy, verifies its chain, prunes what is too old."""
+"""What the trail does by itself: looks at the policy, verifies its chain, prunes old rows."""
 
 from __future__ import annotations
 

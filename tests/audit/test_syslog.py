@@ -5,10 +5,19 @@ from __future__ import annotations
 import json
 import re
 import socket
+import ssl
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from django.db import transaction
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
@@ -144,6 +153,59 @@ def test_a_receiver_that_was_started_anew_is_found_again(
 
     assert event.hash.encode() in received[0]
     assert syslog.SENDER.lost == 0
+
+
+def certificate(folder: Path, *, name: str) -> Path:
+    """A certificate of this name that vouches for itself, with its key in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "certificate.pem"
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(built.public_bytes(Encoding.PEM) + secret)
+    return path
+
+
+@pytest.mark.parametrize(("name", "lost"), [("localhost", 0), ("other.example", 1)])
+def test_the_name_in_the_certificate_of_a_receiver_is_checked(
+    name: str,
+    lost: int,
+    tmp_path: Path,
+    settings: Settings,
+    tcp: socket.socket,
+    committed: Callable[[], Event],
+) -> None:
+    pem = certificate(tmp_path, name=name)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    settings.SYSLOG_URL = f"tls://localhost:{tcp.getsockname()[1]}"
+    settings.SYSLOG_CACERT = str(pem)
+    received: list[bytes] = []
+
+    def receive() -> None:
+        connection, _ = tcp.accept()
+        with connection, suppress(ssl.SSLError), context.wrap_socket(connection, True) as stream:
+            received.extend(frames(stream, 1))
+
+    thread = threading.Thread(target=receive)
+    thread.start()
+    event = committed()
+    syslog.SENDER.close()
+    thread.join()
+
+    assert syslog.SENDER.lost == lost
+    assert [event.hash.encode() in text for text in received] == [True] * (1 - lost)
 
 
 def test_a_socket_of_this_machine_takes_them_too(

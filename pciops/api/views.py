@@ -39,7 +39,7 @@ MAX_LIMIT: Final = 1000
 def accounts(request: ApiRequest) -> HttpResponse:
     """`GET /api/v1/accounts?state=&kind=&domain_id=&q=&sort=&limit=&marker=`."""
     now, policy = timezone.now(), policies.current()
-    query, limit = _query(request), _limit(request)
+    query, most = _query(request), limit(request)
     try:
         page = selectors.page(
             query,
@@ -47,7 +47,7 @@ def accounts(request: ApiRequest) -> HttpResponse:
             policy=policy,
             now=now,
             marker=request.GET.get("marker", ""),
-            limit=limit,
+            limit=most,
         )
     except MarkerError:
         raise ApiError(400, "marker: not of this list; take it from links.next.") from None
@@ -125,10 +125,14 @@ def event_dict(event: Event) -> dict[str, Any]:
             "domain_id": event.target_domain_id,
             "domain_name": event.target_domain_name,
         },
+        "resource": event.resource,
         "outcome": event.outcome,
         "reason": event.reason,
         "identity": event.identity,
         "remark": event.remark,
+        "position": event.position,
+        "previous_hash": event.previous_hash,
+        "hash": event.hash,
     }
 
 
@@ -148,7 +152,12 @@ def _query(request: ApiRequest) -> selectors.Query:
         raise ApiError(400, str(error)) from None
 
 
-def _limit(request: ApiRequest) -> int:
+def limit(request: ApiRequest) -> int:
+    """How many rows a page has.
+
+    Raises:
+        ApiError
+    """
     text = request.GET.get("limit", str(DEFAULT_LIMIT))
     plain = text.isascii() and text.isdigit() and len(text) < 10
     if not plain or not 1 <= int(text) <= MAX_LIMIT:

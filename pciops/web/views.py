@@ -28,7 +28,7 @@ from pciops.signin import sessions
 from pciops.web import lists, rights, tabs
 from pciops.web.errors import KEYSTONE_DATABASE, BadRequestError
 from pciops.web.forms import UnlockForm
-from pciops.web.requests import OperatorRequest, initiator
+from pciops.web.requests import OperatorRequest, initiator, recorded_export
 
 PAGE: Final = bulk.MOST  # accounts on a page of a list
 EXPORTS: Final = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
@@ -87,6 +87,7 @@ def account_export(request: OperatorRequest) -> StreamingHttpResponse:
     if form not in EXPORTS:
         raise BadRequestError(f"format: {form!r} is no format of a file; csv and json are.")
     query = _query(request, selectors.domains(scope=scope))
+    recorded_export(request, f"accounts.{form}", now)
     rows = exports.rows(query, scope=scope, policy=policies.current(), now=now)
     lines = (
         tables.csv_lines(exports.COLUMNS, rows)

@@ -1,7 +1,7 @@
-"""The bare SQL of a page: the statements that fetch its rows, sent with PyMySQL and nothing else.
+"""The bare SQL of a page: the statements that fetch what it shows, sent with PyMySQL alone.
 
-They are taken down while the page's own code runs once, without what only finds the way there
-(probes, kinds of accounts): that is ours to answer for.
+They are taken down while the page's own code runs once, without those that only choose the way
+(how many of a stretch of accounts fit): these are ours to answer for.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from unittest import mock
 import pymysql
 from django.db import connections
 
-from pciops.accounts import kinds, narrowing
+from pciops.accounts import narrowing
 
 Statement = tuple[str, Any]
 
@@ -53,9 +53,6 @@ def taken() -> Iterator[list[Statement]]:
     with (
         mock.patch.object(narrowing, "_end", taker.beside(narrowing._end)),
         mock.patch.object(narrowing, "_many", taker.beside(narrowing._many)),
-        mock.patch.object(kinds, "of", taker.beside(kinds.of)),
-        mock.patch.object(kinds, "rank", taker.beside(kinds.rank)),
-        mock.patch.object(kinds, "among", taker.beside(kinds.among)),
         connections["keystone"].execute_wrapper(taker),
     ):
         connections["keystone"].ensure_connection()

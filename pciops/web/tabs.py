@@ -60,18 +60,23 @@ class Strip:
     stale: bool  # the census has not run for longer than it should
 
 
-def strip(query: Query, *, scope: str | None, policy: Policy, now: datetime) -> Strip:
+def strip(
+    query: Query, *, scope: str | None, policy: Policy, now: datetime, whole: int | None = None
+) -> Strip:
     """The tabs beside this list.
 
     Locked is counted now, everything else by the newest census. That knows no search: with one
     only the open list of locked accounts has a number.
 
+    Args:
+        whole: how many accounts the open list has, where its one page shows all of them.
+
     Raises:
         KeystoneDatabaseDownError
     """
     counted = None if query.text else census.numbers(scope=query.domain_id or scope)
-    locked = None
-    if not query.text or query.state is LOCKED:
+    locked = whole if query.state is LOCKED else None
+    if locked is None and (not query.text or query.state is LOCKED):
         live = replace(query, state=LOCKED, sort="")
         locked = selectors.count(live, scope=scope, policy=policy, now=now)
     return Strip(

@@ -55,7 +55,8 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
         raise BadRequestError(
             "marker: this is no place in this list. Leave it out to begin at the first page."
         ) from None
-    strip = tabs.strip(query, scope=scope, policy=policy, now=now)
+    whole = None if marker or page.next else len(page.accounts)
+    strip = tabs.strip(query, scope=scope, policy=policy, now=now, whole=whole)
     outages.answered(KEYSTONE_DATABASE, now)
     context = {
         "section": "accounts",

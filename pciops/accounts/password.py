@@ -90,8 +90,8 @@ def _expires_at(account: Account) -> datetime | None:
     return account.password_expires_at
 
 
-def _expires(**bounds: datetime) -> Q:
-    """The expiry within these bounds (`lte`, `gt`); the old column where the new one is NULL."""
+def expires(**bounds: datetime) -> Q:
+    """The expiry within these bounds (`lte`…); the old column where the new one is NULL."""
     new, old = Q(), Q(expires_at_int=None)
     for lookup, instant in bounds.items():
         new &= Q(**{f"expires_at_int__{lookup}": instant})
@@ -121,7 +121,7 @@ class Expired(PasswordState):
         return at is not None and at <= now and not account.password_expired_at_birth
 
     def fits(self, policy: Policy, now: datetime) -> Q:
-        return _expires(lte=now) & (Q(expires_at_int=None) | ~_at_birth())
+        return expires(lte=now) & (Q(expires_at_int=None) | ~_at_birth())
 
     def candidates(self, policy: Policy, now: datetime) -> Ids:
         # Every password of before has expired too: only a ranking of all tells them apart.
@@ -180,7 +180,7 @@ class Expiring(PasswordState):
         return at is not None and now < at <= now + timedelta(days=policy.expiring_days)
 
     def fits(self, policy: Policy, now: datetime) -> Q:
-        return _expires(gt=now, lte=now + timedelta(days=policy.expiring_days))
+        return expires(gt=now, lte=now + timedelta(days=policy.expiring_days))
 
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         at = account.password_expires_at

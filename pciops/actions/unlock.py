@@ -159,17 +159,20 @@ def _conflict(event: Event, policy: Policy, now: datetime) -> ConflictError:
 
 def _who_was_first(event: Event, now: datetime) -> str:
     """Who ended the lock that the operator saw, as far as the trail can tell."""
-    act = trail.unlock_of(event.target_id, seen=event.seen, but=event)
+    seen = Failures.parse(event.seen)
+    act = None
     for _ in range(10):  # between its UPDATE and its row an unlock needs milliseconds
+        if not seen.failed_auth_count:  # no lock was seen, and others in vain at it ended none
+            break
+        act = trail.unlock_of(event.target_id, seen=event.seen, but=event)
         if act is None or act.outcome == Event.Outcome.SUCCESS:
             break
         time.sleep(0.05)
-        act = trail.unlock_of(event.target_id, seen=event.seen, but=event)
     if act and act.outcome == Event.Outcome.PENDING:
         at = times.dated(act.event_time)
         return f"{act.initiator} began to unlock it on {at}; how that ended is not recorded yet."
     # Not of this lock, then: one since the failures that were seen, or else within a day.
-    since = Failures.parse(event.seen).failed_auth_at or now - timedelta(days=1)
+    since = seen.failed_auth_at or now - timedelta(days=1)
     if act := act or trail.last_unlock(event.target_id, since=since):
         return f"{act.initiator} unlocked it on {times.dated(act.event_time)}."
     return "A sign-in or another tool has cleared its failures."

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pciops.api import bulk, overview, policy, views
+from pciops.api import audit, bulk, overview, policy, views, whatif
 
 urlpatterns = [
     path("accounts", views.accounts, name="api-accounts"),
     path("accounts/unlock", bulk.accounts_unlock, name="api-accounts-unlock"),
     path("accounts/<str:user_id>", views.account, name="api-account"),
     path("accounts/<str:user_id>/unlock", views.account_unlock, name="api-account-unlock"),
+    path("audit", audit.audit, name="api-audit"),
     path("overview", overview.overview, name="api-overview"),
     path("policy", policy.policy, name="api-policy"),
+    path("policy/what-if", whatif.what_if, name="api-what-if"),
     path("<path:rest>", views.not_found),
     path("", views.not_found),
 ]

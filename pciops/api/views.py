@@ -13,10 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
+from pciops.accounts import filters, selectors
 from pciops.accounts import policy as policies
-from pciops.accounts import selectors
-from pciops.accounts.kinds import BY_NAME as KINDS
-from pciops.accounts.states import BY_NAME
 from pciops.accounts.verdict import Verdict, as_dict, judge
 from pciops.actions.unlock import (
     ConflictError,
@@ -39,9 +37,9 @@ MAX_LIMIT: Final = 1000
 
 @endpoint("GET")
 def accounts(request: ApiRequest) -> HttpResponse:
-    """`GET /api/v1/accounts?state=&kind=&domain_id=&q=&limit=&marker=`."""
+    """`GET /api/v1/accounts?state=&kind=&domain_id=&q=&sort=&limit=&marker=`."""
     now, policy = timezone.now(), policies.current()
-    query, limit = _query(request), _limit(request)
+    query, most = _query(request), limit(request)
     try:
         page = selectors.page(
             query,
@@ -49,7 +47,7 @@ def accounts(request: ApiRequest) -> HttpResponse:
             policy=policy,
             now=now,
             marker=request.GET.get("marker", ""),
-            limit=limit,
+            limit=most,
         )
     except MarkerError:
         raise ApiError(400, "marker: not of this list; take it from links.next.") from None
@@ -127,10 +125,14 @@ def event_dict(event: Event) -> dict[str, Any]:
             "domain_id": event.target_domain_id,
             "domain_name": event.target_domain_name,
         },
+        "resource": event.resource,
         "outcome": event.outcome,
         "reason": event.reason,
         "identity": event.identity,
         "remark": event.remark,
+        "position": event.position,
+        "previous_hash": event.previous_hash,
+        "hash": event.hash,
     }
 
 
@@ -142,23 +144,20 @@ def _verdict(request: ApiRequest, user_id: str) -> Verdict:
 
 
 def _query(request: ApiRequest) -> selectors.Query:
-    name = request.GET.get("state", "")
-    if name and name not in BY_NAME:
-        allowed = ", ".join(BY_NAME)
-        raise ApiError(400, f"state: there is no state {name!r}; states are {allowed}.")
-    kind = request.GET.get("kind", "")
-    if kind and kind not in KINDS:
-        allowed = ", ".join(KINDS)
-        raise ApiError(400, f"kind: there is no kind {kind!r}; kinds are {allowed}.")
-    return selectors.Query(
-        state=BY_NAME.get(name),
-        kind=KINDS.get(kind),
-        domain_id=request.GET.get("domain_id", ""),
-        text=request.GET.get("q", "").replace("\0", "").strip(),
-    )
+    asked = "domain_id" in request.GET
+    domains = selectors.domains(scope=request.operator.scope) if asked else []
+    try:
+        return filters.query(request.GET.dict(), domains=domains, domain_filter="domain_id")
+    except filters.FilterError as error:
+        raise ApiError(400, str(error)) from None
 
 
-def _limit(request: ApiRequest) -> int:
+def limit(request: ApiRequest) -> int:
+    """How many rows a page has.
+
+    Raises:
+        ApiError
+    """
     text = request.GET.get("limit", str(DEFAULT_LIMIT))
     plain = text.isascii() and text.isdigit() and len(text) < 10
     if not plain or not 1 <= int(text) <= MAX_LIMIT:

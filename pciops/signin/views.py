@@ -29,13 +29,21 @@ from django.views.decorators.http import require_http_methods, require_POST
 from pciops.accounts import policy
 from pciops.keystone import client
 from pciops.lib.env import SettingError
-from pciops.signin import address, pending, sessions, throttle
+from pciops.signin import address, pending, sessions, throttle, trail
 from pciops.signin.forms import CodeForm, NewPasswordForm, SignInForm
 from pciops.signin.models import Operator
 from pciops.signin.pending import Pending, Step
 from pciops.signin.rights import NoRoleError
 
 log = logging.getLogger(__name__)
+
+# For the trail: what was missing although the password was right.
+_WHY: Final[dict[type[Exception], str]] = {
+    client.PasswordExpiredError: "the password has expired",
+    client.PasswordRefusedError: "Keystone refused the new password",
+    client.SecondFactorError: "a second factor is needed",
+    NoRoleError: "no role of an operator",
+}
 
 SIGN_IN: Final = "signin/signin.html"
 CODE: Final = "signin/code.html"
@@ -73,6 +81,7 @@ class _Try:
     domain: str
     next: str
     refusal: str  # what is said when Keystone refuses
+    why: str  # the same for the trail
 
     @property
     def who(self) -> tuple[str, str]:
@@ -99,6 +108,7 @@ def signin(request: HttpRequest) -> HttpResponse:
         domain=form.cleaned_data["domain"],
         next=_target(request),
         refusal=_REFUSED,
+        why="refused by Keystone",
     )
     return _attempt(request, sent, partial(_authenticate, request, **form.cleaned_data))
 
@@ -122,6 +132,7 @@ def code(request: HttpRequest) -> HttpResponse:
         domain=waiting.domain,
         next=waiting.next,
         refusal=_REFUSED_CODE,
+        why="refused by Keystone: the code",
     )
     typed = form.cleaned_data["passcode"]
     factors = {"receipt": waiting.receipt, "user_id": waiting.user_id, "passcode": typed}
@@ -147,6 +158,7 @@ def password(request: HttpRequest) -> HttpResponse:
         domain=waiting.domain,
         next=waiting.next,
         refusal=_REFUSED_CURRENT,
+        why="refused by Keystone: the current password, to change it",
     )
     typed = form.cleaned_data["current"], form.cleaned_data["new"]
     return _attempt(request, sent, partial(_change, request, waiting, *typed), waiting)
@@ -162,39 +174,44 @@ def _attempt(
     """One try at Keystone: counted, made, and answered by how it ended."""
     now, started = timezone.now(), time.monotonic()
     source = address.source(request)
-    refuse = partial(_refuse, request, sent, waiting=waiting)
+    refuse = partial(_refuse, request, sent, now, waiting=waiting)
     try:
         throttle.count(source, now)
         operator = act()
     except throttle.ThrottledError as error:
         wait = math.ceil((error.until - now).total_seconds())
         said = f"Too many failed sign-ins from your address. Wait {wait} s."
-        return refuse("throttled", said, status=429, headers={"Retry-After": str(wait)})
+        why = "too many failures from this address" if error.first else ""
+        return refuse(why, said, status=429, headers={"Retry-After": str(wait)})
     except client.UnreachableError as error:
         throttle.take_back(source, now)
         log.warning("sign-in impossible, Keystone at %s: %s", settings.OS_AUTH_URL, error)
         return refuse("Keystone does not answer", _away(error, sent.template), status=503)
     except client.RefusedError:
+        page = refuse(sent.why, sent.refusal)
         throttle.hold(started, settings.SIGNIN_REFUSAL_SECONDS)
-        return refuse("refused by Keystone", sent.refusal)
+        return page
     except (client.KeystoneError, NoRoleError, _ChangedError) as error:
         throttle.take_back(source, now)
         if following := _following(error, sent, now):
             pending.keep(request, following)
             return redirect(f"signin_{following.step}")
         if isinstance(error, _ChangedError):
+            trail.refused(request, *sent.who, "not signed in after a change of password", now)
             messages.success(request, f"{error} Sign in with the new one.")
             return redirect(_form_for(sent.next))
-        return refuse(type(error).__name__, _not_enough(error, *sent.who))
+        why = _WHY.get(type(error), "refused by Keystone")
+        return refuse(why, _not_enough(error, *sent.who))
     throttle.take_back(source, now)
     _begin(request, operator)
-    log.info("%s signed in from %s", operator, source)
+    trail.signed_in(request, operator, now)
     return redirect(_ours(request, sent.next))
 
 
 def _refuse(
     request: HttpRequest,
     sent: _Try,
+    now: datetime,
     why: str,
     sentence: str,
     *,
@@ -202,8 +219,9 @@ def _refuse(
     status: int = 200,
     headers: dict[str, str] | None = None,
 ) -> HttpResponse:
-    """The page again with a sentence. Every refusal comes through here."""
-    log.info("sign-in of %s (%s) from %s: %s", *sent.who, address.source(request), why)
+    """The page again with a sentence, and a row in the trail where there is a `why` for it."""
+    if why:
+        trail.refused(request, *sent.who, why, now)
     sent.form.add_error(None, sentence)
     return _page(request, sent.template, sent.form, waiting, status=status, headers=headers)
 
@@ -212,6 +230,7 @@ def _refuse(
 @require_POST
 def signout(request: HttpRequest) -> HttpResponse:
     """End the session. The token in it ends by itself."""
+    trail.signed_out(request, timezone.now())
     logout(request)
     return redirect("signin")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pciops.web import bulk, overview, policy, views
+from pciops.web import audit, bulk, overview, policy, views
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -14,5 +14,7 @@ urlpatterns = [
     path("accounts/unlocked/", bulk.accounts_unlocked, name="accounts_unlocked"),
     path("accounts/<str:user_id>/", views.account_detail, name="account"),
     path("accounts/<str:user_id>/unlock/", views.account_unlock, name="account_unlock"),
+    path("audit/", audit.audit, name="audit"),
+    path("audit/export", audit.audit_export, name="audit_export"),
     path("policy/", policy.policy_page, name="policy"),
 ]

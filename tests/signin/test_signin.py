@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from pytest_django import DjangoAssertNumQueries, Settings
+from pytest_django import Settings
 
 from pciops.signin.models import Operator, Throttle
 from tests.factories import NOW, make_locked_user, make_user
@@ -228,15 +228,6 @@ def test_a_refusal_says_the_same_whatever_is_known_of_the_name(
         "in pciops, and unlocks it; where there is none: manage.py unlock on the pciops host. A "
         "wrong password counts towards Keystone's lock of the account. User name"
     ) in shown(response)
-
-
-def test_a_refusal_asks_keystones_database_nothing(
-    client: Client,
-    fake_keystone: FakeKeystone,
-    django_assert_num_queries: DjangoAssertNumQueries,
-) -> None:
-    with django_assert_num_queries(0, using="keystone"):
-        sign_in(client, password="wrong")
 
 
 def test_a_refusal_takes_whole_seconds(

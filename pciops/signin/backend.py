@@ -13,7 +13,7 @@ from pciops.signin.models import Operator
 
 
 class KeystoneBackend(BaseBackend):
-    """Password → unscoped token → the strongest scope with a role → operator."""
+    """Password → unscoped token → the widest scope with a role → operator."""
 
     def authenticate(  # type: ignore[override]  # Django's stub has **kwargs, we name ours
         self, request: HttpRequest, *, name: str, password: str, domain: str, **_: Any
@@ -25,7 +25,10 @@ class KeystoneBackend(BaseBackend):
             rights.NoRoleError
         """
         unscoped = client.authenticate(name, password, domain)
-        token, found = rights.strongest(unscoped)
+        choices = rights.choices(unscoped)
+        if not choices:
+            raise rights.NoRoleError
+        (token, found), *others = choices
         operator, _created = Operator.objects.update_or_create(
             id=token.user_id,
             defaults={
@@ -34,7 +37,7 @@ class KeystoneBackend(BaseBackend):
                 "domain_name": token.user_domain_name,
             },
         )
-        operator.token, operator.rights = token, found
+        operator.token, operator.rights, operator.choices = token, found, others
         return operator
 
     def get_user(self, user_id: str) -> Operator | None:

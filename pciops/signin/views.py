@@ -24,7 +24,7 @@ from pciops.keystone import client, database
 from pciops.signin import address, sessions, throttle
 from pciops.signin.forms import SignInForm
 from pciops.signin.models import Operator
-from pciops.signin.rights import NoRoleError
+from pciops.signin.rights import NoRoleError, keystone_roles
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ def _begin(request: HttpRequest, operator: Operator) -> None:
     if operator.token is None or operator.rights is None:
         raise RuntimeError("the backend gave no token")
     login(request, operator)
-    sessions.keep(request, operator.token, operator.rights)
+    sessions.keep(request, operator.token, operator.rights, operator.choices)
 
 
 def _who(form: SignInForm) -> tuple[str, str]:
@@ -134,10 +134,11 @@ def _not_enough(error: Exception, name: str, domain: str) -> str:
             f"{name} ({domain}) needs a second factor, which pciops cannot ask for yet. Use an "
             "administrator with a password alone, or the API with a token."
         )
-    roles = " or ".join(settings.ADMIN_ROLES)
+    *roles, last = keystone_roles()
+    names = f"any of the roles {', '.join(roles)} and {last}" if roles else f"the role {last}"
     return (
-        f"The password is right, but {name} ({domain}) is no operator: it has the role {roles} "
-        f"neither on the system nor on its domain. An administrator can give it: "
+        f"The password is right, but {name} ({domain}) is no operator: it has not {names} "
+        f"on the system or on its domain. An administrator can give it one: "
         f"openstack role add --user {quote(name)} --user-domain {quote(domain)} --system all "
         f"{quote(settings.ADMIN_ROLES[0])}"
     )

@@ -33,7 +33,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _page(request, 403, "Not allowed", "You may not do this.")
+    sentence = str(exception.args[0]) if exception.args else ""
+    return _page(request, 403, "Not allowed", sentence or "You may not do this.")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

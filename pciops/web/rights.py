@@ -1,17 +1,45 @@
-"""Rights that Keystone does not confirm when somebody acts, said on a page."""
+"""Who may do what on the pages, and rights that Keystone does not confirm when somebody acts."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth import logout
+from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
 from pciops.keystone.client import UnreachableError
+from pciops.signin.rights import Act
 from pciops.web.requests import OperatorRequest
+
+P = ParamSpec("P")
+View = Callable[Concatenate[OperatorRequest, P], HttpResponse]
+
+
+def needs(act: Act) -> Callable[[View[P]], View[P]]:
+    """A page for those who may do this; everybody else is told what it takes (403).
+
+    It looks at the rights of sign-in. `sessions.confirmed_rights` ends a session whose rights
+    have become fewer since, so an act that asks it does not have to look again.
+    """
+
+    def decorate(view: View[P]) -> View[P]:
+        @functools.wraps(view)
+        def guarded(request: OperatorRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            if not request.user.may(act):
+                rights = request.user.rights
+                raise PermissionDenied(rights.refusal(act) if rights else "")
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate
 
 
 def signed_out(request: OperatorRequest, *, then: str) -> HttpResponse:

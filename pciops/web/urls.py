@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pciops.web import bulk, overview, policy, views
+from pciops.web import bulk, overview, policy, status, views
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -15,4 +15,5 @@ urlpatterns = [
     path("accounts/<str:user_id>/", views.account_detail, name="account"),
     path("accounts/<str:user_id>/unlock/", views.account_unlock, name="account_unlock"),
     path("policy/", policy.policy_page, name="policy"),
+    path("status/", status.status, name="status"),
 ]

@@ -30,6 +30,7 @@ class Call:
     body: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200  # for whom it is meant
     signed_in: int | None = None  # for who is signed in, where nothing is needed
+    system_only: bool = False  # for nobody whose scope is a domain
     foreign: int | None = None  # about an account of another domain; None: as ever
 
     def __str__(self) -> str:
@@ -115,6 +116,7 @@ CALLS: Final = (
         foreign=404,
     ),
     Call(method="GET", route="policy/"),
+    Call(method="GET", route="status/", needs="administer", system_only=True),
     # --- The API ---
     Call(method="GET", route="api/v1/accounts", queries=_API_LIST),
     Call(

@@ -73,7 +73,7 @@ def status(call: Call, role: str | None, scope: str) -> int:
         return call.signed_in if ROLES[role] and call.signed_in else call.status
     if ROLES[role] is None:
         return 302 if not call.is_api else 401 if role is None else 403
-    if not allowed(call, role):
+    if not allowed(call, role) or (call.system_only and scope != "system"):
         return 403
     return call.foreign if scope == "foreign" and call.foreign else call.status
 
@@ -147,7 +147,7 @@ def test_a_foreign_account_is_answered_as_one_that_does_not_exist(
 READS = [(call, query) for call in CALLS if call.method == "GET" for query in call.queries]
 
 
-@pytest.mark.parametrize("role", OPERATORS)
+@pytest.mark.parametrize("role", ["reader", "admin"])  # the weakest and the strongest
 @pytest.mark.parametrize(("call", "query"), READS, ids=[f"{call}{query}" for call, query in READS])
 def test_what_is_in_another_domain_changes_no_answer(
     fake_keystone: FakeKeystone, call: Call, query: str, role: str

@@ -26,6 +26,10 @@ class BadRequestError(Exception):
     """An address of a page that makes no sense; the text says which part, and what would."""
 
 
+class NotAllowedError(Exception):
+    """What the operator's role does not let them do; the text says what it takes."""
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Nothing of such a request can be trusted, not even its host."""
     sentence = "The request could not be read: its host, its form or its session is damaged."
@@ -33,8 +37,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    sentence = str(exception.args[0]) if exception.args else ""
-    return _page(request, 403, "Not allowed", sentence or "You may not do this.")
+    return _page(request, 403, "Not allowed", "You may not do this.")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -74,6 +77,9 @@ def explained(request: HttpRequest, error: Exception) -> HttpResponse | None:
     """The page for an error that pciops can explain; None for every other."""
     if isinstance(error, BadRequestError):
         return _page(request, 400, "Bad address", str(error))
+    if isinstance(error, NotAllowedError):
+        log.warning("%s may not use %s", request.user, request.path)
+        return _page(request, 403, "Not allowed", str(error))
     if isinstance(error, KeystoneDatabaseDownError):
         return _keystone_database_down(request, error)
     if isinstance(error, SettingError):

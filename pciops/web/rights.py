@@ -9,13 +9,13 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth import logout
-from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
 from pciops.keystone.client import UnreachableError
 from pciops.signin.rights import Act
+from pciops.web.errors import NotAllowedError
 from pciops.web.requests import OperatorRequest
 
 P = ParamSpec("P")
@@ -32,9 +32,9 @@ def needs(act: Act) -> Callable[[View[P]], View[P]]:
     def decorate(view: View[P]) -> View[P]:
         @functools.wraps(view)
         def guarded(request: OperatorRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-            if not request.user.may(act):
-                rights = request.user.rights
-                raise PermissionDenied(rights.refusal(act) if rights else "")
+            held = request.user.rights
+            if held is None or not held.may(act):
+                raise NotAllowedError(held.refusal(act) if held else "You may not do this.")
             return view(request, *args, **kwargs)
 
         return guarded

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -13,6 +12,7 @@ from pciops.lib import doctor
 from pciops.lib.doctor import Level
 from pciops.signin.rights import keystone_roles
 from pciops.web import rights
+from pciops.web.errors import NotAllowedError
 from pciops.web.requests import OperatorRequest
 
 
@@ -23,7 +23,7 @@ def status(request: OperatorRequest) -> HttpResponse:
     """Checked now; what does not answer costs a few seconds. It tells of hosts and logins."""
     if request.user.scope is not None:
         names = " or ".join(keystone_roles("administer"))
-        raise PermissionDenied(
+        raise NotAllowedError(
             f"This page is about the whole installation: it takes the role {names} on the system."
         )
     findings = doctor.run()

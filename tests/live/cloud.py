@@ -48,7 +48,7 @@ class Cloud:
             ),
             endpoint_override=auth_url,
         )
-        self._admin_role = next(role for role in self.api.roles.list() if role.name == "admin")
+        self._roles = {role.name: role for role in self.api.roles.list()}
 
     # --- Making ---------------------------------------------------------------------------------
     def create_domain(self, name: str = "domain") -> Any:
@@ -71,19 +71,23 @@ class Cloud:
             domain=domain.name if domain else "Default",
         )
 
-    def create_operator(self, name: str = "operator", *, domain: Any = None) -> Person:
-        """An administrator: of the whole cloud, or where one is given of that domain."""
+    def create_operator(
+        self, name: str = "operator", *, role: str = "admin", domain: Any = None
+    ) -> Person:
+        """Who holds the role on the system, or where one is given on that domain of theirs."""
         person = self.create_user(name, domain=domain)
-        if domain:
-            self.api.roles.grant(self._admin_role, user=person.id, domain=domain)
-        else:
-            self.api.roles.grant(self._admin_role, user=person.id, system="all")
+        self.grant(person, role, domain=domain)
         return person
 
-    def revoke_admin(self, person: Person, *, domain: Any = None) -> None:
-        """Take from an operator what `create_operator` gave."""
-        scope = {"domain": domain} if domain else {"system": "all"}
-        self.api.roles.revoke(self._admin_role, user=person.id, **scope)
+    def grant(self, person: Person, role: str = "admin", *, domain: Any = None) -> None:
+        """Give somebody a role; one that Keystone does not have yet is made."""
+        if role not in self._roles:
+            self._roles[role] = self.api.roles.create(role)
+        self.api.roles.grant(self._roles[role], user=person.id, **_scope(domain))
+
+    def revoke(self, person: Person, role: str = "admin", *, domain: Any = None) -> None:
+        """Take a role away again."""
+        self.api.roles.revoke(self._roles[role], user=person.id, **_scope(domain))
 
     def create_locked(self, name: str = "locked", *, domain: Any = None, **fields: Any) -> Person:
         """A user who was locked by failed sign-ins."""
@@ -149,3 +153,7 @@ class Cloud:
             " (SELECT id FROM local_user WHERE user_id = %s)",
             person.id,
         )
+
+
+def _scope(domain: Any) -> dict[str, Any]:
+    return {"domain": domain} if domain else {"system": "all"}

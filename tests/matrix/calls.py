@@ -90,9 +90,14 @@ _WHY: Final = {"reason": "INC-4711", "identity": "ticket"}
 
 CALLS: Final = (
     Call(method="GET", route="signin/", needs=None, signed_in=302),
-    Call(method="POST", route="signin/", needs=None),
+    Call(
+        method="POST",
+        route="signin/",
+        needs=None,
+        body={"name": "zelda", "password": "wrong horse", "domain": "Default"},
+    ),
     Call(method="POST", route="signout/", needs=None, status=302),
-    Call(method="POST", route="scope/", status=302),
+    Call(method="POST", route="scope/", body={"scope": "of nobody here"}, status=302),
     Call(method="GET", route=""),
     Call(method="GET", route="accounts/", queries=_LIST),
     Call(method="GET", route="accounts/export", queries=_EXPORT),

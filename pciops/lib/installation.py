@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
@@ -17,15 +18,27 @@ from pciops.celery import app
 from pciops.lib import env
 from pciops.lib.doctor import TIMEOUT, Finding, check, ok, problem, warning
 
+# What Django says to PCIOPS_HTTPS=no, in three long warnings.
+_OF_HTTP: Final = {"security.W004", "security.W012", "security.W016"}
+
 
 @check("settings")
 def configured() -> Iterator[Finding]:
     """Django's and our own system checks, those for production among them."""
-    found = [it for it in checks.run_checks(include_deployment_checks=True) if not it.is_silenced()]
-    for message in found:
+    said = False
+    if not settings.HTTPS:
+        said = True
+        yield warning(
+            "Cookies and pages go over plain HTTP: who is on the way reads them.",
+            "Put a proxy with TLS in front, and leave PCIOPS_HTTPS alone.",
+        )
+    for message in checks.run_checks(include_deployment_checks=True):
+        if message.is_silenced() or (not settings.HTTPS and message.id in _OF_HTTP):
+            continue
+        said = True
         level = problem if message.level >= checks.ERROR else warning
         yield level(f"{message.id}: {message.msg}", str(message.hint or "See manage.py check."))
-    if not found:
+    if not said:
         yield ok("Nothing to object to.")
 
 

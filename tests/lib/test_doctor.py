@@ -260,9 +260,17 @@ def test_a_secret_key_in_the_environment_is_a_warning(monkeypatch: pytest.Monkey
 
 
 def test_what_django_objects_to_is_a_finding(settings: Settings) -> None:
-    settings.SECURE_HSTS_SECONDS = 0
+    settings.X_FRAME_OPTIONS = "SAMEORIGIN"
 
-    assert any("security.W004" in sentence for _, sentence in found(installation.configured))
+    assert any("security.W019" in sentence for _, sentence in found(installation.configured))
+
+
+def test_plain_http_is_one_warning(settings: Settings) -> None:
+    settings.HTTPS = False
+
+    assert [sentence for level, sentence in found(installation.configured)] == [
+        "Cookies and pages go over plain HTTP: who is on the way reads them."
+    ]
 
 
 def test_a_misspelt_variable_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:

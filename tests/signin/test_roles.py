@@ -143,7 +143,7 @@ def test_the_widest_scope_is_the_first(fake_keystone: FakeKeystone) -> None:
 def test_a_scope_with_a_stronger_role_can_be_changed_to(fake_keystone: FakeKeystone) -> None:
     browser = signed_in(holder(fake_keystone, system={"reader"}, shops={"admin"}))
 
-    assert "Domain Shops (administrator)" in shown(browser.get("/"))
+    assert "Act as administrator of Shops" in shown(browser.get("/"))
     browser.post("/scope/", {"scope": "shops"})
     assert "Sees the domain Shops . An administrator" in shown(browser.get("/"))
 
@@ -152,7 +152,7 @@ def test_the_way_back_is_there_too(fake_keystone: FakeKeystone) -> None:
     browser = signed_in(holder(fake_keystone, system={"reader"}, shops={"admin"}))
     browser.post("/scope/", {"scope": "shops"})
 
-    assert "Whole cloud (auditor)" in shown(browser.get("/"))
+    assert "Act as auditor of the whole cloud" in shown(browser.get("/"))
     browser.post("/scope/", {"scope": ""})
     assert "Sees the whole cloud. An auditor" in shown(browser.get("/"))
 
@@ -163,7 +163,7 @@ def test_a_scope_that_adds_nothing_is_not_offered(
 ) -> None:
     browser = signed_in(holder(fake_keystone, system=roles, shops={"helpdesk"}))
 
-    assert "Domain Shops (" not in shown(browser.get("/"))
+    assert "Act as" not in shown(browser.get("/"))
 
 
 def test_of_two_roles_in_the_whole_cloud_the_stronger_counts(
@@ -174,7 +174,7 @@ def test_of_two_roles_in_the_whole_cloud_the_stronger_counts(
     page = shown(signed_in(holder(fake_keystone, **roles)).get("/"))
 
     assert "Sees the whole cloud. An administrator" in page
-    assert "Whole cloud (auditor)" not in page
+    assert "Act as auditor of the whole cloud" not in page
 
 
 @pytest.mark.parametrize("scope", ["payments", "default", "", "' OR 1=1"])

@@ -21,6 +21,9 @@ SKEW_HURTS: Final = timedelta(seconds=30)
 @check("Keystone's database")
 def answers() -> Iterator[Finding]:
     """It can be read at all."""
+    if settings.DATABASES[ALIAS]["ENGINE"] == "django.db.backends.dummy":
+        yield problem("It is not named.", "Set PCIOPS_KEYSTONE_DATABASE_URL.")
+        return
     try:
         database.ping()
     except database.KeystoneDatabaseDownError as error:
@@ -89,6 +92,9 @@ def least_privilege() -> Iterator[Finding]:
 @check("Keystone's API")
 def api() -> Iterator[Finding]:
     """It answers; and its clock, which stands in the answer, is as ours."""
+    if not settings.OS_AUTH_URL:
+        yield problem("It is not named.", "Set OS_AUTH_URL.")
+        return
     before = timezone.now()
     try:
         theirs = client.ping(TIMEOUT)

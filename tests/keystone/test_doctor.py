@@ -108,6 +108,20 @@ def test_an_api_that_is_away_is_a_problem(settings: Settings) -> None:
     ]
 
 
+def test_an_api_that_is_not_named_is_a_problem(settings: Settings) -> None:
+    settings.OS_AUTH_URL = ""
+
+    assert found(doctor.api) == [("problem", "It is not named.")]
+
+
+def test_a_database_that_is_not_named_is_a_problem(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(settings.DATABASES["keystone"], "ENGINE", "django.db.backends.dummy")
+
+    assert found(doctor.answers) == [("problem", "It is not named.")]
+
+
 @pytest.mark.parametrize(
     ("seconds", "level"),
     [(0, "ok"), (2, "ok"), (2.1, "warning"), (30, "warning"), (30.1, "problem"), (-31, "problem")],

@@ -19,7 +19,7 @@ from pciops.accounts import census, policy, selectors
 from pciops.accounts.states import BY_NAME, STATES
 from pciops.keystone.models import LocalUser
 from pciops.signin.models import Operator
-from pciops.signin.rights import Rights
+from pciops.signin.rights import Rights, Role
 from pciops.web import overview, views
 
 PAGE_LIMIT = "1.3 × bare + 50 ms"
@@ -78,7 +78,7 @@ def _statements(view: Callable[..., HttpResponse], address: str, *words: str) ->
     """What the view sends to Keystone's database for somebody who sees the whole cloud."""
     request = RequestFactory().get(address)
     request.user = Operator(id="bench", name="bench", domain_id="default", domain_name="Default")
-    request.user.rights = Rights(domain_id=None, domain_name=None)
+    request.user.rights = Rights(role=Role.ADMINISTRATOR, domain_id=None, domain_name=None)
     with taken() as statements:
         view(request, *words)
     return statements

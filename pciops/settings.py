@@ -204,9 +204,12 @@ CELERY_TIMEZONE = "UTC"
 CELERY_ENABLE_UTC = True
 
 # --- Operators ----------------------------------------------------------------------------------
+# Keystone's roles → ours: who may do everything, who unlocks, who only sees (signin.rights).
 ADMIN_ROLES = env.words("PCIOPS_ADMIN_ROLES", "admin")
-# Clouds older than system scope: who holds a role of ADMIN_ROLES on this project is an
-# administrator of the whole cloud, as keystone.conf's [resource] options of these names say.
+HELPDESK_ROLES = env.words("PCIOPS_HELPDESK_ROLES", "helpdesk,manager")
+READER_ROLES = env.words("PCIOPS_READER_ROLES", "reader")
+# Clouds older than system scope: a role on this project counts in the whole cloud, as
+# keystone.conf's [resource] options of these names say for administrators.
 ADMIN_PROJECT_NAME = env.text("PCIOPS_ADMIN_PROJECT_NAME")
 ADMIN_PROJECT_DOMAIN_NAME = env.text("PCIOPS_ADMIN_PROJECT_DOMAIN_NAME", "Default")
 SIGNIN_DOMAIN_NAME = env.text("PCIOPS_SIGNIN_DOMAIN_NAME", "Default")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -76,6 +77,7 @@ class FakeKeystone:
         self.lifetime = timedelta(hours=1)
         self.broken: Answer | None = None  # what it says to everything, where it is set
         self.url = ""
+        self.ahead = 0.0  # seconds that its clock is before ours
 
     def person(
         self,
@@ -295,6 +297,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string(time.time() + self.keystone.ahead)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (http.server's own name)
         """Say nothing."""

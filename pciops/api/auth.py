@@ -20,7 +20,7 @@ from pciops.keystone import client
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib.env import SettingError
 from pciops.signin.models import Operator
-from pciops.signin.rights import BoundTokenError, NoRoleError, strongest
+from pciops.signin.rights import Act, BoundTokenError, NoRoleError, strongest
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -34,12 +34,12 @@ class ApiRequest(HttpRequest):
 
 
 def endpoint(
-    *methods: str,
+    *methods: str, needs: Act = "see"
 ) -> Callable[
     [Callable[Concatenate[ApiRequest, P], HttpResponse]],
     Callable[Concatenate[HttpRequest, P], HttpResponse],
 ]:
-    """A view of the API: its methods, its caller, and every error in Keystone's shape."""
+    """A view of the API: its methods, what its caller may do, every error in Keystone's shape."""
 
     def decorate(
         view: Callable[Concatenate[ApiRequest, P], HttpResponse],
@@ -55,7 +55,7 @@ def endpoint(
                     problem = f"{request.method} is not possible here: {allowed} is."
                     raise ApiError(405, problem, {"Allow": allowed})
                 call = cast("ApiRequest", request)
-                call.operator = _operator(request)
+                call.operator = _operator(request, needs)
                 return view(call, *args, **kwargs)
             except ApiError as error:
                 return error.response()
@@ -74,8 +74,8 @@ def endpoint(
     return decorate
 
 
-def _operator(request: HttpRequest) -> Operator:
-    """The holder of the token, with the strongest rights that it can be turned into."""
+def _operator(request: HttpRequest, needs: Act) -> Operator:
+    """The holder of the token, with the rights that it carries or can be turned into."""
     token_id = request.headers.get("X-Auth-Token", "")
     if not TOKEN.fullmatch(token_id):
         raise ApiError(401, "X-Auth-Token: send a token of Keystone (openstack token issue).")
@@ -91,6 +91,8 @@ def _operator(request: HttpRequest) -> Operator:
         ) from None
     except client.UnreachableError as error:
         raise ApiError(503, f"Keystone does not answer: {error}.") from None
+    if not rights.may(needs):
+        raise ApiError(403, rights.refusal(needs))
     operator = Operator(
         id=token.user_id,
         name=token.user_name,

@@ -15,7 +15,7 @@ from pciops.api.errors import ApiError
 from pciops.api.views import initiator, unlock_body, why
 
 
-@endpoint("POST")
+@endpoint("POST", needs="unlock")
 def accounts_unlock(request: ApiRequest) -> HttpResponse:
     """`POST /api/v1/accounts/unlock` with `{"accounts": [{"id"}], "reason", "identity"}`."""
     body = unlock_body(request)

@@ -70,7 +70,7 @@ def account(request: ApiRequest, user_id: str) -> HttpResponse:
     return JsonResponse({"account": as_dict(_verdict(request, user_id))})
 
 
-@endpoint("POST")
+@endpoint("POST", needs="unlock")
 def account_unlock(request: ApiRequest, user_id: str) -> HttpResponse:
     """`POST /api/v1/accounts/<user_id>/unlock` with `{"reason": "…", "identity": "…"}`."""
     verdict = _verdict(request, user_id)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -187,14 +188,18 @@ def validate(token_id: str) -> Token:
         return _token(access.AccessInfoV3(response.json(), token_id))
 
 
-def ping() -> None:
-    """Ask Keystone for its version document.
+def ping(timeout: int | None = None) -> datetime | None:
+    """Ask Keystone for its version document; what its clock says, if it says it.
 
     Raises:
         UnreachableError
     """
     with _failures(()):
-        _session().get(_v3_url(), authenticated=False, log=False)
+        response = _session(timeout).get(_v3_url(), authenticated=False, log=False)
+    try:
+        return parsedate_to_datetime(response.headers.get("Date", ""))
+    except ValueError:
+        return None
 
 
 def _issue(plugin: v3.Auth) -> Token:
@@ -202,10 +207,10 @@ def _issue(plugin: v3.Auth) -> Token:
         return _token(plugin.get_access(_session()))
 
 
-def _session() -> session.Session:
+def _session(timeout: int | None = None) -> session.Session:
     return session.Session(
         verify=settings.OS_CACERT or True,
-        timeout=settings.KEYSTONE_TIMEOUT,
+        timeout=timeout or settings.KEYSTONE_TIMEOUT,
         app_name="pciops",
         app_version=__version__,
     )

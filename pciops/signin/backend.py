@@ -14,7 +14,7 @@ from pciops.signin.models import Operator
 
 
 class KeystoneBackend(BaseBackend):
-    """Password → unscoped token → the strongest scope with a role → operator."""
+    """Password → unscoped token → the widest scope with a role → operator."""
 
     def authenticate(  # type: ignore[override]  # Django's stub has **kwargs, we name ours
         self, request: HttpRequest, *, name: str, password: str, domain: str, **_: Any
@@ -34,7 +34,10 @@ class KeystoneBackend(BaseBackend):
             rights.NoRoleError
             client.UnreachableError
         """
-        token, found = rights.strongest(unscoped)
+        choices = rights.choices(unscoped)
+        if not choices:
+            raise rights.NoRoleError
+        (token, found), *others = choices
         operator, _created = Operator.objects.update_or_create(
             id=token.user_id,
             defaults={
@@ -43,7 +46,7 @@ class KeystoneBackend(BaseBackend):
                 "domain_name": token.user_domain_name,
             },
         )
-        operator.token, operator.rights = token, found
+        operator.token, operator.rights, operator.choices = token, found, others
         return operator
 
     def get_user(self, user_id: str) -> Operator | None:

@@ -33,7 +33,7 @@ from pciops.signin import address, pending, sessions, throttle, trail
 from pciops.signin.forms import CodeForm, NewPasswordForm, SignInForm
 from pciops.signin.models import Operator
 from pciops.signin.pending import Pending, Step
-from pciops.signin.rights import NoRoleError
+from pciops.signin.rights import NoRoleError, keystone_roles
 
 log = logging.getLogger(__name__)
 
@@ -264,7 +264,7 @@ def _begin(request: HttpRequest, operator: Operator) -> None:
         raise RuntimeError("the backend gave no token")
     request.session.flush()
     login(request, operator)
-    sessions.keep(request, operator.token, operator.rights)
+    sessions.keep(request, operator.token, operator.rights, operator.choices)
 
 
 def _following(error: Exception, sent: _Try, now: datetime) -> Pending | None:
@@ -324,10 +324,11 @@ def _not_enough(error: Exception, name: str, domain: str) -> str:
             f"{wanted}. pciops can ask for a TOTP code alone. Use the API with a "
             "token, or have the rules of the account changed (multi_factor_auth_rules)."
         )
-    roles = " or ".join(settings.ADMIN_ROLES)
+    *roles, last = keystone_roles()
+    names = f"any of the roles {', '.join(roles)} and {last}" if roles else f"the role {last}"
     return (
-        f"The password is right, but {name} ({domain}) is no operator: it has the role {roles} "
-        f"neither on the system nor on its domain. An administrator can give it: "
+        f"The password is right, but {name} ({domain}) is no operator: it has not {names} "
+        f"on the system or on its domain. An administrator can give it one: "
         f"openstack role add --user {quote(name)} --user-domain {quote(domain)} --system all "
         f"{quote(settings.ADMIN_ROLES[0])}"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pciops.web import audit, bulk, overview, policy, views
+from pciops.web import audit, bulk, overview, policy, status, views
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -17,4 +17,5 @@ urlpatterns = [
     path("audit/", audit.audit, name="audit"),
     path("audit/export", audit.audit_export, name="audit_export"),
     path("policy/", policy.policy_page, name="policy"),
+    path("status/", status.status, name="status"),
 ]

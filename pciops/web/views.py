@@ -118,6 +118,7 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@rights.needs("unlock")
 def account_unlock(request: OperatorRequest, user_id: str) -> HttpResponse:
     """The form, and the act."""
     verdict = _verdict(request, user_id)

@@ -143,7 +143,7 @@ def test_a_hostile_token_is_one_that_keystone_does_not_know(
 
 
 @pytest.mark.parametrize(
-    "roles", [{}, {"system": {"reader"}}, {"project:demo": {"admin"}}, {"payments": {"admin"}}]
+    "roles", [{}, {"system": {"member"}}, {"project:demo": {"admin"}}, {"payments": {"admin"}}]
 )
 def test_a_token_of_somebody_without_the_role_is_forbidden(
     fake_keystone: FakeKeystone, roles: dict[str, set[str]]

@@ -51,7 +51,7 @@ class Cloud:
             ),
             endpoint_override=auth_url,
         )
-        self._admin_role = next(role for role in self.api.roles.list() if role.name == "admin")
+        self._roles = {role.name: role for role in self.api.roles.list()}
 
     # --- Making ---------------------------------------------------------------------------------
     def create_domain(self, name: str = "domain") -> Any:
@@ -74,13 +74,12 @@ class Cloud:
             domain=domain.name if domain else "Default",
         )
 
-    def create_operator(self, name: str = "operator", *, domain: Any = None) -> Person:
-        """An administrator: of the whole cloud, or where one is given of that domain."""
+    def create_operator(
+        self, name: str = "operator", *, role: str = "admin", domain: Any = None
+    ) -> Person:
+        """Who holds the role on the system, or where one is given on that domain of theirs."""
         person = self.create_user(name, domain=domain)
-        if domain:
-            self.api.roles.grant(self._admin_role, user=person.id, domain=domain)
-        else:
-            self.api.roles.grant(self._admin_role, user=person.id, system="all")
+        self.grant(person, role, domain=domain)
         return person
 
     def require_totp(self, person: Person) -> str:
@@ -94,7 +93,7 @@ class Cloud:
     def create_application_credential(self, person: Person, project: str) -> str:
         """A token of an application credential that they made in a project where they are admin."""
         [found] = self.api.projects.list(name=project)
-        self.api.roles.grant(self._admin_role, user=person.id, project=found)
+        self.api.roles.grant(self._roles["admin"], user=person.id, project=found)
         headers = {"X-Auth-Token": self.token(person, scope={"project_id": found.id})}
         url = f"{self.auth_url}/users/{person.id}/application_credentials"
         body = {"application_credential": {"name": "script"}}
@@ -110,10 +109,15 @@ class Cloud:
         )
         return answer.headers["X-Subject-Token"]
 
-    def revoke_admin(self, person: Person, *, domain: Any = None) -> None:
-        """Take from an operator what `create_operator` gave."""
-        scope = {"domain": domain} if domain else {"system": "all"}
-        self.api.roles.revoke(self._admin_role, user=person.id, **scope)
+    def grant(self, person: Person, role: str = "admin", *, domain: Any = None) -> None:
+        """Give somebody a role; one that Keystone does not have yet is made."""
+        if role not in self._roles:
+            self._roles[role] = self.api.roles.create(role)
+        self.api.roles.grant(self._roles[role], user=person.id, **_scope(domain))
+
+    def revoke(self, person: Person, role: str = "admin", *, domain: Any = None) -> None:
+        """Take a role away again."""
+        self.api.roles.revoke(self._roles[role], user=person.id, **_scope(domain))
 
     def create_locked(self, name: str = "locked", *, domain: Any = None, **fields: Any) -> Person:
         """A user who was locked by failed sign-ins."""
@@ -187,3 +191,7 @@ class Cloud:
             " WHERE local_user_id = (SELECT id FROM local_user WHERE user_id = %s)",
             person.id,
         )
+
+
+def _scope(domain: Any) -> dict[str, Any]:
+    return {"domain": domain} if domain else {"system": "all"}

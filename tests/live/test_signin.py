@@ -149,7 +149,7 @@ def test_an_operator_who_lost_the_role_unlocks_nothing(site: Site, cloud: Cloud)
     visitor = site.visitor()
     visitor.sign_in(operator)
     form = visitor.form(visitor.get(f"/accounts/{locked.id}/unlock/"), "reason")
-    cloud.revoke_admin(operator)
+    cloud.revoke(operator)
 
     page = visitor.send(form, reason="Called back", identity="callback")
 

@@ -112,7 +112,7 @@ def test_a_new_password_of_who_has_a_second_factor_leads_to_the_code(
 def test_who_is_no_operator_is_told_that_the_password_is_changed(
     client: Client, fake_keystone: FakeKeystone
 ) -> None:
-    person = fake_keystone.person(expired=True, roles={"system": {"reader"}})
+    person = fake_keystone.person(expired=True, roles={"system": {"member"}})
     sign_in(client)
     response = send(client)
 

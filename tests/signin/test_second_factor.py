@@ -181,7 +181,7 @@ def test_while_keystone_is_away_a_code_is_not_counted(
 def test_who_is_no_operator_is_told_so_after_the_code(
     client: Client, fake_keystone: FakeKeystone
 ) -> None:
-    fake_keystone.person(roles={"system": {"reader"}}, second_factor=True)
+    fake_keystone.person(roles={"system": {"member"}}, second_factor=True)
     sign_in(client)
 
     assert "is no operator" in shown(send(client))

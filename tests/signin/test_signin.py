@@ -91,28 +91,29 @@ def test_the_roles_of_operators_are_a_setting(
     assert sign_in(client).status_code == 302
 
 
-def test_a_reader_is_told_which_role_is_missing_and_how_to_give_it(
+def test_who_is_no_operator_is_told_which_roles_make_one_and_how_to_give_them(
     client: Client, fake_keystone: FakeKeystone
 ) -> None:
-    fake_keystone.person(roles={"system": {"reader"}})
+    fake_keystone.person(roles={"system": {"member"}})
 
     assert (
-        "The password is right, but ada (Default) is no operator: it has the role admin neither "
-        "on the system nor on its domain. An administrator can give it: openstack role add "
-        "--user ada --user-domain Default --system all admin" in shown(sign_in(client))
+        "The password is right, but ada (Default) is no operator: it has not any of the roles "
+        "admin, helpdesk, manager and reader on the system or on its domain. An administrator can "
+        "give it one: openstack role add --user ada --user-domain Default --system all admin"
+        in shown(sign_in(client))
     )
 
 
 def test_the_command_it_suggests_is_safe_to_paste(
     client: Client, fake_keystone: FakeKeystone
 ) -> None:
-    fake_keystone.person(name="ada; reboot", roles={"system": {"reader"}})
+    fake_keystone.person(name="ada; reboot", roles={"system": {"member"}})
 
     assert "--user 'ada; reboot' --user-domain" in shown(sign_in(client, name="ada; reboot"))
 
 
 def test_who_is_no_operator_gets_no_session(client: Client, fake_keystone: FakeKeystone) -> None:
-    fake_keystone.person(roles={"system": {"reader"}})
+    fake_keystone.person(roles={"system": {"member"}})
     sign_in(client)
 
     assert client.get("/accounts/").status_code == 302

@@ -86,7 +86,7 @@ def test_no_token_is_in_the_trail(client: Client, fake_keystone: FakeKeystone) -
 @pytest.mark.parametrize(
     ("facts", "why"),
     [
-        ({"roles": {"system": {"reader"}}}, "no role of an operator"),
+        ({"roles": {"system": {"member"}}}, "no role of an operator"),
         ({"second_factor": True, "factors": [["password", "x509"]]}, "a second factor is needed"),
     ],
 )
@@ -156,7 +156,7 @@ def test_a_new_password_is_in_the_trail_by_how_the_sign_in_ended(
 def test_a_changed_password_that_signs_nobody_in_is_in_the_trail(
     client: Client, fake_keystone: FakeKeystone
 ) -> None:
-    fake_keystone.person(expired=True, roles={"system": {"reader"}})
+    fake_keystone.person(expired=True, roles={"system": {"member"}})
     sign_in(client)
     passwords = {"current": "right horse", "new": "new horse", "again": "new horse"}
     client.post("/signin/password/", passwords)

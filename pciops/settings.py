@@ -164,6 +164,13 @@ EXPIRING_DAYS = env.integer("PCIOPS_EXPIRING_DAYS", 14, minimum=1, maximum=90)
 SERVICE_ROLES = env.words("PCIOPS_SERVICE_ROLES", "service")
 SERVICE_PROJECTS = env.words("PCIOPS_SERVICE_PROJECTS", "service,services")
 
+# --- Trail --------------------------------------------------------------------------------------
+# PCI DSS 10.5.1: at least 12 months; one more, so that a year is whole whenever one looks.
+TRAIL_MONTHS = env.integer("PCIOPS_TRAIL_MONTHS", 13, minimum=12, maximum=240)
+# Each row of the trail goes there too (RFC 5424): whoever rewrites our database cannot reach it.
+SYSLOG_URL = env.syslog("PCIOPS_SYSLOG_URL")
+SYSLOG_CACERT = env.text("PCIOPS_SYSLOG_CACERT")
+
 # --- Tasks --------------------------------------------------------------------------------------
 # The timetable is in pciops.celery. Without a broker of the site's, messages are files below VAR:
 # fit for one machine and the demo.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any, NoReturn
 
 from django.db import models
 
@@ -12,11 +13,49 @@ def new_id() -> str:
     return uuid.uuid4().hex
 
 
+class AppendOnlyError(Exception):
+    """Something tried to change or to delete a row of the trail."""
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    """Rows of the trail: they are read, and what is pending is settled. Nothing else."""
+
+    def settle(self, **values: Any) -> int:
+        """Give these values to those rows that are not in the chain yet; returns how many."""
+        return super(EventQuerySet, self.filter(position=None)).update(**values)
+
+    def prune(self) -> int:
+        """Delete the rows; for `pciops.audit.prune`, which leaves a stub for them."""
+        return super().delete()[0]
+
+    def update(self, **values: Any) -> NoReturn:
+        raise AppendOnlyError("update")
+
+    def delete(self) -> NoReturn:
+        raise AppendOnlyError("delete")
+
+    def bulk_create(self, *args: Any, **options: Any) -> NoReturn:
+        raise AppendOnlyError("bulk_create")
+
+
 class Event(models.Model):
-    """An act tried or done. Written as `pending` before it, settled once after it, never again."""
+    """An act tried or done: in the chain as soon as it is settled, and unchangeable from then on.
+
+    An act on an account is written as `pending` before it and settled after it; what is over in
+    one step, such as a sign-in, is written settled.
+    """
 
     class Action(models.TextChoices):
         UNLOCK = "unlock", "Unlocked"
+        ENABLE = "enable", "Enabled"
+        DISABLE = "disable", "Disabled"
+        EXEMPT = "exempt", "Exempted"
+        SIGN_IN = "authenticate", "Signed in"
+        SIGN_OUT = "authenticate/logout", "Signed out"
+        EXPORT = "read/export", "Exported"
+        REPORT = "read/report", "Report downloaded"
+        POLICY = "update/policy", "Policy changed"
+        PRUNE = "delete/trail", "Trail pruned"
 
     class Outcome(models.TextChoices):
         PENDING = "pending", "Pending"
@@ -28,10 +67,12 @@ class Event(models.Model):
         PAGE = "page", "Web page"
         API = "api", "API"
         COMMAND = "command", "Command line"
+        TASK = "task", "Task"
 
     class InitiatorType(models.TextChoices):
         KEYSTONE = "keystone", "Keystone user"
         OS = "os", "Operating-system user"
+        PCIOPS = "pciops", "pciops itself"
 
     class Identity(models.TextChoices):
         """How the identity of the person was confirmed before an early unlock (PCI DSS 8.3.4)."""
@@ -56,7 +97,7 @@ class Event(models.Model):
     outcome = models.CharField(max_length=8, choices=Outcome.choices, default=Outcome.PENDING)
 
     initiator_type = models.CharField(max_length=8, choices=InitiatorType.choices)
-    initiator_id = models.CharField(max_length=64)
+    initiator_id = models.CharField(max_length=64, blank=True)  # "": a sign-in of nobody known
     initiator_name = models.CharField(max_length=255)
     initiator_domain_id = models.CharField(max_length=64, blank=True)
     initiator_domain_name = models.CharField(max_length=64, blank=True)
@@ -64,27 +105,103 @@ class Event(models.Model):
     initiator_agent = models.CharField(max_length=255, blank=True)
     via = models.CharField(max_length=8, choices=Via.choices)
 
-    target_id = models.CharField(max_length=64)
-    target_name = models.CharField(max_length=255)
-    target_domain_id = models.CharField(max_length=64)
-    target_domain_name = models.CharField(max_length=64)
+    # The account, where it is one; else `resource` alone says what was affected.
+    target_id = models.CharField(max_length=64, blank=True)
+    target_name = models.CharField(max_length=255, blank=True)
+    target_domain_id = models.CharField(max_length=64, blank=True)
+    target_domain_name = models.CharField(max_length=64, blank=True)
+    resource = models.CharField(max_length=255, blank=True)
 
-    reason = models.TextField()
-    identity = models.CharField(max_length=32, choices=Identity.choices)
+    reason = models.TextField(blank=True)
+    identity = models.CharField(max_length=32, choices=Identity.choices, blank=True)
     # The failures that the doer saw (accounts.account.Failures): they tell which lock was meant.
-    seen = models.CharField(max_length=64)
+    seen = models.CharField(max_length=64, blank=True)
     # Why it ended so, where that is not plain.
     remark = models.TextField(blank=True)
 
+    # The place in the chain, which a row gets when it is settled; see pciops.audit.chain.
+    position = models.BigIntegerField(null=True, unique=True)
+    previous_hash = models.CharField(max_length=64, blank=True)
+    hash = models.CharField(max_length=64, blank=True)
+
+    objects = EventQuerySet.as_manager()
+
     class Meta:
-        indexes = (models.Index(fields=("target_id", "event_time"), name="event_of_target"),)
+        indexes = (
+            models.Index(fields=("target_id", "event_time"), name="event_of_target"),
+            models.Index(fields=("event_time", "id"), name="event_newest"),
+        )
 
     def __str__(self) -> str:
-        return f"{self.action} {self.target_name} {self.outcome}"
+        return f"{self.action} {self.affected} {self.outcome}"
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """Insert the row; there is no second time."""
+        if not self._state.adding:
+            raise AppendOnlyError("save")
+        super().save(*args, **{**options, "force_insert": True})
+
+    def delete(self, *args: Any, **options: Any) -> NoReturn:
+        raise AppendOnlyError("delete")
 
     @property
     def initiator(self) -> str:
         """The doer as a person reads it."""
         if self.initiator_type == self.InitiatorType.OS:
             return f"{self.initiator_name} (on {self.observer})"
+        if self.initiator_type == self.InitiatorType.PCIOPS:
+            return self.initiator_name
         return f"{self.initiator_name} ({self.initiator_domain_name})"
+
+    @property
+    def affected(self) -> str:
+        """What it was done to, for a log or a list."""
+        return f"{self.target_name} ({self.target_id})" if self.target_id else self.resource
+
+
+class ChainHead(models.Model):
+    """The end of the chain: one row, which whoever appends holds locked."""
+
+    position = models.BigIntegerField(default=0)
+    hash = models.CharField(max_length=64, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.position} {self.hash}"
+
+
+class Stub(models.Model):
+    """What takes the place of rows that were pruned, with a signature of ours."""
+
+    first_position = models.BigIntegerField()
+    last_position = models.BigIntegerField(unique=True)
+    last_hash = models.CharField(max_length=64)
+    count = models.BigIntegerField()
+    pruned_at = models.DateTimeField()
+    signature = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"{self.first_position} to {self.last_position}"
+
+
+class Check(models.Model):
+    """One verification of the chain; the newest is shown on pages."""
+
+    checked_at = models.DateTimeField()
+    milliseconds = models.PositiveIntegerField()
+    rows = models.BigIntegerField()
+    position = models.BigIntegerField()  # of the last row that fits
+    hash = models.CharField(max_length=64, blank=True)
+    problem = models.TextField(blank=True)  # "": every row fits
+
+    def __str__(self) -> str:
+        return self.problem or f"{self.rows} rows, head {self.hash}"
+
+
+class SeenOption(models.Model):
+    """The value that an option of Keystone's policy had when it was looked at last."""
+
+    name = models.CharField(primary_key=True, max_length=64)
+    value = models.TextField(blank=True)  # JSON
+
+    def __str__(self) -> str:
+        return f"{self.name} = {self.value}"

@@ -1,4 +1,4 @@
-"""Writing the trail: open a row before an act, settle it after. Nothing else writes it."""
+"""Writing the trail: open a row before an act, settle it after, or both in one step."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import logging
 import socket
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
 
 from pciops.accounts.account import Account, Failures
+from pciops.audit import chain, syslog
 from pciops.audit.models import Event
 from pciops.keystone import database
 
@@ -29,6 +31,10 @@ class Initiator:
     domain_name: str = ""
     address: str = ""
     agent: str = ""
+
+
+# What a task does, nobody asked for.
+PCIOPS = Initiator(type=Event.InitiatorType.PCIOPS, via=Event.Via.TASK, id="pciops", name="pciops")
 
 
 class TrailError(Exception):
@@ -54,65 +60,142 @@ def open_event(
     Raises:
         TrailError: then the act must not begin.
     """
-    event = Event(
-        event_time=now,
-        observer=socket.gethostname()[:255],
-        action=action,
-        initiator_type=initiator.type,
-        initiator_id=initiator.id[:64],
-        initiator_name=initiator.name[:255],
-        initiator_domain_id=initiator.domain_id,
-        initiator_domain_name=initiator.domain_name,
-        initiator_address=initiator.address[:45],
-        initiator_agent=initiator.agent[:255],
-        via=initiator.via,
-        target_id=account.id,
-        target_name=account.name,
-        target_domain_id=account.domain_id,
-        target_domain_name=account.domain_name,
-        reason=reason,
-        identity=identity,
-        seen=str(seen),
-    )
+    event = _event(action, initiator, now)
+    event.target_id, event.target_name = account.id, account.name
+    event.target_domain_id, event.target_domain_name = account.domain_id, account.domain_name
+    event.reason, event.identity, event.seen = reason, identity, str(seen)
     try:
-        event.save(force_insert=True)
+        event.save()
     except (DatabaseError, InterfaceError) as error:
-        log.error("the trail cannot be written: %s", database.reason(error))
-        raise TrailError(
-            "pciops' own database does not answer. Nothing was changed: there is no act without a "
-            "row in the trail."
-        ) from error
+        raise _not_begun(error) from error
     return event
 
 
 def settle(event: Event, outcome: Event.Outcome, remark: str = "") -> Event:
-    """Write how the act ended; only a pending row takes it, and only once.
+    """Write how the act ended, and put it into the chain; only a pending row takes it, and once.
 
     Raises:
         SettledError: where it has been settled before.
         TrailError: the act is over, and its row stays pending.
     """
-    settled = {"outcome": outcome, "remark": remark, "settled_at": timezone.now()}
     try:
-        pending = Event.objects.filter(pk=event.pk, outcome=Event.Outcome.PENDING)
-        updated = pending.update(**settled)
+        settled = _settle(event.pk, outcome, remark)
     except (DatabaseError, InterfaceError) as error:
         log.error("%s of the trail cannot be settled: %s", event.pk, database.reason(error))
         raise TrailError(
             f"pciops' own database does not answer. The act may have been done ({outcome}), and "
             "its row in the trail stays pending: look at the account again."
         ) from error
-    if not updated:
-        raise SettledError(event.pk)
-    for name, value in settled.items():
-        setattr(event, name, value)
+    for name in ("outcome", "remark", "settled_at", *_PLACE):
+        setattr(event, name, getattr(settled, name))
+    _log(event)
+    return event
+
+
+def record(
+    action: Event.Action,
+    outcome: Event.Outcome,
+    *,
+    initiator: Initiator,
+    resource: str,
+    remark: str = "",
+    now: datetime,
+) -> Event:
+    """Write what is over in one step, or is about to begin and will certainly be tried.
+
+    Args:
+        resource: what was affected, where it is no account.
+
+    Raises:
+        TrailError: it is not in the trail.
+    """
+    event = _event(action, initiator, now)
+    event.resource, event.remark = resource[:255], remark
+    event.outcome = outcome
+    try:
+        with transaction.atomic():
+            head = chain.locked_head()
+            event.settled_at = timezone.now()
+            chain.append(event, head)
+            event.save()
+            head.save()
+            transaction.on_commit(partial(syslog.send, event), robust=True)
+    except (DatabaseError, InterfaceError) as error:
+        raise _not_begun(error) from error
+    _log(event)
+    return event
+
+
+def note(
+    action: Event.Action,
+    outcome: Event.Outcome,
+    *,
+    initiator: Initiator,
+    resource: str,
+    remark: str = "",
+    now: datetime,
+) -> None:
+    """`record`, for what goes on without the trail as well: the log says that the row is missing.
+
+    Signing in and out: who cannot sign in while the trail is down cannot find out why it is.
+    """
+    try:
+        record(action, outcome, initiator=initiator, resource=resource, remark=remark, now=now)
+    except TrailError:
+        log.error("missing in the trail: %s of %s, %s", action, initiator.name, outcome)
+
+
+_PLACE = ("position", "previous_hash", "hash")
+
+
+def _event(action: Event.Action, initiator: Initiator, now: datetime) -> Event:
+    return Event(
+        event_time=now,
+        observer=socket.gethostname()[:255],
+        action=action,
+        initiator_type=initiator.type,
+        initiator_id=initiator.id[:64],
+        initiator_name=initiator.name[:255],
+        initiator_domain_id=initiator.domain_id[:64],
+        initiator_domain_name=initiator.domain_name[:64],
+        initiator_address=initiator.address[:45],
+        initiator_agent=initiator.agent[:255],
+        via=initiator.via,
+    )
+
+
+def _settle(event_id: str, outcome: Event.Outcome, remark: str) -> Event:
+    """The row as it is stored, not as the caller has it, goes into the chain."""
+    with transaction.atomic():
+        head = chain.locked_head()
+        pending = Event.objects.filter(pk=event_id, outcome=Event.Outcome.PENDING)
+        event = pending.first()
+        if event is None:
+            raise SettledError(event_id)
+        event.outcome, event.remark, event.settled_at = outcome, remark, timezone.now()
+        chain.append(event, head)
+        changed = ("outcome", "remark", "settled_at", *_PLACE)
+        if not pending.settle(**{name: getattr(event, name) for name in changed}):
+            raise SettledError(event_id)
+        head.save()
+        transaction.on_commit(partial(syslog.send, event), robust=True)
+    return event
+
+
+def _log(event: Event) -> None:
     log.info(
-        "%s of %s (%s) by %s: %s%s",
+        "%s of %s by %s: %s%s",
         event.action,
-        event.target_name,
-        event.target_id,
+        event.affected,
         event.initiator,
         event.outcome,
-        f", {remark}" if remark else "",
+        f", {event.remark}" if event.remark else "",
     )
-    return event
+
+
+def _not_begun(error: Exception) -> TrailError:
+    log.error("the trail cannot be written: %s", database.reason(error))
+    return TrailError(
+        "pciops' own database does not answer. Nothing was changed: there is no act without a "
+        "row in the trail."
+    )

@@ -169,6 +169,27 @@ def broker(name: str) -> str:
     return value
 
 
+def syslog(name: str) -> str:
+    """The variable as the address of a syslog receiver; "" where it is unset.
+
+    Raises:
+        SettingError: where it is no such address.
+    """
+    value = text(name)
+    if not value:
+        return ""
+    try:
+        parts = urlsplit(value)
+        valid = parts.scheme in {"udp", "tcp", "tls"} and bool(parts.hostname)
+        valid = valid and (parts.port is None or parts.port > 0) and parts.path in {"", "/"}
+        valid = valid or (parts.scheme == "unix" and not parts.netloc and len(parts.path) > 1)
+    except ValueError:
+        valid = False
+    if not valid:
+        raise SettingError(name, f"is {value!r}, not the address of a syslog", "udp://log.example")
+    return value
+
+
 def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
     """The variable as one of the choices, upper or lower case.
 

@@ -13,25 +13,12 @@ from pciops.accounts.account import Failures
 from pciops.audit import selectors, services
 from pciops.audit.models import Event
 from pciops.audit.services import SettledError
+from tests.audit.acts import SEEN, open_event
 from tests.factories import NOW, make_account, make_initiator
 
 pytestmark = pytest.mark.django_db
 
-SEEN = Failures(failed_auth_count=3, failed_auth_at=NOW)
 Outcome = Event.Outcome
-
-
-def open_event(**facts: Any) -> Event:
-    """An unlock of ann by olga that is about to begin, apart from the facts given."""
-    usual: dict[str, Any] = {
-        "account": make_account(),
-        "seen": SEEN,
-        "initiator": make_initiator(),
-        "reason": "called",
-        "identity": Event.Identity.CALLBACK,
-        "now": NOW,
-    }
-    return services.open_event(Event.Action.UNLOCK, **{**usual, **facts})
 
 
 def stored(event: Event) -> Event:
@@ -65,6 +52,10 @@ def test_an_intent_is_written_with_all_that_pci_dss_asks_for() -> None:
         "identity": "callback",
         "seen": "3@2026-11-22T14:02:11+00:00",
         "remark": "",
+        "resource": "",
+        "position": None,
+        "previous_hash": "",
+        "hash": "",
     }
 
 

@@ -1,0 +1,149 @@
+"""A copy of each settled row for syslog: RFC 5424, with the row as JSON.
+
+The copy is beyond the reach of whoever can write our database. It never holds up an act: what the
+receiver does not take at once is logged as lost, and it is left alone for a moment.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import ssl
+import threading
+import time
+from typing import Final
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from pciops.audit import chain
+from pciops.audit.models import Event
+
+FACILITY: Final = 13  # "log audit"
+INFORMATIONAL: Final = 6
+WARNING: Final = 4
+PORTS: Final = {"udp": 514, "tcp": 601, "tls": 6514}
+PATIENCE: Final = 2.0  # seconds that an act waits for the receiver, at most
+PAUSE: Final = 30.0  # seconds without a try after a failure
+
+log = logging.getLogger(__name__)
+
+
+class Sender:
+    """What one process has open to the receiver; threads take turns."""
+
+    def __init__(self) -> None:
+        self.lost = 0  # rows since the start of this process
+        self._lock = threading.Lock()
+        self._open: tuple[str, socket.socket] | None = None
+        self._not_before = 0.0
+
+    def send(self, url: str, message: bytes) -> bool:
+        """Hand over one message; False where it is lost."""
+        with self._lock:
+            if time.monotonic() < self._not_before:
+                self.lost += 1
+                return False
+            try:
+                self._write(url, message)
+            except (OSError, ValueError) as error:  # ValueError: no certificate in the file
+                self.lost += 1
+                self._not_before = time.monotonic() + PAUSE
+                log.error(
+                    "syslog at %s does not take the trail: %s; %d rows are missing there",
+                    url,
+                    error,
+                    self.lost,
+                )
+                return False
+            return True
+
+    def close(self) -> None:
+        """Forget the connection, and that there was a failure."""
+        if self._open:
+            self._open[1].close()
+        self._open, self._not_before = None, 0.0
+
+    def _write(self, url: str, message: bytes) -> None:
+        streamed = url.startswith(("tcp:", "tls:"))
+        framed = b"%d %s" % (len(message), message) if streamed else message  # RFC 6587
+        again = self._open is not None and self._open[0] == url
+        try:
+            self._connected(url).sendall(framed)
+        except OSError:
+            self.close()
+            if not again:
+                raise
+            self._connected(url).sendall(framed)  # the receiver was started anew
+
+    def _connected(self, url: str) -> socket.socket:
+        if self._open and self._open[0] == url:
+            if not _hung_up(self._open[1]):
+                return self._open[1]
+            self.close()
+        connection = _connect(url)
+        self._open = (url, connection)
+        return connection
+
+
+SENDER: Final = Sender()
+
+
+def send(event: Event) -> None:
+    """Send a row that is in the chain, where a receiver is set; never fails."""
+    if settings.SYSLOG_URL:
+        SENDER.send(settings.SYSLOG_URL, message(event))
+
+
+def message(event: Event) -> bytes:
+    """The row as RFC 5424 has it; the JSON is what is hashed, and the hash."""
+    severity = INFORMATIONAL if event.outcome == Event.Outcome.SUCCESS else WARNING
+    row = chain.content(event) | {"hash": event.hash}
+    host = "".join(c for c in event.observer if "!" <= c <= "~") or "-"
+    head = (
+        f"<{FACILITY * 8 + severity}>1 {row.get('settled_at', '-')} {host} pciops "
+        f"{os.getpid()} {event.action} -"
+    )
+    return f"{head} {json.dumps(row, sort_keys=True)}".encode()
+
+
+def _connect(url: str) -> socket.socket:
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        connection.settimeout(PATIENCE)
+        connection.connect(parts.path)
+        return connection
+    host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
+    if parts.scheme == "udp":
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[
+            0
+        ]
+        connection = socket.socket(family, kind, protocol)
+        connection.settimeout(PATIENCE)
+        connection.connect(address)
+        return connection
+    connection = socket.create_connection((host, port), timeout=PATIENCE)
+    if parts.scheme == "tls":
+        context = ssl.create_default_context(cafile=settings.SYSLOG_CACERT or None)
+        try:
+            return context.wrap_socket(connection, server_hostname=host)
+        except OSError:
+            connection.close()
+            raise
+    return connection
+
+
+def _hung_up(connection: socket.socket) -> bool:
+    """A receiver says nothing; what can be read is its end, behind which writes would be lost."""
+    if connection.type != socket.SOCK_STREAM or isinstance(connection, ssl.SSLSocket):
+        return False
+    try:
+        connection.setblocking(False)
+        return connection.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
+    finally:
+        connection.settimeout(PATIENCE)

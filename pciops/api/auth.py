@@ -94,5 +94,5 @@ def _operator(request: HttpRequest) -> Operator:
         domain_id=token.user_domain_id,
         domain_name=token.user_domain_name,
     )
-    operator.rights = rights
+    operator.rights, operator.token = rights, token
     return operator

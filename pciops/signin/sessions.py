@@ -61,3 +61,16 @@ def confirmed_rights(request: HttpRequest) -> Rights:
     if found is None or found.domain_id != kept["domain_id"]:
         raise EndedError
     return found
+
+
+def token_id(request: HttpRequest) -> str:
+    """The operator's own token, for what they do at Keystone's API; never shown or logged.
+
+    Raises:
+        EndedError
+    """
+    kept = request.session.get(_KEY) or {}
+    found = unseal(kept.get("token", ""))
+    if found is None:
+        raise EndedError
+    return found

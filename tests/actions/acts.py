@@ -11,7 +11,7 @@ from django.db import connections
 from pciops.accounts import selectors
 from pciops.accounts.account import Account
 from pciops.actions import unlock as action
-from pciops.actions.unlock import ConflictError
+from pciops.actions.act import ConflictError
 from pciops.audit.models import Event
 from pciops.keystone.models import LocalUser, User
 from pciops.keystone.unlock import clear_failures

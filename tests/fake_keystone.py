@@ -10,7 +10,7 @@ import json
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -67,6 +67,8 @@ class FakeKeystone:
         self.asked: Counter[str] = Counter()  # by method and path
         self.lifetime = timedelta(hours=1)
         self.broken: Answer | None = None  # what it says to everything, where it is set
+        self.patches: list[tuple[str, str, Json]] = []  # token, user and what was sent
+        self.on_patch: Callable[[str, Json], Answer | None] | None = None
         self.url = ""
 
     def person(
@@ -105,7 +107,7 @@ class FakeKeystone:
 
     def fail(self, status: int = 500, message: str = "oops") -> None:
         """Answer everything with this error from now on."""
-        self.broken = _error(status, message)
+        self.broken = error(status, message)
 
     def answer(self, method: str, path: str, headers: Json, body: Json) -> Answer:
         """What Keystone says to a request."""
@@ -119,7 +121,16 @@ class FakeKeystone:
                 return self._authenticate(body["auth"])
             case "GET", "/v3/auth/tokens":
                 return self._validate(headers["X-Auth-Token"], headers["X-Subject-Token"])
-        return _error(404, "The resource could not be found.")
+            case "PATCH", _ if path.startswith("/v3/users/"):
+                return self._patch(headers["X-Auth-Token"], path.split("/")[3], body["user"])
+        return error(404, "The resource could not be found.")
+
+    def _patch(self, token_id: str, user_id: str, changes: Json) -> Answer:
+        if not self._living(token_id):
+            return error(401, UNAUTHORIZED)
+        self.patches.append((token_id, user_id, changes))
+        answer = self.on_patch(user_id, changes) if self.on_patch else None
+        return answer or Answer(status=200, body={"user": {"id": user_id}})
 
     def _authenticate(self, auth: Json) -> Answer:
         method = auth["identity"]["methods"][0]
@@ -131,7 +142,7 @@ class FakeKeystone:
             return found
         scope = _scope(auth.get("scope", "unscoped"))
         if scope and not found.roles.get(scope):
-            return _error(401, UNAUTHORIZED)
+            return error(401, UNAUTHORIZED)
         token_id = self.issue(found, scope)
         return Answer(
             status=201, body=_body(self.tokens[token_id]), headers={"X-Subject-Token": token_id}
@@ -145,20 +156,20 @@ class FakeKeystone:
                 continue
             if person.expired:
                 sentence = "The password is expired and needs to be changed for user:"
-                return _error(401, f"{sentence} {person.id}.")
+                return error(401, f"{sentence} {person.id}.")
             return _receipt(person) if person.second_factor else person
-        return _error(401, UNAUTHORIZED)
+        return error(401, UNAUTHORIZED)
 
     def _by_token(self, token_id: str) -> Person | Answer:
         issued = self._living(token_id)
-        return issued.person if issued else _error(401, UNAUTHORIZED)
+        return issued.person if issued else error(401, UNAUTHORIZED)
 
     def _validate(self, asking: str, asked: str) -> Answer:
         if not self._living(asking):
-            return _error(401, UNAUTHORIZED)
+            return error(401, UNAUTHORIZED)
         issued = self._living(asked)
         if issued is None or (issued.scope and not issued.person.roles.get(issued.scope)):
-            return _error(404, "Failed to validate token")
+            return error(404, "Failed to validate token")
         return Answer(status=200, body=_body(issued), headers={"X-Subject-Token": asked})
 
     def _living(self, token_id: str) -> Issued | None:
@@ -216,7 +227,7 @@ def _receipt(person: Person) -> Answer:
     return Answer(status=401, body=body, headers={"Openstack-Auth-Receipt": "a receipt"})
 
 
-def _error(status: int, message: str) -> Answer:
+def error(status: int, message: str) -> Answer:
     body = {"error": {"code": status, "message": message, "title": "Unauthorized"}}
     return Answer(status=status, body=body)
 
@@ -230,6 +241,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve()
 
     def do_POST(self) -> None:  # noqa: N802 (http.server's own name)
+        self._serve()
+
+    def do_PATCH(self) -> None:  # noqa: N802 (http.server's own name)
         self._serve()
 
     def _serve(self) -> None:

@@ -150,7 +150,7 @@ def update_user(token_id: str, user_id: str, changes: Mapping[str, Any]) -> None
     except exceptions.HttpError as error:
         if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise LostError(f"it answered HTTP {error.http_status}") from error
-        raise RejectedError(error.http_status, escape(str(error.message))[:MESSAGE_MAX]) from error
+        raise RejectedError(error.http_status, _said(error)) from error
     except exceptions.SSLError as error:
         raise UnreachableError("its TLS certificate cannot be verified") from error
     except exceptions.ConnectTimeout as error:  # whichever part of it took too long
@@ -161,6 +161,15 @@ def update_user(token_id: str, user_id: str, changes: Mapping[str, Any]) -> None
         raise LostError("the connection broke") from error
     if response.status_code != HTTPStatus.OK:
         raise RejectedError(response.status_code, "its answer is none of Keystone's")
+
+
+def _said(error: Any) -> str:
+    """Keystone's own sentence in its error object, fit for a page and a log."""
+    try:
+        message = error.response.json()["error"]["message"]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "no reason was given"
+    return escape(str(message))[:MESSAGE_MAX]
 
 
 def _never_sent(error: Exception) -> bool:

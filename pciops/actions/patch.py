@@ -167,7 +167,8 @@ def can_be_patched(verdict: Verdict) -> bool:
 def silent_effects(verdict: Verdict) -> list[str]:
     """What Keystone does besides to an account that is enabled after the change."""
     account, effects = verdict.account, []
-    if verdict.policy.disable_user_account_days_inactive is not None:
+    rule = verdict.policy.disable_user_account_days_inactive
+    if rule is not None and account.last_active_at != verdict.now.date():
         day = times.day(account.active_on) if account.active_on else "not recorded"
         effects.append(
             f"Keystone sets the last activity to today; so far it is {day}. That is no sign-in: as "

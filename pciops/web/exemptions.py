@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from pciops.actions import register
-from pciops.actions.exempting import RECORD
+from pciops.actions.act import ADMINISTER
 from pciops.actions.register import Entry, Status
 from pciops.lib import outages, tables
 from pciops.signin.may import may
@@ -45,7 +45,7 @@ def exemption_list(request: OperatorRequest) -> HttpResponse:
         "total": sum(numbers.values()) - numbers[Status.GONE],
         "entries": sorted(wanted, key=_order)[:SHOWN],
         "more": len(wanted) > SHOWN or len(found) > LOOKED_AT,
-        "may_record": may(request.user, RECORD.needs),
+        "may_act": may(request.user, ADMINISTER),
     }
     return render(request, "web/exemptions.html", context)
 

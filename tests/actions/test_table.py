@@ -94,6 +94,11 @@ def test_it_says_so_only_where_the_rule_is_on(act: Any) -> None:
 
 
 @pytest.mark.parametrize("act", [ENABLE, EXEMPT, LIFT])
+def test_it_says_so_only_where_there_is_another_day_to_overwrite(act: Any) -> None:
+    assert "8.2.6" not in " ".join(act.effects(verdict_of(last_active_at=NOW.date())))
+
+
+@pytest.mark.parametrize("act", [ENABLE, EXEMPT, LIFT])
 def test_it_says_that_it_unlocks_silently(act: Any) -> None:
     text = " ".join(act.effects(verdict_of(**LOCKED)))
 

@@ -42,6 +42,30 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="*/5"),
         "options": {"expires": 240},
     },
+    # Every five minutes: acts that a crash has left pending.
+    "settle_pending": {
+        "task": "actions.settle_pending",
+        "schedule": crontab(minute="*/5"),
+        "options": {"expires": 240},
+    },
+    # Every five minutes: options of Keystone's policy that have changed go into the trail.
+    "policy": {
+        "task": "audit.policy",
+        "schedule": crontab(minute="*/5"),
+        "options": {"expires": 240},
+    },
+    # Every day at 02:10: the trail's chain is verified.
+    "verify_audit": {
+        "task": "audit.verify",
+        "schedule": crontab(hour="2", minute="10"),
+        "options": {"expires": 3600},
+    },
+    # Every Sunday at 03:10: rows of the trail that are too old are pruned.
+    "prune_audit": {
+        "task": "audit.prune",
+        "schedule": crontab(hour="3", minute="10", day_of_week="sunday"),
+        "options": {"expires": 3600},
+    },
 }
 
 

@@ -31,3 +31,7 @@ except (SettingError, SystemCheckError) as error:
     refuse(error)
 if not staticfiles_storage.exists("staticfiles.json"):
     refuse("the static files are missing. Run manage.py collectstatic --noinput")
+
+from pciops.actions import pending  # noqa: E402  models can be imported from here on
+
+pending.begin()

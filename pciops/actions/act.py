@@ -16,9 +16,11 @@ from pciops.audit import services
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator
 
+Ending = tuple[Event.Outcome, str]  # with what the trail says about it
+
 # What an operator needs to do an act; `pciops.signin.may` says who has it.
-UNLOCK: Final = "unlock"
-ADMINISTER: Final = "administer"
+MAY_UNLOCK: Final = "unlock"
+MAY_ADMINISTER: Final = "administer"
 
 
 class ConflictError(Exception):
@@ -66,7 +68,7 @@ class Act(ABC):
     title: ClassVar[tuple[str, str]]  # of its form: before and behind the account's name
     did: ClassVar[str]  # behind the account's name, once it is done
     unfit: ClassVar[str]  # of an account that it does not fit
-    needs: ClassVar[str] = ADMINISTER
+    needs: ClassVar[str] = MAY_ADMINISTER
     asks: ClassVar[tuple[str, ...]] = ("reason",)  # names of the form's and the API's fields
 
     def __repr__(self) -> str:
@@ -119,8 +121,12 @@ class Act(ABC):
             ActFailedError: and the event is settled.
         """
 
-    def keep(self, event: Event, order: Order) -> None:  # noqa: B027 (most keep nothing)
+    def keep(self, event: Event) -> None:  # noqa: B027 (most keep nothing)
         """Write what we keep of it beside the trail, in one transaction with its outcome."""
+
+    @abstractmethod
+    def ending(self, event: Event, verdict: Verdict) -> Ending:
+        """How an act ended that a crash has left pending, by the account as it is now."""
 
     @abstractmethod
     def conflict(self, event: Event, order: Order) -> ConflictError:
@@ -165,7 +171,7 @@ class Act(ABC):
             raise self.conflict(event, order)
         with services.writing(event), transaction.atomic():
             settled = services.settle(event, Event.Outcome.SUCCESS, remark)
-            self.keep(settled, order)
+            self.keep(settled)
         return settled
 
     def as_seen(self, verdict: Verdict, order: Order) -> bool:

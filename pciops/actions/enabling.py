@@ -50,7 +50,7 @@ class Enable(Patch):
     def changes(self, verdict: Verdict, order: Order) -> dict[str, Any]:
         return {"enabled": True}
 
-    def done(self, verdict: Verdict, order: Order) -> bool:
+    def done(self, verdict: Verdict, option: str) -> bool:
         return not self.fits(verdict)
 
 
@@ -97,7 +97,7 @@ class Disable(Patch):
     def changes(self, verdict: Verdict, order: Order) -> dict[str, Any]:
         return {"enabled": False}
 
-    def done(self, verdict: Verdict, order: Order) -> bool:
+    def done(self, verdict: Verdict, option: str) -> bool:
         return not verdict.account.enabled
 
 

@@ -8,7 +8,7 @@ from pciops.accounts import selectors
 from pciops.accounts.states import INACTIVE
 from pciops.accounts.verdict import Verdict, judge
 from pciops.actions import register
-from pciops.actions.act import Act, ConflictError, Order
+from pciops.actions.act import Act, ConflictError, Ending, Order
 from pciops.actions.patch import Patch, can_be_patched, silent_effects, standing
 from pciops.audit import services
 from pciops.audit.models import Event
@@ -52,16 +52,16 @@ class Exempt(Patch):
         ]
 
     def resource(self, order: Order) -> str:
-        return _granted(order)
+        return register.granted(order)
 
     def changes(self, verdict: Verdict, order: Order) -> dict[str, Any]:
         return _changes(verdict, order, value=True)
 
-    def done(self, verdict: Verdict, order: Order) -> bool:
-        return order.option in verdict.account.exemptions
+    def done(self, verdict: Verdict, option: str) -> bool:
+        return option in verdict.account.exemptions
 
-    def keep(self, event: Event, order: Order) -> None:
-        register.record(event, order)
+    def keep(self, event: Event) -> None:
+        register.record(event)
 
 
 class Lift(Patch):
@@ -91,11 +91,11 @@ class Lift(Patch):
     def changes(self, verdict: Verdict, order: Order) -> dict[str, Any]:
         return _changes(verdict, order, value=None)
 
-    def done(self, verdict: Verdict, order: Order) -> bool:
-        return order.option not in verdict.account.exemptions
+    def done(self, verdict: Verdict, option: str) -> bool:
+        return option not in verdict.account.exemptions
 
-    def keep(self, event: Event, order: Order) -> None:
-        register.close(event, order.option)
+    def keep(self, event: Event) -> None:
+        register.close(event, event.resource)
 
 
 class Record(Act):
@@ -126,13 +126,16 @@ class Record(Act):
         return standing(verdict).rpartition(" ")[2]
 
     def resource(self, order: Order) -> str:
-        return _granted(order)
+        return register.granted(order)
 
     def carry_out(self, event: Event, verdict: Verdict, order: Order) -> str | None:
         return ""
 
-    def keep(self, event: Event, order: Order) -> None:
-        register.record(event, order)
+    def keep(self, event: Event) -> None:
+        register.record(event)
+
+    def ending(self, event: Event, verdict: Verdict) -> Ending:
+        return Event.Outcome.FAILURE, "not recorded: that would have settled it"
 
     def conflict(self, event: Event, order: Order) -> ConflictError:
         account = selectors.get(event.target_id, scope=None)
@@ -164,8 +167,3 @@ def _effects(verdict: Verdict) -> list[str]:
         "because Keystone would otherwise disable it.",
         *silent_effects(verdict),
     ]
-
-
-def _granted(order: Order) -> str:
-    """`ignore_password_expiry until 2027-01-31, owner: network team`."""
-    return f"{order.option} until {order.ends_on}, owner: {order.owner}"

@@ -15,7 +15,7 @@ from typing import Any
 from pciops.accounts import selectors
 from pciops.accounts.states import DISABLED, INACTIVE, LOCKED
 from pciops.accounts.verdict import Verdict, judge
-from pciops.actions.act import Act, ActFailedError, ConflictError, Order, failed
+from pciops.actions.act import Act, ActFailedError, ConflictError, Ending, Order, failed
 from pciops.audit import services
 from pciops.audit.models import Event
 from pciops.keystone import client, options
@@ -33,7 +33,7 @@ class Patch(Act):
         """What is sent."""
 
     @abstractmethod
-    def done(self, verdict: Verdict, order: Order) -> bool:
+    def done(self, verdict: Verdict, option: str) -> bool:
         """Whether the account, as the database shows it, is as it shall be."""
 
     def seen(self, verdict: Verdict) -> str:
@@ -74,12 +74,19 @@ class Patch(Act):
         services.settle(event, Event.Outcome.FAILURE, sentence)
         return ConflictError(sentence, event, now_is.account if now_is else None, fits=fits)
 
+    def ending(self, event: Event, verdict: Verdict) -> Ending:
+        if self.seen(verdict) == event.seen:  # first: it may have been so before
+            return Event.Outcome.FAILURE, "not carried out, the account is unchanged"
+        if self.done(verdict, event.resource.partition(" ")[0]):
+            return Event.Outcome.SUCCESS, "Keystone's database shows that it was done"
+        return Event.Outcome.UNKNOWN, "the account has changed otherwise since"
+
     def _confirmed(self, event: Event, before: Verdict, order: Order) -> str:
         """Look whether the database shows what Keystone says it has done."""
         try:
             for _ in range(LOOKS):
                 after = _look(event, order)
-                if after is not None and self.done(after, order):
+                if after is not None and self.done(after, order.option):
                     return _besides(before, after)
                 time.sleep(0.1)
         except KeystoneDatabaseDownError as error:
@@ -98,7 +105,7 @@ class Patch(Act):
             after = _look(event, order)
         except KeystoneDatabaseDownError:
             after = None
-        if after is not None and self.done(after, order):
+        if after is not None and self.done(after, order.option):
             lost = f"Keystone's answer was lost ({reason}); its database shows that it was done"
             return ". ".join(part for part in (lost, _besides(before, after)) if part)
         raise failed(

@@ -6,10 +6,11 @@ recorded, or whose last day has gone by.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from django.db.models import TextChoices
@@ -28,6 +29,10 @@ COLUMNS: Final = (
     *("status", "option", "user_id", "user_name", "domain_id", "domain_name", "kinds"),
     *("owner", "reason", "starts_on", "ends_on", "recorded_by", "event_id"),
 )
+
+
+# What `granted` writes.
+GRANTED: Final = re.compile(r"(?P<option>\w+) until (?P<ends_on>[\d-]+), owner: (?P<owner>.+)")
 
 
 class Status(TextChoices):
@@ -153,21 +158,27 @@ def as_dict(entry: Entry) -> dict[str, Any]:
     }
 
 
-def record(event: Event, order: Order) -> Exemption:
+def granted(order: Order) -> str:
+    """`ignore_password_expiry until 2027-01-31, owner: network team`: in the trail."""
+    return f"{order.option} until {order.ends_on}, owner: {order.owner}"
+
+
+def record(event: Event) -> Exemption:
     """Keep what an act of the trail has granted; what was recorded before is closed."""
-    if order.ends_on is None:
-        raise ValueError("an exemption has an end")
-    close(event, order.option)
+    found = GRANTED.fullmatch(event.resource)
+    if found is None:
+        raise ValueError(event.resource)
+    close(event, found["option"])
     return Exemption.objects.create(
         user_id=event.target_id,
         user_name=event.target_name,
         domain_id=event.target_domain_id,
         domain_name=event.target_domain_name,
-        option=order.option,
-        owner=order.owner,
-        reason=order.reason,
-        starts_on=order.now.date(),
-        ends_on=order.ends_on,
+        option=found["option"],
+        owner=found["owner"],
+        reason=event.reason,
+        starts_on=event.event_time.date(),
+        ends_on=date.fromisoformat(found["ends_on"]),
         recorded_by=event.initiator,
         event_id=event.id,
     )

@@ -13,6 +13,7 @@ from pciops.actions.unlock import UNLOCK
 # The most fitting first: what gives access back, before what takes it or leaves it.
 ACTS: Final[tuple[Act, ...]] = (UNLOCK, ENABLE, LIFT, RECORD, EXEMPT, DISABLE)
 BY_NAME: Final = {act.name: act for act in ACTS}
+BY_ACTION: Final = {act.action.value: act for act in ACTS}
 HELPS: Final = (UNLOCK, ENABLE)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
 from django.db import DatabaseError, InterfaceError
@@ -12,8 +13,7 @@ from pciops.accounts.account import Account, Failures
 from pciops.accounts.policy import Policy
 from pciops.accounts.states import LOCK_LAPSED, LOCKED
 from pciops.accounts.verdict import Verdict
-from pciops.actions import act
-from pciops.actions.act import Act, ActFailedError, ConflictError, Order
+from pciops.actions.act import MAY_UNLOCK, Act, ActFailedError, ConflictError, Ending, Order
 from pciops.audit import selectors as trail
 from pciops.audit import services
 from pciops.audit.models import Event
@@ -32,7 +32,7 @@ class Unlock(Act):
     title = ("Unlock", "?")
     did = "is unlocked."
     unfit = "The account is not locked: there is nothing to unlock."
-    needs = act.UNLOCK
+    needs = MAY_UNLOCK
     asks = ("reason", "identity")
 
     def fits(self, verdict: Verdict) -> bool:
@@ -62,6 +62,9 @@ class Unlock(Act):
 
     def conflict(self, event: Event, order: Order) -> ConflictError:
         return _conflict(event, order.policy, order.now)
+
+    def ending(self, event: Event, verdict: Verdict) -> Ending:
+        return _ending(event, verdict)
 
 
 UNLOCK = Unlock()
@@ -157,17 +160,40 @@ def _conflict(event: Event, policy: Policy, now: datetime) -> ConflictError:
 
 def _who_was_first(event: Event, now: datetime) -> str:
     """Who ended the lock that the operator saw, as far as the trail can tell."""
-    act = trail.unlock_of(event.target_id, seen=event.seen, but=event)
+    seen = Failures.parse(event.seen)
+    act = None
     for _ in range(10):  # between its UPDATE and its row an unlock needs milliseconds
+        if not seen.failed_auth_count:  # no lock was seen, and others in vain at it ended none
+            break
+        act = trail.unlock_of(event.target_id, seen=event.seen, but=event)
         if act is None or act.outcome == Event.Outcome.SUCCESS:
             break
         time.sleep(0.05)
-        act = trail.unlock_of(event.target_id, seen=event.seen, but=event)
     if act and act.outcome == Event.Outcome.PENDING:
         at = times.dated(act.event_time)
         return f"{act.initiator} began to unlock it on {at}; how that ended is not recorded yet."
     # Not of this lock, then: one since the failures that were seen, or else within a day.
-    since = Failures.parse(event.seen).failed_auth_at or now - timedelta(days=1)
+    since = seen.failed_auth_at or now - timedelta(days=1)
     if act := act or trail.last_unlock(event.target_id, since=since):
         return f"{act.initiator} unlocked it on {times.dated(act.event_time)}."
     return "A sign-in or another tool has cleared its failures."
+
+
+def _ending(event: Event, verdict: Verdict) -> Ending:
+    """The UPDATE changes the row only from what was seen to no failures at all."""
+    account, seen = verdict.account, Failures.parse(event.seen)
+    if account.failures == seen:
+        return Event.Outcome.FAILURE, "not carried out, Keystone's row is unchanged"
+    other = trail.unlock_of(event.target_id, seen=event.seen, but=event)
+    if other and other.outcome == Event.Outcome.SUCCESS:
+        return Event.Outcome.FAILURE, f"not carried out, {other.initiator} unlocked the account"
+    if other:
+        return Event.Outcome.UNKNOWN, f"the account may have been unlocked by {other.initiator}"
+    if account.failures != Failures(failed_auth_count=0, failed_auth_at=None):
+        return Event.Outcome.UNKNOWN, "Keystone's row has other failures by now"
+    if not LOCKED.holds(replace(account, **asdict(seen)), verdict.policy, verdict.now):
+        return Event.Outcome.UNKNOWN, (
+            "Keystone's row shows no failures, but the lock has run out since, and a sign-in may "
+            "have cleared them"
+        )
+    return Event.Outcome.SUCCESS, "Keystone's row shows that it was unlocked"

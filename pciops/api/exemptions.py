@@ -12,7 +12,7 @@ from pciops.actions import register
 from pciops.actions.register import Status
 from pciops.api.auth import ApiRequest, endpoint
 from pciops.api.errors import ApiError
-from pciops.api.views import limit_of
+from pciops.api.views import limit
 
 
 @endpoint("GET")
@@ -26,7 +26,7 @@ def exemptions(request: ApiRequest) -> HttpResponse:
     if "\0" in marker or len(marker) > 64:
         raise ApiError(400, "marker: not of this list; take it from links.next.")
     found = register.batch(
-        scope=request.operator.scope, now=timezone.now(), marker=marker, limit=limit_of(request)
+        scope=request.operator.scope, now=timezone.now(), marker=marker, limit=limit(request)
     )
     this = request.build_absolute_uri(reverse("api-exemptions"))
     following = {**request.GET.dict(), "marker": found.next}

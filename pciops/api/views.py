@@ -35,7 +35,7 @@ MAX_LIMIT: Final = 1000
 def accounts(request: ApiRequest) -> HttpResponse:
     """`GET /api/v1/accounts?state=&kind=&domain_id=&q=&limit=&marker=`."""
     now, policy = timezone.now(), policies.current()
-    query, limit = _query(request), limit_of(request)
+    query, most = _query(request), limit(request)
     try:
         page = selectors.page(
             query,
@@ -43,7 +43,7 @@ def accounts(request: ApiRequest) -> HttpResponse:
             policy=policy,
             now=now,
             marker=request.GET.get("marker", ""),
-            limit=limit,
+            limit=most,
         )
     except MarkerError:
         raise ApiError(400, "marker: not of this list; take it from links.next.") from None
@@ -99,10 +99,14 @@ def event_dict(event: Event) -> dict[str, Any]:
             "domain_id": event.target_domain_id,
             "domain_name": event.target_domain_name,
         },
+        "resource": event.resource,
         "outcome": event.outcome,
         "reason": event.reason,
         "identity": event.identity,
         "remark": event.remark,
+        "position": event.position,
+        "previous_hash": event.previous_hash,
+        "hash": event.hash,
     }
 
 
@@ -130,7 +134,12 @@ def _query(request: ApiRequest) -> selectors.Query:
     )
 
 
-def limit_of(request: ApiRequest) -> int:
+def limit(request: ApiRequest) -> int:
+    """How many rows a page has.
+
+    Raises:
+        ApiError
+    """
     text = request.GET.get("limit", str(DEFAULT_LIMIT))
     plain = text.isascii() and text.isdigit() and len(text) < 10
     if not plain or not 1 <= int(text) <= MAX_LIMIT:

@@ -36,3 +36,9 @@ def last_unlock(target_id: str, *, since: datetime) -> Event | None:
         event_time__gte=since,
     )
     return unlocks.order_by("-event_time", "-id").first()
+
+
+def pending(*, before: datetime) -> list[Event]:
+    """The acts that began before this instant and have no end, the oldest first."""
+    rows = Event.objects.filter(position=None, outcome=Event.Outcome.PENDING)
+    return list(rows.filter(event_time__lt=before).order_by("event_time", "pk"))

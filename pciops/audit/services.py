@@ -43,8 +43,17 @@ class TrailError(Exception):
     """Our own database did not take a row; the text says what that means for the act."""
 
 
-class SettledError(Exception):
-    """An act was settled a second time; the trail keeps the first."""
+class SettledError(TrailError):
+    """An act was settled a second time; the trail keeps the first.
+
+    Of an act that took so long that it was taken for dead: see actions.pending.
+    """
+
+    def __init__(self, event_id: str) -> None:
+        super().__init__(
+            f"The act has been settled before, see {event_id} in the trail: look at the account "
+            "again."
+        )
 
 
 def open_event(

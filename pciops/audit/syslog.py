@@ -13,7 +13,7 @@ import socket
 import ssl
 import threading
 import time
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -112,27 +112,30 @@ def message(event: Event) -> bytes:
 def _connect(url: str) -> socket.socket:
     parts = urlsplit(url)
     if parts.scheme == "unix":
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        connection.settimeout(PATIENCE)
-        connection.connect(parts.path)
-        return connection
+        return _datagrams(socket.AF_UNIX, parts.path)
     host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
     if parts.scheme == "udp":
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[
-            0
-        ]
-        connection = socket.socket(family, kind, protocol)
-        connection.settimeout(PATIENCE)
-        connection.connect(address)
-        return connection
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        return _datagrams(family, address)
     connection = socket.create_connection((host, port), timeout=PATIENCE)
-    if parts.scheme == "tls":
+    if parts.scheme == "tcp":
+        return connection
+    try:
         context = ssl.create_default_context(cafile=settings.SYSLOG_CACERT or None)
-        try:
-            return context.wrap_socket(connection, server_hostname=host)
-        except OSError:
-            connection.close()
-            raise
+        return context.wrap_socket(connection, server_hostname=host)
+    except OSError:
+        connection.close()
+        raise
+
+
+def _datagrams(family: int, address: Any) -> socket.socket:
+    connection = socket.socket(family, socket.SOCK_DGRAM)
+    connection.settimeout(PATIENCE)
+    try:
+        connection.connect(address)
+    except OSError:
+        connection.close()
+        raise
     return connection
 
 

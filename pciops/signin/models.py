@@ -64,6 +64,7 @@ class Throttle(models.Model):
     failures = models.PositiveIntegerField(default=0)
     last_at = models.DateTimeField()
     not_before = models.DateTimeField()
+    refused_at = models.DateTimeField(null=True)  # when it was last told to wait, in the trail
 
     def __str__(self) -> str:
         return f"{self.address}: {self.failures}"

@@ -11,7 +11,7 @@ import ipaddress
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from pciops.signin.models import Throttle
 
@@ -25,9 +25,10 @@ KEPT: Final = timedelta(days=1)
 class ThrottledError(Exception):
     """The address has to wait."""
 
-    def __init__(self, until: datetime) -> None:
+    def __init__(self, until: datetime, *, first: bool) -> None:
         super().__init__(until)
         self.until = until
+        self.first = first  # since its last failure: the trail has one row a wait, not a flood
 
 
 def wait_after(failures: int) -> timedelta:
@@ -59,13 +60,15 @@ def count(address: str, now: datetime) -> None:
     """
     source = bucket(address)
     while True:
-        row, new = Throttle.objects.get_or_create(
+        row, created = Throttle.objects.get_or_create(
             address=source, defaults={"last_at": now, "not_before": now}
         )
-        if new:
+        if created:
             Throttle.objects.filter(last_at__lt=now - KEPT).delete()
         if row.not_before > now:
-            raise ThrottledError(row.not_before)
+            new = Q(refused_at=None) | Q(refused_at__lt=F("last_at"))
+            refused = Throttle.objects.filter(new, address=source).update(refused_at=now)
+            raise ThrottledError(row.not_before, first=refused == 1)
         before = 0 if now - row.last_at > FORGOTTEN_AFTER else row.failures
         # The guard on `failures` and `last_at` lets one of several tries at once through; the
         # others read again, and find that they have to wait.

@@ -6,6 +6,7 @@ import logging
 import math
 from datetime import datetime
 from shlex import quote
+from typing import Final
 
 from django.conf import settings
 from django.contrib.auth import authenticate, login, logout
@@ -21,12 +22,19 @@ from django.views.decorators.http import require_http_methods, require_POST
 from pciops.accounts import policy, selectors
 from pciops.accounts.verdict import judge
 from pciops.keystone import client, database
-from pciops.signin import address, sessions, throttle
+from pciops.signin import address, sessions, throttle, trail
 from pciops.signin.forms import SignInForm
 from pciops.signin.models import Operator
 from pciops.signin.rights import NoRoleError
 
 log = logging.getLogger(__name__)
+
+# For the trail: what was missing although the password was right.
+_WHY: Final[dict[type[Exception], str]] = {
+    client.PasswordExpiredError: "the password has expired",
+    client.SecondFactorError: "a second factor is needed",
+    NoRoleError: "no role of an operator",
+}
 
 
 @login_not_required
@@ -49,11 +57,14 @@ def signin(request: HttpRequest) -> HttpResponse:
         operator = _authenticate(request, form)
     except throttle.ThrottledError as error:
         wait = math.ceil((error.until - now).total_seconds())
+        if error.first:
+            trail.refused(request, *_who(form), "too many failures from this address", now)
         form.add_error(None, f"Too many failed sign-ins from your address. Wait {wait} s.")
         return _page(request, form, status=429, headers={"Retry-After": str(wait)})
     except client.UnreachableError as error:
         throttle.take_back(source, now)
         log.warning("sign-in impossible, Keystone at %s: %s", settings.OS_AUTH_URL, error)
+        trail.refused(request, *_who(form), "Keystone does not answer", now)
         form.add_error(
             None,
             f"Keystone does not answer: {error}. Nothing was checked, and nothing was counted. "
@@ -61,17 +72,17 @@ def signin(request: HttpRequest) -> HttpResponse:
         )
         return _page(request, form, status=503)
     except client.RefusedError:
-        log.info("sign-in refused to %s (%s) from %s", *_who(form), source)
+        trail.refused(request, *_who(form), "refused by Keystone", now)
         form.add_error(None, _refusal(*_who(form), now))
         return _page(request, form)
     except (client.KeystoneError, NoRoleError) as error:
         throttle.take_back(source, now)
-        log.info("sign-in of %s (%s) from %s: %s", *_who(form), source, type(error).__name__)
+        trail.refused(request, *_who(form), _WHY.get(type(error), "refused by Keystone"), now)
         form.add_error(None, _not_enough(error, *_who(form)))
         return _page(request, form)
     throttle.take_back(source, now)
     _begin(request, operator)
-    log.info("%s signed in from %s", operator, source)
+    trail.signed_in(request, operator, now)
     return redirect(_next(request))
 
 
@@ -79,6 +90,7 @@ def signin(request: HttpRequest) -> HttpResponse:
 @require_POST
 def signout(request: HttpRequest) -> HttpResponse:
     """End the session. The token in it ends by itself."""
+    trail.signed_out(request, timezone.now())
     logout(request)
     return redirect("signin")
 

@@ -51,7 +51,7 @@ def account_act(request: OperatorRequest, user_id: str, name: str) -> HttpRespon
         request.user.rights = sessions.confirmed_rights(request)
         token_id = sessions.token_id(request)
     except sessions.EndedError:
-        return rights.signed_out(request, then=request.path)
+        return rights.signed_out(request, then=request.path, action=act.action)
     except client.UnreachableError as error:
         form.add_error(None, rights.unconfirmed(error))
         return _page(request, act, verdict, form, status=503)

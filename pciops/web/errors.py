@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils import timezone
 
+from pciops.audit.services import TrailError
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import outages
 from pciops.lib.env import SettingError
@@ -75,6 +76,8 @@ def explained(request: HttpRequest, error: Exception) -> HttpResponse | None:
         return _page(request, 400, "Bad address", str(error))
     if isinstance(error, KeystoneDatabaseDownError):
         return _keystone_database_down(request, error)
+    if isinstance(error, TrailError):
+        return _page(request, 503, "pciops' own database does not answer", str(error))
     if isinstance(error, SettingError):
         log.error("the policy cannot be read: %s", error)
         return _page(request, 503, "Keystone's policy cannot be read", str(error))

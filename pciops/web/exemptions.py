@@ -14,12 +14,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from pciops.actions import register
-from pciops.actions.act import ADMINISTER
+from pciops.actions.act import MAY_ADMINISTER
 from pciops.actions.register import Entry, Status
 from pciops.lib import outages, tables
 from pciops.signin.may import may
 from pciops.web.errors import KEYSTONE_DATABASE, BadRequestError
-from pciops.web.requests import OperatorRequest
+from pciops.web.requests import OperatorRequest, recorded_export
 from pciops.web.views import EXPORTS
 
 LOOKED_AT: Final = 5000  # entries in memory for the page; the files have all
@@ -45,7 +45,7 @@ def exemption_list(request: OperatorRequest) -> HttpResponse:
         "total": sum(numbers.values()) - numbers[Status.GONE],
         "entries": sorted(wanted, key=_order)[:SHOWN],
         "more": len(wanted) > SHOWN or len(found) > LOOKED_AT,
-        "may_act": may(request.user, ADMINISTER),
+        "may_act": may(request.user, MAY_ADMINISTER),
     }
     return render(request, "web/exemptions.html", context)
 
@@ -59,6 +59,7 @@ def exemption_export(request: OperatorRequest) -> StreamingHttpResponse:
     if form not in EXPORTS:
         raise BadRequestError(f"format: {form!r} is no format of a file; csv and json are.")
     status = _status(request)
+    recorded_export(request, f"exemptions.{form}", now)
     rows = (
         register.as_dict(entry)
         for entry in register.entries(scope=request.user.scope, now=now)

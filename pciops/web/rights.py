@@ -9,13 +9,29 @@ from django.contrib.auth import logout
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils import timezone
 
+from pciops.audit import services
+from pciops.audit.models import Event
 from pciops.keystone.client import UnreachableError
-from pciops.web.requests import OperatorRequest
+from pciops.web.requests import OperatorRequest, initiator
 
 
-def signed_out(request: OperatorRequest, *, then: str) -> HttpResponse:
-    """To the sign-in form: the token has ended, was revoked or has lost its role."""
+def signed_out(
+    request: OperatorRequest, *, then: str, action: Event.Action = Event.Action.UNLOCK
+) -> HttpResponse:
+    """To the sign-in form: the token has ended, was revoked or has lost its role.
+
+    The act that was refused is in the trail, as an act on the address that it was sent to.
+    """
+    services.note(
+        action,
+        Event.Outcome.FAILURE,
+        initiator=initiator(request),
+        resource=then,
+        remark="refused: Keystone no longer accepts the token, or it has lost its role",
+        now=timezone.now(),
+    )
     logout(request)
     messages.error(
         request,

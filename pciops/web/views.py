@@ -24,7 +24,7 @@ from pciops.lib import outages, tables
 from pciops.lib.keyset import MarkerError
 from pciops.signin.may import may
 from pciops.web.errors import KEYSTONE_DATABASE, BadRequestError
-from pciops.web.requests import OperatorRequest
+from pciops.web.requests import OperatorRequest, recorded_export
 
 PAGE: Final = bulk.MOST  # accounts on a page of a list
 EXPORTS: Final = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
@@ -98,6 +98,7 @@ def account_export(request: OperatorRequest) -> StreamingHttpResponse:
     if form not in EXPORTS:
         raise BadRequestError(f"format: {form!r} is no format of a file; csv and json are.")
     query = _query(request, {domain.id for domain in selectors.domains(scope=scope)})
+    recorded_export(request, f"accounts.{form}", now)
     rows = exports.rows(query, scope=scope, policy=policies.current(), now=now)
     lines = (
         tables.csv_lines(exports.COLUMNS, rows)

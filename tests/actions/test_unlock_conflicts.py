@@ -95,6 +95,22 @@ def test_an_unlock_of_long_ago_did_not_end_a_lock_without_an_instant(account: Ac
     assert str(conflict) == CLEARED
 
 
+def test_of_a_crowd_that_came_too_late_each_is_told_who_was_first(account: Account) -> None:
+    unlock(account, initiator=make_initiator("first"), now=NOW - timedelta(seconds=30))
+    late = read(account.id)
+    services.open_event(
+        Event.Action.UNLOCK,
+        late,
+        seen=late.failures,
+        initiator=make_initiator("another who is late"),
+        reason="called",
+        identity=Event.Identity.CALLBACK,
+        now=NOW,
+    )
+
+    assert "first (Default) unlocked it" in str(refused(late))
+
+
 def test_an_unlock_still_under_way_is_named_as_such(account: Account) -> None:
     services.open_event(
         Event.Action.UNLOCK,

@@ -66,10 +66,14 @@ def test_an_unlock_answers_with_its_row_of_the_trail(
                 "domain_id": "default",
                 "domain_name": "Default",
             },
+            "resource": "",
             "outcome": "success",
             "reason": "INC-4711",
             "identity": "ticket",
             "remark": "",
+            "position": 1,
+            "previous_hash": "",
+            "hash": event.hash,
         }
     }
 

@@ -278,6 +278,32 @@ def test_an_error_never_repeats_the_password(monkeypatch: pytest.MonkeyPatch, ad
     assert "hunter2" not in shown
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["", "udp://log.example", "tcp://[::1]:601", "tls://log.example:6514/", "unix:///dev/log"],
+)
+def test_a_syslog_receiver_has_an_address(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("PCIOPS_X", address)
+
+    assert env.syslog("PCIOPS_X") == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("log.example", "http://log.example", "udp://", "udp://h:port", "udp://h:0"),
+        *("tcp://h/path", "unix://dev/log", "unix:///", "udp://[h"),
+    ],
+)
+def test_what_is_no_address_of_a_syslog_receiver_is_refused(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("PCIOPS_X", address)
+
+    with pytest.raises(SettingError, match="PCIOPS_X is .*, not the address of a syslog"):
+        env.syslog("PCIOPS_X")
+
+
 def test_variables_of_a_prefix_are_read_by_the_rest_of_their_names(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

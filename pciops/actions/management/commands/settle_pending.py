@@ -1,0 +1,33 @@
+"""Settle acts that a crash has left without an end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from pciops.accounts import policy
+from pciops.actions import pending
+from pciops.audit.services import TrailError
+from pciops.keystone.database import KeystoneDatabaseDownError
+
+
+class Command(BaseCommand):
+    help = (
+        "Settle the acts in the trail that began more than a minute ago and have no end, by what "
+        "Keystone's database shows. The site does it by itself when it starts."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            settled = pending.settle_pending(policy=policy.current(), now=timezone.now())
+        except KeystoneDatabaseDownError as error:
+            raise CommandError(f"Keystone's database does not answer: {error}") from None
+        except TrailError as error:
+            raise CommandError(str(error)) from None
+        for event in settled:
+            self.stdout.write(
+                f"{event.action} of {event.affected}: {event.outcome}, {event.remark}"
+            )
+        self.stdout.write(f"{len(settled)} act{'' if len(settled) == 1 else 's'} settled")

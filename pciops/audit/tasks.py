@@ -1,0 +1,61 @@
+"""What the trail does by itself: looks at the policy, verifies its chain, prunes old rows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import DatabaseError, InterfaceError
+from django.utils import timezone
+
+from pciops.accounts import policy as policies
+from pciops.audit import policy, prune, verify
+from pciops.audit.services import TrailError
+from pciops.celery import app
+from pciops.keystone import database
+from pciops.lib import jobs
+from pciops.lib.env import SettingError
+
+# As the timetable in pciops.celery has them.
+FIVE_MINUTES: Final = timedelta(minutes=5)
+DAY: Final = timedelta(days=1)
+
+log = logging.getLogger(__name__)
+
+
+@app.task(name="audit.policy")
+def look_at_policy() -> None:
+    """Write into the trail which options of Keystone's policy have changed."""
+    _once("audit.policy", FIVE_MINUTES, lambda now: policy.compare(policies.sourced(), now))
+
+
+@app.task(name="audit.verify")
+def verify_chain() -> None:
+    """Verify the whole chain; the result is kept, and an error in it is logged."""
+    _once("audit.verify", DAY, verify.run)
+
+
+@app.task(name="audit.prune")
+def prune_rows() -> None:
+    """Prune the rows that are not kept any longer."""
+    _once("audit.prune", DAY, prune.prune)
+
+
+def _once(job: str, every: timedelta, work: Callable[[datetime], object]) -> None:
+    """Do the work of this slot, unless somebody has; a failure waits for the next slot."""
+    now = timezone.now()
+    try:
+        run = jobs.claim(job, jobs.slot(now, every), now=now, lease=every)
+        if run is None:
+            return
+        work(now)
+        jobs.finish(run, timezone.now())
+        jobs.forget(job, now)
+    except SettingError as error:
+        log.error("%s: the policy cannot be read: %s", job, error)
+    except prune.BrokenChainError as error:
+        log.error("%s: nothing is pruned, the trail does not fit: %s", job, error)
+    except (DatabaseError, InterfaceError, TrailError) as error:
+        log.error("%s: pciops' own database does not answer: %s", job, database.reason(error))

@@ -1,0 +1,241 @@
+"""The copy of each row in syslog, received by real sockets on loopback."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+from django.db import transaction
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
+
+from pciops.audit import chain, services, syslog
+from pciops.audit.models import Event
+from tests.audit.acts import open_event, record
+
+pytestmark = pytest.mark.django_db
+
+RFC5424 = re.compile(r"<(\d+)>1 (\S+) (\S+) pciops (\d+) (\S+) - (\{.*\})", re.DOTALL)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_sender() -> Iterator[None]:
+    """No connection and no failure of another test."""
+    syslog.SENDER.close()
+    syslog.SENDER.lost = 0
+    yield
+    syslog.SENDER.close()
+
+
+@pytest.fixture
+def udp(settings: Settings) -> Iterator[socket.socket]:
+    """A receiver of datagrams, and pciops set to it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(5)
+        settings.SYSLOG_URL = f"udp://127.0.0.1:{receiver.getsockname()[1]}"
+        yield receiver
+
+
+@pytest.fixture
+def tcp(settings: Settings) -> Iterator[socket.socket]:
+    """A receiver of streams, and pciops set to it."""
+    with socket.create_server(("127.0.0.1", 0)) as receiver:
+        receiver.settimeout(5)
+        settings.SYSLOG_URL = f"tcp://127.0.0.1:{receiver.getsockname()[1]}"
+        yield receiver
+
+
+@pytest.fixture
+def committed(
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> Callable[[], Event]:
+    """Writes a row and commits it."""
+
+    def write() -> Event:
+        with django_capture_on_commit_callbacks(execute=True):
+            return record()
+
+    return write
+
+
+def frames(connection: socket.socket, number: int) -> list[bytes]:
+    """So many messages of a stream, each behind its length (RFC 6587)."""
+    found, connection = [], connection
+    connection.settimeout(5)
+    with connection.makefile("rb") as stream:
+        for _ in range(number):
+            length = b""
+            while (byte := stream.read(1)) not in {b" ", b""}:
+                length += byte
+            found.append(stream.read(int(length)))
+    return found
+
+
+def test_each_row_is_sent_as_rfc_5424_with_json(
+    udp: socket.socket, committed: Callable[[], Event]
+) -> None:
+    event = committed()
+    match = RFC5424.fullmatch(udp.recv(65535).decode())
+    assert match is not None
+    priority, _, host, _, kind, text = match.groups()
+
+    assert (int(priority), host, kind) == (13 * 8 + 6, event.observer, "authenticate")
+    assert json.loads(text) == chain.content(event) | {"hash": event.hash}
+
+
+def test_a_failure_is_a_warning(
+    udp: socket.socket, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        record(outcome=Event.Outcome.FAILURE)
+
+    assert udp.recv(65535).startswith(b"<108>1 ")
+
+
+def test_an_act_is_sent_when_it_is_settled_and_not_before(
+    udp: socket.socket, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True) as opened:
+        event = open_event()
+    with django_capture_on_commit_callbacks(execute=True) as settled:
+        services.settle(event, Event.Outcome.SUCCESS)
+
+    assert (len(opened), len(settled)) == (0, 1)
+    assert b'"position": 1' in udp.recv(65535)
+
+
+def test_what_is_rolled_back_is_not_sent(
+    udp: socket.socket, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True) as callbacks, transaction.atomic():
+        record()
+        transaction.set_rollback(True)
+
+    assert callbacks == []
+
+
+def test_a_stream_has_the_length_before_each_message(
+    tcp: socket.socket, committed: Callable[[], Event]
+) -> None:
+    events = [committed(), committed()]
+    connection, _ = tcp.accept()
+    with connection:
+        received = frames(connection, 2)
+
+    assert [event.hash.encode() in text for event, text in zip(events, received, strict=True)] == [
+        True,
+        True,
+    ]
+
+
+def test_a_receiver_that_was_started_anew_is_found_again(
+    tcp: socket.socket, committed: Callable[[], Event]
+) -> None:
+    committed()
+    tcp.accept()[0].close()
+    event = committed()
+    connection, _ = tcp.accept()
+    with connection:
+        received = frames(connection, 1)
+
+    assert event.hash.encode() in received[0]
+    assert syslog.SENDER.lost == 0
+
+
+def certificate(folder: Path, *, name: str) -> Path:
+    """A certificate of this name that vouches for itself, with its key in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "certificate.pem"
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(built.public_bytes(Encoding.PEM) + secret)
+    return path
+
+
+@pytest.mark.parametrize(("name", "lost"), [("localhost", 0), ("other.example", 1)])
+def test_the_name_in_the_certificate_of_a_receiver_is_checked(
+    name: str,
+    lost: int,
+    tmp_path: Path,
+    settings: Settings,
+    tcp: socket.socket,
+    committed: Callable[[], Event],
+) -> None:
+    pem = certificate(tmp_path, name=name)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    settings.SYSLOG_URL = f"tls://localhost:{tcp.getsockname()[1]}"
+    settings.SYSLOG_CACERT = str(pem)
+    received: list[bytes] = []
+
+    def receive() -> None:
+        connection, _ = tcp.accept()
+        with connection, suppress(ssl.SSLError), context.wrap_socket(connection, True) as stream:
+            received.extend(frames(stream, 1))
+
+    thread = threading.Thread(target=receive)
+    thread.start()
+    event = committed()
+    syslog.SENDER.close()
+    thread.join()
+
+    assert syslog.SENDER.lost == lost
+    assert [event.hash.encode() in text for text in received] == [True] * (1 - lost)
+
+
+def test_a_socket_of_this_machine_takes_them_too(
+    tmp_path: Path, settings: Settings, committed: Callable[[], Event]
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(str(tmp_path / "log"))
+        settings.SYSLOG_URL = f"unix://{tmp_path / 'log'}"
+        event = committed()
+
+        assert event.hash.encode() in receiver.recv(65535)
+
+
+@pytest.mark.parametrize("url", ["tcp://127.0.0.1:9", "unix:///nowhere", "udp://no.such.invalid"])
+def test_a_receiver_that_is_away_breaks_nothing_and_is_logged_and_counted(
+    url: str,
+    settings: Settings,
+    committed: Callable[[], Event],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings.SYSLOG_URL = url
+    committed()
+    committed()
+
+    assert Event.objects.count() == 2
+    assert syslog.SENDER.lost == 2
+    assert len([text for text in caplog.messages if "does not take the trail" in text]) == 1
+
+
+def test_without_a_receiver_nothing_is_sent(committed: Callable[[], Event]) -> None:
+    committed()
+
+    assert syslog.SENDER.lost == 0

@@ -17,6 +17,7 @@ from pciops.accounts.verdict import Verdict, judge
 from pciops.actions.act import Act, ActFailedError, ConflictError, Order
 from pciops.actions.enabling import DISABLE
 from pciops.actions.table import BY_NAME
+from pciops.actions.unlock import UNLOCK
 from pciops.audit.services import TrailError
 from pciops.keystone import client
 from pciops.signin import sessions
@@ -53,7 +54,7 @@ def account_act(request: OperatorRequest, user_id: str, name: str) -> HttpRespon
     except sessions.EndedError:
         return rights.signed_out(request, then=request.path, action=act.action)
     except client.UnreachableError as error:
-        form.add_error(None, rights.unconfirmed(error))
+        form.add_error(None, rights.unconfirmed(error, unlock=act is UNLOCK))
         return _page(request, act, verdict, form, status=503)
     if not may(request.user, act.needs):
         raise PermissionDenied

@@ -40,9 +40,11 @@ def signed_out(
     return redirect(f"{reverse('signin')}?{urlencode({'next': then})}")
 
 
-def unconfirmed(error: UnreachableError) -> str:
-    """The sentence for the form."""
-    return (
+def unconfirmed(error: UnreachableError, *, unlock: bool = True) -> str:
+    """The sentence for the form, with the way around it that an unlock has."""
+    sentence = (
         f"Keystone does not answer, so your rights cannot be confirmed: {error}. Nothing was "
-        "changed. On the pciops host manage.py unlock works without Keystone."
+        "changed."
     )
+    besides = " On the pciops host manage.py unlock works without Keystone." if unlock else ""
+    return sentence + besides

@@ -78,6 +78,10 @@ class Act(ABC):
     def fits(self, verdict: Verdict) -> bool:
         """Whether there is something to do."""
 
+    def why_unfit(self, verdict: Verdict) -> str:
+        """Why there is nothing to do for an account that it does not fit."""
+        return self.unfit
+
     @abstractmethod
     def effects(self, verdict: Verdict) -> list[str]:
         """What it will do, and what besides: sentences of the confirmation."""

@@ -36,6 +36,13 @@ class Patch(Act):
     def done(self, verdict: Verdict, option: str) -> bool:
         """Whether the account, as the database shows it, is as it shall be."""
 
+    def why_unfit(self, verdict: Verdict) -> str:
+        if not verdict.account.covered:
+            return "It is an LDAP or federated user: Keystone does not keep it in its own tables."
+        if not verdict.account.readable:
+            return "Keystone cannot read the user's row, and fails at every change of it."
+        return self.unfit
+
     def seen(self, verdict: Verdict) -> str:
         return standing(verdict)
 
@@ -70,7 +77,7 @@ class Patch(Act):
                 f"it and decide again. {now_is.sentence}"
             )
         else:
-            sentence = f"{self.unfit} Nothing was changed."
+            sentence = f"{self.why_unfit(now_is)} Nothing was changed."
         services.settle(event, Event.Outcome.FAILURE, sentence)
         return ConflictError(sentence, event, now_is.account if now_is else None, fits=fits)
 

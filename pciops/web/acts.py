@@ -39,7 +39,10 @@ def account_act(request: OperatorRequest, user_id: str, name: str) -> HttpRespon
     if not may(request.user, act.needs):
         raise PermissionDenied
     if request.method != "POST":
-        why_not = act.refusal(verdict, request.user.id) if act.fits(verdict) else act.unfit
+        if act.fits(verdict):
+            why_not = act.refusal(verdict, request.user.id)
+        else:
+            why_not = act.why_unfit(verdict)
         if why_not:
             messages.info(request, why_not)
             return redirect("account", user_id)

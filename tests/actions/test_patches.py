@@ -211,6 +211,15 @@ def test_an_option_that_is_as_wanted_is_a_conflict(
     assert fake_keystone.patches == []
 
 
+def test_a_row_that_keystone_cannot_read_is_not_changed(
+    admin: str, fake_keystone: FakeKeystone
+) -> None:
+    with pytest.raises(ConflictError, match="Keystone cannot read the user's row"):
+        perform(DISABLE, account_of(extra="[]"), admin)
+
+    assert fake_keystone.patches == []
+
+
 # --- It must not be -----------------------------------------------------------------------------
 def test_nobody_disables_themselves(admin: str, fake_keystone: FakeKeystone) -> None:
     account = account_of()

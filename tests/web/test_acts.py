@@ -12,7 +12,7 @@ from pytest_django import Settings
 from pciops.actions.models import Exemption
 from pciops.audit.models import Event, EventQuerySet
 from pciops.keystone.models import LocalUser, User, UserOption
-from tests.factories import NOW, make_credential, make_locked_user, make_user
+from tests.factories import NOW, make_credential, make_ldap_user, make_locked_user, make_user
 from tests.fake_keystone import FakeKeystone, Person, error
 from tests.fake_users import FakeUsers
 from tests.fake_users import keystone_users as keystone_users
@@ -178,6 +178,13 @@ def test_the_form_of_an_act_that_does_not_fit_leads_back(
 
     assert response["Location"] == f"/accounts/{user.id}/"
     assert messages(response)[0].startswith(sentence)
+
+
+@pytest.mark.parametrize("name", ["enable", "disable", "exempt", "lift"])
+def test_an_ldap_user_is_said_to_be_one(site: Client, name: str) -> None:
+    response = site.get(f"/accounts/{make_ldap_user().id}/{name}/")
+
+    assert messages(response)[0].startswith("It is an LDAP or federated user")
 
 
 def test_there_is_no_other_act(site: Client) -> None:

@@ -44,6 +44,15 @@ def fill(server: MariaDB, size: Size, say: Say) -> None:
         server.execute(f"ANALYZE TABLE `{table}`", database=_DB)
 
 
+def refresh(server: MariaDB) -> None:
+    """Lock again what was locked when the rows were written, for locks end by themselves."""
+    server.execute(
+        f"UPDATE local_user SET failed_auth_at = {_NOW} - INTERVAL id % 1200 SECOND WHERE"
+        f" failed_auth_count >= {ATTEMPTS} AND failed_auth_at > {_NOW} - INTERVAL 12 HOUR",
+        database=_DB,
+    )
+
+
 _DB = "keystone"
 _SESSION = "SET time_zone = '+00:00', unique_checks = 0, foreign_key_checks = 0"
 

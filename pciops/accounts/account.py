@@ -6,12 +6,11 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pciops.accounts.kinds import Kinds
 from pciops.keystone import options
 from pciops.keystone.fields import EPOCH
-from pciops.keystone.models import LocalUser, Password, User
 from pciops.lib import times
 
 LAST: Final = datetime.max.replace(tzinfo=UTC)
@@ -94,32 +93,70 @@ class Account:
         return self.last_active_at
 
 
-def from_rows(user: User, local: LocalUser | None, name: str) -> Account:
-    """The account of these rows; options (and passwords) have to be prefetched for a list."""
-    extra = decoded(user.extra)
+class Facts(NamedTuple):
+    """What the rows of `user`, `project` and `local_user` say of an account, in their own words."""
+
+    id: str
+    name: str
+    domain_id: str | None
+    domain_name: str | None
+    extra: str | None
+    enabled: bool | None
+    created_at: datetime | None
+    last_active_at: date | None
+    covered: bool
+    failed_auth_count: int | None = None
+    failed_auth_at: datetime | None = None
+
+
+class PasswordFacts(NamedTuple):
+    """What a row of `password` says; the old columns count where the new ones are NULL."""
+
+    pk: int
+    created_at_int: datetime | None
+    expires_at_int: datetime | None
+    created_at: datetime | None
+    expires_at: datetime | None
+
+
+def build(
+    facts: Facts,
+    *,
+    passwords: Iterable[PasswordFacts],
+    options: Mapping[str, str | None],
+    kinds: Kinds = (),
+) -> Account:
+    """The account of what its rows say.
+
+    Args:
+        options: option id → JSON text of its value.
+    """
+    extra = decoded(facts.extra)
     email = extra.get("email") if isinstance(extra, dict) else None
-    password = newest(local.passwords.all()) if local else None
+    password = newest(passwords)
+    domain_id = facts.domain_id or ""
     return Account(
-        id=user.id,
-        name=name,
-        domain_id=user.domain_id or "",
-        domain_name=user.domain.name if user.domain else (user.domain_id or ""),
+        id=facts.id,
+        name=facts.name,
+        domain_id=domain_id,
+        domain_name=domain_id if facts.domain_name is None else facts.domain_name,
+        kinds=kinds,
         email=email if isinstance(email, str) else "",
-        enabled=user.enabled,
-        covered=local is not None,
+        enabled=facts.enabled,
+        covered=facts.covered,
         readable=isinstance(extra, dict),
-        failed_auth_count=(local.failed_auth_count or 0) if local else 0,
-        failed_auth_at=local.failed_auth_at if local else None,
-        created_at=user.created_at,
-        last_active_at=user.last_active_at,
+        failed_auth_count=facts.failed_auth_count or 0,
+        failed_auth_at=facts.failed_auth_at,
+        created_at=facts.created_at,
+        last_active_at=facts.last_active_at,
         password_created_at=(password.created_at_int or password.created_at) if password else None,
         password_expires_at=expiry(password) if password else None,
         password_expired_at_birth=password is not None and expired_at_birth(password),
-        options={row.option_id: decoded(row.option_value) for row in user.options.all()},
+        options={option: decoded(value) for option, value in options.items()} if options else {},
     )
 
 
-def newest(passwords: Iterable[Password]) -> Password | None:
+def newest(passwords: Iterable[PasswordFacts]) -> PasswordFacts | None:
     """The one that Keystone checks: the last by `created_at_int`.
 
     Of several that are equally old Keystone takes the one that its database happens to send last:
@@ -129,19 +166,19 @@ def newest(passwords: Iterable[Password]) -> Password | None:
     return min(passwords, key=_age, default=None)
 
 
-def _age(password: Password) -> tuple[object, ...]:
+def _age(password: PasswordFacts) -> tuple[object, ...]:
     """Sorts the newest first, as PasswordState does in SQL: NULL behind every expiry."""
     new, old = password.expires_at_int, password.expires_at
     age = LAST - (password.created_at_int or EPOCH)
     return age, new is None, new or LAST, old is None, old or LAST, -password.pk
 
 
-def expiry(password: Password) -> datetime | None:
+def expiry(password: PasswordFacts) -> datetime | None:
     """The old column is read where the new one is NULL: Password.expires_at in sql_model."""
     return password.expires_at if password.expires_at_int is None else password.expires_at_int
 
 
-def expired_at_birth(password: Password) -> bool:
+def expired_at_birth(password: PasswordFacts) -> bool:
     """Whether `change_password_upon_first_use` gave it the instant it was made as its expiry.
 
     Every other expiry is whole days later (User._get_password_expires_at), at least one.

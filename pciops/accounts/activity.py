@@ -9,6 +9,7 @@ from typing import ClassVar
 from django.db.models import Q
 
 from pciops.accounts.account import Account
+from pciops.accounts.ends import End, openstack
 from pciops.accounts.policy import Policy
 from pciops.accounts.state import NOTHING, Ids, State, option_is_true, prefixed
 from pciops.keystone import options
@@ -83,11 +84,22 @@ class Disabled(UserState):
     def fits(self, policy: Policy, now: datetime) -> Q:
         return Q(enabled=False) | Q(enabled=None)
 
+    def ends(self, account: Account, policy: Policy, now: datetime) -> End:
+        if not account.covered:
+            return End(sentence="It has to be enabled where it is kept.")
+        today = policy.disable_user_account_days_inactive is not None
+        return End(
+            sentence="Enabling it also clears its failures"
+            f"{' and counts as activity of today' if today else ''}:",
+            command=openstack("user", "set", "--enable", account.id),
+        )
+
 
 class Inactive(UserState):
     """Whole UTC days; refused on day N itself. The column `enabled` stays 1."""
 
     option = options.IGNORE_USER_INACTIVITY
+    rule = "disable_user_account_days_inactive"
     name = "inactive"
     label = "Inactive"
     title = "Inactive accounts"
@@ -107,13 +119,23 @@ class Inactive(UserState):
 
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         since = inactive_on(account, policy)
-        return f"inactive since {times.day(since)}" if since else "inactive"
+        if since is None:
+            return "inactive"
+        return f"inactive since {times.day(since)} ({times.days_away(since, now)})"
+
+    def ends(self, account: Account, policy: Policy, now: datetime) -> End:
+        return End(
+            sentence="An administrator enables it, which counts as activity of today. Do that"
+            " before any other change: one through Keystone's API makes it a disabled account.",
+            command=openstack("user", "set", "--enable", account.id),
+        )
 
 
 class InactiveSoon(UserState):
     """Inactive within `inactive_soon_days`, tomorrow at the earliest."""
 
     option = options.IGNORE_USER_INACTIVITY
+    rule = "disable_user_account_days_inactive"
     name = "inactive_soon"
     label = "Inactive soon"
     title = "Accounts that become inactive soon"
@@ -137,4 +159,12 @@ class InactiveSoon(UserState):
 
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         on = inactive_on(account, policy)
-        return f"it becomes inactive on {times.day(on)}" if on else "it becomes inactive soon"
+        if on is None:
+            return "it becomes inactive soon"
+        return f"it becomes inactive on {times.day(on)} ({times.days_away(on, now)})"
+
+    def ends(self, account: Account, policy: Policy, now: datetime) -> End:
+        return End(
+            sentence="A sign-in with its password ends it. One with an application credential does"
+            " not count."
+        )

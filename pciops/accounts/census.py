@@ -37,19 +37,25 @@ class Day:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Counted:
-    """What the newest census says of a domain or of the whole cloud."""
+class Numbers:
+    """How many accounts of a domain or of the whole cloud the newest census counted."""
 
     counted_at: datetime
-    took: timedelta
-    domains: int  # that have accounts
     numbers: Mapping[tuple[str, str], int]  # (state, kind) → accounts
-    attention: list[str]  # ids of administrators and service accounts, the most urgent first
-    days: list[Day]
 
     def number(self, state: str, kind: str = EVERY) -> int:
         """How many accounts were in the state of this name; "": how many there were."""
         return self.numbers.get((state, kind), 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted(Numbers):
+    """All that the newest census says of a domain or of the whole cloud."""
+
+    took: timedelta
+    domains: int  # that have accounts
+    attention: list[str]  # ids of administrators and service accounts, the most urgent first
+    days: list[Day]
 
     @property
     def accounts(self) -> int:
@@ -113,19 +119,36 @@ def keep(tally: Tally) -> Census:
 
 def latest(*, scope: str | None) -> Counted | None:
     """The newest census, for a domain or the whole cloud (None); None where there is none yet."""
-    census = Census.objects.order_by("-counted_at").first()
+    census = _newest()
     if census is None:
         return None
     domain = CLOUD if scope is None else scope
-    counts = census.counts.filter(domain_id=domain)
     return Counted(
         counted_at=census.counted_at,
         took=timedelta(milliseconds=census.milliseconds),
         domains=_domains(census) if scope is None else 1,
-        numbers={(row.state, row.kind): row.number for row in counts},
+        numbers=_numbers(census, domain),
         attention=_attention(census, scope=scope),
         days=_days(census, domain),
     )
+
+
+def numbers(*, scope: str | None) -> Numbers | None:
+    """The numbers of the newest census alone, in two queries: for what every list shows."""
+    census = _newest()
+    if census is None:
+        return None
+    domain = CLOUD if scope is None else scope
+    return Numbers(counted_at=census.counted_at, numbers=_numbers(census, domain))
+
+
+def _newest() -> Census | None:
+    return Census.objects.order_by("-counted_at").first()
+
+
+def _numbers(census: Census, domain: str) -> dict[tuple[str, str], int]:
+    counts = census.counts.filter(domain_id=domain)
+    return {(state, kind): n for state, kind, n in counts.values_list("state", "kind", "number")}
 
 
 def trend(*, scope: str | None, since: datetime, until: datetime) -> list[Point]:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from pciops.accounts.policy import Policy
+from pciops.accounts.state import State
 from pciops.lib.times import span
 
 MOST_TRIES: Final = 10
@@ -51,6 +52,24 @@ def findings(policy: Policy) -> list[Finding]:
     """Every requirement that an option of Keystone can meet, in the order of the standard."""
     rules = (_inactivity, _lockout, _first_use, _strength, _history, _expiry)
     return [rule(policy) for rule in rules]
+
+
+def enforces_nothing(policy: Policy) -> bool:
+    """Whether every rule is off."""
+    return all(finding.value == "off" for finding in findings(policy))
+
+
+def remedies(policy: Policy) -> dict[str, str]:
+    """Option → the value that would pass, of those whose value fails."""
+    lines = [line for finding in findings(policy) for line in finding.remedy]
+    return {name: value for name, _, value in (line.partition(" = ") for line in lines)}
+
+
+def missing(state: State, policy: Policy) -> Finding | None:
+    """What to set for Keystone to have the rule of this state; None where it has it, or none."""
+    if not state.off(policy):
+        return None
+    return next(finding for finding in findings(policy) if state.rule in finding.options)
 
 
 def _inactivity(policy: Policy) -> Finding:

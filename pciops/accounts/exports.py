@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
-from pciops.accounts import selectors
+from pciops.accounts import kinds, selectors
 from pciops.accounts.policy import Policy
 from pciops.accounts.verdict import as_dict, judge
 
@@ -29,12 +29,14 @@ def rows(
     Raises:
         KeystoneDatabaseDownError: also in the midst of it; whoever writes must not end cleanly.
     """
-    marker = ""
+    marker, known = "", None
     while True:
         page = selectors.page(
-            query, scope=scope, policy=policy, now=now, marker=marker, limit=BATCH
+            query, scope=scope, policy=policy, now=now, marker=marker, limit=BATCH, known=known
         )
         yield from (as_dict(judge(account, policy, now)) for account in page.accounts)
         marker = page.next
         if not marker:
             return
+        if known is None:  # of a long list: read once who matters, not anew for each chunk
+            known = kinds.everyone()

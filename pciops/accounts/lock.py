@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from pciops.accounts.account import Account
+from pciops.accounts.ends import End, openstack
 from pciops.accounts.policy import Policy
 from pciops.accounts.state import NOTHING, State, option_is_true
 from pciops.keystone import options
@@ -43,6 +44,7 @@ def _where_over(policy: Policy, *, exempt: bool = False) -> Q:
 class Locked(State):
     """As Identity._is_account_locked decides it, at this instant."""
 
+    rule = "lockout_failure_attempts"
     name = "locked"
     label = "Locked"
     title = "Locked accounts"
@@ -66,10 +68,17 @@ class Locked(State):
         until = locked_until(account, policy)
         return f"locked until {times.both(until, now)}" if until else "locked until it is unlocked"
 
+    def ends(self, account: Account, policy: Policy, now: datetime) -> End:
+        until = locked_until(account, policy)
+        if until is None:
+            return End(sentence="It does not end by itself: unlock it here.")
+        return End(sentence=f"It ends by itself at {times.both(until, now)}, or unlock it here.")
+
 
 class LockLapsed(State):
     """The count still stands at the threshold, and the time is up."""
 
+    rule = "lockout_failure_attempts"
     name = "lock_lapsed"
     label = "Lock lapsed"
     title = "Accounts whose lock has lapsed"
@@ -88,10 +97,17 @@ class LockLapsed(State):
         until = locked_until(account, policy)
         return f"the lock ran out at {times.both(until, now)}" if until else "the lock ran out"
 
+    def ends(self, account: Account, policy: Policy, now: datetime) -> End:
+        return End(
+            sentence="The next sign-in ends it: the right password sets the count to 0, a wrong"
+            " one to 1."
+        )
+
 
 class NearLockout(State):
     """One wrong password more locks it."""
 
+    rule = "lockout_failure_attempts"
     name = "near_lockout"
     label = "Near lockout"
     title = "Accounts near lockout"
@@ -113,10 +129,14 @@ class NearLockout(State):
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         return "one more wrong password locks it"
 
+    def ends(self, account: Account, policy: Policy, now: datetime) -> End:
+        return End(sentence="A sign-in with the right password ends it.")
+
 
 class AttackedExempt(State):
     """It would be locked, were it not exempt: nothing stops the guessing."""
 
+    rule = "lockout_failure_attempts"
     name = "attacked_exempt"
     label = "Attacked, exempt"
     title = "Exempt accounts under attack"
@@ -132,3 +152,10 @@ class AttackedExempt(State):
 
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         return f"{account.failed_auth_count} wrong passwords, and exempt from lockout"
+
+    def ends(self, account: Account, policy: Policy, now: datetime) -> End:
+        return End(
+            sentence="A sign-in with the right password clears the count. To have Keystone lock the"
+            " account from now on, take the exemption back; that clears the count too:",
+            command=openstack("user", "set", "--no-ignore-lockout-failure-attempts", account.id),
+        )

@@ -53,14 +53,13 @@ def narrowed(
     scan = state.candidates(policy, now) if state else None
     if scan is None and (state or not text):
         return rows  # the row itself says it, or there is nothing to say
-    end = order.sort(rows)[STRETCH : STRETCH + 1].first()
+    end = _end(rows, order)
     if end is None:
         return rows  # so few that all are tried soon
     ids = _with_text(text) if text else None
     if ids is None and state and scan is not None:
-        tried = state.among(order.until(rows, end), policy, now)
-        if len(tried.values_list("pk")[:MANY]) < MANY:
-            ids = _few(scan)
+        stretch = order.until(rows, end)
+        ids = None if _many(state.among(stretch, policy, now)) else _few(scan)
     return rows if ids is None else rows.filter(pk__in=ids)
 
 
@@ -69,6 +68,15 @@ def with_text(rows: QuerySet[LocalUser], text: str) -> QuerySet[LocalUser]:
     return rows.alias(email=Email(F("user__extra"))).filter(
         Q(name__icontains=text) | Q(user_id=text) | Q(email__contains=text.lower())
     )
+
+
+def _end(rows: QuerySet[LocalUser], order: Order[LocalUser]) -> LocalUser | None:
+    """The row at which the first stretch ends; None where there are not so many."""
+    return order.sort(rows)[STRETCH : STRETCH + 1].first()
+
+
+def _many(rows: QuerySet[LocalUser]) -> bool:
+    return len(rows.values_list("pk")[:MANY]) == MANY
 
 
 def _few(ids: Ids) -> set[int] | None:

@@ -23,12 +23,19 @@ from django.db.models.functions import FirstValue, RowNumber
 from django.db.models.lookups import Exact
 
 from pciops.accounts.account import FIRST_EXPIRY, Account
+from pciops.accounts.ends import End, openstack
 from pciops.accounts.policy import Policy
 from pciops.accounts.state import NOTHING, Ids, State, option_is_true
 from pciops.keystone import options
 from pciops.keystone.fields import MICROSECOND
 from pciops.keystone.models import Password
 from pciops.lib import times
+
+# A sign-in comes first in `openstack user password set`, and is what an expired password refuses.
+_OWNER: Final = (
+    "Its owner sets a new password: in Horizon, where that is allowed, or with"
+    " POST /v3/users/<id>/password, which needs the old password and no token."
+)
 
 # As account.newest: of those that are equally old the one that expires first.
 _NEWEST_FIRST = (
@@ -49,6 +56,11 @@ def ranked() -> QuerySet[Any]:
     itself would come before the ranking, and only rows that fit would be ranked.
     """
     return Password.objects.annotate(age=Window(RowNumber(), **_RANKING))
+
+
+def new_password(account: Account) -> str:
+    """The command by which an administrator sets a password."""
+    return openstack("user", "set", "--password-prompt", account.id)
 
 
 class PasswordState(State):
@@ -78,8 +90,8 @@ def _expires_at(account: Account) -> datetime | None:
     return account.password_expires_at
 
 
-def _expires(**bounds: datetime) -> Q:
-    """The expiry within these bounds (`lte`, `gt`); the old column where the new one is NULL."""
+def expires(**bounds: datetime) -> Q:
+    """The expiry within these bounds (`lte`…); the old column where the new one is NULL."""
     new, old = Q(), Q(expires_at_int=None)
     for lookup, instant in bounds.items():
         new &= Q(**{f"expires_at_int__{lookup}": instant})
@@ -96,6 +108,7 @@ def _at_birth() -> Q:
 class Expired(PasswordState):
     """The newest password is past its expiry, whatever `password_expires_days` is now."""
 
+    rule = "password_expires_days"
     name = "expired"
     label = "Password expired"
     title = "Accounts with an expired password"
@@ -108,7 +121,7 @@ class Expired(PasswordState):
         return at is not None and at <= now and not account.password_expired_at_birth
 
     def fits(self, policy: Policy, now: datetime) -> Q:
-        return _expires(lte=now) & (Q(expires_at_int=None) | ~_at_birth())
+        return expires(lte=now) & (Q(expires_at_int=None) | ~_at_birth())
 
     def candidates(self, policy: Policy, now: datetime) -> Ids:
         # Every password of before has expired too: only a ranking of all tells them apart.
@@ -120,10 +133,16 @@ class Expired(PasswordState):
         at = account.password_expires_at
         return f"the password expired at {times.both(at, now)}" if at else "the password expired"
 
+    def ends(self, account: Account, policy: Policy, now: datetime) -> End:
+        return End(
+            sentence=f"{_OWNER} Or an administrator sets one:", command=new_password(account)
+        )
+
 
 class MustChange(PasswordState):
     """Expired at birth: `change_password_upon_first_use` for a first or reset password."""
 
+    rule = "change_password_upon_first_use"
     name = "must_change"
     label = "Must change password"
     title = "Accounts that must change their first password"
@@ -141,10 +160,14 @@ class MustChange(PasswordState):
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         return "the first password has to be changed"
 
+    def ends(self, account: Account, policy: Policy, now: datetime) -> End:
+        return End(sentence=_OWNER)
+
 
 class Expiring(PasswordState):
     """The newest password expires within `expiring_days`."""
 
+    rule = "password_expires_days"
     name = "expiring"
     label = "Password expiring"
     title = "Accounts whose password expires soon"
@@ -157,16 +180,24 @@ class Expiring(PasswordState):
         return at is not None and now < at <= now + timedelta(days=policy.expiring_days)
 
     def fits(self, policy: Policy, now: datetime) -> Q:
-        return _expires(gt=now, lte=now + timedelta(days=policy.expiring_days))
+        return expires(gt=now, lte=now + timedelta(days=policy.expiring_days))
 
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         at = account.password_expires_at
         return f"the password expires at {times.both(at, now)}" if at else "the password expires"
 
+    def ends(self, account: Account, policy: Policy, now: datetime) -> End:
+        return End(
+            sentence="Its owner sets a new password before then (openstack user password set). Or"
+            " an administrator does:",
+            command=new_password(account),
+        )
+
 
 class NoExpiry(PasswordState):
     """`password_expires_days` is on, and was not yet when the newest password was set."""
 
+    rule = "password_expires_days"
     name = "no_expiry"
     label = "No expiry"
     title = "Accounts whose password never expires"
@@ -185,3 +216,10 @@ class NoExpiry(PasswordState):
         if policy.password_expires_days is None:
             return NOTHING
         return Q(expires_at_int=None, expires_at=None)
+
+    def ends(self, account: Account, policy: Policy, now: datetime) -> End:
+        return End(
+            sentence="A new password expires. Its owner sets one (openstack user password set), or"
+            " an administrator does:",
+            command=new_password(account),
+        )

@@ -21,7 +21,7 @@ from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, TruncDate
 
 from pciops.accounts.activity import UserState
-from pciops.accounts.password import PasswordState, ranked
+from pciops.accounts.password import PasswordState, expires, ranked
 from pciops.accounts.policy import Policy
 from pciops.accounts.state import State
 from pciops.accounts.states import (
@@ -183,11 +183,11 @@ def _count_passwords(found: Scan) -> None:
     which takes five times as long. So the ranking is Django's and what stands around it is not.
     """
     rules = [state.fits(found.policy, found.now) for state in BY_PASSWORD]
-    days = [
-        _expires_before(end) & ~_expires_before(found.now, included=True)
-        for end in _midnights_after(found.days)
-    ]
-    passwords = ranked().annotate(state=_numbered(rules), day=_numbered(days))
+    ends = [expires(lt=end) for end in _midnights_after(found.days)]
+    # Most rows are of long ago: they are not to be held against each of the days.
+    soon = expires(gt=found.now) & ends[-1]
+    on = Case(When(soon, then=_numbered(ends)), default=None, output_field=IntegerField())
+    passwords = ranked().annotate(state=_numbered(rules), day=on)
     exempt = UserOption.objects.filter(
         option_id=options.IGNORE_PASSWORD_EXPIRY, option_value="true"
     )
@@ -236,10 +236,3 @@ def _with_memory(statement: str, connection: MySQL) -> str:
 
 def _midnights_after(days: Iterable[date]) -> list[datetime]:
     return [datetime.combine(day + timedelta(days=1), time.min, UTC) for day in days]
-
-
-def _expires_before(instant: datetime, *, included: bool = False) -> Q:
-    """As Keystone reads the expiry: the old column where the new one is NULL."""
-    lookup = "lte" if included else "lt"
-    new, old = Q(**{f"expires_at_int__{lookup}": instant}), Q(**{f"expires_at__{lookup}": instant})
-    return new | (Q(expires_at_int=None) & old)

@@ -6,23 +6,24 @@ they see, or None for the whole cloud.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
 
-from pciops.accounts import kinds, narrowing
-from pciops.accounts.account import Account, from_rows
-from pciops.accounts.kinds import Kind
+from pciops.accounts import kinds, narrowing, reading
+from pciops.accounts.account import Account
+from pciops.accounts.kinds import Kind, Kinds
 from pciops.accounts.narrowing import Email
 from pciops.accounts.policy import Policy
+from pciops.accounts.reading import Row
 from pciops.accounts.state import State, option_is_true
 from pciops.accounts.states import ATTACKED_EXEMPT, LOCK_LAPSED, LOCKED, NEAR_LOCKOUT, NOT_COVERED
 from pciops.keystone import database, options
 from pciops.keystone.models import FederatedUser, LocalUser, Project, User
-from pciops.lib.keyset import Column, Order
+from pciops.lib.keyset import Column, MarkerError, Order
 
 M = TypeVar("M", bound=Model)
 
@@ -40,6 +41,11 @@ BY_NAME: Order[LocalUser] = Order(
 )
 BY_ID: Order[User] = Order((Column(name="id", kind=str),))
 
+# The orders as URLs, API and commands name them.
+SORT_FAILED: Final = "failed"
+SORT_NAME: Final = "name"
+SORT_ID: Final = "id"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Query:
@@ -49,6 +55,24 @@ class Query:
     kind: Kind | None = None
     domain_id: str = ""
     text: str = ""  # part of a name or of an e-mail address, or an id
+    sort: str = ""  # one of `sorts`; "": the first of them
+
+    @property
+    def by_failures(self) -> bool:
+        """Whether failures make the list; such lists are short."""
+        return self.state in {LOCKED, LOCK_LAPSED, NEAR_LOCKOUT, ATTACKED_EXEMPT}
+
+    @property
+    def sorts(self) -> tuple[str, ...]:
+        """What the list can be sorted by; users without a local row have no name to sort by."""
+        if self.state is NOT_COVERED:
+            return (SORT_ID,)
+        return (SORT_FAILED, SORT_NAME) if self.by_failures else (SORT_NAME,)
+
+    @property
+    def sorted_by(self) -> str:
+        """What it is sorted by."""
+        return self.sort or self.sorts[0]
 
     @property
     def order(self) -> Order[LocalUser]:
@@ -56,10 +80,14 @@ class Query:
 
         Of the locked ones those come first for whom something stands still.
         """
-        if self.state is LOCKED:
-            return MATTERING_FIRST
-        by_failure = self.state in {LOCK_LAPSED, NEAR_LOCKOUT, ATTACKED_EXEMPT}
-        return NEWEST_FAILURE if by_failure else BY_NAME
+        if self.sorted_by != SORT_FAILED:
+            return BY_NAME
+        return MATTERING_FIRST if self.state is LOCKED else NEWEST_FAILURE
+
+    @property
+    def mark(self) -> str:
+        """What its markers begin with: one of another list or sort names no place in this one."""
+        return f"{self.state.name if self.state else 'all'}.{self.sorted_by}."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,46 +116,54 @@ class Domain:
 
 @database.reading()
 def page(
-    query: Query, *, scope: str | None, policy: Policy, now: datetime, marker: str, limit: int
+    query: Query,
+    *,
+    scope: str | None,
+    policy: Policy,
+    now: datetime,
+    marker: str,
+    limit: int,
+    known: Mapping[str, Kinds] | None = None,
 ) -> Page:
-    """One page of accounts, in seven queries however many there are.
+    """One page of accounts, in as many queries however many there are.
+
+    Args:
+        known: the kinds of everyone who is of any, where they have been read.
 
     Raises:
         MarkerError: where the marker is of another list.
         KeystoneDatabaseDownError
     """
+    after = marker.removeprefix(query.mark)
+    if marker and after in {"", marker}:
+        raise MarkerError
     if query.state is NOT_COVERED:
-        users = _users_with_facts(_not_covered(query, scope=scope))
-        users = users.prefetch_related("federated_users")
-        if marker:
-            users = BY_ID.after(users, marker)
-        return _cut(users, BY_ID, limit=limit, account=_account_of_user)
-    rows, order = _within(LocalUser.objects.all(), query, scope=scope), query.order
+        users = _not_covered(query, scope=scope)
+        if after:
+            users = BY_ID.after(users, after)
+        found = reading.of_users(BY_ID.sort(users)[: limit + 1])
+        last = (found[limit - 1].facts.id,) if len(found) > limit else None
+        return _page(found[:limit], query, BY_ID.marker_of(last) if last else "", known)
+    local, order = _within(LocalUser.objects.all(), query, scope=scope), query.order
     if order is MATTERING_FIRST:
-        rows = rows.annotate(rank=kinds.rank())
-    if marker:
-        rows = order.after(rows, marker)
+        local = local.annotate(rank=kinds.rank())
+    if after:
+        local = order.after(local, after)
     if query.kind is None:  # those of a kind are few
-        rows = narrowing.narrowed(
-            rows, order, state=query.state, text=query.text, policy=policy, now=now
+        local = narrowing.narrowed(
+            local, order, state=query.state, text=query.text, policy=policy, now=now
         )
-    rows = _with_facts(_fitting(rows, query, policy=policy, now=now))
-    return _cut(rows, order, limit=limit, account=_account)
+    local = order.sort(_fitting(local, query, policy=policy, now=now))
+    found = reading.of_local_users(local[: limit + 1], *(column.name for column in order.columns))
+    last = found[limit - 1].rest if len(found) > limit else None
+    return _page(found[:limit], query, order.marker_of(last) if last else "", known)
 
 
-def _cut(
-    rows: QuerySet[M], order: Order[M], *, limit: int, account: Callable[[M], Account]
-) -> Page:
-    rows = order.sort(rows)
-    found = list(rows[: limit + 1])
-    more = order.marker(found[limit - 1]) if len(found) > limit else ""
-    return Page(accounts=_with_kinds([account(row) for row in found[:limit]]), next=more)
-
-
-def _with_kinds(accounts: list[Account]) -> list[Account]:
-    """The accounts with why they matter: the one place where they are told."""
-    found = kinds.of([account.id for account in accounts])
-    return [replace(account, kinds=found.get(account.id, ())) for account in accounts]
+def _page(found: list[Row], query: Query, place: str, known: Mapping[str, Kinds] | None) -> Page:
+    """Args: place: the marker within the order; "" where there are no more."""
+    return Page(
+        accounts=reading.accounts(found, known=known), next=f"{query.mark}{place}" if place else ""
+    )
 
 
 @database.reading()
@@ -150,10 +186,8 @@ def get(user_id: str, *, scope: str | None) -> Account | None:
     Raises:
         KeystoneDatabaseDownError
     """
-    user = _users_with_facts(User.objects.filter(id=user_id)).first()
-    if user is None or (scope is not None and user.domain_id != scope):
-        return None
-    return _with_kinds([_account_of_user(user)])[0]
+    found = these([user_id], scope=scope)
+    return found[0] if found else None
 
 
 @database.reading()
@@ -166,9 +200,7 @@ def these(user_ids: Collection[str], *, scope: str | None) -> list[Account]:
     users = User.objects.filter(id__in=user_ids)
     if scope is not None:
         users = users.filter(domain_id=scope)
-    users = _users_with_facts(users).prefetch_related("federated_users")
-    accounts = _with_kinds([_account_of_user(user) for user in users])
-    found = {account.id: account for account in accounts}
+    found = {account.id: account for account in reading.accounts(reading.of_users(users))}
     return [found[user_id] for user_id in user_ids if user_id in found]
 
 
@@ -193,10 +225,10 @@ def named(name: str, *, domain: str) -> list[Account]:
     Raises:
         KeystoneDatabaseDownError
     """
-    rows = LocalUser.objects.filter(name=name)
+    local = LocalUser.objects.filter(name=name)
     if domain:
-        rows = rows.filter(Q(domain_id=domain) | Q(user__domain__name=domain))
-    return _with_kinds([_account(row) for row in _with_facts(rows.order_by("domain_id"))])
+        local = local.filter(Q(domain_id=domain) | Q(user__domain__name=domain))
+    return reading.accounts(reading.of_local_users(local.order_by("domain_id")))
 
 
 @database.reading()
@@ -234,17 +266,7 @@ def _of_kind(rows: QuerySet[M], query: Query) -> QuerySet[M]:
     """The rows of the kind that was asked for: the last filter, for it costs the most of a row."""
     if query.kind is None:
         return rows
-    return kinds.among(rows, query.kind, few=query.order is not BY_NAME)
-
-
-def _with_facts(rows: QuerySet[LocalUser]) -> QuerySet[LocalUser]:
-    return rows.select_related("user", "user__domain").prefetch_related(
-        "user__options", "passwords"
-    )
-
-
-def _account(row: LocalUser) -> Account:
-    return from_rows(row.user, row, row.name)
+    return kinds.among(rows, query.kind, few=query.by_failures)
 
 
 def _not_covered(query: Query, *, scope: str | None) -> QuerySet[User]:
@@ -261,22 +283,3 @@ def _not_covered(query: Query, *, scope: str | None) -> QuerySet[User]:
             | Q(email__contains=query.text.lower())
         )
     return _of_kind(users, query)
-
-
-def _users_with_facts(users: QuerySet[User]) -> QuerySet[User]:
-    return users.select_related("domain", "local_user", "nonlocal_user").prefetch_related(
-        "options", "local_user__passwords"
-    )
-
-
-def _account_of_user(user: User) -> Account:
-    local: LocalUser | None = getattr(user, "local_user", None)
-    return from_rows(user, local, local.name if local else _foreign_name(user))
-
-
-def _foreign_name(user: User) -> str:
-    """As User.name in Keystone's sql_model: nonlocal, else federated, else nothing but the id."""
-    if hasattr(user, "nonlocal_user"):
-        return user.nonlocal_user.name
-    names: Iterable[str | None] = (row.display_name for row in user.federated_users.all())
-    return next((name for name in names if name), user.id)

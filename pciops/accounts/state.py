@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final, cast
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from pciops.accounts.account import Account
+from pciops.accounts.ends import End
 from pciops.accounts.policy import Policy
 from pciops.keystone.models import LocalUser, UserOption
 
@@ -27,6 +28,7 @@ class State(ABC):
     blocks_signin: ClassVar[bool] = False
     warns: ClassVar[bool] = False  # worth a word beside "can sign in"
     tone: ClassVar[str] = "plain"  # of its label: bad, soon, attack or plain
+    rule: ClassVar[str] = ""  # the option that brings accounts into it; "" where none does
 
     def __repr__(self) -> str:
         return self.name
@@ -41,6 +43,10 @@ class State(ABC):
 
         It looks at one row after the other, so that a list stops when its page is full.
         """
+
+    def off(self, policy: Policy) -> bool:
+        """Whether its rule is off, so that Keystone brings no more accounts into it."""
+        return bool(self.rule) and not getattr(policy, self.rule)
 
     def among(self, rows: Rows, policy: Policy, now: datetime) -> Rows:
         """Those of the rows that are in the state at this instant."""
@@ -57,6 +63,10 @@ class State(ABC):
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         """The state within a sentence: "locked until 14:32:11 UTC (28 min from now)"."""
         return self.label[0].lower() + self.label[1:]
+
+    @abstractmethod
+    def ends(self, account: Account, policy: Policy, now: datetime) -> End:
+        """What ends the state of this account, which is in it."""
 
 
 def prefixed(condition: Q, relation: str) -> Q:

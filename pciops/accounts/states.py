@@ -16,6 +16,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from pciops.accounts.account import Account
 from pciops.accounts.activity import Disabled, Inactive, InactiveSoon
+from pciops.accounts.ends import End, openstack
 from pciops.accounts.lock import AttackedExempt, Locked, LockLapsed, NearLockout
 from pciops.accounts.password import Expired, Expiring, MustChange, NoExpiry
 from pciops.accounts.policy import Policy
@@ -25,6 +26,12 @@ from pciops.keystone import options
 from pciops.keystone.models import UserOption
 
 EXEMPTIONS = UserOption.objects.filter(option_id__in=options.EXEMPTIONS, option_value="true")
+
+
+# What `openstack user set` can take back.
+_ON_COMMAND_LINE = [
+    option for option in options.EXEMPTIONS if option != options.IGNORE_USER_INACTIVITY
+]
 
 
 class Exempt(State):
@@ -47,6 +54,18 @@ class Exempt(State):
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         return f"exempt by {', '.join(account.exemptions)}"
 
+    def ends(self, account: Account, policy: Policy, now: datetime) -> End:
+        exempt = [option for option in _ON_COMMAND_LINE if account.exempt_from(option)]
+        words = [f"--no-{options.EXEMPTIONS[option].replace('_', '-')}" for option in exempt]
+        command = openstack("user", "set", *words, account.id) if words else ""
+        sentence = "An administrator takes the exemption back"
+        if account.exempt_from(options.IGNORE_USER_INACTIVITY):
+            sentence += (
+                f"{';' if words else ','} ignore_user_inactivity only through Keystone's API (PATCH"
+                " of the user's options), for the command line does not know it"
+            )
+        return End(sentence=sentence + (":" if words else "."), command=command)
+
 
 class NotCovered(State):
     """LDAP or federated: no row in `local_user`, so `where` is true of none."""
@@ -61,6 +80,12 @@ class NotCovered(State):
 
     def where(self, policy: Policy, now: datetime) -> Q:
         return NOTHING
+
+    def ends(self, account: Account, policy: Policy, now: datetime) -> End:
+        return End(
+            sentence="Lock, expiry and inactivity are set where its password is kept: in the LDAP"
+            " directory, or at the identity provider."
+        )
 
 
 LOCKED = Locked()

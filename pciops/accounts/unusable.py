@@ -9,6 +9,8 @@ from django.db.models.functions import Coalesce
 from django.db.models.lookups import Exact
 
 from pciops.accounts.account import Account
+from pciops.accounts.ends import End
+from pciops.accounts.password import new_password
 from pciops.accounts.policy import Policy
 from pciops.accounts.state import Ids, State
 from pciops.keystone.models import LocalUser, Password, User
@@ -58,6 +60,12 @@ class Unreadable(State):
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         return "Keystone cannot read the user's row"
 
+    def ends(self, account: Account, policy: Policy, now: datetime) -> End:
+        return End(
+            sentence="A correction of the column extra in Keystone's database ends it; at the least"
+            " {} has to stand there."
+        )
+
 
 class NoPassword(State):
     """No row in `password`: Keystone treats every password as a wrong one."""
@@ -87,3 +95,6 @@ class NoPassword(State):
 
     def says(self, account: Account, policy: Policy, now: datetime) -> str:
         return "no password was ever set"
+
+    def ends(self, account: Account, policy: Policy, now: datetime) -> End:
+        return End(sentence="An administrator sets one:", command=new_password(account))

@@ -8,10 +8,11 @@ from typing import Any
 
 from pciops.accounts.account import Account
 from pciops.accounts.activity import inactive_on
+from pciops.accounts.ends import End
 from pciops.accounts.lock import locked_until
 from pciops.accounts.policy import Policy
 from pciops.accounts.state import State
-from pciops.accounts.states import LOCKED, blocking, classify
+from pciops.accounts.states import INACTIVE, LOCKED, blocking, classify
 from pciops.lib import times
 
 
@@ -33,6 +34,11 @@ class Verdict:
     def locked(self) -> bool:
         """Whether there is something to unlock."""
         return LOCKED in self.states
+
+    @property
+    def inactive(self) -> bool:
+        """Whether Keystone refuses it as inactive, although the row says that it is enabled."""
+        return INACTIVE in self.states
 
     @property
     def also(self) -> list[State]:
@@ -73,6 +79,11 @@ class Verdict:
     def says(self, state: State) -> str:
         """One of its states within a sentence."""
         return state.says(self.account, self.policy, self.now)
+
+    @property
+    def explained(self) -> list[tuple[State, End]]:
+        """Its states, each with what ends it."""
+        return [(state, state.ends(self.account, self.policy, self.now)) for state in self.states]
 
 
 def judge(account: Account, policy: Policy, now: datetime) -> Verdict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pciops.api import acts, audit, bulk, exemptions, overview, policy, views
+from pciops.api import acts, audit, bulk, exemptions, overview, policy, views, whatif
 
 urlpatterns = [
     path("accounts", views.accounts, name="api-accounts"),
@@ -15,6 +15,7 @@ urlpatterns = [
     path("exemptions", exemptions.exemptions, name="api-exemptions"),
     path("overview", overview.overview, name="api-overview"),
     path("policy", policy.policy, name="api-policy"),
+    path("policy/what-if", whatif.what_if, name="api-what-if"),
     path("<path:rest>", views.not_found),
     path("", views.not_found),
 ]

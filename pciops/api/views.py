@@ -13,10 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
+from pciops.accounts import filters, selectors
 from pciops.accounts import policy as policies
-from pciops.accounts import selectors
-from pciops.accounts.kinds import BY_NAME as KINDS
-from pciops.accounts.states import BY_NAME
 from pciops.accounts.verdict import Verdict, as_dict, judge
 from pciops.actions.inputs import ReasonError, checked_reason
 from pciops.api.auth import ApiRequest, endpoint
@@ -33,7 +31,7 @@ MAX_LIMIT: Final = 1000
 
 @endpoint("GET")
 def accounts(request: ApiRequest) -> HttpResponse:
-    """`GET /api/v1/accounts?state=&kind=&domain_id=&q=&limit=&marker=`."""
+    """`GET /api/v1/accounts?state=&kind=&domain_id=&q=&sort=&limit=&marker=`."""
     now, policy = timezone.now(), policies.current()
     query, most = _query(request), limit(request)
     try:
@@ -118,20 +116,12 @@ def verdict_of(request: ApiRequest, user_id: str) -> Verdict:
 
 
 def _query(request: ApiRequest) -> selectors.Query:
-    name = request.GET.get("state", "")
-    if name and name not in BY_NAME:
-        allowed = ", ".join(BY_NAME)
-        raise ApiError(400, f"state: there is no state {name!r}; states are {allowed}.")
-    kind = request.GET.get("kind", "")
-    if kind and kind not in KINDS:
-        allowed = ", ".join(KINDS)
-        raise ApiError(400, f"kind: there is no kind {kind!r}; kinds are {allowed}.")
-    return selectors.Query(
-        state=BY_NAME.get(name),
-        kind=KINDS.get(kind),
-        domain_id=request.GET.get("domain_id", ""),
-        text=request.GET.get("q", "").replace("\0", "").strip(),
-    )
+    asked = "domain_id" in request.GET
+    domains = selectors.domains(scope=request.operator.scope) if asked else []
+    try:
+        return filters.query(request.GET.dict(), domains=domains, domain_filter="domain_id")
+    except filters.FilterError as error:
+        raise ApiError(400, str(error)) from None
 
 
 def limit(request: ApiRequest) -> int:

@@ -46,6 +46,15 @@ def both(value: datetime, now: datetime) -> str:
     return f"{instant(value, now)} ({distance(value, now)})"
 
 
+def days_away(value: date, now: datetime) -> str:
+    """`today`, `in 3 days`, `3 days ago`."""
+    days = (value - now.astimezone(UTC).date()).days
+    if days == 0:
+        return "today"
+    away = span(timedelta(days=abs(days)))
+    return f"in {away}" if days > 0 else f"{away} ago"
+
+
 def later(value: datetime, span: timedelta) -> datetime:
     """The instant so much later; the last that there is where it is beyond the year 9999."""
     try:

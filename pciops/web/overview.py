@@ -98,7 +98,7 @@ def overview(request: OperatorRequest) -> HttpResponse:
         "small": [_card(seen.numbers[state]) for state in SMALL],
         "locked_url": _list_url(LOCKED),
         "findings": [(finding, short(finding)) for finding in findings],
-        "nothing": all(finding.value == "off" for finding in findings),
+        "nothing": compliance.enforces_nothing(found.policy),
         "disagree": len(found.disagreements),
         "forecast": _forecast(seen.days, now.date()),
         "lists": {"expiring": _list_url(EXPIRING), "inactive_soon": _list_url(INACTIVE_SOON)},

@@ -10,26 +10,33 @@ from django.views.decorators.http import require_safe
 
 from pciops.accounts import compliance
 from pciops.accounts import policy as policies
+from pciops.web import whatif
 from pciops.web.requests import OperatorRequest
 
 
 @never_cache
 @require_safe
 def policy_page(request: OperatorRequest) -> HttpResponse:
-    """What Keystone enforces and what not; it holds no account, so every operator may see it."""
+    """What Keystone enforces and what not, and what would stop if it enforced something else.
+
+    The policy itself holds no account, so every operator may see it.
+    """
+    now = timezone.now()
     found = policies.sourced()
     findings = compliance.findings(found.policy)
     judged = {option for finding in findings for option in finding.options}
+    asked, status = whatif.section(request, found.policy, now)
     context = {
+        **asked,
         "section": "policy",
-        "now": timezone.now(),
+        "now": now,
         "rules": [
             (finding, [(name, found.sources[name]) for name in finding.options])
             for finding in findings
         ],
         "passed": sum(finding.passed for finding in findings),
         "total": len(findings),
-        "nothing": all(finding.value == "off" for finding in findings),
+        "nothing": compliance.enforces_nothing(found.policy),
         "remedy": [line for finding in findings for line in finding.remedy],
         "others": [
             (name.removesuffix("_set"), policies.said(name, value), found.sources[name])
@@ -44,4 +51,4 @@ def policy_page(request: OperatorRequest) -> HttpResponse:
             for name, values in found.disagreements.items()
         ],
     }
-    return render(request, "web/policy.html", context)
+    return render(request, "web/policy.html", context, status=status)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
@@ -12,9 +10,9 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from pciops.accounts import credentials, exports, kinds, selectors
+from pciops.accounts import credentials, exports, filters, kinds, selectors
 from pciops.accounts import policy as policies
-from pciops.accounts.states import BY_NAME, LOCKED, STATES
+from pciops.accounts.states import LOCKED
 from pciops.accounts.verdict import Verdict, judge
 from pciops.actions import bulk, register
 from pciops.actions.act import Act
@@ -23,6 +21,7 @@ from pciops.audit import selectors as trail
 from pciops.lib import outages, tables
 from pciops.lib.keyset import MarkerError
 from pciops.signin.may import may
+from pciops.web import lists, tabs
 from pciops.web.errors import KEYSTONE_DATABASE, BadRequestError
 from pciops.web.requests import OperatorRequest, recorded_export
 
@@ -43,48 +42,34 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
     now, policy = timezone.now(), policies.current()
     scope = request.user.scope
     domains = selectors.domains(scope=scope)
-    query = _query(request, {domain.id for domain in domains})
+    query = _query(request, domains)
     marker = request.GET.get("marker", "")
     try:
-        page = selectors.page(
-            query,
-            scope=scope,
-            policy=policy,
-            now=now,
-            marker=marker,
-            limit=PAGE,
-        )
+        page = selectors.page(query, scope=scope, policy=policy, now=now, marker=marker, limit=PAGE)
     except MarkerError:
         raise BadRequestError(
             "marker: this is no place in this list. Leave it out to begin at the first page."
         ) from None
-    total = None
-    if query.state is LOCKED:
-        total = selectors.count(query, scope=scope, policy=policy, now=now)
+    whole = None if marker or page.next else len(page.accounts)
+    strip = tabs.strip(query, scope=scope, policy=policy, now=now, whole=whole)
     outages.answered(KEYSTONE_DATABASE, now)
-    filters = {
-        "state": query.state or "",
-        "kind": query.kind or "",
-        "domain": query.domain_id,
-        "q": query.text,
-    }
     context = {
         "section": "accounts",
         "refusal": refusal,
         "query": query,
         "verdicts": [judge(account, policy, now) for account in page.accounts],
-        "total": total,
         "policy": policy,
         "now": now,
-        "states": STATES,
+        "strip": strip,
+        "sorts": {sort: lists.address(lists.sorted_by(query, sort)) for sort in query.sorts},
         "LOCKED": LOCKED,
         "kinds": kinds.Kind,
         "domains": domains,
-        "others": urlencode({k: v for k, v in filters.items() if v and k != "state"}),
-        "export": urlencode({k: v for k, v in filters.items() if v}),
-        "here": _url({**filters, "marker": marker}),
-        "first": _url(filters) if marker else "",
-        "next": _url({**filters, "marker": page.next}) if page.next else "",
+        "others": lists.address(lists.of_state(query, None)).removeprefix("?"),
+        "export": lists.address(query).removeprefix("?"),
+        "here": lists.address(query, marker=marker),
+        "first": lists.address(query) if marker else "",
+        "next": lists.address(query, marker=page.next) if page.next else "",
     }
     return render(request, "web/account_list.html", context, status=status)
 
@@ -97,7 +82,7 @@ def account_export(request: OperatorRequest) -> StreamingHttpResponse:
     form = request.GET.get("format", "")
     if form not in EXPORTS:
         raise BadRequestError(f"format: {form!r} is no format of a file; csv and json are.")
-    query = _query(request, {domain.id for domain in selectors.domains(scope=scope)})
+    query = _query(request, selectors.domains(scope=scope))
     recorded_export(request, f"accounts.{form}", now)
     rows = exports.rows(query, scope=scope, policy=policies.current(), now=now)
     lines = (
@@ -157,28 +142,13 @@ def verdict_of(request: OperatorRequest, user_id: str) -> Verdict:
     return judge(account, policies.current(), now)
 
 
-def _query(request: OperatorRequest, domain_ids: set[str]) -> selectors.Query:
+def _query(request: OperatorRequest, domains: list[selectors.Domain]) -> selectors.Query:
     """The filters in the URL.
 
     Raises:
         BadRequestError: names the filter and the values that would do.
     """
-    name = request.GET.get("state", "")
-    if name and name not in BY_NAME:
-        allowed = ", ".join(BY_NAME)
-        raise BadRequestError(f"state: there is no state {name!r}. States are {allowed}.")
-    kind = request.GET.get("kind", "")
-    if kind and kind not in kinds.BY_NAME:
-        allowed = ", ".join(kinds.BY_NAME)
-        raise BadRequestError(f"kind: there is no kind {kind!r}. Kinds are {allowed}.")
-    domain_id = request.GET.get("domain", "")
-    if domain_id and domain_id not in domain_ids:
-        raise BadRequestError(f"domain: there is no domain with the id {domain_id!r} here.")
-    text = request.GET.get("q", "").replace("\0", "").strip()[:255]
-    return selectors.Query(
-        state=BY_NAME.get(name), kind=kinds.BY_NAME.get(kind), domain_id=domain_id, text=text
-    )
-
-
-def _url(parameters: Mapping[str, object]) -> str:
-    return "?" + urlencode({name: value for name, value in parameters.items() if value})
+    try:
+        return filters.query(request.GET.dict(), domains=domains)
+    except filters.FilterError as error:
+        raise BadRequestError(str(error)) from None

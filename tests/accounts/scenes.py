@@ -10,7 +10,7 @@ from django.db import transaction
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from pciops.accounts.account import from_rows
+from pciops.accounts import reading
 from pciops.accounts.policy import CENTURY, Policy
 from pciops.accounts.states import STATES
 from pciops.keystone import options
@@ -108,7 +108,7 @@ def scenes(draw: st.DrawFn) -> Scene:
 
 def by_rule(scene: Scene) -> dict[str, set[str]]:
     """State → the names of whom `holds` finds in it."""
-    accounts = [from_rows(row.user, row, row.name) for row in LocalUser.objects.all()]
+    accounts = reading.accounts(reading.of_local_users(LocalUser.objects.all()))
     return {
         state.name: {a.name for a in accounts if state.holds(a, scene.policy, scene.now)}
         for state in STATES

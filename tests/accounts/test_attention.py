@@ -106,7 +106,7 @@ def test_an_end_is_said_with_its_day() -> None:
 
     matter = matters_of([account], policy=POLICY, now=NOW)[0]
 
-    assert matter.words == "it becomes inactive on 24 Nov 2026"
+    assert matter.words == "it becomes inactive on 24 Nov 2026 (in 2 days)"
 
 
 # --- Their order --------------------------------------------------------------------------------
@@ -265,9 +265,9 @@ def test_it_takes_as_many_queries_for_any_number(
         grant(make_locked_user(f"user-{number}", at=NOW), "service")
     counted = make_user("glance")
 
-    # The scan; groups, roles, projects and where they are held; accounts, options, passwords and
-    # federated names; and of all of them the groups, roles, projects and where they are held again.
-    with django_assert_num_queries(13, using="keystone"):
+    # The scan; groups, roles, projects and where they are held; accounts, options and
+    # passwords; and of all of them the groups, roles, projects and where they are held again.
+    with django_assert_num_queries(12, using="keystone"):
         gather(counted)
 
 

@@ -223,9 +223,9 @@ def test_the_queries_do_not_depend_on_how_many_there_are(
 ) -> None:
     kinds = {make_user(f"user{number}").id: ("service",) for number in range(people)}
 
-    # Nine for all accounts; of those of a kind the users, options, passwords
-    # and federated names, and three for what kind they are.
-    with django_assert_num_queries(9 + 7, using="keystone"):
+    # Nine for all accounts; of those of a kind the users, passwords and options, and three for
+    # what kind they are.
+    with django_assert_num_queries(9 + 6, using="keystone"):
         count(dict(kinds))
 
 

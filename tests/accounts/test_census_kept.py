@@ -88,7 +88,7 @@ def test_nothing_is_kept_where_keystones_database_fails_half_way() -> None:
     answered = itertools.count()
 
     def fails_in_the_end(execute: Callable[..., Any], *statement: Any) -> Any:
-        if next(answered) > 10:
+        if next(answered) > 8:
             raise OperationalError("gone away")
         return execute(*statement)
 

@@ -42,11 +42,11 @@ def test_an_ldap_user_is_among_them() -> None:
     assert names(make_ldap_user("lena").id) == ["lena"]
 
 
-def test_however_many_they_are_seven_queries(
+def test_however_many_they_are_six_queries(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    """Rows with user and domain, options, passwords, federated names, and three for the kinds."""
+    """Rows with user and domain, options, passwords, and three for the kinds."""
     ids = [make_user(f"user{number}").id for number in range(20)]
 
-    with django_assert_num_queries(7, using="keystone"):
+    with django_assert_num_queries(6, using="keystone"):
         assert len(names(*ids)) == 20

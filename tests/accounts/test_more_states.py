@@ -135,7 +135,10 @@ def test_who_has_no_local_row_is_not_covered() -> None:
             {"failed_auth_count": 61, "options": {options.IGNORE_LOCKOUT: True}},
             "61 wrong passwords, and exempt from lockout",
         ),
-        ({"last_active_at": NOW.date() - 89 * DAY}, "it becomes inactive on 23 Nov 2026"),
+        (
+            {"last_active_at": NOW.date() - 89 * DAY},
+            "it becomes inactive on 23 Nov 2026 (in 1 day)",
+        ),
         (
             {"password_expires_at": NOW + 3 * DAY},
             "the password expires at 25 Nov 2026, 14:02:11 UTC (3 days from now)",

@@ -289,7 +289,12 @@ def test_every_state_is_found_by_its_name() -> None:
             "the lock ran out at 13:59:11 UTC (3 min ago)",
         ),
         (DISABLED, {"enabled": None}, POLICY, "disabled"),
-        (INACTIVE, {"last_active_at": date(2026, 8, 1)}, POLICY, "inactive since 30 Oct 2026"),
+        (
+            INACTIVE,
+            {"last_active_at": date(2026, 8, 1)},
+            POLICY,
+            "inactive since 30 Oct 2026 (23 days ago)",
+        ),
         (
             EXPIRED,
             {"password_expires_at": NOW - timedelta(days=12)},

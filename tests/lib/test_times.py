@@ -127,3 +127,22 @@ def test_machines_get_iso_8601_with_a_z(
 @settings(deadline=None)
 def test_machines_lose_nothing_of_an_instant(value: datetime) -> None:
     assert datetime.fromisoformat(str(times.iso(value))) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (date(2026, 11, 22), "today"),
+        (date(2026, 11, 23), "in 1 day"),
+        (date(2026, 11, 21), "1 day ago"),
+        (date(2027, 2, 20), "in 90 days"),
+    ],
+)
+def test_a_day_is_so_many_days_away(value: date, expected: str) -> None:
+    assert times.days_away(value, NOW) == expected
+
+
+def test_days_are_those_of_utc() -> None:
+    tokyo = datetime(2026, 11, 22, 8, tzinfo=timezone(timedelta(hours=9)))
+
+    assert times.days_away(date(2026, 11, 21), tokyo) == "today"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from tests.factories import (
     NOW,
@@ -237,3 +237,65 @@ def test_an_account_without_application_credentials_says_so(site: Client) -> Non
     user = make_user()
 
     assert "Application credentials none" in shown(site.get(f"/accounts/{user.id}/"))
+
+
+# --- What ends a state --------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        (
+            {"failed_auth_count": 3, "failed_auth_at": NOW - timedelta(minutes=2)},
+            "It ends by itself at 14:30:11 UTC (28 min from now), or unlock it here.",
+        ),
+        ({"enabled": False}, "openstack user set --enable"),
+        ({"passwords": [PasswordRow(expires_at=NOW)]}, "openstack user set --password-prompt"),
+    ],
+)
+def test_each_state_says_what_ends_it(site: Client, facts: dict[str, Any], words: str) -> None:
+    user = make_user(**facts)
+
+    assert words in shown(site.get(f"/accounts/{user.id}/"))
+
+
+def test_an_ldap_user_is_sent_to_where_the_rules_are(site: Client) -> None:
+    user = make_ldap_user("lena")
+
+    assert "Lock, expiry and inactivity are set where its password is kept" in shown(
+        site.get(f"/accounts/{user.id}/")
+    )
+
+
+def test_a_command_is_text_on_the_page(site: Client) -> None:
+    user = make_user(user_id="<b>'id'", enabled=False)
+    page = site.get("/accounts/%3Cb%3E'id'/").content.decode()
+
+    assert user.id not in page
+    assert "openstack user set --enable &#x27;&lt;b&gt;" in page
+
+
+@pytest.mark.parametrize(
+    ("facts", "crumbs"),
+    [
+        ({"failed_auth_count": 3}, '<a href="/accounts/?state=locked">Locked accounts</a>'),
+        ({}, '<a href="/accounts/">Accounts</a>'),
+    ],
+)
+def test_the_page_leads_back_to_a_list_that_the_account_is_in(
+    site: Client, facts: dict[str, Any], crumbs: str
+) -> None:
+    user = make_user(**facts)
+    page = site.get(f"/accounts/{user.id}/").content.decode()
+
+    assert f'<p class="crumbs">{crumbs}' in page
+
+
+def test_an_inactive_account_is_not_said_to_be_enabled_without_more(
+    site: Client, settings: Settings
+) -> None:
+    settings.POLICY_OVERRIDES = {"disable_user_account_days_inactive": "90"}
+    user = make_user(last_active_at=(NOW - timedelta(days=91)).date())
+    page = shown(site.get(f"/accounts/{user.id}/"))
+
+    assert "Cannot sign in: inactive since 21 Nov 2026 (1 day ago)." in page
+    assert "Enabled Yes, but refused as inactive" in page
+    assert "Inactive since 21 Nov 2026, 1 day ago" in page

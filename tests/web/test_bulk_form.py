@@ -143,13 +143,13 @@ def test_the_form_keeps_the_order_of_the_list(site: Client) -> None:
     assert values(site.post(ADDRESS, {"account": chosen})) == chosen
 
 
-def test_the_form_asks_keystones_database_seven_questions(
+def test_the_form_asks_keystones_database_six_questions(
     site: Client, django_assert_num_queries: Any
 ) -> None:
-    """Rows with user and domain, options, passwords, federated names, and three for the kinds."""
+    """Rows with user and domain, options, passwords, and three for the kinds."""
     chosen = selection(site, *(make_locked_user(f"user{number}") for number in range(5)))
 
-    with django_assert_num_queries(7, using="keystone"):
+    with django_assert_num_queries(6, using="keystone"):
         site.post(ADDRESS, {"account": chosen})
 
 

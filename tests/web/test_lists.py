@@ -10,10 +10,13 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from pciops.accounts import census
 from tests.factories import (
     NOW,
+    POLICY,
     PasswordRow,
     grant,
+    make_domain,
     make_ldap_user,
     make_locked_user,
     make_role,
@@ -154,7 +157,7 @@ def test_the_tab_counts_the_locked_accounts(site: Client) -> None:
     for name in ("ann", "ben", "cyd"):
         make_locked_user(name)
 
-    assert "Locked 3 Disabled" in shown(site.get(LOCKED))
+    assert "Locked 3 Attacked, exempt" in shown(site.get(LOCKED))
 
 
 @pytest.mark.parametrize(
@@ -250,7 +253,11 @@ def test_the_tabs_keep_search_and_domain(site: Client) -> None:
             "inactive_soon, expiring, no_expiry, exempt, not_covered.",
         ),
         ("/accounts/?state=LOCKED", "state: there is no state 'LOCKED'."),
-        ("/accounts/?domain=nobody", "domain: there is no domain with the id 'nobody' here."),
+        (
+            "/accounts/?domain=nobody",
+            "domain: there is no domain with the id 'nobody' here. Ids are default (Default), "
+            "shops (Shops).",
+        ),
         (
             "/accounts/?kind=robot",
             "kind: there is no kind 'robot'. Kinds are administrator, service.",
@@ -259,6 +266,8 @@ def test_the_tabs_keep_search_and_domain(site: Client) -> None:
     ],
 )
 def test_a_filter_that_makes_no_sense_is_named(site: Client, address: str, sentence: str) -> None:
+    for domain_id in ("default", "shops"):
+        make_domain(domain_id, domain_id.capitalize())
     response = site.get(address)
 
     assert response.status_code == 400
@@ -284,7 +293,7 @@ def test_an_empty_list_says_that_nobody_is_locked_and_what_the_rule_is(site: Cli
 def test_a_rule_that_is_off_is_said_instead(site: Client, settings: Settings) -> None:
     settings.POLICY_OVERRIDES = {"lockout_duration": "1800"}
 
-    assert "Keystone locks nobody: the rule is off. Set lockout_failure_attempts" in shown(
+    assert "the rule is off. Keystone locks nobody: set lockout_failure_attempts" in shown(
         site.get(LOCKED)
     )
 
@@ -352,22 +361,24 @@ def test_the_locked_list_asks_keystones_database_as_often_for_any_number(
     for number in range(accounts):
         make_locked_user(f"user-{number}", options={"1001": True})
     # Domains; the roles and the projects of services, which bring administrators first; the page
-    # of accounts, their options, their passwords, how many there are; and why they matter: their
+    # of accounts, their options, their passwords; and why they matter: their
     # groups, roles and projects again, what users and groups hold.
     # Without accounts there is nothing of theirs to ask for.
-    expected = 11 if accounts else 5
+    # With more than a page of them also how many there are.
+    expected = (10 if accounts else 4) + (accounts > 50)
 
     with django_assert_num_queries(expected, using="keystone"):
         site.get(LOCKED)
 
 
-def test_the_locked_list_asks_our_own_database_for_the_session_alone(
+def test_the_locked_list_asks_our_own_database_for_session_and_census_alone(
     site: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     make_locked_user()
+    census.take(policy=POLICY, now=NOW)
     site.get(LOCKED)  # notes that Keystone's database answers: once a minute and process
 
     # The session, the operator; then the session again with its new end, in a transaction of
-    # its own: SAVEPOINT, UPDATE, RELEASE SAVEPOINT.
-    with django_assert_num_queries(5, using="default"):
+    # its own: SAVEPOINT, UPDATE, RELEASE SAVEPOINT. The newest census, and its numbers.
+    with django_assert_num_queries(7, using="default"):
         site.get(LOCKED)

@@ -344,9 +344,9 @@ def test_the_page_takes_as_many_queries_for_any_number(
     take_census()
     site.get("/")  # notes that Keystone's database answers: once a minute and process
 
-    # The scan, and why those found matter (4); accounts, options, passwords, federated names, and
+    # The scan, and why those found matter (4); accounts, options, passwords, and
     # why they matter (4).
-    with django_assert_num_queries(13, using="keystone"):
+    with django_assert_num_queries(12, using="keystone"):
         site.get("/")
     # The session and the operator, and the session's new end (3); the census, its domains,
     # numbers, attention and days; of the weeks the days, their censuses and numbers.

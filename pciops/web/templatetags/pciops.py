@@ -9,7 +9,10 @@ from django import template
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-from pciops.accounts.policy import NAMES
+from pciops.accounts import compliance
+from pciops.accounts.compliance import Finding
+from pciops.accounts.policy import NAMES, Policy
+from pciops.accounts.state import State
 from pciops.lib import charts, times
 
 register = template.Library()
@@ -39,12 +42,7 @@ def day(value: date) -> str:
 
 @register.filter
 def days_away(value: date, now: datetime) -> str:
-    """`today`, `in 3 days`, `3 days ago`."""
-    days = (value - now.date()).days
-    if days == 0:
-        return "today"
-    span = times.span(timedelta(days=abs(days)))
-    return f"in {span}" if days > 0 else f"{span} ago"
+    return times.days_away(value, now)
 
 
 @register.filter
@@ -61,6 +59,17 @@ def grouped(number: int) -> str:
 def change(number: int) -> str:
     """`+12`, `−4`: with a real minus, as wide as the plus."""
     return f"+{charts.grouped(number)}" if number > 0 else f"−{charts.grouped(-number)}"
+
+
+@register.filter
+def missing(state: State | None, policy: Policy) -> Finding | None:
+    """What to set, where the rule of the state is off."""
+    return compliance.missing(state, policy) if state else None
+
+
+@register.filter
+def enforces_nothing(policy: Policy) -> bool:
+    return compliance.enforces_nothing(policy)
 
 
 @register.filter

@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from pciops.accounts import exports, policy, selectors
+from pciops.accounts import exports, filters, policy, selectors
 from pciops.accounts.kinds import BY_NAME as KINDS
 from pciops.accounts.states import BY_NAME
 from pciops.keystone.database import KeystoneDatabaseDownError
@@ -27,6 +27,11 @@ class Command(BaseCommand):
         parser.add_argument("--kind", choices=sorted(KINDS), help="only accounts of this kind")
         parser.add_argument("--domain", default="", help="only of this domain (name or id)")
         parser.add_argument("--search", default="", help="part of name or e-mail, or an id")
+        parser.add_argument(
+            "--sort",
+            default="",
+            help="failed (newest failure first, where failures make the list) or name",
+        )
         parser.add_argument("--format", choices=tables.FORMATS, default="table")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -42,6 +47,10 @@ class Command(BaseCommand):
             domain_id=_domain_id(options["domain"]),
             text=options["search"],
         )
+        try:
+            query = filters.sorted_by(query, options["sort"])
+        except filters.FilterError as error:
+            raise CommandError(f"--{error}", returncode=2) from None
         rows = exports.rows(query, scope=None, policy=policy.current(), now=timezone.now())
         out = self.stdout
         out.ending = ""  # the writers end their own lines

@@ -1,0 +1,111 @@
+"""The dashboard before a large cloud: MariaDB, a real Keystone on it, and the site in gunicorn."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.fill import ATTEMPTS, DAYS, Say, Size, fill, refresh
+from pciops.demo.keystone import Keystone
+from tests.live.cloud import Cloud, Person
+from tests.live.conftest import READER, READERS_PASSWORD
+from tests.live.mariadb import MariaDB
+from tests.live.proxy import Door
+from tests.live.site import ROOT, Site
+
+KEYSTONES, OURS = "keystones-own", "ours"  # passwords of the databases
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """Everything that is measured, running."""
+
+    server: MariaDB
+    keystone: Keystone
+    site: Site
+    operator: Person
+    token: str  # of the operator, for the whole system
+
+
+@contextmanager
+def running(size: Size, say: Say) -> Iterator[Bench]:
+    """Fill a private MariaDB and start the rest; all of it is gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="pciops-bench-"))
+    environment = Path(os.environ.get("TEST_KEYSTONE", ROOT / "var" / "demo" / "keystone"))
+    try:
+        with MariaDB(buffer_pool="3G") as server:
+            url = server.create_database("keystone", password=KEYSTONES)
+            keystone = Keystone(
+                environment,
+                folder / "keystone",
+                database=url.replace("mysql://", "mysql+pymysql://"),
+                security_compliance={
+                    "lockout_failure_attempts": ATTEMPTS,
+                    "lockout_duration": 1800,
+                    "disable_user_account_days_inactive": DAYS,
+                    "password_expires_days": DAYS,
+                },
+            )
+            with keystone:
+                fill(server, size, say)
+                with _site(server, keystone, folder) as site:
+                    cloud = Cloud(keystone.url, server, _admin(server, keystone))
+                    operator = cloud.create_operator()
+                    refresh(server)
+                    yield Bench(
+                        server=server,
+                        keystone=keystone,
+                        site=site,
+                        operator=operator,
+                        token=cloud.token(operator),
+                    )
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _site(server: MariaDB, keystone: Keystone, folder: Path) -> Iterator[Site]:
+    """With the rights that `manage.py grants` gives, and no proxy between it and its servers."""
+    (folder / "site").mkdir()
+    ours = server.create_database("pciops", password=OURS)
+    keystone_port = int(keystone.url.split(":")[2].split("/")[0])
+    site = Site(
+        folder=folder / "site",
+        settings={
+            "OS_AUTH_URL": keystone.url,
+            "PCIOPS_DATABASE_URL": ours,
+            "PCIOPS_HTTPS": "no",
+            "PCIOPS_KEYSTONE_CONF": str(keystone.conf),
+            "PCIOPS_KEYSTONE_DATABASE_URL": server.url(
+                "keystone", user=READER, password=READERS_PASSWORD
+            ),
+            "PCIOPS_PROXIES": "1",
+            "PCIOPS_SECRET_KEY": "of the measurements, and as long as the real ones have to be",
+        },
+        keystone_api=Door(keystone_port),
+        keystone_database=Door(server.port),
+    )
+    server.execute(f"CREATE USER '{READER}'@'%%' IDENTIFIED BY %s", READERS_PASSWORD)
+    grants = site.manage("grants", "--user", READER)
+    assert grants.code == 0, grants.stderr
+    server.execute(grants.stdout)
+    with site:
+        yield site
+
+
+def _admin(server: MariaDB, keystone: Keystone) -> Person:
+    [row] = server.execute(
+        "SELECT user_id FROM local_user WHERE name = 'admin'", database="keystone"
+    )
+    return Person(
+        id=str(row["user_id"]),
+        name="admin",
+        password=keystone.admin_password,
+        domain_id="default",
+        domain="Default",
+    )

@@ -1,0 +1,102 @@
+"""Times, and tables of them."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+
+RUNS = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of the table; times in seconds."""
+
+    what: str
+    ours: float
+    bare: float | None
+    limit: str
+    kept: bool
+    unit: str = ""  # where `ours` is no time
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """As the table has them."""
+        bare = "" if self.bare is None else said(self.bare)
+        ratio = f"{self.ours / self.bare:.2f}" if self.bare else ""
+        ours = f"{self.ours:.0f} {self.unit}" if self.unit else said(self.ours)
+        return self.what, ours, bare, ratio, self.limit, "yes" if self.kept else "NO"
+
+
+HEADS = ("what", "ours", "bare", "ratio", "limit", "kept")
+
+
+def said(seconds: float) -> str:
+    """As a person reads it."""
+    return f"{seconds * 1000:,.0f} ms" if seconds < 10 else f"{seconds:,.1f} s"
+
+
+def pair(ours: Callable[[], object], bare: Callable[[], object]) -> tuple[float, float]:
+    """The medians of both, run in turns so that what else the machine does meets both alike."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for run in range(RUNS + 1):
+        for act, found in zip((ours, bare), times, strict=True):
+            begun = time.perf_counter()
+            act()
+            if run:  # the first warms caches up
+                found.append(time.perf_counter() - begun)
+    return statistics.median(times[0]), statistics.median(times[1])
+
+
+def once(act: Callable[[], object]) -> float:
+    """How long it takes, once."""
+    begun = time.perf_counter()
+    act()
+    return time.perf_counter() - begun
+
+
+def markdown(rows: list[Row]) -> str:
+    """The table, for a terminal and for docs/performance.md."""
+    lines = [HEADS, tuple("---" for _ in HEADS), *(row.cells for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+class Memory:
+    """The largest resident memory of processes while something goes on, over that of before."""
+
+    def __init__(self, pids: list[int]) -> None:
+        self.pids = pids
+        self.over = 0  # bytes
+        self._idle = {pid: resident(pid) for pid in pids}
+        self._done = Event()
+        self._watcher = Thread(target=self._watch)
+
+    def __enter__(self) -> Memory:
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._watcher.join()
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.02):
+            grown = (resident(pid) - self._idle[pid] for pid in self.pids)
+            self.over = max(self.over, *grown)
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that the process has in use (Linux)."""
+    text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    [line] = [line for line in text.splitlines() if line.startswith("VmRSS:")]
+    return int(line.split()[1]) * 1024
+
+
+def children(pid: int) -> list[int]:
+    """The processes that this one has started (Linux)."""
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8")
+    return [int(word) for word in text.split()]

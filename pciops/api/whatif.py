@@ -1,0 +1,86 @@
+"""What would stop under another policy, over the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse, JsonResponse
+from django.utils import timezone
+
+from pciops.accounts import policy as policies
+from pciops.accounts import whatif, whatif_words
+from pciops.accounts.kinds import Kind
+from pciops.accounts.whatif import CHOSEN, Number, Stop
+from pciops.api.auth import ApiRequest, endpoint
+from pciops.api.errors import ApiError
+from pciops.lib import times
+
+
+@endpoint("GET")
+def what_if(request: ApiRequest) -> HttpResponse:
+    """`GET /api/v1/policy/what-if`."""
+    now, current = timezone.now(), policies.current()
+    unknown = [name for name in request.GET if name not in CHOSEN]
+    if unknown:
+        raise ApiError(400, f"{unknown[0][:40]}: no such option; there are {', '.join(CHOSEN)}.")
+    try:
+        proposed = whatif.proposal(current, request.GET.dict())
+    except whatif.ProposalError as error:
+        raise ApiError(400, str(error)) from None
+    found = whatif.ask(proposed, current=current, scope=request.operator.scope, now=now)
+    passwords = found.passwords
+    return JsonResponse(
+        {
+            "live_at": times.iso(now),
+            "days": whatif_words.DAYS,
+            "options": {
+                name: {"value": getattr(current, name), "proposed": getattr(proposed, name)}
+                for name in CHOSEN
+            },
+            "today": _number(found.today),
+            "ahead": _number(found.ahead),
+            "rules": [
+                {
+                    "state": effect.state.name,
+                    "options": effect.options,
+                    "today": _number(effect.today),
+                    "ahead": _number(effect.ahead),
+                }
+                for effect in found.effects
+            ],
+            "never_active": found.never_active,
+            "passwords": {
+                "never_expire": passwords.never_expire,
+                "keep_expiry": passwords.keep_expiry,
+                "too_old": passwords.too_old,
+                "new_expire_on": times.iso(passwords.new_expire_on),
+            },
+            "accounts": [_stop(stop) for stop in found.stops],
+            "unnamed": found.unnamed,
+            "answer": f"{whatif_words.answer(found)} {whatif_words.outlook(found)}".strip(),
+            "caveats": whatif_words.caveats(found),
+        }
+    )
+
+
+def _number(number: Number) -> dict[str, int]:
+    return {
+        "accounts": number.accounts,
+        **{kind.value: number.kinds.get(kind, 0) for kind in Kind},
+    }
+
+
+def _stop(stop: Stop) -> dict[str, Any]:
+    account = stop.account
+    return {
+        "id": account.id,
+        "name": account.name,
+        "domain_id": account.domain_id,
+        "domain_name": account.domain_name,
+        "kinds": [kind.value for kind in account.kinds],
+        "states": [state.name for state in stop.states],
+        "today": stop.today,
+        "last_active_at": times.iso(account.last_active_at),
+        "inactive_on": times.iso(stop.inactive_on),
+        "locked_until": times.iso(stop.locked_until),
+    }

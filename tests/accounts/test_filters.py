@@ -1,0 +1,64 @@
+"""Filters as others write them: what is asked for, and what of it does not do."""
+
+from __future__ import annotations
+
+import pytest
+
+from pciops.accounts import filters
+from pciops.accounts.filters import FilterError
+from pciops.accounts.kinds import Kind
+from pciops.accounts.selectors import Domain, Query
+from pciops.accounts.states import LOCKED
+
+SHOPS = Domain(id="d1", name="Shops")
+
+
+def many(number: int) -> list[Domain]:
+    """So many domains."""
+    return [Domain(id=f"d{n}", name=f"Domain {n}") for n in range(number)]
+
+
+def test_without_filters_everyone_is_asked_for() -> None:
+    assert filters.query({}, domains=[]) == Query()
+
+
+def test_every_filter_is_read() -> None:
+    values = {"state": "locked", "kind": "service", "domain": "d1", "q": " an\0n ", "sort": "name"}
+
+    assert filters.query(values, domains=[SHOPS]) == Query(
+        state=LOCKED, kind=Kind.SERVICE, domain_id="d1", text="ann", sort="name"
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "begins", "names"),
+    [
+        ({"state": "x"}, "state: there is no state 'x'.", "locked, disabled,"),
+        ({"kind": "x"}, "kind: there is no kind 'x'.", "administrator, service."),
+        ({"domain": "x"}, "domain: there is no domain with the id 'x' here.", "d1 (Shops)."),
+        ({"sort": "x"}, "sort: this list has no sort 'x'.", "name."),
+    ],
+)
+def test_what_there_is_not_is_named_with_what_there_is(
+    values: dict[str, str], begins: str, names: str
+) -> None:
+    with pytest.raises(FilterError) as error:
+        filters.query(values, domains=[SHOPS])
+
+    assert str(error.value).startswith(begins)
+    assert names in str(error.value)
+
+
+def test_the_filter_for_the_domain_has_the_name_that_it_has_there() -> None:
+    with pytest.raises(FilterError, match="^domain_id: there is no domain"):
+        filters.query({"domain_id": "x"}, domains=[SHOPS], domain_filter="domain_id")
+
+
+@pytest.mark.parametrize(
+    ("number", "end"), [(20, "d19 (Domain 19)."), (23, "d19 (Domain 19) and 3 more.")]
+)
+def test_at_most_twenty_domains_are_named(number: int, end: str) -> None:
+    with pytest.raises(FilterError) as error:
+        filters.query({"domain": "x"}, domains=many(number))
+
+    assert str(error.value).endswith(end)

@@ -1,0 +1,341 @@
+"""What would stop under another policy: the numbers, the names, and what is no number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from hypothesis import given
+from pytest_django import DjangoAssertNumQueries
+
+from pciops.accounts import reading, whatif, whatif_words
+from pciops.accounts.account import Account
+from pciops.accounts.kinds import Kind
+from pciops.accounts.policy import Policy
+from pciops.accounts.states import DISABLED, INACTIVE, LOCKED
+from pciops.accounts.whatif import AHEAD, Number, ProposalError, WhatIf
+from pciops.keystone import options
+from pciops.keystone.models import LocalUser
+from tests.accounts.scenes import Scene, policies, scenes, trying
+from tests.factories import (
+    NOW,
+    PasswordRow,
+    grant,
+    make_ldap_user,
+    make_user,
+)
+
+pytestmark = pytest.mark.django_db(databases=["keystone"])
+
+OFF = Policy()
+TODAY = NOW.date()
+THIRTY = replace(OFF, disable_user_account_days_inactive=30)
+THREE = replace(OFF, lockout_failure_attempts=3)
+
+
+def ask(proposed: Policy, *, current: Policy = OFF, scope: str | None = None) -> WhatIf:
+    """The answer at NOW."""
+    return whatif.ask(proposed, current=current, scope=scope, now=NOW)
+
+
+def counts(proposed: Policy, *, current: Policy = OFF) -> tuple[int, int]:
+    """How many stop today, and within thirty days."""
+    found = ask(proposed, current=current)
+    return found.today.accounts, found.ahead.accounts
+
+
+def unused(days: int) -> dict[str, Any]:
+    """Facts of an account that was last used so many days ago."""
+    return {"last_active_at": TODAY - timedelta(days=days)}
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (unused(30), (1, 1)),
+        (unused(29), (0, 1)),
+        (unused(0), (0, 1)),
+        (unused(-1), (0, 0)),
+        ({"created_at": NOW - timedelta(days=30)}, (1, 1)),
+        ({"created_at": None}, (0, 0)),
+        ({**unused(99), "enabled": False}, (0, 0)),
+        ({**unused(99), "enabled": None}, (0, 0)),
+        ({**unused(99), "options": {options.IGNORE_USER_INACTIVITY: True}}, (0, 0)),
+        ({**unused(99), "options": {options.IGNORE_USER_INACTIVITY: False}}, (1, 1)),
+    ],
+)
+def test_inactivity_that_is_turned_on(facts: dict[str, Any], expected: tuple[int, int]) -> None:
+    make_user(**facts)
+
+    assert counts(THIRTY) == expected
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"), [(91, (0, 0)), (90, (0, 0)), (89, (1, 1)), (30, (1, 1)), (29, (0, 1))]
+)
+def test_a_shorter_limit_stops_whom_the_present_one_lets_in(
+    days: int, expected: tuple[int, int]
+) -> None:
+    make_user(**unused(days))
+
+    assert counts(THIRTY, current=replace(OFF, disable_user_account_days_inactive=90)) == expected
+
+
+@pytest.mark.parametrize("days", [None, 30, 31, 90])
+def test_no_change_and_a_longer_limit_stop_nobody(days: int | None) -> None:
+    for number in range(0, 100, 5):
+        make_user(f"user-{number}", **unused(number))
+    proposed = replace(OFF, disable_user_account_days_inactive=days)
+
+    assert counts(proposed, current=THIRTY) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"failed_auth_count": 3}, 1),
+        ({"failed_auth_count": 2}, 0),
+        ({"failed_auth_count": None}, 0),
+        ({"failed_auth_count": 3, "failed_auth_at": NOW - timedelta(minutes=30)}, 0),
+        ({"failed_auth_count": 3, "failed_auth_at": None}, 1),
+        ({"failed_auth_count": 3, "enabled": False}, 0),
+        ({"failed_auth_count": 3, "options": {options.IGNORE_LOCKOUT: True}}, 0),
+    ],
+)
+def test_lockout_that_is_turned_on(facts: dict[str, Any], expected: int) -> None:
+    make_user(**{"failed_auth_at": NOW, **facts})
+
+    assert counts(THREE) == (expected, expected)
+
+
+def test_a_lower_threshold_locks_whom_the_present_one_does_not() -> None:
+    for number in range(8):
+        make_user(f"user-{number}", failed_auth_count=number, failed_auth_at=NOW)
+
+    assert counts(THREE, current=replace(OFF, lockout_failure_attempts=6)) == (3, 3)
+
+
+@pytest.mark.parametrize(("duration", "expected"), [(1800, 0), (86_400, 1), (None, 1)])
+def test_a_longer_lock_holds_whom_the_present_one_let_go(
+    duration: int | None, expected: int
+) -> None:
+    make_user(failed_auth_count=3, failed_auth_at=NOW - timedelta(hours=2))
+
+    assert counts(replace(THREE, lockout_duration=duration), current=THREE)[0] == expected
+
+
+def test_one_who_is_inactive_already_is_not_locked_out_once_more() -> None:
+    make_user(failed_auth_count=3, failed_auth_at=NOW, **unused(99))
+
+    assert counts(replace(THIRTY, lockout_failure_attempts=3), current=THIRTY) == (0, 0)
+
+
+def test_the_total_has_each_account_once() -> None:
+    locked: dict[str, Any] = {"failed_auth_count": 3, "failed_auth_at": NOW}
+    make_user("both", **locked, **unused(40))
+    make_user("locked now, inactive later", **locked, **unused(20))
+    make_user("locked alone", **locked, **unused(-1))
+    make_user("inactive later", **unused(20))
+    found = ask(replace(THIRTY, lockout_failure_attempts=3))
+
+    assert [effect.today.accounts for effect in found.effects] == [3, 1]
+    assert [effect.ahead.accounts for effect in found.effects] == [3, 3]
+    assert (found.today.accounts, found.ahead.accounts) == (3, 4)
+
+
+def test_ldap_and_federated_users_are_not_counted() -> None:
+    make_ldap_user()
+
+    assert counts(replace(THIRTY, lockout_failure_attempts=1)) == (0, 0)
+
+
+def test_those_who_never_signed_in_are_told_apart() -> None:
+    make_user("never", created_at=NOW - timedelta(days=99))
+    make_user("once", **unused(99))
+
+    assert ask(THIRTY).never_active == 1
+
+
+# --- Names --------------------------------------------------------------------------------------
+def test_administrators_and_service_accounts_are_counted_and_named() -> None:
+    grant(make_user("root", **unused(31)))
+    grant(make_user("nova", **unused(10)), "service")
+    make_user("ann", **unused(99))
+    found = ask(THIRTY)
+
+    assert found.today == Number(accounts=2, kinds={Kind.ADMINISTRATOR: 1})
+    assert found.ahead == Number(accounts=3, kinds={Kind.ADMINISTRATOR: 1, Kind.SERVICE: 1})
+    assert [(stop.account.name, stop.today, stop.inactive_on) for stop in found.stops] == [
+        ("root", True, TODAY - timedelta(days=1)),
+        ("nova", False, TODAY + timedelta(days=20)),
+    ]
+
+
+def test_those_who_were_not_used_for_the_longest_are_named_first() -> None:
+    for days in (20, 25, 10):
+        grant(make_user(f"{days}", **unused(days)))
+    grant(make_user("15", created_at=NOW - timedelta(days=15)))
+
+    assert [stop.account.name for stop in ask(THIRTY).stops] == ["25", "20", "15", "10"]
+
+
+def test_one_that_would_be_locked_says_until_when() -> None:
+    grant(make_user("root", failed_auth_count=3, failed_auth_at=NOW, **unused(0)))
+    [stop] = ask(THREE).stops
+
+    assert (stop.states, stop.locked_until) == ((LOCKED,), NOW + timedelta(minutes=30))
+
+
+def test_fifty_are_named_and_the_others_counted() -> None:
+    for number in range(53):
+        grant(make_user(f"admin-{number:02}", **unused(99 if number > 50 else 0)))
+    found = ask(THIRTY)
+
+    assert [stop.account.name for stop in found.stops][:3] == ["admin-51", "admin-52", "admin-00"]
+    assert (len(found.stops), found.unnamed) == (50, 3)
+
+
+def test_an_operator_of_a_domain_learns_of_no_other() -> None:
+    grant(make_user("root", **unused(99)))
+    grant(make_user("shopkeeper", domain_id="shops", failed_auth_count=3, failed_auth_at=NOW))
+    found = ask(replace(THIRTY, lockout_failure_attempts=3), scope="shops")
+
+    assert found.today.accounts == 1
+    assert [stop.account.name for stop in found.stops] == ["shopkeeper"]
+    assert found.passwords.never_expire == 1
+
+
+@pytest.mark.parametrize("accounts", [0, 1, 60])
+def test_it_asks_as_often_for_any_number(
+    django_assert_num_queries: DjangoAssertNumQueries, accounts: int
+) -> None:
+    grant(make_user("root", **unused(0)))
+    for number in range(accounts):
+        make_user(f"user-{number}", **unused(99))
+
+    # Locks; inactive ones, and the exempt of them; roles, the projects of services, who holds what,
+    # and those of them that stop; passwords in use, and the exempt of them; then the accounts that
+    # are named: users, options, passwords; their groups, roles, projects, who holds what.
+    with django_assert_num_queries(15, using="keystone"):
+        ask(THIRTY)
+
+
+# --- Passwords ----------------------------------------------------------------------------------
+def password(age: int, expires: int | None, *, old: bool = False) -> PasswordRow:
+    """A password so many days old, which expires in so many days."""
+    at = None if expires is None else NOW + timedelta(days=expires)
+    return PasswordRow(created_at=NOW - timedelta(days=age), expires_at=at, old_columns=old)
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_passwords_keep_the_expiry_that_they_have(old: bool) -> None:  # noqa: FBT001
+    make_user("never", passwords=[password(99, None, old=old)])
+    make_user("later", passwords=[password(10, 80, old=old)])
+    make_user("over", passwords=[password(99, -9, old=old)])
+    make_user(
+        "exempt",
+        passwords=[password(99, None, old=old)],
+        options={options.IGNORE_PASSWORD_EXPIRY: True},
+    )
+    found = ask(replace(OFF, password_expires_days=30))
+
+    assert found.today.accounts == found.ahead.accounts == 0
+    assert found.passwords.never_expire == found.passwords.keep_expiry == 1
+    assert found.passwords.too_old == 1
+    assert found.passwords.new_expire_on == date(2026, 12, 22)
+
+
+def test_without_the_rule_no_password_is_too_old() -> None:
+    make_user(passwords=[password(99, 5)])
+    found = ask(OFF, current=replace(OFF, password_expires_days=104))
+
+    assert (found.passwords.too_old, found.passwords.new_expire_on) == (None, None)
+    assert whatif_words.caveats(found)[0] == (
+        "password_expires_days lifts no expiry when it is unset: 1 password in use keeps the"
+        " expiry of before."
+    )
+
+
+# --- What is typed ------------------------------------------------------------------------------
+def test_what_is_left_out_stays_and_what_is_empty_is_off() -> None:
+    current = replace(THIRTY, lockout_failure_attempts=6)
+
+    assert whatif.proposal(current, {"lockout_failure_attempts": " 3 "}) == replace(
+        current, lockout_failure_attempts=3
+    )
+    assert whatif.proposal(current, {"lockout_failure_attempts": " "}) == THIRTY
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "x", "1.5", "36501", "9" * 99, "\0", "１e1"])
+def test_what_no_option_can_be_is_refused_by_name(text: str) -> None:
+    with pytest.raises(ProposalError) as caught:
+        whatif.proposal(OFF, {"disable_user_account_days_inactive": text})
+
+    assert list(caught.value.problems) == ["disable_user_account_days_inactive"]
+    assert str(caught.value).startswith("disable_user_account_days_inactive: ")
+    assert "is no whole number from 1 to 36,500" in str(caught.value)
+
+
+def test_every_value_of_a_policy_comes_back_as_it_was_typed() -> None:
+    current = replace(THIRTY, lockout_duration=None)
+
+    assert whatif.proposal(OFF, whatif.typed(current)) == current
+
+
+# --- Words --------------------------------------------------------------------------------------
+def test_without_a_change_the_answer_is_that() -> None:
+    assert whatif_words.answer(ask(OFF)) == "These are the values of today: nothing would change."
+
+
+@pytest.mark.parametrize(
+    ("kinds", "accounts", "words"),
+    [
+        ({}, 1, "Today 1 account would stop, no administrator or service account among them."),
+        ({Kind.ADMINISTRATOR: 1}, 1, "Today 1 account would stop, an administrator."),
+        (
+            {Kind.ADMINISTRATOR: 2, Kind.SERVICE: 1},
+            1204,
+            "Today 1,204 accounts would stop, among them 2 administrators and 1 service account.",
+        ),
+    ],
+)
+def test_the_answer_is_a_sentence(kinds: Mapping[Kind, int], accounts: int, words: str) -> None:
+    number = Number(accounts=accounts, kinds=kinds)
+
+    assert whatif_words.answer(replace(ask(THIRTY), today=number)).replace("\u202f", ",") == words
+
+
+# --- On any rows --------------------------------------------------------------------------------
+@given(scene=scenes(), current=policies())
+@trying
+def test_the_numbers_are_those_of_the_rules(scene: Scene, current: Policy) -> None:
+    now, proposed = scene.now, scene.policy
+    with transaction.atomic(using="keystone"):
+        for number, facts in enumerate(scene.users):
+            make_user(f"user{number}", **facts)
+        accounts = reading.accounts(reading.of_local_users(LocalUser.objects.all()))
+        found = whatif.ask(proposed, current=current, scope=None, now=now)
+        transaction.set_rollback(True, using="keystone")
+
+    def locked(account: Account) -> bool:
+        before = [s for s in (LOCKED, DISABLED, INACTIVE) if s.holds(account, current, now)]
+        return LOCKED.holds(account, proposed, now) and not before
+
+    def inactive(account: Account, days: timedelta) -> bool:
+        on = now + days
+        new = proposed.disable_user_account_days_inactive or 10**6
+        old = current.disable_user_account_days_inactive or 10**6
+        earlier = not days or new < old
+        before = INACTIVE.holds(account, current, now)
+        return INACTIVE.holds(account, proposed, on) and not before and earlier
+
+    none = timedelta(0)
+    assert found.effects[0].today.accounts == sum(map(locked, accounts))
+    assert found.effects[1].today.accounts == sum(inactive(a, none) for a in accounts)
+    assert found.effects[1].ahead.accounts == sum(inactive(a, AHEAD) for a in accounts)
+    assert found.today.accounts == sum(locked(a) or inactive(a, none) for a in accounts)
+    assert found.ahead.accounts == sum(locked(a) or inactive(a, AHEAD) for a in accounts)

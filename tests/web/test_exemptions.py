@@ -131,6 +131,14 @@ def test_an_administrator_of_a_domain_sees_that_domain_alone(
     assert "foreign" not in text
 
 
+@pytest.mark.parametrize("path", ["/exemptions/", "/accounts/{id}/", "/accounts/{id}/record/"])
+def test_names_and_owners_are_shown_as_text(site: Client, path: str) -> None:
+    user = make_exempt("<script>alert(1)</script>")
+    make_record(user, owner="<script>alert(2)</script>")
+
+    assert "<script>alert" not in site.get(path.format(id=user.id)).content.decode()
+
+
 # --- Files --------------------------------------------------------------------------------------
 def test_the_csv_has_every_column(site: Client) -> None:
     make_record(make_exempt())

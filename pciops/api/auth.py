@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Concatenate, Final, ParamSpec, cast
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
@@ -19,7 +20,7 @@ from pciops.keystone import client
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib.env import SettingError
 from pciops.signin.models import Operator
-from pciops.signin.rights import NoRoleError, strongest
+from pciops.signin.rights import BoundTokenError, NoRoleError, strongest
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -82,6 +83,8 @@ def _operator(request: HttpRequest) -> Operator:
         token, rights = strongest(client.validate(token_id))
     except client.RefusedError:
         raise ApiError(401, "X-Auth-Token: Keystone does not accept this token.") from None
+    except BoundTokenError:
+        raise ApiError(403, _bound()) from None
     except NoRoleError:
         raise ApiError(
             403, "The token carries no role that pciops accepts, on the system or on a domain."
@@ -96,3 +99,21 @@ def _operator(request: HttpRequest) -> Operator:
     )
     operator.rights, operator.token = rights, token
     return operator
+
+
+def _bound() -> str:
+    """What to use in place of this application credential."""
+    problem = (
+        "The token comes from an application credential. It is bound to its project, and Keystone "
+        "does not turn it into a token of the system or of a domain, whatever roles its owner has "
+        "there."
+    )
+    instead = "the token of a password with OS_SYSTEM_SCOPE=all or OS_DOMAIN_ID"
+    if project := settings.ADMIN_PROJECT_NAME:
+        return (
+            f"{problem} Make the application credential in the project {project}, or use {instead}."
+        )
+    return (
+        f"{problem} Use {instead}; or set PCIOPS_ADMIN_PROJECT_NAME here to a project of "
+        "administrators, and make the application credential in that one."
+    )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote
@@ -22,6 +24,9 @@ MESSAGE_MAX: Final = 300  # characters of Keystone's own words
 
 # 400 as well: a name that is too long, or an account at the threshold without `failed_auth_at`.
 _REFUSALS = (exceptions.Unauthorized, exceptions.Forbidden, exceptions.BadRequest)
+_NONSENSE: Final = "what answered there is no Keystone v3"
+# keystone.exception.PasswordExpired is the one refusal of a sign-in that Keystone explains.
+_EXPIRED: Final = re.compile(r"password is expired(?:.* for user: (\S+?)\.(?:\s|$))?")
 
 
 class KeystoneError(Exception):
@@ -35,9 +40,36 @@ class RefusedError(KeystoneError):
 class PasswordExpiredError(KeystoneError):
     """401: the password was right, and has to be changed first."""
 
+    def __init__(self, user_id: str) -> None:
+        super().__init__(user_id)
+        self.user_id = user_id  # "" where Keystone did not say whose it was
+
+
+class PasswordRefusedError(KeystoneError):
+    """400, 403 or 409: the new password breaks a rule, which Keystone names in a sentence."""
+
 
 class SecondFactorError(KeystoneError):
     """401 with an auth receipt: the password was right, and is not enough (MFA rules)."""
+
+    def __init__(
+        self,
+        *,
+        receipt: str,
+        user_id: str,
+        lifetime: timedelta,
+        missing: tuple[frozenset[str], ...],
+    ) -> None:
+        super().__init__()
+        self.receipt = receipt  # a secret, in place of the password that it stands for
+        self.user_id = user_id
+        self.lifetime = lifetime  # of the receipt, whatever Keystone's clock says
+        self.missing = missing  # any one of these sets of methods lets them in
+
+    @property
+    def takes_totp(self) -> bool:
+        """Whether a code, and nothing else, is missing."""
+        return bool(self.receipt) and frozenset({"totp"}) in self.missing
 
 
 class UnreachableError(KeystoneError):
@@ -72,6 +104,7 @@ class Token:
     domain_name: str | None
     project_name: str | None
     project_domain_name: str | None
+    application_credential: bool = False  # it is bound to its project and cannot be rescoped
 
 
 def authenticate(name: str, password: str, domain_name: str) -> Token:
@@ -91,6 +124,51 @@ def authenticate(name: str, password: str, domain_name: str) -> Token:
             reauthenticate=False,
         )
     )
+
+
+def second_factor(receipt: str, user_id: str, passcode: str) -> Token:
+    """An unscoped token for the receipt of a right password and a TOTP code.
+
+    A wrong code is no failure in Keystone: nothing there slows who guesses.
+
+    Raises:
+        SecondFactorError: where the rules want still more.
+        RefusedError: the code is wrong, or the receipt has ended; Keystone does not say which.
+        UnreachableError
+    """
+    methods = [
+        v3.ReceiptMethod(receipt=receipt),
+        v3.TOTPMethod(user_id=user_id, passcode=passcode),
+    ]
+    return _issue(
+        v3.Auth(
+            settings.OS_AUTH_URL,
+            methods,
+            unscoped=True,
+            include_catalog=False,
+            reauthenticate=False,
+        )
+    )
+
+
+def change_password(user_id: str, current: str, new: str) -> None:
+    """Change a password as its owner: Keystone asks for no token, so it may have expired.
+
+    Raises:
+        RefusedError: the current one is wrong, which is a failure in Keystone as at sign-in.
+        PasswordRefusedError: the new one breaks a rule, in Keystone's words.
+        UnreachableError
+    """
+    body = {"user": {"original_password": current, "password": new}}
+    url = f"{_v3_url()}/users/{quote(user_id, safe='')}/password"
+    with _failures((exceptions.Unauthorized, exceptions.NotFound)):
+        try:
+            _session().post(url, json=body, authenticated=False, log=False)
+        except (exceptions.BadRequest, exceptions.Forbidden, exceptions.Conflict) as error:
+            raise PasswordRefusedError(_words(error, current, new)) from error
+    # The change revokes every token of the user up to its own second, those that are issued later
+    # within that second among them.
+    time.sleep(settings.KEYSTONE_REVOCATION_SECONDS)
 
 
 def rescope(token: Token, scope: Mapping[str, Any]) -> Token:
@@ -224,7 +302,33 @@ def _token(info: Any) -> Token:
         domain_name=info.domain_name,
         project_name=info.project_name,
         project_domain_name=info.project_domain_name,
+        application_credential=info.application_credential_id is not None,
     )
+
+
+def _words(error: exceptions.HttpError, *secrets: str) -> str:
+    """Keystone's sentence, without the secrets that it was sent: it repeats a value at times."""
+    said, *_ = str(error).rpartition(" (HTTP ")  # which keystoneauth1 appends
+    words = " ".join(said.split())[:500].rstrip(". ") or "it gives no reason"
+    for secret in secrets:
+        if len(secret) > 3:  # a shorter one would be found in any word
+            words = words.replace(secret, "•••")
+    return words
+
+
+def _incomplete(error: exceptions.MissingAuthMethods) -> KeystoneError:
+    """What is missing, from Keystone's answer; UnreachableError where that makes no sense."""
+    done = frozenset(error.methods)
+    try:
+        receipt = error.response.json()["receipt"]
+        return SecondFactorError(
+            receipt=str(error.receipt or ""),
+            user_id=receipt["user"]["id"],
+            lifetime=error.expires_at - datetime.fromisoformat(receipt["issued_at"]),
+            missing=tuple(frozenset(rule) - done for rule in error.required_auth_methods),
+        )
+    except (ValueError, KeyError, TypeError):
+        return UnreachableError(_NONSENSE)
 
 
 @contextmanager
@@ -233,11 +337,11 @@ def _failures(refusals: tuple[type[Exception], ...]) -> Iterator[None]:
     try:
         yield
     except exceptions.MissingAuthMethods as error:
-        raise SecondFactorError from error
+        raise _incomplete(error) from error
     except refusals as error:
-        # keystone.exception.PasswordExpired is the one refusal that Keystone explains.
-        expired = "password is expired" in str(error)
-        raise (PasswordExpiredError if expired else RefusedError) from error
+        if expired := _EXPIRED.search(str(error)):
+            raise PasswordExpiredError(expired[1] or "") from error
+        raise RefusedError from error
     except exceptions.HttpError as error:
         raise UnreachableError(f"it answered HTTP {error.http_status}") from error
     except exceptions.SSLError as error:
@@ -247,4 +351,4 @@ def _failures(refusals: tuple[type[Exception], ...]) -> Iterator[None]:
     except exceptions.ConnectionError as error:
         raise UnreachableError("no connection") from error
     except (exceptions.ClientException, ValueError, KeyError, TypeError) as error:
-        raise UnreachableError("what answered there is no Keystone v3") from error
+        raise UnreachableError(_NONSENSE) from error

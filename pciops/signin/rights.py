@@ -14,6 +14,13 @@ class NoRoleError(Exception):
     """The person is known to Keystone and is no operator."""
 
 
+class BoundTokenError(NoRoleError):
+    """The token of an application credential, on a project that gives no rights here.
+
+    Keystone lets nobody turn it into another token, whatever roles its owner has elsewhere.
+    """
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rights:
     """The scope in which a person is an operator: one domain, or the whole cloud (None)."""
@@ -42,16 +49,19 @@ def strongest(token: Token) -> tuple[Token, Rights]:
     token, not with the password, so a refusal counts as no failure in Keystone.
 
     Raises:
+        BoundTokenError
         NoRoleError
         client.UnreachableError
     """
     if rights := Rights.of(token):
         return token, rights
+    if token.application_credential:
+        raise BoundTokenError
     for scope in _scopes(token):
         try:
             scoped = client.rescope(token, scope)
-        except client.RefusedError:
-            continue
+        except (client.RefusedError, client.SecondFactorError):
+            continue  # the latter: rules that were made after the token
         if rights := Rights.of(scoped):
             return scoped, rights
     raise NoRoleError

@@ -8,5 +8,7 @@ from pciops.signin import views
 
 urlpatterns = [
     path("signin/", views.signin, name="signin"),
+    path("signin/code/", views.code, name="signin_code"),
+    path("signin/password/", views.password, name="signin_password"),
     path("signout/", views.signout, name="signout"),
 ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +17,7 @@ from tests.live.mariadb import MariaDB, Row
 
 ATTEMPTS = 3  # failed sign-ins that lock, as the fixture `keystone` sets the policy
 PASSWORD = "Correct-Horse-7"
+FACTORS = ["password", "totp"]
 _numbers = itertools.count(1)
 
 
@@ -79,6 +82,33 @@ class Cloud:
         else:
             self.api.roles.grant(self._admin_role, user=person.id, system="all")
         return person
+
+    def require_totp(self, person: Person) -> str:
+        """Let Keystone ask them for a code after the password; the secret of their device."""
+        secret = base64.b32encode(secrets.token_bytes(20)).decode("ascii")
+        self.api.credentials.create(person.id, "totp", secret)
+        rules = {"multi_factor_auth_enabled": True, "multi_factor_auth_rules": [FACTORS]}
+        self.api.users.update(person.id, options=rules)
+        return secret
+
+    def create_application_credential(self, person: Person, project: str) -> str:
+        """A token of an application credential that they made in a project where they are admin."""
+        [found] = self.api.projects.list(name=project)
+        self.api.roles.grant(self._admin_role, user=person.id, project=found)
+        headers = {"X-Auth-Token": self.token(person, scope={"project_id": found.id})}
+        url = f"{self.auth_url}/users/{person.id}/application_credentials"
+        body = {"application_credential": {"name": "script"}}
+        made = requests.post(url, json=body, headers=headers, timeout=30).json()
+        identity = {
+            "methods": ["application_credential"],
+            "application_credential": {
+                key: made["application_credential"][key] for key in ("id", "secret")
+            },
+        }
+        answer = requests.post(
+            f"{self.auth_url}/auth/tokens", json={"auth": {"identity": identity}}, timeout=30
+        )
+        return answer.headers["X-Subject-Token"]
 
     def revoke_admin(self, person: Person, *, domain: Any = None) -> None:
         """Take from an operator what `create_operator` gave."""
@@ -147,5 +177,13 @@ class Cloud:
             "UPDATE password SET expires_at = UTC_TIMESTAMP() - INTERVAL 1 HOUR,"
             " expires_at_int = (UNIX_TIMESTAMP() - 3600) * 1000000 WHERE local_user_id ="
             " (SELECT id FROM local_user WHERE user_id = %s)",
+            person.id,
+        )
+
+    def must_change(self, person: Person) -> None:
+        """Let the password be as a first one: expired when it was made."""
+        self.sql(
+            "UPDATE password SET expires_at = created_at, expires_at_int = created_at_int"
+            " WHERE local_user_id = (SELECT id FROM local_user WHERE user_id = %s)",
             person.id,
         )

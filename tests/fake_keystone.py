@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -76,6 +76,8 @@ class FakeKeystone:
         self.bodies: list[str] = []  # of all that was sent
         self.lifetime = timedelta(hours=1)
         self.broken: Answer | None = None  # what it says to everything, where it is set
+        self.patches: list[tuple[str, str, Json]] = []  # token, user and what was sent
+        self.on_patch: Callable[[str, Json], Answer | None] | None = None
         self.url = ""
         self.ahead = 0.0  # seconds that its clock is before ours
 
@@ -124,7 +126,7 @@ class FakeKeystone:
 
     def fail(self, status: int = 500, message: str = "oops") -> None:
         """Answer everything with this error from now on."""
-        self.broken = _error(status, message)
+        self.broken = error(status, message)
 
     def answer(self, method: str, path: str, headers: Json, body: Json) -> Answer:
         """What Keystone says to a request."""
@@ -141,7 +143,16 @@ class FakeKeystone:
                 return self._validate(headers["X-Auth-Token"], headers["X-Subject-Token"])
             case "POST", _ if path.startswith("/v3/users/") and path.endswith("/password"):
                 return self._change_password(path.split("/")[3], body["user"])
-        return _error(404, "The resource could not be found.")
+            case "PATCH", _ if path.startswith("/v3/users/"):
+                return self._patch(headers["X-Auth-Token"], path.split("/")[3], body["user"])
+        return error(404, "The resource could not be found.")
+
+    def _patch(self, token_id: str, user_id: str, changes: Json) -> Answer:
+        if not self._living(token_id):
+            return error(401, UNAUTHORIZED)
+        self.patches.append((token_id, user_id, changes))
+        answer = self.on_patch(user_id, changes) if self.on_patch else None
+        return answer or Answer(status=200, body={"user": {"id": user_id}})
 
     def _authenticate(self, auth: Json, headers: Json) -> Answer:
         method = auth["identity"]["methods"][0]
@@ -156,7 +167,7 @@ class FakeKeystone:
             return found
         scope = _scope(auth.get("scope", "unscoped"))
         if scope and not found.roles.get(scope):
-            return _error(401, UNAUTHORIZED)
+            return error(401, UNAUTHORIZED)
         token_id = self.issue(found, scope)
         self.tokens[token_id].second_factor = found.second_factor  # or it came to no token
         return Answer(
@@ -171,9 +182,9 @@ class FakeKeystone:
                 continue
             if person.expired:
                 sentence = "The password is expired and needs to be changed for user:"
-                return _error(401, f"{sentence} {person.id}.")
+                return error(401, f"{sentence} {person.id}.")
             return self._receipt(person) if person.second_factor else person
-        return _error(401, UNAUTHORIZED)
+        return error(401, UNAUTHORIZED)
 
     def _receipt(self, person: Person) -> Answer:
         """The password was right, and the rules ask for more."""
@@ -193,32 +204,32 @@ class FakeKeystone:
         self.code_tries[user["id"]] += 1
         person = self.receipts.get(receipt)
         if person is None or (person.id, person.code) != (user["id"], user["passcode"]):
-            return _error(401, UNAUTHORIZED)
+            return error(401, UNAUTHORIZED)
         return person
 
     def _change_password(self, user_id: str, passwords: Json) -> Answer:
         for person in self.people:
             if person.id == user_id and person.password == passwords["original_password"]:
                 if person.refuses:
-                    return _error(*person.refuses)
+                    return error(*person.refuses)
                 person.password, person.expired = passwords["password"], False
                 return Answer(status=204, body={})
-        return _error(401, UNAUTHORIZED)
+        return error(401, UNAUTHORIZED)
 
     def _by_token(self, token_id: str) -> Person | Answer:
         issued = self._living(token_id)
         if issued and issued.application_credential:
-            return _error(403, "Using a delegated token to create another token is not allowed.")
+            return error(403, "Using a delegated token to create another token is not allowed.")
         if issued and issued.person.second_factor and not issued.second_factor:
             return self._receipt(issued.person)
-        return issued.person if issued else _error(401, UNAUTHORIZED)
+        return issued.person if issued else error(401, UNAUTHORIZED)
 
     def _validate(self, asking: str, asked: str) -> Answer:
         if not self._living(asking):
-            return _error(401, UNAUTHORIZED)
+            return error(401, UNAUTHORIZED)
         issued = self._living(asked)
         if issued is None or (issued.scope and not issued.person.roles.get(issued.scope)):
-            return _error(404, "Failed to validate token")
+            return error(404, "Failed to validate token")
         return Answer(status=200, body=_body(issued), headers={"X-Subject-Token": asked})
 
     def _living(self, token_id: str) -> Issued | None:
@@ -269,7 +280,7 @@ def _domain(domain_id: str) -> Json:
     return {"id": domain_id, "name": DOMAINS[domain_id]}
 
 
-def _error(status: int, message: str) -> Answer:
+def error(status: int, message: str) -> Answer:
     body = {"error": {"code": status, "message": message, "title": "Unauthorized"}}
     return Answer(status=status, body=body)
 
@@ -283,6 +294,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve()
 
     def do_POST(self) -> None:  # noqa: N802 (http.server's own name)
+        self._serve()
+
+    def do_PATCH(self) -> None:  # noqa: N802 (http.server's own name)
         self._serve()
 
     def _serve(self) -> None:

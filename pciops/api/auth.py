@@ -99,7 +99,7 @@ def _operator(request: HttpRequest, needs: Act) -> Operator:
         domain_id=token.user_domain_id,
         domain_name=token.user_domain_name,
     )
-    operator.rights = rights
+    operator.rights, operator.token = rights, token
     return operator
 
 

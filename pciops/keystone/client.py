@@ -9,14 +9,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote
 
 from django.conf import settings
 from keystoneauth1 import access, exceptions, session
 from keystoneauth1.identity import v3
+from urllib3.exceptions import NewConnectionError
 
 from pciops import __version__
+from pciops.lib.logs import escape
+
+MESSAGE_MAX: Final = 300  # characters of Keystone's own words
 
 # 400 as well: a name that is too long, or an account at the threshold without `failed_auth_at`.
 _REFUSALS = (exceptions.Unauthorized, exceptions.Forbidden, exceptions.BadRequest)
@@ -70,6 +75,18 @@ class SecondFactorError(KeystoneError):
 
 class UnreachableError(KeystoneError):
     """No answer, or none that makes sense: nothing is known of name and password."""
+
+
+class RejectedError(KeystoneError):
+    """A change that Keystone understood and did not make; the text is its own."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class LostError(KeystoneError):
+    """A change that was sent, without an answer that says what became of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +203,61 @@ def validate(token_id: str) -> Token:
             log=False,
         )
         return _token(access.AccessInfoV3(response.json(), token_id))
+
+
+def update_user(token_id: str, user_id: str, changes: Mapping[str, Any]) -> None:
+    """PATCH a user with the token of whoever wants it: Keystone's policy decides whether they may.
+
+    Raises:
+        RefusedError: the token is not accepted (any more). Nothing was changed.
+        RejectedError: 403 where the policy forbids it, 404, 400… Nothing was changed.
+        UnreachableError: there was no connection. Nothing was changed.
+        LostError: it may have been changed, now or in a moment.
+    """
+    url = f"{_v3_url()}/users/{quote(user_id, safe='')}"
+    try:
+        response = _session().patch(
+            url,
+            json={"user": dict(changes)},
+            headers={"X-Auth-Token": token_id},
+            authenticated=False,
+            log=False,
+            redirect=False,  # the token is for this address
+        )
+    except exceptions.Unauthorized as error:
+        raise RefusedError from error
+    except exceptions.HttpError as error:
+        if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise LostError(f"it answered HTTP {error.http_status}") from error
+        raise RejectedError(error.http_status, _said(error)) from error
+    except exceptions.SSLError as error:
+        raise UnreachableError("its TLS certificate cannot be verified") from error
+    except exceptions.ConnectTimeout as error:  # whichever part of it took too long
+        raise LostError(f"no answer in {settings.KEYSTONE_TIMEOUT} s") from error
+    except exceptions.ClientException as error:
+        if _never_sent(error):
+            raise UnreachableError("no connection") from error
+        raise LostError("the connection broke") from error
+    if response.status_code != HTTPStatus.OK:
+        raise RejectedError(response.status_code, "its answer is none of Keystone's")
+
+
+def _said(error: Any) -> str:
+    """Keystone's own sentence in its error object, fit for a page and a log."""
+    try:
+        message = error.response.json()["error"]["message"]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "no reason was given"
+    return escape(str(message))[:MESSAGE_MAX]
+
+
+def _never_sent(error: Exception) -> bool:
+    """Whether there was no connection at all; keystoneauth1 tells it by the cause alone."""
+    cause = error.__context__
+    return any(
+        isinstance(getattr(part, "reason", None), NewConnectionError)
+        for part in (cause.args if cause else ())
+    )
 
 
 def ping(timeout: int | None = None) -> datetime | None:

@@ -56,7 +56,7 @@ SENTENCES: Final = {
 }
 
 
-def keystone_roles(act: Act = "see") -> list[str]:
+def keystone_roles(act: str = "see") -> list[str]:
     """The roles of Keystone that let their holder do this, the strongest first."""
     names = {
         Role.ADMINISTRATOR: settings.ADMIN_ROLES,
@@ -102,7 +102,7 @@ class Rights:
         """Whether the other rights add nothing to these."""
         return self.domain_id in (None, other.domain_id) and self.role.acts >= other.role.acts
 
-    def refusal(self, act: Act) -> str:
+    def refusal(self, act: str) -> str:
         """Why this cannot be done, and what it takes."""
         where = f"on the domain {self.domain_name}" if self.domain_id else "on the system"
         names = " or ".join(keystone_roles(act))

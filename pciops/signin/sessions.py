@@ -105,3 +105,16 @@ def _rights(kept: dict[str, Any]) -> Rights:
     return Rights(
         role=Role(kept["role"]), domain_id=kept["domain_id"], domain_name=kept["domain_name"]
     )
+
+
+def token_id(request: HttpRequest) -> str:
+    """The operator's own token, for what they do at Keystone's API; never shown or logged.
+
+    Raises:
+        EndedError
+    """
+    kept = _kept(request)
+    found = unseal(kept[0]["token"]) if kept else None
+    if found is None:
+        raise EndedError
+    return found

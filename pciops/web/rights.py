@@ -35,9 +35,7 @@ def needs(act: Act) -> Callable[[View[P]], View[P]]:
     def decorate(view: View[P]) -> View[P]:
         @functools.wraps(view)
         def guarded(request: OperatorRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-            held = request.user.rights
-            if held is None or not held.may(act):
-                raise NotAllowedError(held.refusal(act) if held else "You may not do this.")
+            require(request, act)
             return view(request, *args, **kwargs)
 
         return guarded
@@ -45,13 +43,26 @@ def needs(act: Act) -> Callable[[View[P]], View[P]]:
     return decorate
 
 
-def signed_out(request: OperatorRequest, *, then: str) -> HttpResponse:
+def require(request: OperatorRequest, act: str) -> None:
+    """Nothing, where the operator may do this.
+
+    Raises:
+        NotAllowedError: says what it takes.
+    """
+    held = request.user.rights
+    if held is None or not held.may(act):
+        raise NotAllowedError(held.refusal(act) if held else "You may not do this.")
+
+
+def signed_out(
+    request: OperatorRequest, *, then: str, action: Event.Action = Event.Action.UNLOCK
+) -> HttpResponse:
     """To the sign-in form: the token has ended, was revoked or has lost its role.
 
     The act that was refused is in the trail, as an act on the address that it was sent to.
     """
     services.note(
-        Event.Action.UNLOCK,
+        action,
         Event.Outcome.FAILURE,
         initiator=initiator(request),
         resource=then,
@@ -66,9 +77,11 @@ def signed_out(request: OperatorRequest, *, then: str) -> HttpResponse:
     return redirect(f"{reverse('signin')}?{urlencode({'next': then})}")
 
 
-def unconfirmed(error: UnreachableError) -> str:
-    """The sentence for the form."""
-    return (
+def unconfirmed(error: UnreachableError, *, unlock: bool = True) -> str:
+    """The sentence for the form, with the way around it that an unlock has."""
+    sentence = (
         f"Keystone does not answer, so your rights cannot be confirmed: {error}. Nothing was "
-        "changed. On the pciops host manage.py unlock works without Keystone."
+        "changed."
     )
+    besides = " On the pciops host manage.py unlock works without Keystone." if unlock else ""
+    return sentence + besides

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pciops.web import audit, bulk, overview, policy, status, views
+from pciops.web import acts, audit, bulk, exemptions, overview, policy, status, views
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -13,9 +13,11 @@ urlpatterns = [
     path("accounts/unlock/", bulk.accounts_unlock, name="accounts_unlock"),
     path("accounts/unlocked/", bulk.accounts_unlocked, name="accounts_unlocked"),
     path("accounts/<str:user_id>/", views.account_detail, name="account"),
-    path("accounts/<str:user_id>/unlock/", views.account_unlock, name="account_unlock"),
+    path("accounts/<str:user_id>/<str:name>/", acts.account_act, name="account_act"),
     path("audit/", audit.audit, name="audit"),
     path("audit/export", audit.audit_export, name="audit_export"),
+    path("exemptions/", exemptions.exemption_list, name="exemptions"),
+    path("exemptions/export", exemptions.exemption_export, name="exemption_export"),
     path("policy/", policy.policy_page, name="policy"),
     path("status/", status.status, name="status"),
 ]

@@ -32,9 +32,10 @@ class Call:
     signed_in: int | None = None  # for who is signed in, where nothing is needed
     system_only: bool = False  # for nobody whose scope is a domain
     foreign: int | None = None  # about an account of another domain; None: as ever
+    name: str = ""  # of the act
 
     def __str__(self) -> str:
-        return f"{self.method} /{self.route}"
+        return f"{self.method} /{self.route}".replace("<str:name>", self.name)
 
     @property
     def is_api(self) -> bool:
@@ -52,6 +53,7 @@ class Call:
     ) -> Response:
         """Make the call: with a token where it is one of the API, else as the browser would."""
         facts = {"{id}": user_id, "{seen}": seen, "<str:user_id>": user_id, "<path:rest>": "x"}
+        facts["<str:name>"] = self.name
         path = _filled(f"/{self.route}{self.queries[0] if query is None else query}", facts)
         body = _filled(json.dumps(self.body), facts)
         method = method or self.method
@@ -87,6 +89,8 @@ _EXPORT: Final = (
 )
 _API_LIST: Final = (*_LIST, "?domain_id=payments", "?limit=1")
 _WHAT_IF: Final = "?lockout_failure_attempts=1&disable_user_account_days_inactive=1"
+_ACT: Final = "accounts/<str:user_id>/<str:name>/"
+_API_ACT: Final = "api/v1/accounts/<str:user_id>/<str:name>"
 _WHY: Final = {"reason": "INC-4711", "identity": "ticket"}
 
 CALLS: Final = (
@@ -118,14 +122,26 @@ CALLS: Final = (
     ),
     Call(method="GET", route="accounts/unlocked/", needs="unlock", status=302),
     Call(method="GET", route="accounts/<str:user_id>/", foreign=404),
-    Call(method="GET", route="accounts/<str:user_id>/unlock/", needs="unlock", foreign=404),
+    Call(method="GET", route=_ACT, name="unlock", needs="unlock", foreign=404),
+    Call(method="GET", route=_ACT, name="disable", needs="administer", foreign=404),
+    Call(method="GET", route=_ACT, name="exempt", needs="administer", foreign=404),
+    # What does not fit a locked account leads back to it.
+    *(
+        Call(method="GET", route=_ACT, name=name, needs="administer", status=302, foreign=404)
+        for name in ("enable", "lift", "record")
+    ),
     Call(
         method="POST",
-        route="accounts/<str:user_id>/unlock/",
+        route=_ACT,
+        name="unlock",
         needs="unlock",
         body={**_WHY, "seen": "{seen}"},
         status=302,
         foreign=404,
+    ),
+    *(  # without a word of why: nothing is done
+        Call(method="POST", route=_ACT, name=name, needs="administer", status=400, foreign=404)
+        for name in ("enable", "disable", "exempt", "lift", "record")
     ),
     Call(method="GET", route="audit/", queries=("", "?account=zelda", "?operator=ann")),
     Call(  # of all acts each file would name the one before it
@@ -133,6 +149,8 @@ CALLS: Final = (
         route="audit/export",
         queries=("?format=json&action=unlock", "?format=csv&action=unlock"),
     ),
+    Call(method="GET", route="exemptions/"),
+    Call(method="GET", route="exemptions/export", queries=("?format=json", "?format=csv")),
     Call(method="GET", route="policy/", queries=("", _WHAT_IF)),
     Call(method="GET", route="status/", needs="administer", system_only=True),
     # --- The API ---
@@ -145,13 +163,12 @@ CALLS: Final = (
         foreign=404,
     ),
     Call(method="GET", route="api/v1/accounts/<str:user_id>", foreign=404),
-    Call(
-        method="POST",
-        route="api/v1/accounts/<str:user_id>/unlock",
-        needs="unlock",
-        body=_WHY,
-        foreign=404,
+    Call(method="POST", route=_API_ACT, name="unlock", needs="unlock", body=_WHY, foreign=404),
+    *(
+        Call(method="POST", route=_API_ACT, name=name, needs="administer", status=400, foreign=404)
+        for name in ("enable", "disable", "exempt", "lift", "record")
     ),
+    Call(method="GET", route="api/v1/exemptions"),
     Call(method="GET", route="api/v1/overview"),
     Call(method="GET", route="api/v1/policy"),
     Call(method="GET", route="api/v1/policy/what-if", queries=(_WHAT_IF,)),

@@ -183,7 +183,7 @@ def fill_another_domain(keystone: FakeKeystone, user_id: str) -> list[User]:
     ]
     grant(users[0], "admin")
     other = caller(keystone, "admin", "payments")
-    [unlock] = [it for it in CALLS if it.route == "api/v1/accounts/<str:user_id>/unlock"]
+    [unlock] = [it for it in CALLS if str(it) == "POST /api/v1/accounts/<str:user_id>/unlock"]
     if other.send(unlock, users[1].id).status_code != 200:
         raise AssertionError("the unlock in the other domain failed")
     return users

@@ -168,6 +168,27 @@ def test_whatever_a_name_is_the_headers_are_ours(name: str, cloud: str) -> None:
     assert all(len(line) <= 998 for line in wire.split(b"\r\n"))
 
 
+@pytest.mark.parametrize(
+    "subject",
+    ["short", "long " * 29 + "long", "Ihr Konto für " * 10 + "Ende", "=?utf-8?q?x?=", "סיסמה"],
+)
+def test_a_subject_arrives_as_it_was_written(subject: str) -> None:
+    letter = letters.Letter(subject=subject, text="x\n", html="x")
+    wire = letters.message(a_notice(), letter, to="ann@example.test", reply_to="", now=NOW)
+
+    assert message_from_bytes(wire, policy=SMTP)["Subject"] == subject
+    assert all(len(line) <= 78 for line in wire.partition(b"\r\n\r\n")[0].split(b"\r\n"))
+
+
+def test_a_line_that_is_long_or_a_dot_arrives_as_it_was_written() -> None:
+    text = f"{'x' * 2000}\n.\n..\n ends with a space \n=3D é\n"
+    letter = letters.Letter(subject="x", text=text, html="x")
+    wire = letters.message(a_notice(), letter, to="ann@example.test", reply_to="", now=NOW)
+
+    assert parts(message_from_bytes(wire, policy=SMTP))[0].rstrip("\n") == text.rstrip("\n")
+    assert all(len(line) <= 78 for line in wire.split(b"\r\n"))
+
+
 def test_an_address_of_another_script_stays_whole() -> None:
     mail = mail_of(a_notice(), "用户@xn--fsqu00a.example")
 

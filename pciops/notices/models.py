@@ -95,7 +95,7 @@ class Notice(models.Model):
         100,000 notices most are planned and sent, and nothing else.
         """
         yield Moment(self.planned_at, "Planned", "")
-        for event in self.events.order_by("at", "pk"):
+        for event in sorted(self.events.all(), key=lambda event: (event.at, event.pk)):
             yield Moment(event.at, event.what, event.words)
         if self.settled_at is not None:
             yield Moment(self.settled_at, self.get_status_display(), self.answer)

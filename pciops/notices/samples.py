@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from email.utils import parseaddr
 
 from django.conf import settings
 
+from pciops.accounts.account import Account
 from pciops.accounts.policy import Policy
 from pciops.notices import letters
 from pciops.notices.models import Notice
@@ -18,8 +19,10 @@ from pciops.notices.rules import AHEAD, Book
 Kind = Notice.Kind
 
 
-def sample(kind: Notice.Kind, *, policy: Policy, now: datetime) -> Notice:
-    """A notice as it might be, of nobody."""
+def sample(
+    kind: Notice.Kind, *, policy: Policy, now: datetime, account: Account | None = None
+) -> Notice:
+    """A notice as it might be, of this account or of nobody, and not kept."""
     days = 3 if kind in AHEAD else 0
     fact = now + timedelta(days=days) if days else now - timedelta(minutes=2)
     if kind is Kind.INACTIVITY:
@@ -28,10 +31,10 @@ def sample(kind: Notice.Kind, *, policy: Policy, now: datetime) -> Notice:
         kind=kind.value,
         fact_at=fact,
         step=days,
-        user_id="0" * 32,
-        name="sample",
-        domain_id="default",
-        domain_name="Default",
+        user_id=account.id if account else "0" * 32,
+        name=account.name if account else "sample",
+        domain_id=account.domain_id if account else "default",
+        domain_name=account.domain_name if account else "Default",
         failures=policy.lockout_failure_attempts or 6,
         planned_at=now,
         good_until=fact + timedelta(days=7),
@@ -41,9 +44,14 @@ def sample(kind: Notice.Kind, *, policy: Policy, now: datetime) -> Notice:
 
 
 def send(
-    address: str, *, policy: Policy, book: Book, now: datetime
+    address: str,
+    *,
+    policy: Policy,
+    book: Book,
+    now: datetime,
+    kinds: Iterable[Notice.Kind] = tuple(Kind),
 ) -> Iterator[tuple[Notice.Kind, Answer]]:
-    """Send one of each kind to this address; a server has to be set.
+    """Send one of each of these kinds to this address; a server has to be set.
 
     Raises:
         PostDownError
@@ -51,7 +59,7 @@ def send(
     if settings.MAIL_SERVER is None:
         return
     with office(settings.MAIL_SERVER, cacert=settings.MAIL_CACERT) as post:
-        for kind in Kind:
+        for kind in kinds:
             notice = sample(kind, policy=policy, now=now)
             letter = letters.write(notice, policy=policy, now=now)
             mail = letters.message(

@@ -34,6 +34,7 @@ BATCH: Final = 100  # mails that one connection gets
 LEASE: Final = timedelta(minutes=10)
 MARGIN: Final = timedelta(minutes=4)  # before a lease ends, in which no mail is begun
 MINUTE: Final = timedelta(minutes=1)
+FAILED: Final = (Status.REFUSED, Status.GIVEN_UP)
 # How long a mail that was not taken waits, by the number of attempts; then the last of them.
 BACK_OFF: Final = tuple(timedelta(minutes=number) for number in (1, 5, 15, 60))
 PATIENCE: Final = timedelta(days=1)  # from the first attempt until it is given up
@@ -135,6 +136,22 @@ class Claim:
                 notice=notice, at=now, what="Tried, and put off", words=answer.words[:WHOLE]
             )
         return status
+
+
+def again(notice: Notice, *, by: str, now: datetime) -> bool:
+    """Make a notice due that failed; False where it has not failed (any more)."""
+    failed = Notice.objects.filter(pk=notice.pk, status__in=FAILED)
+    if not failed.update(
+        status=Status.PLANNED, next_attempt_at=now, first_attempt_at=None, settled_at=None
+    ):
+        return False
+    NoticeEvent.objects.create(
+        notice=notice, at=now, what=notice.get_status_display(), words=notice.answer
+    )
+    NoticeEvent.objects.create(
+        notice=notice, at=now, what="To be sent again", words=f"asked for by {by}"[:WHOLE]
+    )
+    return True
 
 
 def _due(now: datetime) -> QuerySet[Notice]:

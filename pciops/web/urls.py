@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pciops.web import audit, bulk, overview, policy, views
+from pciops.web import audit, bulk, notices, overview, policy, views
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -16,5 +16,9 @@ urlpatterns = [
     path("accounts/<str:user_id>/unlock/", views.account_unlock, name="account_unlock"),
     path("audit/", audit.audit, name="audit"),
     path("audit/export", audit.audit_export, name="audit_export"),
+    path("notices/", notices.notice_list, name="notices"),
+    path("notices/<uuid:notice_id>/again/", notices.again, name="notice_again"),
+    path("notices/preview/<str:kind>/", notices.preview, name="notice_preview"),
+    path("notices/sample/<str:kind>/", notices.sample, name="notice_sample"),
     path("policy/", policy.policy_page, name="policy"),
 ]

@@ -60,6 +60,7 @@ class Dashboard:
             ("Making pciops' tables", "migrate", "--verbosity", "0"),
             ("Collecting static files", "collectstatic", "--noinput", "--verbosity", "0"),
             ("Counting the accounts", "census"),
+            ("Writing the mails that are due", "send_notices"),
         ):
             process.run(
                 words,

@@ -111,3 +111,22 @@ class NoticeEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.what}: {self.words}"
+
+
+class NoticeForecast(models.Model):
+    """How many notices of a kind a coming UTC day will bring in a domain, as counted last."""
+
+    domain_id = models.CharField(max_length=64)
+    day = models.DateField()
+    kind = models.CharField(max_length=20, choices=Notice.Kind.choices)
+    number = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("domain_id", "day", "kind"), name="notices_forecast_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.kind} on {self.day}"

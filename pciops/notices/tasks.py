@@ -16,7 +16,7 @@ from pciops.celery import app
 from pciops.keystone import database
 from pciops.lib import jobs
 from pciops.lib.env import SettingError
-from pciops.notices import plan, rules, send
+from pciops.notices import forecast, plan, rules, send
 from pciops.notices.rules import Book
 
 # As the timetable in pciops.celery has them.
@@ -50,6 +50,7 @@ def send_due() -> None:
 def _plan_by_date(policy: Policy, book: Book, now: datetime) -> None:
     cancelled = plan.review(policy=policy, book=book, now=now)
     planned = plan.by_date(policy=policy, book=book, now=now)
+    forecast.take(policy=policy, book=book, now=now)
     log.info(
         "%d notices planned, %d of them without an address to send to; %d cancelled",
         planned.planned.total(),

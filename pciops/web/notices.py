@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Final
 from urllib.parse import urlencode
 from uuid import UUID
@@ -17,10 +18,11 @@ from django.views.decorators.http import require_POST, require_safe
 from pciops.accounts import policy as policies
 from pciops.accounts import selectors as accounts
 from pciops.accounts.account import Account
-from pciops.lib import outages
+from pciops.lib import charts, outages
 from pciops.lib.addresses import mail_address
+from pciops.lib.charts import Bars, Series
 from pciops.lib.keyset import MarkerError
-from pciops.notices import letters, rules, samples, selectors, send
+from pciops.notices import forecast, letters, rules, samples, selectors, send
 from pciops.notices.models import Notice
 from pciops.notices.post import PostDownError, Verdict
 from pciops.web.errors import KEYSTONE_DATABASE, BadRequestError
@@ -60,7 +62,7 @@ def notice_list(request: OperatorRequest) -> HttpResponse:
         "book": rules.current(),
         "kinds": [(kind, rules.current().usual.steps_of(kind)) for kind in Notice.Kind],
         "broken": letters.broken(),
-        "failing": send.FAILED,
+        "forecast": _forecast(forecast.days(scope=scope, now=now), now.date()),
     }
     return render(request, "web/notices.html", context)
 
@@ -127,6 +129,26 @@ def again(request: OperatorRequest, notice_id: UUID) -> HttpResponse:
     else:
         messages.info(request, f"The notice to {notice.name} has not failed: nothing was changed.")
     return redirect("notices")
+
+
+def _forecast(days: list[tuple[date, dict[str, int]]], today: date) -> dict[str, object]:
+    """The chart of the days to come, in both its shapes."""
+    passwords = (Notice.Kind.PASSWORD_EXPIRING.value, Notice.Kind.PASSWORD_EXPIRED.value)
+    chart = Bars(
+        title="Mails a day: about passwords, and about inactivity",
+        groups=tuple("Today" if day == today else f"{day:%a} {day.day}" for day, _ in days),
+        series=(
+            Series(
+                label="about passwords",
+                values=tuple(sum(numbers[kind] for kind in passwords) for _, numbers in days),
+            ),
+            Series(
+                label="about inactivity",
+                values=tuple(numbers[Notice.Kind.INACTIVITY.value] for _, numbers in days),
+            ),
+        ),
+    )
+    return {"chart": chart, "columns": charts.columns(chart), "rows": charts.rows(chart)}
 
 
 def _kind(text: str) -> Notice.Kind:

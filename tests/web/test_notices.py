@@ -10,7 +10,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from pciops.lib.env import MailServer
-from pciops.notices.models import Notice
+from pciops.notices.models import Notice, NoticeForecast
 from tests.factories import NOW, make_user
 from tests.fake_keystone import FakeKeystone
 from tests.notices.letterbox import open_letterbox
@@ -77,6 +77,20 @@ def test_each_list_has_its_own(site: Client, view: str, facts: dict[str, Any], w
 @pytest.mark.parametrize("view", ["failed", "unaddressed", "waiting", "sent", "cancelled"])
 def test_an_empty_list_says_what_that_means(site: Client, view: str) -> None:
     assert '<div class="card empty">' in site.get(f"/notices/?view={view}").content.decode()
+
+
+def test_the_days_to_come_are_a_chart_and_a_table(site: Client) -> None:
+    NoticeForecast.objects.create(
+        domain_id="default", day=NOW.date() + timedelta(days=1), kind="inactivity", number=1234
+    )
+    page = shown(site.get("/notices/"))
+
+    assert "About inactivity : 1,234" in page
+    assert "Mon 23 0 1,234" in page
+
+
+def test_without_a_planning_there_is_no_chart(site: Client) -> None:
+    assert "Nothing is to come" in shown(site.get("/notices/"))
 
 
 def test_what_ended_long_ago_is_not_listed(site: Client) -> None:

@@ -18,7 +18,7 @@ from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import tables, times
 from pciops.lib.addresses import mail_address
 from pciops.lib.env import SettingError
-from pciops.notices import plan, rules, samples, send
+from pciops.notices import forecast, plan, rules, samples, send
 from pciops.notices.post import PostDownError, Verdict
 from pciops.notices.rules import Book
 
@@ -87,6 +87,7 @@ class Command(BaseCommand):
         cancelled = plan.review(policy=policy, book=book, now=now)
         planned = plan.by_date(policy=policy, book=book, now=now).planned
         planned += plan.by_lock(policy=policy, book=book, now=now).planned
+        forecast.take(policy=policy, book=book, now=now)
         self.stdout.write(f"{planned.total()} planned, {cancelled} cancelled")
         sent = send.send_due(policy=policy, book=book, clock=timezone.now)
         for status, number in sorted(sent.ended.items()):

@@ -54,3 +54,8 @@ def plain(text: str, longest: int = 200) -> str:
     printable = "".join(character if character.isprintable() else " " for character in text)
     line = " ".join(printable.split())
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def storable(text: str) -> str:
+    """Text of others as every database takes it: no half characters, and no NUL."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")

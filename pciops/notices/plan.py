@@ -25,7 +25,7 @@ from pciops.accounts.states import INACTIVE_SOON, LOCKED
 from pciops.audit import selectors as trail
 from pciops.keystone import database
 from pciops.keystone.models import LocalUser, Password, User
-from pciops.lib.addresses import mail_address
+from pciops.lib.addresses import mail_address, storable
 from pciops.notices.facts import WORTH, Due, due, unlocked, why_not
 from pciops.notices.models import Notice
 from pciops.notices.rules import Book
@@ -204,10 +204,10 @@ def _notice(account: Account, one: Due, now: datetime) -> Notice:
         fact_at=one.fact_at,
         step=one.step,
         user_id=account.id,
-        name=account.name,
+        name=storable(account.name),
         domain_id=account.domain_id,
-        domain_name=account.domain_name,
-        email=account.email,
+        domain_name=storable(account.domain_name),
+        email=storable(account.email),
         failures=one.failures,
         planned_at=now,
         good_until=one.good_until,
@@ -270,8 +270,8 @@ def standing(
         if reason:
             gone[reason].append(notice.pk)
             continue
-        if account is not None and account.email != notice.email:
-            _readdress(notice, account.email)
+        if account is not None and storable(account.email) != notice.email:
+            _readdress(notice, storable(account.email))
         kept.append(notice)
     for reason, ids in gone.items():
         Notice.objects.filter(pk__in=ids, status__in=statuses).update(

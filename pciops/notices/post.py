@@ -17,7 +17,7 @@ from pciops.lib.addresses import plain
 from pciops.lib.env import MailServer
 from pciops.notices.models import WHOLE
 
-TIMEOUT: Final = 30  # seconds that each word of the server may take
+TIMEOUT: Final = 20  # seconds that each word of the server may take
 _CLOSING: Final = 421  # "closing transmission channel", whatever was asked
 
 

@@ -17,6 +17,7 @@ from email.utils import parseaddr
 from typing import Final
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import F, Q, QuerySet
 
 from pciops.accounts.policy import Policy
@@ -194,15 +195,32 @@ def _send(
             to = mail_address(notice.email)
             if to is not None:  # else it got a broken address since, and has that status
                 answer = _deliver(notice, to, post, policy=policy, book=book, now=clock())
-                status = claim.write_down(notice, answer, clock())
+                waiting.pop()  # whatever comes now, it has been tried, and is not given back
+                status = _written_down(claim, notice, answer, clock)
                 if status is Status.PLANNED:
                     sent.later += 1
                 elif status is not None:
                     sent.ended[status] += 1
-            waiting.pop()
+            else:
+                waiting.pop()
     finally:
         if waiting:
             claim.release(waiting)
+
+
+def _written_down(
+    claim: Claim, notice: Notice, answer: Answer, clock: Clock
+) -> Notice.Status | None:
+    """As `Claim.write_down`, and once more where our database has closed the connection.
+
+    What is not written down goes out again when the lease is over.
+    """
+    try:
+        return claim.write_down(notice, answer, clock())
+    except (OperationalError, InterfaceError) as error:
+        log.warning("the answer to %s is written down at the second try: %s", notice, error)
+        connection.close()
+        return claim.write_down(notice, answer, clock())
 
 
 def _deliver(

@@ -255,6 +255,18 @@ def test_an_address_that_cannot_be_sent_to_is_recorded(email: str | None, status
     assert Notice.objects.get().status == status
 
 
+@pytest.mark.parametrize("email", ["\\ud800@example.test", "\\u0000", "x" * 5000])
+def test_no_text_of_an_account_keeps_the_others_from_being_planned(email: str) -> None:
+    make_expiring("ann", email=None, extra=f'{{"email": "{email}"}}')
+    make_expiring("bob")
+    plan_all()
+    again = plan_all()
+
+    assert [name for name, *_ in kinds()] == ["ann", "bob"]
+    assert Notice.objects.get(name="ann").status == Status.BAD_ADDRESS
+    assert again.planned.total() == 0
+
+
 def test_an_address_that_comes_later_is_used() -> None:
     make_expiring(email=None)
     plan_all()

@@ -15,7 +15,7 @@ from email.utils import parseaddr
 from typing import Any, Final
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from pciops.accounts import reading
 from pciops.accounts.account import Account
@@ -135,13 +135,17 @@ def _dues(
 
 # --- What may be due: few statements, each a range of one table --------------------------------
 def _by_password(book: Book, now: datetime) -> Iterator[list[Account]]:
-    """Accounts with a password whose expiry lies in the range, whether it is their newest or not.
+    """Accounts whose newest password expires in the range; of equally old ones any.
 
-    Who expires soon is found by the newest alone, for every older one has expired.
+    Who changed a password in the last days has one that expired then, and is most of the range.
     """
+    newer = Password.objects.filter(
+        local_user=OuterRef("local_user"), created_at_int__gt=OuterRef("created_at_int")
+    )
     ahead = timedelta(days=book.furthest(Kind.PASSWORD_EXPIRING))
     behind = WORTH[Kind.PASSWORD_EXPIRED] if book.on(Kind.PASSWORD_EXPIRED) else timedelta(0)
-    rows = Password.objects.filter(expires(gt=now - behind, lte=now + ahead)).order_by("pk")
+    within = expires(gt=now - behind, lte=now + ahead)
+    rows = Password.objects.filter(within, ~Exists(newer)).order_by("pk")
     last = 0
     while True:
         found = _pairs(rows.filter(pk__gt=last))

@@ -54,6 +54,24 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="*/5"),
         "options": {"expires": 240},
     },
+    # Once an hour, tried every five minutes: what expires or becomes inactive soon. What is due
+    # stays so until the day itself, so a later run makes up for those that an outage prevented.
+    "plan_notices": {
+        "task": "notices.plan",
+        "schedule": crontab(minute="*/5"),
+        "options": {"expires": 240},
+    },
+    # Every minute: locks and unlocks, and the mails themselves.
+    "plan_lock_notices": {
+        "task": "notices.locks",
+        "schedule": crontab(),
+        "options": {"expires": 50},
+    },
+    "send_notices": {
+        "task": "notices.send",
+        "schedule": crontab(),
+        "options": {"expires": 50},
+    },
     # Every day at 02:10: the trail's chain is verified.
     "verify_audit": {
         "task": "audit.verify",

@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "pciops.accounts",
     "pciops.audit",
     "pciops.actions",
+    "pciops.notices",
     "pciops.signin",
     "pciops.web",
     "pciops.api",
@@ -171,6 +172,26 @@ TRAIL_MONTHS = env.integer("PCIOPS_TRAIL_MONTHS", 13, minimum=12, maximum=240)
 # Each row of the trail goes there too (RFC 5424): whoever rewrites our database cannot reach it.
 SYSLOG_URL = env.syslog("PCIOPS_SYSLOG_URL")
 SYSLOG_CACERT = env.text("PCIOPS_SYSLOG_CACERT")
+
+# --- Notices ------------------------------------------------------------------------------------
+# Without a server notices are planned, and stay due.
+MAIL_SERVER = env.mail_server("PCIOPS_EMAIL_URL")
+MAIL_CACERT = env.text("PCIOPS_EMAIL_CACERT")
+MAIL_FROM = env.sender("PCIOPS_MAIL_FROM", needed_by="PCIOPS_EMAIL_URL")
+MAIL_REPLY_TO = env.sender("PCIOPS_MAIL_REPLY_TO")
+NOTICE_KINDS = env.some_of(
+    "PCIOPS_NOTICE_KINDS",
+    ("password_expiring", "password_expired", "inactivity", "locked", "unlocked"),
+)
+NOTICE_DAYS = env.days("PCIOPS_NOTICE_DAYS", "14,7,3,1")
+INACTIVITY_NOTICE_DAYS = env.days("PCIOPS_INACTIVITY_NOTICE_DAYS", "7,1")
+NOTICE_DOMAINS = env.text("PCIOPS_NOTICE_DOMAINS")  # a TOML file; pciops.notices.rules reads it
+NOTICE_TEMPLATES = env.text("PCIOPS_NOTICE_TEMPLATES")
+NOTICE_RATE = env.integer("PCIOPS_NOTICE_RATE", 600, minimum=1, maximum=1_000_000)  # per minute
+PASSWORD_CHANGE_URL = env.http_url(
+    "PCIOPS_PASSWORD_CHANGE_URL", example="https://cloud.example/settings/password/"
+)
+HELP_CONTACT = env.text("PCIOPS_HELP_CONTACT")
 
 # --- Tasks --------------------------------------------------------------------------------------
 # The timetable is in pciops.celery. Without a broker of the site's, messages are files below VAR:

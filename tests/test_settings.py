@@ -82,6 +82,25 @@ BAD = [
     ("PCIOPS_POLICY_LOCKOUT_DURATION", "-5"),
     ("PCIOPS_POLICY_NONSENSE", "1"),
     ("PCIOPS_KEYSTONE_CONF", "/no/such"),
+    ("PCIOPS_EMAIL_URL", "mail.example"),
+    ("PCIOPS_EMAIL_URL", "imap://pciops:s3cret@mail.example"),
+    ("PCIOPS_EMAIL_URL", "smtp://pciops:s3cret@mail.example:port"),
+    ("PCIOPS_EMAIL_URL", "smtp://pciops:s3cret@mail.example?tls=maybe"),
+    ("PCIOPS_EMAIL_URL", "smtp://pciops:s3cret@mail.example?tls=none"),
+    ("PCIOPS_EMAIL_URL", "smtp://pciops:s3cret@mail.example?ssl"),
+    ("PCIOPS_MAIL_FROM", "pciops"),
+    ("PCIOPS_MAIL_REPLY_TO", "help desk"),
+    ("PCIOPS_NOTICE_DAYS", "0"),
+    ("PCIOPS_NOTICE_DAYS", "7,-1"),
+    ("PCIOPS_NOTICE_DAYS", "7,7"),
+    ("PCIOPS_NOTICE_DAYS", "7,soon"),
+    ("PCIOPS_NOTICE_DAYS", "366"),
+    ("PCIOPS_INACTIVITY_NOTICE_DAYS", "1,1"),
+    ("PCIOPS_NOTICE_KINDS", "locked,birthday"),
+    ("PCIOPS_NOTICE_RATE", "0"),
+    ("PCIOPS_NOTICE_DOMAINS", "/no/such"),
+    ("PCIOPS_NOTICE_TEMPLATES", "/no/such"),
+    ("PCIOPS_PASSWORD_CHANGE_URL", "cloud.example"),
 ]
 WITHOUT_KEY = {name: value for name, value in GOOD.items() if name != "PCIOPS_SECRET_KEY"}
 
@@ -129,6 +148,13 @@ def test_a_setting_that_makes_no_sense_stops_the_worker(
     assert done.returncode == 1
     assert done.stderr.startswith(f"pciops: {name} ")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_mail_server_needs_a_sender(tmp_path: Path) -> None:
+    done = manage(tmp_path, "check", **GOOD, PCIOPS_EMAIL_URL="smtp://mail.example")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("pciops: PCIOPS_MAIL_FROM is not set, and PCIOPS_EMAIL_URL is")
 
 
 @pytest.mark.parametrize("name", ["PCIOPS_SECRET_KEY", "PCIOPS_DATABASE_URL"])

@@ -38,6 +38,14 @@ def last_unlock(target_id: str, *, since: datetime) -> Event | None:
     return unlocks.order_by("-event_time", "-id").first()
 
 
+def unlocks(*, since: datetime) -> dict[str, datetime]:
+    """Account → when it was unlocked last, of those that were since then."""
+    acts = Event.objects.filter(
+        action=Event.Action.UNLOCK, outcome=Event.Outcome.SUCCESS, event_time__gt=since
+    )
+    return dict(acts.order_by("event_time", "id").values_list("target_id", "event_time"))
+
+
 def pending(*, before: datetime) -> list[Event]:
     """The acts that began before this instant and have no end, the oldest first."""
     rows = Event.objects.filter(position=None, outcome=Event.Outcome.PENDING)

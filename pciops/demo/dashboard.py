@@ -14,6 +14,7 @@ from pciops.demo import process
 from pciops.demo.process import Report
 
 CLOUD_NAME = "Demo cloud"
+MAILS = "mails"  # notices become files in this folder, and go to nobody
 
 
 class Dashboard:
@@ -42,6 +43,8 @@ class Dashboard:
             PCIOPS_KEYSTONE_CONF=str(keystone_conf),
             PCIOPS_HTTPS="no",
             PCIOPS_CLOUD_NAME=CLOUD_NAME,
+            PCIOPS_EMAIL_URL=f"file://{quote(str(data / MAILS))}",
+            PCIOPS_MAIL_FROM=f"{CLOUD_NAME} <pciops@demo.example>",
             OS_AUTH_URL=auth_url,
             DJANGO_SETTINGS_MODULE="pciops.settings",
         )
@@ -57,6 +60,7 @@ class Dashboard:
             ("Making pciops' tables", "migrate", "--verbosity", "0"),
             ("Collecting static files", "collectstatic", "--noinput", "--verbosity", "0"),
             ("Counting the accounts", "census"),
+            ("Writing the mails that are due", "send_notices"),
         ):
             process.run(
                 words,

@@ -21,7 +21,7 @@ from pciops.demo import ageing, cloud, keystone, process
 from pciops.demo.account import LOCKING, POLICY
 from pciops.demo.check import check
 from pciops.demo.cloud import Cloud, Passwords
-from pciops.demo.dashboard import Dashboard
+from pciops.demo.dashboard import MAILS, Dashboard
 from pciops.demo.failures import fail_sign_ins
 from pciops.demo.keystone import Keystone
 from pciops.demo.people import ACCOUNTS
@@ -210,6 +210,8 @@ billing-sync. Unlock one.
   - {LOCKING} wrong passwords lock an account: try chen.wei in the domain corp. The dashboard's own
     sign-in makes you wait after the second.
   - The right password of every account is in {data / "accounts.json"}
+  - Mails to the owners of accounts go to nobody: within minutes they are files in
+    {data / MAILS}
   - Keystone itself: {server.url}
 
 Ctrl-C stops the demo. script/demo --reset begins anew.

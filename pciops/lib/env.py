@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
+from email.utils import parseaddr
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import dj_database_url
+
+from pciops.lib.addresses import mail_address
 
 DatabaseConfig = dj_database_url.DBConfig
 
@@ -188,6 +192,112 @@ def syslog(name: str) -> str:
     if not valid:
         raise SettingError(name, f"is {value!r}, not the address of a syslog", "udp://log.example")
     return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailServer:
+    """Where mails are handed in: an SMTP server, or a folder that gets them as files."""
+
+    host: str = ""
+    port: int = 0
+    user: str = ""
+    password: str = ""
+    tls: str = "starttls"  # or ssl, or none
+    folder: str = ""
+
+    def __repr__(self) -> str:
+        """Without login and password: it may stand in a log."""
+        return self.folder or f"{self.host}:{self.port} ({self.tls})"
+
+
+_MAIL_EXAMPLE = "smtp://pciops:secret@mail.example:587?tls=starttls"
+_MAIL_PORTS = {"starttls": 587, "ssl": 465, "none": 25}
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+def mail_server(name: str) -> MailServer | None:
+    """The variable (or its `_FILE`) as a mail server; None where it is unset.
+
+    Raises:
+        SettingError: where it is no such address, or would send a password without TLS over a
+            network. It is not repeated: it holds a password.
+    """
+    value = secret(name)
+    if not value:
+        return None
+    try:
+        parts = urlsplit(value)
+        port, query = parts.port, parse_qs(parts.query, strict_parsing=bool(parts.query))
+    except ValueError:
+        raise SettingError(name, "cannot be read as an address", _MAIL_EXAMPLE) from None
+    if parts.scheme == "file" and not parts.netloc and len(parts.path) > 1:
+        return MailServer(folder=unquote(parts.path))
+    if parts.scheme != "smtp" or not parts.hostname or parts.path not in {"", "/"} or port == 0:
+        raise SettingError(name, "is not the address of an SMTP server", _MAIL_EXAMPLE)
+    tls = query.pop("tls", ["starttls"])[-1]
+    if tls not in _MAIL_PORTS or query:
+        raise SettingError(name, "takes only ?tls=starttls, ssl or none", _MAIL_EXAMPLE)
+    if parts.password and tls == "none" and parts.hostname not in _LOOPBACK:
+        raise SettingError(name, "would send a password without TLS", _MAIL_EXAMPLE)
+    return MailServer(
+        host=parts.hostname,
+        port=port or _MAIL_PORTS[tls],
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        tls=tls,
+    )
+
+
+def sender(name: str, *, needed_by: str = "") -> str:
+    """The variable as `address` or `Name <address>`; "" where it is unset.
+
+    Args:
+        needed_by: a variable; where that is set, this one has to be.
+
+    Raises:
+        SettingError: where it is no such address.
+    """
+    value, example = text(name), "pciops <pciops@cloud.example>"
+    if not value:
+        if needed_by and (text(needed_by) or text(f"{needed_by}_FILE")):
+            raise SettingError(name, f"is not set, and {needed_by} is", example)
+        return ""
+    address = mail_address(parseaddr(value)[1])
+    if address is None or not address.isascii() or not value.isprintable():
+        raise SettingError(name, f"is {value!r}, not a mail address", example)
+    return value
+
+
+def days(name: str, default: str) -> tuple[int, ...]:
+    """The variable as numbers of days, separated by commas; the greatest comes first.
+
+    Raises:
+        SettingError: where one is no whole number from 1 to 365, or stands there twice.
+    """
+    found = words(name, default)
+    problem = f"is {','.join(found)!r}, not days from 1 to 365, each once"
+    if not all(word.isascii() and word.isdigit() and 1 <= int(word) <= 365 for word in found):
+        raise SettingError(name, problem, default)
+    numbers = {int(word) for word in found}
+    if len(numbers) < len(found):
+        raise SettingError(name, problem, default)
+    return tuple(sorted(numbers, reverse=True))
+
+
+def some_of(name: str, choices: tuple[str, ...]) -> tuple[str, ...]:
+    """The variable as a list of some of the choices; all of them where it is unset, or `none`.
+
+    Raises:
+        SettingError: where it has something else.
+    """
+    found = words(name, ",".join(choices))
+    if found == ["none"]:
+        return ()
+    for word in found:
+        if word not in choices:
+            problem = f"has {word!r}, none of {', '.join(choices)}"
+            raise SettingError(name, problem, ",".join(choices))
+    return tuple(choice for choice in choices if choice in found)
 
 
 def choice(name: str, default: str, choices: tuple[str, ...]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pciops.web import acts, audit, bulk, exemptions, overview, policy, status, views
+from pciops.web import acts, audit, bulk, exemptions, notices, overview, policy, status, views
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -18,6 +18,10 @@ urlpatterns = [
     path("audit/export", audit.audit_export, name="audit_export"),
     path("exemptions/", exemptions.exemption_list, name="exemptions"),
     path("exemptions/export", exemptions.exemption_export, name="exemption_export"),
+    path("notices/", notices.notice_list, name="notices"),
+    path("notices/<uuid:notice_id>/again/", notices.again, name="notice_again"),
+    path("notices/preview/<str:kind>/", notices.preview, name="notice_preview"),
+    path("notices/sample/<str:kind>/", notices.sample, name="notice_sample"),
     path("policy/", policy.policy_page, name="policy"),
     path("status/", status.status, name="status"),
 ]

@@ -20,6 +20,7 @@ from pciops.actions.table import HELPS, fitting
 from pciops.audit import selectors as trail
 from pciops.lib import outages, tables
 from pciops.lib.keyset import MarkerError
+from pciops.notices import selectors as notices
 from pciops.web import lists, tabs
 from pciops.web.errors import KEYSTONE_DATABASE, BadRequestError
 from pciops.web.requests import OperatorRequest, recorded_export
@@ -27,6 +28,7 @@ from pciops.web.requests import OperatorRequest, recorded_export
 PAGE: Final = bulk.MOST  # accounts on a page of a list
 EXPORTS: Final = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 TRAIL: Final = 100  # acts on an account page
+NOTICES: Final = 20
 
 
 @never_cache
@@ -110,6 +112,7 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
         "held": kinds.held(user_id, scope=scope) if verdict.account.kinds else [],
         "credentials": credentials.of(user_id, scope=scope),
         "most": kinds.SHOWN,
+        "notices": notices.of_account(user_id, limit=NOTICES),
     }
     return render(request, "web/account_detail.html", context)
 

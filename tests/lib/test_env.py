@@ -311,3 +311,53 @@ def test_variables_of_a_prefix_are_read_by_the_rest_of_their_names(
     monkeypatch.setenv("PCIOPS_Y_EMPTY", " ")
 
     assert env.prefixed("PCIOPS_Y_") == {"lockout_duration": "60"}
+
+
+# --- Mail ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("smtp://mail.example", env.MailServer(host="mail.example", port=587)),
+        ("smtp://mail.example?tls=ssl", env.MailServer(host="mail.example", port=465, tls="ssl")),
+        ("smtp://127.0.0.1?tls=none", env.MailServer(host="127.0.0.1", port=25, tls="none")),
+        (
+            "smtp://u%40x:p%2Fw@mail.example:2525",
+            env.MailServer(host="mail.example", port=2525, user="u@x", password="p/w"),
+        ),
+        ("file:///var/mails", env.MailServer(folder="/var/mails")),
+    ],
+)
+def test_a_mail_server_comes_out_as(
+    monkeypatch: pytest.MonkeyPatch, url: str, expected: env.MailServer
+) -> None:
+    monkeypatch.setenv("PCIOPS_X", url)
+
+    assert env.mail_server("PCIOPS_X") == expected
+
+
+def test_a_mail_server_does_not_show_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PCIOPS_X", "smtp://pciops:s3cret@mail.example")
+
+    assert repr(env.mail_server("PCIOPS_X")) == "mail.example:587 (starttls)"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("", (7, 1)), ("3", (3,)), ("1, 30,7", (30, 7, 1))]
+)
+def test_days_come_out_the_greatest_first(
+    monkeypatch: pytest.MonkeyPatch, value: str, expected: tuple[int, ...]
+) -> None:
+    monkeypatch.setenv("PCIOPS_X", value)
+
+    assert env.days("PCIOPS_X", "7,1") == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("", ("a", "b")), ("b", ("b",)), ("b,a", ("a", "b")), ("none", ())]
+)
+def test_some_of_a_list_keep_its_order(
+    monkeypatch: pytest.MonkeyPatch, value: str, expected: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("PCIOPS_X", value)
+
+    assert env.some_of("PCIOPS_X", ("a", "b")) == expected

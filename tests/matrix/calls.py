@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from uuid import UUID
 
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -54,6 +55,8 @@ class Call:
         """Make the call: with a token where it is one of the API, else as the browser would."""
         facts = {"{id}": user_id, "{seen}": seen, "<str:user_id>": user_id, "<path:rest>": "x"}
         facts["<str:name>"] = self.name
+        facts["<str:kind>"] = "locked"
+        facts["<uuid:notice_id>"] = str(UUID(int=0))
         path = _filled(f"/{self.route}{self.queries[0] if query is None else query}", facts)
         body = _filled(json.dumps(self.body), facts)
         method = method or self.method
@@ -151,6 +154,15 @@ CALLS: Final = (
     ),
     Call(method="GET", route="exemptions/"),
     Call(method="GET", route="exemptions/export", queries=("?format=json", "?format=csv")),
+    Call(method="GET", route="notices/"),
+    Call(method="GET", route="notices/preview/<str:kind>/", queries=("", "?account=zelda")),
+    Call(method="POST", route="notices/sample/<str:kind>/", needs="administer", status=302),
+    Call(
+        method="POST",
+        route="notices/<uuid:notice_id>/again/",
+        needs="administer",
+        status=404,  # there is no such notice
+    ),
     Call(method="GET", route="policy/", queries=("", _WHAT_IF)),
     Call(method="GET", route="status/", needs="administer", system_only=True),
     # --- The API ---

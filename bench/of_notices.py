@@ -1,0 +1,225 @@
+"""What bench.notices measures; Django is set up when this is imported."""
+
+from __future__ import annotations
+
+import os
+import smtplib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, Final
+
+import pymysql
+from django.conf import settings
+from django.utils import timezone
+from pymysql.cursors import SSCursor
+
+from bench.cloud import KEYSTONES, OURS, Bench
+from bench.measure import Memory, Row, once
+from pciops.accounts import policy
+from pciops.notices import letters, plan, rules
+from pciops.notices.models import Notice
+from tests.live.site import ROOT
+from tests.live.wait import free_port, wait_until
+
+FROM: Final = "pciops@cloud.example"
+MEMORY: Final = 60  # MiB over idle
+
+# Takes everything and keeps nothing.
+_SINK: Final = """
+import asyncio, sys
+from aiosmtpd.smtp import SMTP
+class Sink:
+    async def handle_DATA(self, server, session, envelope):
+        return "250 taken"
+async def main():
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SMTP(Sink()), "127.0.0.1", int(sys.argv[1]))
+    await server.serve_forever()
+asyncio.run(main())
+"""
+_WORKER: Final = """
+import django; django.setup()
+from django.utils import timezone
+from pciops.accounts import policy
+from pciops.notices import rules, send
+input()
+send.send_due(policy=policy.current(), book=rules.current(), clock=timezone.now)
+"""
+
+
+def measured(bench: Bench, *, mails: int) -> Iterator[Row]:
+    yield from _planning(bench)
+    yield from _sending(bench, mails)
+
+
+# --- Planning ----------------------------------------------------------------------------------
+def _planning(bench: Bench) -> Iterator[Row]:
+    now, rule, book = timezone.now(), policy.current(), rules.current()
+    _bare_read(bench)  # warms the caches up
+    read = once(lambda: _bare_read(bench))
+    with Memory([os.getpid()]) as memory:
+        ours = once(lambda: plan.by_date(policy=rule, book=book, now=now))
+    rows = Notice.objects.count()
+    inserts = once(lambda: _bare_inserts(bench))
+    yield Row(
+        what=f"planning, {rows:,} notices due",
+        ours=ours,
+        bare=3 * read + inserts,
+        limit=f"3 × read ({read:.1f} s) + inserts ({inserts:.1f} s)",
+        kept=ours <= 3 * read + inserts,
+    )
+    again = once(lambda: plan.by_date(policy=rule, book=book, now=now + timedelta(seconds=1)))
+    yield Row(
+        what="planning again", ours=again, bare=None, limit="", kept=Notice.objects.count() == rows
+    )
+    reviewed = once(lambda: plan.review(policy=rule, book=book, now=now))
+    yield Row(what="review of all that waits", ours=reviewed, bare=None, limit="", kept=True)
+    mib = memory.over / 2**20
+    yield Row(
+        what="memory of the planning",
+        ours=mib,
+        bare=None,
+        limit=f"{MEMORY} MiB",
+        kept=mib <= MEMORY,
+        unit="MiB",
+    )
+
+
+# Everything that a notice is made of, of those whose dates lie in the ranges; no rule is checked.
+_READ: Final = (
+    "SELECT u.id, l.name, l.domain_id, d.name, u.extra, u.enabled, u.created_at, u.last_active_at,"
+    " l.failed_auth_count, l.failed_auth_at, p.created_at_int, p.expires_at_int,"
+    " (SELECT GROUP_CONCAT(option_id, option_value) FROM user_option o WHERE o.user_id = u.id)"
+)
+_BARE: Final = (
+    f"{_READ} FROM password p JOIN local_user l ON l.id = p.local_user_id JOIN user u"
+    " ON u.id = l.user_id LEFT JOIN project d ON d.id = u.domain_id WHERE"
+    " p.expires_at_int BETWEEN (UNIX_TIMESTAMP() - 7 * 86400) * 1000000"
+    " AND (UNIX_TIMESTAMP() + 14 * 86400) * 1000000",
+    f"{_READ} FROM user u JOIN local_user l ON l.user_id = u.id JOIN password p"
+    " ON p.local_user_id = l.id LEFT JOIN project d ON d.id = u.domain_id WHERE"
+    " u.last_active_at BETWEEN UTC_DATE() - INTERVAL 89 DAY AND UTC_DATE() - INTERVAL 83 DAY"
+    " AND NOT EXISTS (SELECT 1 FROM password n WHERE n.local_user_id = l.id"
+    " AND n.created_at_int > p.created_at_int)",
+)
+
+
+def _bare_read(bench: Bench) -> int:
+    connection = _connection(bench, "keystone", KEYSTONES)
+    number = 0
+    with connection, connection.cursor(SSCursor) as cursor:
+        for statement in _BARE:
+            cursor.execute(statement)
+            number += sum(1 for _ in cursor)
+    return number
+
+
+def _bare_inserts(bench: Bench) -> None:
+    """The rows that are there, once more into a table of the same shape."""
+    connection = _connection(bench, "pciops", OURS)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE bare LIKE notices_notice")
+        cursor.execute("SELECT * FROM notices_notice")
+        rows = list(cursor.fetchall())
+        places = ", ".join(["%s"] * len(rows[0]))
+        for start in range(0, len(rows), plan.ROWS):
+            cursor.executemany(
+                f"INSERT INTO bare VALUES ({places})", rows[start : start + plan.ROWS]
+            )
+            connection.commit()
+        cursor.execute("DROP TABLE bare")
+
+
+def _connection(bench: Bench, name: str, password: str) -> pymysql.Connection[Any]:
+    return pymysql.connect(
+        host="127.0.0.1", port=bench.server.port, user=name, password=password, database=name
+    )
+
+
+# --- Sending -----------------------------------------------------------------------------------
+def _sending(bench: Bench, mails: int) -> Iterator[Row]:
+    ids = list(Notice.objects.filter(status="planned").values_list("pk", flat=True)[: 2 * mails])
+    halves = ids[:mails], ids[mails:]
+    with _sink() as port:
+        bare = once(lambda: _bare_loop(port, len(halves[0])))
+        for half, workers, share in ((0, 1, 0.7), (1, 2, 1.2)):
+            Notice.objects.filter(status="planned").update(status="given_up")
+            chosen = halves[half]
+            for start in range(0, len(chosen), 1000):
+                Notice.objects.filter(pk__in=chosen[start : start + 1000]).update(status="planned")
+            ours = _workers(bench, port, workers)
+            sent = Notice.objects.filter(pk__in=chosen[:1000], status="sent").count()
+            left = Notice.objects.filter(status="planned").count()
+            per_mail = bare / len(halves[0]) * len(chosen)
+            yield Row(
+                what=f"{len(chosen):,} mails by {workers} worker{'s' * (workers > 1)}",
+                ours=ours,
+                bare=per_mail,
+                limit=f"{share} of the bare loop's rate",
+                kept=per_mail / ours >= share and not left and sent > 0,
+            )
+
+
+@contextmanager
+def _sink() -> Iterator[int]:
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-c", _SINK, str(port)])
+    try:
+        wait_until(lambda: _answers(port), "the SMTP server answers", process)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _answers(port: int) -> bool:
+    try:
+        smtplib.SMTP("127.0.0.1", port, timeout=5).quit()
+    except OSError:
+        return False
+    return True
+
+
+def _bare_loop(port: int, mails: int) -> None:
+    """One mail as ours are, over one connection."""
+    notice, now = Notice.objects.filter(status="planned")[0], timezone.now()
+    settings.MAIL_FROM = FROM
+    letter = letters.write(notice, policy=policy.current(), now=now)
+    mail = letters.message(notice, letter, to="ann@example.org", reply_to="", now=now)
+    with smtplib.SMTP("127.0.0.1", port) as smtp:
+        for _ in range(mails):
+            smtp.sendmail(FROM, ["ann@example.org"], mail)
+
+
+def _workers(bench: Bench, port: int, number: int) -> float:
+    """How long so many processes take for all that is due, once they are up."""
+    environment = {
+        **bench.site.environment,
+        "DJANGO_SETTINGS_MODULE": "pciops.settings",
+        "PCIOPS_EMAIL_URL": f"smtp://127.0.0.1:{port}?tls=none",
+        "PCIOPS_MAIL_FROM": FROM,
+        "PCIOPS_NOTICE_RATE": "1000000",
+    }
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", _WORKER], cwd=ROOT, env=environment, stdin=subprocess.PIPE
+        )
+        for _ in range(number)
+    ]
+    time.sleep(5)
+    begun = time.perf_counter()
+    for process in processes:
+        _go(process)
+    for process in processes:
+        assert process.wait() == 0
+    return time.perf_counter() - begun
+
+
+def _go(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    process.stdin.write(b"\n")
+    process.stdin.close()

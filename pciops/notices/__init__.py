@@ -1,0 +1,1 @@
+"""Mail to the owners of accounts ahead of time: planned, claimed, sent, each once."""

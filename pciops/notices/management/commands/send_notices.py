@@ -1,0 +1,127 @@
+"""Plan and send notices, now and by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from pciops.accounts import policy as policies
+from pciops.accounts.policy import Policy
+from pciops.keystone.database import KeystoneDatabaseDownError
+from pciops.lib import tables, times
+from pciops.lib.addresses import mail_address
+from pciops.lib.env import SettingError
+from pciops.notices import forecast, plan, rules, samples, send
+from pciops.notices.post import PostDownError, Verdict
+from pciops.notices.rules import Book
+
+COLUMNS: Final = ("kind", "days", "name", "domain", "address", "about", "status")
+
+
+class Command(BaseCommand):
+    help = (
+        "Plan what is due and send it, as the worker does: accounts whose password expires soon or "
+        "has expired, that become inactive soon, that were locked or unlocked. Running it again "
+        "sends nothing twice."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--dry-run", action="store_true", help="list who would get what; keep and send nothing"
+        )
+        parser.add_argument("--to", metavar="ADDRESS", help="send a sample of each kind there")
+        parser.add_argument(
+            "--now", metavar="TIME", help="with --dry-run: as if it were then (ISO 8601, UTC)"
+        )
+        parser.add_argument("--format", choices=tables.FORMATS, default="table")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["now"] and not options["dry_run"]:
+            raise CommandError("--now goes with --dry-run alone", returncode=2)
+        now = _instant(options["now"]) if options["now"] else timezone.now()
+        try:
+            policy, book = policies.current(), rules.current()
+            if options["to"]:
+                self._sample(options["to"], policy, book, now)
+            elif options["dry_run"]:
+                self._list(options["format"], policy, book, now)
+            else:
+                self._send(policy, book, now)
+        except KeystoneDatabaseDownError as error:
+            raise CommandError(f"Keystone's database does not answer: {error}") from None
+        except (PostDownError, SettingError) as error:
+            raise CommandError(str(error)) from None
+
+    def _sample(self, text: str, policy: Policy, book: Book, now: datetime) -> None:
+        address = mail_address(text)
+        if address is None:
+            raise CommandError(f"{text!r} is no mail address", returncode=2)
+        if settings.MAIL_SERVER is None:
+            raise CommandError("PCIOPS_EMAIL_URL is not set: there is no way to send")
+        failed = 0
+        for kind, answer in samples.send(address, policy=policy, book=book, now=now):
+            self.stdout.write(f"{kind.value}: {answer.verdict.value}, {answer.words}")
+            failed += answer.verdict is not Verdict.SENT
+        if failed:
+            raise CommandError(f"{failed} of {len(rules.Kind)} samples were not taken")
+
+    def _list(self, form: str, policy: Policy, book: Book, now: datetime) -> None:
+        rows = _rows(policy, book, now)
+        self.stdout.ending = ""  # the writers end their own lines
+        if form == "table":
+            tables.write_table(self.stdout, COLUMNS, list(rows))
+        elif form == "csv":
+            self.stdout.writelines(tables.csv_lines(COLUMNS, rows))
+        else:
+            self.stdout.writelines(tables.json_lines("notices", rows))
+        self.stderr.write("nothing is kept or sent: --dry-run")
+
+    def _send(self, policy: Policy, book: Book, now: datetime) -> None:
+        cancelled = plan.review(policy=policy, book=book, now=now)
+        planned = plan.by_date(policy=policy, book=book, now=now).planned
+        planned += plan.by_lock(policy=policy, book=book, now=now).planned
+        forecast.take(policy=policy, book=book, now=now)
+        self.stdout.write(f"{planned.total()} planned, {cancelled} cancelled")
+        sent = send.send_due(policy=policy, book=book, clock=timezone.now)
+        for status, number in sorted(sent.ended.items()):
+            if number:
+                self.stdout.write(f"{number} {status}")
+        if sent.later:
+            self.stdout.write(f"{sent.later} put off")
+        if sent.problem:
+            raise CommandError(sent.problem)
+
+
+def _rows(policy: Policy, book: Book, now: datetime) -> Iterator[dict[str, Any]]:
+    chunks = chain(
+        plan.dues_by_date(policy=policy, book=book, now=now),
+        plan.dues_by_lock(policy=policy, book=book, now=now),
+    )
+    for dues in chunks:
+        for account, one in plan.unknown(dues, now):
+            yield {
+                "kind": one.kind.value,
+                "days": one.step or None,
+                "name": account.name,
+                "domain": account.domain_name,
+                "address": account.email,
+                "about": times.iso(one.fact_at.replace(microsecond=0)),
+                "status": plan.status_of(account.email).value,
+            }
+
+
+def _instant(text: str) -> datetime:
+    try:
+        found = parse_datetime(text)
+    except ValueError:
+        found = None
+    if found is None:
+        raise CommandError(f"--now: {text!r} is no time such as 2026-11-22T14:00", returncode=2)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

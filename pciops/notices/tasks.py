@@ -1,0 +1,110 @@
+"""Notices as tasks: what days bring is planned every hour, locks and the sending every minute."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import DatabaseError, InterfaceError
+from django.utils import timezone
+
+from pciops.accounts import policy as policies
+from pciops.accounts.policy import Policy
+from pciops.celery import app
+from pciops.keystone import database
+from pciops.lib import jobs
+from pciops.lib.env import SettingError
+from pciops.notices import forecast, plan, rules, send
+from pciops.notices.rules import Book
+
+# As the timetable in pciops.celery has them.
+HOUR: Final = timedelta(hours=1)
+MINUTE: Final = timedelta(minutes=1)
+LONGEST: Final = timedelta(seconds=50)  # that one run of sending takes, so that runs do not pile up
+
+Work = Callable[[Policy, Book, datetime], None]
+
+log = logging.getLogger(__name__)
+
+
+@app.task(name="notices.plan")
+def plan_by_date() -> None:
+    """Plan what expires or becomes inactive soon, and cancel what no longer holds."""
+    _guarded("notices.plan", lambda: _once("notices.plan", HOUR, HOUR / 2, _plan_by_date))
+
+
+@app.task(name="notices.locks")
+def plan_by_lock() -> None:
+    """Plan the notices of locks and unlocks."""
+    _guarded("notices.locks", lambda: _once("notices.locks", MINUTE, 5 * MINUTE, _plan_by_lock))
+
+
+@app.task(name="notices.send")
+def send_due() -> None:
+    """Send what is due. Workers may do so at once: each claims what it sends."""
+    _guarded("notices.send", _send)
+
+
+def _plan_by_date(policy: Policy, book: Book, now: datetime) -> None:
+    cancelled = plan.review(policy=policy, book=book, now=now)
+    planned = plan.by_date(policy=policy, book=book, now=now)
+    forecast.take(policy=policy, book=book, now=now)
+    log.info(
+        "%d notices planned, %d of them without an address to send to; %d cancelled",
+        planned.planned.total(),
+        planned.unsendable,
+        cancelled,
+    )
+
+
+def _plan_by_lock(policy: Policy, book: Book, now: datetime) -> None:
+    planned = plan.by_lock(policy=policy, book=book, now=now).planned
+    if planned:
+        log.info("%d notices of locks and unlocks planned", planned.total())
+
+
+def _send() -> None:
+    sent = send.send_due(
+        policy=policies.current(),
+        book=rules.current(),
+        clock=timezone.now,
+        until=timezone.now() + LONGEST,
+    )
+    if sent.ended or sent.later:
+        words = [f"{number} {status}" for status, number in sorted(sent.ended.items())]
+        log.info("notices: %s", ", ".join([*words, f"{sent.later} put off"]))
+    if sent.problem:
+        log.log(_level(sent), "notices are not sent: %s", sent.problem)
+
+
+def _level(sent: send.Sent) -> int:
+    """Not being set up is no news every minute."""
+    return logging.DEBUG if "is not set" in sent.problem else logging.WARNING
+
+
+def _once(job: str, every: timedelta, lease: timedelta, work: Work) -> None:
+    """Do the work of this slot, unless somebody has; a failure is for the next who is told."""
+    now = timezone.now()
+    run = jobs.claim(job, jobs.slot(now, every), now=now, lease=lease)
+    if run is None:
+        return
+    try:
+        work(policies.current(), rules.current(), now)
+    except database.KeystoneDatabaseDownError:
+        jobs.give_up(run)
+        raise
+    jobs.finish(run, timezone.now())
+    jobs.forget(job, now)
+
+
+def _guarded(job: str, work: Callable[[], None]) -> None:
+    try:
+        work()
+    except SettingError as error:
+        log.error("%s: %s", job, error)
+    except database.KeystoneDatabaseDownError as error:
+        log.warning("%s: Keystone's database does not answer: %s", job, error)
+    except (DatabaseError, InterfaceError) as error:
+        log.error("%s: pciops' own database does not answer: %s", job, database.reason(error))

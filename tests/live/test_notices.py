@@ -1,0 +1,139 @@
+"""Notices from end to end: a real Keystone, a worker process, and an SMTP server on loopback."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.live.cloud import Cloud, Person
+from tests.live.mariadb import MariaDB
+from tests.live.programs import ENDS_WITH_US
+from tests.live.site import ROOT, Result, Site
+from tests.live.wait import wait_until
+from tests.notices.letterbox import Letterbox, open_letterbox
+
+
+@dataclass
+class Mailing:
+    """A worker of the site that mails into a letterbox."""
+
+    site: Site
+    box: Letterbox
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def tell(self, *tasks: str) -> None:
+        """Send the messages that the timetable sends."""
+        names = "; ".join(f"tasks.{task}.delay()" for task in tasks)
+        result = self.manage("shell", "-c", f"from pciops.notices import tasks; {names}")
+        assert result.code == 0, result.stderr
+
+    def manage(self, *words: str) -> Result:
+        """Run manage.py with the settings of the worker."""
+        return self.site.manage(*words, **settings(self.box))
+
+    def wait_for(self, person: Person, *words: str) -> None:
+        """Return once they have a mail whose subject has all of these words."""
+        wait_until(
+            lambda: any(all(word in subject for word in words) for subject in self.to(person)),
+            f"a mail about {words} arrives",
+            self.process,
+            self.log,
+        )
+
+    def to(self, person: Person) -> list[str]:
+        """The subjects of their mails; each person has an address of their own."""
+        return [
+            str(mail["Subject"]) for mail in self.box.mails if mail["To"] == address(person.name)
+        ]
+
+
+def address(name: str) -> str:
+    """The address of the user of this name."""
+    return f"{name}@cloud.example"
+
+
+def settings(box: Letterbox) -> dict[str, str]:
+    """What sends mails into the letterbox."""
+    return {
+        "PCIOPS_EMAIL_URL": f"smtp://127.0.0.1:{box.port}?tls=none",
+        "PCIOPS_MAIL_FROM": "pciops <pciops@cloud.example>",
+    }
+
+
+@pytest.fixture
+def mailing(site: Site, mariadb: MariaDB, tmp_path: Path) -> Iterator[Mailing]:
+    """A worker that does what it is told alone, until the test is over."""
+    mariadb.execute("DELETE FROM lib_jobrun WHERE job LIKE 'notices.%%'", database="pciops")
+    log = tmp_path / "worker.log"
+    with open_letterbox() as box, log.open("wb") as output:
+        process = subprocess.Popen(
+            [
+                *ENDS_WITH_US,
+                *(sys.executable, "-m", "celery", "-A", "pciops", "worker", "--pool", "solo"),
+                *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+            ],
+            cwd=ROOT,
+            env={**site.environment, **settings(box)},
+            stdout=output,
+            stderr=output,
+        )
+        try:
+            yield Mailing(site, box, process, log)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=60)
+    assert "Traceback" not in log.read_text(encoding="utf-8")
+
+
+def create_person(cloud: Cloud, mariadb: MariaDB, name: str) -> Person:
+    """A user with a mail address of their own."""
+    person = cloud.create_user(name)
+    mariadb.execute(
+        "UPDATE user SET extra = JSON_OBJECT('email', %s) WHERE id = %s",
+        address(person.name),
+        person.id,
+        database="keystone",
+    )
+    return person
+
+
+def test_who_expires_soon_is_mailed_once_however_often_one_plans_and_sends(
+    mailing: Mailing, cloud: Cloud, mariadb: MariaDB
+) -> None:
+    person = create_person(cloud, mariadb, "expiring")
+    mariadb.execute(
+        "UPDATE password SET expires_at_int = (UNIX_TIMESTAMP() + 2 * 86400 - 60) * 1000000,"
+        " created_at_int = (UNIX_TIMESTAMP() - 88 * 86400) * 1000000"
+        " WHERE local_user_id = (SELECT id FROM local_user WHERE user_id = %s)",
+        person.id,
+        database="keystone",
+    )
+    mailing.tell("plan_by_date", "send_due", "plan_by_date", "send_due")
+    mailing.wait_for(person, "expires in 1 day")
+    again = mailing.manage("send_notices")
+
+    assert again.code == 0, again.stderr
+    assert len(mailing.to(person)) == 1
+
+
+def test_who_is_locked_and_then_unlocked_gets_a_mail_of_each(
+    mailing: Mailing, cloud: Cloud, mariadb: MariaDB
+) -> None:
+    person = create_person(cloud, mariadb, "locked")
+    cloud.lock(person)
+    mailing.tell("plan_by_lock", "send_due")
+    mailing.wait_for(person, "was locked after 3 failed sign-ins")
+    unlocked = mailing.manage("unlock", person.name, "--reason", "INC-1: asked by phone")
+    mariadb.execute("DELETE FROM lib_jobrun WHERE job = 'notices.locks'", database="pciops")
+    mailing.tell("plan_by_lock", "send_due")
+    mailing.wait_for(person, "was unlocked")
+
+    assert unlocked.code == 0, unlocked.stderr
+    assert len(mailing.to(person)) == 2

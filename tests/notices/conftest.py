@@ -1,0 +1,25 @@
+"""A mail server for tests, and settings that use it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from pytest_django import Settings
+
+from tests.notices.letterbox import Letterbox, open_letterbox
+
+
+@pytest.fixture
+def sender(settings: Settings) -> None:
+    """Who sends, and what mails say of the site."""
+    settings.MAIL_FROM = "pciops <pciops@cloud.example>"
+    settings.CLOUD_NAME = "Test cloud"
+
+
+@pytest.fixture
+def letterbox(settings: Settings, sender: None) -> Iterator[Letterbox]:
+    """The server that mails go to."""
+    with open_letterbox() as box:
+        settings.MAIL_SERVER = box.server
+        yield box

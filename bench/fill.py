@@ -17,6 +17,7 @@ PROJECTS_PER_DOMAIN = 500
 LDAP = 50  # one user in so many has no row in local_user
 DAYS = 90  # of inactivity, and of a password's age
 ATTEMPTS = 6
+SETTLING = 180  # seconds
 SERVICES = ("nova", "neutron", "cinder", "glance", "swift", "heat", "barbican", "octavia")
 
 Say = Callable[[str], None]
@@ -42,6 +43,20 @@ def fill(server: MariaDB, size: Size, say: Say) -> None:
         say(f"{words}: {time.monotonic() - began:.0f} s")
     for table in ("user", "local_user", "password", "user_option", "assignment", "project"):
         server.execute(f"ANALYZE TABLE `{table}`", database=_DB)
+    _settle(server, say)
+
+
+def _settle(server: MariaDB, say: Say) -> None:
+    """Wait until what was written is on disk: until then the server is busy with that."""
+    begun = time.monotonic()
+    server.execute("SET GLOBAL innodb_max_dirty_pages_pct = 0")
+    while time.monotonic() - begun < SETTLING:
+        [row] = server.execute("SHOW GLOBAL STATUS LIKE 'Innodb_buffer_pool_pages_dirty'")
+        if int(row["Value"]) < 1000:
+            break
+        time.sleep(1)
+    server.execute("SET GLOBAL innodb_max_dirty_pages_pct = 90")
+    say(f"on disk: {time.monotonic() - begun:.0f} s")
 
 
 def refresh(server: MariaDB) -> None:

@@ -1,6 +1,6 @@
 """Every list, the account page, the overview, the census and an export, against their bare SQL.
 
-    .venv/bin/python -m bench.pages [--users 1000000]
+    .venv/bin/python -m bench.pages [--users 1000000] [--only census,overview]
 
 Starts a private MariaDB, a real Keystone and the site, fills them, and prints the table that
 docs/performance.md has. Needs what script/test installs, and about 3 GB of disk for a million.
@@ -23,11 +23,13 @@ from bench.measure import Row, markdown
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--users", type=int, default=Size().users)
-    size = Size(users=parser.parse_args().users)
+    parser.add_argument("--only", default="census,lists,overview,export,keystone")
+    arguments = parser.parse_args()
+    size, parts = Size(users=arguments.users), arguments.only.split(",")
     with running(size, _say) as bench:
         _configure(bench)
         rows: list[Row] = []
-        for row in importlib.import_module("bench.of_pages").measured(bench):
+        for row in importlib.import_module("bench.of_pages").measured(bench, parts):
             _say("  ".join(row.cells))
             rows.append(row)
         sys.stdout.write(markdown(rows) + "\n")

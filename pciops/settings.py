@@ -152,6 +152,7 @@ DATABASE_ROUTERS = ["pciops.keystone.router.KeystoneRouter"]
 OS_AUTH_URL = env.http_url("OS_AUTH_URL", example="https://keystone.example:5000/v3")
 OS_CACERT = env.text("OS_CACERT")
 KEYSTONE_TIMEOUT = env.integer("PCIOPS_KEYSTONE_TIMEOUT", 10, minimum=1, maximum=120)  # seconds
+KEYSTONE_REVOCATION_SECONDS = 1.1  # a change of password ends tokens by the whole second
 # [security_compliance] is read from these files in order, as Keystone reads several; each
 # PCIOPS_POLICY_<OPTION> stands above them.
 KEYSTONE_CONF = env.words("PCIOPS_KEYSTONE_CONF")
@@ -224,14 +225,22 @@ CELERY_TIMEZONE = "UTC"
 CELERY_ENABLE_UTC = True
 
 # --- Operators ----------------------------------------------------------------------------------
+# Keystone's roles → ours: who may do everything, who unlocks, who only sees (signin.rights).
 ADMIN_ROLES = env.words("PCIOPS_ADMIN_ROLES", "admin")
-# Clouds older than system scope: who holds a role of ADMIN_ROLES on this project is an
-# administrator of the whole cloud, as keystone.conf's [resource] options of these names say.
+HELPDESK_ROLES = env.words("PCIOPS_HELPDESK_ROLES", "helpdesk,manager")
+READER_ROLES = env.words("PCIOPS_READER_ROLES", "reader")
+# Clouds older than system scope: a role on this project counts in the whole cloud, as
+# keystone.conf's [resource] options of these names say for administrators.
 ADMIN_PROJECT_NAME = env.text("PCIOPS_ADMIN_PROJECT_NAME")
 ADMIN_PROJECT_DOMAIN_NAME = env.text("PCIOPS_ADMIN_PROJECT_DOMAIN_NAME", "Default")
 SIGNIN_DOMAIN_NAME = env.text("PCIOPS_SIGNIN_DOMAIN_NAME", "Default")
 AUTH_USER_MODEL = "signin.Operator"
-AUTHENTICATION_BACKENDS = ["pciops.signin.backend.KeystoneBackend"]
+AUTHENTICATION_BACKENDS = [
+    "pciops.signin.backend.KeystoneBackend",
+    "pciops.signin.backend.SecondFactorBackend",
+]
+# A refusal takes whole seconds, so that its time does not tell whether Keystone knows the name.
+SIGNIN_REFUSAL_SECONDS = 1.0
 LOGIN_URL = "signin"
 LOGIN_REDIRECT_URL = "overview"
 # How many proxies of ours stand in front and append to X-Forwarded-For.

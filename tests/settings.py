@@ -31,6 +31,10 @@ from pciops.settings import DATABASES  # noqa: E402  the same
 # Files as they lie in static/: nothing is collected for unit tests.
 STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 
+# Nobody waits in unit tests.
+KEYSTONE_REVOCATION_SECONDS = 0.0
+SIGNIN_REFUSAL_SECONDS = 0.0
+
 # Unit tests write their rows through the alias that otherwise only reads. What a read-only session
 # refuses is tested in tests/live, on MariaDB.
 DATABASES["keystone"]["OPTIONS"].pop("init_command")

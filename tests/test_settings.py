@@ -60,6 +60,8 @@ BAD = [
     ("PCIOPS_KEYSTONE_TIMEOUT", "0"),
     ("PCIOPS_LOG_LEVEL", "loud"),
     ("PCIOPS_ADMIN_ROLES", ","),
+    ("PCIOPS_HELPDESK_ROLES", ","),
+    ("PCIOPS_READER_ROLES", ","),
     ("PCIOPS_DATABASE_URL", "oracle://pciops:s3cret@db.example/pciops"),
     ("PCIOPS_DATABASE_URL", "pciops.sqlite3"),
     ("PCIOPS_DATABASE_URL", "mysql://pciops:s3cret@db.example"),

@@ -23,7 +23,7 @@ from django.db.models.functions import Coalesce, TruncDate
 from pciops.accounts.activity import UserState
 from pciops.accounts.password import PasswordState, expires, ranked
 from pciops.accounts.policy import Policy
-from pciops.accounts.state import State
+from pciops.accounts.state import State, option_is_true
 from pciops.accounts.states import (
     EXEMPT,
     EXEMPTIONS,
@@ -134,23 +134,33 @@ def _count_failures(found: Scan) -> None:
 
 
 def _count_activity(found: Scan) -> None:
-    """By what the row of `user` says; no two of these states hold at once."""
+    """By what the row of `user` says; no two of these states hold at once.
+
+    Whether a user is exempt is looked up once for each that a rule reaches, not in each rule.
+    """
     policy, now = found.policy, found.now
     limit = timedelta(days=policy.disable_user_account_days_inactive or 0)
-    rules = [state.of_users(policy, now) for state in BY_USER]
-    ahead = INACTIVE_SOON.of_users(replace(policy, inactive_soon_days=len(found.days) - 1), now)
+    rules = [state.fits(policy, now) for state in BY_USER]
+    ahead = INACTIVE_SOON.fits(replace(policy, inactive_soon_days=len(found.days) - 1), now)
     active_on = Coalesce("last_active_at", TruncDate("created_at", tzinfo=UTC))
-    users = User.objects.order_by().filter(reduce(or_, rules, ahead))
-    grouped = users.values_list(
-        "local_user__domain_id", _numbered(rules), Case(When(ahead, active_on), default=None)
+    grouped = (
+        User.objects.order_by()
+        .filter(reduce(or_, rules, ahead))
+        .values_list(
+            "local_user__domain_id",
+            _numbered(rules),
+            Case(When(ahead, active_on), default=None),
+            option_is_true(options.IGNORE_USER_INACTIVITY, user_id="pk"),
+        )
     )
-    for domain, state, active, number in grouped.annotate(number=Count("pk")):
+    for domain, number, active, exempt, users in grouped.annotate(users=Count("pk")):
         if domain is None:
             continue  # no row in local_user: not covered
-        if state is not None:
-            found.states[domain, BY_USER[state]] += number
-        if active is not None:
-            found.inactive[domain, active + limit] += number
+        state = None if number is None else BY_USER[number]
+        if state and not (exempt and state.option):
+            found.states[domain, state] += users
+        if active is not None and not exempt:
+            found.inactive[domain, active + limit] += users
 
 
 def _count_unreadable(found: Scan) -> None:

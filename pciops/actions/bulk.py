@@ -10,7 +10,8 @@ from typing import Final
 
 from pciops.accounts.account import Account, Failures
 from pciops.accounts.policy import Policy
-from pciops.actions.unlock import ConflictError, UnlockFailedError, unlock
+from pciops.actions.act import ActFailedError, ConflictError
+from pciops.actions.unlock import unlock
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator, TrailError
 from pciops.keystone.database import KeystoneDatabaseDownError
@@ -78,7 +79,7 @@ def unlock_all(
                 outcome = Outcome.UNLOCKED
             except ConflictError as error:
                 outcome, sentence = Outcome.CONFLICT, str(error)
-            except (UnlockFailedError, TrailError) as error:
+            except (ActFailedError, TrailError) as error:
                 outcome, sentence = Outcome.FAILED, str(error)
             except KeystoneDatabaseDownError as error:  # after an UPDATE that changed nothing
                 outcome = Outcome.FAILED

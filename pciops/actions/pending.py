@@ -5,18 +5,18 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.utils import timezone
 
 from pciops.accounts import policy as policies
 from pciops.accounts import selectors
-from pciops.accounts.account import Account, Failures
 from pciops.accounts.policy import Policy
-from pciops.accounts.states import LOCKED
+from pciops.accounts.verdict import judge
+from pciops.actions.act import Ending
+from pciops.actions.table import BY_ACTION
 from pciops.audit import selectors as trail
 from pciops.audit import services
 from pciops.audit.models import Event
@@ -25,7 +25,6 @@ from pciops.lib.env import SettingError
 
 GRACE: Final = timedelta(minutes=1)  # longer than an act takes that is still under way
 AFTER: Final = "settled after a crash"
-Ending = tuple[Event.Outcome, str]
 
 log = logging.getLogger(__name__)
 
@@ -44,39 +43,24 @@ def settle_pending(*, policy: Policy, now: datetime) -> list[Event]:
     for event in trail.pending(before=now - GRACE):
         outcome, remark = _ending(event, policy, now)
         try:
-            settled.append(services.settle(event, outcome, f"{AFTER}: {remark}"))
+            with services.writing(event), transaction.atomic():
+                services.settle(event, outcome, f"{AFTER}: {remark}")
+                if outcome is Event.Outcome.SUCCESS:
+                    BY_ACTION[event.action].keep(event)
+            settled.append(event)
         except services.SettledError:
             log.info("%s of the trail was settled by somebody else", event.pk)
     return settled
 
 
 def _ending(event: Event, policy: Policy, now: datetime) -> Ending:
-    if event.action != Event.Action.UNLOCK:
+    act = BY_ACTION.get(event.action)
+    if act is None:
         return Event.Outcome.UNKNOWN, "whether it was carried out cannot be seen"
     account = selectors.get(event.target_id, scope=None)
     if account is None:
         return Event.Outcome.UNKNOWN, "the account does not exist any more"
-    return _of_unlock(event, account, policy, now)
-
-
-def _of_unlock(event: Event, account: Account, policy: Policy, now: datetime) -> Ending:
-    """The UPDATE changes the row only from what was seen to no failures at all."""
-    seen = Failures.parse(event.seen)
-    if account.failures == seen:
-        return Event.Outcome.FAILURE, "not carried out, Keystone's row is unchanged"
-    other = trail.unlock_of(event.target_id, seen=event.seen, but=event)
-    if other and other.outcome == Event.Outcome.SUCCESS:
-        return Event.Outcome.FAILURE, f"not carried out, {other.initiator} unlocked the account"
-    if other:
-        return Event.Outcome.UNKNOWN, f"the account may have been unlocked by {other.initiator}"
-    if account.failures != Failures(failed_auth_count=0, failed_auth_at=None):
-        return Event.Outcome.UNKNOWN, "Keystone's row has other failures by now"
-    if not LOCKED.holds(replace(account, **asdict(seen)), policy, now):
-        return Event.Outcome.UNKNOWN, (
-            "Keystone's row shows no failures, but the lock has run out since, and a sign-in may "
-            "have cleared them"
-        )
-    return Event.Outcome.SUCCESS, "Keystone's row shows that it was unlocked"
+    return act.ending(event, judge(account, policy, now))
 
 
 def settle_quietly(*, policy: Policy, now: datetime) -> int:

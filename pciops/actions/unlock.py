@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-import unicodedata
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
-from typing import Final
 
 from django.db import DatabaseError, InterfaceError
 
@@ -13,6 +12,8 @@ from pciops.accounts import selectors
 from pciops.accounts.account import Account, Failures
 from pciops.accounts.policy import Policy
 from pciops.accounts.states import LOCK_LAPSED, LOCKED
+from pciops.accounts.verdict import Verdict
+from pciops.actions.act import MAY_UNLOCK, Act, ActFailedError, ConflictError, Ending, Order
 from pciops.audit import selectors as trail
 from pciops.audit import services
 from pciops.audit.models import Event
@@ -21,42 +22,52 @@ from pciops.keystone import database
 from pciops.keystone.unlock import clear_failures
 from pciops.lib import times
 
-REASON_MAX: Final = 1000  # characters
+
+class Unlock(Act):
+    """One guarded UPDATE in Keystone's database: the API cannot do it without side effects."""
+
+    name = "unlock"
+    action = Event.Action.UNLOCK
+    label = "Unlock"
+    title = ("Unlock", "?")
+    did = "is unlocked."
+    unfit = "The account is not locked: there is nothing to unlock."
+    needs = MAY_UNLOCK
+    asks = ("reason", "identity")
+
+    def fits(self, verdict: Verdict) -> bool:
+        return verdict.locked
+
+    def effects(self, verdict: Verdict) -> list[str]:
+        return [
+            "Sets the failure count to zero. Nothing else changes: the account stays enabled or "
+            "disabled as it is, its last activity stays.",
+            "Tokens and application credentials were never stopped by the lock.",
+        ]
+
+    def warnings(self, verdict: Verdict) -> list[str]:
+        if not verdict.also:
+            return []
+        states = ", ".join(state.label.lower() for state in verdict.also)
+        return [f"An unlock alone will not let the user in: {states}."]
+
+    def seen(self, verdict: Verdict) -> str:
+        return str(verdict.account.failures)
+
+    def parse_seen(self, text: str) -> str:
+        return str(Failures.parse(text))
+
+    def carry_out(self, event: Event, verdict: Verdict, order: Order) -> str | None:
+        return "" if _cleared(event, verdict.account.failures) else None
+
+    def conflict(self, event: Event, order: Order) -> ConflictError:
+        return _conflict(event, order.policy, order.now)
+
+    def ending(self, event: Event, verdict: Verdict) -> Ending:
+        return _ending(event, verdict)
 
 
-class ReasonError(ValueError):
-    """A reason that does not do; the text says what would."""
-
-
-def checked_reason(value: object) -> str:
-    """The reason of an act, as form, API and command take it.
-
-    Raises:
-        ReasonError
-    """
-    reason = value.strip() if isinstance(value, str) else ""
-    if not reason:
-        raise ReasonError("say why, for whoever reads the trail.")
-    if len(reason) > REASON_MAX:
-        raise ReasonError(f"at most {REASON_MAX} characters; this has {len(reason)}.")
-    # Cc: control characters; Cs: half a surrogate pair, which no database takes.
-    if any(unicodedata.category(c) in {"Cc", "Cs"} and c not in "\t\r\n" for c in reason):
-        raise ReasonError("text only, without control characters.")
-    return reason
-
-
-class ConflictError(Exception):
-    """The account was not unlocked by this act, which is in the trail as a failure."""
-
-    def __init__(self, sentence: str, event: Event, account: Account | None, *, locked: bool):
-        super().__init__(sentence)
-        self.event = event
-        self.account = account  # as it is now; None: it is gone
-        self.locked = locked  # with other failures than the operator saw
-
-
-class UnlockFailedError(Exception):
-    """Keystone's database refused or lost the UPDATE; the text says which, for operators."""
+UNLOCK = Unlock()
 
 
 def unlock(
@@ -75,28 +86,18 @@ def unlock(
         account: as it is now.
         seen: what the operator looked at when they decided.
 
-    Returns:
-        The settled event.
-
     Raises:
-        ConflictError: it is not locked any more, or locked anew; nothing was changed.
-        UnlockFailedError: the database did not do it, or its answer was lost.
-        KeystoneDatabaseDownError: nothing was changed, and why cannot be looked up.
-        TrailError: the trail cannot be written; the text says whether the act was done.
+        ConflictError, ActFailedError, KeystoneDatabaseDownError, TrailError: as `Act.perform`.
     """
-    event = services.open_event(
-        Event.Action.UNLOCK,
-        account,
-        seen=seen,
+    order = Order(
         initiator=initiator,
         reason=reason,
         identity=identity,
+        seen=str(seen),
+        policy=policy,
         now=now,
     )
-    as_seen = LOCKED.holds(account, policy, now) and account.failures == seen
-    if as_seen and _cleared(event, seen):
-        return services.settle(event, Event.Outcome.SUCCESS)
-    raise _conflict(event, policy, now)
+    return UNLOCK.perform(account, order)
 
 
 def _cleared(event: Event, seen: Failures) -> bool:
@@ -110,7 +111,7 @@ def _cleared(event: Event, seen: Failures) -> bool:
         raise _failed(event, seen, database.reason(error)) from error
 
 
-def _failed(event: Event, seen: Failures, reason: str) -> UnlockFailedError:
+def _failed(event: Event, seen: Failures, reason: str) -> ActFailedError:
     """Settle by what the row shows: unchanged is a failure, anything else nobody can know."""
     try:
         account = selectors.get(event.target_id, scope=None)
@@ -119,9 +120,9 @@ def _failed(event: Event, seen: Failures, reason: str) -> UnlockFailedError:
         unchanged = False
     if unchanged:
         services.settle(event, Event.Outcome.FAILURE, reason)
-        return UnlockFailedError(f"Keystone's database refused: {reason}. Nothing was changed.")
+        return ActFailedError(f"Keystone's database refused: {reason}. Nothing was changed.")
     services.settle(event, Event.Outcome.UNKNOWN, reason)
-    return UnlockFailedError(
+    return ActFailedError(
         f"Keystone's database did not answer: {reason}. Whether the account was unlocked is not "
         "known; look at it again."
     )
@@ -154,7 +155,7 @@ def _conflict(event: Event, policy: Policy, now: datetime) -> ConflictError:
         except (DatabaseError, InterfaceError):  # the trail's: settling says so
             sentence = "The account is not locked."
     services.settle(event, Event.Outcome.FAILURE, sentence)
-    return ConflictError(sentence, event, account, locked=locked)
+    return ConflictError(sentence, event, account, fits=locked)
 
 
 def _who_was_first(event: Event, now: datetime) -> str:
@@ -176,3 +177,23 @@ def _who_was_first(event: Event, now: datetime) -> str:
     if act := act or trail.last_unlock(event.target_id, since=since):
         return f"{act.initiator} unlocked it on {times.dated(act.event_time)}."
     return "A sign-in or another tool has cleared its failures."
+
+
+def _ending(event: Event, verdict: Verdict) -> Ending:
+    """The UPDATE changes the row only from what was seen to no failures at all."""
+    account, seen = verdict.account, Failures.parse(event.seen)
+    if account.failures == seen:
+        return Event.Outcome.FAILURE, "not carried out, Keystone's row is unchanged"
+    other = trail.unlock_of(event.target_id, seen=event.seen, but=event)
+    if other and other.outcome == Event.Outcome.SUCCESS:
+        return Event.Outcome.FAILURE, f"not carried out, {other.initiator} unlocked the account"
+    if other:
+        return Event.Outcome.UNKNOWN, f"the account may have been unlocked by {other.initiator}"
+    if account.failures != Failures(failed_auth_count=0, failed_auth_at=None):
+        return Event.Outcome.UNKNOWN, "Keystone's row has other failures by now"
+    if not LOCKED.holds(replace(account, **asdict(seen)), verdict.policy, verdict.now):
+        return Event.Outcome.UNKNOWN, (
+            "Keystone's row shows no failures, but the lock has run out since, and a sign-in may "
+            "have cleared them"
+        )
+    return Event.Outcome.SUCCESS, "Keystone's row shows that it was unlocked"

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Concatenate, Final, ParamSpec, cast
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
@@ -19,7 +20,7 @@ from pciops.keystone import client
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib.env import SettingError
 from pciops.signin.models import Operator
-from pciops.signin.rights import NoRoleError, strongest
+from pciops.signin.rights import Act, BoundTokenError, NoRoleError, strongest
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -33,12 +34,12 @@ class ApiRequest(HttpRequest):
 
 
 def endpoint(
-    *methods: str,
+    *methods: str, needs: Act = "see"
 ) -> Callable[
     [Callable[Concatenate[ApiRequest, P], HttpResponse]],
     Callable[Concatenate[HttpRequest, P], HttpResponse],
 ]:
-    """A view of the API: its methods, its caller, and every error in Keystone's shape."""
+    """A view of the API: its methods, what its caller may do, every error in Keystone's shape."""
 
     def decorate(
         view: Callable[Concatenate[ApiRequest, P], HttpResponse],
@@ -54,7 +55,7 @@ def endpoint(
                     problem = f"{request.method} is not possible here: {allowed} is."
                     raise ApiError(405, problem, {"Allow": allowed})
                 call = cast("ApiRequest", request)
-                call.operator = _operator(request)
+                call.operator = _operator(request, needs)
                 return view(call, *args, **kwargs)
             except ApiError as error:
                 return error.response()
@@ -73,8 +74,8 @@ def endpoint(
     return decorate
 
 
-def _operator(request: HttpRequest) -> Operator:
-    """The holder of the token, with the strongest rights that it can be turned into."""
+def _operator(request: HttpRequest, needs: Act) -> Operator:
+    """The holder of the token, with the rights that it carries or can be turned into."""
     token_id = request.headers.get("X-Auth-Token", "")
     if not TOKEN.fullmatch(token_id):
         raise ApiError(401, "X-Auth-Token: send a token of Keystone (openstack token issue).")
@@ -82,17 +83,39 @@ def _operator(request: HttpRequest) -> Operator:
         token, rights = strongest(client.validate(token_id))
     except client.RefusedError:
         raise ApiError(401, "X-Auth-Token: Keystone does not accept this token.") from None
+    except BoundTokenError:
+        raise ApiError(403, _bound()) from None
     except NoRoleError:
         raise ApiError(
             403, "The token carries no role that pciops accepts, on the system or on a domain."
         ) from None
     except client.UnreachableError as error:
         raise ApiError(503, f"Keystone does not answer: {error}.") from None
+    if not rights.may(needs):
+        raise ApiError(403, rights.refusal(needs))
     operator = Operator(
         id=token.user_id,
         name=token.user_name,
         domain_id=token.user_domain_id,
         domain_name=token.user_domain_name,
     )
-    operator.rights = rights
+    operator.rights, operator.token = rights, token
     return operator
+
+
+def _bound() -> str:
+    """What to use in place of this application credential."""
+    problem = (
+        "The token comes from an application credential. It is bound to its project, and Keystone "
+        "does not turn it into a token of the system or of a domain, whatever roles its owner has "
+        "there."
+    )
+    instead = "the token of a password with OS_SYSTEM_SCOPE=all or OS_DOMAIN_ID"
+    if project := settings.ADMIN_PROJECT_NAME:
+        return (
+            f"{problem} Make the application credential in the project {project}, or use {instead}."
+        )
+    return (
+        f"{problem} Use {instead}; or set PCIOPS_ADMIN_PROJECT_NAME here to a project of "
+        "administrators, and make the application credential in that one."
+    )

@@ -12,13 +12,13 @@ from pciops.accounts import selectors
 from pciops.actions.bulk import MOST, Choice, Outcome, Result, unlock_all
 from pciops.api.auth import ApiRequest, endpoint
 from pciops.api.errors import ApiError
-from pciops.api.views import initiator, unlock_body, why
+from pciops.api.views import body_of, initiator, why
 
 
-@endpoint("POST")
+@endpoint("POST", needs="unlock")
 def accounts_unlock(request: ApiRequest) -> HttpResponse:
     """`POST /api/v1/accounts/unlock` with `{"accounts": [{"id"}], "reason", "identity"}`."""
-    body = unlock_body(request)
+    body = body_of(request)
     user_ids = _user_ids(body.get("accounts"))
     reason, identity = why(body)
     accounts = selectors.these(user_ids, scope=request.operator.scope)

@@ -16,17 +16,11 @@ from django.views.decorators.csrf import csrf_exempt
 from pciops.accounts import filters, selectors
 from pciops.accounts import policy as policies
 from pciops.accounts.verdict import Verdict, as_dict, judge
-from pciops.actions.unlock import (
-    ConflictError,
-    ReasonError,
-    UnlockFailedError,
-    checked_reason,
-    unlock,
-)
+from pciops.actions.inputs import ReasonError, checked_reason
 from pciops.api.auth import ApiRequest, endpoint
 from pciops.api.errors import ApiError
 from pciops.audit.models import Event
-from pciops.audit.services import Initiator, TrailError
+from pciops.audit.services import Initiator
 from pciops.lib import times
 from pciops.lib.keyset import MarkerError
 from pciops.signin import address
@@ -67,29 +61,7 @@ def accounts(request: ApiRequest) -> HttpResponse:
 @endpoint("GET")
 def account(request: ApiRequest, user_id: str) -> HttpResponse:
     """`GET /api/v1/accounts/<user_id>`."""
-    return JsonResponse({"account": as_dict(_verdict(request, user_id))})
-
-
-@endpoint("POST")
-def account_unlock(request: ApiRequest, user_id: str) -> HttpResponse:
-    """`POST /api/v1/accounts/<user_id>/unlock` with `{"reason": "…", "identity": "…"}`."""
-    verdict = _verdict(request, user_id)
-    reason, identity = why(unlock_body(request))
-    try:
-        event = unlock(
-            verdict.account,
-            seen=verdict.account.failures,
-            policy=verdict.policy,
-            initiator=initiator(request),
-            reason=reason,
-            identity=identity,
-            now=verdict.now,
-        )
-    except ConflictError as error:
-        raise ApiError(409, str(error)) from None
-    except (UnlockFailedError, TrailError) as error:
-        raise ApiError(503, str(error)) from None
-    return JsonResponse({"event": event_dict(event)})
+    return JsonResponse({"account": as_dict(verdict_of(request, user_id))})
 
 
 @csrf_exempt
@@ -136,7 +108,7 @@ def event_dict(event: Event) -> dict[str, Any]:
     }
 
 
-def _verdict(request: ApiRequest, user_id: str) -> Verdict:
+def verdict_of(request: ApiRequest, user_id: str) -> Verdict:
     found = selectors.get(user_id, scope=request.operator.scope)
     if found is None:
         raise ApiError(404, f"Could not find account: {user_id}.")
@@ -174,8 +146,8 @@ def initiator(request: ApiRequest) -> Initiator:
     )
 
 
-def unlock_body(request: ApiRequest) -> dict[str, Any]:
-    """The body of an unlock: an object.
+def body_of(request: ApiRequest) -> dict[str, Any]:
+    """The body of an act: an object.
 
     Raises:
         ApiError
@@ -197,13 +169,30 @@ def why(body: dict[str, Any]) -> tuple[str, Event.Identity]:
     Raises:
         ApiError: names the field.
     """
-    identity = body.get("identity")
+    return reason_of(body), identity_of(body)
+
+
+def reason_of(body: dict[str, Any]) -> str:
+    """The reason from the body of an act.
+
+    Raises:
+        ApiError
+    """
     try:
-        reason = checked_reason(body.get("reason"))
+        return checked_reason(body.get("reason"))
     except ReasonError as error:
         raise ApiError(400, f"reason: {error}") from None
+
+
+def identity_of(body: dict[str, Any]) -> Event.Identity:
+    """The identity check from the body of an act.
+
+    Raises:
+        ApiError
+    """
+    identity = body.get("identity")
     allowed = dict(Event.Identity.for_operators())
     if not isinstance(identity, str) or identity not in allowed:
         choices = ", ".join(allowed)
         raise ApiError(400, f"identity: how it was confirmed (PCI DSS 8.3.4), one of {choices}.")
-    return reason, Event.Identity(identity)
+    return Event.Identity(identity)

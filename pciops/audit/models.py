@@ -50,6 +50,8 @@ class Event(models.Model):
         ENABLE = "enable", "Enabled"
         DISABLE = "disable", "Disabled"
         EXEMPT = "exempt", "Exempted"
+        LIFT = "lift", "Exemption lifted"
+        RECORD = "record", "Exemption recorded"
         SIGN_IN = "authenticate", "Signed in"
         SIGN_OUT = "authenticate/logout", "Signed out"
         EXPORT = "read/export", "Exported"

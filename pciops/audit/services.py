@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -58,13 +60,18 @@ def open_event(
     action: Event.Action,
     account: Account,
     *,
-    seen: Failures,
+    seen: Failures | str,
     initiator: Initiator,
     reason: str,
     identity: str,
+    resource: str = "",
     now: datetime,
 ) -> Event:
     """Write the intent of an act, committed before this returns.
+
+    Args:
+        seen: what the doer looked at; the act is not done to an account that is otherwise.
+        resource: the part of the account that the act is about, such as an option.
 
     Raises:
         TrailError: then the act must not begin.
@@ -73,6 +80,7 @@ def open_event(
     event.target_id, event.target_name = account.id, account.name
     event.target_domain_id, event.target_domain_name = account.domain_id, account.domain_name
     event.reason, event.identity, event.seen = reason, identity, str(seen)
+    event.resource = resource[:255]
     try:
         event.save()
     except (DatabaseError, InterfaceError) as error:
@@ -90,15 +98,24 @@ def settle(event: Event, outcome: Event.Outcome, remark: str = "") -> Event:
     try:
         settled = _settle(event.pk, outcome, remark)
     except (DatabaseError, InterfaceError) as error:
-        log.error("%s of the trail cannot be settled: %s", event.pk, database.reason(error))
-        raise TrailError(
-            f"pciops' own database does not answer. The act may have been done ({outcome}), and "
-            "its row in the trail stays pending: look at the account again."
-        ) from error
+        raise _not_settled(event, outcome, error) from error
     for name in ("outcome", "remark", "settled_at", *_PLACE):
         setattr(event, name, getattr(settled, name))
     _log(event)
     return event
+
+
+@contextmanager
+def writing(event: Event) -> Iterator[None]:
+    """Around what we write of an act that is over.
+
+    Raises:
+        TrailError: nothing of it was written.
+    """
+    try:
+        yield
+    except (DatabaseError, InterfaceError) as error:
+        raise _not_settled(event, Event.Outcome.SUCCESS, error) from error
 
 
 def record(
@@ -199,6 +216,14 @@ def _log(event: Event) -> None:
         event.initiator,
         event.outcome,
         f", {event.remark}" if event.remark else "",
+    )
+
+
+def _not_settled(event: Event, outcome: Event.Outcome, error: Exception) -> TrailError:
+    log.error("%s of the trail cannot be settled: %s", event.pk, database.reason(error))
+    return TrailError(
+        f"pciops' own database does not answer. The act may have been done ({outcome}), and its "
+        "row in the trail stays pending: look at the account again."
     )
 
 

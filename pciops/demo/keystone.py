@@ -42,6 +42,10 @@ caching = false
 # failed, cost a quarter of a second of computing, and nobody attacks the hashes of a demo.
 password_hash_rounds = 4
 
+[auth]
+# Its default has no totp.
+methods = password,token,application_credential,totp
+
 [token]
 provider = fernet
 

@@ -8,12 +8,13 @@ from django.contrib.auth.backends import BaseBackend
 from django.http import HttpRequest
 
 from pciops.keystone import client
+from pciops.keystone.client import Token
 from pciops.signin import rights
 from pciops.signin.models import Operator
 
 
 class KeystoneBackend(BaseBackend):
-    """Password → unscoped token → the strongest scope with a role → operator."""
+    """Password → unscoped token → the widest scope with a role → operator."""
 
     def authenticate(  # type: ignore[override]  # Django's stub has **kwargs, we name ours
         self, request: HttpRequest, *, name: str, password: str, domain: str, **_: Any
@@ -24,8 +25,19 @@ class KeystoneBackend(BaseBackend):
             client.KeystoneError: as `client.authenticate`.
             rights.NoRoleError
         """
-        unscoped = client.authenticate(name, password, domain)
-        token, found = rights.strongest(unscoped)
+        return self.operator(client.authenticate(name, password, domain))
+
+    def operator(self, unscoped: Token) -> Operator:
+        """Whose token it is, as an operator.
+
+        Raises:
+            rights.NoRoleError
+            client.UnreachableError
+        """
+        choices = rights.choices(unscoped)
+        if not choices:
+            raise rights.NoRoleError
+        (token, found), *others = choices
         operator, _created = Operator.objects.update_or_create(
             id=token.user_id,
             defaults={
@@ -34,8 +46,23 @@ class KeystoneBackend(BaseBackend):
                 "domain_name": token.user_domain_name,
             },
         )
-        operator.token, operator.rights = token, found
+        operator.token, operator.rights, operator.choices = token, found, others
         return operator
 
     def get_user(self, user_id: str) -> Operator | None:
         return Operator.objects.filter(pk=user_id).first()
+
+
+class SecondFactorBackend(KeystoneBackend):
+    """The receipt of a right password, and a TOTP code → unscoped token → as above."""
+
+    def authenticate(  # type: ignore[override]  # Django's stub has **kwargs, we name ours
+        self, request: HttpRequest, *, receipt: str, user_id: str, passcode: str, **_: Any
+    ) -> Operator:
+        """As `KeystoneBackend.authenticate`, without the password.
+
+        Raises:
+            client.KeystoneError: as `client.second_factor`.
+            rights.NoRoleError
+        """
+        return self.operator(client.second_factor(receipt, user_id, passcode))

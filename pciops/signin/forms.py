@@ -1,4 +1,4 @@
-"""The sign-in form."""
+"""The forms of a sign-in: name and password, a code, a new password."""
 
 from __future__ import annotations
 
@@ -27,3 +27,59 @@ class SignInForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["domain"].initial = settings.SIGNIN_DOMAIN_NAME
+
+
+class OneTimeCode(forms.TextInput):
+    """Never filled in: a code that was refused is no use again."""
+
+    def format_value(self, value: Any) -> None:
+        return None
+
+
+class CodeForm(forms.Form):
+    """A code of six digits, as Keystone's v3 totp method takes it."""
+
+    passcode = forms.CharField(
+        label="Code",
+        max_length=16,
+        widget=OneTimeCode(
+            attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}
+        ),
+    )
+
+    def clean_passcode(self) -> str:
+        """Without the space that devices show in its middle."""
+        code = "".join(str(self.cleaned_data["passcode"]).split())
+        if not (len(code) == 6 and code.isascii() and code.isdigit()):
+            raise forms.ValidationError("A code has six digits.")
+        return code
+
+
+class NewPasswordForm(forms.Form):
+    """A change of password by its owner. What is allowed, Keystone alone knows."""
+
+    current = forms.CharField(
+        label="Current password",
+        max_length=1024,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True}),
+    )
+    new = forms.CharField(
+        label="New password",
+        max_length=1024,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    again = forms.CharField(
+        label="New password again",
+        max_length=1024,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Both new ones must agree."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if "new" in cleaned and "again" in cleaned and cleaned["new"] != cleaned["again"]:
+            self.add_error("again", "This is not what stands above.")
+        return cleaned

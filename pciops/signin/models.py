@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db import models
 
 from pciops.audit.models import Event
@@ -28,6 +30,8 @@ class Operator(models.Model):
     # Of this sign-in or request, never stored: set by the backend, the middleware and the API.
     rights: Rights | None = None
     token: Token | None = None
+    others: Sequence[Rights] = ()  # the scopes that they can change to
+    choices: Sequence[tuple[Token, Rights]] = ()  # the same with their tokens, at sign-in alone
 
     def __str__(self) -> str:
         return f"{self.name} ({self.domain_name})"
@@ -42,6 +46,10 @@ class Operator(models.Model):
         if self.rights is None:
             raise RuntimeError("an operator without rights")
         return self.rights.domain_id
+
+    def may(self, act: str) -> bool:
+        """Whether they may do this in their scope; see `rights.ACTS`. Without rights: nothing."""
+        return self.rights is not None and self.rights.may(act)
 
     def initiator(self, *, via: Event.Via, address: str, agent: str) -> Initiator:
         """Who acts, for the trail."""

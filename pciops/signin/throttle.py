@@ -8,6 +8,7 @@ around it, and taken back where it did no harm.
 from __future__ import annotations
 
 import ipaddress
+import time
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -90,3 +91,16 @@ def take_back(address: str, now: datetime) -> None:
     Throttle.objects.filter(address=bucket(address), failures__gt=0).update(
         failures=F("failures") - 1, not_before=now
     )
+
+
+def hold(started: float, whole: float) -> None:
+    """Wait until the answer has taken whole multiples of so many seconds.
+
+    Keystone computes a hash for a name that it knows, and none for another: without this, the
+    time of a refusal would tell one from the other.
+
+    Args:
+        started: of `time.monotonic`, before Keystone was asked.
+    """
+    if whole:
+        time.sleep(-(time.monotonic() - started) % whole)

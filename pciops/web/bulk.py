@@ -54,6 +54,7 @@ class _Chosen:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@rights.needs("unlock")
 def accounts_unlock(request: OperatorRequest) -> HttpResponse:
     """The form for the selected rows, and the acts; the address has the filters of the list."""
     if request.method != "POST":
@@ -80,6 +81,7 @@ def accounts_unlock(request: OperatorRequest) -> HttpResponse:
 
 @never_cache
 @require_safe
+@rights.needs("unlock")
 def accounts_unlocked(request: OperatorRequest) -> HttpResponse:
     """How the last selection of this session ended; it can be reloaded, nothing acts again."""
     kept = request.session.get(_KEY)

@@ -27,6 +27,10 @@ class BadRequestError(Exception):
     """An address of a page that makes no sense; the text says which part, and what would."""
 
 
+class NotAllowedError(Exception):
+    """What the operator's role does not let them do; the text says what it takes."""
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Nothing of such a request can be trusted, not even its host."""
     sentence = "The request could not be read: its host, its form or its session is damaged."
@@ -74,6 +78,9 @@ def explained(request: HttpRequest, error: Exception) -> HttpResponse | None:
     """The page for an error that pciops can explain; None for every other."""
     if isinstance(error, BadRequestError):
         return _page(request, 400, "Bad address", str(error))
+    if isinstance(error, NotAllowedError):
+        log.warning("%s may not use %s", request.user, request.path)
+        return _page(request, 403, "Not allowed", str(error))
     if isinstance(error, KeystoneDatabaseDownError):
         return _keystone_database_down(request, error)
     if isinstance(error, TrailError):

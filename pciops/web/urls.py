@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pciops.web import audit, bulk, notices, overview, policy, views
+from pciops.web import acts, audit, bulk, exemptions, notices, overview, policy, status, views
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -13,12 +13,15 @@ urlpatterns = [
     path("accounts/unlock/", bulk.accounts_unlock, name="accounts_unlock"),
     path("accounts/unlocked/", bulk.accounts_unlocked, name="accounts_unlocked"),
     path("accounts/<str:user_id>/", views.account_detail, name="account"),
-    path("accounts/<str:user_id>/unlock/", views.account_unlock, name="account_unlock"),
+    path("accounts/<str:user_id>/<str:name>/", acts.account_act, name="account_act"),
     path("audit/", audit.audit, name="audit"),
     path("audit/export", audit.audit_export, name="audit_export"),
+    path("exemptions/", exemptions.exemption_list, name="exemptions"),
+    path("exemptions/export", exemptions.exemption_export, name="exemption_export"),
     path("notices/", notices.notice_list, name="notices"),
     path("notices/<uuid:notice_id>/again/", notices.again, name="notice_again"),
     path("notices/preview/<str:kind>/", notices.preview, name="notice_preview"),
     path("notices/sample/<str:kind>/", notices.sample, name="notice_sample"),
     path("policy/", policy.policy_page, name="policy"),
+    path("status/", status.status, name="status"),
 ]

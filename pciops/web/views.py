@@ -4,32 +4,26 @@ from __future__ import annotations
 
 from typing import Final
 
-from django.contrib import messages
 from django.http import Http404, HttpResponse, StreamingHttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils import timezone
-from django.utils.html import format_html
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 from pciops.accounts import credentials, exports, filters, kinds, selectors
 from pciops.accounts import policy as policies
 from pciops.accounts.states import LOCKED
 from pciops.accounts.verdict import Verdict, judge
-from pciops.actions import bulk
-from pciops.actions.unlock import ConflictError, UnlockFailedError, unlock
+from pciops.actions import bulk, register
+from pciops.actions.act import Act
+from pciops.actions.table import HELPS, fitting
 from pciops.audit import selectors as trail
-from pciops.audit.models import Event
-from pciops.audit.services import TrailError
-from pciops.keystone import client
 from pciops.lib import outages, tables
 from pciops.lib.keyset import MarkerError
 from pciops.notices import selectors as notices
-from pciops.signin import sessions
-from pciops.web import lists, rights, tabs
+from pciops.web import lists, tabs
 from pciops.web.errors import KEYSTONE_DATABASE, BadRequestError
-from pciops.web.forms import UnlockForm
-from pciops.web.requests import OperatorRequest, initiator, recorded_export
+from pciops.web.requests import OperatorRequest, recorded_export
 
 PAGE: Final = bulk.MOST  # accounts on a page of a list
 EXPORTS: Final = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
@@ -107,10 +101,14 @@ def account_export(request: OperatorRequest) -> StreamingHttpResponse:
 @require_safe
 def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
     """Whether the user can sign in, why not, why it matters, and what was done to the account."""
-    verdict = _verdict(request, user_id)
+    verdict = verdict_of(request, user_id)
     scope = request.user.scope
+    acts = offered(request, verdict)
     context = {
-        **_about(verdict),
+        **about(verdict),
+        "acts": acts,
+        "primary": next((act for act in acts if act in HELPS), None),
+        "exemptions": register.of_account(verdict.account, verdict.now),
         "held": kinds.held(user_id, scope=scope) if verdict.account.kinds else [],
         "credentials": credentials.of(user_id, scope=scope),
         "most": kinds.SHOWN,
@@ -119,73 +117,13 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
     return render(request, "web/account_detail.html", context)
 
 
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-def account_unlock(request: OperatorRequest, user_id: str) -> HttpResponse:
-    """The form, and the act."""
-    verdict = _verdict(request, user_id)
-    if request.method != "POST":
-        if not verdict.locked:
-            messages.info(request, "The account is not locked: there is nothing to unlock.")
-            return redirect("account", user_id)
-        return _unlock_page(request, verdict, _fresh_form(verdict))
-    form = UnlockForm(request.POST)
-    if not form.is_valid():
-        return _unlock_page(request, verdict, form, status=400)
-    try:
-        request.user.rights = sessions.confirmed_rights(request)
-    except sessions.EndedError:
-        return rights.signed_out(request, then=request.path)
-    except client.UnreachableError as error:
-        form.add_error(None, rights.unconfirmed(error))
-        return _unlock_page(request, verdict, form, status=503)
-    return _unlock(request, verdict, form)
+def offered(request: OperatorRequest, verdict: Verdict) -> list[Act]:
+    """The acts that fit the account, and that this operator may do."""
+    return [act for act in fitting(verdict, request.user.id) if request.user.may(act.needs)]
 
 
-def _unlock(request: OperatorRequest, verdict: Verdict, form: UnlockForm) -> HttpResponse:
-    account = verdict.account
-    try:
-        unlock(
-            account,
-            seen=form.cleaned_data["seen"],
-            policy=verdict.policy,
-            initiator=initiator(request),
-            reason=form.cleaned_data["reason"],
-            identity=Event.Identity(form.cleaned_data["identity"]),
-            now=verdict.now,
-        )
-    except ConflictError as error:
-        if error.account is not None and error.locked:
-            again = judge(error.account, verdict.policy, verdict.now)
-            retry = _fresh_form(again, reason=form.cleaned_data["reason"])
-            return _unlock_page(request, again, retry, status=409, sentence=str(error))
-        messages.warning(request, str(error))
-    except (UnlockFailedError, TrailError) as error:
-        form.add_error(None, str(error))
-        return _unlock_page(request, verdict, form, status=503)
-    else:
-        sentence = "<bdi>{}</bdi> (<bdi>{}</bdi>) is unlocked."
-        messages.success(request, format_html(sentence, account.name, account.domain_name))
-    return redirect("account", account.id)
-
-
-def _fresh_form(verdict: Verdict, *, reason: str = "") -> UnlockForm:
-    return UnlockForm(initial={"seen": str(verdict.account.failures), "reason": reason})
-
-
-def _unlock_page(
-    request: OperatorRequest,
-    verdict: Verdict,
-    form: UnlockForm,
-    *,
-    status: int = 200,
-    sentence: str = "",
-) -> HttpResponse:
-    context = {**_about(verdict), "form": form, "sentence": sentence}
-    return render(request, "web/account_unlock.html", context, status=status)
-
-
-def _about(verdict: Verdict) -> dict[str, object]:
+def about(verdict: Verdict) -> dict[str, object]:
+    """What every page of an account shows."""
     return {
         "section": "accounts",
         "verdict": verdict,
@@ -196,7 +134,7 @@ def _about(verdict: Verdict) -> dict[str, object]:
     }
 
 
-def _verdict(request: OperatorRequest, user_id: str) -> Verdict:
+def verdict_of(request: OperatorRequest, user_id: str) -> Verdict:
     """The account in the operator's scope; one of another domain does not exist for them."""
     now = timezone.now()
     account = selectors.get(user_id, scope=request.user.scope)

@@ -108,7 +108,7 @@ def scenes(draw: st.DrawFn) -> Scene:
 
 def by_rule(scene: Scene) -> dict[str, set[str]]:
     """State → the names of whom `holds` finds in it."""
-    accounts = reading.accounts(reading.of_local_users(LocalUser.objects.all()))
+    accounts = reading.accounts(reading.of_local_users(LocalUser.objects.all()), known={})
     return {
         state.name: {a.name for a in accounts if state.holds(a, scene.policy, scene.now)}
         for state in STATES

@@ -183,9 +183,10 @@ def test_the_task_thins_out_and_forgets_what_is_old() -> None:
 
 # --- The timetable ------------------------------------------------------------------------------
 def test_the_timetable_tells_tasks_that_there_are_at_their_slots() -> None:
-    [entry] = app.conf.beat_schedule.values()
+    app.loader.import_default_modules()
+    [entry] = [it for it in app.conf.beat_schedule.values() if it["task"] == "accounts.census"]
 
-    assert entry["task"] in app.tasks
+    assert all(it["task"] in app.tasks for it in app.conf.beat_schedule.values())
     assert entry["schedule"].minute == set(range(0, 60, 5))
     assert timedelta(minutes=5) == tasks.EVERY
     assert timedelta(seconds=entry["options"]["expires"]) < tasks.EVERY

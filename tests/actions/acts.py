@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from django.db import connections
 
 from pciops.accounts import selectors
 from pciops.accounts.account import Account
+from pciops.accounts.verdict import judge
 from pciops.actions import unlock as action
-from pciops.actions.unlock import ConflictError
+from pciops.actions.act import Act, ConflictError, Order
 from pciops.audit.models import Event
 from pciops.keystone.models import LocalUser, User
 from pciops.keystone.unlock import clear_failures
@@ -36,6 +38,22 @@ def unlock(account: Account, **facts: Any) -> Event:
         "now": NOW,
     }
     return action.unlock(account, **{**usual, **facts})
+
+
+def order(act: Act, account: Account, token_id: str = "", **facts: Any) -> Order:
+    """An order of olga, who saw the account as it is given, apart from the facts given."""
+    usual: dict[str, Any] = {
+        "initiator": make_initiator(),
+        "reason": "INC-4711",
+        "identity": "callback" if "identity" in act.asks else "",
+        "seen": act.seen(judge(account, POLICY, NOW)),
+        "policy": POLICY,
+        "now": NOW,
+        "token_id": token_id,
+    }
+    if "owner" in act.asks:
+        usual |= {"owner": "network team", "ends_on": NOW.date() + timedelta(days=30)}
+    return Order(**{**usual, **facts})
 
 
 def refused(account: Account, **facts: Any) -> ConflictError:

@@ -9,6 +9,10 @@ import pytest
 from pciops.accounts.account import Account
 from tests.actions.acts import read
 from tests.factories import NOW, make_locked_user
+from tests.fake_keystone import FakeKeystone
+from tests.fake_keystone import fake_keystone as fake_keystone
+from tests.fake_users import keystone_users as keystone_users
+from tests.signin.visit import clock as clock
 
 
 @pytest.fixture
@@ -21,3 +25,10 @@ def account() -> Account:
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is a moment away from settling an act."""
     monkeypatch.setattr("pciops.actions.unlock.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("pciops.actions.patch.time.sleep", lambda seconds: None)
+
+
+@pytest.fixture
+def admin(fake_keystone: FakeKeystone) -> str:
+    """A token of somebody who may everything."""
+    return fake_keystone.issue(fake_keystone.person(), "system")

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 from django.utils import timezone
 
-from pciops.actions.unlock import REASON_MAX
+from pciops.actions.inputs import REASON_MAX
 from pciops.audit.models import Event
 from pciops.keystone.models import LocalUser
 from tests.factories import make_locked_user, make_user

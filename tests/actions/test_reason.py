@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pciops.actions.unlock import REASON_MAX, ReasonError, checked_reason
+from pciops.actions.inputs import REASON_MAX, ReasonError, checked_reason
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ DELETED = "The account was deleted in Keystone."
 def test_a_lock_that_the_operator_did_not_see_stays(account: Account, seen: Failures) -> None:
     conflict = refused(account, seen=seen)
 
-    assert (str(conflict), conflict.locked) == (LOCKED_AGAIN, True)
+    assert (str(conflict), conflict.fits) == (LOCKED_AGAIN, True)
     assert read(account.id) == account
 
 
@@ -48,7 +48,7 @@ def test_a_lock_that_has_run_out_is_not_cleared() -> None:
     account = read(make_locked_user(at=NOW - timedelta(seconds=1800)).id)
     conflict = refused(account)
 
-    assert (str(conflict), conflict.locked) == (LAPSED, False)
+    assert (str(conflict), conflict.fits) == (LAPSED, False)
     assert read(account.id) == account
 
 
@@ -171,7 +171,7 @@ def test_a_row_that_changes_between_look_and_update_stays_as_it_became(
     first(monkeypatch, lambda: change(account, **columns))
     conflict = refused(account)
 
-    assert (str(conflict), conflict.locked) == (sentence, locked)
+    assert (str(conflict), conflict.fits) == (sentence, locked)
     now = LocalUser.objects.get(user_id=account.id)
     assert {name: getattr(now, name) for name in columns} == columns
 

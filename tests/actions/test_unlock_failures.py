@@ -11,7 +11,7 @@ from django.db import InterfaceError, OperationalError
 from pciops.accounts import selectors
 from pciops.accounts.account import Account
 from pciops.actions import unlock as action
-from pciops.actions.unlock import UnlockFailedError
+from pciops.actions.act import ActFailedError
 from pciops.audit import services
 from pciops.keystone.database import KeystoneDatabaseDownError
 from tests.actions.acts import change, delete, first, read, trail, unlock
@@ -55,7 +55,7 @@ def test_an_update_that_the_database_refused_is_a_failure(
     account: Account, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
 ) -> None:
     break_update(monkeypatch, error)
-    with pytest.raises(UnlockFailedError) as raised:
+    with pytest.raises(ActFailedError) as raised:
         unlock(account)
 
     assert str(raised.value) == f"Keystone's database refused: {reason}. Nothing was changed."
@@ -71,7 +71,7 @@ def test_an_answer_that_was_lost_is_unknown_where_the_row_has_changed(
     account: Account, monkeypatch: pytest.MonkeyPatch, columns: dict[str, Any]
 ) -> None:
     break_update(monkeypatch, LOST, before=lambda: change(account, **columns))
-    with pytest.raises(UnlockFailedError, match="Whether the account was unlocked is not known"):
+    with pytest.raises(ActFailedError, match="Whether the account was unlocked is not known"):
         unlock(account)
 
     assert trail() == [("unknown", "Lost connection to MySQL server during query")]
@@ -82,7 +82,7 @@ def test_an_answer_that_was_lost_is_unknown_where_the_row_cannot_be_read(
 ) -> None:
     break_update(monkeypatch, LOST)
     break_reads(monkeypatch)
-    with pytest.raises(UnlockFailedError, match="Whether the account was unlocked is not known"):
+    with pytest.raises(ActFailedError, match="Whether the account was unlocked is not known"):
         unlock(account)
 
     assert trail() == [("unknown", "Lost connection to MySQL server during query")]
@@ -92,7 +92,7 @@ def test_an_answer_that_was_lost_is_unknown_where_the_account_is_gone(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     break_update(monkeypatch, LOST, before=lambda: delete(account))
-    with pytest.raises(UnlockFailedError):
+    with pytest.raises(ActFailedError):
         unlock(account)
 
     assert trail()[0][0] == "unknown"
@@ -104,7 +104,7 @@ def test_a_conflict_whose_cause_cannot_be_read_does_not_stay_pending(
     """The UPDATE said that it changed nothing; only the reason for that is not known."""
     first(monkeypatch, lambda: change(account, failed_auth_count=4))
     break_reads(monkeypatch)
-    with pytest.raises((KeystoneDatabaseDownError, UnlockFailedError)):
+    with pytest.raises((KeystoneDatabaseDownError, ActFailedError)):
         unlock(account)
 
     assert [outcome for outcome, _ in trail()] == ["failure"]

@@ -143,7 +143,7 @@ def test_a_hostile_token_is_one_that_keystone_does_not_know(
 
 
 @pytest.mark.parametrize(
-    "roles", [{}, {"system": {"reader"}}, {"project:demo": {"admin"}}, {"payments": {"admin"}}]
+    "roles", [{}, {"system": {"member"}}, {"project:demo": {"admin"}}, {"payments": {"admin"}}]
 )
 def test_a_token_of_somebody_without_the_role_is_forbidden(
     fake_keystone: FakeKeystone, roles: dict[str, set[str]]
@@ -154,6 +154,61 @@ def test_a_token_of_somebody_without_the_role_is_forbidden(
         403,
         "The token carries no role that pciops accepts, on the system or on a domain.",
     )
+
+
+# --- Application credentials --------------------------------------------------------------------
+def test_the_token_of_an_application_credential_is_bound_to_its_project(
+    fake_keystone: FakeKeystone,
+) -> None:
+    person = fake_keystone.person(roles={"system": {"admin"}, "project:demo": {"admin"}})
+    token = fake_keystone.issue(person, "project:demo", application_credential=True)
+
+    assert error(get(token)) == (
+        403,
+        "The token comes from an application credential. It is bound to its project, and Keystone "
+        "does not turn it into a token of the system or of a domain, whatever roles its owner has "
+        "there. Use the token of a password with OS_SYSTEM_SCOPE=all or OS_DOMAIN_ID; or set "
+        "PCIOPS_ADMIN_PROJECT_NAME here to a project of administrators, and make the application "
+        "credential in that one.",
+    )
+
+
+def test_a_bound_token_is_told_which_project_would_do(
+    fake_keystone: FakeKeystone, settings: Settings
+) -> None:
+    settings.ADMIN_PROJECT_NAME = "cloud-admins"
+    person = fake_keystone.person(roles={"project:demo": {"admin"}})
+    token = fake_keystone.issue(person, "project:demo", application_credential=True)
+
+    assert "Make the application credential in the project cloud-admins, or" in error(get(token))[1]
+
+
+def test_keystone_is_not_asked_to_rescope_a_bound_token(fake_keystone: FakeKeystone) -> None:
+    person = fake_keystone.person(roles={"project:demo": {"admin"}})
+    get(fake_keystone.issue(person, "project:demo", application_credential=True))
+
+    assert "POST /v3/auth/tokens" not in fake_keystone.asked
+
+
+def test_an_application_credential_of_the_admin_project_sees_the_whole_cloud(
+    fake_keystone: FakeKeystone, settings: Settings
+) -> None:
+    settings.ADMIN_PROJECT_NAME = "cloud-admins"
+    person = fake_keystone.person(roles={"project:cloud-admins": {"admin"}})
+    token = fake_keystone.issue(person, "project:cloud-admins", application_credential=True)
+
+    assert get(token).status_code == 200
+
+
+def test_a_token_from_before_the_second_factor_is_forbidden_what_it_cannot_become(
+    fake_keystone: FakeKeystone,
+) -> None:
+    """Keystone answers its rescoping with a receipt."""
+    person = fake_keystone.person()
+    token = fake_keystone.issue(person)
+    person.second_factor = True
+
+    assert error(get(token))[0] == 403
 
 
 def test_no_password_is_tried(fake_keystone: FakeKeystone) -> None:

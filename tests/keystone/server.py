@@ -66,7 +66,7 @@ def served() -> Iterator[Server]:
             self.end_headers()
             self.wfile.write(text.encode())
 
-        do_POST = do_GET  # noqa: N815 (http.server's own name)
+        do_PATCH = do_POST = do_GET  # noqa: N815 (http.server's own names)
 
         def log_message(self, *args: object) -> None:
             """Nothing: the tests read `requests`."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +17,7 @@ from tests.live.mariadb import MariaDB, Row
 
 ATTEMPTS = 3  # failed sign-ins that lock, as the fixture `keystone` sets the policy
 PASSWORD = "Correct-Horse-7"
+FACTORS = ["password", "totp"]
 _numbers = itertools.count(1)
 
 
@@ -48,7 +51,7 @@ class Cloud:
             ),
             endpoint_override=auth_url,
         )
-        self._admin_role = next(role for role in self.api.roles.list() if role.name == "admin")
+        self._roles = {role.name: role for role in self.api.roles.list()}
 
     # --- Making ---------------------------------------------------------------------------------
     def create_domain(self, name: str = "domain") -> Any:
@@ -71,19 +74,50 @@ class Cloud:
             domain=domain.name if domain else "Default",
         )
 
-    def create_operator(self, name: str = "operator", *, domain: Any = None) -> Person:
-        """An administrator: of the whole cloud, or where one is given of that domain."""
+    def create_operator(
+        self, name: str = "operator", *, role: str = "admin", domain: Any = None
+    ) -> Person:
+        """Who holds the role on the system, or where one is given on that domain of theirs."""
         person = self.create_user(name, domain=domain)
-        if domain:
-            self.api.roles.grant(self._admin_role, user=person.id, domain=domain)
-        else:
-            self.api.roles.grant(self._admin_role, user=person.id, system="all")
+        self.grant(person, role, domain=domain)
         return person
 
-    def revoke_admin(self, person: Person, *, domain: Any = None) -> None:
-        """Take from an operator what `create_operator` gave."""
-        scope = {"domain": domain} if domain else {"system": "all"}
-        self.api.roles.revoke(self._admin_role, user=person.id, **scope)
+    def require_totp(self, person: Person) -> str:
+        """Let Keystone ask them for a code after the password; the secret of their device."""
+        secret = base64.b32encode(secrets.token_bytes(20)).decode("ascii")
+        self.api.credentials.create(person.id, "totp", secret)
+        rules = {"multi_factor_auth_enabled": True, "multi_factor_auth_rules": [FACTORS]}
+        self.api.users.update(person.id, options=rules)
+        return secret
+
+    def create_application_credential(self, person: Person, project: str) -> str:
+        """A token of an application credential that they made in a project where they are admin."""
+        [found] = self.api.projects.list(name=project)
+        self.api.roles.grant(self._roles["admin"], user=person.id, project=found)
+        headers = {"X-Auth-Token": self.token(person, scope={"project_id": found.id})}
+        url = f"{self.auth_url}/users/{person.id}/application_credentials"
+        body = {"application_credential": {"name": "script"}}
+        made = requests.post(url, json=body, headers=headers, timeout=30).json()
+        identity = {
+            "methods": ["application_credential"],
+            "application_credential": {
+                key: made["application_credential"][key] for key in ("id", "secret")
+            },
+        }
+        answer = requests.post(
+            f"{self.auth_url}/auth/tokens", json={"auth": {"identity": identity}}, timeout=30
+        )
+        return answer.headers["X-Subject-Token"]
+
+    def grant(self, person: Person, role: str = "admin", *, domain: Any = None) -> None:
+        """Give somebody a role; one that Keystone does not have yet is made."""
+        if role not in self._roles:
+            self._roles[role] = self.api.roles.create(role)
+        self.api.roles.grant(self._roles[role], user=person.id, **_scope(domain))
+
+    def revoke(self, person: Person, role: str = "admin", *, domain: Any = None) -> None:
+        """Take a role away again."""
+        self.api.roles.revoke(self._roles[role], user=person.id, **_scope(domain))
 
     def create_locked(self, name: str = "locked", *, domain: Any = None, **fields: Any) -> Person:
         """A user who was locked by failed sign-ins."""
@@ -149,3 +183,15 @@ class Cloud:
             " (SELECT id FROM local_user WHERE user_id = %s)",
             person.id,
         )
+
+    def must_change(self, person: Person) -> None:
+        """Let the password be as a first one: expired when it was made."""
+        self.sql(
+            "UPDATE password SET expires_at = created_at, expires_at_int = created_at_int"
+            " WHERE local_user_id = (SELECT id FROM local_user WHERE user_id = %s)",
+            person.id,
+        )
+
+
+def _scope(domain: Any) -> dict[str, Any]:
+    return {"domain": domain} if domain else {"system": "all"}

@@ -67,6 +67,8 @@ def keystone(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iter
             "lockout_duration": 1800,
             "disable_user_account_days_inactive": 90,
             "password_expires_days": 90,
+            "password_regex_description": "A word, a number and a sign.",
+            "unique_last_password_count": 3,
         },
     ) as server:
         yield server

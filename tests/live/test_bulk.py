@@ -56,6 +56,7 @@ def test_two_of_three_are_unlocked_without_javascript(
     plain_page: Page, cloud: Cloud, operator: Person, three: list[Person]
 ) -> None:
     sign_in(plain_page, operator)
+    plain_page.goto("/accounts/?state=locked")
     expect(plain_page.get_by_label("All")).to_be_hidden()
     for person in three[::2]:
         box_of(plain_page, person).check()

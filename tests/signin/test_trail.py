@@ -86,9 +86,8 @@ def test_no_token_is_in_the_trail(client: Client, fake_keystone: FakeKeystone) -
 @pytest.mark.parametrize(
     ("facts", "why"),
     [
-        ({"roles": {"system": {"reader"}}}, "no role of an operator"),
-        ({"expired": True}, "the password has expired"),
-        ({"second_factor": True}, "a second factor is needed"),
+        ({"roles": {"system": {"member"}}}, "no role of an operator"),
+        ({"second_factor": True, "factors": [["password", "x509"]]}, "a second factor is needed"),
     ],
 )
 def test_who_is_not_let_in_is_in_the_trail_with_the_reason(
@@ -98,6 +97,71 @@ def test_who_is_not_let_in_is_in_the_trail_with_the_reason(
     sign_in(client)
 
     assert (row().outcome, row().remark) == ("failure", why)
+
+
+@pytest.mark.parametrize("facts", [{"expired": True}, {"second_factor": True}])
+def test_a_sign_in_that_goes_on_is_not_in_the_trail_yet(
+    client: Client, fake_keystone: FakeKeystone, facts: dict[str, Any]
+) -> None:
+    fake_keystone.person(**facts)
+    sign_in(client)
+
+    assert not Event.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("123456", ("success", "")),
+        ("654321", ("failure", "refused by Keystone: the code")),
+    ],
+)
+def test_a_code_is_in_the_trail_by_how_it_ended(
+    client: Client, fake_keystone: FakeKeystone, code: str, expected: tuple[str, str]
+) -> None:
+    fake_keystone.person(second_factor=True)
+    sign_in(client)
+    client.post("/signin/code/", {"passcode": code})
+
+    assert (row().outcome, row().remark) == expected
+
+
+@pytest.mark.parametrize(
+    ("current", "refuses", "expected"),
+    [
+        ("right horse", None, ("success", "")),
+        ("right horse", (400, "no"), ("failure", "Keystone refused the new password")),
+        (
+            "wrong",
+            None,
+            ("failure", "refused by Keystone: the current password, to change it"),
+        ),
+    ],
+)
+def test_a_new_password_is_in_the_trail_by_how_the_sign_in_ended(
+    client: Client,
+    fake_keystone: FakeKeystone,
+    current: str,
+    refuses: tuple[int, str] | None,
+    expected: tuple[str, str],
+) -> None:
+    fake_keystone.person(expired=True, refuses=refuses)
+    sign_in(client)
+    passwords = {"current": current, "new": "new horse", "again": "new horse"}
+    client.post("/signin/password/", passwords)
+
+    assert (row().outcome, row().remark) == expected
+
+
+def test_a_changed_password_that_signs_nobody_in_is_in_the_trail(
+    client: Client, fake_keystone: FakeKeystone
+) -> None:
+    fake_keystone.person(expired=True, roles={"system": {"member"}})
+    sign_in(client)
+    passwords = {"current": "right horse", "new": "new horse", "again": "new horse"}
+    client.post("/signin/password/", passwords)
+
+    assert row().remark == "not signed in after a change of password"
 
 
 def test_a_sign_in_without_keystone_is_in_the_trail(

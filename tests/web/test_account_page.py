@@ -95,7 +95,7 @@ def test_a_locked_and_disabled_account_says_that_an_unlock_is_not_enough(site: C
 def test_a_page_without_acts_says_what_would_be_there(site: Client) -> None:
     user = make_user()
 
-    assert "Nothing yet. Every unlock tried or done through pciops is recorded here." in shown(
+    assert "Nothing yet. Every act tried or done through pciops is recorded here." in shown(
         site.get(f"/accounts/{user.id}/")
     )
 

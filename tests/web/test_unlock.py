@@ -317,7 +317,7 @@ def test_whose_session_cannot_be_unsealed_changes_nothing(site: Client) -> None:
     user = make_locked_user()
     fields = form(site, user)
     session = site.session
-    session["keystone"] = {**session["keystone"], "token": "gAAAAA sealed by nobody"}
+    session["keystone"] = [{**session["keystone"][0], "token": "gAAAAA sealed by nobody"}]
     session.save()
     send(site, user, fields)
 
@@ -328,7 +328,7 @@ def test_whose_session_has_another_scope_than_the_token_changes_nothing(site: Cl
     user = make_locked_user(domain_id="shops")
     fields = form(site, user)
     session = site.session
-    session["keystone"] = {**session["keystone"], "domain_id": "shops"}
+    session["keystone"] = [{**session["keystone"][0], "domain_id": "shops"}]
     session.save()
     response = send(site, user, fields)
 

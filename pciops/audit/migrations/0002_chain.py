@@ -72,7 +72,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='event',
             name='action',
-            field=models.CharField(choices=[('unlock', 'Unlocked'), ('enable', 'Enabled'), ('disable', 'Disabled'), ('exempt', 'Exempted'), ('authenticate', 'Signed in'), ('authenticate/logout', 'Signed out'), ('read/export', 'Exported'), ('read/report', 'Report downloaded'), ('update/policy', 'Policy changed'), ('delete/trail', 'Trail pruned')], max_length=32),
+            field=models.CharField(choices=[('unlock', 'Unlocked'), ('enable', 'Enabled'), ('disable', 'Disabled'), ('exempt', 'Exempted'), ('lift', 'Exemption lifted'), ('record', 'Exemption recorded'), ('authenticate', 'Signed in'), ('authenticate/logout', 'Signed out'), ('read/export', 'Exported'), ('read/report', 'Report downloaded'), ('update/policy', 'Policy changed'), ('delete/trail', 'Trail pruned')], max_length=32),
         ),
         migrations.AlterField(
             model_name='event',

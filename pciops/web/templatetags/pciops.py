@@ -14,8 +14,16 @@ from pciops.accounts.compliance import Finding
 from pciops.accounts.policy import NAMES, Policy
 from pciops.accounts.state import State
 from pciops.lib import charts, times
+from pciops.signin.models import Operator
 
 register = template.Library()
+
+
+@register.filter
+def may(operator: Operator, act: str) -> bool:
+    """`{% if operator|may:"unlock" %}`: what nobody may use is not shown to them."""
+    return operator.may(act)
+
 
 OPTION = re.compile(rf"\b(?:{'|'.join(NAMES)})\b")
 

@@ -14,7 +14,7 @@ from pciops.accounts import policy, selectors
 from pciops.accounts.account import Account
 from pciops.accounts.verdict import judge
 from pciops.actions.bulk import Choice, Outcome, Result, unlock_all
-from pciops.actions.unlock import ReasonError, checked_reason
+from pciops.actions.inputs import ReasonError, checked_reason
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator
 from pciops.keystone.database import KeystoneDatabaseDownError

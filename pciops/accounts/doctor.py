@@ -1,0 +1,45 @@
+"""Checks of what is known about accounts: the policy, and how old the counts are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.utils import timezone
+
+from pciops.accounts import policy as policies
+from pciops.accounts.models import Census
+from pciops.accounts.overview import STALE
+from pciops.lib import times
+from pciops.lib.doctor import Finding, check, ok, problem, warning
+from pciops.lib.env import SettingError
+
+
+@check("policy")
+def policy() -> Iterator[Finding]:
+    """It can be read, and the files of all nodes have the same."""
+    try:
+        found = policies.sourced()
+    except SettingError as error:
+        yield problem(str(error), "Correct it; until then nothing is shown of any account.")
+        return
+    for name, values in found.disagreements.items():
+        said = ", ".join(f"{policies.said(name, value)} in {path}" for path, value in values)
+        yield warning(
+            f"{name.removesuffix('_set')} differs between the files: {said}.",
+            "Set the same on every Keystone node.",
+        )
+    if not found.disagreements:
+        yield ok("It can be read, and no two files differ.")
+
+
+@check("census", after="database")
+def census() -> Iterator[Finding]:
+    """A worker takes one every few minutes."""
+    remedy = "Look at the worker and at its beat (docs/install.md); manage.py census takes one now."
+    now, newest = timezone.now(), Census.objects.order_by("-counted_at").first()
+    if newest is None:
+        yield warning("None has been taken yet: the pages have no counts.", remedy)
+    elif now - newest.counted_at > STALE:
+        yield warning(f"The newest is {times.span(now - newest.counted_at)} old.", remedy)
+    else:
+        yield ok(f"The newest is {times.span(now - newest.counted_at)} old.")

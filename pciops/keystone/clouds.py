@@ -1,0 +1,185 @@
+"""A session at Keystone for commands: OS_CLOUD and clouds.yaml, or OS_*, as everywhere else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from django.conf import settings
+from keystoneauth1 import loading, session
+
+from pciops import __version__
+from pciops.lib import env
+from pciops.lib.env import SettingError
+
+# What OS_AUTH_TYPE may say, and the plugin that it means.
+_TYPES: Final = {
+    "password": "v3password",
+    "v3password": "v3password",
+    "token": "v3token",
+    "v3token": "v3token",
+    "v3applicationcredential": "v3applicationcredential",
+}
+# What each plugin cannot do without: one of these words each.
+_USER: Final = (("username", "user_id"), ("user_domain_name", "user_domain_id", "user_id"))
+_NEEDED: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
+    "v3password": (*_USER, ("password",)),
+    "v3token": (("token",),),
+    "v3applicationcredential": (
+        ("application_credential_id", "application_credential_name"),
+        ("application_credential_secret",),
+    ),
+}
+_EXAMPLES: Final = {
+    "auth_url": "https://keystone.example:5000/v3",
+    "username": "alice",
+    "user_domain_name": "Default",
+    "password": "…",
+    "token": "gAAAA…",
+    "application_credential_id": "6f9d…",
+    "application_credential_secret": "…",
+}
+_SECRETS: Final = {"password", "token", "application_credential_secret"}
+_SCOPES: Final = (
+    ("system_scope",),
+    ("domain_id", "domain_name"),
+    ("project_id", "project_name"),
+    ("trust_id",),
+)
+
+
+def session_from_environment() -> session.Session:
+    """The session of whoever runs a command. Nothing is asked of Keystone yet.
+
+    With OS_CLOUD, all comes from that entry of clouds.yaml (and secure.yaml) and no other OS_*
+    counts: OS_AUTH_URL and OS_CACERT are settings of the site as well. Without, all is OS_*.
+
+    Raises:
+        SettingError: names the variable that is missing or makes no sense, or that of the file.
+    """
+    name = env.text("OS_CLOUD")
+    cloud = _cloud(name) if name else _variables()
+    auth: dict[str, Any] = cloud.get("auth", {})
+    where = f" for the cloud {name!r}" if name else ""
+    plugin = _plugin(cloud)
+    _need(auth, plugin, where)
+    _one_scope(auth, plugin, where)
+    loader: Any = loading.get_plugin_loader(plugin)
+    names = {option.dest for option in loader.get_options()}
+    return session.Session(
+        auth=loader.load_from_options(**{key: auth[key] for key in names & auth.keys()}),
+        verify=_verify(cloud),
+        timeout=settings.KEYSTONE_TIMEOUT,
+        app_name="pciops",
+        app_version=__version__,
+    )
+
+
+def _plugin(cloud: Mapping[str, Any]) -> str:
+    """The way to sign in that is named, or that fits what is there."""
+    kind = str(cloud.get("auth_type") or "")
+    if not kind:
+        by_credential = "application_credential_secret" in cloud.get("auth", {})
+        return "v3applicationcredential" if by_credential else "v3password"
+    if kind not in _TYPES:
+        known = ", ".join(_TYPES)
+        raise SettingError("OS_AUTH_TYPE", f"is {kind!r}; known are {known}", "v3password")
+    return _TYPES[kind]
+
+
+def _need(auth: Mapping[str, Any], plugin: str, where: str) -> None:
+    """Refuse what the plugin cannot work with, before Keystone says something vague."""
+    for words in (("auth_url",), *_NEEDED[plugin]):
+        if any(auth.get(word) for word in words):
+            continue
+        others = "".join(f", or {_variable(word)}" for word in words[1:])
+        raise SettingError(_variable(words[0]), f"is missing{others}{where}", _EXAMPLES[words[0]])
+
+
+def _variables() -> dict[str, Any]:
+    """What OS_* say, in the shape of an entry of clouds.yaml."""
+    names = {
+        option.dest
+        for plugin in set(_TYPES.values())
+        for option in loading.get_plugin_loader(plugin).get_options()
+    }
+    read = {
+        name: env.secret(_variable(name)) if name in _SECRETS else env.text(_variable(name))
+        for name in sorted(names)
+    }
+    return {
+        "auth": {name: value for name, value in read.items() if value},
+        "auth_type": env.text("OS_AUTH_TYPE"),
+        "cacert": env.text("OS_CACERT"),
+    }
+
+
+def _cloud(name: str) -> dict[str, Any]:
+    """The entry of this name."""
+    path = _file("OS_CLIENT_CONFIG_FILE", "clouds.yaml")
+    if path is None:
+        raise SettingError(
+            "OS_CLOUD", f"is {name!r}, and there is no clouds.yaml", "mycloud (in ./clouds.yaml)"
+        )
+    found = _entry(path, name)
+    if found is None:
+        raise SettingError("OS_CLOUD", f"is {name!r}, and {path} has no such cloud", "mycloud")
+    secure = _file("OS_CLIENT_SECURE_FILE", "secure.yaml")
+    more = (_entry(secure, name) if secure else None) or {}
+    return {**found, **more, "auth": {**found.get("auth", {}), **more.get("auth", {})}}
+
+
+def _file(variable: str, name: str) -> Path | None:
+    """The first that is there, where openstacksdk looks."""
+    if chosen := env.text(variable):
+        return Path(chosen)
+    folders = (Path(), Path.home() / ".config" / "openstack", Path("/etc/openstack"))
+    return next((folder / name for folder in folders if (folder / name).is_file()), None)
+
+
+def _entry(path: Path, name: str) -> dict[str, Any] | None:
+    """The cloud of this name in a file.
+
+    Raises:
+        SettingError: where the file cannot be read, or is none of this kind.
+    """
+    try:
+        read = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        # Not the parser's own words: they repeat the line, which may be that of a password.
+        reason = getattr(error, "strerror", None) or "not YAML"
+        problem = f"needs {path}, which is no use: {reason}"
+        raise SettingError("OS_CLOUD", problem, "mycloud") from None
+    clouds = read.get("clouds") if isinstance(read, Mapping) else None
+    found = clouds.get(name) if isinstance(clouds, Mapping) else None
+    if found is None:
+        return None
+    if not isinstance(found, dict) or not isinstance(found.get("auth", {}), dict):
+        raise SettingError("OS_CLOUD", f"is {name!r}, which {path} does not describe", "mycloud")
+    return found
+
+
+def _one_scope(auth: Mapping[str, Any], plugin: str, where: str) -> None:
+    """Refuse two scopes at once, of which Keystone would be asked for neither."""
+    given = ([word for word in words if auth.get(word)] for words in _SCOPES)
+    named = [words[0] for words in given if words]
+    if plugin == "v3applicationcredential" and named:
+        problem = f"is set{where}, but an application credential has its scope; unset it"
+        raise SettingError(_variable(named[0]), problem, "(empty)")
+    if len(named) > 1:
+        problem = f"and {_variable(named[1])} are both set{where}; keep one"
+        raise SettingError(_variable(named[0]), problem, "all")
+    if auth.get("system_scope") not in (None, "", "all"):
+        raise SettingError("OS_SYSTEM_SCOPE", f"is {auth['system_scope']!r}{where}", "all")
+
+
+def _verify(cloud: Mapping[str, Any]) -> str | bool:
+    """Certificates to check Keystone's against; the check cannot be switched off here."""
+    return os.path.expanduser(str(cloud.get("cacert") or "")) or True
+
+
+def _variable(word: str) -> str:
+    return f"OS_{word.upper()}"

@@ -1,0 +1,164 @@
+"""Checks of the way to Keystone: its database with what our login may do there, its API, clocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connections
+from django.utils import timezone
+
+from pciops.keystone import client, database, grants, privileges, unlock
+from pciops.keystone.apps import ALIAS, UNLOCK_ALIAS
+from pciops.lib.doctor import TIMEOUT, Finding, check, ok, problem, warning
+
+SKEW_WARNS: Final = timedelta(seconds=2)
+SKEW_HURTS: Final = timedelta(seconds=30)
+
+
+@check("Keystone's database")
+def answers() -> Iterator[Finding]:
+    """It can be read at all."""
+    if settings.DATABASES[ALIAS]["ENGINE"] == "django.db.backends.dummy":
+        yield problem("It is not named.", "Set PCIOPS_KEYSTONE_DATABASE_URL.")
+        return
+    try:
+        database.ping()
+    except database.KeystoneDatabaseDownError as error:
+        yield problem(
+            f"It does not answer: {error}.",
+            "Look at PCIOPS_KEYSTONE_DATABASE_URL, at its server, and at what manage.py grants "
+            "prints.",
+        )
+    else:
+        yield ok(f"It answers ({connections[ALIAS].display_name}).")
+
+
+@check("Keystone's tables", after="Keystone's database")
+def tables() -> Iterator[Finding]:
+    """Each column that we read is there and may be read: asked for without reading a row."""
+    missing = [
+        (f"{table}.{name}", reason)
+        for table, names in grants.columns().items()
+        if _refusal(_select(names, table))
+        for name in names
+        if (reason := _refusal(_select([name], table)))
+    ]
+    for name, reason in missing:
+        yield problem(
+            f"{name} cannot be read: {reason}.",
+            "Run what manage.py grants prints. Where the column is not there at all, this release "
+            "of Keystone is none that pciops knows.",
+        )
+    if not missing:
+        number = sum(map(len, grants.columns().values()))
+        yield ok(f"All {number} columns that pciops reads are there and can be read.")
+
+
+@check("unlocking", after="Keystone's database")
+def unlocking() -> Iterator[Finding]:
+    """The one UPDATE is allowed: made where no row fits, so that it changes nothing."""
+    try:
+        unlock.clear_failures("", failed_auth_count=-1, failed_auth_at=None)
+    except (DatabaseError, InterfaceError) as error:
+        yield problem(
+            f"Nothing can be unlocked: {database.reason(error)}.",
+            "Run what manage.py grants prints, with --unlock-user where it is another login.",
+        )
+    else:
+        yield ok(f"{' and '.join(grants.UPDATED)} of local_user can be updated.")
+
+
+@check("grants", after="Keystone's database")
+def least_privilege() -> Iterator[Finding]:
+    """No login of ours may do more in Keystone's database than it has to."""
+    logins = {str(settings.DATABASES[alias].get("USER")): alias for alias in (UNLOCK_ALIAS, ALIAS)}
+    if connections[ALIAS].vendor != "mysql":
+        yield ok(f"{connections[ALIAS].display_name} knows no grants.")
+        return
+    for login, alias in logins.items():
+        more = privileges.surplus(_grants(alias), database=settings.DATABASES[alias]["NAME"])
+        if more:
+            yield problem(
+                f"{login} may do more than it has to: {'; '.join(more)}.",
+                "REVOKE that from it, or make a new login with what manage.py grants prints.",
+            )
+        else:
+            yield ok(f"{login} may do no more than it has to.")
+
+
+@check("Keystone's API")
+def api() -> Iterator[Finding]:
+    """It answers; and its clock, which stands in the answer, is as ours."""
+    if not settings.OS_AUTH_URL:
+        yield problem("It is not named.", "Set OS_AUTH_URL.")
+        return
+    before = timezone.now()
+    try:
+        theirs = client.ping(TIMEOUT)
+    except client.UnreachableError as error:
+        yield problem(
+            f"{settings.OS_AUTH_URL} does not answer: {error}.",
+            "Look at OS_AUTH_URL and OS_CACERT. Nobody can sign in meanwhile; manage.py unlock "
+            "works without it.",
+        )
+        return
+    yield ok(f"{settings.OS_AUTH_URL} answers.")
+    if theirs is not None:  # in whole seconds: anything up to the next one is the same
+        window = (theirs, theirs + timedelta(seconds=1))
+        yield skew("Keystone's clock", window, (before, timezone.now()))
+
+
+@check("the database's clock", after="Keystone's database")
+def database_clock() -> Iterator[Finding]:
+    """Keystone's rows have the time of Keystone's nodes; its database's is usually the same."""
+    if connections[ALIAS].vendor != "mysql":
+        yield ok(f"{connections[ALIAS].display_name} has ours.")
+        return
+    before = timezone.now()
+    [[theirs]] = _rows("SELECT UTC_TIMESTAMP(6)")
+    theirs = theirs.replace(tzinfo=UTC)
+    yield skew("The clock of Keystone's database", (theirs, theirs), (before, timezone.now()))
+
+
+def skew(name: str, theirs: tuple[datetime, datetime], ours: tuple[datetime, datetime]) -> Finding:
+    """How far apart two clocks are at least: each was read within a span of its own time."""
+    behind, ahead = ours[0] - theirs[1], theirs[0] - ours[1]
+    apart = max(behind, ahead, timedelta(0))
+    if apart <= SKEW_WARNS:
+        return ok(f"{name} agrees with ours.")
+    word = "behind" if behind > ahead else "ahead of"
+    sentence = f"{name} is {apart.total_seconds():.0f} s {word} ours."
+    remedy = (
+        "Let both follow the same time servers. What is locked, until when, and when a password "
+        "expires is judged by our clock here, and by Keystone's there."
+    )
+    return (problem if apart > SKEW_HURTS else warning)(sentence, remedy)
+
+
+@database.reading()
+def _rows(statement: str, alias: str = ALIAS) -> list[Any]:
+    with connections[alias].cursor() as cursor:
+        cursor.execute(statement)
+        return list(cursor.fetchall())
+
+
+def _grants(alias: str) -> list[str]:
+    return [line for (line,) in _rows("SHOW GRANTS", alias)]
+
+
+def _select(names: list[str], table: str) -> str:
+    quoted = connections[ALIAS].ops.quote_name
+    columns = ", ".join(map(quoted, names))
+    return f"SELECT {columns} FROM {quoted(table)} WHERE 1 = 0"  # noqa: S608 names of our own
+
+
+def _refusal(statement: str) -> str:
+    """Why the database does not run it; empty where it does."""
+    try:
+        _rows(statement)
+    except database.KeystoneDatabaseDownError as error:
+        return str(error)
+    return ""

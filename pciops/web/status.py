@@ -1,0 +1,37 @@
+"""The page that says how pciops itself is: what `manage.py doctor` says."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from pciops.lib import doctor
+from pciops.lib.doctor import Level
+from pciops.signin.rights import keystone_roles
+from pciops.web import rights
+from pciops.web.errors import NotAllowedError
+from pciops.web.requests import OperatorRequest
+
+
+@never_cache
+@require_safe
+@rights.needs("administer")
+def status(request: OperatorRequest) -> HttpResponse:
+    """Checked now; what does not answer costs a few seconds. It tells of hosts and logins."""
+    if request.user.scope is not None:
+        names = " or ".join(keystone_roles("administer"))
+        raise NotAllowedError(
+            f"This page is about the whole installation: it takes the role {names} on the system."
+        )
+    findings = doctor.run()
+    context = {
+        "section": "status",
+        "now": timezone.now(),
+        "findings": sorted(findings, key=lambda it: list(Level).index(it.level), reverse=True),
+        "worst": doctor.worst(findings),
+        "summary": doctor.summary(findings),
+    }
+    return render(request, "web/status.html", context)

@@ -1,0 +1,125 @@
+"""The acts over the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pciops.actions.models import Exemption
+from pciops.audit.models import Event
+from tests.api.call import ACCOUNTS, BODY, post
+from tests.factories import make_user
+from tests.fake_keystone import FakeKeystone, error
+from tests.fake_users import FakeUsers
+from tests.fake_users import keystone_users as keystone_users
+
+pytestmark = [
+    pytest.mark.django_db(databases=["default", "keystone"]),
+    pytest.mark.usefixtures("keystone_users"),
+]
+
+LOCKOUT = "ignore_lockout_failure_attempts"
+GRANT = {"reason": "x", "option": LOCKOUT, "owner": "network team", "ends_on": "2026-12-22"}
+EXEMPTED: dict[str, Any] = {"options": {"1002": True}}
+CASES = [
+    pytest.param("enable", {"enabled": False}, BODY, id="enable"),
+    pytest.param("disable", {}, {"reason": "x"}, id="disable"),
+    pytest.param("exempt", {}, GRANT, id="exempt"),
+    pytest.param("lift", EXEMPTED, {"reason": "x", "option": LOCKOUT}, id="lift"),
+    pytest.param("record", EXEMPTED, GRANT, id="record"),
+]
+
+
+@pytest.mark.parametrize(("name", "facts", "body"), CASES)
+def test_an_act_answers_with_its_row_of_the_trail(
+    token: str, name: str, facts: dict[str, Any], body: dict[str, str]
+) -> None:
+    response = post(token, f"{ACCOUNTS}/{make_user(**facts).id}/{name}", body)
+    event = response.json()["event"]
+
+    assert response.status_code == 200
+    assert (event["action"], event["outcome"]) == (name, "success")
+    assert event["id"] == Event.objects.get().pk
+
+
+def test_an_act_is_done_with_a_token_of_the_caller(token: str, fake_keystone: FakeKeystone) -> None:
+    post(token, f"{ACCOUNTS}/{make_user().id}/disable", {"reason": "x"})
+
+    assert [used for used, _, _ in fake_keystone.patches] == [token]
+
+
+@pytest.mark.parametrize(("name", "facts", "body"), CASES)
+def test_an_act_that_does_not_fit_is_a_conflict(
+    token: str, name: str, facts: dict[str, Any], body: dict[str, str]
+) -> None:
+    other: dict[str, Any] = {"disable": {"enabled": False}, "exempt": EXEMPTED}.get(name, {})
+    response = post(token, f"{ACCOUNTS}/{make_user(**other).id}/{name}", body)
+
+    assert response.status_code == 409
+    assert Event.objects.get().outcome == "failure"
+
+
+@pytest.mark.parametrize(("name", "facts", "body"), CASES)
+def test_an_account_of_another_domain_does_not_exist(
+    fake_keystone: FakeKeystone, name: str, facts: dict[str, Any], body: dict[str, str]
+) -> None:
+    person = fake_keystone.person(domain_id="shops", roles={"shops": {"admin"}})
+    user = make_user(domain_id="payments", **facts)
+    response = post(fake_keystone.issue(person, "shops"), f"{ACCOUNTS}/{user.id}/{name}", body)
+
+    assert response.status_code == 404
+    assert (fake_keystone.patches, Event.objects.count()) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "sentence"),
+    [
+        ({"reason": ""}, "reason: say why"),
+        ({"option": "no"}, "option: one of ignore_change_password_upon_first_use,"),
+        ({"option": ["x"]}, "option: one of"),
+        ({"owner": None}, "owner: say who answers"),
+        ({"ends_on": 7}, "ends_on: the last day of the exemption"),
+        ({"ends_on": "2026-11-22"}, "ends_on: a day after today"),
+    ],
+)
+def test_a_body_that_makes_no_sense_is_refused_with_the_field_named(
+    token: str, fake_keystone: FakeKeystone, spoiled: dict[str, Any], sentence: str
+) -> None:
+    response = post(token, f"{ACCOUNTS}/{make_user().id}/exempt", {**GRANT, **spoiled})
+
+    assert response.status_code == 400
+    assert response.json()["error"]["message"].startswith(sentence)
+    assert (fake_keystone.patches, Event.objects.count()) == ([], 0)
+
+
+def test_enabling_needs_the_identity(token: str) -> None:
+    user = make_user(enabled=False)
+    response = post(token, f"{ACCOUNTS}/{user.id}/enable", {"reason": "x"})
+
+    assert response.json()["error"]["message"].startswith("identity: how it was confirmed")
+
+
+def test_what_keystones_policy_forbids_is_forbidden(token: str, keystone_users: FakeUsers) -> None:
+    keystone_users.works, keystone_users.answer = False, error(403, "identity:update_user.")
+    response = post(token, f"{ACCOUNTS}/{make_user().id}/exempt", GRANT)
+
+    assert response.status_code == 403
+    assert response.json()["error"]["message"] == (
+        "Keystone refused (HTTP 403): identity:update_user. Nothing was changed."
+    )
+    assert not Exemption.objects.exists()
+
+
+def test_nobody_disables_themselves(token: str, fake_keystone: FakeKeystone) -> None:
+    user = make_user(user_id=fake_keystone.people[0].id)
+    response = post(token, f"{ACCOUNTS}/{user.id}/disable", {"reason": "x"})
+
+    assert response.status_code == 403
+
+
+def test_there_is_no_other_act(token: str) -> None:
+    response = post(token, f"{ACCOUNTS}/{make_user().id}/delete", {"reason": "x"})
+
+    assert response.status_code == 404
+    assert response.json()["error"]["code"] == 404

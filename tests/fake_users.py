@@ -1,0 +1,95 @@
+"""Keystone's users for tests: a PATCH changes the tables as Keystone's own model does.
+
+The rules are those of User.enabled and update_user in keystone.identity.backends; that they are
+so is asked of a real Keystone in tests/live/test_acts.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from pciops.accounts import selectors
+from pciops.accounts.states import DISABLED, INACTIVE
+from pciops.accounts.verdict import judge
+from pciops.keystone import options
+from pciops.keystone.models import LocalUser, User, UserOption
+from tests.factories import POLICY
+from tests.fake_keystone import Answer, FakeKeystone
+
+IDS = {name: option for option, name in options.EXEMPTIONS.items()}
+
+
+@dataclass
+class FakeUsers:
+    """What a PATCH does, and what a test lets happen instead of or before it."""
+
+    before: Callable[[], object] | None = None  # in the moment between look and change
+    answer: Answer | None = None  # instead of "200"
+    works: bool = True  # whether the tables are changed
+
+    def patch(self, user_id: str, changes: dict[str, Any]) -> Answer | None:
+        """Called by the server, in its thread."""
+        if self.before:
+            self.before()
+        if self.works:
+            _change(user_id, changes)
+        return self.answer
+
+
+def _change(user_id: str, changes: dict[str, Any]) -> None:
+    account = selectors.get(user_id, scope=None)
+    assert account is not None
+    states = judge(account, POLICY, timezone.now()).states
+    enabled = changes.get("enabled", DISABLED not in states and INACTIVE not in states)
+    users = User.objects.using("keystone").filter(id=user_id)
+    users.update(enabled=enabled)
+    if enabled:
+        users.update(last_active_at=timezone.now().date())
+        local = LocalUser.objects.using("keystone").filter(user_id=user_id)
+        local.update(failed_auth_count=0, failed_auth_at=None)
+    for name, value in changes.get("options", {}).items():
+        rows = UserOption.objects.using("keystone")
+        with connections["keystone"].cursor() as cursor:
+            cursor.execute(
+                "DELETE FROM user_option WHERE user_id = %s AND option_id = %s",
+                [user_id, IDS[name]],
+            )
+        if value is not None:
+            rows.create(user_id=user_id, option_id=IDS[name], option_value=json.dumps(value))
+
+
+@contextmanager
+def shared_connection(alias: str) -> Iterator[Callable[[], None]]:
+    """Lets another thread use this one's connection, for this one waits meanwhile."""
+    connection = connections[alias]
+    connection.inc_thread_sharing()
+
+    def use() -> None:
+        connections[alias] = connection
+
+    try:
+        yield use
+    finally:
+        connection.dec_thread_sharing()
+
+
+@pytest.fixture
+def keystone_users(fake_keystone: FakeKeystone, db: None) -> Iterator[FakeUsers]:
+    """The fake Keystone changes users."""
+    users = FakeUsers()
+    with shared_connection("keystone") as use:
+
+        def on_patch(user_id: str, changes: dict[str, Any]) -> Answer | None:
+            use()
+            return users.patch(user_id, changes)
+
+        fake_keystone.on_patch = on_patch
+        yield users

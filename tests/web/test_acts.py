@@ -1,0 +1,350 @@
+"""The pages of the acts: buttons that fit, one form each, and Keystone's last word."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from pciops.actions.models import Exemption
+from pciops.audit.models import Event, EventQuerySet
+from pciops.keystone.models import LocalUser, User, UserOption
+from tests.factories import NOW, make_credential, make_ldap_user, make_locked_user, make_user
+from tests.fake_keystone import FakeKeystone, Person, error
+from tests.fake_users import FakeUsers
+from tests.fake_users import keystone_users as keystone_users
+from tests.signin.visit import Response, shown, signed_in
+from tests.web.unlocking import REASON, failures, messages, seen
+
+pytestmark = [
+    pytest.mark.django_db(databases=["default", "keystone"]),
+    pytest.mark.usefixtures("keystone_users"),
+]
+
+LOCKOUT = "ignore_lockout_failure_attempts"
+GRANT = {"option": LOCKOUT, "owner": "network team", "ends_on": "2026-12-22"}
+EXEMPTED: dict[str, Any] = {"options": {"1002": True}}
+CASES = [
+    pytest.param("enable", {"enabled": False}, {"identity": "callback"}, id="enable"),
+    pytest.param("disable", {}, {}, id="disable"),
+    pytest.param("exempt", {}, GRANT, id="exempt"),
+    pytest.param("lift", EXEMPTED, {"option": LOCKOUT}, id="lift"),
+    pytest.param("record", EXEMPTED, GRANT, id="record"),
+]
+
+
+def acts() -> EventQuerySet:
+    """The rows of the trail that are about an account, and not about a sign-in."""
+    return Event.objects.exclude(target_id="")
+
+
+def opened(browser: Client, user: User, name: str, **values: str) -> dict[str, str]:
+    """The form of an act, opened and filled in."""
+    page = browser.get(f"/accounts/{user.id}/{name}/")
+    return {"reason": REASON, "seen": seen(page), **values}
+
+
+def send(browser: Client, user: User, name: str, fields: dict[str, str], **more: Any) -> Response:
+    return browser.post(f"/accounts/{user.id}/{name}/", fields, **more)
+
+
+def act(browser: Client, user: User, name: str, **values: str) -> Response:
+    """Open the form, fill it in and send it."""
+    return send(browser, user, name, opened(browser, user, name, **values))
+
+
+def buttons(response: Response) -> list[str]:
+    """The acts that an account page offers, the primary one with a star."""
+    text = response.content.decode()
+    found = re.findall(r'class="button( primary)?" href="/accounts/\w+/(\w+)/"', text)
+    return [name + ("*" if primary else "") for primary, name in found]
+
+
+# --- The account page ---------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({}, ["exempt", "disable"]),
+        ({"enabled": False}, ["enable*", "exempt"]),
+        ({"failed_auth_count": 3, "failed_auth_at": NOW}, ["unlock*", "exempt", "disable"]),
+        (
+            {"failed_auth_count": 3, "failed_auth_at": NOW, "enabled": False},
+            ["unlock*", "enable", "exempt"],
+        ),
+        (EXEMPTED, ["lift", "record", "exempt", "disable"]),
+    ],
+)
+def test_the_page_offers_the_acts_that_fit(
+    site: Client, facts: dict[str, Any], expected: list[str]
+) -> None:
+    assert buttons(site.get(f"/accounts/{make_user(**facts).id}/")) == expected
+
+
+def test_nobody_is_offered_to_disable_themselves(site: Client, operator: Person) -> None:
+    user = make_user(user_id=operator.id)
+
+    assert buttons(site.get(f"/accounts/{user.id}/")) == ["exempt"]
+
+
+# --- It works -----------------------------------------------------------------------------------
+@pytest.mark.parametrize(("name", "facts", "values"), CASES)
+def test_an_act_leads_back_to_the_account_and_says_so(
+    site: Client, name: str, facts: dict[str, Any], values: dict[str, str]
+) -> None:
+    user = make_user(**facts)
+    response = act(site, user, name, **values)
+
+    assert response["Location"] == f"/accounts/{user.id}/"
+    assert [text.startswith("<bdi>ann</bdi>") for text in messages(response)] == [True]
+    assert acts().values_list("outcome", "via", "reason").get() == (
+        "success",
+        "page",
+        REASON,
+    )
+
+
+def test_enabling_is_done_with_the_token_of_the_session(
+    site: Client, fake_keystone: FakeKeystone
+) -> None:
+    user = make_user(enabled=False)
+    act(site, user, "enable", identity="callback")
+    [(token, user_id, changes)] = fake_keystone.patches
+
+    assert fake_keystone.tokens[token].person is fake_keystone.people[0]
+    assert fake_keystone.tokens[token].scope == "system"
+    assert (user_id, changes) == (user.id, {"enabled": True})
+
+
+def test_an_exemption_is_on_the_page_with_its_owner(site: Client) -> None:
+    user = make_user()
+    act(site, user, "exempt", **GRANT)
+    page = shown(site.get(f"/accounts/{user.id}/"))
+
+    assert f"{LOCKOUT} Recorded until 22 Dec 2026, owner: network team" in page
+    assert "Exempted by ada (Default) from 127.0.0.1 (web page)" in page
+    assert f"{LOCKOUT} until 2026-12-22, owner: network team" in page
+
+
+def test_a_domain_operator_acts_in_their_domain(fake_keystone: FakeKeystone) -> None:
+    keeper = fake_keystone.person("keeper", domain_id="shops", roles={"shops": {"admin"}})
+    user = make_user(domain_id="shops")
+    act(signed_in(keeper), user, "disable")
+
+    assert User.objects.get(id=user.id).enabled is False
+
+
+# --- The form -----------------------------------------------------------------------------------
+@pytest.mark.parametrize(("name", "facts", "values"), CASES)
+def test_each_form_says_what_it_does_and_that_it_is_recorded(
+    site: Client, name: str, facts: dict[str, Any], values: dict[str, str]
+) -> None:
+    page = shown(site.get(f"/accounts/{make_user(**facts).id}/{name}/"))
+
+    assert "What it does" in page
+    assert "Recorded in the trail with your name and address." in page
+
+
+def test_disabling_names_the_application_credentials_that_stop(site: Client) -> None:
+    user = make_user()
+    make_credential(user, "backup-job")
+
+    assert "backup-job" in shown(site.get(f"/accounts/{user.id}/disable/"))
+
+
+def test_a_link_chooses_the_option_to_record(site: Client) -> None:
+    user = make_user(options={"1001": True, "1002": True})
+    page = site.get(f"/accounts/{user.id}/record/?option={LOCKOUT}").content.decode()
+
+    assert f'<option value="{LOCKOUT}" selected>' in page
+
+
+@pytest.mark.parametrize(
+    ("name", "facts", "sentence"),
+    [
+        ("enable", {}, "The account is neither disabled nor inactive"),
+        ("disable", {"enabled": False}, "The account is disabled already."),
+        ("lift", {}, "The account has no such exemption."),
+        ("record", {}, "The account has no exemption that could be recorded."),
+    ],
+)
+def test_the_form_of_an_act_that_does_not_fit_leads_back(
+    site: Client, name: str, facts: dict[str, Any], sentence: str
+) -> None:
+    user = make_user(**facts)
+    response = site.get(f"/accounts/{user.id}/{name}/")
+
+    assert response["Location"] == f"/accounts/{user.id}/"
+    assert messages(response)[0].startswith(sentence)
+
+
+@pytest.mark.parametrize("name", ["enable", "disable", "exempt", "lift"])
+def test_an_ldap_user_is_said_to_be_one(site: Client, name: str) -> None:
+    response = site.get(f"/accounts/{make_ldap_user().id}/{name}/")
+
+    assert messages(response)[0].startswith("It is an LDAP or federated user")
+
+
+def test_there_is_no_other_act(site: Client) -> None:
+    assert site.get(f"/accounts/{make_user().id}/delete/").status_code == 404
+
+
+SPOILED = [
+    ({"reason": ""}, "Reason: say why, for whoever reads the trail."),
+    ({"owner": " "}, "Owner: say who answers for the exemption"),
+    ({"owner": "x" * 101}, "Owner: at most 100 characters"),
+    ({"ends_on": ""}, "Last day: the last day of the exemption, as YYYY-MM-DD."),
+    ({"ends_on": "2026-11-22"}, "Last day: a day after today (UTC)"),
+    ({"option": ""}, "Exemption: choose one."),
+    ({"option": "ignore_everything"}, "Select a valid choice."),
+    ({"seen": ""}, "This field is required."),
+]
+
+
+@pytest.mark.parametrize(("spoiled", "sentence"), SPOILED)
+def test_a_spoiled_form_comes_back_and_changes_nothing(
+    site: Client, fake_keystone: FakeKeystone, spoiled: dict[str, str], sentence: str
+) -> None:
+    response = act(site, make_user(), "exempt", **{**GRANT, **spoiled})
+
+    assert response.status_code == 400
+    assert sentence in shown(response)
+    assert (fake_keystone.patches, acts().count()) == ([], 0)
+
+
+def test_a_spoiled_form_keeps_what_was_typed(site: Client) -> None:
+    page = act(site, make_user(), "exempt", **GRANT | {"ends_on": ""}).content.decode()
+
+    assert REASON in page
+    assert 'value="network team"' in page
+    assert f'<option value="{LOCKOUT}" selected>' in page
+
+
+def test_enabling_asks_how_the_identity_was_confirmed(site: Client) -> None:
+    response = act(site, make_user(enabled=False), "enable")
+
+    assert "Identity: choose how it was confirmed (PCI DSS 8.3.4)." in shown(response)
+
+
+# --- The account has changed --------------------------------------------------------------------
+def test_an_account_that_has_changed_gets_a_fresh_form(
+    site: Client, fake_keystone: FakeKeystone
+) -> None:
+    user = make_user(enabled=False)
+    fields = opened(site, user, "enable", identity="callback")
+    rows = LocalUser.objects.using("keystone").filter(user=user)
+    rows.update(failed_auth_count=3, failed_auth_at=NOW)
+    response = send(site, user, "enable", fields)
+    page = shown(response)
+
+    assert response.status_code == 409
+    assert "The account has changed after you opened the form. Nothing was changed" in page
+    assert "Keystone unlocks the account with it, silently" in page
+    assert REASON in page
+    assert fake_keystone.patches == []
+
+
+def test_the_fresh_form_does_it(site: Client) -> None:
+    user = make_user(enabled=False)
+    fields = opened(site, user, "enable", identity="callback")
+    rows = LocalUser.objects.using("keystone").filter(user=user)
+    rows.update(failed_auth_count=3, failed_auth_at=NOW)
+    again = send(site, user, "enable", fields)
+    send(site, user, "enable", {**fields, "seen": seen(again)})
+
+    assert User.objects.get(id=user.id).enabled is True
+    assert failures(user) == (0, None)
+
+
+def test_what_somebody_else_has_done_is_said_on_the_account_page(site: Client) -> None:
+    user = make_user()
+    fields = opened(site, user, "disable")
+    User.objects.using("keystone").filter(id=user.id).update(enabled=False)
+    response = send(site, user, "disable", fields)
+
+    assert messages(response) == ["The account is disabled already. Nothing was changed."]
+
+
+# --- Keystone has the last word -----------------------------------------------------------------
+@pytest.mark.parametrize(("name", "facts", "values"), CASES)
+def test_who_has_lost_the_role_since_changes_nothing(
+    site: Client,
+    operator: Person,
+    fake_keystone: FakeKeystone,
+    name: str,
+    facts: dict[str, Any],
+    values: dict[str, str],
+) -> None:
+    user = make_user(**facts)
+    fields = opened(site, user, name, **values)
+    operator.roles["system"] = {"reader"}
+    response = send(site, user, name, fields)
+
+    assert response["Location"].startswith("/signin/")
+    assert fake_keystone.patches == []
+    assert not Exemption.objects.exists()
+
+
+@pytest.mark.parametrize(("name", "facts", "values"), CASES)
+def test_an_account_of_another_domain_does_not_exist(
+    fake_keystone: FakeKeystone, name: str, facts: dict[str, Any], values: dict[str, str]
+) -> None:
+    keeper = fake_keystone.person("keeper", domain_id="shops", roles={"shops": {"admin"}})
+    browser, user = signed_in(keeper), make_user(domain_id="payments", **facts)
+    fields = {"reason": REASON, "seen": "x", **values}
+
+    assert browser.get(f"/accounts/{user.id}/{name}/").status_code == 404
+    assert send(browser, user, name, fields).status_code == 404
+    assert (fake_keystone.patches, acts().count()) == ([], 0)
+
+
+def test_what_keystones_policy_forbids_is_shown_as_such(
+    site: Client, keystone_users: FakeUsers
+) -> None:
+    user = make_user()
+    fields = opened(site, user, "disable")
+    keystone_users.works = False
+    keystone_users.answer = error(403, "You are not authorized: identity:update_user.")
+    response = send(site, user, "disable", fields)
+
+    assert response.status_code == 403
+    assert (
+        "Keystone refused (HTTP 403): You are not authorized: identity:update_user. "
+        "Nothing was changed." in shown(response)
+    )
+    assert REASON in shown(response)
+
+
+def test_a_form_without_its_csrf_token_changes_nothing(
+    operator: Person, fake_keystone: FakeKeystone
+) -> None:
+    user, browser = make_user(), signed_in(operator)
+    fields = opened(browser, user, "disable")
+    browser.handler.enforce_csrf_checks = True
+
+    assert send(browser, user, "disable", fields).status_code == 403
+    assert fake_keystone.patches == []
+
+
+def test_the_token_is_on_no_page(site: Client, fake_keystone: FakeKeystone) -> None:
+    user = make_locked_user(options={"1002": False})
+    pages = [site.get(f"/accounts/{user.id}/{name}/") for name in ("", "unlock", "disable")]
+
+    for token in fake_keystone.tokens:
+        assert all(token not in page.content.decode() for page in pages)
+
+
+def test_an_inactive_account_is_enabled_with_the_rule_on(site: Client, settings: Settings) -> None:
+    settings.POLICY_OVERRIDES = {
+        "lockout_failure_attempts": "3",
+        "disable_user_account_days_inactive": "90",
+    }
+    user = make_user(created_at=None, last_active_at=NOW.date().replace(year=2025))
+    page = shown(site.get(f"/accounts/{user.id}/enable/"))
+    act(site, user, "enable", identity="callback")
+
+    assert "Keystone sets the last activity to today; so far it is 22 Nov 2025." in page
+    assert User.objects.get(id=user.id).last_active_at == NOW.date()
+    assert not UserOption.objects.exists()

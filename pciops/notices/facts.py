@@ -5,6 +5,7 @@ Whether a rule reaches the account is for its states to say; here is only how ma
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
@@ -58,16 +59,28 @@ def nearest(steps: Steps, left: timedelta) -> int | None:
     return min((step for step in steps if timedelta(days=step) >= left), default=None)
 
 
-def due(account: Account, rules: Rules, policy: Policy, now: datetime) -> list[Due]:
-    """What is due of all that the rows of Keystone show; an unlock they do not show."""
+def due(
+    account: Account,
+    rules: Rules,
+    policy: Policy,
+    now: datetime,
+    *,
+    kinds: Collection[Notice.Kind] = tuple(Kind),
+) -> list[Due]:
+    """What is due of all that the rows of Keystone show; an unlock they do not show.
+
+    Args:
+        kinds: those that are looked for.
+    """
     if DISABLED.holds(account, policy, now) or INACTIVE.holds(account, policy, now):
         return []
-    found = (
-        _expiring(account, rules, policy, now),
-        _expired(account, rules, policy, now),
-        _inactivity(account, rules, policy, now),
-        _locked(account, rules, policy, now),
-    )
+    finders = {
+        Kind.PASSWORD_EXPIRING: _expiring,
+        Kind.PASSWORD_EXPIRED: _expired,
+        Kind.INACTIVITY: _inactivity,
+        Kind.LOCKED: _locked,
+    }
+    found = (find(account, rules, policy, now) for kind, find in finders.items() if kind in kinds)
     return [one for one in found if one is not None and now < one.good_until]
 
 
@@ -154,7 +167,7 @@ def why_not(
     if kind is Kind.LOCKED:  # a lock that has run out is news as long as its row stands
         stands = any(state.holds(account, policy, now) for state in (LOCKED, LOCK_LAPSED))
         return "" if stands and account.failed_auth_at == notice.fact_at else "the lock is over"
-    found = next((one for one in due(account, rules, policy, now) if one.kind == kind), None)
+    found = next(iter(due(account, rules, policy, now, kinds=(kind,))), None)
     if found is None or found.fact_at != notice.fact_at:
         return {
             Kind.PASSWORD_EXPIRING: "the password was changed, or its expiry",

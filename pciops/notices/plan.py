@@ -128,8 +128,7 @@ def _dues(
     return [
         (account, one)
         for account in accounts
-        for one in due(account, book.of(account), policy, now)
-        if one.kind in kinds
+        for one in due(account, book.of(account), policy, now, kinds=kinds)
     ]
 
 

@@ -23,9 +23,9 @@ from django.db.models import F, Q, QuerySet
 from pciops.accounts.policy import Policy
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib.addresses import mail_address
+from pciops.lib.post import WHOLE, Answer, Post, PostDownError, Verdict, office
 from pciops.notices import letters, plan
-from pciops.notices.models import WHOLE, Notice, NoticeEvent
-from pciops.notices.post import Answer, Post, PostDownError, Verdict, office
+from pciops.notices.models import Notice, NoticeEvent
 from pciops.notices.rules import Book
 
 Status = Notice.Status

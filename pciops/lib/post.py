@@ -15,8 +15,8 @@ from typing import Final, NamedTuple, Self
 
 from pciops.lib.addresses import plain
 from pciops.lib.env import MailServer
-from pciops.notices.models import WHOLE
 
+WHOLE: Final = 500  # characters of a server's answer that are kept
 TIMEOUT: Final = 20  # seconds that each word of the server may take
 _CLOSING: Final = 421  # "closing transmission channel", whatever was asked
 

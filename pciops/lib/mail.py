@@ -96,8 +96,9 @@ def _alternatives(letter: Letter, boundary: str) -> bytes:
             f"Content-Type: text/{subtype}; charset=utf-8\r\n"
             "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
         )
-        lines = "\r\n".join(text.splitlines()).encode("utf-8", "replace")
-        parts.append(head.encode() + b2a_qp(lines) + b"\r\n")
+        # b2a_qp breaks lines as the first one ends: without an end, in a way that no mail may have.
+        lines = "".join(f"{line}\r\n" for line in text.splitlines()).encode("utf-8", "replace")
+        parts.append(head.encode() + b2a_qp(lines))
     return _multipart("alternative", parts, boundary)
 
 

@@ -14,7 +14,7 @@ from pytest_django import Settings
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.keystone.models import User
 from pciops.lib.env import MailServer
-from pciops.lib.post import Answer, PostDownError, Verdict, office
+from pciops.lib.post import Answer, Folder, PostDownError, Verdict, office
 from pciops.notices import plan, rules, send
 from pciops.notices.models import Notice
 from tests.factories import NOW, POLICY, PasswordRow, make_user
@@ -276,6 +276,36 @@ def test_a_crash_between_the_servers_answer_and_ours_repeats_the_same_message_id
 
     assert len({mail["Message-ID"] for mail in letterbox.mails}) == 1
     assert len(letterbox.mails) == 2
+
+
+class Watched(Folder):
+    """A folder that looks, whenever a mail comes, how many before it have no answer yet."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self.taken = 0
+        self.unwritten: list[int] = []
+
+    def hand_in(self, message: bytes) -> None:
+        """Look, and take it."""
+        written = Notice.objects.filter(status=Status.SENT).count()
+        self.unwritten.append(self.taken - written)
+        super().hand_in(message)
+        self.taken += 1
+
+
+def test_no_mail_is_handed_in_before_the_answers_to_all_others_are_written_down(
+    sender: None, tmp_path: Path
+) -> None:
+    make_due("ann", "bob", "cleo")
+    claim = send.Claim.take(NOW, 10)
+    assert claim is not None
+    with Watched(tmp_path) as folder:
+        send._send(
+            claim, folder, send.Sent(), policy=POLICY, book=rules.current(), clock=lambda: NOW
+        )
+
+    assert folder.unwritten == [0, 0, 0]
 
 
 def test_no_more_go_out_in_a_minute_than_the_rate_allows(

@@ -51,8 +51,13 @@ class Attachment:
 
 def message_id(word: str) -> str:
     """A Message-ID of ours; the same word makes the same one."""
-    address = mail_address(parseaddr(settings.MAIL_FROM)[1]) or "pciops@pciops.invalid"
-    return f"<{word}@{address.rpartition('@')[2]}>"
+    return f"<{word}@{_domain(settings.MAIL_FROM)}>"
+
+
+@lru_cache(maxsize=8)
+def _domain(sender: str) -> str:
+    address = mail_address(parseaddr(sender)[1]) or "pciops@pciops.invalid"
+    return address.rpartition("@")[2]
 
 
 def message(

@@ -220,6 +220,7 @@ class Desk:
         self._post = post
         self._sent = sent
         self._clock = clock
+        self._sender = parseaddr(settings.MAIL_FROM)[1]
         self._out: Notice | None = None  # handed in, and its answer is not written down
 
     def __enter__(self) -> Self:
@@ -238,7 +239,7 @@ class Desk:
         out, self._out = self._out, None
         answer = None if out is None else self._post.answer()
         try:
-            self._post.announce(sender=parseaddr(settings.MAIL_FROM)[1], to=to)
+            self._post.announce(sender=self._sender, to=to)
         finally:
             if out is not None and answer is not None:
                 self.keep(out, answer)

@@ -56,6 +56,8 @@ class Event(models.Model):
         SIGN_OUT = "authenticate/logout", "Signed out"
         EXPORT = "read/export", "Exported"
         REPORT = "read/report", "Report downloaded"
+        SAMPLE = "send/sample", "Sample of a notice sent"
+        AGAIN = "send/notice", "Notice made due again"
         POLICY = "update/policy", "Policy changed"
         PRUNE = "delete/trail", "Trail pruned"
 

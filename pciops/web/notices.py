@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -18,6 +19,8 @@ from django.views.decorators.http import require_POST, require_safe
 from pciops.accounts import policy as policies
 from pciops.accounts import selectors as accounts
 from pciops.accounts.account import Account
+from pciops.audit import services
+from pciops.audit.models import Event
 from pciops.lib import charts, outages
 from pciops.lib.addresses import mail_address
 from pciops.lib.charts import Bars, Series
@@ -27,7 +30,7 @@ from pciops.notices import forecast, letters, rules, samples, selectors, send
 from pciops.notices.models import Notice
 from pciops.web import rights
 from pciops.web.errors import KEYSTONE_DATABASE, BadRequestError
-from pciops.web.requests import OperatorRequest
+from pciops.web.requests import OperatorRequest, initiator
 
 PAGE: Final = 50
 
@@ -85,7 +88,7 @@ def preview(request: OperatorRequest, kind: str) -> HttpResponse:
         "letter": letters.write(notice, policy=policy, now=now),
         "server": settings.MAIL_SERVER,
         "sender": settings.MAIL_FROM,
-        "own_address": _own_address(request),
+        "own_address": _address(accounts.get(request.user.id, scope=None)),
     }
     return render(request, "web/notice_preview.html", context)
 
@@ -95,23 +98,36 @@ def preview(request: OperatorRequest, kind: str) -> HttpResponse:
 @rights.needs("administer")
 def sample(request: OperatorRequest, kind: str) -> HttpResponse:
     """Send one of this kind to the operator, at the address that Keystone has of them."""
-    chosen, address = _kind(kind), _own_address(request)
-    if settings.MAIL_SERVER is None or not address:
+    chosen, account = _kind(kind), accounts.get(request.user.id, scope=None)
+    address = _address(account)
+    if settings.MAIL_SERVER is None or account is None or not address:
         messages.error(request, "There is no mail server, or Keystone has no address of yours.")
         return redirect("notice_preview", kind)
+    now = timezone.now()
+    act = services.open_event(
+        Event.Action.SAMPLE,
+        account,
+        seen="",
+        initiator=initiator(request),
+        reason="",
+        identity="",
+        resource=chosen.value,
+        now=now,
+    )
     sent = samples.send(
-        address,
-        policy=policies.current(),
-        book=rules.current(),
-        now=timezone.now(),
-        kinds=[chosen],
+        address, policy=policies.current(), book=rules.current(), now=now, kinds=[chosen]
     )
     try:
         [(_, answer)] = sent
     except PostDownError as error:
+        services.settle(act, Event.Outcome.FAILURE, str(error))
         messages.error(request, f"The mail server does not take mails: {error}")
     else:
-        if answer.verdict is Verdict.SENT:
+        taken = answer.verdict is Verdict.SENT
+        services.settle(
+            act, Event.Outcome.SUCCESS if taken else Event.Outcome.FAILURE, answer.words
+        )
+        if taken:
             messages.success(request, f"Sent to {address}: {answer.words}")
         else:
             messages.error(request, f"The mail server refuses it: {answer.words}")
@@ -126,12 +142,34 @@ def again(request: OperatorRequest, notice_id: UUID) -> HttpResponse:
     notice = selectors.get(notice_id, scope=request.user.scope)
     if notice is None:
         raise Http404("There is no notice with this id.")
-    by = f"{request.user.name} ({request.user.domain_name})"
-    if send.again(notice, by=by, now=timezone.now()):
+    if _again(request, notice):
         messages.success(request, f"The notice to {notice.name} is due again.")
     else:
         messages.info(request, f"The notice to {notice.name} has not failed: nothing was changed.")
     return redirect("notices")
+
+
+def _again(request: OperatorRequest, notice: Notice) -> bool:
+    """Make it due, and write that into the trail: both, or neither."""
+    now, by = timezone.now(), f"{request.user.name} ({request.user.domain_name})"
+    with transaction.atomic():
+        done = send.again(notice, by=by, now=now)
+        if done:
+            services.record(
+                Event.Action.AGAIN,
+                Event.Outcome.SUCCESS,
+                initiator=initiator(request),
+                target=services.Target(
+                    id=notice.user_id,
+                    name=notice.name,
+                    domain_id=notice.domain_id,
+                    domain_name=notice.domain_name,
+                ),
+                resource=f"{notice.kind} {notice.message_id}",
+                remark=f"{notice.get_status_display()}: {notice.answer}",
+                now=now,
+            )
+    return done
 
 
 def _forecast(days: list[tuple[date, dict[str, int]]], today: date) -> dict[str, object]:
@@ -171,7 +209,6 @@ def _account(request: OperatorRequest, text: str) -> Account:
     return account or named[0]
 
 
-def _own_address(request: OperatorRequest) -> str:
-    """The operator's own address; "" where Keystone has none that can be sent to."""
-    account = accounts.get(request.user.id, scope=None)
+def _address(account: Account | None) -> str:
+    """The address of the account; "" where Keystone has none that can be sent to."""
     return mail_address(account.email) or "" if account else ""

@@ -25,6 +25,7 @@ from pciops.accounts import policy
 from pciops.lib import inserts
 from pciops.notices import letters, plan, rules
 from pciops.notices.models import Notice
+from tests.live.programs import ENDS_WITH_US
 from tests.live.site import ROOT
 from tests.live.wait import free_port, wait_until
 
@@ -210,7 +211,7 @@ class _Process:
 @contextmanager
 def _sink() -> Iterator[tuple[int, _Process]]:
     port = free_port()
-    process = subprocess.Popen([sys.executable, "-c", _SINK, str(port)])
+    process = subprocess.Popen([*ENDS_WITH_US, sys.executable, "-c", _SINK, str(port)])
     try:
         wait_until(lambda: _answers(port), "the SMTP server answers", process)
         yield port, _Process(process.pid)
@@ -252,7 +253,7 @@ def _workers(bench: Bench, port: int, number: int) -> float:
     }
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", _WORKER],
+            [*ENDS_WITH_US, sys.executable, "-c", _WORKER],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,

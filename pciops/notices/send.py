@@ -70,9 +70,9 @@ def send_due(
         return sent
     while until is None or clock() < until:
         now = clock()
-        if not _due(now).exists():
+        if not _first_due(now, 1):
             return sent
-        share = settings.NOTICE_RATE - Notice.objects.filter(claimed_at__gt=now - MINUTE).count()
+        share = _free(now)
         if share <= 0:
             pause(1)
             continue
@@ -80,6 +80,7 @@ def send_due(
             with office(settings.MAIL_SERVER, cacert=settings.MAIL_CACERT) as post:
                 claim = Claim.take(clock(), min(BATCH, share))
                 if claim is not None:
+                    claim.give_back(-_free(now))  # others have claimed at the same moment
                     _send(claim, post, sent, policy=policy, book=book, clock=clock)
         except PostDownError as error:
             sent.problem = str(error)
@@ -106,6 +107,12 @@ class Claim:
                 notices = list(ours_now.filter(status=Status.CLAIMED))
                 return cls(owner=owner, until=now + LEASE, notices=notices)
         return None
+
+    def give_back(self, number: int) -> None:
+        """Let go of so many; of none for 0 or less."""
+        if number > 0:
+            self.release(self.notices[-number:])
+            del self.notices[-number:]
 
     def release(self, notices: Iterable[Notice]) -> None:
         """Give back what was not tried: it is due as it was before."""
@@ -164,6 +171,11 @@ def again(notice: Notice, *, by: str, now: datetime) -> bool:
 def _due(now: datetime) -> QuerySet[Notice]:
     waiting = Q(status=Status.PLANNED, next_attempt_at__lte=now)
     return Notice.objects.filter(waiting | Q(status=Status.CLAIMED, claimed_until__lte=now))
+
+
+def _free(now: datetime) -> int:
+    """How many mails may be claimed in this minute; negative where it were too many."""
+    return settings.NOTICE_RATE - Notice.objects.filter(claimed_at__gt=now - MINUTE).count()
 
 
 def _first_due(now: datetime, limit: int) -> list[uuid.UUID]:

@@ -326,6 +326,31 @@ def test_no_more_go_out_in_a_minute_than_the_rate_allows(
     assert len(letterbox.envelopes) == 5
 
 
+def test_two_who_claim_at_the_same_moment_do_not_exceed_the_rate(
+    letterbox: Letterbox, settings: Settings
+) -> None:
+    settings.NOTICE_RATE = 2
+    make_due("ann", "bob", "cleo", "dan", "eve")
+    now, calls, sent = NOW, 0, []
+
+    def clock() -> datetime:
+        nonlocal calls
+        calls += 1
+        if calls == 2:  # the share is known, and the claim comes next
+            send.Claim.take(NOW, 2)
+        return now
+
+    def pause(seconds: float) -> None:
+        nonlocal now
+        sent.append(len(letterbox.envelopes))
+        now += MINUTE
+
+    send.send_due(policy=POLICY, book=rules.current(), clock=clock, pause=pause)
+
+    assert sent == [0, 2]
+    assert len(letterbox.envelopes) == 3
+
+
 # --- Other ways ---------------------------------------------------------------------------------
 def test_a_folder_gets_each_mail_as_a_file(
     settings: Settings, sender: None, tmp_path: Path

@@ -17,6 +17,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from pciops.accounts.selectors import Domain
+from pciops.lib import files
 from pciops.lib.addresses import mail_address
 from pciops.lib.env import SettingError
 
@@ -35,7 +36,7 @@ def tables() -> Tables:
         SettingError: where it cannot be read, or its tables or contacts make no sense.
     """
     path = settings.NOTICE_DOMAINS
-    return _cached(path, _stamp(path)) if path else {}
+    return _cached(path, files.stamp(path)) if path else {}
 
 
 def contacts(domains: Iterable[Domain]) -> dict[Domain, Addresses]:
@@ -72,15 +73,6 @@ def _table(known: Tables, domain: Domain) -> Mapping[str, Any]:
 def _contacts(table: Mapping[str, Any]) -> Addresses:
     found = (mail_address(text) for text in table.get(CONTACTS, ()))
     return tuple(dict.fromkeys(address for address in found if address))
-
-
-def _stamp(path: str) -> object:
-    """What changes when the file does."""
-    try:
-        status = Path(path).stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 @lru_cache(maxsize=1)

@@ -77,7 +77,7 @@ class Runs:
     label: str  # "The census"
     every: timedelta
     at: Sequence[datetime]  # the oldest first
-    before: bool  # whether it had ever run before these
+    begins: datetime | None  # when any job ran first, as far as is known; None: none ever did
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,11 +239,10 @@ def _away(day: date, now: datetime) -> str:
 # --- What is said of the timetable --------------------------------------------------------------
 def gaps(runs: Runs, *, since: datetime, now: datetime) -> str:
     """When a job did not run between these instants, in a line; "" where it ran all the time."""
-    at = [instant for instant in runs.at if since < instant <= now]
-    begin = [since] if runs.before else at[:1]
-    if not begin:
+    if runs.begins is None:
         return f"{runs.label} has not run at all."
-    marks = [*begin, *at, now]
+    begin = max(since, runs.begins)
+    marks = [begin, *(instant for instant in runs.at if begin < instant <= now), now]
     least = max(LEAST_GAP, MISSED * runs.every)
     found = [
         (earlier, later)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from django.db.models import Count, Q
+from django.db.models import Count, Min, Q
 
 from pciops.accounts import kinds, reading, selectors
 from pciops.accounts.account import Account
@@ -111,12 +111,13 @@ def _line(mail: Notice | OwedMail) -> Line:
 
 # --- The timetable ------------------------------------------------------------------------------
 def _runs(since: datetime, now: datetime) -> list[Runs]:
-    rows: Any = JobRun.objects.filter(job__in=JOBS, done_at__isnull=False, slot__lte=now)
+    done = JobRun.objects.filter(done_at__isnull=False, slot__lte=now)
+    begins = done.aggregate(first=Min("slot"))["first"]
     at: dict[str, list[datetime]] = defaultdict(list)
-    for job, slot in rows.filter(slot__gt=since).order_by("slot").values_list("job", "slot"):
+    rows = done.filter(job__in=JOBS, slot__gt=since).order_by("slot")
+    for job, slot in rows.values_list("job", "slot"):
         at[job].append(slot)
-    before = set(rows.filter(slot__lte=since).values_list("job", flat=True).distinct())
     return [
-        Runs(label=label, every=every, at=at[job], before=job in before)
+        Runs(label=label, every=every, at=at[job], begins=begins)
         for job, (label, every) in JOBS.items()
     ]

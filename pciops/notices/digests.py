@@ -179,7 +179,8 @@ def _words(one: Digest) -> dict[str, Any]:
         "headline": ", ".join(one.headlines[:2]),
         "empty": one.empty,
         "locked_now": one.locked_now,
-        "locks": _part(one.locks, "/accounts/?state=locked"),
+        "locks": _part(one.locks, ""),  # no one list has the ended ones as well
+        "locks_url": _address("/accounts/?state=locked"),
         "attacked": _part(one.attacked, "/accounts/?state=attacked_exempt"),
         "coming": _part(one.coming, "/"),
         "failed": _part(one.failed, "/notices/?view=failed"),
@@ -197,12 +198,12 @@ def _address(path: str) -> str:
 
 
 def _part(part: Part, path: str) -> dict[str, Any]:
-    """A sort of thing, with the address of the page that has all of it."""
+    """A sort of thing, with the address of the page that has all of it, where there is one."""
     return {
         "total": part.total,
         "of_kind": part.of_kind,
         "hidden": part.hidden,
-        "url": _address(path),
+        "url": _address(path) if path else "",
         "lines": [_line(line) for line in part.lines],
     }
 

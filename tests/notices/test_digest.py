@@ -175,9 +175,11 @@ def test_what_stops_first_comes_first() -> None:
 
 
 # --- The timetable --------------------------------------------------------------------------------
-def runs(*minutes_ago: int, before: bool = True, every: timedelta = 5 * MINUTE) -> Runs:
+def runs(
+    *minutes_ago: int, begins: datetime | None = NOW - 2 * DAY, every: timedelta = 5 * MINUTE
+) -> Runs:
     at = sorted(NOW - timedelta(minutes=ago) for ago in minutes_ago)
-    return Runs(label="The census", every=every, at=at, before=before)
+    return Runs(label="The census", every=every, at=at, begins=begins)
 
 
 ALWAYS = range(0, 24 * 60, 5)
@@ -208,13 +210,19 @@ ALWAYS = range(0, 24 * 60, 5)
             "The census did not run between 21 Nov 2026, 14:02:11 UTC and"
             " 22 Nov 2026, 12:07:11 UTC (22 h 5 min).",
         ),
-        (runs(*range(0, 120, 5), before=False), ""),
-        (runs(before=False), "The census has not run at all."),
-        (runs(0, 60, 120, before=False, every=HOUR), ""),
+        (runs(*range(0, 120, 5), begins=NOW - 2 * HOUR), ""),
+        (runs(begins=NOW - 20 * MINUTE), ""),
+        (
+            runs(begins=NOW - 2 * HOUR),
+            "The census did not run between 22 Nov 2026, 12:02:11 UTC and"
+            " 22 Nov 2026, 14:02:11 UTC (2 h).",
+        ),
+        (runs(begins=None), "The census has not run at all."),
+        (runs(0, 60, 120, begins=NOW - 3 * HOUR, every=HOUR), ""),
     ],
     ids=[
         *("always", "a few missed", "a gap", "two gaps", "stopped", "begins late"),
-        *("is new", "never", "hourly"),
+        *("is new", "about to begin", "alone does not", "nothing ever ran", "hourly"),
     ],
 )
 def test_a_gap_in_the_timetable_is_one_line(found: Runs, said: str) -> None:
@@ -239,7 +247,7 @@ def test_the_headlines_are_in_the_order_in_which_an_operator_needs_them() -> Non
         attacked=[locked(options=EXEMPT)],
         mattering=[make_account(password_expires_at=NOW + DAY)],
         failures={CLOUD: failures},
-        runs=[runs(before=False)],
+        runs=[runs(begins=None)],
     )
 
     assert found.headlines == [
@@ -257,7 +265,7 @@ def test_a_domain_hears_of_its_own_accounts_alone() -> None:
         locked=[locked(id="1", name="ours", domain_id="shops"), locked(id="2", name="theirs")],
         locked_now={CLOUD: 2, "shops": 1},
         failures={CLOUD: Failures(total=5, unaddressed=3), "shops": Failures(total=1)},
-        runs=[runs(before=False)],
+        runs=[runs(begins=None)],
     )
     spans = [Span(domain=None, since=SINCE), Span(domain=SHOPS, since=NOW - HOUR)]
     found = digest.build(facts, spans, policy=POLICY, now=NOW)

@@ -131,10 +131,19 @@ def _scope(domain: Domain | None) -> str:
 
 
 def _span(domain: Domain | None, now: datetime) -> Span:
-    """From the digest before, as far as that is not too long ago."""
-    rows = DailyDigest.objects.filter(domain_id=_scope(domain), written_at__lt=now)
-    last = rows.order_by("-written_at").values_list("written_at", flat=True).first()
-    return Span(domain=domain, since=max(last or now - USUAL, now - FURTHEST))
+    """From the last digest that reached anybody, as far as that is not too long ago."""
+    rows = DailyDigest.objects.filter(
+        domain_id=_scope(domain), written_at__lt=now, written_at__gte=now - FURTHEST
+    )
+    before = list(rows.order_by("-written_at"))
+    if not before:
+        older = DailyDigest.objects.filter(domain_id=_scope(domain), written_at__lt=now)
+        return Span(domain=domain, since=now - (FURTHEST if older.exists() else USUAL))
+    mails = outbox.about({row.about for row in before}, scope=_scope(domain))
+    alive = {one.about for one in mails if one.status not in outbox.FAILED}
+    reached = (row for row in before if not row.mails or row.about in alive)
+    last = next(reached, None)
+    return Span(domain=domain, since=last.written_at if last else now - FURTHEST)
 
 
 @transaction.atomic

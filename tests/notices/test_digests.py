@@ -205,6 +205,26 @@ def test_the_next_day_begins_where_this_one_ended() -> None:
     assert len(issue(tomorrow, TODAY + DAY)) == 1
 
 
+def test_what_a_digest_that_nobody_got_has_told_is_told_again(letterbox: Letterbox) -> None:
+    make_locked_user("lou", at=NOW - HOUR)
+    issue()
+    letterbox.answers["ops@cloud.example"] = "550 no such user"
+    outbox.send_due(clock=lambda: NOW)
+    found = cloud(NOW + DAY)
+
+    assert [line.name for line in found.locks.lines] == ["lou"]
+    assert found.since == NOW + DAY - digests.FURTHEST
+
+
+def test_one_who_got_it_is_enough(settings: Settings, letterbox: Letterbox) -> None:
+    settings.DIGEST_RECIPIENTS = ("ops@cloud.example", "gone@cloud.example")
+    issue()
+    letterbox.answers["gone@cloud.example"] = "550 no such user"
+    outbox.send_due(clock=lambda: NOW)
+
+    assert cloud(NOW + DAY).since == NOW
+
+
 @pytest.mark.parametrize(("days", "back"), [(3, 3), (30, 7)])
 def test_after_days_without_any_it_looks_back_a_week_at_most(days: int, back: int) -> None:
     issue()

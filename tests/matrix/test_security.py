@@ -23,6 +23,7 @@ UNREAD = {
     "signin/code/": {302},  # not without a password before
     "signin/password/": {302},
     "notices/sample/<str:kind>/": {302},
+    "notices/digest/sample/": {302},
     "notices/<uuid:notice_id>/again/": {404},
     "api/v1/": {404},
     "api/v1/<path:rest>": {404},

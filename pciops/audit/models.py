@@ -56,7 +56,7 @@ class Event(models.Model):
         SIGN_OUT = "authenticate/logout", "Signed out"
         EXPORT = "read/export", "Exported"
         REPORT = "read/report", "Report downloaded"
-        SAMPLE = "send/sample", "Sample of a notice sent"
+        SAMPLE = "send/sample", "Sample of a mail sent"
         AGAIN = "send/notice", "Notice made due again"
         POLICY = "update/policy", "Policy changed"
         PRUNE = "delete/trail", "Trail pruned"

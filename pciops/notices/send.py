@@ -22,7 +22,7 @@ from django.db.models import Q, QuerySet
 
 from pciops.accounts.policy import Policy
 from pciops.lib.addresses import mail_address
-from pciops.lib.post import WHOLE, Answer, Post, PostDownError, Verdict, office
+from pciops.lib.post import BACK_OFF, WHOLE, Answer, Post, PostDownError, Verdict, office
 from pciops.notices import letters, plan
 from pciops.notices.models import Notice, NoticeEvent
 from pciops.notices.rules import Book
@@ -35,8 +35,6 @@ LEASE: Final = timedelta(minutes=10)
 MARGIN: Final = timedelta(minutes=4)  # before a lease ends, in which no mail is begun
 MINUTE: Final = timedelta(minutes=1)
 FAILED: Final = (Status.REFUSED, Status.GIVEN_UP)
-# How long a mail that was not taken waits, by the number of attempts; then the last of them.
-BACK_OFF: Final = tuple(timedelta(minutes=number) for number in (1, 5, 15, 60))
 PATIENCE: Final = timedelta(days=1)  # from the first attempt until it is given up
 
 log = logging.getLogger(__name__)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Callable
+from datetime import date, datetime
 from typing import Final
 from urllib.parse import urlencode
 from uuid import UUID
@@ -19,20 +20,22 @@ from django.views.decorators.http import require_POST, require_safe
 from pciops.accounts import policy as policies
 from pciops.accounts import selectors as accounts
 from pciops.accounts.account import Account
+from pciops.accounts.selectors import Domain
 from pciops.audit import services
 from pciops.audit.models import Event
-from pciops.lib import charts, outages
+from pciops.lib import charts, outages, outbox
 from pciops.lib.addresses import mail_address
 from pciops.lib.charts import Bars, Series
 from pciops.lib.keyset import MarkerError
-from pciops.lib.post import PostDownError, Verdict
-from pciops.notices import forecast, letters, rules, samples, selectors, send
+from pciops.lib.post import Answer, PostDownError, Verdict
+from pciops.notices import digests, forecast, letters, rules, samples, selectors, send
 from pciops.notices.models import Notice
 from pciops.web import rights
 from pciops.web.errors import KEYSTONE_DATABASE, BadRequestError
 from pciops.web.requests import OperatorRequest, initiator
 
 PAGE: Final = 50
+NOWHERE: Final = "There is no mail server, or Keystone has no address of yours."
 
 
 @never_cache
@@ -67,6 +70,9 @@ def notice_list(request: OperatorRequest) -> HttpResponse:
         "kinds": [(kind, rules.current().usual.steps_of(kind)) for kind in Notice.Kind],
         "broken": letters.broken(),
         "forecast": _forecast(forecast.days(scope=scope, now=now), now.date()),
+        "digests": digests.recent(scope=scope),
+        "hour": _hour(now),
+        "recipients": settings.DIGEST_RECIPIENTS,
     }
     return render(request, "web/notices.html", context)
 
@@ -98,39 +104,14 @@ def preview(request: OperatorRequest, kind: str) -> HttpResponse:
 @rights.needs("administer")
 def sample(request: OperatorRequest, kind: str) -> HttpResponse:
     """Send one of this kind to the operator, at the address that Keystone has of them."""
-    chosen, account = _kind(kind), accounts.get(request.user.id, scope=None)
-    address = _address(account)
-    if settings.MAIL_SERVER is None or account is None or not address:
-        messages.error(request, "There is no mail server, or Keystone has no address of yours.")
-        return redirect("notice_preview", kind)
-    now = timezone.now()
-    act = services.open_event(
-        Event.Action.SAMPLE,
-        account,
-        seen="",
-        initiator=initiator(request),
-        reason="",
-        identity="",
-        resource=chosen.value,
-        now=now,
-    )
-    sent = samples.send(
-        address, policy=policies.current(), book=rules.current(), now=now, kinds=[chosen]
-    )
-    try:
+    chosen, policy = _kind(kind), policies.current()
+
+    def hand_in(address: str, now: datetime) -> Answer:
+        sent = samples.send(address, policy=policy, book=rules.current(), now=now, kinds=[chosen])
         [(_, answer)] = sent
-    except PostDownError as error:
-        services.settle(act, Event.Outcome.FAILURE, str(error))
-        messages.error(request, f"The mail server does not take mails: {error}")
-    else:
-        taken = answer.verdict is Verdict.SENT
-        services.settle(
-            act, Event.Outcome.SUCCESS if taken else Event.Outcome.FAILURE, answer.words
-        )
-        if taken:
-            messages.success(request, f"Sent to {address}: {answer.words}")
-        else:
-            messages.error(request, f"The mail server refuses it: {answer.words}")
+        return answer
+
+    _send_sample(request, chosen.value, hand_in)
     return redirect("notice_preview", kind)
 
 
@@ -170,6 +151,87 @@ def _again(request: OperatorRequest, notice: Notice) -> bool:
                 now=now,
             )
     return done
+
+
+@never_cache
+@require_safe
+def digest(request: OperatorRequest) -> HttpResponse:
+    """What the next daily digest would say now: the cloud's, or that of the operator's domain."""
+    now = timezone.now()
+    found = digests.preview(_domain(request), policy=policies.current(), now=now)
+    outages.answered(KEYSTONE_DATABASE, now)
+    context = {
+        "section": "notices",
+        "now": now,
+        "digest": found,
+        "letter": digests.write(found),
+        "server": settings.MAIL_SERVER,
+        "sender": settings.MAIL_FROM,
+        "hour": _hour(now),
+        "own_address": _address(accounts.get(request.user.id, scope=None)),
+    }
+    return render(request, "web/digest.html", context)
+
+
+@never_cache
+@require_POST
+@rights.needs("administer")
+def digest_sample(request: OperatorRequest) -> HttpResponse:
+    """Send the operator the digest as it would be now, at the address that Keystone has of them."""
+    found = digests.preview(_domain(request), policy=policies.current(), now=timezone.now())
+    letter = digests.write(found)
+
+    def hand_in(address: str, now: datetime) -> Answer:
+        return outbox.hand_in(letter, to=address, now=now, reply_to=settings.MAIL_REPLY_TO)
+
+    _send_sample(request, "digest", hand_in)
+    return redirect("digest")
+
+
+def _send_sample(
+    request: OperatorRequest, what: str, hand_in: Callable[[str, datetime], Answer]
+) -> None:
+    """Send the operator something to look at, write it into the trail, and say what came of it."""
+    now, account = timezone.now(), accounts.get(request.user.id, scope=None)
+    address = _address(account)
+    if settings.MAIL_SERVER is None or account is None or not address:
+        messages.error(request, NOWHERE)
+        return
+    act = services.open_event(
+        Event.Action.SAMPLE,
+        account,
+        seen="",
+        initiator=initiator(request),
+        reason="",
+        identity="",
+        resource=what,
+        now=now,
+    )
+    try:
+        answer = hand_in(address, now)
+    except PostDownError as error:
+        services.settle(act, Event.Outcome.FAILURE, str(error))
+        messages.error(request, f"The mail server does not take mails: {error}")
+        return
+    if answer.verdict is Verdict.SENT:
+        services.settle(act, Event.Outcome.SUCCESS, answer.words)
+        messages.success(request, f"Sent to {address}: {answer.words}")
+    else:
+        services.settle(act, Event.Outcome.FAILURE, answer.words)
+        messages.error(request, f"The mail server refuses it: {answer.words}")
+
+
+def _domain(request: OperatorRequest) -> Domain | None:
+    """The one domain that the operator sees; None for the whole cloud."""
+    scope, rights = request.user.scope, request.user.rights
+    if scope is None:
+        return None
+    return Domain(id=scope, name=(rights and rights.domain_name) or scope)
+
+
+def _hour(now: datetime) -> str:
+    """When digests go out: `07:00 UTC`."""
+    return f"{settings.DIGEST_HOUR:02}:00 {now.astimezone(settings.SITE_ZONE):%Z}"
 
 
 def _forecast(days: list[tuple[date, dict[str, int]]], today: date) -> dict[str, object]:

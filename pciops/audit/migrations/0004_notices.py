@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='event',
             name='action',
-            field=models.CharField(choices=[('unlock', 'Unlocked'), ('enable', 'Enabled'), ('disable', 'Disabled'), ('exempt', 'Exempted'), ('lift', 'Exemption lifted'), ('record', 'Exemption recorded'), ('authenticate', 'Signed in'), ('authenticate/logout', 'Signed out'), ('read/export', 'Exported'), ('read/report', 'Report downloaded'), ('send/sample', 'Sample of a notice sent'), ('send/notice', 'Notice made due again'), ('update/policy', 'Policy changed'), ('delete/trail', 'Trail pruned')], max_length=32),
+            field=models.CharField(choices=[('unlock', 'Unlocked'), ('enable', 'Enabled'), ('disable', 'Disabled'), ('exempt', 'Exempted'), ('lift', 'Exemption lifted'), ('record', 'Exemption recorded'), ('authenticate', 'Signed in'), ('authenticate/logout', 'Signed out'), ('read/export', 'Exported'), ('read/report', 'Report downloaded'), ('send/sample', 'Sample of a mail sent'), ('send/notice', 'Notice made due again'), ('update/policy', 'Policy changed'), ('delete/trail', 'Trail pruned')], max_length=32),
         ),
     ]

@@ -43,7 +43,7 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
     now, policy = timezone.now(), policies.current()
     scope = request.user.scope
     domains = selectors.domains(scope=scope)
-    query = _query(request, domains)
+    query = query_of(request, domains)
     marker = request.GET.get("marker", "")
     try:
         page = selectors.page(query, scope=scope, policy=policy, now=now, marker=marker, limit=PAGE)
@@ -83,7 +83,7 @@ def account_export(request: OperatorRequest) -> StreamingHttpResponse:
     form = request.GET.get("format", "")
     if form not in EXPORTS:
         raise BadRequestError(f"format: {form!r} is no format of a file; csv and json are.")
-    query = _query(request, selectors.domains(scope=scope))
+    query = query_of(request, selectors.domains(scope=scope))
     recorded_export(request, f"accounts.{form}", now)
     rows = exports.rows(query, scope=scope, policy=policies.current(), now=now)
     lines = (
@@ -144,7 +144,7 @@ def verdict_of(request: OperatorRequest, user_id: str) -> Verdict:
     return judge(account, policies.current(), now)
 
 
-def _query(request: OperatorRequest, domains: list[selectors.Domain]) -> selectors.Query:
+def query_of(request: OperatorRequest, domains: list[selectors.Domain]) -> selectors.Query:
     """The filters in the URL.
 
     Raises:

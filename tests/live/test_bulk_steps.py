@@ -112,8 +112,13 @@ def test_its_progress_is_accessible_and_fits_the_window(
     with context_of(browser, site.url, **options) as context:
         context.add_cookies([{"name": "pciops-session", "value": session, "url": site.url}])
         page = context.new_page()
-        page.route(re.compile("/accounts/unlocks/"), hold_still)
         order(page, storm)
+        page.wait_for_url(re.compile("/accounts/unlocks/"))
+        address = page.url
+        page.close()
+        page = context.new_page()
+        page.route(re.compile("/accounts/unlocks/"), hold_still)
+        page.goto(address)
 
         expect(page.get_by_role("progressbar")).to_be_visible()
         assert_accessible(page)

@@ -10,9 +10,12 @@ from pciops.lib.env import SettingError
 from pciops.signin import commands
 
 
-@check("credentials", after="Keystone's API")
+@check("credentials", after="Keystone's API", by_command=True)
 def credentials() -> Iterator[Finding]:
-    """What OS_CLOUD or OS_* say signs somebody in who has a role here."""
+    """What OS_CLOUD or OS_* say signs somebody in who has a role here.
+
+    One try: loading the status page a few times must not lock anybody.
+    """
     named = clouds.given()
     if not named:
         yield ok("None are set (OS_CLOUD, OS_*): commands act as the operating-system user.")

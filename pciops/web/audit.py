@@ -40,13 +40,15 @@ def audit(request: OperatorRequest) -> HttpResponse:
         ) from None
     filters, now = query.parameters, timezone.now()
     days = search.per_day(query, scope=request.user.scope, today=now.date())
+    timeline = _timeline(days)
     context = {
         "section": "audit",
         "events": page.events,
         "query": query,
         "Event": Event,
         "now": now,
-        "timeline": _timeline(days),
+        "timeline": timeline,
+        "columns": charts.columns(timeline),  # narrow, the table below it is enough
         "days": [(_url({**filters, "from": f"{it[0]}", "to": f"{it[0]}"}), it) for it in days],
         "check": verify.last(),
         "months": settings.TRAIL_MONTHS,
@@ -80,9 +82,8 @@ def audit_export(request: OperatorRequest) -> StreamingHttpResponse:
     return response
 
 
-def _timeline(days: list[tuple[date, int, int]]) -> dict[str, object]:
-    """The chart of the days, in both its shapes."""
-    chart = Bars(
+def _timeline(days: list[tuple[date, int, int]]) -> Bars:
+    return Bars(
         title="Rows of the trail a day: done, and not done",
         groups=tuple(f"{day:%a} {day.day}" for day, _, _ in days),
         series=(
@@ -90,7 +91,6 @@ def _timeline(days: list[tuple[date, int, int]]) -> dict[str, object]:
             Series(label="not done", values=tuple(not_done for _, _, not_done in days)),
         ),
     )
-    return {"chart": chart, "columns": charts.columns(chart), "rows": charts.rows(chart)}
 
 
 def _query(request: OperatorRequest) -> search.Query:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from typing import Final
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -34,6 +35,8 @@ from pciops.web.errors import KEYSTONE_DATABASE
 from pciops.web.forms import ReasonForm
 from pciops.web.requests import OperatorRequest, initiator
 from pciops.web.views import listing, query_of
+
+_STOPPED: Final = "You stopped it."
 
 
 class SelectionError(Exception):
@@ -112,6 +115,7 @@ def unlocks(request: OperatorRequest, batch_id: str) -> HttpResponse:
         "section": "accounts",
         "progress": progress,
         "batch": progress.batch,
+        "tone": "warning" if progress.batch.why == _STOPPED else "error",
         "rows": progress.others if progress.running else progress.items,
         "list": f"{reverse('accounts')}?{batch.query or 'state=locked'}",
     }
@@ -126,7 +130,7 @@ def unlocks(request: OperatorRequest, batch_id: str) -> HttpResponse:
 @rights.needs("unlock")
 def unlocks_stop(request: OperatorRequest, batch_id: str) -> HttpResponse:
     """Unlock no further account; the one that is being unlocked at this moment is."""
-    batches.stop(_batch(request, batch_id), "You stopped it.", timezone.now())
+    batches.stop(_batch(request, batch_id), _STOPPED, timezone.now())
     return redirect("unlocks", batch_id)
 
 

@@ -34,7 +34,8 @@ def test_the_page_is_accessible_and_fits_its_window(window: Page, site: Site, cl
     window.goto("/audit/")
 
     expect(window.get_by_role("heading", name="Day by day")).to_be_visible()
-    expect(window.locator("svg:visible")).to_have_count(1)
+    wide = (window.viewport_size or {"width": 0})["width"] > 700  # else the table alone
+    expect(window.locator("svg:visible")).to_have_count(int(wide))
     assert_accessible(window)
     assert_fits(window)
     window.get_by_text("As a table, with the rows of each day").click()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.test import Client
 
 from pciops.lib.doctor import Level
 from pciops.signin import doctor
@@ -67,3 +68,14 @@ def test_somebody_without_a_role_is_a_problem(
     give(monkeypatch, fake_keystone, fake_keystone.person(roles={"system": {"member"}}))
 
     assert found()[1].startswith("OS_USERNAME signs in, without a role here: that takes admin")
+
+
+@pytest.mark.django_db(databases=["default", "keystone"])
+def test_the_status_page_signs_nobody_in(
+    monkeypatch: pytest.MonkeyPatch, fake_keystone: FakeKeystone, site: Client
+) -> None:
+    """Loaded three times with a wrong password it would lock the account."""
+    give(monkeypatch, fake_keystone, fake_keystone.person("robot"))
+    site.get("/status/")
+
+    assert fake_keystone.password_tries["robot"] == 0

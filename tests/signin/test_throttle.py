@@ -155,22 +155,6 @@ def test_another_name_from_the_same_address_waits(
     assert wrong(client, "somebody else") == 429
 
 
-@pytest.mark.parametrize(
-    ("address", "bucket"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
-        ("::1", "::/64"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("", "unknown"),
-        ("garbage", "unknown"),
-    ],
-)
-def test_one_customers_addresses_are_one_source(address: str, bucket: str) -> None:
-    assert networks.bucket(address) == bucket
-
-
 def test_the_longest_source_fits_its_column() -> None:
     longest = networks.bucket("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")
 

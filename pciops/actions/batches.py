@@ -100,6 +100,17 @@ def find(batch_id: str, *, operator_id: str) -> Batch | None:
     return Batch.objects.filter(pk=batch_id, operator_id=operator_id).first()
 
 
+def under_way(operator_id: str, now: datetime) -> Batch | None:
+    """What this operator has ordered and left before its end, as long as it would go on."""
+    running = Batch.objects.filter(
+        operator_id=operator_id,
+        stopped_at=None,
+        looked_at__gte=now - UNWATCHED,
+        items__outcome=BatchItem.WAITING,
+    )
+    return running.order_by("-created_at").first()
+
+
 def progress(batch: Batch) -> Progress:
     """How far it is by now."""
     batch.refresh_from_db()

@@ -14,9 +14,10 @@ from pciops.accounts import credentials, exports, filters, kinds, selectors
 from pciops.accounts import policy as policies
 from pciops.accounts.states import LOCKED
 from pciops.accounts.verdict import Verdict, judge
-from pciops.actions import bulk, register
+from pciops.actions import batches, bulk, register
 from pciops.actions.act import Act
 from pciops.actions.table import HELPS, fitting
+from pciops.actions.unlock import UNLOCK
 from pciops.audit import selectors as trail
 from pciops.lib import outages, tables
 from pciops.lib.keyset import MarkerError
@@ -54,9 +55,11 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
     whole = None if marker or page.next else len(page.accounts)
     strip = tabs.strip(query, scope=scope, policy=policy, now=now, whole=whole)
     outages.answered(KEYSTONE_DATABASE, now)
+    unlocking = query.state is LOCKED and request.user.may(UNLOCK.needs)
     context = {
         "section": "accounts",
         "refusal": refusal,
+        "under_way": batches.under_way(request.user.id, now) if unlocking else None,
         "query": query,
         "verdicts": [judge(account, policy, now) for account in page.accounts],
         "policy": policy,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import requests
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.live.browser import assert_accessible, assert_fits, context_of
@@ -94,6 +96,33 @@ def test_it_stops_between_two_accounts(signed_in: Page, cloud: Cloud, storm: Any
     unlocked = int(heading.split()[0])
     assert 0 < unlocked < STORM
     assert (locked(cloud, storm), rows(cloud, storm)) == (STORM - unlocked, unlocked)
+
+
+def test_four_windows_unlock_nothing_twice(
+    signed_in: Page, site: Site, session: str, cloud: Cloud, storm: Any
+) -> None:
+    order(signed_in, storm)
+    signed_in.wait_for_url(re.compile("/accounts/unlocks/"))
+    address = signed_in.url
+    signed_in.close()
+
+    def look(_: int) -> str:
+        while True:
+            page = requests.get(address, cookies={"pciops-session": session}, timeout=60)
+            if "Refresh" not in page.headers:
+                return page.text
+
+    with ThreadPoolExecutor(4) as windows:
+        pages = list(windows.map(look, range(4)))
+
+    assert all(f"{STORM} of {STORM} accounts unlocked" in page for page in pages)
+    acts = cloud.database.execute(
+        "SELECT outcome, COUNT(*) AS number FROM audit_event WHERE action = 'unlock'"
+        " AND target_domain_id = %s GROUP BY outcome",
+        storm.id,
+        database="pciops",
+    )
+    assert [(row["outcome"], row["number"]) for row in acts] == [("success", STORM)]
 
 
 def hold_still(route: Route) -> None:

@@ -102,6 +102,35 @@ def test_the_unlocks_of_others_do_not_exist(
     assert locked(three) == ["ann", "ben", "cat"]
 
 
+def test_the_list_leads_back_to_what_was_left(site: Client, address: str) -> None:
+    site.get(address)
+    page = site.get("/accounts/?state=locked")
+
+    assert "Unlocks that you ordered are not done yet" in shown(page)
+    assert f'href="{address}"' in page.content.decode()
+
+
+@pytest.mark.parametrize("ends", ["stopped", "done", "forgotten"])
+def test_the_list_does_not_lead_to_what_is_over(site: Client, address: str, ends: str) -> None:
+    if ends == "stopped":
+        site.post(f"{address}stop/")
+    elif ends == "done":
+        for _ in range(3):
+            site.get(address)
+    else:
+        Batch.objects.update(looked_at=Batch.objects.get().looked_at - timedelta(minutes=16))
+
+    assert "Unlocks that you ordered" not in shown(site.get("/accounts/?state=locked"))
+
+
+def test_the_list_does_not_lead_to_the_unlocks_of_others(
+    site: Client, address: str, fake_keystone: FakeKeystone
+) -> None:
+    browser = signed_in(fake_keystone.person("bob"))
+
+    assert "Unlocks that you ordered" not in shown(browser.get("/accounts/?state=locked"))
+
+
 # --- Stopping -----------------------------------------------------------------------------------
 def test_stopped_it_unlocks_nothing_more(site: Client, address: str, three: list[User]) -> None:
     site.get(address)

@@ -82,7 +82,7 @@ def test_a_whole_list_is_unlocked_without_javascript(
     expect(plain_page.get_by_role("progressbar")).to_be_visible()
 
     done = plain_page.get_by_role("heading", name=f"{STORM} of {STORM} accounts unlocked")
-    expect(done).to_be_visible(timeout=60_000)
+    expect(done).to_be_visible(timeout=180_000)
     assert (locked(cloud, storm), rows(cloud, storm)) == (0, STORM)
 
 

@@ -78,6 +78,19 @@ app.conf.beat_schedule = {
         "schedule": crontab(),
         "options": {"expires": 50},
     },
+    # Every five minutes: the digests of the day, once its hour has come. So an outage delays them
+    # and nothing else.
+    "write_digests": {
+        "task": "notices.digest",
+        "schedule": crontab(minute="*/5"),
+        "options": {"expires": 240},
+    },
+    # Every minute: mails to those who run the cloud (digests, reports).
+    "send_mails": {
+        "task": "lib.send_mails",
+        "schedule": crontab(),
+        "options": {"expires": 50},
+    },
     # Every day at 02:10: the trail's chain is verified.
     "verify_audit": {
         "task": "audit.verify",

@@ -24,6 +24,7 @@ UNREAD = {
     "signin/password/": {302},
     "accounts/unlocks/<str:batch_id>/stop/": {404},
     "notices/sample/<str:kind>/": {302},
+    "notices/digest/sample/": {302},
     "notices/<uuid:notice_id>/again/": {404},
     "api/v1/": {404},
     "api/v1/<path:rest>": {404},

@@ -49,6 +49,11 @@ class Taker:
         self._batch: list[Message] = []
         self._began = 0.0  # when the first of the batch came
 
+    @property
+    def taken(self) -> int:
+        """How many messages were taken in."""
+        return self._run.messages
+
     def stop(self) -> None:
         """End after the batch in hand."""
         self._stop.set()
@@ -71,7 +76,7 @@ class Taker:
             if not self._stop.is_set():
                 self._rest()
         self._noted(lambda: self._run.end(ENDED, self._clock()))
-        log.info("ended, %d notifications taken in", self._run.messages)
+        log.info("ended, %d messages taken in", self.taken)
 
     # --- Connected --------------------------------------------------------------------------------
     def _serve(self) -> None:

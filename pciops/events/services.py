@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from django.db import DataError, IntegrityError, OperationalError, transaction
+from django.db import DatabaseError, DataError, IntegrityError, OperationalError, transaction
 
 from pciops.events import folding
 from pciops.events.cadf import Change, Event, Foreign, SignIn, Unreadable, clean, parse
@@ -18,8 +18,10 @@ from pciops.events.folding import Fold
 from pciops.events.models import BODY, Activity, Attempts, Seen, SetAside
 from pciops.events.names import NOBODY, Named, Names
 from pciops.events.upsert import ADDED, GREATEST, LEAST, REPLACED, upsert
+from pciops.keystone import database
 
 TRIES: Final = 6  # of a batch that another consumer's has come into conflict with
+_VALUES: Final = {1292, 1366, 1406}  # MySQL: incorrect, incorrect for its column, too long
 REFUSED: Final = "refused by pciops' database"
 
 Odd = tuple[Unreadable, bytes | str]
@@ -49,7 +51,9 @@ def take_in(bodies: Sequence[Body], *, names: Names, now: datetime) -> int:
         return 0
     try:
         return _insist(events, odd, names, now)
-    except DataError:
+    except DatabaseError as error:
+        if not _is_of_data(error):
+            raise
         return _one_by_one(events, odd, names, now)
 
 
@@ -66,11 +70,16 @@ def _insist(
                 names.keep(named, now)
             names.remember(named, now)
             return fresh
-        except (IntegrityError, OperationalError):
-            if turn == TRIES - 1:
+        except (IntegrityError, OperationalError) as error:
+            if turn == TRIES - 1 or _is_of_data(error):
                 raise
             time.sleep(random.uniform(0.01, 0.05) * 2**turn)  # noqa: S311 (no secret)
     raise AssertionError("it has returned or raised")
+
+
+def _is_of_data(error: DatabaseError) -> bool:
+    """Whether the database refused a value; some of these PyMySQL takes for faults of operation."""
+    return isinstance(error, DataError) or bool(error.args and error.args[0] in _VALUES)
 
 
 def _one_by_one(
@@ -81,8 +90,10 @@ def _one_by_one(
     for key, (event, body) in events.items():
         try:
             total += _insist({key: (event, body)}, [], names, now)
-        except DataError as error:
-            log.warning("a notification is set aside: %s", type(error).__name__)
+        except DatabaseError as error:
+            if not _is_of_data(error):
+                raise
+            log.warning("a notification is set aside: %s", database.reason(error))
             refused.append((Unreadable(REFUSED), body))
     _insist({}, refused, names, now)
     return total

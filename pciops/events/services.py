@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import random
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from pciops.keystone import database
 
 TRIES: Final = 6  # of a batch that another consumer's has come into conflict with
 _VALUES: Final = {1292, 1366, 1406}  # MySQL: incorrect, incorrect for its column, too long
+JUST_NOW: Final = timedelta(seconds=5)
 REFUSED: Final = "refused by pciops' database"
 
 Odd = tuple[Unreadable, bytes | str]
@@ -108,7 +110,7 @@ def _keep(
     sign_ins = [event for event in fresh.values() if isinstance(event, SignIn)]
     changes = [event for event in fresh.values() if isinstance(event, Change)]
     _add(folding.fold(sign_ins))
-    Activity.objects.bulk_create(_activities(changes, named))
+    Activity.objects.bulk_create(_activities(changes, named, now))
     _set_aside(odd, now)
     return len(fresh)
 
@@ -151,17 +153,21 @@ def _add(folds: dict[UUID, Fold]) -> None:
     upsert(Attempts, rows, unique="fold", otherwise=otherwise)
 
 
-def _activities(changes: Sequence[Change], named: dict[str, Named]) -> Iterator[Activity]:
-    """In their order. Of several changes, the first is taken for the one that turned `enabled`."""
-    turned: set[str] = set()
+def _activities(
+    changes: Sequence[Change], named: dict[str, Named], now: datetime
+) -> Iterator[Activity]:
+    """In their order.
+
+    What a change did Keystone does not say. Where its row has been enabled or disabled since we
+    looked last, that was this change, if it is of just now and the only one; otherwise somebody
+    might be named for what another did.
+    """
+    updates = Counter(it.user_id for it in changes if it.action is Activity.Action.UPDATED)
     for change in sorted(changes, key=lambda change: change.at):
         row, subject = _activity(change, named), named.get(change.user_id, NOBODY)
-        if change.action is Activity.Action.UPDATED and subject.turned:
-            if change.user_id not in turned:
-                row.action = (
-                    Activity.Action.ENABLED if subject.enabled else Activity.Action.DISABLED
-                )
-            turned.add(change.user_id)
+        alone = change.action is Activity.Action.UPDATED and updates[change.user_id] == 1
+        if alone and subject.turned and abs(now - change.at) <= JUST_NOW:
+            row.action = Activity.Action.ENABLED if subject.enabled else Activity.Action.DISABLED
         yield row
 
 

@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Final
 
 from kombu import Connection, Exchange
+from kombu.exceptions import OperationalError
 
 from bench.events import RECORDED, environment_of, manage
 from tests.live.mariadb import MariaDB
@@ -70,7 +71,7 @@ class Publisher(threading.Thread):
             )
             try:
                 self._publish(link)
-            except (*link.connection_errors, *link.channel_errors, AttributeError):
+            except (*link.connection_errors, OperationalError, AttributeError):
                 time.sleep(0.1)
             finally:
                 link.collect()

@@ -26,6 +26,11 @@ Status = Notice.Status
 LEASE: Final = timedelta(minutes=10)
 MINUTE: Final = timedelta(minutes=1)
 PATIENCE: Final = timedelta(days=1)  # from the first attempt until it is given up
+# What a mail does not need; reading an instant takes longer than reading a text.
+_UNREAD: Final = (
+    *("planned_at", "first_attempt_at", "next_attempt_at", "claimed_at", "claimed_until"),
+    *("settled_at", "answer"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +48,8 @@ class Claim:
             owner = uuid.uuid4().hex
             ours = {"claimed_by": owner, "claimed_at": now, "claimed_until": now + LEASE}
             if _due(now).filter(pk__in=ids).update(status=Status.CLAIMED, **ours):
-                return cls(
-                    owner=owner,
-                    until=now + LEASE,
-                    notices=list(_held(owner).filter(pk__in=ids)),
-                )
+                notices = list(_held(owner).filter(pk__in=ids).defer(*_UNREAD))
+                return cls(owner=owner, until=now + LEASE, notices=notices)
         return None
 
     def give_back(self, number: int) -> None:
@@ -113,13 +115,13 @@ def _settle_taken(owner: str, entries: Sequence[Entry]) -> int:
     cases = f"CASE id {' '.join(['WHEN %s THEN %s'] * len(ids))} END"
     sql = (
         f"UPDATE notices_notice SET status = %s, answer = {cases}, settled_at = {cases},"  # noqa: S608
-        f" first_attempt_at = COALESCE(first_attempt_at, {cases}), attempts = attempts + 1,"
+        " first_attempt_at = COALESCE(first_attempt_at, claimed_at), attempts = attempts + 1,"
         f" claimed_until = NULL WHERE id IN ({', '.join(['%s'] * len(ids))})"
         " AND claimed_by = %s AND status = %s"
     )
     held = [*ids, owner, Status.CLAIMED.value]
     with connection.cursor() as cursor:
-        cursor.execute(sql, [Status.SENT.value, *words, *times, *times, *held])
+        cursor.execute(sql, [Status.SENT.value, *words, *times, *held])
         return int(cursor.rowcount)
 
 

@@ -30,8 +30,10 @@ from pciops.notices.rules import Book
 Status = Notice.Status
 Clock = Callable[[], datetime]
 
-BATCH: Final = 100  # mails that one connection gets, and that our database may not know of
+BATCH: Final = 300  # mails that one connection gets
+UNTOLD: Final = 100  # answers of which our database may not know
 LAG: Final = timedelta(seconds=1)  # after which it is told of fewer
+CROWD: Final = 20  # more workers than this do not claim at one moment
 MARGIN: Final = timedelta(minutes=4)  # before a lease ends, in which no mail is begun
 FAILED: Final = (Status.REFUSED, Status.GIVEN_UP)
 
@@ -77,7 +79,8 @@ def send_due(
             with office(settings.MAIL_SERVER, cacert=settings.MAIL_CACERT) as post:
                 claim = Claim.take(clock(), min(BATCH, share))
                 if claim is not None:
-                    claim.give_back(-claims.free(now))  # others have claimed at the same moment
+                    if share < CROWD * BATCH:  # others have claimed at the same moment
+                        claim.give_back(-claims.free(now))
                     _send(claim, post, sent, policy=policy, book=book, clock=clock)
         except PostDownError as error:
             sent.problem = str(error)
@@ -166,7 +169,8 @@ class Answers:
         """Keep what became of a mail."""
         entry = Entry(notice.pk, answer, self._clock())
         self._untold.append(entry)
-        if not self._journal.add(entry) or entry.at - self._untold[0].at >= LAG:
+        enough = len(self._untold) >= UNTOLD or entry.at - self._untold[0].at >= LAG
+        if not self._journal.add(entry) or enough:
             self._tell()
 
     def _tell(self) -> None:

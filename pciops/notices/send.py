@@ -142,8 +142,12 @@ def _send(
                 notice = asked.popleft()
                 del untried[notice.pk]
                 answers.keep(notice, answer)
+    except PostDownError:
+        asked.clear()  # of these none was tried
+        raise
     finally:
-        claim.release(untried.values())
+        unknown = {notice.pk for notice in asked}  # whether the server has them, nobody knows
+        claim.release(notice for pk, notice in untried.items() if pk not in unknown)
 
 
 class Answers:

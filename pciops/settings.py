@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "pciops.audit",
     "pciops.actions",
     "pciops.notices",
+    "pciops.reports",
     "pciops.signin",
     "pciops.web",
     "pciops.api",

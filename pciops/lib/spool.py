@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from tempfile import SpooledTemporaryFile
 from typing import Any, Final, NamedTuple, TypeAlias
+from weakref import finalize
 
 from pciops.lib.canonical import canonical
 
@@ -33,7 +34,7 @@ class Chunk(NamedTuple):
 
 
 class Spool:
-    """Takes rows one after the other; once it is asked for anything but `count` it is closed."""
+    """Takes rows one after the other, and gives them back as often as it is asked for them."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -43,6 +44,7 @@ class Spool:
         self._size = 0
         self._places: list[tuple[int, int]] = []  # rows and bytes of each chunk
         self._file: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115
+        self.close = finalize(self, self._file.close)  # at the latest when nobody has it any more
 
     @classmethod
     def of(cls, rows: Iterable[Row]) -> Spool:
@@ -82,10 +84,6 @@ class Spool:
         """All rows, one after the other."""
         for chunk in self.chunks():
             yield from unpacked(chunk.data)
-
-    def close(self) -> None:
-        """Give the file back."""
-        self._file.close()
 
     def _pack(self) -> None:
         if not self._lines:

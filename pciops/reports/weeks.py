@@ -62,7 +62,7 @@ class Week:
 
 def zone() -> ZoneInfo:
     """The zone in which weeks begin."""
-    return ZoneInfo(settings.SITE_ZONE)
+    return settings.SITE_ZONE
 
 
 def last_ended(now: datetime) -> Week:
@@ -106,17 +106,18 @@ def _parsed(words: str) -> Week | None:
         return None
     week = Week(int(found[1]), int(found[2]))
     try:
-        return week if (week.begins, week.ends) else None
+        _ = week.begins, week.ends
     except (ValueError, OverflowError):
         return None
+    return week
 
 
 def _range(known: Week | None, last: Week) -> str:
     if known is None or known > last:
-        following = (known or last).ends if known else last.after.ends
+        monday = last.after.ends if known is None else known.ends
         return (
             "There is no whole week with data yet: the first report can be built on "
-            f"{following.astimezone(zone()):%Y-%m-%d}."
+            f"{monday.astimezone(zone()):%Y-%m-%d}."
         )
     return f"There can be reports from {known} to {last}."
 

@@ -56,6 +56,8 @@ class Event(models.Model):
         SIGN_OUT = "authenticate/logout", "Signed out"
         EXPORT = "read/export", "Exported"
         REPORT = "read/report", "Report downloaded"
+        BUILD = "create/report", "Report built"
+        SIGN_OFF = "update/report", "Report acknowledged"
         POLICY = "update/policy", "Policy changed"
         PRUNE = "delete/trail", "Trail pruned"
 

@@ -63,6 +63,18 @@ def later(value: datetime, span: timedelta) -> datetime:
         return datetime.max.replace(tzinfo=UTC)
 
 
+def months_before(now: datetime, months: int) -> datetime:
+    """The same day and time so many months ago, or the last day of that month."""
+    total = now.year * 12 + now.month - 1 - months
+    year, month = divmod(total, 12)
+    for day in (now.day, 30, 29, 28):
+        try:
+            return now.replace(year=year, month=month + 1, day=day)
+        except ValueError:
+            continue
+    raise AssertionError("every month has 28 days")
+
+
 def iso(value: datetime | date | None) -> str | None:
     """`2026-11-22T14:02:11Z`, or `2026-11-22` for a day: for machines."""
     if isinstance(value, datetime):

@@ -171,11 +171,11 @@ def test_our_database_is_in_order() -> None:
 @OURS
 def test_a_migration_that_has_not_been_run_is_a_problem() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM django_migrations WHERE app = 'audit' AND name LIKE '0003%'")
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'audit' AND name LIKE '0004%'")
     [(level, sentence)] = found(installation.database)
 
     assert level == "problem"
-    assert "audit.0003" in sentence
+    assert "audit.0004" in sentence
 
 
 @OURS

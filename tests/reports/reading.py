@@ -34,7 +34,7 @@ def page(kept: Kept) -> str:
 
 
 def document(kept: Kept) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads("".join(jsons.stream(kept.report, kept.rows)))["report"]
+    found: dict[str, Any] = json.loads("".join(jsons.stream(kept.report, kept.rows)))
     return found
 
 
@@ -70,10 +70,11 @@ def from_html(kept: Kept) -> Seen:
 
 def from_json(kept: Kept) -> Seen:
     found = document(kept)
-    figures = [figure for section in found["sections"] for figure in section["figures"]]
-    tables = [table for section in found["sections"] for table in section["tables"]]
+    sections = found["report"]["sections"]
+    figures = [figure for section in sections for figure in section["figures"]]
+    tables = [table for section in sections for table in section["tables"]]
     for table in tables:
-        assert table["count"] == len(table["rows"])
+        assert table["count"] == len(found["rows"][table["key"]])
     return Seen(
         {figure["key"]: (figure["number"], figure["change"]) for figure in figures},
         {table["key"]: table["count"] for table in tables},

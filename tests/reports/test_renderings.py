@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from pciops.reports import csv, html, pdf
+from pciops.lib.canonical import canonical
+from pciops.reports import codec, csv, html, pdf
 from pciops.reports import json as jsons
 from tests.reports import reading
 from tests.reports.any_report import changes, numbers, reports
@@ -79,13 +80,19 @@ def test_the_schema_is_one() -> None:
 @given(kept=reports())
 def test_json_and_csv_have_every_row_as_it_is(kept: Kept) -> None:
     found = reading.document(kept)
-    tables = [table for section in found["sections"] for table in section["tables"]]
     lines = reading.files(kept)
 
-    for table in tables:
-        rows = kept.lists[table["key"]]
-        assert [tuple(row) for row in table["rows"]] == rows
-        assert len(lines[f"lists/{table['key']}.csv"]) == len(rows) + 1
+    for key, rows in kept.lists.items():
+        assert [tuple(row) for row in found["rows"][key]] == rows
+        assert len(lines[f"lists/{key}.csv"]) == len(rows) + 1
+
+
+@slow
+@given(kept=reports())
+def test_the_hash_of_the_report_is_over_what_the_json_has(kept: Kept) -> None:
+    found = reading.document(kept)["report"]
+
+    assert canonical(found) == codec.text(kept.report)
 
 
 def test_no_cell_of_the_csv_begins_a_formula() -> None:

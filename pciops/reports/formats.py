@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
-from pciops.reports import csv, html, json, pdf, store
+from pciops.reports import csv, html, json, pdf
 from pciops.reports.models import StoredReport
 
 
@@ -60,19 +59,6 @@ FORMATS: Final = {
         ),
     )
 }
-
-
-def render(stored: StoredReport, form: Format) -> Iterator[bytes]:
-    """The report in this form, block by block; what fails in the midst must not end cleanly."""
-    blocks = form.stream(
-        store.report(stored),
-        partial(store.rows, stored),
-        sha256=stored.hash,
-        signoffs=list(stored.sign_offs.order_by("at")),
-    )
-    for block in blocks:
-        if block:
-            yield block.encode() if isinstance(block, str) else block
 
 
 def file_name(stored: StoredReport, form: Format) -> str:

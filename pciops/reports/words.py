@@ -116,11 +116,20 @@ def number(figure: Figure) -> str:
 
 def change(figure: Figure) -> str:
     """`+12`, `−4`, `±0` since the report before, or a dash where that does not have it."""
-    if figure.change is None:
+    return _signed(figure.change)
+
+
+def difference(before: int | None, after: int | None) -> str:
+    """The same for two numbers."""
+    return _signed(None if before is None or after is None else after - before)
+
+
+def _signed(number: int | None) -> str:
+    if number is None:
         return NOTHING
-    if figure.change == 0:
+    if number == 0:
         return "±0"
-    return f"{'+' if figure.change > 0 else '−'}{charts.grouped(abs(figure.change))}"
+    return f"{'+' if number > 0 else '−'}{charts.grouped(abs(number))}"
 
 
 def heading(column: Column) -> str:

@@ -48,10 +48,14 @@ def first_page(report: Report, sha256: str, pages: dict[str, int]) -> Iterator[F
     if found:
         yield Text("What somebody has to do", SUBHEADING, above=4)
         yield Rows(
-            Form(widths=shares(0.13, 0.77, 0.1), heads=("Requirement", "Finding", "Page")),
+            Form(widths=shares(0.17, 0.75, 0.08), heads=("Requirement", "Finding", "Page")),
             [
                 (
-                    Words(section.requirement or "–", STRONG, link=mark(section)),
+                    Words(
+                        words.plain(section.requirement or section.title),
+                        STRONG,
+                        link=mark(section),
+                    ),
                     text,
                     PageOf(mark(section)),
                 )
@@ -61,14 +65,14 @@ def first_page(report: Report, sha256: str, pages: dict[str, int]) -> Iterator[F
     yield Text("Requirements", SUBHEADING, above=4)
     yield Rows(
         Form(
-            widths=shares(0.13, 0.42, 0.17, 0.18, 0.1),
+            widths=shares(0.17, 0.4, 0.17, 0.18, 0.08),
             heads=("Requirement", "Section", "Verdict", "In PCI DSS 3.2.1", "Page"),
         ),
         [*_contents(report)],
     )
     main = [figure for figure in report.figures() if figure.main]
     if main:
-        yield CondPageBreak(60)
+        yield CondPageBreak(100)
         yield Text("Main figures", SUBHEADING, above=4)
         yield numbers(report, main)
     yield from _list_of_lists(report)
@@ -101,7 +105,7 @@ def _list_of_lists(report: Report) -> Iterator[Flowable]:
     yield Text("Lists", SUBHEADING, above=4)
     yield Rows(
         Form(
-            widths=shares(0.13, 0.56, 0.13, 0.08, 0.1),
+            widths=shares(0.17, 0.56, 0.13, 0.06, 0.08),
             heads=("Requirement", "List", "Rows", "", "Page"),
             right=(False, False, True, False, False),
         ),
@@ -123,7 +127,7 @@ def numbers(report: Report, figures: Iterable[Figure]) -> Flowable:
     before = report.header.previous_week
     return Rows(
         Form(
-            widths=shares(0.4, 0.16, 0.16, 0.28),
+            widths=shares(0.34, 0.14, 0.14, 0.38),
             heads=("Figure", "Number", f"Since {before}" if before else "Change", ""),
             right=(False, True, True, False),
         ),

@@ -128,7 +128,7 @@ def view(report: Report, *, sha256: str, signoffs: Iterable[SignOff]) -> dict[st
         "tone": _tone(report),
         "since": report.header.previous_week,
         "todo": [
-            (words.plain(section.requirement), section.key, sentence)
+            (words.plain(section.requirement or section.title), section.key, sentence)
             for section, sentence in words.findings(report)
         ],
         "main": [_number(figure) for figure in report.figures() if figure.main],

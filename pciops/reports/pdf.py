@@ -158,7 +158,7 @@ class _Document:
             yield PageBreak()
         for index, (section, table) in enumerate(annexed):
             if index:
-                yield PageBreak()
+                yield CondPageBreak(0.4 * WIDE_ROOM)  # a short one begins below the last
             yield from self._annex(section, table)
         yield Numbers(self.pages)
 
@@ -200,7 +200,7 @@ class _Document:
     def _annex(self, section: Section, table: Table) -> Iterator[Flowable]:
         title = words.plain(f"{section.requirement} {words.counted(table)}".strip())
         yield Mark(f"list-{table.key}", f"List: {title}", 0, self.pages)
-        yield Text(title, HEADING, below=4)
+        yield Text(title, HEADING, above=14, below=4)
         if table.count > MOST_ROWS:
             yield Text(cut(table), BODY, below=6)
         yield from self._table(table, WIDE_ROOM, f"{title}, continued")
@@ -242,7 +242,8 @@ class _Document:
 
 def is_short(table: Table) -> bool:
     """Whether the list stands in its section."""
-    return table.count <= SHORT[0] and len(table.columns) <= SHORT[1]
+    rows, columns = SHORT
+    return not table.count or (table.count <= rows and len(table.columns) <= columns)
 
 
 def cut(table: Table) -> str:

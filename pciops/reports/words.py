@@ -85,7 +85,7 @@ def findings(report: Report) -> list[tuple[Section, str]]:
     found = []
     for section in report.sections:
         sentences = [it.words for it in section.statements if it.verdict is Verdict.FINDING]
-        numbers = [f"{number(it)} {it.label}" for it in section.figures if is_finding(it)]
+        numbers = [f"{it.label}: {number(it)}" for it in section.figures if is_finding(it)]
         found += [(section, plain(words)) for words in (*sentences, *numbers)]
     return found
 

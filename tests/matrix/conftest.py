@@ -16,7 +16,11 @@ def _clock_stands(clock: object) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _reports_are_kept(db: None, clock: object) -> None:
-    """Of the whole cloud and of each domain that callers are of."""
+def _reports_are_kept(request: pytest.FixtureRequest, clock: object) -> None:
+    """For calls about reports: of the whole cloud, and of each domain that callers are of."""
+    call = getattr(request.node, "callspec", None) and request.node.callspec.params.get("call")
+    if call is None or "report" not in call.route:
+        return
+    request.getfixturevalue("db")
     for domain_id in ("", "shops", "payments"):
         kept(WEEK, domain_id=domain_id)

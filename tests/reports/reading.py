@@ -141,7 +141,7 @@ class _Parser(HTMLParser):
             self._row.append("")
         if key := found.get("data-list"):
             self._list = key
-        self._hidden = found.get("class") == "visually-hidden"
+        self._hidden = found.get("class") == "visually-hidden" or "aria-hidden" in found
 
     def handle_endtag(self, tag: str) -> None:
         self._hidden = False

@@ -39,7 +39,3 @@ SIGNIN_REFUSAL_SECONDS = 0.0
 # refuses is tested in tests/live, on MariaDB.
 DATABASES["keystone"]["OPTIONS"].pop("init_command")
 DATABASES["keystone"]["TEST"] = {"DEPENDENCIES": []}  # it can be made without ours
-
-# No worker, and no messages in files.
-CELERY_BROKER_URL = "memory://"
-CELERY_BROKER_TRANSPORT_OPTIONS = {}

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 
 from pciops.lib import charts
 from pciops.lib.charts import Drawing, Line
-from pciops.reports import asked, download, html, store
+from pciops.reports import asked, download, html, store, words
 from pciops.reports.asked import AskedError, NoReportError
 from pciops.reports.formats import FORMATS, Format
 from pciops.reports.models import StoredReport, Trouble
@@ -23,28 +23,26 @@ from pciops.web.errors import BadRequestError
 from pciops.web.requests import OperatorRequest, initiator
 
 WEEKS: Final = 53  # on the list: a year
-LINES: Final = 26  # weeks of a sparkline
+LINES: Final = 26  # weeks of a line
+COLUMNS: Final = 6  # weeks whose numbers stand beside it
 
 
 @dataclass(frozen=True, kw_only=True)
 class Week:
-    """A report on the list; its main figures in the order of the newest."""
+    """A report on the list."""
 
     stored: StoredReport
     monday: date
-    url: str
-    numbers: list[tuple[str, str]]  # label, number
-    signed: list[Any]
+    findings: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trend:
-    """A main figure over the weeks."""
+    """A main figure of the newest report, in it and in those before."""
 
     key: str
     label: str
-    number: str
-    is_finding: bool
+    numbers: list[tuple[str, str, bool]]  # week, number, whether it is a finding
     title: str
     drawing: Drawing | None  # none: there is one week only
 
@@ -52,7 +50,7 @@ class Trend:
 @never_cache
 @require_safe
 def report_list(request: OperatorRequest) -> HttpResponse:
-    """Every week with its main figures, the newest first."""
+    """Every week, the newest first, and how the main figures went."""
     domain_id = domain_of(request)
     found = store.listed(domain_id, limit=WEEKS)
     newest = found[0].main if found else []
@@ -61,9 +59,10 @@ def report_list(request: OperatorRequest) -> HttpResponse:
         "now": timezone.now(),
         "domain_id": domain_id,
         "domains": store.domains() if request.user.scope is None else [],
-        "heads": [figure["label"] for figure in newest],
-        "weeks": [_week(stored, newest, request) for stored in found],
-        "trends": [_trend(figure, found[:LINES]) for figure in newest],
+        "query": _query(domain="" if request.user.scope else domain_id),
+        "columns": [stored.week for stored in found[:COLUMNS]],
+        "weeks": [_week(stored) for stored in found],
+        "trends": [_trend(figure, found) for figure in newest],
         "troubles": list(Trouble.objects.filter(domain_id=domain_id).order_by("week")),
     }
     return render(request, "web/reports.html", context)
@@ -155,37 +154,53 @@ def _query(**parameters: Any) -> str:
     return f"?{urlencode(given)}" if given else ""
 
 
-def _week(stored: StoredReport, newest: list[dict[str, Any]], request: OperatorRequest) -> Week:
-    numbers = {figure["key"]: figure["number"] for figure in stored.main}
-    year, number = map(int, stored.week.split("-W"))
+def _week(stored: StoredReport) -> Week:
     return Week(
         stored=stored,
-        monday=date.fromisocalendar(year, number, 1),
-        url=_query(domain=_asked_domain(request, stored)),
-        numbers=[(figure["label"], _said(numbers.get(figure["key"]))) for figure in newest],
-        signed=list(stored.sign_offs.all()),
+        monday=_monday(stored),
+        findings=[
+            f"{figure['label']}: {_said(figure['number'])}"
+            for figure in stored.main
+            if _is_finding(figure)
+        ],
     )
-
-
-def _said(number: int | None) -> str:
-    return "–" if number is None else charts.grouped(number)
 
 
 def _trend(figure: dict[str, Any], found: list[StoredReport]) -> Trend:
-    """The figure in the weeks that have it, the oldest first."""
-    points = []
-    for stored in reversed(found):
-        number = next((it["number"] for it in stored.main if it["key"] == figure["key"]), None)
-        if number is not None:
-            year, week = map(int, stored.week.split("-W"))
-            points.append((date.fromisocalendar(year, week, 1), number))
-    line = Line(title=figure["label"], points=tuple(points)) if len(points) > 1 else None
+    """The figure in the newest weeks; the line leaves out those that do not have it."""
+    label, key = figure["label"], figure["key"]
+    known = {stored.week: _figure(stored, key) for stored in found[:LINES]}
+    points = tuple(
+        (_monday(stored), number)
+        for stored in reversed(found[:LINES])
+        if (number := known[stored.week].get("number")) is not None
+    )
+    line = Line(title=label, points=points) if len(points) > 1 else None
     first, last = (charts.grouped(line.first), charts.grouped(line.last)) if line else ("", "")
     return Trend(
-        key=figure["key"],
-        label=figure["label"],
-        number=_said(figure["number"]),
-        is_finding=figure["finding"] and bool(figure["number"]),
-        title=f"{figure['label']}: {first} at first, {last} at last",
-        drawing=charts.line(line) if line else None,
+        key=key,
+        label=label,
+        numbers=[
+            (week, _said(it.get("number")), _is_finding(it))
+            for week, it in list(known.items())[:COLUMNS]
+        ],
+        title=f"{label}: {first} at first, {last} at last",
+        drawing=charts.line(line, width=180, height=44) if line else None,
     )
+
+
+def _figure(stored: StoredReport, key: str) -> dict[str, Any]:
+    return next((figure for figure in stored.main if figure["key"] == key), {})
+
+
+def _is_finding(figure: dict[str, Any]) -> bool:
+    return bool(figure.get("finding") and figure.get("number"))
+
+
+def _said(number: int | None) -> str:
+    return words.NOTHING if number is None else charts.grouped(number)
+
+
+def _monday(stored: StoredReport) -> date:
+    year, number = map(int, stored.week.split("-W"))
+    return date.fromisocalendar(year, number, 1)

@@ -49,6 +49,7 @@ def test_the_list_has_main_figures_lines_and_who_signed(site: Client) -> None:
 
     assert "inactive for over 90 days: 3 at first, 7 at last" in page
     assert "2026-W46 from 9 Nov 2026" in page
+    assert "✗ inactive for over 90 days: 7" in page
     assert "✓ rita (Shops)" in page
     assert "! Not yet" in page
     assert page.index("2026-W46 from") < page.index("2026-W45 from")

@@ -1,27 +1,37 @@
 """What is different between two reports: each figure, and who is new in a list or has left it.
 
-Both lists are read once and put in order on disk, so they need not fit into memory.
+Only whom the rows are about is put in order, on disk where it is much: a list need not fit into
+memory. It is read once for that, and once more for the rows that are named.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 from heapq import merge
-from itertools import groupby, islice
-from typing import Final, Literal
+from itertools import islice
+from tempfile import TemporaryFile
+from typing import IO, Final, TypeAlias
 
 from pciops.lib.canonical import canonical
 from pciops.lib.evidence import Cell, Column
-from pciops.lib.spool import Spool
 from pciops.reports.value import Figure, Report, Table
 from pciops.reports.words import Rows
 
 NAMED: Final = 100  # rows that are named, new and gone each; the others are counted
-RUN: Final = 50_000  # rows that are put in order in memory
+RUN: Final = 200_000  # keys that are put in order in memory
 
-Row = tuple[Cell, ...]
-Side = Literal["new", "gone"]
+Row: TypeAlias = tuple[Cell, ...]
+Key: TypeAlias = Callable[[Row], str]
+
+
+class Side(Enum):
+    """Where somebody stands: in the later list alone, in the earlier alone, or in both."""
+
+    NEW = 1
+    GONE = 2
+    BOTH = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +43,9 @@ class Moved:
     after: int | None
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Some:
-    """So many rows, of which the first are named."""
+    """So many rows, of which some are named."""
 
     count: int
     rows: list[Row]
@@ -67,7 +77,7 @@ def lists(before: Report, rows_before: Rows, after: Report, rows_after: Rows) ->
     for table in after.tables():
         old = known.get(table.key)
         if old is not None and is_of_accounts(table) and old.identity == table.identity:
-            yield _changed(old, rows_before(old.key), table, rows_after(table.key))
+            yield _changed(old, rows_before, table, rows_after)
 
 
 def is_of_accounts(table: Table) -> bool:
@@ -76,48 +86,87 @@ def is_of_accounts(table: Table) -> bool:
     return "user_id" in table.identity and "instant" not in kinds
 
 
-def _changed(old: Table, was: Iterable[Row], table: Table, now: Iterable[Row]) -> Changed:
-    new, gone = Some(count=0, rows=[]), Some(count=0, rows=[])
-    stayed = 0
-    for sides in _sides(_keyed(old, was), _keyed(table, now)):
-        if len(sides) == 2:
-            stayed += 1
-            continue
-        [(side, row)] = sides
-        some = new if side == "new" else gone
-        some.count += 1
-        if len(some.rows) < NAMED:
-            some.rows.append(row)
-    return Changed(table=table, gone_columns=old.columns, new=new, gone=gone, stayed=stayed)
-
-
-def _sides(
-    was: Iterable[tuple[str, Row]], now: Iterable[tuple[str, Row]]
-) -> Iterator[list[tuple[Side, Row]]]:
-    """For each account: where it stands, once for each side."""
-    both: Iterable[tuple[str, Side, Row]] = merge(
-        ((key, "gone", row) for key, row in was),
-        ((key, "new", row) for key, row in now),
-        key=lambda one: one[0],
+def _changed(old: Table, rows_before: Rows, table: Table, rows_after: Rows) -> Changed:
+    was, now = _key(old), _key(table)
+    found = {side: _Found() for side in Side}
+    before = in_order(map(was, rows_before(old.key)))
+    after = in_order(map(now, rows_after(table.key)))
+    for key, side in sides(before, after):
+        found[side].take(key)
+    return Changed(
+        table=table,
+        gone_columns=old.columns,
+        new=found[Side.NEW].rows(rows_after(table.key), now),
+        gone=found[Side.GONE].rows(rows_before(old.key), was),
+        stayed=found[Side.BOTH].count,
     )
-    for _, group in groupby(both, key=lambda one: one[0]):
-        yield list({side: (side, row) for _, side, row in group}.values())
 
 
-def _keyed(table: Table, rows: Iterable[Row]) -> Iterator[tuple[str, Row]]:
-    """The rows in the order of whom they are about."""
-    key = _key(table)
-    return ((key(row), row) for row in in_order(rows, key))
+@dataclass
+class _Found:
+    """Keys on one side: how many, and the first of them."""
+
+    count: int = 0
+    keys: set[str] = field(default_factory=set)
+
+    def take(self, key: str) -> None:
+        self.count += 1
+        if len(self.keys) < NAMED:
+            self.keys.add(key)
+
+    def rows(self, rows: Iterable[Row], key: Key) -> Some:
+        """Those of the first keys, in the order of the list."""
+        named = (row for row in rows if key(row) in self.keys)
+        return Some(count=self.count, rows=list(islice(named, len(self.keys))))
 
 
-def _key(table: Table) -> Callable[[Row], str]:
+def _key(table: Table) -> Key:
+    """Whom a row is about, as one line of text."""
     places = [index for index, column in enumerate(table.columns) if column.key in table.identity]
     return lambda row: canonical([row[place] for place in places])
 
 
-def in_order(rows: Iterable[Row], key: Callable[[Row], str]) -> Iterator[Row]:
-    """The rows in the order of their keys, in as little memory as RUN rows take."""
-    source, runs = iter(rows), list[Spool]()
-    while run := sorted(islice(source, RUN), key=key):
-        runs.append(Spool.of(run))
-    return merge(*(run.rows() for run in runs), key=key)
+def sides(before: Iterable[str], after: Iterable[str]) -> Iterator[tuple[str, Side]]:
+    """Each key once, with where it stands; both have to be in order."""
+    was, now = _once(before), _once(after)
+    old, new = next(was, None), next(now, None)
+    while old is not None or new is not None:
+        if new is None or (old is not None and old < new):
+            yield str(old), Side.GONE
+            old = next(was, None)
+        elif old is None or new < old:
+            yield new, Side.NEW
+            new = next(now, None)
+        else:
+            yield new, Side.BOTH
+            old, new = next(was, None), next(now, None)
+
+
+def _once(keys: Iterable[str]) -> Iterator[str]:
+    last = None
+    for key in keys:
+        if key != last:
+            yield key
+        last = key
+
+
+def in_order(keys: Iterable[str]) -> Iterator[str]:
+    """The keys in order, in as little memory as RUN of them take."""
+    source, runs = iter(keys), list[Iterable[str]]()
+    while run := sorted(islice(source, RUN)):
+        runs.append(run if len(run) < RUN else _on_disk(run))
+    return merge(*runs)
+
+
+def _on_disk(keys: list[str]) -> Iterator[str]:
+    """The same keys, read from a temporary file; keys are lines."""
+    file = TemporaryFile("w+", encoding="utf-8", errors="surrogatepass", newline="\n")  # noqa: SIM115 closed at the end
+    file.writelines(f"{key}\n" for key in keys)
+    file.seek(0)
+    return _lines(file)
+
+
+def _lines(file: IO[str]) -> Iterator[str]:
+    with file:
+        for line in file:
+            yield line[:-1]

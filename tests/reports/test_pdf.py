@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -159,6 +160,19 @@ def test_lines_that_are_too_many_end_in_an_ellipsis() -> None:
     assert len(found) == 3
     assert found[-1].endswith("…")
     assert glyphs.width(found[-1], REGULAR, 10) <= 60
+
+
+def test_threads_print_at_once() -> None:
+    reports = [believable(20, seed) for seed in range(4)]
+    one_by_one = [_printed(kept) for kept in reports]
+    with ThreadPoolExecutor(4) as pool:
+        at_once = list(pool.map(_printed, reports))
+
+    assert at_once == one_by_one
+
+
+def _printed(kept: Kept) -> str:
+    return reading.text(pdf.render(kept.report, kept.rows))
 
 
 def test_signatures_are_printed() -> None:

@@ -167,6 +167,8 @@ CALLS: Final = (
         needs="administer",
         status=404,  # there is no such notice
     ),
+    Call(method="GET", route="notices/digest/"),
+    Call(method="POST", route="notices/digest/sample/", needs="administer", status=302),
     Call(method="GET", route="policy/", queries=("", _WHAT_IF)),
     Call(method="GET", route="reports/"),
     Call(method="GET", route=_REPORT, queries=("", "?revision=1")),

@@ -54,6 +54,12 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="*/5"),
         "options": {"expires": 240},
     },
+    # Every five minutes: how many refusals were only counted goes into the trail.
+    "refusals": {
+        "task": "audit.refusals",
+        "schedule": crontab(minute="*/5"),
+        "options": {"expires": 240},
+    },
     # Once an hour, tried every five minutes: what expires or becomes inactive soon. What is due
     # stays so until the day itself, so a later run makes up for those that an outage prevented.
     "plan_notices": {
@@ -72,6 +78,13 @@ app.conf.beat_schedule = {
         "schedule": crontab(),
         "options": {"expires": 50},
     },
+    # Every five minutes: the digests of the day, once its hour has come. So an outage delays them
+    # and nothing else.
+    "write_digests": {
+        "task": "notices.digest",
+        "schedule": crontab(minute="*/5"),
+        "options": {"expires": 240},
+    },
     # Every minute: mails to those who run the cloud (digests, reports).
     "send_mails": {
         "task": "lib.send_mails",
@@ -88,6 +101,19 @@ app.conf.beat_schedule = {
     "prune_audit": {
         "task": "audit.prune",
         "schedule": crontab(hour="3", minute="10", day_of_week="sunday"),
+        "options": {"expires": 3600},
+    },
+    # Every five minutes: reports that are due. Each week's is built once, on the day and hour of
+    # the settings or as soon after it as everything answers.
+    "issue_reports": {
+        "task": "reports.issue",
+        "schedule": crontab(minute="*/5"),
+        "options": {"expires": 240},
+    },
+    # Every day at 03:40: reports that are too old are pruned, and the chain of the others verified.
+    "keep_reports": {
+        "task": "reports.keep",
+        "schedule": crontab(hour="3", minute="40"),
         "options": {"expires": 3600},
     },
 }

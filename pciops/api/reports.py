@@ -7,9 +7,9 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.utils import timezone
 
-from pciops.api.auth import ApiRequest, endpoint
+from pciops.api.auth import ApiRequest, endpoint, initiator
 from pciops.api.errors import ApiError
-from pciops.api.views import initiator, limit
+from pciops.api.views import limit
 from pciops.audit.services import TrailError
 from pciops.lib import times
 from pciops.reports import asked, download, store

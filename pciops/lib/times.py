@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+WEEKDAYS: Final = (*("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"),)
 
 
 def instant(value: datetime, now: datetime) -> str:
@@ -53,6 +56,15 @@ def days_away(value: date, now: datetime) -> str:
         return "today"
     away = span(timedelta(days=abs(days)))
     return f"in {away}" if days > 0 else f"{away} ago"
+
+
+def read(text: str) -> datetime | None:
+    """The instant that ISO 8601 writes so, in UTC where it names no zone; None where it is none."""
+    try:
+        found = datetime.fromisoformat(text)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def later(value: datetime, span: timedelta) -> datetime:

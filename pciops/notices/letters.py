@@ -25,6 +25,7 @@ from pciops.notices.models import Notice
 
 log = logging.getLogger(__name__)
 
+DIGEST: Final = "digest"  # the folder of the daily digest, beside those of the kinds
 PARTS: Final = ("subject.txt", "body.txt", "body.html")
 OURS: Final = Path(__file__).resolve().parent.parent.parent / "templates" / "notices"
 _SETTING: Final = "PCIOPS_NOTICE_TEMPLATES"
@@ -45,8 +46,12 @@ class Broken:
 
 def write(notice: Notice, *, policy: Policy, now: datetime) -> Letter:
     """The letter to the owner of the account."""
-    facts = _facts(notice, policy, now)
-    subject, text, html = (_render(notice.kind, part, facts) for part in PARTS)
+    return rendered(notice.kind, _facts(notice, policy, now))
+
+
+def rendered(folder: str, facts: dict[str, Any]) -> Letter:
+    """The letter of the templates in a folder of this name."""
+    subject, text, html = (_render(folder, part, facts) for part in PARTS)
     return Letter(subject=plain(subject, LONGEST_SUBJECT), text=_lines(text), html=html)
 
 
@@ -149,10 +154,10 @@ def _folder() -> Path | None:
 
 def _own(folder: Path) -> Iterator[Path]:
     """The files of the site's that take the place of ours."""
-    for kind in Notice.Kind.values:
+    for name in (*Notice.Kind.values, DIGEST):
         for part in PARTS:
-            if (folder / kind / part).exists():
-                yield Path(kind) / part
+            if (folder / name / part).exists():
+                yield Path(name) / part
 
 
 def _broken(folder: Path, name: Path) -> Broken | None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from django.conf import settings
 
@@ -20,7 +20,7 @@ from pciops.accounts import selectors
 from pciops.accounts.selectors import Domain
 from pciops.lib import evidence
 from pciops.lib.evidence import Bars, Gap, Question, Statement
-from pciops.lib.spool import Spool
+from pciops.lib.spool import Row, Spool
 from pciops.reports import store, value, weeks
 from pciops.reports.sections import HEADINGS, Heading
 from pciops.reports.value import Header, Report, Section
@@ -42,10 +42,20 @@ class Built:
     report: Report
     spools: Mapping[str, Spool]  # key of a table → its rows
 
+    def rows(self, table: str) -> Iterator[Row]:
+        """All rows of a table."""
+        return self.spools[table].rows()
+
     def close(self) -> None:
         """Give the temporary files back."""
         for spool in self.spools.values():
             spool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 @dataclass(kw_only=True)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pciops.reports.build import Built
 
 AT_ONCE: Final = 4  # chunks of rows in one statement: what a database takes is bounded
+HASH: Final = "SHA-256 "  # what stands before it in the trail
 LONGEST_REMARK: Final = 1000
 
 
@@ -79,7 +80,7 @@ def keep(built: Built, *, initiator: Initiator, again: bool = False) -> StoredRe
         Event.Outcome.SUCCESS,
         initiator=initiator,
         resource=str(stored),
-        remark=f"SHA-256 {stored.hash}",
+        remark=f"{HASH}{stored.hash}",
         now=header.generated_at,
     )
     return stored
@@ -177,7 +178,7 @@ def sign_off(stored: StoredReport, *, initiator: Initiator, remark: str, now: da
         Event.Outcome.SUCCESS,
         initiator=initiator,
         resource=str(stored),
-        remark=f"SHA-256 {stored.hash}{f': {remark}' if remark else ''}",
+        remark=f"{HASH}{stored.hash}{f': {remark}' if remark else ''}",
         now=now,
     )
     return SignOff.objects.create(

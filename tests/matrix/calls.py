@@ -35,6 +35,7 @@ class Call:
     system_only: bool = False  # for nobody whose scope is a domain
     foreign: int | None = None  # about an account of another domain; None: as ever
     name: str = ""  # of the act
+    unlocks: bool = False  # the locked account that it is about
 
     def __str__(self) -> str:
         return f"{self.method} /{self.route}".replace("<str:name>", self.name)
@@ -58,6 +59,7 @@ class Call:
         facts["<str:name>"] = self.name
         facts["<str:kind>"] = "locked"
         facts["<str:week>"] = WEEK
+        facts["<str:batch_id>"] = "of-nobody"
         facts["<uuid:notice_id>"] = str(UUID(int=0))
         path = _filled(f"/{self.route}{self.queries[0] if query is None else query}", facts)
         body = _filled(json.dumps(self.body), facts)
@@ -127,7 +129,8 @@ CALLS: Final = (
         body={**_WHY, "account": ["{id} {seen}"]},
         status=302,
     ),
-    Call(method="GET", route="accounts/unlocked/", needs="unlock", status=302),
+    Call(method="GET", route="accounts/unlocks/<str:batch_id>/", needs="unlock", status=404),
+    Call(method="POST", route="accounts/unlocks/<str:batch_id>/stop/", needs="unlock", status=404),
     Call(method="GET", route="accounts/<str:user_id>/", foreign=404),
     Call(method="GET", route=_ACT, name="unlock", needs="unlock", foreign=404),
     Call(method="GET", route=_ACT, name="disable", needs="administer", foreign=404),
@@ -142,6 +145,7 @@ CALLS: Final = (
         route=_ACT,
         name="unlock",
         needs="unlock",
+        unlocks=True,
         body={**_WHY, "seen": "{seen}"},
         status=302,
         foreign=404,
@@ -167,6 +171,8 @@ CALLS: Final = (
         needs="administer",
         status=404,  # there is no such notice
     ),
+    Call(method="GET", route="notices/digest/"),
+    Call(method="POST", route="notices/digest/sample/", needs="administer", status=302),
     Call(method="GET", route="policy/", queries=("", _WHAT_IF)),
     Call(method="GET", route="reports/"),
     Call(method="GET", route=_REPORT, queries=("", "?revision=1")),
@@ -184,11 +190,20 @@ CALLS: Final = (
         method="POST",
         route="api/v1/accounts/unlock",
         needs="unlock",
+        unlocks=True,
         body={**_WHY, "accounts": [{"id": "{id}"}]},
         foreign=404,
     ),
     Call(method="GET", route="api/v1/accounts/<str:user_id>", foreign=404),
-    Call(method="POST", route=_API_ACT, name="unlock", needs="unlock", body=_WHY, foreign=404),
+    Call(
+        method="POST",
+        route=_API_ACT,
+        name="unlock",
+        needs="unlock",
+        unlocks=True,
+        body=_WHY,
+        foreign=404,
+    ),
     *(
         Call(method="POST", route=_API_ACT, name=name, needs="administer", status=400, foreign=404)
         for name in ("enable", "disable", "exempt", "lift", "record")

@@ -1,21 +1,17 @@
-"""A report is built again by a worker: that can take a minute, which no page waits for."""
+"""Asks a worker to build a report again: that can take a minute, which no page waits for."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Final
 
-from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from pciops.accounts.selectors import Domain
 from pciops.audit import services
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator
 from pciops.lib import times
-from pciops.reports import build, store
 from pciops.reports.models import StoredReport
-from pciops.reports.weeks import Week
 
 TASK: Final = "reports.build_again"
 
@@ -47,24 +43,3 @@ def ask(stored: StoredReport, *, initiator: Initiator, now: datetime) -> None:
         app.send_task(TASK, args=(stored.week, stored.domain_id, times.iso(now)), retry=False)
     except OperationalError as error:
         raise NotAskedError(str(error)) from error
-
-
-def perform(week: str, domain_id: str, asked_at: str) -> StoredReport | None:
-    """Make the revision that was asked for; None where one was made since, or there is no report.
-
-    A message that comes twice makes one revision.
-
-    Raises:
-        KeystoneDatabaseDownError: nothing is kept; the message is to come again.
-        TrailError: the same.
-    """
-    kept = store.newest(week, domain_id)
-    if kept is None or kept.generated_at >= datetime.fromisoformat(asked_at):
-        return None
-    year, number = map(int, kept.week.split("-W"))
-    domain = Domain(id=kept.domain_id, name=kept.domain_name)
-    built = build.build(Week(year, number), domain, now=timezone.now())
-    try:
-        return store.keep(built, initiator=services.PCIOPS, again=True)
-    finally:
-        built.close()

@@ -60,6 +60,7 @@ def test_the_lists_agree_with_the_rules_at_the_edges(scene: Scene) -> None:
 @pytest.mark.parametrize("chunk", [1, 2, 3, 100])
 def test_a_chunk_may_end_anywhere(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "CHUNK", chunk)
+    monkeypatch.setattr(listing, "STRETCH", chunk)
     for number in range(5):
         make_user(
             f"user{number}",

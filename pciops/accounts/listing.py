@@ -38,7 +38,8 @@ from pciops.lib import times
 from pciops.lib.evidence import Column
 from pciops.lib.spool import Cell, Spool
 
-CHUNK: Final = 5000  # rows in memory at a time
+CHUNK: Final = 5000  # whole accounts in memory at a time
+STRETCH: Final = 25_000  # rows of a table that one statement looks at
 AHEAD: Final = 30  # days within which passwords are listed that will expire
 DUE: Final = 7  # days within which accounts are listed that will be inactive
 WITHIN: Final = (7, 14, 30)  # days for which expiring passwords are counted
@@ -321,16 +322,24 @@ def failing(
 
 # --- What all do ---------------------------------------------------------------------------------
 def _chunks(rows: QuerySet[Any], columns: tuple[str, ...]) -> Iterator[list[tuple[Any, ...]]]:
-    """The rows by primary key, the first of the columns."""
-    last = None
+    """The rows by primary key, the first of the columns.
+
+    A statement looks at so many rows of the table, however few of them fit: where none does, one
+    that goes on until it has enough would look at all.
+    """
+    every, last = rows.model._default_manager.order_by("pk").values_list("pk", flat=True), None
     while True:
-        following = rows if last is None else rows.filter(pk__gt=last)
         with database.reading():
-            found = list(following.order_by("pk").values_list(*columns)[:CHUNK])
-        if not found:
+            following = every if last is None else every.filter(pk__gt=last)
+            end = following[STRETCH - 1 : STRETCH].first()
+            here = rows if last is None else rows.filter(pk__gt=last)
+            here = here if end is None else here.filter(pk__lte=end)
+            found = list(here.order_by("pk").values_list(*columns))
+        if found:
+            yield found
+        if end is None:
             return
-        yield found
-        last = found[-1][0]
+        last = end
 
 
 def _any(rules: Iterable[Q]) -> Q:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from django.db import transaction
 
@@ -19,7 +19,7 @@ from pciops.lib import spool
 from pciops.lib.canonical import canonical, digest
 from pciops.lib.spool import Row
 from pciops.reports import codec
-from pciops.reports.models import Rows, SignOff, StoredReport, Trouble
+from pciops.reports.models import ReportStub, Rows, SignOff, StoredReport, Trouble
 from pciops.reports.value import Report
 from pciops.reports.weeks import Week
 
@@ -48,14 +48,14 @@ def keep(built: Built, *, initiator: Initiator, again: bool = False) -> StoredRe
     kept = newest(header.week, header.domain_id)
     if kept is not None and not again:
         return kept
-    before = _last(header.domain_id)
+    before = _end(header.domain_id)
     report = replace(
         built.report,
         header=replace(
             header,
             revision=kept.revision + 1 if kept else 1,
-            previous_week=before.week if before else "",
-            previous_hash=before.hash if before else "",
+            previous_week=before.week,
+            previous_hash=before.hash,
         ),
     )
     text = codec.text(report)
@@ -67,7 +67,7 @@ def keep(built: Built, *, initiator: Initiator, again: bool = False) -> StoredRe
         generated_at=header.generated_at,
         figures=canonical(main_figures(report)),
         content=zlib.compress(text.encode()),
-        position=before.position + 1 if before else 1,
+        position=before.position + 1,
         previous_hash=report.header.previous_hash,
         hash=digest(text),
     )
@@ -159,10 +159,22 @@ def figures(week: Week, domain_id: str) -> Mapping[str, int | None]:
     return {figure.key: figure.number for figure in report(stored).figures()}
 
 
-def _last(domain_id: str) -> StoredReport | None:
-    """The end of the chain of a domain."""
-    rows = StoredReport.objects.filter(domain_id=domain_id).defer("content")
-    return rows.order_by("-position").first()
+class _End(NamedTuple):
+    """The end of a chain, behind which the next report comes."""
+
+    position: int
+    hash: str
+    week: str  # "": it was pruned, or there is none
+
+
+def _end(domain_id: str) -> _End:
+    last = StoredReport.objects.filter(domain_id=domain_id).order_by("-position").defer("content")
+    if stored := last.first():
+        return _End(stored.position, stored.hash, stored.week)
+    stubs = ReportStub.objects.filter(domain_id=domain_id).order_by("-last_position")
+    if stub := stubs.first():
+        return _End(stub.last_position, stub.last_hash, "")
+    return _End(0, "", "")
 
 
 # --- Acknowledging -----------------------------------------------------------------------------

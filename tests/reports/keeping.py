@@ -34,8 +34,16 @@ def kept(
         domain_id=domain_id,
         domain_name=domain_id.title(),
     )
-    built = Built(
-        report=replace(found.report, header=header),
-        spools={key: Spool.of(rows) for key, rows in found.lists.items()},
+    spools = {key: Spool.of(rows) for key, rows in found.lists.items()}
+    sections = tuple(
+        replace(
+            section,
+            tables=tuple(
+                replace(table, sha256=spools[table.key].sha256, count=spools[table.key].count)
+                for table in section.tables
+            ),
+        )
+        for section in found.report.sections
     )
+    built = Built(report=replace(found.report, header=header, sections=sections), spools=spools)
     return store.keep(built, initiator=PCIOPS, again=again)

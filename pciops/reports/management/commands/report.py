@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,7 +14,7 @@ from django.utils import timezone
 from pciops.audit.host import operating_system_user
 from pciops.audit.services import TrailError
 from pciops.keystone.database import KeystoneDatabaseDownError
-from pciops.reports import chain, download, issue, weeks
+from pciops.reports import chain, download, issue, store, weeks
 from pciops.reports.build import Built, DomainError, build, domain_of
 from pciops.reports.formats import FORMATS, Format
 from pciops.reports.models import StoredReport
@@ -61,6 +60,7 @@ class Command(BaseCommand):
                     blocks = _blocks(form, built)
                     said = f"Preview of {week}: the week is not over, and nothing is kept."
                 else:
+                    before = store.newest(str(week), domain.id)
                     stored = issue.keep(
                         week,
                         domain,
@@ -68,7 +68,7 @@ class Command(BaseCommand):
                         initiator=operating_system_user(),
                         again=options["again"],
                     )
-                    blocks, said = download.blocks(stored, form), _said(stored, now)
+                    blocks, said = download.blocks(stored, form), _said(stored, before)
             except KeystoneDatabaseDownError as error:
                 raise CommandError(
                     f"Keystone's database does not answer: {error}. Nothing is kept."
@@ -107,7 +107,6 @@ def _copy(blocks: Iterator[bytes], file: BinaryIO) -> None:
     file.flush()
 
 
-def _said(stored: StoredReport, now: datetime) -> str:
-    name = str(stored)
-    how = "Built and kept" if stored.generated_at == now else "Kept before"
-    return f"{how}: {name}, SHA-256 {stored.hash}"
+def _said(stored: StoredReport, before: StoredReport | None) -> str:
+    how = "Kept before" if stored == before else "Built and kept"
+    return f"{how}: {stored}, SHA-256 {stored.hash}"

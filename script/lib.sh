@@ -41,12 +41,14 @@ _apt_install() {
     apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
 }
 
+_installer=_apt_install
+
 # install_debian PACKAGE...: as root install these; otherwise name them and end.
 install_debian() {
     command -v apt-get >/dev/null 2>&1 ||
         fail "This needs what Debian and Ubuntu call $*; install it with this system's tools."
     [ "$(id -u)" -eq 0 ] || fail "This needs: sudo apt-get install -y $*"
-    progress "Installing Debian packages: $*" _apt_install "$@" ||
+    progress "Installing Debian packages: $*" "$_installer" "$@" ||
         fail "apt-get could not install $*; its last words are above."
 }
 
@@ -65,6 +67,32 @@ need_debian() {
 # need_library SONAME=PACKAGE: the same for a shared library, which some wheels expect.
 need_library() {
     /sbin/ldconfig -p | grep -qF "${1%%=*} " || install_debian "${1#*=}"
+}
+
+# A server's package starts it as a service of the machine, unless this file says no.
+_apt_install_idle() {
+    policy=/usr/sbin/policy-rc.d
+    if [ -e "$policy" ]; then
+        _apt_install "$@"
+        return
+    fi
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+    status=0
+    _apt_install "$@" || status=$?
+    rm -f "$policy"
+    if [ "$status" -eq 0 ] && [ -d /run/systemd/system ]; then
+        systemctl disable --quiet "$@"
+    fi
+    return "$status"
+}
+
+# need_server COMMAND=PACKAGE: the same for a server that this machine is not to run by itself.
+need_server() {
+    command -v "${1%%=*}" >/dev/null 2>&1 && return
+    _installer=_apt_install_idle
+    install_debian "${1#*=}"
+    _installer=_apt_install
 }
 
 _python_fits() {

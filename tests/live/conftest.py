@@ -17,6 +17,7 @@ from tests.live.browser import chromium, context_of
 from tests.live.cloud import ATTEMPTS, Cloud, Person
 from tests.live.mariadb import MariaDB
 from tests.live.proxy import Door
+from tests.live.rabbit import RabbitMQ
 from tests.live.site import ROOT, Site
 from tests.live.visitor import Visitor
 
@@ -48,6 +49,13 @@ def pytest_runtest_makereport(
 def mariadb() -> Iterator[MariaDB]:
     """A private MariaDB."""
     with MariaDB() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[RabbitMQ]:
+    """A private RabbitMQ."""
+    with RabbitMQ() as server:
         yield server
 
 

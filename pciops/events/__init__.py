@@ -1,0 +1,1 @@
+"""Who and what: the notifications that Keystone sends, read, folded and kept."""

@@ -60,6 +60,8 @@ class Event(models.Model):
         REPORT = "read/report", "Report downloaded"
         BUILD = "create/report", "Report built"
         SIGN_OFF = "update/report", "Report acknowledged"
+        SAMPLE = "send/sample", "Sample of a mail sent"
+        AGAIN = "send/notice", "Notice made due again"
         POLICY = "update/policy", "Policy changed"
         PRUNE = "delete/trail", "Trail pruned"
 

@@ -138,10 +138,10 @@ def locks(question: Question) -> Iterator[Part]:
     )
     yield Statement(
         words=(
-            "A worker looks for locks every minute, and each one that it saw is listed. Keystone "
-            "itself records none: a lock that began and ended between two looks, or while no "
-            "worker ran, is known only where a consumer of Keystone's notifications saw the "
-            "failures."
+            "A worker looks every minute for locks of accounts that are neither disabled nor "
+            "inactive, and each one that it saw is listed. Keystone itself records none: a lock "
+            "that began and ended between two looks, or while no worker ran, is known only where "
+            "a consumer of Keystone's notifications saw the failures."
         ),
         verdict=None if origin.known() else Verdict.UNKNOWN,
     )

@@ -26,7 +26,7 @@ def recipients(settings: Settings) -> None:
 
 def mails() -> list[EmailMessage]:
     return [
-        message_from_bytes(bytes(one.content), policy=policy.default)  # type: ignore[misc]
+        message_from_bytes(bytes(one.content), policy=policy.default)
         for one in OwedMail.objects.order_by("to")
     ]
 

@@ -11,10 +11,12 @@ import time_machine
 from django.db import connections
 from pytest_django import Settings
 
+from pciops.audit.services import PCIOPS
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import doctor, jobs
 from pciops.lib.models import JobRun, OwedMail
 from pciops.reports import issue, store, tasks
+from pciops.reports.build import build
 from pciops.reports.doctor import reports
 from pciops.reports.models import StoredReport, Trouble
 from pciops.reports.weeks import Week
@@ -141,8 +143,8 @@ def test_a_builder_that_died_is_followed_by_another() -> None:
 
 
 def test_two_who_have_built_the_same_week_keep_one() -> None:
-    found = [issue.build(Week(2026, 47), now=MONDAY) for _ in range(2)]
-    kept = {store.keep(one, initiator=issue.PCIOPS).pk for one in found}
+    found = [build(Week(2026, 47), now=MONDAY) for _ in range(2)]
+    kept = {store.keep(one, initiator=PCIOPS).pk for one in found}
 
     assert len(kept) == 1
 

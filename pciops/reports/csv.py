@@ -73,7 +73,7 @@ def _entry(name: str, stamp: tuple[int, ...]) -> zipfile.ZipInfo:
 
 def file_name(key: str) -> str:
     """Of the list with this key; keys are ours."""
-    return f"{key}.csv"
+    return f"lists/{key}.csv"
 
 
 def _files(
@@ -88,7 +88,7 @@ def _files(
     for table in report.tables():
         columns = [column.key for column in table.columns]
         lines = (dict(zip(columns, row, strict=True)) for row in rows(table.key))
-        yield f"lists/{file_name(table.key)}", tables.csv_lines(columns, lines)
+        yield file_name(table.key), tables.csv_lines(columns, lines)
 
 
 _STATEMENTS: Final = ("section", "requirement", "verdict", "words")

@@ -80,7 +80,9 @@ def test_a_long_list_is_cut_with_a_sentence_that_names_the_file(
     first = found["List: 8.2.6 Inactive accounts, over 90 days (5,001 rows)"]
     words = re.sub(r"\s+", " ", reader.pages[first].extract_text())
 
-    assert "The first 5,000 of 5,001 rows. All of them are in inactive.csv in the CSV" in words
+    assert (
+        "The first 5,000 of 5,001 rows. All of them are in lists/inactive.csv in the CSV" in words
+    )
     last_printed, cut = kept.lists["inactive"][-2][0], kept.lists["inactive"][-1][0]
     end = found["List: 8.3.9 Passwords that expire (5,001 rows)"] - 1
     words = reader.pages[end].extract_text()

@@ -160,4 +160,4 @@ def test_a_list_that_breaks_off_leaves_no_whole_file() -> None:
 def test_html_says_that_a_list_is_cut_and_where_it_is_whole() -> None:
     page = "".join(html.stream(believable(700).report, lambda key: []))
 
-    assert "The first 500 of 700 rows. All of them are in inactive.csv" in page
+    assert "The first 500 of 700 rows. All of them are in lists/inactive.csv" in page

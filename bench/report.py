@@ -15,18 +15,18 @@ import sys
 from bench.cloud import running
 from bench.fill import Size
 from bench.measure import Row, markdown
-from bench.pages import _configure, _say
+from bench.pages import configure, say
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--users", type=int, default=Size().users)
     options = parser.parse_args()
-    with running(Size(users=options.users), _say) as bench:
-        _configure(bench)
+    with running(Size(users=options.users), say) as bench:
+        configure(bench)
         rows: list[Row] = []
         for row in importlib.import_module("bench.of_report").measured(bench):
-            _say("  ".join(row.cells))
+            say("  ".join(row.cells))
             rows.append(row)
         sys.stdout.write(markdown(rows) + "\n")
 

@@ -12,10 +12,9 @@ import argparse
 import importlib
 import sys
 
-from bench.cloud import running
+from bench.cloud import configure, running
 from bench.fill import Size
-from bench.measure import Row, markdown
-from bench.pages import configure, say
+from bench.measure import Row, markdown, say
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from pciops.lib import env
 from pciops.lib.csp import NONE, SELF
 from pciops.lib.secrets import kept_secret
+from pciops.lib.times import WEEKDAYS
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = Path(env.text("PCIOPS_VAR", str(ROOT / "var"))).resolve()
@@ -38,6 +39,7 @@ INSTALLED_APPS = [
     "pciops.audit",
     "pciops.actions",
     "pciops.notices",
+    "pciops.reports",
     "pciops.events",
     "pciops.signin",
     "pciops.web",
@@ -180,6 +182,13 @@ SITE_ZONE = env.zone("PCIOPS_TIME_ZONE", "UTC")  # in which hours of sending are
 DIGEST_RECIPIENTS = env.addresses("PCIOPS_DIGEST_RECIPIENTS")
 DIGEST_HOUR = env.integer("PCIOPS_DIGEST_HOUR", 7, minimum=0, maximum=23)
 DIGEST_EMPTY = env.flag("PCIOPS_DIGEST_EMPTY", default=True)  # also on a day without matters
+
+# --- Reports ------------------------------------------------------------------------------------
+REPORT_RECIPIENTS = env.addresses("PCIOPS_REPORT_RECIPIENTS")
+REPORT_DAY = env.choice("PCIOPS_REPORT_DAY", "MONDAY", WEEKDAYS)
+REPORT_HOUR = env.integer("PCIOPS_REPORT_HOUR", 6, minimum=0, maximum=23)
+REPORT_ATTACHED = env.flag("PCIOPS_REPORT_ATTACHED", default=True)  # the PDF; else only the link
+REPORT_MONTHS = env.integer("PCIOPS_REPORT_MONTHS", 25, minimum=12, maximum=240)
 
 # --- Notices ------------------------------------------------------------------------------------
 # Without a server notices are planned, and stay due.

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pciops.api import acts, audit, bulk, exemptions, overview, policy, views, whatif
+from pciops.api import (
+    acts,
+    audit,
+    bulk,
+    exemptions,
+    overview,
+    policy,
+    reports,
+    views,
+    whatif,
+)
 
 urlpatterns = [
     path("accounts", views.accounts, name="api-accounts"),
@@ -16,6 +26,8 @@ urlpatterns = [
     path("overview", overview.overview, name="api-overview"),
     path("policy", policy.policy, name="api-policy"),
     path("policy/what-if", whatif.what_if, name="api-what-if"),
+    path("reports", reports.reports, name="api-reports"),
+    path("reports/<str:week>", reports.report, name="api-report"),
     path("<path:rest>", views.not_found),
     path("", views.not_found),
 ]

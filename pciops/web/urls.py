@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pciops.web import acts, audit, bulk, exemptions, notices, overview, policy, status, views
+from pciops.web import (
+    acts,
+    audit,
+    bulk,
+    exemptions,
+    notices,
+    overview,
+    policy,
+    report_acts,
+    reports,
+    status,
+    views,
+)
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -26,5 +38,11 @@ urlpatterns = [
     path("notices/digest/", notices.digest, name="digest"),
     path("notices/digest/sample/", notices.digest_sample, name="digest_sample"),
     path("policy/", policy.policy_page, name="policy"),
+    path("reports/", reports.report_list, name="reports"),
+    path("reports/<str:week>/", reports.report, name="report"),
+    path("reports/<str:week>/export", reports.report_export, name="report_export"),
+    path("reports/<str:week>/sign-off/", report_acts.sign_off, name="report_sign_off"),
+    path("reports/<str:week>/again/", report_acts.build_again, name="report_again"),
+    path("reports/<str:week>/changes/", report_acts.report_changes, name="report_changes"),
     path("status/", status.status, name="status"),
 ]

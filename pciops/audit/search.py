@@ -13,6 +13,7 @@ from pciops.audit.models import Event, EventQuerySet
 from pciops.lib import filters
 from pciops.lib.filters import FilterError as FilterError
 from pciops.lib.keyset import Column, Order
+from pciops.lib.merging import Source
 
 NEWEST: Final = Order[Event](
     (
@@ -74,6 +75,11 @@ class Page:
 
     events: list[Event]
     next: str
+
+
+def of_account(account_id: str) -> Source:
+    """The acts on an account, to be put between what else happened to it; they are the newest."""
+    return Source(rank=2, rows=Event.objects.filter(target_id=account_id), order=NEWEST)
 
 
 def page(query: Query, *, scope: str | None, marker: str = "", limit: int) -> Page:

@@ -43,7 +43,7 @@ def _of_attempts(row: Attempts, reader: Reader) -> dict[str, Any]:
         "first_at": times.iso(row.first_at),
         "last_at": times.iso(row.last_at),
         "count": row.count,
-        **({"account_name": None} if hidden else {}),
+        **(dict.fromkeys(("account_id", "account_name")) if hidden else {}),
         **dict.fromkeys(("doer_id", "doer_name", "doer_domain_id", "doer_domain_name", "detail")),
         "sentence": words.plain(sentence),
     }

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from django.db.models import Q, QuerySet, TextChoices
 
+from pciops.events import selectors
 from pciops.events.models import Activity, Attempts, Name, Outcome
 from pciops.events.selectors import ACTIVITY_ORDER, ATTEMPTS_ORDER
 from pciops.lib import filters
@@ -93,6 +94,14 @@ def sources(query: Query, reader: Reader) -> list[Source]:
     return found
 
 
+def of_account(user_id: str) -> list[Source]:
+    """What Keystone notified of one account, for who may see that."""
+    return [
+        Source(rank=1, rows=selectors.activity(user_id), order=ACTIVITY_ORDER),
+        Source(rank=0, rows=selectors.attempts(user_id), order=ATTEMPTS_ORDER),
+    ]
+
+
 def everything(query: Query, reader: Reader) -> Iterator[Attempts | Activity]:
     """All rows that fit, the newest first, read a batch at a time."""
     for _, row in merged(sources(query, reader), marker="", batch=BATCH):
@@ -106,9 +115,7 @@ def _activity(query: Query, reader: Reader) -> QuerySet[Activity]:
         rows = rows.filter(action=query.kind)
     if query.account:
         ids = _called(query.account)
-        rows = rows.filter(
-            Q(name__icontains=query.account) if ids is None else Q(user_id__in=ids)
-        )
+        rows = rows.filter(Q(name__icontains=query.account) if ids is None else Q(user_id__in=ids))
     if query.doer:
         ids = _called(query.doer)
         rows = rows.filter(
@@ -122,10 +129,10 @@ def _attempts(query: Query, reader: Reader) -> QuerySet[Attempts]:
     if not query.account:
         return rows
     ids, named = _called(query.account), Q(name__icontains=query.account)
-    fitting = named & ~Q(user_id="") if ids is None else Q(user_id__in=ids)
-    if reader.unknown_names:  # others must not find out by searching either
-        fitting |= named & Q(user_id="")
-    return rows.filter(fitting)
+    fitting = named if ids is None else Q(user_id__in=ids)
+    if not reader.unknown_names:  # they must not find out by searching either
+        return rows.filter(fitting).exclude(reason=Attempts.Reason.UNKNOWN_NAME)
+    return rows.filter(fitting | (named & Q(user_id="")))
 
 
 def _common(query: Query, reader: Reader, column: str) -> Q:

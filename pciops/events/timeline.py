@@ -83,9 +83,7 @@ class _Folder:
             failed = item.outcome == "failure"
             return Line(at=item.at, sentence=words.of_activity(item), failed=failed)
         sentence = words.of_tries(item, within=self.within, unknown_names=self.unknown_names)
-        return Line(
-            at=item.last_at, sentence=sentence, failed=item.example.outcome == "failure"
-        )
+        return Line(at=item.last_at, sentence=sentence, failed=item.example.outcome == "failure")
 
 
 def page(
@@ -123,4 +121,5 @@ def page(
 
 def _key(row: Attempts) -> tuple[str, ...]:
     """What makes rows alike; names that no account has are one kind, whatever they are."""
-    return (row.user_id, row.outcome, row.reason, row.address, row.agent)
+    user_id = "" if row.reason == Attempts.Reason.UNKNOWN_NAME else row.user_id
+    return (user_id, row.outcome, row.reason, row.address, row.agent)

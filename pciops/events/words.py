@@ -82,7 +82,7 @@ class Tries:
             first_at=row.first_at,
             last_at=row.last_at,
             hashes={row.partial_hash},
-            names={row.name} if unknown else set(),
+            names={row.name or row.user_id} if unknown else set(),
         )
 
     def add(self, other: Tries) -> None:
@@ -103,8 +103,8 @@ def of_tries(tries: Tries, *, within: str = "", unknown_names: bool) -> Sentence
             passwords there.
     """
     row = tries.example
-    sentence = _signed_in(tries, within) if row.outcome == Outcome.SUCCESS else _refused(
-        tries, within
+    sentence = (
+        _signed_in(tries, within) if row.outcome == Outcome.SUCCESS else _refused(tries, within)
     )
     if row.reason == Attempts.Reason.UNKNOWN_NAME and unknown_names:
         sentence += _listed(tries.names)
@@ -193,6 +193,7 @@ def of_activity(row: Activity) -> Sentence:
 _DONE: Final = {
     Activity.Action.CREATED: ("created", "their own account"),
     Activity.Action.UPDATED: ("changed", "their own account"),
+    Activity.Action.ENABLED: ("enabled", "their own account"),
     Activity.Action.DISABLED: ("disabled", "their own account"),
     Activity.Action.DELETED: ("deleted", "their own account"),
     Activity.Action.ROLE_GRANTED: ("granted a role to", "themselves"),

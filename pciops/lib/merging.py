@@ -59,9 +59,7 @@ class Source:
         return self.order.after(self.rows, place)
 
 
-def merged(
-    sources: Sequence[Source], *, marker: str, batch: int
-) -> Iterator[tuple[Source, Model]]:
+def merged(sources: Sequence[Source], *, marker: str, batch: int) -> Iterator[tuple[Source, Model]]:
     """The rows of all sources behind the marker, the newest first, with where each is from.
 
     Args:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 
+from pciops.events import news
 from pciops.keystone import client, database
+from pciops.lib import times
 
 
 class HealthMiddleware:
@@ -31,7 +35,10 @@ def healthz() -> HttpResponse:
 
 
 def readyz() -> HttpResponse:
-    """Everything that pages need answers: 200, else 503. Reasons stay in the log and the pages."""
+    """Everything that pages need answers: 200, else 503. Reasons stay in the log and the pages.
+
+    Whether notifications come in is said, and does not count.
+    """
     checks: dict[str, tuple[Callable[[], object], tuple[type[Exception], ...]]] = {
         "database": (_ping_ours, (DatabaseError, InterfaceError)),
         "keystone_database": (database.ping, (database.KeystoneDatabaseDownError,)),
@@ -45,7 +52,21 @@ def readyz() -> HttpResponse:
         except failures:
             result[name] = "no answer"
     ready = set(result.values()) == {"ok"}
+    result["notifications"] = _notifications(timezone.now())
     return JsonResponse(result, status=200 if ready else 503)
+
+
+def _notifications(now: datetime) -> str:
+    """Since when there is no news. Pages do without, so it makes nothing unready."""
+    try:
+        silence = news.silence(now)
+    except (DatabaseError, InterfaceError):
+        return "not known"
+    if silence is None:
+        return "ok"
+    if not silence.set_up:
+        return "not set up"
+    return f"none since {times.iso(silence.since)}" if silence.since else "none yet"
 
 
 def _ping_ours() -> None:

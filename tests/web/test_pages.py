@@ -18,8 +18,8 @@ pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 TEMPLATES = sorted((configured.ROOT / "templates").rglob("*.html"))
 CSP = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
-    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 PAGES = [
     "/",
@@ -211,7 +211,12 @@ def test_readyz_says_that_everything_answers(client: Client, fake_keystone: Fake
     response = client.get("/readyz")
 
     assert response.status_code == 200
-    assert response.json() == {"database": "ok", "keystone_database": "ok", "keystone": "ok"}
+    assert response.json() == {
+        "database": "ok",
+        "keystone_database": "ok",
+        "keystone": "ok",
+        "notifications": "not set up",
+    }
 
 
 def test_readyz_says_that_keystones_api_is_down(
@@ -225,6 +230,7 @@ def test_readyz_says_that_keystones_api_is_down(
         "database": "ok",
         "keystone_database": "ok",
         "keystone": "no answer",
+        "notifications": "not set up",
     }
 
 

@@ -42,8 +42,8 @@ def of_account(request: ApiRequest, user_id: str) -> HttpResponse:
 
 def _page(request: ApiRequest, sources: list[Source], address: str) -> HttpResponse:
     who, most = reader(request.operator), limit(request)
-    rows = merged(sources, marker=request.GET.get("marker", ""), batch=most + 1)
     try:
+        rows = merged(sources, marker=request.GET.get("marker", ""), batch=most + 1)
         found = list(islice(rows, most + 1))
     except MarkerError:
         raise ApiError(400, "marker: not of this list; take it from links.next.") from None

@@ -66,7 +66,7 @@ def merged(sources: Sequence[Source], *, marker: str, batch: int) -> Iterator[tu
         batch: how many rows are read at a time, of each source.
 
     Raises:
-        MarkerError: with the first row.
+        MarkerError
     """
 
     def newness(found: tuple[Source, Model]) -> tuple[datetime, int]:

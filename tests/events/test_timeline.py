@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -49,7 +50,7 @@ def test_tries_that_are_alike_are_one_line() -> None:
     [{"address": "10.9.9.9"}, {"agent": "curl"}, {"reason": REASON.LOCKED}],
     ids=str,
 )
-def test_tries_that_differ_are_lines_of_their_own(fact: dict[str, str]) -> None:
+def test_tries_that_differ_are_lines_of_their_own(fact: dict[str, Any]) -> None:
     attempts().save()
     attempts(at=NOW - MINUTE, **fact).save()
 
@@ -105,12 +106,12 @@ def test_nothing_of_another_account_is_shown() -> None:
     assert lines() == []
 
 
-def test_a_page_reads_each_table_once(django_assert_num_queries: object) -> None:
+def test_a_page_reads_each_table_once(django_assert_num_queries: Any) -> None:
     for minute in range(20):
         attempts(at=NOW - minute * MINUTE, agent=str(minute)).save()
         activity(at=NOW - minute * MINUTE).save()
 
-    with django_assert_num_queries(3):  # type: ignore[operator]
+    with django_assert_num_queries(3):
         assert len(page(limit=10).lines) == 10
 
 

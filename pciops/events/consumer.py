@@ -29,7 +29,7 @@ PREFETCH: Final = 2 * BATCH  # what RabbitMQ sends ahead, and memory holds at mo
 TICK: Final = 0.25  # seconds, so often the clock is looked at
 BEAT: Final = timedelta(seconds=10)
 SOON: Final = 0.5  # seconds until the first try again
-LATE: Final = 30.0  # and until each of the later ones
+LATE: Final = 2.0  # and until each of the later ones: while we are away Keystone's may be lost
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +48,11 @@ class Taker:
         self._pause = SOON
         self._batch: list[Message] = []
         self._began = 0.0  # when the first of the batch came
+
+    @property
+    def taken(self) -> int:
+        """How many messages were taken in."""
+        return self._run.messages
 
     def stop(self) -> None:
         """End after the batch in hand."""
@@ -71,7 +76,7 @@ class Taker:
             if not self._stop.is_set():
                 self._rest()
         self._noted(lambda: self._run.end(ENDED, self._clock()))
-        log.info("ended, %d notifications taken in", self._run.messages)
+        log.info("ended, %d messages taken in", self.taken)
 
     # --- Connected --------------------------------------------------------------------------------
     def _serve(self) -> None:

@@ -46,7 +46,9 @@ def last_failure(account: Account, now: datetime) -> datetime:
     """When the last failure was that counts; the tries after it are over by now."""
     if account.history.lapsed:
         return now - LAPSED
-    return now - timedelta(seconds=account.history.source.every * account.history.source.later)
+    source = account.history.source
+    ago = crc32(account.name.encode()) % (60 if source.every >= 60 else 480)  # not all at once
+    return now - timedelta(seconds=ago + source.every * source.later)
 
 
 def keep_administrator(database: Path, now: datetime) -> None:

@@ -74,7 +74,9 @@ class _Folder:
             del self.open[key]
 
     def lines(self) -> list[Line]:
-        return [self._line(item) for item in self.items]
+        """By their last instant: sign-ins come by the minute."""
+        found = [self._line(item) for item in self.items]
+        return sorted(found, key=lambda line: line.at, reverse=True)
 
     def _line(self, item: Tries | Activity | Event) -> Line:
         if isinstance(item, Event):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from django.db.models import Q, QuerySet, TextChoices
 
@@ -86,11 +86,11 @@ class Query:
 
 def sources(query: Query, reader: Reader) -> list[Source]:
     """The tables that have what is looked for, narrowed to it."""
-    found = []
+    found, ids = [], _called(query.account)
     if query.kind in {"", Kind.CHANGE} or query.kind in Activity.Action.values:
-        found.append(Source(rank=1, rows=_activity(query, reader), order=ACTIVITY_ORDER))
+        found.append(Source(rank=1, rows=_activity(query, reader, ids), order=ACTIVITY_ORDER))
     if query.kind in {"", Kind.SIGN_IN} and not query.doer:
-        found.append(Source(rank=0, rows=_attempts(query, reader), order=ATTEMPTS_ORDER))
+        found.append(Source(rank=0, rows=_attempts(query, reader, ids), order=ATTEMPTS_ORDER))
     return found
 
 
@@ -109,30 +109,36 @@ def everything(query: Query, reader: Reader) -> Iterator[Attempts | Activity]:
             yield row
 
 
-def _activity(query: Query, reader: Reader) -> QuerySet[Activity]:
+Ids: TypeAlias = list[str] | None
+
+
+def _activity(query: Query, reader: Reader, ids: Ids) -> QuerySet[Activity]:
     rows = Activity.objects.filter(_common(query, reader, "at"))
     if query.kind in Activity.Action.values:
         rows = rows.filter(action=query.kind)
     if query.account:
-        ids = _called(query.account)
-        rows = rows.filter(Q(name__icontains=query.account) if ids is None else Q(user_id__in=ids))
+        rows = rows.filter(_named("name", query.account) if ids is None else Q(user_id__in=ids))
     if query.doer:
-        ids = _called(query.doer)
+        doers = _called(query.doer)
         rows = rows.filter(
-            Q(doer_name__icontains=query.doer) if ids is None else Q(doer_id__in=ids)
+            _named("doer_name", query.doer) if doers is None else Q(doer_id__in=doers)
         )
     return rows
 
 
-def _attempts(query: Query, reader: Reader) -> QuerySet[Attempts]:
+def _attempts(query: Query, reader: Reader, ids: Ids) -> QuerySet[Attempts]:
     rows = Attempts.objects.filter(_common(query, reader, "window"))
     if not query.account:
         return rows
-    ids, named = _called(query.account), Q(name__icontains=query.account)
+    named = _named("name", query.account)
     fitting = named if ids is None else Q(user_id__in=ids)
     if not reader.unknown_names:  # they must not find out by searching either
         return rows.filter(fitting).exclude(reason=Attempts.Reason.UNKNOWN_NAME)
     return rows.filter(fitting | (named & Q(user_id="")))
+
+
+def _named(column: str, text: str) -> Q:
+    return Q(**{f"{column}__icontains": text})
 
 
 def _common(query: Query, reader: Reader, column: str) -> Q:
@@ -149,11 +155,13 @@ def _common(query: Query, reader: Reader, column: str) -> Q:
     return Q(**wanted) & filters.days(column, query.since, query.until)
 
 
-def _called(text: str) -> list[str] | None:
+def _called(text: str) -> Ids:
     """The ids of accounts with this in their name, and the text itself, which may be an id.
 
     None where they are many: then rows are looked at one after the other, and soon some fit.
     """
+    if not text:
+        return None
     found = Name.objects.filter(name__icontains=text).values_list("user_id", flat=True)
     ids = list(found[: MOST + 1])
     return None if len(ids) > MOST else [text, *ids]

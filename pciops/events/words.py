@@ -181,11 +181,10 @@ def of_activity(row: Activity) -> Sentence:
     if row.action == Activity.Action.PASSWORD:
         return _of_password(row) + _source(row.address, row.agent)
     verb, themselves = _DONE[Activity.Action(row.action)]
-    if row.outcome == Outcome.FAILURE:
-        verb = f"tried, without success: {verb}"
     whom = (Part(themselves),) if row.doer_id == row.user_id else _subject(row)
-    what = Part(" (Keystone does not say what)" if row.action == Activity.Action.UPDATED else "")
-    did = (*_doer(row), Part(" "), Part(verb, "strong"), Part(" "), *whom, what)
+    what = " (Keystone does not say what)" if row.action == Activity.Action.UPDATED else ""
+    failed = " (it failed)" if row.outcome == Outcome.FAILURE else ""
+    did = (*_doer(row), Part(" "), Part(verb, "strong"), Part(" "), *whom, Part(what + failed))
     return did + _source(row.address, row.agent)
 
 

@@ -204,7 +204,7 @@ def test_who_has_no_token_changed_their_own_password() -> None:
 
 def test_what_failed_says_so() -> None:
     assert done("deleted", outcome=Outcome.FAILURE) == (
-        "admin (Default) tried, without success: deleted j.doe (corp)"
+        "admin (Default) deleted j.doe (corp) (it failed)"
     )
 
 

@@ -54,6 +54,12 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="*/5"),
         "options": {"expires": 240},
     },
+    # Every five minutes: how many refusals were only counted goes into the trail.
+    "refusals": {
+        "task": "audit.refusals",
+        "schedule": crontab(minute="*/5"),
+        "options": {"expires": 240},
+    },
     # Once an hour, tried every five minutes: what expires or becomes inactive soon. What is due
     # stays so until the day itself, so a later run makes up for those that an outage prevented.
     "plan_notices": {
@@ -69,6 +75,19 @@ app.conf.beat_schedule = {
     },
     "send_notices": {
         "task": "notices.send",
+        "schedule": crontab(),
+        "options": {"expires": 50},
+    },
+    # Every five minutes: the digests of the day, once its hour has come. So an outage delays them
+    # and nothing else.
+    "write_digests": {
+        "task": "notices.digest",
+        "schedule": crontab(minute="*/5"),
+        "options": {"expires": 240},
+    },
+    # Every minute: mails to those who run the cloud (digests, reports).
+    "send_mails": {
+        "task": "lib.send_mails",
         "schedule": crontab(),
         "options": {"expires": 50},
     },

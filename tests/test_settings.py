@@ -58,6 +58,12 @@ BAD = [
     ("PCIOPS_IDLE_MINUTES", "0"),
     ("PCIOPS_IDLE_MINUTES", "1.5"),
     ("PCIOPS_KEYSTONE_TIMEOUT", "0"),
+    ("PCIOPS_DIGEST_HOUR", "24"),
+    ("PCIOPS_DIGEST_RECIPIENTS", "ops@cloud.example,nobody"),
+    ("PCIOPS_DIGEST_RECIPIENTS", "Ops <ops@cloud.example>"),
+    ("PCIOPS_TIME_ZONE", "Europe/Atlantis"),
+    ("PCIOPS_TIME_ZONE", "../etc/passwd"),
+    ("PCIOPS_SITE_URL", "pciops.cloud.example"),
     ("PCIOPS_LOG_LEVEL", "loud"),
     ("PCIOPS_ADMIN_ROLES", ","),
     ("PCIOPS_HELPDESK_ROLES", ","),
@@ -112,7 +118,7 @@ def test_a_setting_that_makes_no_sense_stops_a_command(
     base = WITHOUT_KEY if name == "PCIOPS_SECRET_KEY_FILE" else GOOD
     done = manage(tmp_path, "check", **{**base, name: value})
 
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith(f"pciops: {name} ")
     assert f"Example: {name}=" in done.stderr
     assert done.stderr.count("\n") == 1  # one sentence, no traceback
@@ -153,7 +159,7 @@ def test_a_setting_that_makes_no_sense_stops_the_worker(
 def test_a_mail_server_needs_a_sender(tmp_path: Path) -> None:
     done = manage(tmp_path, "check", **GOOD, PCIOPS_EMAIL_URL="smtp://mail.example")
 
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith("pciops: PCIOPS_MAIL_FROM is not set, and PCIOPS_EMAIL_URL is")
 
 
@@ -162,7 +168,7 @@ def test_a_secret_that_is_set_twice_stops_the_start(tmp_path: Path, name: str) -
     both = {name: GOOD["PCIOPS_SECRET_KEY"], f"{name}_FILE": "/etc/pciops/secret"}
     done = manage(tmp_path, "check", **{**GOOD, **both})
 
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert f"{name}_FILE and {name} are both set; keep one" in done.stderr
 
 
@@ -176,7 +182,7 @@ def test_a_secret_file_that_is_empty_stops_the_start(
     path.write_text(content)
     done = manage(tmp_path, "check", **WITHOUT_KEY, PCIOPS_SECRET_KEY_FILE=str(path))
 
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert f"PCIOPS_SECRET_KEY_FILE {problem}" in done.stderr
 
 

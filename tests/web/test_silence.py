@@ -64,7 +64,7 @@ def test_readyz_says_since_when_and_stays_ready(client: Client, fake_keystone: o
         response = client.get("/readyz")
 
     assert response.status_code == 200
-    assert response.json()["notifications"] == "none since 2026-11-22T13:50:11Z"
+    assert response.json()["notifications"] == "no news since 2026-11-22T13:50:11Z"
 
 
 def test_a_consumer_without_rabbitmq_says_why_to_administrators_of_the_cloud(
@@ -84,4 +84,4 @@ def test_with_an_address_and_no_consumer_yet_there_is_no_news_yet(
     settings.NOTIFICATIONS_URLS = ["amqp://rabbit.example"]
 
     assert "No news from Keystone yet" in shown(site.get("/activity/"))
-    assert site.get("/readyz").json()["notifications"] == "none yet"
+    assert site.get("/readyz").json()["notifications"] == "no news yet"

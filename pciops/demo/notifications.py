@@ -58,8 +58,7 @@ def _series(message: Message, accounts: Mapping[str, Account], failed: Collectio
     """Which tries this one belongs to; "" for none."""
     if message["event_type"] != "identity.authenticate":
         return ""
-    source = message["payload"]["initiator"]["host"]["address"]
-    account = accounts.get(_doer(message))
+    source, account = _source(message), accounts.get(_doer(message))
     if source == SPRAYER.address:
         return SPRAYER.address
     if source == _OURS or account is None:
@@ -90,10 +89,14 @@ def _made(message: Message, accounts: Mapping[str, Account], now: datetime) -> d
         "identity.user.created": payload.get("resource_info"),
         "identity.role_assignment.created": payload.get("user"),
         "identity.application_credential.created": _doer(message),
-        "identity.authenticate": _doer(message),
+        "identity.authenticate": _doer(message) if _source(message) == _OURS else None,
     }.get(kind)
     account = accounts.get(str(user_id))
     return moment(account, account.history.created, now) if account else None
+
+
+def _source(message: Message) -> str:
+    return str(message["payload"]["initiator"].get("host", {}).get("address", ""))
 
 
 def _doer(message: Message) -> str:

@@ -15,6 +15,7 @@ from django.conf import settings
 from oslo_config import cfg, types
 
 from pciops.accounts.keystone_conf import Assignment, ConfError, assignments
+from pciops.lib import files
 from pciops.lib.env import SettingError
 
 GROUP = "security_compliance"
@@ -118,7 +119,7 @@ def sourced() -> SourcedPolicy:
     paths = tuple(settings.KEYSTONE_CONF)
     overrides = tuple(sorted(settings.POLICY_OVERRIDES.items()))
     soon = (settings.INACTIVE_SOON_DAYS, settings.EXPIRING_DAYS)
-    return _cached(paths, tuple(_stamp(path) for path in paths), overrides, soon)
+    return _cached(paths, tuple(files.stamp(path) for path in paths), overrides, soon)
 
 
 def said(name: str, value: Value) -> str:
@@ -142,15 +143,6 @@ def _cached(
     found = read(paths, dict(overrides))
     policy = replace(found.policy, inactive_soon_days=soon[0], expiring_days=soon[1])
     return replace(found, policy=policy)
-
-
-def _stamp(path: str) -> object:
-    """What changes when the file does."""
-    try:
-        status = Path(path).stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def read(paths: Sequence[str], overrides: Mapping[str, str]) -> SourcedPolicy:

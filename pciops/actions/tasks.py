@@ -9,7 +9,7 @@ from django.utils import timezone
 from pciops.accounts import policy
 from pciops.actions import pending
 from pciops.celery import app
-from pciops.lib.env import SettingError
+from pciops.keystone import database
 
 log = logging.getLogger(__name__)
 
@@ -17,10 +17,7 @@ log = logging.getLogger(__name__)
 @app.task(name="actions.settle_pending")
 def settle_pending() -> None:
     """Settle acts without an end. Two at once do no harm: each act is settled once."""
-    try:
+    with database.outages_logged("actions.settle_pending"):
         number = pending.settle_quietly(policy=policy.current(), now=timezone.now())
-    except SettingError as error:
-        log.error("pending acts stay so: the policy cannot be read: %s", error)
-        return
-    if number:
-        log.warning("%d pending act%s settled", number, "" if number == 1 else "s")
+        if number:
+            log.warning("%d pending act%s settled", number, "" if number == 1 else "s")

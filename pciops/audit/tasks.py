@@ -7,16 +7,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db import DatabaseError, InterfaceError
-from django.utils import timezone
-
 from pciops.accounts import policy as policies
 from pciops.audit import policy, prune, verify
 from pciops.audit.services import TrailError
 from pciops.celery import app
 from pciops.keystone import database
 from pciops.lib import jobs
-from pciops.lib.env import SettingError
 
 # As the timetable in pciops.celery has them.
 FIVE_MINUTES: Final = timedelta(minutes=5)
@@ -44,18 +40,11 @@ def prune_rows() -> None:
 
 
 def _once(job: str, every: timedelta, work: Callable[[datetime], object]) -> None:
-    """Do the work of this slot, unless somebody has; a failure waits for the next slot."""
-    now = timezone.now()
-    try:
-        run = jobs.claim(job, jobs.slot(now, every), now=now, lease=every)
-        if run is None:
-            return
-        work(now)
-        jobs.finish(run, timezone.now())
-        jobs.forget(job, now)
-    except SettingError as error:
-        log.error("%s: the policy cannot be read: %s", job, error)
-    except prune.BrokenChainError as error:
-        log.error("%s: nothing is pruned, the trail does not fit: %s", job, error)
-    except (DatabaseError, InterfaceError, TrailError) as error:
-        log.error("%s: pciops' own database does not answer: %s", job, database.reason(error))
+    """Do the work of this slot, unless somebody has; a failure is for the next who is told."""
+    with database.outages_logged(job):
+        try:
+            jobs.once(job, every, work)
+        except prune.BrokenChainError as error:
+            log.error("%s: nothing is pruned, the trail does not fit: %s", job, error)
+        except TrailError as error:
+            log.error("%s: %s", job, error)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import DatabaseError, InterfaceError, connections
 
 from pciops.keystone.apps import ALIAS
+from pciops.lib.env import SettingError
+
+log = logging.getLogger(__name__)
 
 
 class KeystoneDatabaseDownError(Exception):
@@ -29,6 +33,22 @@ def reading() -> Iterator[None]:
         yield
     except (DatabaseError, InterfaceError) as error:
         raise KeystoneDatabaseDownError(reason(error)) from error
+
+
+@contextmanager
+def outages_logged(job: str) -> Iterator[None]:
+    """Around a task: a database that is away or a wrong setting is one line of the log.
+
+    The work is left to the next run.
+    """
+    try:
+        yield
+    except SettingError as error:
+        log.error("%s: %s", job, error)
+    except KeystoneDatabaseDownError as error:
+        log.warning("%s: Keystone's database does not answer: %s", job, error)
+    except (DatabaseError, InterfaceError) as error:
+        log.error("%s: pciops' own database does not answer: %s", job, reason(error))
 
 
 def reason(error: Exception) -> str:

@@ -7,14 +7,45 @@ dies leaves its lease, and when that has run out somebody else may win.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from django.db.models import F
+from django.utils import timezone
 
 from pciops.lib.models import JobRun
 
 KEPT: Final = timedelta(days=7)  # how long a run that is over is remembered
+
+
+def once(
+    job: str,
+    every: timedelta,
+    work: Callable[[datetime], object],
+    *,
+    lease: timedelta | None = None,
+) -> bool:
+    """Do the work of the slot that is due now, unless somebody has done it or is at it.
+
+    Work that raises gives its slot up, so whoever is told next tries again.
+
+    Args:
+        work: gets the instant at which it began.
+        lease: longer than the work can take; `every` without one.
+    """
+    now = timezone.now()
+    run = claim(job, slot(now, every), now=now, lease=lease or every)
+    if run is None:
+        return False
+    try:
+        work(now)
+    except Exception:
+        give_up(run)
+        raise
+    finish(run, timezone.now())
+    forget(job, now)
+    return True
 
 
 def slot(now: datetime, every: timedelta) -> datetime:

@@ -22,6 +22,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from pciops.accounts.account import Account
+from pciops.lib import files
 from pciops.lib.addresses import mail_address
 from pciops.lib.env import SettingError
 from pciops.notices.models import Notice
@@ -89,17 +90,8 @@ def current() -> Book:
         frozenset(map(Kind, settings.NOTICE_KINDS)),
         settings.MAIL_REPLY_TO,
         path,
-        _stamp(path),
+        files.stamp(path),
     )
-
-
-def _stamp(path: str) -> object:
-    """What changes when the file does."""
-    try:
-        status = Path(path).stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
 from pciops.accounts import policy as policies
@@ -15,7 +14,6 @@ from pciops.accounts.policy import Policy
 from pciops.celery import app
 from pciops.keystone import database
 from pciops.lib import jobs
-from pciops.lib.env import SettingError
 from pciops.notices import forecast, plan, rules, send
 from pciops.notices.rules import Book
 
@@ -32,19 +30,20 @@ log = logging.getLogger(__name__)
 @app.task(name="notices.plan")
 def plan_by_date() -> None:
     """Plan what expires or becomes inactive soon, and cancel what no longer holds."""
-    _guarded("notices.plan", lambda: _once("notices.plan", HOUR, HOUR / 2, _plan_by_date))
+    _once("notices.plan", HOUR, _plan_by_date, lease=HOUR / 2)
 
 
 @app.task(name="notices.locks")
 def plan_by_lock() -> None:
     """Plan the notices of locks and unlocks."""
-    _guarded("notices.locks", lambda: _once("notices.locks", MINUTE, 5 * MINUTE, _plan_by_lock))
+    _once("notices.locks", MINUTE, _plan_by_lock, lease=5 * MINUTE)
 
 
 @app.task(name="notices.send")
 def send_due() -> None:
     """Send what is due. Workers may do so at once: each claims what it sends."""
-    _guarded("notices.send", _send)
+    with database.outages_logged("notices.send"):
+        _send()
 
 
 def _plan_by_date(policy: Policy, book: Book, now: datetime) -> None:
@@ -84,27 +83,12 @@ def _level(sent: send.Sent) -> int:
     return logging.DEBUG if "is not set" in sent.problem else logging.WARNING
 
 
-def _once(job: str, every: timedelta, lease: timedelta, work: Work) -> None:
+def _once(job: str, every: timedelta, work: Work, *, lease: timedelta) -> None:
     """Do the work of this slot, unless somebody has; a failure is for the next who is told."""
-    now = timezone.now()
-    run = jobs.claim(job, jobs.slot(now, every), now=now, lease=lease)
-    if run is None:
-        return
-    try:
-        work(policies.current(), rules.current(), now)
-    except database.KeystoneDatabaseDownError:
-        jobs.give_up(run)
-        raise
-    jobs.finish(run, timezone.now())
-    jobs.forget(job, now)
-
-
-def _guarded(job: str, work: Callable[[], None]) -> None:
-    try:
-        work()
-    except SettingError as error:
-        log.error("%s: %s", job, error)
-    except database.KeystoneDatabaseDownError as error:
-        log.warning("%s: Keystone's database does not answer: %s", job, error)
-    except (DatabaseError, InterfaceError) as error:
-        log.error("%s: pciops' own database does not answer: %s", job, database.reason(error))
+    with database.outages_logged(job):
+        jobs.once(
+            job,
+            every,
+            lambda now: work(policies.current(), rules.current(), now),
+            lease=lease,
+        )

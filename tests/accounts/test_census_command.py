@@ -117,7 +117,7 @@ def test_the_task_takes_one_census_in_a_slot(said: pytest.LogCaptureFixture) -> 
 
     assert [row.counted_at for row in Census.objects.all()] == [at("14:00:00")]
     assert "census taken" in said.messages[0]
-    assert said.messages[1:] == ["the census of 14:00 UTC is taken already"]
+    assert said.messages[1:] == ["the census of these five minutes is taken already"]
 
 
 def test_the_task_takes_another_in_the_next_slot() -> None:
@@ -136,7 +136,7 @@ def test_the_task_says_in_one_line_that_keystones_database_is_down(
     [record] = said.records
 
     assert record.getMessage() == (
-        "no census: Keystone's database does not answer: Can't connect to server on 'db.example'"
+        "census: Keystone's database does not answer: Can't connect to server on 'db.example'"
     )
     assert record.exc_info is None
 
@@ -157,7 +157,7 @@ def test_the_task_says_in_one_line_that_our_own_database_is_down(
         tasks.census()
     [record] = said.records
 
-    assert record.getMessage().startswith("no census: pciops' own database does not answer: Can't")
+    assert record.getMessage().startswith("census: pciops' own database does not answer: Can't")
     assert record.exc_info is None
 
 

@@ -115,6 +115,27 @@ def test_a_winner_whose_lease_ran_out_can_neither_finish_nor_give_up_what_is_ano
 
 
 @pytest.mark.django_db
+def test_the_work_of_a_slot_is_done_by_the_first_who_is_told() -> None:
+    done: list[datetime] = []
+    won = [jobs.once("count", timedelta(days=1), done.append) for _ in range(2)]
+
+    assert (won, len(done)) == ([True, False], 1)
+
+
+@pytest.mark.django_db
+def test_work_that_fails_gives_its_slot_up() -> None:
+    done: list[datetime] = []
+
+    def fail(now: datetime) -> None:
+        raise ZeroDivisionError(now)
+
+    with pytest.raises(ZeroDivisionError):
+        jobs.once("count", timedelta(days=1), fail)
+
+    assert jobs.once("count", timedelta(days=1), done.append) is True
+
+
+@pytest.mark.django_db
 def test_runs_are_forgotten_after_a_week() -> None:
     claim()
     claim(slot=SLOT - timedelta(days=8))

@@ -1,0 +1,14 @@
+"""Files that are read again when they have changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def stamp(path: str) -> object:
+    """What changes when the file does; None where it cannot be looked at."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

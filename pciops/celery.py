@@ -72,6 +72,12 @@ app.conf.beat_schedule = {
         "schedule": crontab(),
         "options": {"expires": 50},
     },
+    # Every minute: mails to those who run the cloud (digests, reports).
+    "send_mails": {
+        "task": "lib.send_mails",
+        "schedule": crontab(),
+        "options": {"expires": 50},
+    },
     # Every day at 02:10: the trail's chain is verified.
     "verify_audit": {
         "task": "audit.verify",

@@ -174,6 +174,13 @@ TRAIL_MONTHS = env.integer("PCIOPS_TRAIL_MONTHS", 13, minimum=12, maximum=240)
 SYSLOG_URL = env.syslog("PCIOPS_SYSLOG_URL")
 SYSLOG_CACERT = env.text("PCIOPS_SYSLOG_CACERT")
 
+# --- Mail to those who run the cloud ------------------------------------------------------------
+SITE_URL = env.http_url("PCIOPS_SITE_URL", example="https://pciops.cloud.example")
+SITE_ZONE = env.zone("PCIOPS_TIME_ZONE", "UTC")  # in which hours of sending are meant
+DIGEST_RECIPIENTS = env.addresses("PCIOPS_DIGEST_RECIPIENTS")
+DIGEST_HOUR = env.integer("PCIOPS_DIGEST_HOUR", 7, minimum=0, maximum=23)
+DIGEST_EMPTY = env.flag("PCIOPS_DIGEST_EMPTY", default=True)  # also on a day without matters
+
 # --- Notices ------------------------------------------------------------------------------------
 # Without a server notices are planned, and stay due.
 MAIL_SERVER = env.mail_server("PCIOPS_EMAIL_URL")
@@ -186,7 +193,7 @@ NOTICE_KINDS = env.some_of(
 )
 NOTICE_DAYS = env.days("PCIOPS_NOTICE_DAYS", "14,7,3,1")
 INACTIVITY_NOTICE_DAYS = env.days("PCIOPS_INACTIVITY_NOTICE_DAYS", "7,1")
-NOTICE_DOMAINS = env.text("PCIOPS_NOTICE_DOMAINS")  # a TOML file; pciops.notices.rules reads it
+NOTICE_DOMAINS = env.text("PCIOPS_NOTICE_DOMAINS")  # a TOML file; see pciops.accounts.domain_file
 NOTICE_TEMPLATES = env.text("PCIOPS_NOTICE_TEMPLATES")
 NOTICE_RATE = env.integer("PCIOPS_NOTICE_RATE", 600, minimum=1, maximum=1_000_000)  # per minute
 PASSWORD_CHANGE_URL = env.http_url(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from email.utils import parseaddr
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import dj_database_url
 
@@ -266,6 +267,34 @@ def sender(name: str, *, needed_by: str = "") -> str:
     if address is None or not address.isascii() or not value.isprintable():
         raise SettingError(name, f"is {value!r}, not a mail address", example)
     return value
+
+
+def addresses(name: str) -> tuple[str, ...]:
+    """The variable as mail addresses, separated by commas; their domains in ASCII.
+
+    Raises:
+        SettingError: where one is no address, or is one with a name.
+    """
+    found = []
+    for word in words(name):
+        address = mail_address(word)
+        if address is None:
+            raise SettingError(name, f"has {word!r}, no mail address", "ops@cloud.example")
+        found.append(address)
+    return tuple(dict.fromkeys(found))
+
+
+def zone(name: str, default: str) -> ZoneInfo:
+    """The variable as a time zone of the IANA database.
+
+    Raises:
+        SettingError: where there is no such zone.
+    """
+    value = text(name, default)
+    try:
+        return ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise SettingError(name, f"is {value!r}, no time zone", "Europe/Berlin") from None
 
 
 def days(name: str, default: str) -> tuple[int, ...]:

@@ -6,12 +6,9 @@ A site's folder has the same shape as `templates/notices/`, and only what it wan
 from __future__ import annotations
 
 import logging
-from binascii import b2a_qp
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.header import Header
-from email.utils import format_datetime, formataddr, parseaddr
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -20,26 +17,17 @@ from django.conf import settings
 from django.template import Context, Engine, Template, TemplateDoesNotExist, TemplateSyntaxError
 
 from pciops.accounts.policy import Policy
-from pciops.lib import times
+from pciops.lib import mail, times
 from pciops.lib.addresses import plain
 from pciops.lib.env import SettingError
+from pciops.lib.mail import LONGEST_SUBJECT, Letter
 from pciops.notices.models import Notice
 
 log = logging.getLogger(__name__)
 
 PARTS: Final = ("subject.txt", "body.txt", "body.html")
-LONGEST_SUBJECT: Final = 150
 OURS: Final = Path(__file__).resolve().parent.parent.parent / "templates" / "notices"
 _SETTING: Final = "PCIOPS_NOTICE_TEMPLATES"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Letter:
-    """What a notice says."""
-
-    subject: str
-    text: str
-    html: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,48 +51,8 @@ def write(notice: Notice, *, policy: Policy, now: datetime) -> Letter:
 
 
 def message(notice: Notice, letter: Letter, *, to: str, reply_to: str, now: datetime) -> bytes:
-    """The mail as it goes over the wire.
-
-    The header lines hold one address that `mail_address` has judged, the subject in one line, and
-    what is ours; nothing else of Keystone's text gets there. Put together here, for EmailMessage
-    takes longer over a mail than everything else together.
-    """
-    boundary = f"=_{notice.id.hex}"  # quoted-printable text cannot have it
-    lines = [
-        f"From: {_mailbox(settings.MAIL_FROM)}",
-        f"To: {to}",
-        *([f"Reply-To: {_mailbox(reply_to)}"] if reply_to else []),
-        f"Subject: {_in_header('Subject', letter.subject)}",
-        f"Date: {format_datetime(now)}",
-        f"Message-ID: {notice.message_id}",
-        "Auto-Submitted: auto-generated",  # RFC 3834: no answer of a machine, please
-        "X-Auto-Response-Suppress: All",
-        "MIME-Version: 1.0",
-        f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"',
-    ]
-    mail = ["\r\n".join([*lines, "", ""]).encode()]
-    for subtype, text in (("plain", letter.text), ("html", letter.html)):
-        mail.append(
-            f"--{boundary}\r\nContent-Type: text/{subtype}; charset=utf-8\r\n"
-            "Content-Transfer-Encoding: quoted-printable\r\n\r\n".encode()
-        )
-        mail.append(b2a_qp("\r\n".join(text.splitlines()).encode("utf-8", "replace")) + b"\r\n")
-    mail.append(f"--{boundary}--\r\n".encode())
-    return b"".join(mail)
-
-
-def _in_header(name: str, text: str) -> str:
-    """One line of text for a header; encoded where it is not short and plain."""
-    if text.isascii() and len(text) < 66 and "=?" not in text:
-        return text
-    encoded = text.encode("utf-8", "replace").decode()
-    return Header(encoded, "utf-8", header_name=name).encode(linesep="\r\n")
-
-
-@lru_cache(maxsize=32)
-def _mailbox(text: str) -> str:
-    """An address of the settings, its name encoded where it is not plain."""
-    return formataddr(parseaddr(text))
+    """The mail as it goes over the wire."""
+    return mail.message(letter, message_id=notice.message_id, to=to, reply_to=reply_to, now=now)
 
 
 def broken() -> list[Broken]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from django.db import models
 
-WHOLE: Final = 500  # characters of a server's answer that are kept
+from pciops.lib.post import WHOLE
 
 
 class Moment(NamedTuple):

@@ -11,10 +11,8 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from email.utils import parseaddr
 from typing import Any, Final
 
-from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 
 from pciops.accounts import reading
@@ -25,6 +23,7 @@ from pciops.accounts.states import INACTIVE_SOON, LOCKED
 from pciops.audit import selectors as trail
 from pciops.keystone import database
 from pciops.keystone.models import LocalUser, Password, User
+from pciops.lib import mail
 from pciops.lib.addresses import mail_address, storable
 from pciops.notices.facts import WORTH, Due, due, unlocked, why_not
 from pciops.notices.models import Notice
@@ -217,7 +216,7 @@ def _notice(account: Account, one: Due, now: datetime) -> Notice:
         status=status_of(account.email),
         next_attempt_at=now,
     )
-    notice.message_id = f"<{notice.id.hex}@{_our_domain()}>"
+    notice.message_id = mail.message_id(notice.id.hex)
     return notice
 
 
@@ -226,11 +225,6 @@ def status_of(email: str) -> Notice.Status:
     if not email.strip():
         return Status.NO_ADDRESS
     return Status.PLANNED if mail_address(email) else Status.BAD_ADDRESS
-
-
-def _our_domain() -> str:
-    address = mail_address(parseaddr(settings.MAIL_FROM)[1]) or "pciops@pciops.invalid"
-    return address.rpartition("@")[2]
 
 
 # --- What no longer holds ----------------------------------------------------------------------

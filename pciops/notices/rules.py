@@ -12,19 +12,16 @@ by id or by name:
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
 
+from pciops.accounts import domain_file
 from pciops.accounts.account import Account
-from pciops.lib import files
+from pciops.accounts.domain_file import CONTACTS, wrong
 from pciops.lib.addresses import mail_address
-from pciops.lib.env import SettingError
 from pciops.notices.models import Notice
 
 Kind = Notice.Kind
@@ -32,8 +29,6 @@ Steps = tuple[int, ...]
 
 AHEAD: Final = (Kind.PASSWORD_EXPIRING, Kind.INACTIVITY)  # those that have days
 AFTER: Final = (0,)  # the one step of those that come after the fact
-_SETTING: Final = "PCIOPS_NOTICE_DOMAINS"
-_EXAMPLE: Final = "/etc/pciops/notice-domains.toml"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,55 +79,32 @@ def current() -> Book:
         Kind.INACTIVITY: tuple(settings.INACTIVITY_NOTICE_DAYS),
     }
     wanted = {kind: days.get(kind, AFTER) for kind in Kind}
-    path = settings.NOTICE_DOMAINS
-    return _cached(
-        tuple(wanted.items()),
-        frozenset(map(Kind, settings.NOTICE_KINDS)),
-        settings.MAIL_REPLY_TO,
-        path,
-        files.stamp(path),
+    on = frozenset(map(Kind, settings.NOTICE_KINDS))
+    usual = Rules(
+        steps={kind: steps for kind, steps in wanted.items() if kind in on},
+        reply_to=settings.MAIL_REPLY_TO,
+    )
+    tables = domain_file.tables()
+    return Book(
+        usual=usual,
+        domains={name: _of_domain(name, table, usual, wanted) for name, table in tables.items()},
     )
 
 
-@lru_cache(maxsize=1)
-def _cached(
-    wanted: tuple[tuple[Kind, Steps], ...],
-    on: frozenset[Kind],
-    reply_to: str,
-    path: str,
-    _stamp: object,
-) -> Book:
-    everything = dict(wanted)
-    usual = Rules(steps={kind: steps for kind, steps in wanted if kind in on}, reply_to=reply_to)
-    if not path:
-        return Book(usual=usual)
-    domains = {
-        name: _of_domain(name, table, usual, everything) for name, table in _read(path).items()
-    }
-    return Book(usual=usual, domains=domains)
-
-
-def _read(path: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        problem = f"names {path}, which cannot be read: {error.strerror}"
-    except ValueError as error:  # also what is no text
-        problem = f"names {path}, which is no TOML: {error}"
-    raise SettingError(_SETTING, problem, _EXAMPLE)
-
-
-def _of_domain(name: str, table: object, usual: Rules, everything: Mapping[Kind, Steps]) -> Rules:
-    if not isinstance(table, dict):
-        raise _wrong(f"{name} is no table")
+def _of_domain(
+    name: str, table: Mapping[str, Any], usual: Rules, everything: Mapping[Kind, Steps]
+) -> Rules:
     steps, reply_to = dict(usual.steps), usual.reply_to
     for key, value in table.items():
         if key == "reply_to":
             if not isinstance(value, str) or mail_address(value) is None:
-                raise _wrong(f"[{name}] reply_to is no mail address")
+                raise wrong(f"[{name}] reply_to is no mail address")
             reply_to = value
+        elif key == CONTACTS:
+            continue
         elif key not in Kind.values:
-            raise _wrong(f"[{name}] {key} is neither reply_to nor one of {', '.join(Kind.values)}")
+            known = ", ".join(Kind.values)
+            raise wrong(f"[{name}] {key} is neither reply_to, {CONTACTS} nor one of {known}")
         elif value is False:
             steps.pop(Kind(key), None)
         elif value is True:
@@ -144,16 +116,12 @@ def _of_domain(name: str, table: object, usual: Rules, everything: Mapping[Kind,
 
 def _days(name: str, kind: Kind, value: object) -> Steps:
     if kind not in AHEAD:
-        raise _wrong(f"[{name}] {kind} is neither true nor false")
+        raise wrong(f"[{name}] {kind} is neither true nor false")
     days = value if isinstance(value, list) else []
     if (
         not days
         or not all(type(day) is int and 1 <= day <= 365 for day in days)
         or len(set(days)) < len(days)
     ):
-        raise _wrong(f"[{name}] {kind} is no list of days from 1 to 365, each once")
+        raise wrong(f"[{name}] {kind} is no list of days from 1 to 365, each once")
     return tuple(sorted(days, reverse=True))
-
-
-def _wrong(problem: str) -> SettingError:
-    return SettingError(_SETTING, f"names {settings.NOTICE_DOMAINS}: {problem}", _EXAMPLE)

@@ -11,9 +11,10 @@ from django.conf import settings
 
 from pciops.accounts.account import Account
 from pciops.accounts.policy import Policy
+from pciops.lib import mail
+from pciops.lib.post import Answer, office
 from pciops.notices import letters
 from pciops.notices.models import Notice
-from pciops.notices.post import Answer, office
 from pciops.notices.rules import AHEAD, Book
 
 Kind = Notice.Kind
@@ -39,7 +40,7 @@ def sample(
         planned_at=now,
         good_until=fact + timedelta(days=7),
         next_attempt_at=now,
-        message_id=f"<sample.{uuid.uuid4().hex}@{parseaddr(settings.MAIL_FROM)[1].partition('@')[2]}>",
+        message_id=mail.message_id(f"sample.{uuid.uuid4().hex}"),
     )
 
 
@@ -62,7 +63,7 @@ def send(
         for kind in kinds:
             notice = sample(kind, policy=policy, now=now)
             letter = letters.write(notice, policy=policy, now=now)
-            mail = letters.message(
+            message = letters.message(
                 notice, letter, to=address, reply_to=book.usual.reply_to, now=now
             )
-            yield kind, post.deliver(mail, sender=parseaddr(settings.MAIL_FROM)[1], to=address)
+            yield kind, post.deliver(message, sender=parseaddr(settings.MAIL_FROM)[1], to=address)

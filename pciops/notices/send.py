@@ -23,9 +23,9 @@ from django.db.models import F, Q, QuerySet
 from pciops.accounts.policy import Policy
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib.addresses import mail_address
+from pciops.lib.post import BACK_OFF, WHOLE, Answer, Post, PostDownError, Verdict, office
 from pciops.notices import letters, plan
-from pciops.notices.models import WHOLE, Notice, NoticeEvent
-from pciops.notices.post import Answer, Post, PostDownError, Verdict, office
+from pciops.notices.models import Notice, NoticeEvent
 from pciops.notices.rules import Book
 
 Status = Notice.Status
@@ -36,8 +36,6 @@ LEASE: Final = timedelta(minutes=10)
 MARGIN: Final = timedelta(minutes=4)  # before a lease ends, in which no mail is begun
 MINUTE: Final = timedelta(minutes=1)
 FAILED: Final = (Status.REFUSED, Status.GIVEN_UP)
-# How long a mail that was not taken waits, by the number of attempts; then the last of them.
-BACK_OFF: Final = tuple(timedelta(minutes=number) for number in (1, 5, 15, 60))
 PATIENCE: Final = timedelta(days=1)  # from the first attempt until it is given up
 
 log = logging.getLogger(__name__)

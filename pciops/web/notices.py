@@ -22,9 +22,9 @@ from pciops.lib import charts, outages
 from pciops.lib.addresses import mail_address
 from pciops.lib.charts import Bars, Series
 from pciops.lib.keyset import MarkerError
+from pciops.lib.post import PostDownError, Verdict
 from pciops.notices import forecast, letters, rules, samples, selectors, send
 from pciops.notices.models import Notice
-from pciops.notices.post import PostDownError, Verdict
 from pciops.web import rights
 from pciops.web.errors import KEYSTONE_DATABASE, BadRequestError
 from pciops.web.requests import OperatorRequest

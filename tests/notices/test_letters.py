@@ -19,6 +19,7 @@ from pytest_django import Settings
 
 from pciops.lib.addresses import plain
 from pciops.lib.env import SettingError
+from pciops.lib.mail import LONGEST_SUBJECT, Letter
 from pciops.notices import letters, samples
 from pciops.notices.models import Notice
 from tests.factories import NOW, POLICY
@@ -160,7 +161,7 @@ def test_whatever_a_name_is_the_headers_are_ours(name: str, cloud: str) -> None:
     template = "Your account on {{ cloud }} {{ left }}"
     subject = Engine().from_string(template).render(Context(facts, autoescape=False))
     notice = a_notice(name=name)
-    letter = letters.Letter(subject=plain(subject, letters.LONGEST_SUBJECT), text="x\n", html="x")
+    letter = Letter(subject=plain(subject, LONGEST_SUBJECT), text="x\n", html="x")
     wire = letters.message(notice, letter, to="ann@example.test", reply_to="", now=NOW)
     mail = message_from_bytes(wire, policy=SMTP)
 
@@ -173,7 +174,7 @@ def test_whatever_a_name_is_the_headers_are_ours(name: str, cloud: str) -> None:
     ["short", "long " * 29 + "long", "Ihr Konto für " * 10 + "Ende", "=?utf-8?q?x?=", "סיסמה"],
 )
 def test_a_subject_arrives_as_it_was_written(subject: str) -> None:
-    letter = letters.Letter(subject=subject, text="x\n", html="x")
+    letter = Letter(subject=subject, text="x\n", html="x")
     wire = letters.message(a_notice(), letter, to="ann@example.test", reply_to="", now=NOW)
 
     assert message_from_bytes(wire, policy=SMTP)["Subject"] == subject
@@ -182,7 +183,7 @@ def test_a_subject_arrives_as_it_was_written(subject: str) -> None:
 
 def test_a_line_that_is_long_or_a_dot_arrives_as_it_was_written() -> None:
     text = f"{'x' * 2000}\n.\n..\n ends with a space \n=3D é\n"
-    letter = letters.Letter(subject="x", text=text, html="x")
+    letter = Letter(subject="x", text=text, html="x")
     wire = letters.message(a_notice(), letter, to="ann@example.test", reply_to="", now=NOW)
 
     assert parts(message_from_bytes(wire, policy=SMTP))[0].rstrip("\n") == text.rstrip("\n")

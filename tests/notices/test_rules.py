@@ -92,7 +92,7 @@ def test_a_file_that_changes_is_read_again(settings: Settings, tmp_path: Path) -
     [
         ("[customers", "which is no TOML"),
         ("customers = 1", "customers is no table"),
-        ("[customers]\nbirthday = true", "birthday is neither reply_to nor one of"),
+        ("[customers]\nbirthday = true", "birthday is neither reply_to, contacts nor"),
         ("[customers]\nlocked = [1]", "locked is neither true nor false"),
         ("[customers]\nlocked = 1", "locked is neither true nor false"),
         ("[customers]\ninactivity = []", "inactivity is no list of days"),

@@ -14,9 +14,9 @@ from pytest_django import Settings
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.keystone.models import User
 from pciops.lib.env import MailServer
+from pciops.lib.post import Answer, PostDownError, Verdict, office
 from pciops.notices import plan, rules, send
 from pciops.notices.models import Notice
-from pciops.notices.post import Answer, PostDownError, Verdict, office
 from tests.factories import NOW, POLICY, PasswordRow, make_user
 from tests.live.wait import free_port
 from tests.notices.letterbox import Letterbox, open_letterbox

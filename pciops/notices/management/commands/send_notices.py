@@ -18,8 +18,8 @@ from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import tables, times
 from pciops.lib.addresses import mail_address
 from pciops.lib.env import SettingError
+from pciops.lib.post import PostDownError, Verdict
 from pciops.notices import forecast, plan, rules, samples, send
-from pciops.notices.post import PostDownError, Verdict
 from pciops.notices.rules import Book
 
 COLUMNS: Final = ("kind", "days", "name", "domain", "address", "about", "status")

@@ -9,14 +9,17 @@ from __future__ import annotations
 import smtplib
 import ssl
 from contextlib import suppress
+from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 from pciops.lib.addresses import plain
 from pciops.lib.env import MailServer
-from pciops.notices.models import WHOLE
 
+WHOLE: Final = 500  # characters of a server's answer that are kept
+# How long a mail that was not taken waits, by the number of attempts; then the last of them.
+BACK_OFF: Final = tuple(timedelta(minutes=number) for number in (1, 5, 15, 60))
 TIMEOUT: Final = 20  # seconds that each word of the server may take
 _CLOSING: Final = 421  # "closing transmission channel", whatever was asked
 

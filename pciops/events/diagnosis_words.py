@@ -367,7 +367,7 @@ def _nobody_knows(found: Diagnosis) -> Iterator[str]:
     elif found.history.heard.events:
         yield "Ask the user, and look into Keystone's own log for this account."
     else:
-        yield "pciops hears nothing from Keystone: its keystone.conf needs the lines below."
+        yield "No sign-in of anybody was heard of: Keystone has to send notifications."
 
 
 _ADVISERS: Final = {

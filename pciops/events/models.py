@@ -67,6 +67,7 @@ class Attempts(models.Model):
         indexes = (
             models.Index(fields=("user_id", "window", "id"), name="attempts_account"),
             models.Index(fields=("window", "id"), name="attempts_window"),
+            models.Index(fields=("address", "window", "id"), name="attempts_address"),
         )
 
     def __str__(self) -> str:

@@ -90,6 +90,12 @@ app.conf.beat_schedule = {
         "schedule": crontab(hour="3", minute="10", day_of_week="sunday"),
         "options": {"expires": 3600},
     },
+    # Every day at 03:40: notifications that are too old are deleted.
+    "prune_events": {
+        "task": "events.prune",
+        "schedule": crontab(hour="3", minute="40"),
+        "options": {"expires": 3600},
+    },
 }
 
 

@@ -201,6 +201,21 @@ PASSWORD_CHANGE_URL = env.http_url(
 )
 HELP_CONTACT = env.text("PCIOPS_HELP_CONTACT")
 
+# --- Notifications ------------------------------------------------------------------------------
+# Where Keystone publishes: the nodes of one RabbitMQ. Without it nobody knows who locks accounts.
+NOTIFICATIONS_URLS = env.brokers("PCIOPS_NOTIFICATIONS_URL")
+NOTIFICATIONS_CACERT = env.text("PCIOPS_NOTIFICATIONS_CACERT")
+# Keystone's own defaults: control_exchange, and the first of topics.
+NOTIFICATIONS_EXCHANGE = env.text("PCIOPS_NOTIFICATIONS_EXCHANGE", "keystone")
+NOTIFICATIONS_TOPIC = env.text("PCIOPS_NOTIFICATIONS_TOPIC", "notifications")
+# Ours alone. When it is full the oldest messages go: the cloud's RabbitMQ must not suffer.
+NOTIFICATIONS_QUEUE = env.text("PCIOPS_NOTIFICATIONS_QUEUE", "pciops.notifications")
+NOTIFICATIONS_QUEUE_LENGTH = env.integer(
+    "PCIOPS_NOTIFICATIONS_QUEUE_LENGTH", 100_000, minimum=1000, maximum=10_000_000
+)
+# PCI DSS 10.5.1: 12 months, and a month more.
+EVENT_DAYS = env.integer("PCIOPS_EVENT_DAYS", 400, minimum=1, maximum=4000)
+
 # --- Tasks --------------------------------------------------------------------------------------
 # The timetable is in pciops.celery. Without a broker of the site's, messages are files below VAR:
 # fit for one machine and the demo.

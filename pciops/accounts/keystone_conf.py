@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -28,6 +28,15 @@ def assignments(path: str, section: str) -> Mapping[str, Assignment]:
     Raises:
         ConfError: names the line, but does not repeat it: it may hold a password.
     """
+    return {name: values[-1] for name, values in every(path, section).items()}
+
+
+def every(path: str, section: str) -> Mapping[str, Sequence[Assignment]]:
+    """The same with all lines of an option, for those that have as many values.
+
+    Raises:
+        ConfError: as `assignments`.
+    """
     parser = _Parser(section)
     try:
         with Path(path).open(encoding="utf-8") as lines:
@@ -46,7 +55,7 @@ class _Parser(iniparser.BaseParser):
 
     def __init__(self, section: str) -> None:
         super().__init__()
-        self.found: dict[str, Assignment] = {}
+        self.found: dict[str, list[Assignment]] = {}
         self._wanted = section
         self._section: str | None = None
         self._begun = 0
@@ -62,7 +71,8 @@ class _Parser(iniparser.BaseParser):
         if self._section is None:
             self._no_section()
         if self._section == self._wanted:
-            self.found[key] = Assignment("\n".join(value), self._begun)
+            assignment = Assignment("\n".join(value), self._begun)
+            self.found.setdefault(key, []).append(assignment)
 
     def _no_section(self) -> NoReturn:
         raise iniparser.ParseError("no section has begun yet", self._begun, "")

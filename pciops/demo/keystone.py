@@ -60,6 +60,8 @@ key_repository = {data}/credential-keys
 
 [security_compliance]
 {security_compliance}
+
+{further}
 """
 
 # gunicorn has read its arguments when it makes the application; Keystone reads what is left.
@@ -92,6 +94,7 @@ class Keystone:
         port: int | None = None,
         security_compliance: Mapping[str, str | int] | None = None,
         workers: int = 1,
+        further: str = "",
         report: Report = lambda words: None,
     ) -> None:
         """Nothing is done before `start`.
@@ -102,6 +105,7 @@ class Keystone:
             database: in SQLAlchemy's spelling: `sqlite:////path`, `mysql+pymysql://…`.
             port: None for that of the last start; a free one where it is taken.
             security_compliance: options of that section of keystone.conf.
+            further: sections for the end of keystone.conf, as they are.
             workers: processes that answer; SQLite has no use for a second one.
         """
         self.environment = environment.resolve()
@@ -110,6 +114,7 @@ class Keystone:
         self.port = port
         self.security_compliance = dict(security_compliance or {})
         self.workers = workers
+        self.further = further
         self.report = report
         self.url = ""
         self.conf = self.data / "keystone.conf"
@@ -186,6 +191,7 @@ class Keystone:
             security_compliance="\n".join(
                 f"{option} = {_plain(value)}" for option, value in self.security_compliance.items()
             ),
+            further=self.further,
         )
         self.conf.touch(mode=0o600)  # the database's address holds a password
         self.conf.write_text(text, encoding="utf-8")

@@ -82,6 +82,8 @@ class Activity(models.Model):
 
         CREATED = "created", "Created the account"
         UPDATED = "updated", "Changed the account"  # Keystone does not say what
+        # Told from "updated" where Keystone's table shows that `enabled` has turned.
+        ENABLED = "enabled", "Enabled the account"
         DISABLED = "disabled", "Disabled the account"
         DELETED = "deleted", "Deleted the account"
         PASSWORD = "password", "Changed the password"
@@ -151,6 +153,7 @@ class Name(models.Model):
     name = models.CharField(max_length=NAME)
     domain_id = models.CharField(max_length=DOMAIN_ID, blank=True)
     domain_name = models.CharField(max_length=DOMAIN_NAME, blank=True)
+    enabled = models.BooleanField(null=True)  # None where Keystone was not asked
     at = models.DateTimeField(db_index=True)  # when it was heard of last
 
     def __str__(self) -> str:
@@ -184,7 +187,7 @@ class Running(models.Model):
     until = models.DateTimeField()
     last_message_at = models.DateTimeField(null=True)
     messages = models.PositiveBigIntegerField(default=0)
-    error = models.CharField(max_length=WORDS, blank=True)  # why it is not connected
+    error = models.CharField(max_length=WORDS, blank=True)  # why it is not connected (any more)
 
     class Meta:
         indexes = (models.Index(fields=("until",), name="running_until"),)

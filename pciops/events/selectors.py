@@ -66,7 +66,8 @@ def names(user_ids: Collection[str]) -> dict[str, Name]:
 
 def news(now: datetime) -> News:
     """Whether notifications are coming in, and since when they are not."""
-    alive = list(Running.objects.filter(until__gt=now - QUIET).order_by("-until"))
+    fresh = Running.objects.filter(until__gt=now - QUIET).order_by("-until")
+    alive = [row for row in fresh if not (row.connected and row.error)]  # whose stretch is over
     ever = Running.objects.filter(connected=True).aggregate(at=Max("until"))
     last = Running.objects.aggregate(at=Max("last_message_at"))
     connected = any(row.connected for row in alive)

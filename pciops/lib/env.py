@@ -153,6 +153,9 @@ def database(name: str, default: str = "", *, engines: dict[str, str]) -> Databa
     return config
 
 
+_BROKER_EXAMPLE = "amqp://pciops:secret@rabbit.example:5672/pciops"
+
+
 def broker(name: str) -> str:
     """The variable (or its `_FILE`) as the address of a RabbitMQ; "" where it is unset.
 
@@ -160,18 +163,37 @@ def broker(name: str) -> str:
         SettingError: where it is no such address. It is not repeated: it holds a password.
     """
     value = secret(name)
-    if not value:
-        return ""
+    if value and not _is_broker(value):
+        raise SettingError(name, "is not the address of a RabbitMQ", _BROKER_EXAMPLE)
+    return value
+
+
+def brokers(name: str) -> list[str]:
+    """The same for the nodes of one RabbitMQ, separated by semicolons.
+
+    `rabbit://`, as in the `transport_url` of a keystone.conf, is taken for `amqp://`.
+
+    Raises:
+        SettingError: where one is no such address.
+    """
+    found = [word.strip() for word in secret(name).split(";") if word.strip()]
+    urls = [f"amqp{url.removeprefix('rabbit')}" if _is_rabbit(url) else url for url in found]
+    if not all(map(_is_broker, urls)):
+        raise SettingError(name, "is not the address of a RabbitMQ", _BROKER_EXAMPLE)
+    return urls
+
+
+def _is_rabbit(url: str) -> bool:
+    return url.startswith("rabbit://")
+
+
+def _is_broker(value: str) -> bool:
     try:
         parts = urlsplit(value)
         valid = parts.scheme in {"amqp", "amqps"} and bool(parts.hostname)
-        valid = valid and (parts.port is None or parts.port > 0)
+        return valid and (parts.port is None or parts.port > 0)
     except ValueError:
-        valid = False
-    if not valid:
-        example = "amqp://pciops:secret@rabbit.example:5672/pciops"
-        raise SettingError(name, "is not the address of a RabbitMQ", example)
-    return value
+        return False
 
 
 def syslog(name: str) -> str:

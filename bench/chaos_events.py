@@ -1,0 +1,184 @@
+"""Kills consumers and RabbitMQ at random while notifications come, and counts what is kept.
+
+    .venv/bin/python -m bench.chaos_events [--kills 20] [--database sqlite|mariadb] [--transient]
+
+Starts a RabbitMQ and two consumers, and publishes all the while, each message until RabbitMQ has
+confirmed it; so after a restart some come twice. Again and again a consumer is killed (SIGKILL) and
+started anew; after a third of the kills RabbitMQ is restarted, after two thirds it is killed.
+
+In the end each event must have been counted once. With `--transient` the exchange goes with
+RabbitMQ, as Keystone's does unless `amqp_durable_queues` is on: what Keystone publishes then
+before a consumer is back is lost, and how much that is gets printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections import Counter
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from kombu import Connection, Exchange
+
+from bench.events import RECORDED, environment_of, manage
+from tests.live.mariadb import MariaDB
+from tests.live.rabbit import RabbitMQ
+from tests.live.site import ROOT
+
+CONSUMERS: Final = 2
+PATIENCE: Final = 120  # seconds
+_COUNT: Final = """
+import json
+from django.db.models import Sum
+from pciops.events.models import Attempts
+rows = Attempts.objects.values_list("address").annotate(number=Sum("count"))
+print(json.dumps(dict(rows)))
+"""
+
+
+class Publisher(threading.Thread):
+    """Publishes as Keystone does; `sent` has what RabbitMQ has confirmed, by address."""
+
+    def __init__(self, url: str, *, durable: bool) -> None:
+        super().__init__()
+        self.sent: Counter[str] = Counter()
+        self.lost: Counter[str] = Counter()  # confirmed, and in no queue
+        self.twice = 0  # published again, because the confirmation was lost
+        self.over = threading.Event()
+        self._url = url
+        self._waiting: tuple[str, str] | None = None  # address and body, not confirmed yet
+        self._in_no_queue = False
+        self._exchange = Exchange("keystone", "topic", durable=durable)
+        self._recorded = json.loads(RECORDED.read_text())["wrong_password"][0]
+
+    def run(self) -> None:
+        while not self.over.is_set():
+            link = Connection(
+                self._url, connect_timeout=2, transport_options={"confirm_publish": True}
+            )
+            try:
+                self._publish(link)
+            except (*link.connection_errors, *link.channel_errors, AttributeError):
+                time.sleep(0.1)
+            finally:
+                link.collect()
+
+    def _publish(self, link: Connection) -> None:
+        channel = link.default_channel
+        self._exchange(channel).declare()
+        producer = link.Producer(
+            channel, exchange=self._exchange, auto_declare=False, on_return=self._returned
+        )
+        while not self.over.is_set():
+            self.twice += self._waiting is not None
+            address, body = self._waiting = self._waiting or self._next()
+            self._in_no_queue = False
+            producer.publish(body, "notifications.info", mandatory=True, timeout=5)
+            (self.lost if self._in_no_queue else self.sent)[address] += 1
+            self._waiting = None
+
+    def _returned(self, *_: object) -> None:
+        self._in_no_queue = True
+
+    def _next(self) -> tuple[str, str]:
+        message = json.loads(json.loads(self._recorded)["oslo.message"])
+        address = f"10.0.0.{random.randrange(50)}"
+        payload = message["payload"]
+        payload["id"] = str(uuid.uuid4())
+        payload["eventTime"] = datetime.now(UTC).isoformat()
+        payload["initiator"]["host"]["address"] = address
+        return address, json.dumps({"oslo.message": json.dumps(message)})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--database", choices=("sqlite", "mariadb"), default="sqlite")
+    parser.add_argument("--transient", action="store_true")
+    options = parser.parse_args()
+    random.seed(4711)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pciops-chaos-")))
+        rabbit = stack.enter_context(RabbitMQ())
+        environment = environment_of(folder, rabbit.url)
+        if options.database == "mariadb":
+            server = stack.enter_context(MariaDB())
+            url = server.create_database("pciops", password="ours")  # noqa: S106 (on loopback)
+            environment["PCIOPS_DATABASE_URL"] = url
+        manage(environment, "migrate", "-v0")
+        sys.exit(_chaos(rabbit, environment, options.kills, durable=not options.transient))
+
+
+def _chaos(rabbit: RabbitMQ, environment: dict[str, str], kills: int, *, durable: bool) -> int:
+    publisher = Publisher(rabbit.url, durable=durable)
+    with Connection(rabbit.url) as link:
+        Exchange("keystone", "topic", durable=durable)(link.default_channel).declare()
+    consumers = [_consumer(environment) for _ in range(CONSUMERS)]
+    time.sleep(5)  # the queue is bound
+    publisher.start()
+    try:
+        for number in range(kills):
+            time.sleep(random.uniform(1, 3))
+            victim = random.randrange(CONSUMERS)
+            assert consumers[victim].poll() is None, "a consumer ended by itself"
+            consumers[victim].kill()
+            consumers[victim].wait()
+            consumers[victim] = _consumer(environment)
+            _say(f"killed {number + 1}; {publisher.sent.total()} published")
+            if number == kills // 3:
+                rabbit.restart()
+            elif number == 2 * kills // 3:
+                rabbit.restart(signal.SIGKILL)
+        time.sleep(3)
+    finally:
+        publisher.over.set()
+        publisher.join()
+    kept = _settled(environment, publisher.sent.total())
+    for consumer in consumers:
+        consumer.send_signal(signal.SIGTERM)
+    codes = [consumer.wait() for consumer in consumers]
+    missing, extra = publisher.sent - kept, kept - publisher.sent
+    _say(f"{kills} kills, 2 restarts of RabbitMQ; {publisher.sent.total()} events published")
+    _say(f"{publisher.twice} of them at least twice; {publisher.lost.total()} before we were back")
+    _say(f"lost {missing.total()}, counted twice {extra.total()}; consumers ended with {codes}")
+    return 0 if not missing and not extra and not any(codes) else 1
+
+
+def _settled(environment: dict[str, str], wanted: int) -> Counter[str]:
+    """What is kept when nothing comes any more."""
+    deadline, last = datetime.now(UTC) + timedelta(seconds=PATIENCE), Counter[str]()
+    while datetime.now(UTC) < deadline:
+        kept = Counter(json.loads(manage(environment, "shell", "-v0", "-c", _COUNT)))
+        if kept == last and kept.total() >= wanted:
+            return kept
+        last = kept
+        time.sleep(1)
+    return last
+
+
+def _consumer(environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "manage.py", "consume_events"],
+        cwd=ROOT,
+        env={**environment, "PCIOPS_LOG_LEVEL": os.environ.get("PCIOPS_LOG_LEVEL", "ERROR")},
+    )
+
+
+def _say(words: str) -> None:
+    sys.stderr.write(words + "\n")
+
+
+if __name__ == "__main__":
+    main()

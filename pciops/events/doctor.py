@@ -1,0 +1,124 @@
+"""Checks of notifications: does Keystone send them, do they come here, is somebody there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.utils import timezone
+from kombu import Connection
+
+from pciops.events import broker, selectors, setup
+from pciops.lib import times
+from pciops.lib.doctor import TIMEOUT, Finding, check, ok, problem, warning
+from pciops.lib.env import SettingError
+
+WITHOUT = (
+    "Nobody knows from where and with which program an account was locked, who changed it, and "
+    "whether an attack is on"
+)
+
+
+@check("notifications")
+def notifications() -> Iterator[Finding]:
+    """RabbitMQ answers, and our queue is there and not full."""
+    urls = settings.NOTIFICATIONS_URLS
+    if not urls:
+        yield warning(
+            f"{WITHOUT}: pciops reads no notifications.",
+            "Set PCIOPS_NOTIFICATIONS_URL and start manage.py consume_events (docs/events.md).",
+        )
+        return
+    links: list[Connection] = []
+    for url in urls:
+        try:
+            links.append(broker.connect(url, timeout=TIMEOUT))
+        except broker.BrokerError as error:
+            level = warning if links or len(urls) > 1 else problem
+            yield level(
+                f"{error}.",
+                "Look at PCIOPS_NOTIFICATIONS_URL and at the RabbitMQ that it names. Everything "
+                "but the news of sign-ins works without it.",
+            )
+    if links:
+        yield _queue(links[0])
+    elif len(urls) > 1:
+        yield problem("None of the nodes answers.", "Look at the RabbitMQ of the cloud.")
+    for link in links:
+        link.release()
+
+
+def _queue(link: Connection) -> Finding:
+    where, name = broker.address(link), settings.NOTIFICATIONS_QUEUE
+    try:
+        found = link.default_channel.queue_declare(name, passive=True)
+    except link.channel_errors:
+        return warning(
+            f"{where} answers, and has no queue {name!r} yet: no consumer has been connected.",
+            "Start manage.py consume_events.",
+        )
+    waiting = int(found.message_count)
+    if waiting > settings.NOTIFICATIONS_QUEUE_LENGTH // 2:
+        return problem(
+            f"{waiting} notifications wait at {where}; of more than "
+            f"{settings.NOTIFICATIONS_QUEUE_LENGTH} the oldest are lost.",
+            "Start manage.py consume_events, several of them where one is too slow.",
+        )
+    return ok(f"{where} answers; {waiting} notifications wait.")
+
+
+@check("consumer", after="database")
+def consumer() -> Iterator[Finding]:
+    """One is running and connected; none of its messages made no sense."""
+    if not settings.NOTIFICATIONS_URLS:
+        return
+    now = timezone.now()
+    news = selectors.news(now)
+    since = f"since {times.both(news.until, now)}" if news.until else "yet"
+    if not news.running:
+        yield problem(
+            f"None is running: nothing has been heard of sign-ins {since}.",
+            "Start manage.py consume_events (docs/events.md).",
+        )
+    elif not news.connected:
+        yield problem(
+            f"It is not connected: {news.error}. Nothing has been heard of sign-ins {since}.",
+            "It tries again by itself.",
+        )
+    else:
+        last = news.last_message_at
+        heard = times.both(last, now) if last else "never, so far"
+        yield ok(f"It is running and connected; the last notification came {heard}.")
+    yield from _set_aside()
+
+
+def _set_aside() -> Iterator[Finding]:
+    newest = selectors.set_aside().first()
+    if newest is not None:
+        last = times.both(newest.last_at, timezone.now())
+        yield warning(
+            f"Messages that made no sense were set aside, {selectors.set_aside_count()} in all, "
+            f"the last {last}: {newest.reason}.",
+            "manage.py set_aside shows them.",
+        )
+
+
+@check("keystone.conf")
+def keystone_conf() -> Iterator[Finding]:
+    """It sends what pciops needs to know."""
+    if not settings.NOTIFICATIONS_URLS:
+        return
+    if not settings.KEYSTONE_CONF:
+        yield warning(
+            "What Keystone sends is not known: pciops has no keystone.conf to look into.",
+            "Name it in PCIOPS_KEYSTONE_CONF; docs/events.md has the lines that it needs.",
+        )
+        return
+    try:
+        lacks = setup.findings()
+    except SettingError:
+        return  # the check of the policy says so
+    for lack in lacks:
+        yield warning(lack.sentence, lack.remedy)
+    if not lacks:
+        yield ok("Keystone sends all that pciops needs to know.")

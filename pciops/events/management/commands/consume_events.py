@@ -1,0 +1,32 @@
+"""Takes Keystone's notifications in until it is told to end."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from pciops.events.consumer import Taker
+
+
+class Command(BaseCommand):
+    help = (
+        "Take Keystone's notifications in, from PCIOPS_NOTIFICATIONS_URL, until SIGTERM. It "
+        "reconnects for ever; several may run at once, on one machine or many."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.NOTIFICATIONS_URLS:
+            raise CommandError("PCIOPS_NOTIFICATIONS_URL is not set: nobody knows where they are")
+        taker = Taker(settings.NOTIFICATIONS_URLS, clock=timezone.now)
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            taker.stop()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop)
+        taker.run()

@@ -1,0 +1,84 @@
+"""Sign-ins that are alike are put together, in whatever order they come."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pciops.events import folding
+from pciops.events.cadf import SignIn, parse
+from tests.events.bodies import later, sign_in
+from tests.factories import NOW
+
+
+def attempt(outcome: str = "failure", **facts: Any) -> SignIn:
+    found = parse(sign_in(outcome, **facts))
+    assert isinstance(found, SignIn)
+    return found
+
+
+def shown(events: list[SignIn]) -> Any:
+    return {
+        key: (it.window, it.first_at, it.last_at, it.count)
+        for key, it in folding.fold(events).items()
+    }
+
+
+def test_what_is_alike_within_a_minute_becomes_one() -> None:
+    [found] = folding.fold([attempt(at=later(n)) for n in (30, 0, 48)]).values()
+
+    assert (found.count, found.first_at, found.last_at) == (3, NOW, later(48))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"outcome": "success"},
+        {"user_id": "b" * 32},
+        {"name": "other"},
+        {"address": "10.9.9.9"},
+        {"agent": "curl"},
+        {"partial_hash": "abc"},
+        {"at": later(49)},  # the minute is over
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_what_differs_is_kept_apart(other: dict[str, Any]) -> None:
+    assert len(folding.fold([attempt(), attempt(**other)])) == 2
+
+
+def test_a_window_is_a_whole_minute_of_utc() -> None:
+    at = datetime(2026, 11, 22, 14, 2, 59, 999999, tzinfo=UTC)
+
+    assert folding.window_of(at) == datetime(2026, 11, 22, 14, 2, tzinfo=UTC)
+    assert folding.window_of(at + timedelta(microseconds=1)).minute == 3
+
+
+ATTEMPTS = st.lists(
+    st.builds(
+        attempt,
+        st.sampled_from(["success", "failure"]),
+        at=st.integers(0, 200).map(later),
+        user_id=st.sampled_from(["a", "b"]),
+        address=st.sampled_from(["10.0.0.1", "10.0.0.2"]),
+        partial_hash=st.sampled_from(["", "x"]),
+    ),
+    max_size=30,
+)
+
+
+@given(ATTEMPTS, st.randoms(use_true_random=False))
+def test_the_order_does_not_matter(events: list[SignIn], random: Any) -> None:
+    shuffled = list(events)
+    random.shuffle(shuffled)
+
+    assert shown(shuffled) == shown(events)
+
+
+@given(ATTEMPTS)
+def test_none_is_lost_and_none_invented(events: list[SignIn]) -> None:
+    assert sum(it.count for it in folding.fold(events).values()) == len(events)

@@ -21,6 +21,7 @@ from pciops.api.auth import ApiRequest, endpoint
 from pciops.api.errors import ApiError
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator
+from pciops.events import answers, diagnosis_words
 from pciops.lib import times
 from pciops.lib.keyset import MarkerError
 from pciops.signin import address
@@ -61,7 +62,10 @@ def accounts(request: ApiRequest) -> HttpResponse:
 @endpoint("GET")
 def account(request: ApiRequest, user_id: str) -> HttpResponse:
     """`GET /api/v1/accounts/<user_id>`."""
-    return JsonResponse({"account": as_dict(verdict_of(request, user_id))})
+    verdict = verdict_of(request, user_id)
+    why = answers.why(verdict.account, policy=verdict.policy, now=verdict.now)
+    diagnosis = diagnosis_words.as_dict(why) if why else None
+    return JsonResponse({"account": as_dict(verdict), "diagnosis": diagnosis})
 
 
 @csrf_exempt

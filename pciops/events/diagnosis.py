@@ -50,6 +50,11 @@ class Cause(StrEnum):
         """The colour on pages."""
         return _LABELS[self][1]
 
+    @property
+    def known(self) -> bool:
+        """Whether it is a cause at all."""
+        return self is not Cause.UNKNOWN
+
 
 _LABELS: Final = {
     Cause.OLD_PASSWORD: ("Old password in a program", "soon"),

@@ -51,7 +51,7 @@ class Attempts(models.Model):
     window = models.DateTimeField()  # when the minute began, UTC
     user_id = models.CharField(max_length=USER_ID, blank=True)  # "" where Keystone knows no name
     name = models.CharField(max_length=NAME, blank=True)  # as it was then; as it was typed
-    # Keystone says them of unknown names alone.
+    # Of unknown names as they were asked for; else as we know them, "" where we do not.
     domain_id = models.CharField(max_length=DOMAIN_ID, blank=True)
     domain_name = models.CharField(max_length=DOMAIN_NAME, blank=True)
     outcome = models.CharField(max_length=8, choices=Outcome.choices)
@@ -67,6 +67,7 @@ class Attempts(models.Model):
         indexes = (
             models.Index(fields=("user_id", "window", "id"), name="attempts_account"),
             models.Index(fields=("window", "id"), name="attempts_window"),
+            models.Index(fields=("domain_id", "window", "id"), name="attempts_domain"),
             models.Index(fields=("address", "window", "id"), name="attempts_address"),
         )
 
@@ -127,6 +128,7 @@ class Activity(models.Model):
             models.Index(fields=("user_id", "at", "id"), name="activity_account"),
             models.Index(fields=("doer_id", "at", "id"), name="activity_doer"),
             models.Index(fields=("at", "id"), name="activity_at"),
+            models.Index(fields=("domain_id", "at", "id"), name="activity_domain"),
         )
 
     def __str__(self) -> str:

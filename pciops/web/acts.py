@@ -17,13 +17,15 @@ from pciops.actions.act import Act, ActFailedError, ConflictError, Order
 from pciops.actions.enabling import DISABLE
 from pciops.actions.table import BY_NAME
 from pciops.actions.unlock import UNLOCK
+from pciops.audit import selectors as trail
 from pciops.audit.services import TrailError
+from pciops.events import answers
 from pciops.keystone import client
 from pciops.signin import sessions
 from pciops.web import rights
 from pciops.web.forms import ActForm
 from pciops.web.requests import OperatorRequest, initiator
-from pciops.web.views import about, verdict_of
+from pciops.web.views import TRAIL, about, verdict_of
 
 
 @never_cache
@@ -97,6 +99,16 @@ def _fresh_form(act: Act, verdict: Verdict, typed: Mapping[str, str]) -> ActForm
     return ActForm(act, verdict, initial={**kept, "seen": act.seen(verdict)})
 
 
+def _cause(verdict: Verdict) -> dict[str, object]:
+    """Why it was locked, whether an unlock would last, and whether the last one did."""
+    account, now = verdict.account, verdict.now
+    acts = trail.of_account(account.id, limit=TRAIL)
+    return {
+        "why": answers.why(account, policy=verdict.policy, now=now),
+        "undone": answers.undone(account, acts),
+    }
+
+
 def _page(
     request: OperatorRequest,
     act: Act,
@@ -109,6 +121,7 @@ def _page(
     stops = credentials.of(verdict.account.id, scope=request.user.scope) if act is DISABLE else []
     context = {
         **about(verdict),
+        **(_cause(verdict) if act is UNLOCK else {}),
         "act": act,
         "effects": act.effects(verdict),
         "warnings": act.warnings(verdict),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from django.http import Http404, HttpResponse, StreamingHttpResponse
@@ -12,12 +13,15 @@ from django.views.decorators.http import require_safe
 
 from pciops.accounts import credentials, exports, filters, kinds, selectors
 from pciops.accounts import policy as policies
+from pciops.accounts.policy import Policy
 from pciops.accounts.states import LOCKED
 from pciops.accounts.verdict import Verdict, judge
 from pciops.actions import bulk, register
 from pciops.actions.act import Act
 from pciops.actions.table import HELPS, fitting
 from pciops.audit import selectors as trail
+from pciops.events import answers
+from pciops.events.diagnosis import Cause
 from pciops.lib import outages, tables
 from pciops.lib.keyset import MarkerError
 from pciops.notices import selectors as notices
@@ -64,6 +68,7 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
         "strip": strip,
         "sorts": {sort: lists.address(lists.sorted_by(query, sort)) for sort in query.sorts},
         "LOCKED": LOCKED,
+        "causes": _causes(page, query, policy, now),
         "kinds": kinds.Kind,
         "domains": domains,
         "others": lists.address(lists.of_state(query, None)).removeprefix("?"),
@@ -113,6 +118,7 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
         "credentials": credentials.of(user_id, scope=scope),
         "most": kinds.SHOWN,
         "notices": notices.of_account(user_id, limit=NOTICES),
+        "why": answers.why(verdict.account, policy=verdict.policy, now=verdict.now),
     }
     return render(request, "web/account_detail.html", context)
 
@@ -142,6 +148,15 @@ def verdict_of(request: OperatorRequest, user_id: str) -> Verdict:
     if account is None:
         raise Http404("There is no account with this id. Look for it by name.")
     return judge(account, policies.current(), now)
+
+
+def _causes(
+    page: selectors.Page, query: selectors.Query, policy: Policy, now: datetime
+) -> dict[str, Cause]:
+    """Why the accounts of a page were locked, where that is what the list is about."""
+    if query.state is not LOCKED or not page.accounts:
+        return {}
+    return answers.causes([account.id for account in page.accounts], policy=policy, now=now)
 
 
 def _query(request: OperatorRequest, domains: list[selectors.Domain]) -> selectors.Query:

@@ -6,15 +6,22 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
-from pciops.events.diagnosis import Cause, Elsewhere
+from pciops.events import services
+from pciops.events.diagnosis import Cause, Confidence, Elsewhere
 from pciops.events.histories import LEAST_PEOPLE, OF_ACCOUNT, diagnoses
+from pciops.events.models import Attempts, Seen
+from pciops.events.names import Names
+from tests.events.bodies import DOE, later, sign_in
 from tests.events.heard import consumer, keep, keep_unknown
 from tests.events.histories import BROWSER, signed_in, stale_script, tried
 from tests.factories import NOW, POLICY
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 
 def judged(user_id: str = "ann") -> Cause:
@@ -114,3 +121,27 @@ def test_a_page_of_accounts_takes_as_many_queries_as_one(
         found = diagnoses(ids, policy=POLICY, now=NOW)
 
     assert {one.cause for one in found.values()} == {Cause.OLD_PASSWORD}
+
+
+@given(data=st.data())
+@hypothesis_settings(
+    max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+def test_neither_order_nor_duplicates_of_messages_change_the_verdict(data: st.DataObject) -> None:
+    Attempts.objects.all().delete()
+    Seen.objects.all().delete()
+    sent = [
+        sign_in(at=later(-300.0 * number - 20), partial_hash="Ab3x") for number in range(12)
+    ] + [sign_in(at=later(-77), address="192.0.2.7", partial_hash="Zz9k")]
+    again = data.draw(st.lists(st.sampled_from(sent), max_size=8))
+    mixed = data.draw(st.permutations([*sent, *again]))
+    cut = data.draw(st.integers(0, len(mixed)))
+    for batch in (mixed[:cut], mixed[cut:]):
+        services.take_in(batch, names=Names(), now=NOW)
+
+    found = diagnoses([DOE], policy=POLICY, now=NOW)[DOE]
+
+    assert (found.cause, found.confidence) == (Cause.OLD_PASSWORD, Confidence.SURE)
+    assert [source.count for source in found.sources] == [12, 1]
+    assert found.relock is not None
+    assert found.relock.at == later(880)

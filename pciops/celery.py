@@ -72,6 +72,13 @@ app.conf.beat_schedule = {
         "schedule": crontab(),
         "options": {"expires": 50},
     },
+    # Every five minutes: the digests of the day, once its hour has come. So an outage delays them
+    # and nothing else.
+    "write_digests": {
+        "task": "notices.digest",
+        "schedule": crontab(minute="*/5"),
+        "options": {"expires": 240},
+    },
     # Every minute: mails to those who run the cloud (digests, reports).
     "send_mails": {
         "task": "lib.send_mails",

@@ -45,6 +45,8 @@ class Dashboard:
             PCIOPS_CLOUD_NAME=CLOUD_NAME,
             PCIOPS_EMAIL_URL=f"file://{quote(str(data / MAILS))}",
             PCIOPS_MAIL_FROM=f"{CLOUD_NAME} <pciops@demo.example>",
+            PCIOPS_DIGEST_RECIPIENTS="operators@demo.example",
+            PCIOPS_DIGEST_HOUR="0",
             OS_AUTH_URL=auth_url,
             DJANGO_SETTINGS_MODULE="pciops.settings",
         )

@@ -55,6 +55,15 @@ def days_away(value: date, now: datetime) -> str:
     return f"in {away}" if days > 0 else f"{away} ago"
 
 
+def read(text: str) -> datetime | None:
+    """The instant that ISO 8601 writes so, in UTC where it names no zone; None where it is none."""
+    try:
+        found = datetime.fromisoformat(text)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
 def later(value: datetime, span: timedelta) -> datetime:
     """The instant so much later; the last that there is where it is beyond the year 9999."""
     try:

@@ -8,6 +8,8 @@ from typing import Final
 
 from django.conf import settings
 
+from pciops.accounts import domain_file, selectors
+from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib.doctor import Finding, check, ok, problem, warning
 
 PATIENCE: Final = 5  # seconds
@@ -35,3 +37,26 @@ def mail() -> Iterator[Finding]:
         )
     else:
         yield ok(f"{server.host}:{server.port} takes connections.")
+
+
+@check("digest")
+def digest() -> Iterator[Finding]:
+    """Somebody gets the daily digest, and contacts are of domains that exist."""
+    if settings.MAIL_SERVER is not None:
+        if settings.DIGEST_RECIPIENTS:
+            number = len(settings.DIGEST_RECIPIENTS)
+            yield ok(f"The cloud's digest goes to {number} address{'' if number == 1 else 'es'}.")
+        else:
+            yield warning(
+                "Nobody gets the cloud's daily digest.",
+                "Set PCIOPS_DIGEST_RECIPIENTS to the addresses of those who run the cloud.",
+            )
+    try:
+        unknown = domain_file.unknown(selectors.domains(scope=None))
+    except KeystoneDatabaseDownError:
+        return  # another check says so
+    for name in unknown:
+        yield warning(
+            f"PCIOPS_NOTICE_DOMAINS has [{name}], and Keystone has no such domain.",
+            "Its rules reach nobody, and its contacts hear nothing: correct the name or id.",
+        )

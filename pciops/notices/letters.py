@@ -27,6 +27,7 @@ from pciops.notices.models import Notice
 
 log = logging.getLogger(__name__)
 
+DIGEST: Final = "digest"  # the folder of the daily digest, beside those of the kinds
 PARTS: Final = ("subject.txt", "body.txt", "body.html")
 OURS: Final = Path(__file__).resolve().parent.parent.parent / "templates" / "notices"
 _SETTING: Final = "PCIOPS_NOTICE_TEMPLATES"
@@ -52,7 +53,12 @@ def write(notice: Notice, *, policy: Policy, now: datetime, origin: Origin | Non
         origin: of the failures that locked it, where that is known.
     """
     facts = {**_facts(notice, policy, now), "source": _source(origin)}
-    subject, text, html = (_render(notice.kind, part, facts) for part in PARTS)
+    return rendered(notice.kind, facts)
+
+
+def rendered(folder: str, facts: dict[str, Any]) -> Letter:
+    """The letter of the templates in a folder of this name."""
+    subject, text, html = (_render(folder, part, facts) for part in PARTS)
     return Letter(subject=plain(subject, LONGEST_SUBJECT), text=_lines(text), html=html)
 
 
@@ -169,10 +175,10 @@ def _folder() -> Path | None:
 
 def _own(folder: Path) -> Iterator[Path]:
     """The files of the site's that take the place of ours."""
-    for kind in Notice.Kind.values:
+    for name in (*Notice.Kind.values, DIGEST):
         for part in PARTS:
-            if (folder / kind / part).exists():
-                yield Path(kind) / part
+            if (folder / name / part).exists():
+                yield Path(name) / part
 
 
 def _broken(folder: Path, name: Path) -> Broken | None:

@@ -130,3 +130,30 @@ class NoticeForecast(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.kind} on {self.day}"
+
+
+class DailyDigest(models.Model):
+    """A digest that was written: for each day and scope there is one, so writing again adds none.
+
+    What became of its mails is in the outbox: lib.models.OwedMail, by `about`.
+    """
+
+    day = models.DateField()  # in the site's zone
+    domain_id = models.CharField(max_length=64, blank=True)  # "": the whole cloud
+    domain_name = models.CharField(max_length=64, blank=True)
+    written_at = models.DateTimeField()  # the next one begins here
+    subject = models.CharField(max_length=255)
+    empty = models.BooleanField()
+    mails = models.PositiveIntegerField()  # 0 where an empty one goes to nobody
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("day", "domain_id"), name="daily_digests_once"),
+        )
+
+    def __str__(self) -> str:
+        return self.about
+
+    @property
+    def about(self) -> str:
+        return f"digest {self.day.isoformat()}"

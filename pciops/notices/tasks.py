@@ -14,12 +14,13 @@ from pciops.accounts.policy import Policy
 from pciops.celery import app
 from pciops.keystone import database
 from pciops.lib import jobs
-from pciops.notices import forecast, plan, rules, send
+from pciops.notices import digests, forecast, plan, rules, send
 from pciops.notices.rules import Book
 
 # As the timetable in pciops.celery has them.
 HOUR: Final = timedelta(hours=1)
 MINUTE: Final = timedelta(minutes=1)
+FIVE_MINUTES: Final = 5 * MINUTE
 LONGEST: Final = timedelta(seconds=50)  # that one run of sending takes, so that runs do not pile up
 
 Work = Callable[[Policy, Book, datetime], None]
@@ -44,6 +45,21 @@ def send_due() -> None:
     """Send what is due. Workers may do so at once: each claims what it sends."""
     with database.outages_logged("notices.send"):
         _send()
+
+
+@app.task(name="notices.digest")
+def write_digests() -> None:
+    """Write the digests of the day once its hour has come; one that fails is written later."""
+    with database.outages_logged("notices.digest"):
+        jobs.once("notices.digest", FIVE_MINUTES, _write_digests)
+
+
+def _write_digests(now: datetime) -> None:
+    day = digests.today(now)
+    if day is None:
+        return
+    for row in digests.issue(policy=policies.current(), now=now, day=day):
+        log.info("digest of %s: %s", row.domain_name or "the cloud", row.subject)
 
 
 def _plan_by_date(policy: Policy, book: Book, now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 from urllib.parse import urlencode
 from uuid import UUID
@@ -18,18 +18,20 @@ from django.views.decorators.http import require_POST, require_safe
 from pciops.accounts import policy as policies
 from pciops.accounts import selectors as accounts
 from pciops.accounts.account import Account
-from pciops.lib import charts, outages
+from pciops.accounts.selectors import Domain
+from pciops.lib import charts, outages, outbox
 from pciops.lib.addresses import mail_address
 from pciops.lib.charts import Bars, Series
 from pciops.lib.keyset import MarkerError
-from pciops.lib.post import PostDownError, Verdict
-from pciops.notices import forecast, letters, rules, samples, selectors, send
+from pciops.lib.post import Answer, PostDownError, Verdict
+from pciops.notices import digests, forecast, letters, rules, samples, selectors, send
 from pciops.notices.models import Notice
 from pciops.web import rights
 from pciops.web.errors import KEYSTONE_DATABASE, BadRequestError
 from pciops.web.requests import OperatorRequest
 
 PAGE: Final = 50
+NOWHERE: Final = "There is no mail server, or Keystone has no address of yours."
 
 
 @never_cache
@@ -64,6 +66,9 @@ def notice_list(request: OperatorRequest) -> HttpResponse:
         "kinds": [(kind, rules.current().usual.steps_of(kind)) for kind in Notice.Kind],
         "broken": letters.broken(),
         "forecast": _forecast(forecast.days(scope=scope, now=now), now.date()),
+        "digests": digests.recent(scope=scope),
+        "hour": _hour(now),
+        "recipients": settings.DIGEST_RECIPIENTS,
     }
     return render(request, "web/notices.html", context)
 
@@ -97,7 +102,7 @@ def sample(request: OperatorRequest, kind: str) -> HttpResponse:
     """Send one of this kind to the operator, at the address that Keystone has of them."""
     chosen, address = _kind(kind), _own_address(request)
     if settings.MAIL_SERVER is None or not address:
-        messages.error(request, "There is no mail server, or Keystone has no address of yours.")
+        messages.error(request, NOWHERE)
         return redirect("notice_preview", kind)
     sent = samples.send(
         address,
@@ -111,10 +116,7 @@ def sample(request: OperatorRequest, kind: str) -> HttpResponse:
     except PostDownError as error:
         messages.error(request, f"The mail server does not take mails: {error}")
     else:
-        if answer.verdict is Verdict.SENT:
-            messages.success(request, f"Sent to {address}: {answer.words}")
-        else:
-            messages.error(request, f"The mail server refuses it: {answer.words}")
+        _say(request, address, answer)
     return redirect("notice_preview", kind)
 
 
@@ -132,6 +134,67 @@ def again(request: OperatorRequest, notice_id: UUID) -> HttpResponse:
     else:
         messages.info(request, f"The notice to {notice.name} has not failed: nothing was changed.")
     return redirect("notices")
+
+
+@never_cache
+@require_safe
+def digest(request: OperatorRequest) -> HttpResponse:
+    """What the next daily digest would say now: the cloud's, or that of the operator's domain."""
+    now = timezone.now()
+    found = digests.preview(_domain(request), policy=policies.current(), now=now)
+    outages.answered(KEYSTONE_DATABASE, now)
+    context = {
+        "section": "notices",
+        "now": now,
+        "digest": found,
+        "letter": digests.write(found),
+        "server": settings.MAIL_SERVER,
+        "sender": settings.MAIL_FROM,
+        "hour": _hour(now),
+        "own_address": _own_address(request),
+    }
+    return render(request, "web/digest.html", context)
+
+
+@never_cache
+@require_POST
+@rights.needs("administer")
+def digest_sample(request: OperatorRequest) -> HttpResponse:
+    """Send the operator the digest as it would be now, at the address that Keystone has of them."""
+    now, address = timezone.now(), _own_address(request)
+    if settings.MAIL_SERVER is None or not address:
+        messages.error(request, NOWHERE)
+        return redirect("digest")
+    found = digests.preview(_domain(request), policy=policies.current(), now=now)
+    letter = digests.write(found)
+    try:
+        answer = outbox.hand_in(letter, to=address, now=now, reply_to=settings.MAIL_REPLY_TO)
+    except PostDownError as error:
+        messages.error(request, f"The mail server does not take mails: {error}")
+    else:
+        _say(request, address, answer)
+    return redirect("digest")
+
+
+def _say(request: OperatorRequest, address: str, answer: Answer) -> None:
+    """Tell what became of a sample."""
+    if answer.verdict is Verdict.SENT:
+        messages.success(request, f"Sent to {address}: {answer.words}")
+    else:
+        messages.error(request, f"The mail server refuses it: {answer.words}")
+
+
+def _domain(request: OperatorRequest) -> Domain | None:
+    """The one domain that the operator sees; None for the whole cloud."""
+    scope, rights = request.user.scope, request.user.rights
+    if scope is None:
+        return None
+    return Domain(id=scope, name=(rights and rights.domain_name) or scope)
+
+
+def _hour(now: datetime) -> str:
+    """When digests go out: `07:00 UTC`."""
+    return f"{settings.DIGEST_HOUR:02}:00 {now.astimezone(settings.SITE_ZONE):%Z}"
 
 
 def _forecast(days: list[tuple[date, dict[str, int]]], today: date) -> dict[str, object]:

@@ -22,6 +22,8 @@ urlpatterns = [
     path("notices/<uuid:notice_id>/again/", notices.again, name="notice_again"),
     path("notices/preview/<str:kind>/", notices.preview, name="notice_preview"),
     path("notices/sample/<str:kind>/", notices.sample, name="notice_sample"),
+    path("notices/digest/", notices.digest, name="digest"),
+    path("notices/digest/sample/", notices.digest_sample, name="digest_sample"),
     path("policy/", policy.policy_page, name="policy"),
     path("status/", status.status, name="status"),
 ]

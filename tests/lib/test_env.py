@@ -361,3 +361,27 @@ def test_some_of_a_list_keep_its_order(
     monkeypatch.setenv("PCIOPS_X", value)
 
     assert env.some_of("PCIOPS_X", ("a", "b")) == expected
+
+
+def test_addresses_are_taken_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PCIOPS_X", "ops@Cloud.example, ann@cloud.example,ops@cloud.example")
+
+    assert env.addresses("PCIOPS_X") == ("ops@cloud.example", "ann@cloud.example")
+    assert env.addresses("PCIOPS_Y") == ()
+
+
+@pytest.mark.parametrize("value", ["Ops <ops@cloud.example>", "ops", "a@x.example;b@x.example"])
+def test_what_is_no_address_names_the_variable(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("PCIOPS_X", value)
+    with pytest.raises(SettingError, match="PCIOPS_X has "):
+        env.addresses("PCIOPS_X")
+
+
+def test_a_time_zone_is_one_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert env.zone("PCIOPS_X", "UTC").key == "UTC"
+    monkeypatch.setenv("PCIOPS_X", "Europe/Berlin")
+    assert env.zone("PCIOPS_X", "UTC").key == "Europe/Berlin"
+    for value in ("Europe/Atlantis", "../../etc/passwd", "/etc/localtime", "Europe"):
+        monkeypatch.setenv("PCIOPS_X", value)
+        with pytest.raises(SettingError, match="PCIOPS_X is .*, no time zone"):
+            env.zone("PCIOPS_X", "UTC")

@@ -146,3 +146,19 @@ def test_days_are_those_of_utc() -> None:
     tokyo = datetime(2026, 11, 22, 8, tzinfo=timezone(timedelta(hours=9)))
 
     assert times.days_away(date(2026, 11, 21), tokyo) == "today"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("2026-11-22T14:00", "2026-11-22T14:00:00Z"),
+        ("2026-11-22 14:00+02:00", "2026-11-22T12:00:00Z"),
+        ("2026-11-22T14:00Z", "2026-11-22T14:00:00Z"),
+        ("noon", None),
+        ("2026-13-01T00:00", None),
+        ("0001-01-01T00:00+14:00", None),
+        ("", None),
+    ],
+)
+def test_an_instant_is_read_as_utc_where_it_names_no_zone(text: str, found: str | None) -> None:
+    assert times.iso(times.read(text)) == found

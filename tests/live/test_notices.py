@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from tests.live.programs import ENDS_WITH_US
 from tests.live.site import ROOT, Result, Site
 from tests.live.wait import wait_until
 from tests.notices.letterbox import Letterbox, open_letterbox
+
+OPERATORS = "ops@cloud.example"
 
 
 @dataclass
@@ -30,8 +33,9 @@ class Mailing:
 
     def tell(self, *tasks: str) -> None:
         """Send the messages that the timetable sends."""
-        names = "; ".join(f"tasks.{task}.delay()" for task in tasks)
-        result = self.manage("shell", "-c", f"from pciops.notices import tasks; {names}")
+        names = "; ".join(f"{task}.delay()" for task in tasks)
+        imports = "from pciops.lib.tasks import send_mails; from pciops.notices.tasks import *"
+        result = self.manage("shell", "-c", f"{imports}; {names}")
         assert result.code == 0, result.stderr
 
     def manage(self, *words: str) -> Result:
@@ -64,6 +68,8 @@ def settings(box: Letterbox) -> dict[str, str]:
     return {
         "PCIOPS_EMAIL_URL": f"smtp://127.0.0.1:{box.port}?tls=none",
         "PCIOPS_MAIL_FROM": "pciops <pciops@cloud.example>",
+        "PCIOPS_DIGEST_RECIPIENTS": OPERATORS,
+        "PCIOPS_DIGEST_HOUR": "0",  # so it has come
     }
 
 
@@ -137,3 +143,26 @@ def test_who_is_locked_and_then_unlocked_gets_a_mail_of_each(
 
     assert unlocked.code == 0, unlocked.stderr
     assert len(mailing.to(person)) == 2
+
+
+def test_the_digest_of_the_day_goes_out_once_to_those_who_run_the_cloud(
+    mailing: Mailing, cloud: Cloud, mariadb: MariaDB
+) -> None:
+    person = create_person(cloud, mariadb, "locked-by-night")
+    cloud.lock(person)
+    mailing.tell("write_digests", "send_mails", "write_digests", "send_mails")
+    wait_until(lambda: bool(digests(mailing)), "the digest arrives", mailing.process, mailing.log)
+    again = mailing.manage("send_digest")
+    [digest] = digests(mailing)
+    body = digest.get_body(("plain",))
+
+    assert again.code == 0, again.stderr
+    assert "are written already" in again.stdout
+    assert "new lock" in digest["Subject"]
+    assert body is not None
+    assert f"* {person.name} (" in body.get_content()
+
+
+def digests(mailing: Mailing) -> list[EmailMessage]:
+    """What those who run the cloud got."""
+    return [mail for mail in mailing.box.mails if mail["To"] == OPERATORS]

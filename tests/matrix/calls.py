@@ -163,6 +163,8 @@ CALLS: Final = (
         needs="administer",
         status=404,  # there is no such notice
     ),
+    Call(method="GET", route="notices/digest/"),
+    Call(method="POST", route="notices/digest/sample/", needs="administer", status=302),
     Call(method="GET", route="policy/", queries=("", _WHAT_IF)),
     Call(method="GET", route="status/", needs="administer", system_only=True),
     # --- The API ---

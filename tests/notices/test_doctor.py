@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from pciops.lib.env import MailServer
 from pciops.notices import doctor
+from tests.factories import make_user
 
 
 def server(port: int) -> MailServer:
@@ -46,3 +50,38 @@ def test_a_folder_is_in_order(settings: Any) -> None:
     [finding] = doctor.mail()
 
     assert (finding.level, finding.sentence) == ("ok", "Mails become files in /var/mails.")
+
+
+# --- The digest -----------------------------------------------------------------------------------
+@pytest.mark.django_db(databases=["keystone"])
+def test_a_digest_that_nobody_gets_is_a_warning(settings: Any) -> None:
+    settings.MAIL_SERVER = server(25)
+    [finding] = doctor.digest()
+
+    assert (finding.level, finding.sentence) == (
+        "warning",
+        "Nobody gets the cloud's daily digest.",
+    )
+    assert "PCIOPS_DIGEST_RECIPIENTS" in finding.remedy
+
+
+@pytest.mark.django_db(databases=["keystone"])
+def test_a_digest_that_somebody_gets_is_in_order(settings: Any) -> None:
+    settings.MAIL_SERVER = server(25)
+    settings.DIGEST_RECIPIENTS = ("a@x.example", "b@x.example")
+    [finding] = doctor.digest()
+
+    assert (finding.level, finding.sentence) == ("ok", "The cloud's digest goes to 2 addresses.")
+
+
+@pytest.mark.django_db(databases=["keystone"])
+def test_contacts_of_a_domain_that_is_not_there_are_a_warning(
+    settings: Any, tmp_path: Path
+) -> None:
+    make_user(domain_id="s1", domain_name="shops")
+    path = tmp_path / "domains.toml"
+    path.write_text("[shops]\n[shop]\n")
+    settings.NOTICE_DOMAINS = str(path)
+    [finding] = doctor.digest()
+
+    assert finding.sentence == "PCIOPS_NOTICE_DOMAINS has [shop], and Keystone has no such domain."

@@ -9,9 +9,11 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from pciops.lib import outbox
 from pciops.lib.env import MailServer
+from pciops.notices import digests
 from pciops.notices.models import Notice, NoticeForecast
-from tests.factories import NOW, make_user
+from tests.factories import NOW, POLICY, make_locked_user, make_user
 from tests.fake_keystone import FakeKeystone
 from tests.notices.letterbox import open_letterbox
 from tests.notices.scenes import a_notice
@@ -202,6 +204,90 @@ def test_a_server_that_is_away_is_said(site: Client, operator: Any, settings: Se
     settings.MAIL_FROM = "pciops@cloud.example"
     settings.MAIL_SERVER = MailServer(host="127.0.0.1", port=1, tls="none")
     page = shown(site.post("/notices/sample/locked/", follow=True))
+
+    assert "The mail server does not take mails: 127.0.0.1:1 (none): Connection refused" in page
+
+
+# --- Digests ------------------------------------------------------------------------------------
+def test_the_page_says_who_gets_digests_and_from_when(site: Client, settings: Settings) -> None:
+    settings.DIGEST_RECIPIENTS = ()
+    page = shown(site.get("/notices/"))
+
+    assert "Written once a day, from 07:00 UTC on." in page
+    assert "Nobody gets the cloud's digest: PCIOPS_DIGEST_RECIPIENTS is not set." in page
+    assert "None was written yet." in page
+
+
+def test_the_last_digests_are_listed_with_what_became_of_them(
+    site: Client, settings: Settings
+) -> None:
+    settings.DIGEST_RECIPIENTS = ("ops@cloud.example", "gone@cloud.example")
+    settings.MAIL_FROM = "pciops@cloud.example"
+    make_locked_user("lou", at=NOW - timedelta(minutes=5))
+    digests.issue(policy=POLICY, now=NOW, day=NOW.date())
+    with open_letterbox() as box:
+        box.answers["gone@cloud.example"] = "550 no such user"
+        settings.MAIL_SERVER = box.server
+        outbox.send_due(clock=lambda: NOW)
+    page = shown(site.get("/notices/"))
+
+    assert "22 Nov 2026 the cloud OpenStack: 1 new lock, 3 gaps in the timetable" in page
+    assert "gone@cloud.example Refused by the mail server: 550 no such user" in page
+    assert "ops@cloud.example Sent: 250 queued as 4711" in page
+
+
+def test_the_digest_has_its_preview(site: Client) -> None:
+    make_locked_user("<b>lou</b>", at=NOW - timedelta(minutes=5))
+    response = site.get("/notices/digest/")
+
+    assert "OpenStack: 1 new lock" in shown(response)
+    assert "<b>lou" not in response.content.decode()
+
+
+def test_who_sees_one_domain_sees_its_digest_alone(
+    clock: object, fake_keystone: FakeKeystone, settings: Settings
+) -> None:
+    sam = fake_keystone.person("sam", domain_id="shops", roles={"shops": {"admin"}})
+    site = signed_in(sam)
+    settings.DIGEST_RECIPIENTS = ("ops@cloud.example",)
+    make_locked_user("ours", at=NOW, domain_id="shops", domain_name="Shops")
+    make_locked_user("theirs", at=NOW)
+    digests.issue(policy=POLICY, now=NOW, day=NOW.date())
+    page, preview = shown(site.get("/notices/")), shown(site.get("/notices/digest/"))
+
+    assert "ops@cloud.example" not in page
+    assert "PCIOPS_DIGEST_RECIPIENTS" not in page
+    assert "domain Shops: 1 new lock" in preview
+    assert "theirs" not in preview
+
+
+def test_a_sample_of_the_digest_goes_to_the_operator(
+    site: Client, operator: Any, settings: Settings
+) -> None:
+    make_user("olga2", user_id=operator.id, email="olga@example.test")
+    settings.MAIL_FROM = "pciops@cloud.example"
+    with open_letterbox() as box:
+        settings.MAIL_SERVER = box.server
+        page = shown(site.post("/notices/digest/sample/", follow=True))
+
+        assert box.reached == ["olga@example.test"]
+    assert "Sent to olga@example.test: 250 queued" in page
+    assert site.get("/notices/digest/sample/").status_code == 405
+
+
+def test_a_sample_of_the_digest_without_a_server_says_why(site: Client) -> None:
+    page = shown(site.post("/notices/digest/sample/", follow=True))
+
+    assert "There is no mail server, or Keystone has no address of yours." in page
+
+
+def test_a_server_that_takes_no_digest_is_said(
+    site: Client, operator: Any, settings: Settings
+) -> None:
+    make_user("olga2", user_id=operator.id, email="olga@example.test")
+    settings.MAIL_FROM = "pciops@cloud.example"
+    settings.MAIL_SERVER = MailServer(host="127.0.0.1", port=1, tls="none")
+    page = shown(site.post("/notices/digest/sample/", follow=True))
 
     assert "The mail server does not take mails: 127.0.0.1:1 (none): Connection refused" in page
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import chain
 from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from pciops.accounts import policy as policies
 from pciops.accounts.policy import Policy
@@ -45,7 +44,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["now"] and not options["dry_run"]:
             raise CommandError("--now goes with --dry-run alone", returncode=2)
-        now = _instant(options["now"]) if options["now"] else timezone.now()
+        now = times.read(options["now"]) if options["now"] else timezone.now()
+        if now is None:
+            problem = f"--now: {options['now']!r} is no time such as 2026-11-22T14:00"
+            raise CommandError(problem, returncode=2)
         try:
             policy, book = policies.current(), rules.current()
             if options["to"]:
@@ -115,13 +117,3 @@ def _rows(policy: Policy, book: Book, now: datetime) -> Iterator[dict[str, Any]]
                 "about": times.iso(one.fact_at.replace(microsecond=0)),
                 "status": plan.status_of(account.email).value,
             }
-
-
-def _instant(text: str) -> datetime:
-    try:
-        found = parse_datetime(text)
-    except ValueError:
-        found = None
-    if found is None:
-        raise CommandError(f"--now: {text!r} is no time such as 2026-11-22T14:00", returncode=2)
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

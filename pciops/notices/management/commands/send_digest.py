@@ -1,0 +1,110 @@
+"""Write and send the digests of the day, now and by hand."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from pciops.accounts import policy as policies
+from pciops.accounts import selectors
+from pciops.accounts.policy import Policy
+from pciops.accounts.selectors import Domain
+from pciops.keystone.database import KeystoneDatabaseDownError
+from pciops.lib import outbox, times
+from pciops.lib.addresses import mail_address
+from pciops.lib.env import SettingError
+from pciops.lib.post import PostDownError, Verdict
+from pciops.notices import digests
+
+
+class Command(BaseCommand):
+    help = (
+        "Write today's digests and send them, as the worker does at the hour of PCIOPS_DIGEST_HOUR:"
+        " the cloud's to PCIOPS_DIGEST_RECIPIENTS, and each domain's to its contacts. Running it"
+        " again sends nothing twice."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--dry-run", action="store_true", help="print what the digest says; keep and send none"
+        )
+        parser.add_argument("--to", metavar="ADDRESS", help="send a sample there, and nothing else")
+        parser.add_argument(
+            "--domain", metavar="DOMAIN", help="of this domain alone, by name or id"
+        )
+        parser.add_argument(
+            "--now",
+            metavar="TIME",
+            help="with --dry-run or --to: as if it were then (ISO 8601, UTC)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        sample = options["dry_run"] or options["to"]
+        if options["now"] and not sample:
+            raise CommandError("--now goes with --dry-run or --to alone", returncode=2)
+        now = times.read(options["now"]) if options["now"] else timezone.now()
+        if now is None:
+            problem = f"--now: {options['now']!r} is no time such as 2026-11-22T14:00"
+            raise CommandError(problem, returncode=2)
+        try:
+            domain = _domain(options["domain"]) if options["domain"] else None
+            policy = policies.current()
+            if sample:
+                self._sample(domain, options["to"], policy, now)
+            else:
+                self._send(domain, policy, now)
+        except KeystoneDatabaseDownError as error:
+            raise CommandError(f"Keystone's database does not answer: {error}") from None
+        except (PostDownError, SettingError) as error:
+            raise CommandError(str(error)) from None
+
+    def _sample(self, domain: Domain | None, to: str | None, policy: Policy, now: datetime) -> None:
+        address = mail_address(to) if to else None
+        if to and address is None:
+            raise CommandError(f"{to!r} is no mail address", returncode=2)
+        letter = digests.write(digests.preview(domain, policy=policy, now=now))
+        if address is None:
+            self.stdout.write(f"Subject: {letter.subject}\n\n{letter.text}")
+            self.stderr.write("nothing is kept or sent: --dry-run")
+            return
+        answer = outbox.hand_in(
+            letter, to=address, now=timezone.now(), reply_to=settings.MAIL_REPLY_TO
+        )
+        self.stdout.write(f"{answer.verdict.value}, {answer.words}")
+        if answer.verdict is not Verdict.SENT:
+            raise CommandError("the sample was not taken")
+
+    def _send(self, domain: Domain | None, policy: Policy, now: datetime) -> None:
+        day = now.astimezone(settings.SITE_ZONE).date()
+        written = digests.issue(policy=policy, now=now, day=day, only=domain)
+        for row in written:
+            whose = row.domain_name or "the cloud"
+            self.stdout.write(f"{whose}: {row.subject} ({row.mails} to send)")
+        if not written:
+            self.stdout.write(
+                f"nothing to write: the digests of {day.isoformat()} are written already,"
+                " or nobody is to get them"
+            )
+        handed = outbox.send_due(clock=timezone.now)
+        self.stdout.write(
+            f"{handed.sent} sent, {handed.refused} refused, {handed.later} put off,"
+            f" {handed.given_up} given up"
+        )
+        if handed.problem:
+            raise CommandError(handed.problem)
+
+
+def _domain(text: str) -> Domain:
+    """The domain of this id or name."""
+    found = selectors.domains(scope=None)
+    for domain in found:
+        if domain.id == text:
+            return domain
+    for domain in found:
+        if domain.name == text:
+            return domain
+    raise CommandError(f"--domain: there is no domain {text!r}", returncode=2)

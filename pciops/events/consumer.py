@@ -29,7 +29,7 @@ PREFETCH: Final = 2 * BATCH  # what RabbitMQ sends ahead, and memory holds at mo
 TICK: Final = 0.25  # seconds, so often the clock is looked at
 BEAT: Final = timedelta(seconds=10)
 SOON: Final = 0.5  # seconds until the first try again
-LATE: Final = 30.0  # and until each of the later ones
+LATE: Final = 2.0  # and until each of the later ones: while we are away Keystone's may be lost
 
 log = logging.getLogger(__name__)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import random
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db import DataError, IntegrityError, OperationalError, transaction
+from django.db import DatabaseError, DataError, IntegrityError, OperationalError, transaction
 
 from pciops.events import folding
 from pciops.events.cadf import Change, Event, Foreign, SignIn, Unreadable, clean, parse
@@ -18,8 +19,11 @@ from pciops.events.folding import Fold
 from pciops.events.models import BODY, Activity, Attempts, Seen, SetAside
 from pciops.events.names import NOBODY, Named, Names
 from pciops.events.upsert import ADDED, GREATEST, LEAST, REPLACED, upsert
+from pciops.keystone import database
 
 TRIES: Final = 6  # of a batch that another consumer's has come into conflict with
+_VALUES: Final = {1292, 1366, 1406}  # MySQL: incorrect, incorrect for its column, too long
+JUST_NOW: Final = timedelta(seconds=5)
 REFUSED: Final = "refused by pciops' database"
 
 Odd = tuple[Unreadable, bytes | str]
@@ -49,7 +53,9 @@ def take_in(bodies: Sequence[Body], *, names: Names, now: datetime) -> int:
         return 0
     try:
         return _insist(events, odd, names, now)
-    except DataError:
+    except DatabaseError as error:
+        if not _is_of_data(error):
+            raise
         return _one_by_one(events, odd, names, now)
 
 
@@ -66,11 +72,16 @@ def _insist(
                 names.keep(named, now)
             names.remember(named, now)
             return fresh
-        except (IntegrityError, OperationalError):
-            if turn == TRIES - 1:
+        except (IntegrityError, OperationalError) as error:
+            if turn == TRIES - 1 or _is_of_data(error):
                 raise
             time.sleep(random.uniform(0.01, 0.05) * 2**turn)  # noqa: S311 (no secret)
     raise AssertionError("it has returned or raised")
+
+
+def _is_of_data(error: DatabaseError) -> bool:
+    """Whether the database refused a value; some of these PyMySQL takes for faults of operation."""
+    return isinstance(error, DataError) or bool(error.args and error.args[0] in _VALUES)
 
 
 def _one_by_one(
@@ -81,8 +92,10 @@ def _one_by_one(
     for key, (event, body) in events.items():
         try:
             total += _insist({key: (event, body)}, [], names, now)
-        except DataError as error:
-            log.warning("a notification is set aside: %s", type(error).__name__)
+        except DatabaseError as error:
+            if not _is_of_data(error):
+                raise
+            log.warning("a notification is set aside: %s", database.reason(error))
             refused.append((Unreadable(REFUSED), body))
     _insist({}, refused, names, now)
     return total
@@ -97,7 +110,7 @@ def _keep(
     sign_ins = [event for event in fresh.values() if isinstance(event, SignIn)]
     changes = [event for event in fresh.values() if isinstance(event, Change)]
     _add(folding.fold(sign_ins))
-    Activity.objects.bulk_create(_activities(changes, named))
+    Activity.objects.bulk_create(_activities(changes, named, now))
     _set_aside(odd, now)
     return len(fresh)
 
@@ -140,17 +153,21 @@ def _add(folds: dict[UUID, Fold]) -> None:
     upsert(Attempts, rows, unique="fold", otherwise=otherwise)
 
 
-def _activities(changes: Sequence[Change], named: dict[str, Named]) -> Iterator[Activity]:
-    """In their order. Of several changes, the first is taken for the one that turned `enabled`."""
-    turned: set[str] = set()
+def _activities(
+    changes: Sequence[Change], named: dict[str, Named], now: datetime
+) -> Iterator[Activity]:
+    """In their order.
+
+    What a change did Keystone does not say. Where its row has been enabled or disabled since we
+    looked last, that was this change, if it is of just now and the only one; otherwise somebody
+    might be named for what another did.
+    """
+    updates = Counter(it.user_id for it in changes if it.action is Activity.Action.UPDATED)
     for change in sorted(changes, key=lambda change: change.at):
         row, subject = _activity(change, named), named.get(change.user_id, NOBODY)
-        if change.action is Activity.Action.UPDATED and subject.turned:
-            if change.user_id not in turned:
-                row.action = (
-                    Activity.Action.ENABLED if subject.enabled else Activity.Action.DISABLED
-                )
-            turned.add(change.user_id)
+        alone = change.action is Activity.Action.UPDATED and updates[change.user_id] == 1
+        if alone and subject.turned and abs(now - change.at) <= JUST_NOW:
+            row.action = Activity.Action.ENABLED if subject.enabled else Activity.Action.DISABLED
         yield row
 
 

@@ -202,18 +202,36 @@ def test_without_keystones_database_names_come_from_what_was_heard(
     assert caplog.text.count("names are not looked up") == 1
 
 
+def turned(user: User, *, enabled: bool) -> None:
+    User.objects.using("keystone").filter(pk=user.pk).update(enabled=enabled)
+
+
 def test_enabling_and_disabling_are_told_from_other_changes() -> None:
     user = made(DOE, "j.doe")
     names = Names()
     take_in(sign_in(), names=names)
     take_in(updated(at=later(1)), names=names)
     for n, enabled in enumerate((False, True)):
-        User.objects.using("keystone").filter(pk=user.pk).update(enabled=enabled)
+        turned(user, enabled=enabled)
         take_in(updated(at=later(2 + n)), names=names)
-    take_in(updated(at=later(9)), names=names)
+    take_in(updated(at=later(4)), names=names)
     actions = list(Activity.objects.order_by("at").values_list("action", flat=True))
 
     assert actions == ["updated", "disabled", "enabled", "updated"]
+
+
+@pytest.mark.parametrize(
+    "bodies",
+    [[updated(at=later(1)), updated(at=later(2))], [updated(at=later(-60))]],
+    ids=["two at once", "an old one"],
+)
+def test_nobody_is_named_for_a_disabling_that_may_be_anothers(bodies: list[str]) -> None:
+    user = made(DOE, "j.doe")
+    take_in(sign_in())
+    turned(user, enabled=False)
+    take_in(*bodies)
+
+    assert {row.action for row in Activity.objects.all()} == {"updated"}
 
 
 # --- What makes no sense ------------------------------------------------------------------------

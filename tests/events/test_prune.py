@@ -1,0 +1,99 @@
+"""What is too old is deleted, and what is not stays."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from pytest_django import Settings
+
+from pciops.events import prune, services, tasks
+from pciops.events.models import Activity, Attempts, Name, Running, Seen, SetAside
+from pciops.events.names import Names
+from pciops.events.runs import Run
+from pciops.lib.models import JobRun
+from tests.events.bodies import sign_in, updated
+from tests.factories import NOW
+
+pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
+
+KEPT = (Attempts, Activity, Name, Running, SetAside)
+
+
+@pytest.fixture(autouse=True)
+def days(settings: Settings) -> None:
+    settings.EVENT_DAYS = 400
+
+
+def aged(days: float) -> None:
+    """One of everything, so old."""
+    at = NOW - timedelta(days=days)
+    bodies = [sign_in(at=at), updated(at=at, user_id=f"{days}", doer_id=""), "{"]
+    services.take_in(bodies, names=Names(), now=at)
+    Run(at).connect(at)
+
+
+def left() -> list[int]:
+    return [model.objects.count() for model in KEPT]
+
+
+def test_what_is_young_enough_stays() -> None:
+    aged(399)
+    prune.prune(NOW)
+
+    assert left() == [1, 1, 1, 1, 1]
+
+
+def test_what_is_too_old_goes() -> None:
+    aged(401)
+    deleted = prune.prune(NOW)
+
+    assert left() == [0, 0, 0, 0, 0]
+    assert deleted == {
+        "attempts": 1,
+        "activity": 1,
+        "names": 1,
+        "running": 1,
+        "set_aside": 1,
+        "seen": 2,
+    }
+
+
+@pytest.mark.parametrize(("days", "kept"), [(6.9, 2), (7.1, 0)])
+def test_that_an_event_was_seen_is_known_for_a_week(days: float, kept: int) -> None:
+    aged(days)
+    prune.prune(NOW)
+
+    assert Seen.objects.count() == kept
+
+
+def test_many_go_chunk_by_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prune, "CHUNK", 3)
+    for n in range(8):
+        aged(410 + n)
+    aged(1)
+    deleted = prune.prune(NOW)
+
+    assert (deleted["attempts"], deleted["seen"]) == (8, 16)
+    assert (Attempts.objects.count(), Seen.objects.count()) == (1, 2)
+
+
+def test_made_up_nonsense_does_not_fill_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prune, "NONSENSE", 2)
+    for n in range(5):
+        at = NOW + timedelta(seconds=n)
+        body = f'{{"event_type": "made.up.{n}", "payload": {{"typeURI": 1}}}}'
+        services.take_in([body], names=Names(), now=at)
+    prune.prune(NOW)
+
+    assert {row.event_type for row in SetAside.objects.all()} == {"made.up.3", "made.up.4"}
+
+
+def test_the_task_prunes_once_a_day() -> None:
+    aged(3000)
+    tasks.prune_old()
+    aged(3000)
+    tasks.prune_old()
+
+    assert Attempts.objects.count() == 1
+    assert JobRun.objects.filter(job="events.prune").count() == 1

@@ -96,6 +96,11 @@ def diagnoses(user_ids: Collection[str], *, policy: Policy, now: datetime) -> di
     }
 
 
+def shared_addresses(now: datetime) -> set[str]:
+    """The addresses that are most likely proxies'."""
+    return _shared(_rows(Attempts.objects.filter(window__gte=now - BACK)))
+
+
 def _tries(row: Row) -> Tries:
     return Tries(
         first_at=row.first_at,

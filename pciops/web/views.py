@@ -20,7 +20,7 @@ from pciops.actions import bulk, register
 from pciops.actions.act import Act
 from pciops.actions.table import HELPS, fitting
 from pciops.audit import selectors as trail
-from pciops.events import answers
+from pciops.events import answers, hidden_words
 from pciops.events.diagnosis import Cause
 from pciops.lib import outages, tables
 from pciops.lib.keyset import MarkerError
@@ -33,6 +33,7 @@ PAGE: Final = bulk.MOST  # accounts on a page of a list
 EXPORTS: Final = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 TRAIL: Final = 100  # acts on an account page
 NOTICES: Final = 20
+HIDDEN: Final = 5  # changes past pciops on an account page
 
 
 @never_cache
@@ -118,6 +119,7 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
         "credentials": credentials.of(user_id, scope=scope),
         "most": kinds.SHOWN,
         "notices": notices.of_account(user_id, limit=NOTICES),
+        "hidden": hidden_words.of_account(user_id, now=verdict.now, limit=HIDDEN),
         "why": answers.why(verdict.account, policy=verdict.policy, now=verdict.now),
     }
     return render(request, "web/account_detail.html", context)

@@ -350,7 +350,7 @@ def test_the_page_takes_as_many_queries_for_any_number(
         site.get("/")
     # The session and the operator, and the session's new end (3); the census, its domains,
     # numbers, attention and days; of the weeks the days, their censuses and numbers.
-    with django_assert_num_queries(13, using="default"):
+    with django_assert_num_queries(14, using="default"):
         site.get("/")
 
 

@@ -16,4 +16,5 @@ if __name__ == "__main__":
     try:
         execute_from_command_line(sys.argv)
     except SettingError as error:
-        sys.exit(f"pciops: {error}")
+        print(f"pciops: {error}", file=sys.stderr)
+        sys.exit(2)

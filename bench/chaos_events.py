@@ -1,6 +1,7 @@
 """Kills consumers and RabbitMQ at random while notifications come, and counts what is kept.
 
-    .venv/bin/python -m bench.chaos_events [--kills 20] [--database sqlite|mariadb] [--transient]
+    .venv/bin/python -m bench.chaos_events [--kills 20] [--transient]
+        [--database sqlite|mariadb|URL]
 
 Starts a RabbitMQ and two consumers, and publishes all the while, each message until RabbitMQ has
 confirmed it; so after a restart some come twice. Again and again a consumer is killed (SIGKILL) and
@@ -113,7 +114,7 @@ class Publisher(threading.Thread):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--database", choices=("sqlite", "mariadb"), default="sqlite")
+    parser.add_argument("--database", default="sqlite")
     parser.add_argument("--transient", action="store_true")
     options = parser.parse_args()
     random.seed(4711)
@@ -125,6 +126,8 @@ def main() -> None:
             server = stack.enter_context(MariaDB())
             url = server.create_database("pciops", password="ours")  # noqa: S106 (on loopback)
             environment["PCIOPS_DATABASE_URL"] = url
+        elif options.database != "sqlite":
+            environment["PCIOPS_DATABASE_URL"] = options.database
         manage(environment, "migrate", "-v0")
         sys.exit(_chaos(rabbit, environment, options.kills, durable=not options.transient))
 
@@ -134,7 +137,8 @@ def _chaos(rabbit: RabbitMQ, environment: dict[str, str], kills: int, *, durable
     with Connection(rabbit.url) as link:
         Exchange("keystone", "topic", durable=durable)(link.default_channel).declare()
     consumers = [_consumer(environment) for _ in range(CONSUMERS)]
-    time.sleep(5)  # the queue is bound
+    while not _is_bound(rabbit.url):
+        time.sleep(0.5)
     publisher.start()
     try:
         for number in range(kills):
@@ -163,6 +167,16 @@ def _chaos(rabbit: RabbitMQ, environment: dict[str, str], kills: int, *, durable
     _say(f"{publisher.twice} of them at least twice; {publisher.lost.total()} before we were back")
     _say(f"lost {missing.total()}, counted twice {extra.total()}; consumers ended with {codes}")
     return 0 if not missing and not extra and not any(codes) else 1
+
+
+def _is_bound(url: str) -> bool:
+    """Whether a consumer is at the queue."""
+    with Connection(url) as link:
+        try:
+            found = link.default_channel.queue_declare("pciops.notifications", passive=True)
+        except link.channel_errors:
+            return False
+        return bool(found.consumer_count)
 
 
 def _settled(environment: dict[str, str], wanted: int) -> Counter[str]:

@@ -54,6 +54,12 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="*/5"),
         "options": {"expires": 240},
     },
+    # Every five minutes: how many refusals were only counted goes into the trail.
+    "refusals": {
+        "task": "audit.refusals",
+        "schedule": crontab(minute="*/5"),
+        "options": {"expires": 240},
+    },
     # Once an hour, tried every five minutes: what expires or becomes inactive soon. What is due
     # stays so until the day itself, so a later run makes up for those that an outage prevented.
     "plan_notices": {

@@ -77,6 +77,10 @@ BAD = [
     ("PCIOPS_BROKER_URL", "rabbit.example"),
     ("PCIOPS_BROKER_URL", "redis://:s3cret@rabbit.example"),
     ("PCIOPS_BROKER_URL", "amqp://pciops:s3cret@rabbit.example:port/pciops"),
+    ("PCIOPS_NOTIFICATIONS_URL", "rabbit.example"),
+    ("PCIOPS_NOTIFICATIONS_URL", "amqp://pciops:s3cret@one;two"),
+    ("PCIOPS_NOTIFICATIONS_QUEUE_LENGTH", "10"),
+    ("PCIOPS_EVENT_DAYS", "0"),
     ("OS_AUTH_URL", "keystone"),
     ("OS_AUTH_URL", "keystone.example:5000"),
     ("OS_AUTH_URL", "ftp://keystone.example"),
@@ -118,7 +122,7 @@ def test_a_setting_that_makes_no_sense_stops_a_command(
     base = WITHOUT_KEY if name == "PCIOPS_SECRET_KEY_FILE" else GOOD
     done = manage(tmp_path, "check", **{**base, name: value})
 
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith(f"pciops: {name} ")
     assert f"Example: {name}=" in done.stderr
     assert done.stderr.count("\n") == 1  # one sentence, no traceback
@@ -159,7 +163,7 @@ def test_a_setting_that_makes_no_sense_stops_the_worker(
 def test_a_mail_server_needs_a_sender(tmp_path: Path) -> None:
     done = manage(tmp_path, "check", **GOOD, PCIOPS_EMAIL_URL="smtp://mail.example")
 
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith("pciops: PCIOPS_MAIL_FROM is not set, and PCIOPS_EMAIL_URL is")
 
 
@@ -168,7 +172,7 @@ def test_a_secret_that_is_set_twice_stops_the_start(tmp_path: Path, name: str) -
     both = {name: GOOD["PCIOPS_SECRET_KEY"], f"{name}_FILE": "/etc/pciops/secret"}
     done = manage(tmp_path, "check", **{**GOOD, **both})
 
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert f"{name}_FILE and {name} are both set; keep one" in done.stderr
 
 
@@ -182,7 +186,7 @@ def test_a_secret_file_that_is_empty_stops_the_start(
     path.write_text(content)
     done = manage(tmp_path, "check", **WITHOUT_KEY, PCIOPS_SECRET_KEY_FILE=str(path))
 
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert f"PCIOPS_SECRET_KEY_FILE {problem}" in done.stderr
 
 

@@ -1,8 +1,12 @@
-"""What we keep of acts beside the trail: who answers for which exemption until when."""
+"""What we keep of acts beside the trail: exemptions, and several unlocks that are under way."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.db import models
+
+from pciops.audit.models import Event, new_id
 
 
 class Exemption(models.Model):
@@ -33,3 +37,47 @@ class Exemption(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_name}: {self.option} until {self.ends_on}"
+
+
+class Batch(models.Model):
+    """Several unlocks that an operator has ordered: see pciops.actions.batches.
+
+    It says how far they are, and is forgotten after a day. What was done is in the trail.
+    """
+
+    id = models.CharField(primary_key=True, max_length=32, default=new_id)
+    operator_id = models.CharField(max_length=64)
+    reason = models.TextField()
+    identity = models.CharField(max_length=32, choices=Event.Identity.choices)
+    query = models.TextField(blank=True)  # of the list that they were selected from
+    created_at = models.DateTimeField()
+    looked_at = models.DateTimeField()  # when somebody last let it go on
+    stopped_at = models.DateTimeField(null=True)
+    why = models.TextField(blank=True)  # it was stopped
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class BatchItem(models.Model):
+    """One account of a batch: what the operator saw, and what became of it."""
+
+    WAITING: Final = "waiting"
+    TRYING: Final = "trying"
+    UNCLEAR: Final = "unclear"  # whoever tried it has ended; its row in the trail says how
+
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="items")
+    number = models.PositiveIntegerField()  # its place in the list
+    account_id = models.CharField(max_length=64)
+    name = models.CharField(max_length=255)
+    domain_name = models.CharField(max_length=64)
+    seen = models.CharField(max_length=64)  # accounts.account.Failures
+    outcome = models.CharField(max_length=16, default=WAITING)  # or one of bulk.Outcome
+    sentence = models.TextField(blank=True)
+    began_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("batch", "number"), name="batch_item_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.outcome}"

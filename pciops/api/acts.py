@@ -10,13 +10,12 @@ from pciops.accounts.verdict import Verdict
 from pciops.actions.act import Act, ActFailedError, ConflictError, Order
 from pciops.actions.inputs import InputError, checked_end, checked_owner
 from pciops.actions.table import BY_NAME
-from pciops.api.auth import ApiRequest, endpoint
-from pciops.api.errors import ApiError
+from pciops.api.auth import ApiRequest, endpoint, initiator
+from pciops.api.errors import ApiError, DeniedError
 from pciops.api.views import (
     body_of,
     event_dict,
     identity_of,
-    initiator,
     not_found,
     reason_of,
     verdict_of,
@@ -33,7 +32,7 @@ def account_act(request: ApiRequest, user_id: str, name: str) -> HttpResponse:
         return not_found(request)
     held = request.operator.rights
     if held is None or not held.may(act.needs):
-        raise ApiError(403, held.refusal(act.needs) if held else "You may not do this.")
+        raise DeniedError(403, held.refusal(act.needs) if held else "You may not do this.")
     verdict = verdict_of(request, user_id)
     order = _order(request, act, verdict)
     try:

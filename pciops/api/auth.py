@@ -6,24 +6,32 @@ import functools
 import logging
 import re
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Concatenate, Final, ParamSpec, cast
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
-from pciops.api.errors import ApiError
+from pciops.api.errors import ApiError, DeniedError
+from pciops.audit import refusals
+from pciops.audit.models import Event
+from pciops.audit.services import Initiator
 from pciops.keystone import client
+from pciops.keystone.client import Token
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib.env import SettingError
+from pciops.signin import address
 from pciops.signin.models import Operator
 from pciops.signin.rights import Act, BoundTokenError, NoRoleError, strongest
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
+NOBODY: Final = "unknown token"
 TOKEN: Final = re.compile(r"[\x21-\x7e]{1,4096}")
 
 
@@ -55,8 +63,11 @@ def endpoint(
                     problem = f"{request.method} is not possible here: {allowed} is."
                     raise ApiError(405, problem, {"Allow": allowed})
                 call = cast("ApiRequest", request)
-                call.operator = _operator(request, needs)
+                call.operator = _operator(call, needs)
                 return view(call, *args, **kwargs)
+            except DeniedError as error:
+                _note(request, error)
+                return error.response()
             except ApiError as error:
                 return error.response()
             except KeystoneDatabaseDownError as error:
@@ -74,33 +85,70 @@ def endpoint(
     return decorate
 
 
-def _operator(request: HttpRequest, needs: Act) -> Operator:
+def initiator(request: ApiRequest) -> Initiator:
+    """Who acts through this call, for the trail."""
+    return request.operator.initiator(
+        via=Event.Via.API,
+        address=address.source(request),
+        agent=request.headers.get("User-Agent", ""),
+    )
+
+
+def _operator(request: ApiRequest, needs: Act) -> Operator:
     """The holder of the token, with the rights that it carries or can be turned into."""
     token_id = request.headers.get("X-Auth-Token", "")
     if not TOKEN.fullmatch(token_id):
-        raise ApiError(401, "X-Auth-Token: send a token of Keystone (openstack token issue).")
+        raise DeniedError(401, "X-Auth-Token: send a token of Keystone (openstack token issue).")
     try:
-        token, rights = strongest(client.validate(token_id))
+        sent = client.validate(token_id)
+        request.operator = _holder(sent)
+        token, rights = strongest(sent)
     except client.RefusedError:
-        raise ApiError(401, "X-Auth-Token: Keystone does not accept this token.") from None
+        raise DeniedError(401, "X-Auth-Token: Keystone does not accept this token.") from None
     except BoundTokenError:
-        raise ApiError(403, _bound()) from None
+        raise DeniedError(403, _bound()) from None
     except NoRoleError:
-        raise ApiError(
+        raise DeniedError(
             403, "The token carries no role that pciops accepts, on the system or on a domain."
         ) from None
     except client.UnreachableError as error:
         raise ApiError(503, f"Keystone does not answer: {error}.") from None
     if not rights.may(needs):
-        raise ApiError(403, rights.refusal(needs))
-    operator = Operator(
+        raise DeniedError(403, rights.refusal(needs))
+    operator = _holder(token)
+    operator.rights, operator.token = rights, token
+    return operator
+
+
+def _holder(token: Token) -> Operator:
+    return Operator(
         id=token.user_id,
         name=token.user_name,
         domain_id=token.user_domain_id,
         domain_name=token.user_domain_name,
     )
-    operator.rights, operator.token = rights, token
-    return operator
+
+
+def _note(request: HttpRequest, error: DeniedError) -> None:
+    """Into the trail: who may not do this, and a token that is none where it would have acted.
+
+    Reading with a token that has ended is what every script does now and then.
+    """
+    if error.code == HTTPStatus.UNAUTHORIZED and request.method in {"GET", "HEAD"}:
+        return
+    if hasattr(request, "operator"):
+        by = initiator(cast("ApiRequest", request))
+    else:
+        by = Initiator(
+            type=Event.InitiatorType.KEYSTONE,
+            via=Event.Via.API,
+            id="",
+            name=NOBODY,
+            address=address.source(request),
+            agent=request.headers.get("User-Agent", ""),
+        )
+    resource = f"{request.method} {request.path}"
+    refusals.note(initiator=by, resource=resource, remark=error.message, now=timezone.now())
 
 
 def _bound() -> str:

@@ -10,9 +10,9 @@ from django.utils import timezone
 from pciops.accounts import policy as policies
 from pciops.accounts import selectors
 from pciops.actions.bulk import MOST, Choice, Outcome, Result, unlock_all
-from pciops.api.auth import ApiRequest, endpoint
+from pciops.api.auth import ApiRequest, endpoint, initiator
 from pciops.api.errors import ApiError
-from pciops.api.views import body_of, initiator, why
+from pciops.api.views import body_of, why
 
 
 @endpoint("POST", needs="unlock")

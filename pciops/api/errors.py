@@ -24,3 +24,10 @@ class ApiError(Exception):
         if self.code == HTTPStatus.UNAUTHORIZED:
             response["WWW-Authenticate"] = "Keystone"
         return response
+
+
+class DeniedError(ApiError):
+    """A 403 or 401 of ours, for who calls: it goes into the trail.
+
+    What Keystone refuses at an act is in the row of that act.
+    """

@@ -20,11 +20,9 @@ from pciops.actions.inputs import ReasonError, checked_reason
 from pciops.api.auth import ApiRequest, endpoint
 from pciops.api.errors import ApiError
 from pciops.audit.models import Event
-from pciops.audit.services import Initiator
 from pciops.events import answers, diagnosis_words
 from pciops.lib import times
 from pciops.lib.keyset import MarkerError
-from pciops.signin import address
 
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 1000
@@ -139,15 +137,6 @@ def limit(request: ApiRequest) -> int:
     if not plain or not 1 <= int(text) <= MAX_LIMIT:
         raise ApiError(400, f"limit: a whole number from 1 to {MAX_LIMIT}.")
     return int(text)
-
-
-def initiator(request: ApiRequest) -> Initiator:
-    """Who acts through this call, for the trail."""
-    return request.operator.initiator(
-        via=Event.Via.API,
-        address=address.source(request),
-        agent=request.headers.get("User-Agent", ""),
-    )
 
 
 def body_of(request: ApiRequest) -> dict[str, Any]:

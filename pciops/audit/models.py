@@ -54,6 +54,8 @@ class Event(models.Model):
         RECORD = "record", "Exemption recorded"
         SIGN_IN = "authenticate", "Signed in"
         SIGN_OUT = "authenticate/logout", "Signed out"
+        PASSWORD = "update/password", "Password changed"
+        DENY = "deny", "Refused"  # what the caller may not do, or a token that is none
         EXPORT = "read/export", "Exported"
         REPORT = "read/report", "Report downloaded"
         POLICY = "update/policy", "Policy changed"
@@ -207,3 +209,16 @@ class SeenOption(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} = {self.value}"
+
+
+class Refusals(models.Model):
+    """How many refusals of one caller the trail has taken of late; see pciops.audit.refusals."""
+
+    key = models.CharField(primary_key=True, max_length=128)  # "": of all callers
+    caller = models.CharField(max_length=400, blank=True)  # as a person reads it
+    since = models.DateTimeField()  # when the window began
+    rows = models.PositiveIntegerField(default=0)  # in the trail, in this window
+    more = models.PositiveIntegerField(default=0)  # that were only counted
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.rows} and {self.more}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
-from django.db.models import Q
+from django.db.models import Count, Q
+from django.db.models.functions import TruncDate
 
 from pciops.audit.models import Event, EventQuerySet
 from pciops.lib.keyset import Column, Order
@@ -18,6 +19,7 @@ NEWEST: Final = Order[Event](
         Column(name="id", kind=str, falling=True),
     )
 )
+DAYS: Final = 14  # of the timeline
 BATCH: Final = 2000  # rows in memory at a time
 _CHOICES: Final = {
     "action": tuple(Event.Action.values),
@@ -99,6 +101,22 @@ def page(query: Query, *, scope: str | None, marker: str = "", limit: int) -> Pa
     events = list(NEWEST.sort(rows)[: limit + 1])
     following = NEWEST.marker(events[limit - 1]) if len(events) > limit else ""
     return Page(events=events[:limit], next=following)
+
+
+def per_day(query: Query, *, scope: str | None, today: date) -> list[tuple[date, int, int]]:
+    """Each day of the two weeks up to the last one that is asked for: how many were done, or not.
+
+    Days of which the filter shows nothing are left out. Pending and unknown count as not done.
+    """
+    last = min(query.until or today, today)
+    before = min(DAYS - 1, (last - date.min).days)
+    first = max(query.since or date.min, last - timedelta(days=before))
+    rows = _found(replace(query, since=first, until=last), scope).order_by()
+    done = Count("pk", filter=Q(outcome=Event.Outcome.SUCCESS))
+    counted = rows.values(day=TruncDate("event_time")).annotate(every=Count("pk"), done=done)
+    numbers = {it["day"]: (it["done"], it["every"] - it["done"]) for it in counted}
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    return [(day, *numbers.get(day, (0, 0))) for day in days]
 
 
 def everything(query: Query, *, scope: str | None) -> Iterator[Event]:

@@ -1,4 +1,4 @@
-"""What the trail does by itself: looks at the policy, verifies its chain, prunes old rows."""
+"""What the trail does by itself: policy, counted refusals, verification, pruning."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from pciops.accounts import policy as policies
-from pciops.audit import policy, prune, verify
+from pciops.audit import policy, prune, refusals, verify
 from pciops.audit.services import TrailError
 from pciops.celery import app
 from pciops.keystone import database
@@ -25,6 +25,12 @@ log = logging.getLogger(__name__)
 def look_at_policy() -> None:
     """Write into the trail which options of Keystone's policy have changed."""
     _once("audit.policy", FIVE_MINUTES, lambda now: policy.compare(policies.sourced(), now))
+
+
+@app.task(name="audit.refusals")
+def write_refusals() -> None:
+    """Write into the trail how many refusals were only counted."""
+    _once("audit.refusals", FIVE_MINUTES, refusals.write_counted)
 
 
 @app.task(name="audit.verify")

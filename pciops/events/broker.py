@@ -15,6 +15,7 @@ HEARTBEAT: Final = 30  # seconds
 MESSAGE: Final = 4096  # bytes that a message has at most, on the average
 
 # The codes with which RabbitMQ closes a channel.
+_REFUSED: Final = 403
 _NOT_FOUND: Final = 404
 _OTHERWISE: Final = 406
 
@@ -98,7 +99,7 @@ class Topology:
         queue = self._queue()
         if not self._tried(made, lambda channel: queue(channel).queue_declare()):
             if not self._warned:
-                log.warning("the queue %r is used as it is, not as the settings say", queue.name)
+                log.warning("the queue %r cannot be made as the settings say", queue.name)
             self._warned = True
         self.bind(made.default_channel)
         return settings.NOTIFICATIONS_QUEUE
@@ -126,7 +127,8 @@ class Topology:
     def _probed(self, made: Connection, name: str) -> Exchange | None:
         """What would have to be made again, found by declaring what is there: that changes nothing.
 
-        A durable one outlives RabbitMQ. Where it is gone, somebody wanted that.
+        A durable one outlives RabbitMQ: where it is gone, somebody wanted that. And our login may
+        not be allowed to make it, which is the safest.
         """
         usual = _exchange(name)
         return usual if self._tried(made, lambda channel: usual(channel).declare()) else None
@@ -137,7 +139,7 @@ class Topology:
         try:
             act(channel)
         except made.channel_errors as error:
-            if getattr(error, "reply_code", 0) not in {_NOT_FOUND, _OTHERWISE}:
+            if getattr(error, "reply_code", 0) not in {_REFUSED, _NOT_FOUND, _OTHERWISE}:
                 raise
             return False
         else:

@@ -73,6 +73,10 @@ class SecondFactorError(KeystoneError):
         return bool(self.receipt) and frozenset({"totp"}) in self.missing
 
 
+class OtherCloudError(KeystoneError):
+    """Credentials that are right, for another Keystone than ours."""
+
+
 class UnreachableError(KeystoneError):
     """No answer, or none that makes sense: nothing is known of name and password."""
 
@@ -125,6 +129,23 @@ def authenticate(name: str, password: str, domain_name: str) -> Token:
             reauthenticate=False,
         )
     )
+
+
+def sign_in(it: session.Session) -> Token:
+    """The token of whoever a command's own session signs in (keystone.clouds): one try.
+
+    It is validated at our Keystone, for clouds.yaml may be about another one.
+
+    Raises:
+        PasswordExpiredError, SecondFactorError, RefusedError, UnreachableError
+        OtherCloudError: Keystone gave a token, and ours does not accept it.
+    """
+    with _failures(_REFUSALS):
+        token_id = str(it.get_token())
+    try:
+        return validate(token_id)
+    except RefusedError as error:
+        raise OtherCloudError from error
 
 
 def second_factor(receipt: str, user_id: str, passcode: str) -> Token:

@@ -51,6 +51,20 @@ _SCOPES: Final = (
 )
 
 
+# Each of these says that somebody signs in; OS_AUTH_URL and OS_CACERT alone are the site's.
+_CREDENTIALS: Final = (
+    *("OS_CLOUD", "OS_USERNAME", "OS_USER_ID", "OS_PASSWORD", "OS_TOKEN"),
+    *("OS_APPLICATION_CREDENTIAL_ID", "OS_APPLICATION_CREDENTIAL_NAME"),
+    "OS_APPLICATION_CREDENTIAL_SECRET",
+)
+
+
+def given() -> str:
+    """The first variable that says who runs a command; "" where none is set."""
+    names = (*_CREDENTIALS, *(f"{_variable(name)}_FILE" for name in sorted(_SECRETS)))
+    return next((name for name in names if env.text(name)), "")
+
+
 def session_from_environment() -> session.Session:
     """The session of whoever runs a command. Nothing is asked of Keystone yet.
 

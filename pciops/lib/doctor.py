@@ -55,37 +55,45 @@ def problem(sentence: str, remedy: str) -> Finding:
 class _Check:
     run: Callable[[], Iterable[Finding]]
     after: str
+    by_command: bool
 
 
 _checks: dict[str, _Check] = {}  # by name, in the order in which they registered
 
 
 def check(
-    name: str, *, after: str = ""
+    name: str, *, after: str = "", by_command: bool = False
 ) -> Callable[[Callable[[], Iterable[Finding]]], Callable[[], Iterable[Finding]]]:
     """Register a check.
 
     Args:
         after: another one; where that has a problem, this one is not tried.
+        by_command: it is about whoever runs the command; a page that is loaded does not try it.
     """
 
     def register(
         function: Callable[[], Iterable[Finding]],
     ) -> Callable[[], Iterable[Finding]]:
-        _checks[name] = _Check(run=function, after=after)
+        _checks[name] = _Check(run=function, after=after, by_command=by_command)
         return function
 
     return register
 
 
-def run() -> list[Finding]:
-    """The findings of all checks. A check that fails over something is a problem by itself."""
+def run(*, by_command: bool = False) -> list[Finding]:
+    """The findings of all checks. A check that fails over something is a problem by itself.
+
+    Args:
+        by_command: with those that are about whoever runs the command.
+    """
     from pciops.lib import installation  # noqa: F401, PLC0415 (our own checks come first)
 
     autodiscover_modules("doctor")
     findings: list[Finding] = []
     ill: set[str] = set()
     for name, it in _checks.items():
+        if it.by_command and not by_command:
+            continue
         if it.after in ill:
             ill.add(name)
             continue

@@ -7,13 +7,13 @@ around it, and taken back where it did no harm.
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from datetime import datetime, timedelta
 from typing import Final
 
 from django.db.models import F, Q
 
+from pciops.lib.networks import bucket
 from pciops.signin.models import Throttle
 
 FREE: Final = 2  # tries without waiting, below any sensible lockout_failure_attempts
@@ -38,19 +38,6 @@ def wait_after(failures: int) -> timedelta:
         return timedelta(0)
     doublings = min(failures - FREE - 1, 16)
     return min(LONGEST_WAIT, FIRST_WAIT * (1 << doublings))
-
-
-def bucket(address: str) -> str:
-    """What counts as one source: an IPv4 address, or the /64 that one IPv6 customer has."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return "unknown"
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.ipv4_mapped:
-            return str(ip.ipv4_mapped)
-        return str(ipaddress.ip_network((ip, 64), strict=False))
-    return str(ip)
 
 
 def count(address: str, now: datetime) -> None:

@@ -1,4 +1,6 @@
-"""Sign-ins and sign-outs in the trail (PCI DSS 10.2.1.4, 10.2.2); never a password or a token.
+"""Sign-ins, sign-outs and changed passwords in the trail (PCI DSS 10.2.1.4, 10.2.2).
+
+Never a password or a token.
 
 People type passwords into the field of the name. So a name is written down only where Keystone
 knows somebody of that name.
@@ -7,6 +9,7 @@ knows somebody of that name.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -20,6 +23,7 @@ from pciops.keystone import database
 from pciops.keystone.models import NonLocalUser
 from pciops.signin import address
 from pciops.signin.models import Operator
+from pciops.signin.pending import Pending
 
 RESOURCE: Final = "pciops"
 NOBODY: Final = "unknown name"
@@ -38,9 +42,26 @@ def signed_out(request: HttpRequest, now: datetime) -> None:
         _note(Event.Action.SIGN_OUT, Event.Outcome.SUCCESS, _of(request, request.user), now)
 
 
-def refused(request: HttpRequest, name: str, domain: str, why: str, now: datetime) -> None:
-    """A sign-in that was tried and did not succeed."""
-    _note(Event.Action.SIGN_IN, Event.Outcome.FAILURE, _claimed(request, name, domain), now, why)
+def refused(
+    request: HttpRequest,
+    name: str,
+    domain: str,
+    why: str,
+    now: datetime,
+    *,
+    action: Event.Action = Event.Action.SIGN_IN,
+    outcome: Event.Outcome = Event.Outcome.FAILURE,
+) -> None:
+    """A sign-in, or a change of password on the way to it, that was tried and did not succeed."""
+    _note(action, outcome, _claimed(request, name, domain), now, why)
+
+
+def password_changed(request: HttpRequest, waiting: Pending, now: datetime) -> None:
+    """An expired password has a successor; whether its owner signs in with it is another row."""
+    claimed = _claimed(request, waiting.name, waiting.domain)
+    # Keystone has just confirmed who it is.
+    owner = replace(claimed, id=waiting.user_id, name=waiting.name, domain_name=waiting.domain)
+    _note(Event.Action.PASSWORD, Event.Outcome.SUCCESS, owner, now)
 
 
 def _note(

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from http import HTTPStatus
 from shlex import quote
 from typing import Final
 from urllib.parse import urlencode
@@ -27,6 +28,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_POST
 
 from pciops.accounts import policy
+from pciops.audit.models import Event
 from pciops.keystone import client
 from pciops.lib.env import SettingError
 from pciops.signin import address, pending, sessions, throttle, trail
@@ -82,6 +84,7 @@ class _Try:
     next: str
     refusal: str  # what is said when Keystone refuses
     why: str  # the same for the trail
+    action: Event.Action = Event.Action.SIGN_IN
 
     @property
     def who(self) -> tuple[str, str]:
@@ -158,7 +161,8 @@ def password(request: HttpRequest) -> HttpResponse:
         domain=waiting.domain,
         next=waiting.next,
         refusal=_REFUSED_CURRENT,
-        why="refused by Keystone: the current password, to change it",
+        why="refused by Keystone: the current password",
+        action=Event.Action.PASSWORD,
     )
     typed = form.cleaned_data["current"], form.cleaned_data["new"]
     return _attempt(request, sent, partial(_change, request, waiting, *typed), waiting)
@@ -221,7 +225,10 @@ def _refuse(
 ) -> HttpResponse:
     """The page again with a sentence, and a row in the trail where there is a `why` for it."""
     if why:
-        trail.refused(request, *sent.who, why, now)
+        # Of a change of password without an answer nobody knows whether it was made.
+        lost = status == HTTPStatus.SERVICE_UNAVAILABLE and sent.action is Event.Action.PASSWORD
+        outcome = Event.Outcome.UNKNOWN if lost else Event.Outcome.FAILURE
+        trail.refused(request, *sent.who, why, now, action=sent.action, outcome=outcome)
     sent.form.add_error(None, sentence)
     return _page(request, sent.template, sent.form, waiting, status=status, headers=headers)
 
@@ -248,7 +255,7 @@ def _change(request: HttpRequest, waiting: Pending, current: str, new: str) -> O
     """Change the password, and sign in with the new one."""
     client.change_password(waiting.user_id, current, new)
     pending.drop(request)
-    log.info("password of %s (%s) changed by its owner", waiting.name, waiting.domain)
+    trail.password_changed(request, waiting, timezone.now())
     try:
         return _authenticate(request, name=waiting.name, password=new, domain=waiting.domain)
     except client.SecondFactorError:

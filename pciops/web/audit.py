@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Final
 from urllib.parse import urlencode
 
@@ -14,7 +15,8 @@ from django.views.decorators.http import require_safe
 
 from pciops.audit import chain, search, verify
 from pciops.audit.models import Event
-from pciops.lib import tables
+from pciops.lib import charts, tables
+from pciops.lib.charts import Bars, Series
 from pciops.lib.keyset import MarkerError
 from pciops.web.errors import BadRequestError
 from pciops.web.requests import OperatorRequest, recorded_export
@@ -36,13 +38,18 @@ def audit(request: OperatorRequest) -> HttpResponse:
         raise BadRequestError(
             "marker: this is no place in the trail. Leave it out to begin at the newest."
         ) from None
-    filters = query.parameters
+    filters, now = query.parameters, timezone.now()
+    days = search.per_day(query, scope=request.user.scope, today=now.date())
+    timeline = _timeline(days)
     context = {
         "section": "audit",
         "events": page.events,
         "query": query,
         "Event": Event,
-        "now": timezone.now(),
+        "now": now,
+        "timeline": timeline,
+        "columns": charts.columns(timeline),  # narrow, the table below it is enough
+        "days": [(_url({**filters, "from": f"{it[0]}", "to": f"{it[0]}"}), it) for it in days],
         "check": verify.last(),
         "months": settings.TRAIL_MONTHS,
         "filtered": bool(filters),
@@ -73,6 +80,17 @@ def audit_export(request: OperatorRequest) -> StreamingHttpResponse:
     name = f"audit-{now:%Y%m%dT%H%M%SZ}.{form}"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+def _timeline(days: list[tuple[date, int, int]]) -> Bars:
+    return Bars(
+        title="Rows of the trail a day: done, and not done",
+        groups=tuple(f"{day:%a} {day.day}" for day, _, _ in days),
+        series=(
+            Series(label="done", values=tuple(done for _, done, _ in days)),
+            Series(label="not done", values=tuple(not_done for _, _, not_done in days)),
+        ),
+    )
 
 
 def _query(request: OperatorRequest) -> search.Query:

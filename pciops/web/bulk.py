@@ -1,26 +1,32 @@
-"""The pages that unlock several accounts of the locked list at once."""
+"""The pages that unlock several accounts of the locked list: the selection, and the progress."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from pciops.accounts import policy as policies
 from pciops.accounts import selectors
 from pciops.accounts.account import Failures
 from pciops.accounts.policy import Policy
+from pciops.accounts.states import LOCKED
 from pciops.accounts.verdict import Verdict, judge
-from pciops.actions.bulk import MOST, Choice, Outcome, Result, unlock_all
+from pciops.actions import batches
+from pciops.actions.batches import MOST
+from pciops.actions.bulk import Choice, Outcome
+from pciops.actions.models import Batch
 from pciops.audit.models import Event
+from pciops.audit.services import Initiator
 from pciops.keystone import client
 from pciops.lib import outages
 from pciops.signin import sessions
@@ -28,9 +34,9 @@ from pciops.web import rights
 from pciops.web.errors import KEYSTONE_DATABASE
 from pciops.web.forms import ReasonForm
 from pciops.web.requests import OperatorRequest, initiator
-from pciops.web.views import listing
+from pciops.web.views import listing, query_of
 
-_KEY: Final = "unlocked"  # in the session: how the last acts ended
+_STOPPED: Final = "You stopped it."
 
 
 class SelectionError(Exception):
@@ -56,16 +62,19 @@ class _Chosen:
 @require_http_methods(["GET", "HEAD", "POST"])
 @rights.needs("unlock")
 def accounts_unlock(request: OperatorRequest) -> HttpResponse:
-    """The form for the selected rows, and the acts; the address has the filters of the list."""
+    """The form for the selected rows, and the order; the address has the filters of the list."""
     if request.method != "POST":
         return redirect(_list(request))
     try:
-        seen = _selection(request.POST.getlist("account"))
+        if "all" in request.POST:
+            seen, more = _whole_list(request)
+        else:
+            seen, more = _selection(request.POST.getlist("account")), False
     except SelectionError as error:
         return listing(request, refusal=str(error), status=400)
     chosen = _look_up(request, seen)
     if "reason" not in request.POST:
-        return _fresh_page(request, chosen)
+        return _fresh_page(request, chosen, more=more)
     form = ReasonForm(request.POST)
     if not form.is_valid():
         return _form_page(request, chosen, form, status=400)
@@ -76,50 +85,100 @@ def accounts_unlock(request: OperatorRequest) -> HttpResponse:
     except client.UnreachableError as error:
         form.add_error(None, rights.unconfirmed(error))
         return _form_page(request, chosen, form, status=503)
-    return _unlock(request, chosen, form)
+    return _order(request, chosen, form)
 
 
 @never_cache
 @require_safe
 @rights.needs("unlock")
-def accounts_unlocked(request: OperatorRequest) -> HttpResponse:
-    """How the last selection of this session ended; it can be reloaded, nothing acts again."""
-    kept = request.session.get(_KEY)
-    if not kept:
-        return redirect(_list(request))
-    results = [Result(**{**fields, "outcome": Outcome(fields["outcome"])}) for fields in kept]
-    return _results_page(request, results)
+def unlocks(request: OperatorRequest, batch_id: str) -> HttpResponse:
+    """How far a batch is, and its next step: the page loads itself again until all is done.
+
+    A GET goes on with what the form ordered, and with nothing else: without JavaScript nothing
+    but a GET can be repeated by itself. HEAD only looks.
+    """
+    batch = _batch(request, batch_id)
+    status = 200
+    if request.method == "GET" and batches.progress(batch).running:
+        try:
+            batches.go_on(batch, confirm=partial(_confirmed, request), policy=policies.current())
+        except sessions.EndedError:
+            batches.stop(batch, "Keystone no longer accepted your token.", timezone.now())
+            return rights.signed_out(request, then=request.path)
+        except client.UnreachableError as error:
+            batches.stop(batch, rights.unconfirmed(error), timezone.now())
+            status = 503
+    progress = batches.progress(batch)
+    if any(item.outcome == Outcome.FAILED for item in progress.items):
+        status = 503
+    context = {
+        "section": "accounts",
+        "progress": progress,
+        "batch": progress.batch,
+        "tone": "warning" if progress.batch.why == _STOPPED else "error",
+        "rows": progress.others if progress.running else progress.items,
+        "list": f"{reverse('accounts')}?{batch.query or 'state=locked'}",
+    }
+    response = render(request, "web/unlocks.html", context, status=status)
+    if progress.running:
+        response["Refresh"] = "1"
+    return response
 
 
-def _unlock(request: OperatorRequest, chosen: _Chosen, form: ReasonForm) -> HttpResponse:
-    results = list(
-        unlock_all(
-            [Choice(account=it.account, seen=chosen.seen[it.account.id]) for it in chosen.verdicts],
-            policy=chosen.policy,
-            initiator=initiator(request),
-            reason=form.cleaned_data["reason"],
-            identity=Event.Identity(form.cleaned_data["identity"]),
-            now=chosen.now,
+@never_cache
+@require_POST
+@rights.needs("unlock")
+def unlocks_stop(request: OperatorRequest, batch_id: str) -> HttpResponse:
+    """Unlock no further account; the one that is being unlocked at this moment is."""
+    batches.stop(_batch(request, batch_id), _STOPPED, timezone.now())
+    return redirect("unlocks", batch_id)
+
+
+def _batch(request: OperatorRequest, batch_id: str) -> Batch:
+    batch = batches.find(batch_id, operator_id=request.user.id)
+    if batch is None:
+        raise Http404(
+            "There are no such unlocks. They are kept here for a day, in the trail longer."
         )
-    )
+    return batch
+
+
+def _confirmed(request: OperatorRequest) -> tuple[Initiator, str | None]:
+    """Who acts and where, as Keystone says it at this moment."""
+    request.user.rights = sessions.confirmed_rights(request)
+    return initiator(request), request.user.scope
+
+
+def _order(request: OperatorRequest, chosen: _Chosen, form: ReasonForm) -> HttpResponse:
     if chosen.missing:
         messages.warning(request, _missing(chosen.missing))
-    if any(result.outcome is Outcome.FAILED for result in results):
-        # Shown at once: the session lies in the database that may be what failed.
-        return _results_page(request, results, status=503)
-    request.session[_KEY] = [asdict(result) for result in results]
-    return redirect(f"{reverse('accounts_unlocked')}?{request.GET.urlencode()}")
+    if not chosen.verdicts:
+        return redirect(_list(request))
+    batch = batches.begin(
+        [Choice(account=it.account, seen=chosen.seen[it.account.id]) for it in chosen.verdicts],
+        operator_id=request.user.id,
+        reason=form.cleaned_data["reason"],
+        identity=Event.Identity(form.cleaned_data["identity"]),
+        query=request.GET.urlencode(),
+        now=chosen.now,
+    )
+    return redirect("unlocks", batch.pk)
 
 
-def _fresh_page(request: OperatorRequest, chosen: _Chosen) -> HttpResponse:
+def _fresh_page(request: OperatorRequest, chosen: _Chosen, *, more: bool) -> HttpResponse:
     if any(verdict.locked for verdict in chosen.verdicts):
-        return _form_page(request, chosen, ReasonForm())
+        return _form_page(request, chosen, ReasonForm(), more=more)
     messages.info(request, "No selected account is locked any more: there is nothing to unlock.")
     return redirect(_list(request))
 
 
 def _form_page(
-    request: OperatorRequest, chosen: _Chosen, form: ReasonForm, *, status: int = 200
+    request: OperatorRequest,
+    chosen: _Chosen,
+    form: ReasonForm,
+    *,
+    more: bool = False,
+    status: int = 200,
 ) -> HttpResponse:
     """The form for those that are locked; what it shows of them is what it sends as seen."""
     context = {
@@ -128,23 +187,11 @@ def _form_page(
         "verdicts": [verdict for verdict in chosen.verdicts if verdict.locked],
         "others": [verdict for verdict in chosen.verdicts if not verdict.locked],
         "missing": _missing(chosen.missing) if chosen.missing else "",
+        "most": MOST if more else 0,
         "list": _list(request),
         "now": chosen.now,
     }
     return render(request, "web/accounts_unlock.html", context, status=status)
-
-
-def _results_page(
-    request: OperatorRequest, results: list[Result], *, status: int = 200
-) -> HttpResponse:
-    context = {
-        "section": "accounts",
-        "results": results,
-        "unlocked": sum(result.outcome is Outcome.UNLOCKED for result in results),
-        "failed": any(result.outcome is Outcome.FAILED for result in results),
-        "list": _list(request),
-    }
-    return render(request, "web/accounts_unlocked.html", context, status=status)
 
 
 def _selection(values: list[str]) -> dict[str, Failures]:
@@ -165,6 +212,25 @@ def _selection(values: list[str]) -> dict[str, Failures]:
     if len(seen) > MOST:
         raise SelectionError(f"{len(seen)} accounts are selected: at most {MOST} at once.")
     return seen
+
+
+def _whole_list(request: OperatorRequest) -> tuple[dict[str, Failures], bool]:
+    """What the rows of the list show from its first page on, as far as one batch takes.
+
+    Returns:
+        Also whether the list has more.
+
+    Raises:
+        SelectionError
+    """
+    now, scope = timezone.now(), request.user.scope
+    query = replace(query_of(request, selectors.domains(scope=scope)), state=LOCKED)
+    page = selectors.page(
+        query, scope=scope, policy=policies.current(), now=now, marker="", limit=MOST
+    )
+    if not page.accounts:
+        raise SelectionError("No account of this list is locked any more.")
+    return {account.id: account.failures for account in page.accounts}, bool(page.next)
 
 
 def _look_up(request: OperatorRequest, seen: dict[str, Failures]) -> _Chosen:

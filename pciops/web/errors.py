@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from contextlib import suppress
+from typing import cast
 
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
@@ -12,11 +13,13 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils import timezone
 
+from pciops.audit import refusals
 from pciops.audit.services import TrailError
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import outages
 from pciops.lib.env import SettingError
 from pciops.signin import sessions
+from pciops.web.requests import OperatorRequest, initiator
 
 KEYSTONE_DATABASE = "keystone_database"
 
@@ -79,7 +82,12 @@ def explained(request: HttpRequest, error: Exception) -> HttpResponse | None:
     if isinstance(error, BadRequestError):
         return _page(request, 400, "Bad address", str(error))
     if isinstance(error, NotAllowedError):
-        log.warning("%s may not use %s", request.user, request.path)
+        refusals.note(
+            initiator=initiator(cast("OperatorRequest", request)),
+            resource=f"{request.method} {request.path}",
+            remark=str(error),
+            now=timezone.now(),
+        )
         return _page(request, 403, "Not allowed", str(error))
     if isinstance(error, KeystoneDatabaseDownError):
         return _keystone_database_down(request, error)

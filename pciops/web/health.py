@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 
+from pciops.events import selectors
 from pciops.keystone import client, database
 
 
@@ -31,7 +34,10 @@ def healthz() -> HttpResponse:
 
 
 def readyz() -> HttpResponse:
-    """Everything that pages need answers: 200, else 503. Reasons stay in the log and the pages."""
+    """Everything that pages need answers: 200, else 503. Reasons stay in the log and the pages.
+
+    Notifications are told too, and count for nothing: the pages work without them.
+    """
     checks: dict[str, tuple[Callable[[], object], tuple[type[Exception], ...]]] = {
         "database": (_ping_ours, (DatabaseError, InterfaceError)),
         "keystone_database": (database.ping, (database.KeystoneDatabaseDownError,)),
@@ -45,6 +51,9 @@ def readyz() -> HttpResponse:
         except failures:
             result[name] = "no answer"
     ready = set(result.values()) == {"ok"}
+    if settings.NOTIFICATIONS_URLS and result["database"] == "ok":
+        connected = selectors.news(timezone.now()).connected
+        result["notifications"] = "ok" if connected else "no news"
     return JsonResponse(result, status=200 if ready else 503)
 
 

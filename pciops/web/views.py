@@ -16,9 +16,10 @@ from pciops.accounts import policy as policies
 from pciops.accounts.policy import Policy
 from pciops.accounts.states import LOCKED
 from pciops.accounts.verdict import Verdict, judge
-from pciops.actions import bulk, register
+from pciops.actions import batches, bulk, register
 from pciops.actions.act import Act
 from pciops.actions.table import HELPS, fitting
+from pciops.actions.unlock import UNLOCK
 from pciops.audit import selectors as trail
 from pciops.events import answers, hidden_words
 from pciops.events.diagnosis import Cause
@@ -48,7 +49,7 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
     now, policy = timezone.now(), policies.current()
     scope = request.user.scope
     domains = selectors.domains(scope=scope)
-    query = _query(request, domains)
+    query = query_of(request, domains)
     marker = request.GET.get("marker", "")
     try:
         page = selectors.page(query, scope=scope, policy=policy, now=now, marker=marker, limit=PAGE)
@@ -59,9 +60,11 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
     whole = None if marker or page.next else len(page.accounts)
     strip = tabs.strip(query, scope=scope, policy=policy, now=now, whole=whole)
     outages.answered(KEYSTONE_DATABASE, now)
+    unlocking = query.state is LOCKED and request.user.may(UNLOCK.needs)
     context = {
         "section": "accounts",
         "refusal": refusal,
+        "under_way": batches.under_way(request.user.id, now) if unlocking else None,
         "query": query,
         "verdicts": [judge(account, policy, now) for account in page.accounts],
         "policy": policy,
@@ -89,7 +92,7 @@ def account_export(request: OperatorRequest) -> StreamingHttpResponse:
     form = request.GET.get("format", "")
     if form not in EXPORTS:
         raise BadRequestError(f"format: {form!r} is no format of a file; csv and json are.")
-    query = _query(request, selectors.domains(scope=scope))
+    query = query_of(request, selectors.domains(scope=scope))
     recorded_export(request, f"accounts.{form}", now)
     rows = exports.rows(query, scope=scope, policy=policies.current(), now=now)
     lines = (
@@ -161,7 +164,7 @@ def _causes(
     return answers.causes([account.id for account in page.accounts], policy=policy, now=now)
 
 
-def _query(request: OperatorRequest, domains: list[selectors.Domain]) -> selectors.Query:
+def query_of(request: OperatorRequest, domains: list[selectors.Domain]) -> selectors.Query:
     """The filters in the URL.
 
     Raises:

@@ -99,13 +99,31 @@ class RabbitMQ:
         self.stop(by)
         self.start()
 
+    def control(self, *words: str) -> None:
+        """What its operator does with rabbitmqctl."""
+        name = f"pciops-{self.port}@localhost"
+        command = ["/usr/lib/rabbitmq/bin/rabbitmqctl", "--node", name, *words]
+        done = subprocess.run(
+            [*self._as_user, *command],
+            cwd=self.folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    @property
+    def _as_user(self) -> list[str]:
+        """As root: the cookie is its user's."""
+        root = ["setpriv", "--reuid=rabbitmq", "--regid=rabbitmq", "--clear-groups"]
+        return root if os.geteuid() == 0 else []
+
     def _run(self, *command: object) -> None:
-        root = os.geteuid() == 0
-        as_user = ["--reuid=rabbitmq", "--regid=rabbitmq", "--clear-groups"] if root else []
         with self.log.open("ab") as log:
             self._processes.append(
                 subprocess.Popen(
-                    [*ENDS_WITH_US, *as_user, *map(str, command)],
+                    [*ENDS_WITH_US, *self._as_user[1:], *map(str, command)],
                     cwd=self.folder,
                     env=self._environment,
                     stdin=subprocess.DEVNULL,

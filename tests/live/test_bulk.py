@@ -38,7 +38,7 @@ def fill_in(page: Page, reason: str) -> None:
 
 def assert_two_of_three(page: Page, cloud: Cloud, people: list[Person]) -> None:
     """The first and the last of the three were unlocked, each with a row in the trail."""
-    expect(page).to_have_url(re.compile(r"/accounts/unlocked/"))
+    expect(page).to_have_url(re.compile(r"/accounts/unlocks/"))
     expect(page.get_by_role("heading", name="2 of 2 accounts unlocked")).to_be_visible()
     assert [cloud.sign_in(person) for person in people] == [True, False, True]
     acts = cloud.database.execute(

@@ -191,6 +191,27 @@ def test_of_several_nodes_the_first_that_answers_is_taken(
         assert "secret" not in one.said
 
 
+def test_a_login_that_may_do_no_more_than_the_documents_say_is_enough(
+    environment: dict[str, str], mariadb: MariaDB, rabbitmq: RabbitMQ, tmp_path: Path
+) -> None:
+    queue = "pciops.notifications"
+    may = [r"^pciops\.", r"^pciops\.", r"^(pciops\.notifications|keystone)$"]
+    rabbitmq.control("add_user", "least", "s3cret")
+    rabbitmq.control("set_permissions", "least", *may)
+    url = rabbitmq.url.replace("pciops:pciops", "least:s3cret")
+    least = {
+        **environment,
+        "PCIOPS_NOTIFICATIONS_URL": url,
+        "PCIOPS_NOTIFICATIONS_QUEUE": queue,
+    }
+    with consuming(least, tmp_path / "log") as consumer:
+        consumer.wait_until_it_says("connected to")
+        publish(rabbitmq.url, bodies(5))
+        wait_until(lambda: counted(mariadb) == 5, "they are kept")
+
+        assert consumer.end() == 0
+
+
 def test_a_text_that_the_database_cannot_hold_is_set_aside_alone(
     environment: dict[str, str], mariadb: MariaDB, rabbitmq: RabbitMQ, tmp_path: Path
 ) -> None:

@@ -34,6 +34,7 @@ class Call:
     system_only: bool = False  # for nobody whose scope is a domain
     foreign: int | None = None  # about an account of another domain; None: as ever
     name: str = ""  # of the act
+    unlocks: bool = False  # the locked account that it is about
 
     def __str__(self) -> str:
         return f"{self.method} /{self.route}".replace("<str:name>", self.name)
@@ -56,6 +57,7 @@ class Call:
         facts = {"{id}": user_id, "{seen}": seen, "<str:user_id>": user_id, "<path:rest>": "x"}
         facts["<str:name>"] = self.name
         facts["<str:kind>"] = "locked"
+        facts["<str:batch_id>"] = "of-nobody"
         facts["<uuid:notice_id>"] = str(UUID(int=0))
         path = _filled(f"/{self.route}{self.queries[0] if query is None else query}", facts)
         body = _filled(json.dumps(self.body), facts)
@@ -123,7 +125,8 @@ CALLS: Final = (
         body={**_WHY, "account": ["{id} {seen}"]},
         status=302,
     ),
-    Call(method="GET", route="accounts/unlocked/", needs="unlock", status=302),
+    Call(method="GET", route="accounts/unlocks/<str:batch_id>/", needs="unlock", status=404),
+    Call(method="POST", route="accounts/unlocks/<str:batch_id>/stop/", needs="unlock", status=404),
     Call(method="GET", route="accounts/<str:user_id>/", foreign=404),
     Call(method="GET", route=_ACT, name="unlock", needs="unlock", foreign=404),
     Call(method="GET", route=_ACT, name="disable", needs="administer", foreign=404),
@@ -138,6 +141,7 @@ CALLS: Final = (
         route=_ACT,
         name="unlock",
         needs="unlock",
+        unlocks=True,
         body={**_WHY, "seen": "{seen}"},
         status=302,
         foreign=404,
@@ -173,11 +177,20 @@ CALLS: Final = (
         method="POST",
         route="api/v1/accounts/unlock",
         needs="unlock",
+        unlocks=True,
         body={**_WHY, "accounts": [{"id": "{id}"}]},
         foreign=404,
     ),
     Call(method="GET", route="api/v1/accounts/<str:user_id>", foreign=404),
-    Call(method="POST", route=_API_ACT, name="unlock", needs="unlock", body=_WHY, foreign=404),
+    Call(
+        method="POST",
+        route=_API_ACT,
+        name="unlock",
+        needs="unlock",
+        unlocks=True,
+        body=_WHY,
+        foreign=404,
+    ),
     *(
         Call(method="POST", route=_API_ACT, name=name, needs="administer", status=400, foreign=404)
         for name in ("enable", "disable", "exempt", "lift", "record")

@@ -129,7 +129,7 @@ def test_the_call_is_answered_as_the_role_and_the_scope_allow(
     who = caller(fake_keystone, role, {"own": "shops", "foreign": "payments"}.get(scope, scope))
     response = who.send(call, user.id)
     to_sign_in = response.get("Location", "").startswith("/signin/")
-    may_change = call.method == "POST" and allowed(call, role) and call.needs == "unlock"
+    may_change = call.unlocks and allowed(call, role)
 
     assert response.status_code == status(call, role, scope)
     if call.needs and not call.is_api:

@@ -22,6 +22,7 @@ UNREAD = {
     "signout/": {302},
     "signin/code/": {302},  # not without a password before
     "signin/password/": {302},
+    "accounts/unlocks/<str:batch_id>/stop/": {404},
     "notices/sample/<str:kind>/": {302},
     "notices/digest/sample/": {302},
     "notices/<uuid:notice_id>/again/": {404},

@@ -244,7 +244,7 @@ def test_no_password_is_in_the_log(
     send(client, current="wrong")
     send(client)
 
-    assert "password of ada (Default) changed by its owner" in caplog.text
+    assert "update/password of pciops by ada (Default): success" in caplog.text
     assert "horse" not in caplog.text
 
 

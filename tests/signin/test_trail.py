@@ -126,31 +126,55 @@ def test_a_code_is_in_the_trail_by_how_it_ended(
     assert (row().outcome, row().remark) == expected
 
 
+PASSWORDS = {"current": "right horse", "new": "new horse", "again": "new horse"}
+
+
+def rows() -> list[tuple[str, str, str]]:
+    """Action, outcome and remark of every row, in the order of the chain."""
+    found = Event.objects.order_by("position")
+    return list(found.values_list("action", "outcome", "remark"))
+
+
+def test_a_changed_password_is_an_act_before_the_sign_in(
+    client: Client, fake_keystone: FakeKeystone
+) -> None:
+    fake_keystone.person(expired=True)
+    sign_in(client)
+    client.post("/signin/password/", PASSWORDS)
+
+    assert rows() == [("update/password", "success", ""), ("authenticate", "success", "")]
+
+
 @pytest.mark.parametrize(
-    ("current", "refuses", "expected"),
+    ("current", "refuses", "why"),
     [
-        ("right horse", None, ("success", "")),
-        ("right horse", (400, "no"), ("failure", "Keystone refused the new password")),
-        (
-            "wrong",
-            None,
-            ("failure", "refused by Keystone: the current password, to change it"),
-        ),
+        ("right horse", (400, "no"), "Keystone refused the new password"),
+        ("wrong", None, "refused by Keystone: the current password"),
     ],
 )
-def test_a_new_password_is_in_the_trail_by_how_the_sign_in_ended(
+def test_a_password_that_is_not_changed_is_an_act_that_failed(
     client: Client,
     fake_keystone: FakeKeystone,
     current: str,
     refuses: tuple[int, str] | None,
-    expected: tuple[str, str],
+    why: str,
 ) -> None:
     fake_keystone.person(expired=True, refuses=refuses)
     sign_in(client)
-    passwords = {"current": current, "new": "new horse", "again": "new horse"}
-    client.post("/signin/password/", passwords)
+    client.post("/signin/password/", {**PASSWORDS, "current": current})
 
-    assert (row().outcome, row().remark) == expected
+    assert rows() == [("update/password", "failure", why)]
+
+
+def test_of_a_change_that_keystone_does_not_answer_nobody_knows_the_end(
+    client: Client, settings: Any, fake_keystone: FakeKeystone
+) -> None:
+    fake_keystone.person(expired=True)
+    sign_in(client)
+    settings.OS_AUTH_URL = "http://127.0.0.1:9/v3"
+    client.post("/signin/password/", PASSWORDS)
+
+    assert rows() == [("update/password", "unknown", "Keystone does not answer")]
 
 
 def test_a_changed_password_that_signs_nobody_in_is_in_the_trail(
@@ -158,10 +182,12 @@ def test_a_changed_password_that_signs_nobody_in_is_in_the_trail(
 ) -> None:
     fake_keystone.person(expired=True, roles={"system": {"member"}})
     sign_in(client)
-    passwords = {"current": "right horse", "new": "new horse", "again": "new horse"}
-    client.post("/signin/password/", passwords)
+    client.post("/signin/password/", PASSWORDS)
 
-    assert row().remark == "not signed in after a change of password"
+    assert rows() == [
+        ("update/password", "success", ""),
+        ("authenticate", "failure", "not signed in after a change of password"),
+    ]
 
 
 def test_a_sign_in_without_keystone_is_in_the_trail(

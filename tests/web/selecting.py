@@ -38,6 +38,17 @@ def form(browser: Client, *users: User, **spoiled: Any) -> dict[str, Any]:
     return {"reason": REASON, "identity": "callback", "account": accounts, **spoiled}
 
 
+def order(browser: Client, fields: dict[str, Any], address: str = ADDRESS) -> Response:
+    """Send the form: the answer leads to the page that unlocks."""
+    return browser.post(address, fields)
+
+
 def unlock(browser: Client, *users: User, **spoiled: Any) -> Response:
-    """Select, fill in and send."""
-    return browser.post(ADDRESS, form(browser, *users, **spoiled))
+    """Select, fill in, send, and look at the page that unlocks."""
+    return carried_out(browser, form(browser, *users, **spoiled))
+
+
+def carried_out(browser: Client, fields: dict[str, Any]) -> Response:
+    """Send the form, and look at the page that unlocks; the answer, where it leads to none."""
+    response = order(browser, fields)
+    return browser.get(response["Location"]) if response.status_code == 302 else response

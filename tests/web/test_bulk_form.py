@@ -58,12 +58,12 @@ def test_the_selection_goes_on_with_the_filters_and_the_place(site: Client) -> N
     ("accounts", "sentence"),
     [
         ([], "No row is selected: select the accounts to unlock. Nothing was changed."),
-        ([f"{n} {SEEN}" for n in range(51)], "51 accounts are selected: at most 50 at once."),
+        ([f"{n} {SEEN}" for n in range(501)], "501 accounts are selected: at most 500 at once."),
         (["abc"], "The selection cannot be read: select the rows again."),
         (["abc three"], "The selection cannot be read: select the rows again."),
         ([""], "The selection cannot be read: select the rows again."),
     ],
-    ids=["none", "51", "no failures", "no number", "empty"],
+    ids=["none", "501", "no failures", "no number", "empty"],
 )
 @pytest.mark.parametrize("more", [{}, {"reason": "called", "identity": "callback"}])
 def test_a_selection_that_does_not_do_is_said_above_the_list(

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from django.conf import settings as configured
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
+from pciops.events.runs import Run
 from tests.factories import make_user
 from tests.fake_keystone import FakeKeystone, Person
 from tests.signin.visit import shown, signed_in
@@ -212,6 +214,18 @@ def test_readyz_says_that_everything_answers(client: Client, fake_keystone: Fake
 
     assert response.status_code == 200
     assert response.json() == {"database": "ok", "keystone_database": "ok", "keystone": "ok"}
+
+
+def test_readyz_says_that_no_notifications_come_and_is_ready_all_the_same(
+    client: Client, fake_keystone: FakeKeystone, settings: Settings
+) -> None:
+    settings.NOTIFICATIONS_URLS = ["amqp://rabbit.example//"]
+    before = client.get("/readyz")
+    Run(timezone.now()).connect(timezone.now())
+    after = client.get("/readyz")
+
+    assert (before.status_code, before.json()["notifications"]) == (200, "no news")
+    assert (after.status_code, after.json()["notifications"]) == (200, "ok")
 
 
 def test_readyz_says_that_keystones_api_is_down(

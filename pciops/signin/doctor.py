@@ -1,0 +1,39 @@
+"""A check of the credentials with which commands act: signs in once, where there are any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pciops.keystone import clouds
+from pciops.lib.doctor import Finding, check, ok, problem
+from pciops.lib.env import SettingError
+from pciops.signin import commands
+
+
+@check("credentials", after="Keystone's API", by_command=True)
+def credentials() -> Iterator[Finding]:
+    """What OS_CLOUD or OS_* say signs somebody in who has a role here.
+
+    One try: loading the status page a few times must not lock anybody.
+    """
+    named = clouds.given()
+    if not named:
+        yield ok("None are set (OS_CLOUD, OS_*): commands act as the operating-system user.")
+        return
+    remedy = (
+        f"Look at {named} and the OS_* beside it, or unset them: without credentials commands act "
+        "as the operating-system user."
+    )
+    try:
+        token, rights = commands.sign_in()
+    except SettingError as error:
+        yield problem(f"{error}.", remedy)
+    except commands.NotSignedInError as error:
+        yield problem(str(error), remedy)
+    else:
+        where = f"the domain {rights.domain_name}" if rights.domain_id else "the whole cloud"
+        roles = ", ".join(sorted(token.roles))
+        yield ok(
+            f"{named} signs in {token.user_name} ({token.user_domain_name}), {rights.role} of "
+            f"{where} by the roles {roles}."
+        )

@@ -1,0 +1,208 @@
+"""Commands with the credentials of OS_*: who the doer is, what they may, and what is said else."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+
+from pciops.audit.models import Event
+from tests.factories import make_locked_user
+from tests.fake_keystone import FakeKeystone, serving
+from tests.signin.credentials import give
+from tests.signin.credentials import without_clouds as without_clouds
+from tests.web.unlocking import failures
+
+pytestmark = [
+    pytest.mark.django_db(databases=["default", "keystone"]),
+    pytest.mark.usefixtures("without_clouds"),
+]
+
+
+def run(*words: str) -> None:
+    """Run the command that unlocks."""
+    call_command("unlock", *words, "--reason", "called")
+
+
+def refused(*words: str) -> str:
+    """What the command says, which does nothing."""
+    with pytest.raises(CommandError) as raised:
+        run(*words)
+    assert raised.value.returncode == 1
+    return str(raised.value)
+
+
+def person(monkeypatch: pytest.MonkeyPatch, keystone: FakeKeystone, **facts: Any) -> Any:
+    """Whose credentials the environment has."""
+    made = keystone.person(**facts)
+    give(monkeypatch, keystone, made)
+    return made
+
+
+# --- Who it is ----------------------------------------------------------------------------------
+def test_the_doer_is_whom_keystone_knows(
+    monkeypatch: pytest.MonkeyPatch, fake_keystone: FakeKeystone
+) -> None:
+    ada = person(monkeypatch, fake_keystone)
+    run(make_locked_user("ann").id)
+
+    event = Event.objects.get()
+    assert (event.initiator_type, event.initiator_id, event.via) == ("keystone", ada.id, "command")
+    assert event.initiator == "ada (Default)"
+
+
+def test_the_operating_system_user_stands_beside_them(
+    monkeypatch: pytest.MonkeyPatch, fake_keystone: FakeKeystone
+) -> None:
+    person(monkeypatch, fake_keystone)
+    monkeypatch.delenv("SUDO_UID", raising=False)
+    run(make_locked_user("ann").id)
+
+    name = pwd.getpwuid(os.getuid()).pw_name
+    assert Event.objects.get().initiator_agent == f"operating-system user {name}"
+
+
+def test_without_credentials_keystone_is_not_asked(fake_keystone: FakeKeystone) -> None:
+    run(make_locked_user("ann").id)
+
+    assert Event.objects.get().initiator_type == "os"
+    assert not fake_keystone.asked
+
+
+def test_the_worst_day_goes_around_credentials(
+    monkeypatch: pytest.MonkeyPatch, fake_keystone: FakeKeystone
+) -> None:
+    person(monkeypatch, fake_keystone)
+    fake_keystone.fail(500)
+    run(make_locked_user("ann").id, "--without-keystone")
+
+    assert Event.objects.get().initiator_type == "os"
+    assert not fake_keystone.asked
+
+
+def test_one_password_is_one_try(
+    monkeypatch: pytest.MonkeyPatch, fake_keystone: FakeKeystone
+) -> None:
+    person(monkeypatch, fake_keystone)
+    run(make_locked_user("ann").id)
+
+    assert fake_keystone.password_tries == {"ada": 1}
+
+
+# --- What they may ------------------------------------------------------------------------------
+def test_the_help_desk_unlocks(
+    monkeypatch: pytest.MonkeyPatch, fake_keystone: FakeKeystone
+) -> None:
+    person(monkeypatch, fake_keystone, roles={"system": {"helpdesk"}})
+    user = make_locked_user("ann")
+    run(user.id)
+
+    assert failures(user) == (0, None)
+
+
+def test_an_auditor_does_not_and_the_trail_says_so(
+    monkeypatch: pytest.MonkeyPatch, fake_keystone: FakeKeystone
+) -> None:
+    person(monkeypatch, fake_keystone, roles={"system": {"reader"}})
+    sentence = refused(make_locked_user("ann").id)
+
+    event = Event.objects.get()
+    assert sentence.startswith("An auditor sees everything and changes nothing.")
+    assert (event.action, event.outcome, event.via) == ("deny", "failure", "command")
+    assert (event.initiator_name, event.resource) == ("ada", "manage.py unlock")
+
+
+@pytest.mark.parametrize("by_id", [True, False])
+def test_an_account_of_another_domain_does_not_exist(
+    monkeypatch: pytest.MonkeyPatch, fake_keystone: FakeKeystone, by_id: bool
+) -> None:
+    person(monkeypatch, fake_keystone, domain_id="shops", roles={"shops": {"admin"}})
+    foreign = make_locked_user("ann")
+
+    assert "There is no account" in refused(foreign.id if by_id else "ann")
+    assert failures(foreign)[0] == 3
+
+
+def test_the_rights_are_asked_for_before_each_account(
+    monkeypatch: pytest.MonkeyPatch, fake_keystone: FakeKeystone
+) -> None:
+    ada = person(monkeypatch, fake_keystone)
+    users = [make_locked_user("ann"), make_locked_user("ben")]
+    save = Event.save
+
+    def save_and_revoke(event: Event, **options: Any) -> None:
+        save(event, **options)
+        ada.roles["system"] = {"reader"}
+
+    monkeypatch.setattr(Event, "save", save_and_revoke)
+    sentence = refused(*(user.id for user in users))
+
+    assert "it has lost its role" in sentence
+    assert [failures(user)[0] for user in users] == [0, 3]
+
+
+# --- Credentials that do not do -----------------------------------------------------------------
+def test_a_wrong_password_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, fake_keystone: FakeKeystone
+) -> None:
+    person(monkeypatch, fake_keystone)
+    monkeypatch.setenv("OS_PASSWORD", "hunter2")
+    user = make_locked_user("ann")
+    sentence = refused(user.id)
+
+    assert sentence.startswith("Keystone refused what OS_USERNAME names")
+    assert "Nothing was changed. --without-keystone acts as" in sentence
+    assert "hunter2" not in sentence
+    assert failures(user)[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"expired": True}, "has expired: change it first"),
+        ({"second_factor": True}, "Keystone wants a second factor"),
+        ({"roles": {"system": {"member"}}}, "signs in, without a role here"),
+    ],
+)
+def test_what_is_missing_beside_the_password_is_said(
+    monkeypatch: pytest.MonkeyPatch, fake_keystone: FakeKeystone, facts: Any, said: str
+) -> None:
+    person(monkeypatch, fake_keystone, **facts)
+
+    assert said in refused(make_locked_user("ann").id)
+
+
+def test_a_keystone_that_does_not_answer_is_said(
+    monkeypatch: pytest.MonkeyPatch, fake_keystone: FakeKeystone
+) -> None:
+    person(monkeypatch, fake_keystone)
+    fake_keystone.fail(500)
+
+    assert "Keystone does not answer: it answered HTTP 500." in refused(make_locked_user("ann").id)
+
+
+def test_a_token_of_another_cloud_is_none(
+    monkeypatch: pytest.MonkeyPatch, fake_keystone: FakeKeystone, settings: Settings
+) -> None:
+    person(monkeypatch, fake_keystone)
+    ours = FakeKeystone()
+    with serving(ours):
+        settings.OS_AUTH_URL = ours.url
+        sentence = refused(make_locked_user("ann").id)
+
+    assert f"signs in at another Keystone than that of pciops, {ours.url}." in sentence
+
+
+def test_half_of_the_credentials_are_wrong_usage(
+    monkeypatch: pytest.MonkeyPatch, fake_keystone: FakeKeystone
+) -> None:
+    person(monkeypatch, fake_keystone)
+    monkeypatch.delenv("OS_PASSWORD")
+
+    with pytest.raises(CommandError, match=r"^OS_PASSWORD is missing") as raised:
+        run(make_locked_user("ann").id)
+    assert raised.value.returncode == 2

@@ -106,7 +106,7 @@ def test_the_list_asks_no_more_for_more_accounts(
     site.get(LOCKED)
 
     # The session and operator, its new end (3), no census; then four of what was heard.
-    with django_assert_num_queries(10, using="default"):
+    with django_assert_num_queries(11, using="default"):
         site.get(LOCKED)
 
 

@@ -31,6 +31,8 @@ BEAT: Final = timedelta(seconds=10)
 SOON: Final = 0.5  # seconds until the first try again
 LATE: Final = 2.0  # and until each of the later ones: while we are away Keystone's may be lost
 
+_WAYS: Final = ("new", "broker", "exchange", "fault")  # what a connection ends
+
 log = logging.getLogger(__name__)
 
 
@@ -44,7 +46,7 @@ class Taker:
         self._topology = Topology()
         self._run = Run(clock())
         self._stop = threading.Event()
-        self._said = ""
+        self._ill = {"new"}  # what does not work, and was said to
         self._pause = SOON
         self._batch: list[Message] = []
         self._began = 0.0  # when the first of the batch came
@@ -84,10 +86,10 @@ class Taker:
         try:
             with self._consuming(link):
                 self._run.connect(self._clock())
-                self._say("connected", f"connected to {broker.address(link)}", logging.INFO)
+                self._well(f"connected to {broker.address(link)}", *_WAYS)
                 self._drain(link)
                 self._flush(link)
-        except (*link.connection_errors, *link.channel_errors, AttributeError) as error:
+        except (*link.connection_errors, *link.channel_errors) as error:
             link.collect()  # asks nobody who may be gone
             words = f"{broker.address(link)} is gone: {broker.reason(error)}"
             raise BrokerError(words) from error
@@ -146,6 +148,7 @@ class Taker:
         now = self._clock()
         services.take_in([message.body for message in self._batch], names=self._names, now=now)
         self._run.took(len(self._batch), now)
+        self._well("pciops' own database answers", "database")
         link.default_channel.basic_ack(self._batch[-1].delivery_tag, multiple=True)
         self._batch.clear()
 
@@ -172,7 +175,13 @@ class Taker:
     def _say(
         self, state: str, words: str, level: int = logging.WARNING, *, fault: bool = False
     ) -> None:
-        """One line for each change of state, not for each try."""
-        if state != self._said:
+        """One line when something stops working, not one for each try."""
+        if state not in self._ill:
             log.log(level, "%s", words, exc_info=fault)
-        self._said = state
+        self._ill.add(state)
+
+    def _well(self, words: str, *states: str) -> None:
+        """And one when it works again."""
+        if self._ill.intersection(states):
+            log.info("%s", words)
+        self._ill.difference_update(states)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -124,9 +125,29 @@ def test_without_our_database_nothing_is_acknowledged_and_one_line_says_so(
             consumer.wait_until_it_says("own database does not answer")
             wait_until(lambda: waiting(rabbitmq) == 50, "they lie in the queue again")
         wait_until(lambda: counted(mariadb) == 50, "they are kept")
+        consumer.wait_until_it_says("own database answers")
 
         assert consumer.said.count("own database does not answer") == 1
+        assert consumer.said.count("connected to") == 1
         assert consumer.end() == 0
+
+
+def test_with_both_away_each_is_told_once_and_all_comes_right_again(
+    environment: dict[str, str], mariadb: MariaDB, rabbitmq: RabbitMQ, door: Door, tmp_path: Path
+) -> None:
+    with Door(rabbitmq.port) as to_rabbit:
+        url = rabbitmq.url.replace(str(rabbitmq.port), str(to_rabbit.port))
+        other = {**environment, "PCIOPS_NOTIFICATIONS_URL": url}
+        with consuming(other, tmp_path / "log") as consumer:
+            consumer.wait_until_it_says("connected to")
+            with door.shut(), to_rabbit.shut():
+                time.sleep(8)  # several tries
+            consumer.wait_until_it_says("connected to", times=2)
+            publish(rabbitmq.url, bodies(5))
+            wait_until(lambda: counted(mariadb) == 5, "they are kept")
+
+            assert consumer.said.count(" WARNING ") - consumer.said.count("names are not") == 2
+            assert consumer.end() == 0
 
 
 def test_a_restart_of_rabbitmq_is_survived_and_the_exchange_made_again_as_it_was(

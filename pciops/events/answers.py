@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -34,26 +34,15 @@ def causes(user_ids: Sequence[str], *, policy: Policy, now: datetime) -> dict[st
     return {user_id: one.cause for user_id, one in found.items()}
 
 
-def undone(account: Account, acts: Iterable[Event]) -> Event | None:
-    """The unlock that the lock of this account has undone within a day.
+def undone(account: Account, unlock: Event | None) -> bool:
+    """Whether the lock of this account has undone this unlock within a day.
 
     Tries on a locked account leave its row alone, so the last failure is the one that locked it.
-
-    Args:
-        acts: on the account, the newest first.
     """
-    unlock = next(
-        (
-            act
-            for act in acts
-            if act.action == Event.Action.UNLOCK and act.outcome == Event.Outcome.SUCCESS
-        ),
-        None,
-    )
     at = account.failed_auth_at
-    if unlock is None or at is None or not unlock.event_time <= at <= unlock.event_time + AGAIN:
-        return None
-    return unlock
+    if unlock is None or at is None:
+        return False
+    return unlock.event_time <= at <= unlock.event_time + AGAIN
 
 
 def origins(user_ids: Sequence[str], now: datetime) -> Mapping[str, Origin]:

@@ -27,6 +27,9 @@ WITHOUT = (
 def notifications() -> Iterator[Finding]:
     """RabbitMQ answers, and our queue is there and not full."""
     urls = settings.NOTIFICATIONS_URLS
+    if not urls and selectors.news(timezone.now()).running:
+        yield ok("They come another way than from RabbitMQ: this is the demo.")
+        return
     if not urls:
         yield warning(
             f"{WITHOUT}: pciops reads no notifications.",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -25,7 +27,9 @@ from pciops.signin import sessions
 from pciops.web import rights
 from pciops.web.forms import ActForm
 from pciops.web.requests import OperatorRequest, initiator
-from pciops.web.views import TRAIL, about, verdict_of
+from pciops.web.views import about, verdict_of
+
+UNLOCKED_BEFORE: Final = timedelta(days=30)  # so long an unlock is worth a word
 
 
 @never_cache
@@ -102,10 +106,11 @@ def _fresh_form(act: Act, verdict: Verdict, typed: Mapping[str, str]) -> ActForm
 def _cause(verdict: Verdict) -> dict[str, object]:
     """Why it was locked, whether an unlock would last, and whether the last one did."""
     account, now = verdict.account, verdict.now
-    acts = trail.of_account(account.id, limit=TRAIL)
+    before = trail.last_unlock(account.id, since=now - UNLOCKED_BEFORE)
     return {
         "why": answers.why(account, policy=verdict.policy, now=now),
-        "undone": answers.undone(account, acts),
+        "before": before,
+        "undone": answers.undone(account, before),
     }
 
 

@@ -35,7 +35,7 @@ from pciops.accounts.states import (
     NO_EXPIRY,
     NOT_COVERED,
 )
-from pciops.events import alerts, storms
+from pciops.events import alerts, news, storms
 from pciops.lib import charts, outages
 from pciops.lib.charts import Bars, Drawing, Line, Series
 from pciops.web.errors import KEYSTONE_DATABASE
@@ -105,6 +105,7 @@ def overview(request: OperatorRequest) -> HttpResponse:
         "disagree": len(found.disagreements),
         "forecast": _forecast(seen.days, now.date()),
         "lists": {"expiring": _list_url(EXPIRING), "inactive_soon": _list_url(INACTIVE_SOON)},
+        "silence": news.silence(now),
         "trends": [_trend(state, seen.trend) for state in TRENDS] if len(seen.trend) > 1 else [],
         "history": [
             (point.counted_at.date(), [point.numbers.get(state.name, 0) for state in TRENDS])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Final
+from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
@@ -20,8 +21,8 @@ from pciops.actions import batches, bulk, register
 from pciops.actions.act import Act
 from pciops.actions.table import HELPS, fitting
 from pciops.actions.unlock import UNLOCK
-from pciops.audit import selectors as trail
-from pciops.events import answers, hidden_words
+from pciops.audit import search as trail
+from pciops.events import answers, hidden_words, news, search, timeline
 from pciops.events.diagnosis import Cause
 from pciops.lib import outages, tables
 from pciops.lib.keyset import MarkerError
@@ -32,7 +33,7 @@ from pciops.web.requests import OperatorRequest, recorded_export
 
 PAGE: Final = bulk.MOST  # accounts on a page of a list
 EXPORTS: Final = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
-TRAIL: Final = 100  # acts on an account page
+LINES: Final = 30  # of what happened, on an account page
 NOTICES: Final = 20
 HIDDEN: Final = 5  # changes past pciops on an account page
 
@@ -113,8 +114,13 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
     verdict = verdict_of(request, user_id)
     scope = request.user.scope
     acts = offered(request, verdict)
+    page = _happened(request, verdict)
     context = {
         **about(verdict),
+        "lines": page.lines,
+        "first": "?" if request.GET.get("marker") else "",
+        "next": f"?{urlencode({'marker': page.next})}" if page.next else "",
+        "silence": news.silence(verdict.now),
         "acts": acts,
         "primary": next((act for act in acts if act in HELPS), None),
         "exemptions": register.of_account(verdict.account, verdict.now),
@@ -126,6 +132,23 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
         "why": answers.why(verdict.account, policy=verdict.policy, now=verdict.now),
     }
     return render(request, "web/account_detail.html", context)
+
+
+def _happened(request: OperatorRequest, verdict: Verdict) -> timeline.Page:
+    """What was done through pciops and what Keystone notified, the newest first."""
+    user_id = verdict.account.id
+    try:
+        return timeline.page(
+            [trail.of_account(user_id), *search.of_account(user_id)],
+            marker=request.GET.get("marker", ""),
+            limit=LINES,
+            unknown_names=False,
+            within=user_id,
+        )
+    except MarkerError:
+        raise BadRequestError(
+            "marker: this is no place in this list. Leave it out to begin at the newest."
+        ) from None
 
 
 def offered(request: OperatorRequest, verdict: Verdict) -> list[Act]:
@@ -141,7 +164,6 @@ def about(verdict: Verdict) -> dict[str, object]:
         "account": verdict.account,
         "policy": verdict.policy,
         "now": verdict.now,
-        "events": trail.of_account(verdict.account.id, limit=TRAIL),
     }
 
 

@@ -18,6 +18,7 @@ from pciops.accounts.models import Census
 from pciops.keystone.models import User
 from pciops.lib import outages
 from pciops.signin.rights import ACTS, Role
+from tests.events.rows import REASON, activity, attempts, known
 from tests.factories import NOW, grant, make_locked_user, make_user, new_id
 from tests.fake_keystone import FakeKeystone
 from tests.matrix.calls import CALLS, METHODS, Call, routes
@@ -196,11 +197,25 @@ def fill_another_domain(keystone: FakeKeystone, user_id: str) -> list[User]:
         make_user("ann", enabled=False, **facts),
     ]
     grant(users[0], "admin")
+    notified(users[0])
     other = caller(keystone, "admin", "payments")
     [unlock] = [it for it in CALLS if str(it) == "POST /api/v1/accounts/<str:user_id>/unlock"]
     if other.send(unlock, users[1].id).status_code != 200:
         raise AssertionError("the unlock in the other domain failed")
     return users
+
+
+def notified(user: User) -> None:
+    """What the consumer keeps of it: known to be of its domain, not known, and a name of nobody."""
+    facts: dict[str, Any] = {"name": "zelda", "address": "203.0.113.66", "agent": "zelda/1.0"}
+    home: dict[str, Any] = {"domain_id": "payments", "domain_name": "Payments"}
+    nowhere: dict[str, Any] = {"domain_id": "", "domain_name": ""}
+    for where in (home, nowhere):
+        attempts(user_id=user.id, **facts, **where).save()
+        activity(user_id=user.id, **facts, **where).save()
+    attempts(user_id="", reason=REASON.UNKNOWN_NAME, **facts, **home).save()
+    activity(user_id=user.id, doer_id=user.id, doer_name="ann", **facts, **home).save()
+    known(user.id, "zelda")
 
 
 # --- A scope is no more than what Keystone gives -------------------------------------------------

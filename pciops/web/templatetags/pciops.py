@@ -14,6 +14,7 @@ from pciops.accounts import compliance
 from pciops.accounts.compliance import Finding
 from pciops.accounts.policy import NAMES, Policy
 from pciops.accounts.state import State
+from pciops.events.words import Part
 from pciops.lib import charts, times
 from pciops.signin.models import Operator
 
@@ -24,6 +25,12 @@ register = template.Library()
 def may(operator: Operator, act: str) -> bool:
     """`{% if operator|may:"unlock" %}`: what nobody may use is not shown to them."""
     return operator.may(act)
+
+
+@register.filter
+def within(part: Part, operator: Operator) -> bool:
+    """Whether the account that the words name is one of those that the operator sees."""
+    return operator.scope in {None, part.domain_id}
 
 
 OPTION = re.compile(rf"\b(?:{'|'.join(NAMES)})\b")

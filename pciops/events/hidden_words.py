@@ -32,7 +32,7 @@ class Shown:
 def of_account(user_id: str, *, now: datetime, limit: int) -> list[Shown]:
     """The changes of one account past pciops, the newest first."""
     rows = HiddenChange.objects.filter(user_id=user_id).order_by("-found_at", "-pk")
-    return _shown(list(rows[:limit]), now)
+    return shown(list(rows[:limit]), now=now)
 
 
 def newest(*, since: datetime, scope: str | None, now: datetime, limit: int) -> list[Shown]:
@@ -44,10 +44,11 @@ def newest(*, since: datetime, scope: str | None, now: datetime, limit: int) -> 
     rows = HiddenChange.objects.filter(found_at__gte=since)
     if scope is not None:
         rows = rows.filter(domain_id=scope)
-    return _shown(list(rows.order_by("-found_at", "-pk")[:limit]), now)
+    return shown(list(rows.order_by("-found_at", "-pk")[:limit]), now=now)
 
 
-def _shown(changes: Sequence[HiddenChange], now: datetime) -> list[Shown]:
+def shown(changes: Sequence[HiddenChange], *, now: datetime) -> list[Shown]:
+    """These, with who did each as far as it was heard."""
     if not changes:
         return []
     since, until = min(one.seen_at for one in changes), max(one.found_at for one in changes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from pciops.audit.models import Event
 from pciops.events import hidden, hidden_words
 from pciops.events.models import Activity, HiddenChange, Outcome, SeenIdle, SeenLock
 from pciops.keystone.models import LocalUser, Password, User
+from pciops.lib.evidence import Figure, Question, Table, parts
 from tests.audit.acts import open_event
 from tests.events.heard import consumer, keep
 from tests.events.histories import signed_in
@@ -295,3 +297,30 @@ def test_a_rule_that_is_off_remembers_nobody() -> None:
 
     assert hidden.look_at_activity(policy=off, now=NOW) == 0
     assert not SeenIdle.objects.exists()
+
+
+# --- The report ---------------------------------------------------------------------------------
+@pytest.mark.parametrize(("section", "key"), [("8.2.6", "activity"), ("8.3.4", "unlock")])
+def test_the_report_has_each_change_once(section: str, key: str) -> None:
+    HiddenChange.objects.bulk_create(
+        HiddenChange(
+            fold=uuid.uuid4(),
+            kind=kind,
+            user_id=f"{kind}{number}",
+            name="ann",
+            before="a",
+            after="b",
+            seen_at=NOW - HOUR,
+            found_at=NOW + number // 3 * MINUTE,
+        )
+        for number in range(7)
+        for kind in ("activity", "unlock")
+    )
+    question = Question(begins=NOW, ends=NOW + 2 * MINUTE, now=NOW + DAY)
+    found = [part for part in parts(section, question) if getattr(part, "key", "").endswith(key)]
+    [figure, table] = found
+
+    assert isinstance(figure, Figure)
+    assert isinstance(table, Table)
+    assert figure.number == 6
+    assert [row[1] for row in table.rows()] == [f"{key}{number}" for number in range(6)]

@@ -65,3 +65,20 @@ def test_what_was_changed_past_pciops_stands_on_the_account_page(site: Client) -
 
     assert "Last activity changed elsewhere." in page
     assert "Last active on 6 May 2026 when it was looked at before, at 13:02:11 UTC" in page
+
+
+def test_what_was_changed_past_pciops_stands_above_the_activity(site: Client) -> None:
+    HiddenChange.objects.create(
+        fold=uuid.uuid4(),
+        kind="unlock",
+        user_id=make_user("<b>bob").id,
+        name="<b>bob",
+        before="locked after 3 failures",
+        after="0 failures",
+        seen_at=NOW - MINUTE,
+        found_at=NOW,
+    )
+    page = site.get("/activity/")
+
+    assert "Changed past pciops in the last 7 days" in shown(page)
+    assert "<b>bob" not in page.content.decode()

@@ -19,6 +19,7 @@ from pciops.events.diagnosis import (
     failures,
 )
 from pciops.events.models import Attempts, Outcome
+from pciops.events.words import program
 from pciops.lib import times
 from pciops.lib.addresses import plain
 
@@ -123,7 +124,7 @@ def address_words(text: str) -> str:
 
 def source_words(source: Source) -> str:
     """`10.2.3.4 (“keystoneauth1”)`."""
-    agent = plain(source.agent, LONGEST_AGENT)
+    agent = plain(program(source.agent), LONGEST_AGENT)
     return f"{address_words(source.address)}{f' (“{agent}”)' if agent else ''}"
 
 
@@ -264,12 +265,10 @@ def _tally(found: Diagnosis, now: datetime) -> str:
 def _passwords(found: Diagnosis) -> Iterator[str]:
     hashes = found.hashes
     if hashes:
-        most = max(hashes.values())
-        yield (
-            f"{_number(len(hashes), 'different password')} in"
-            f" {_number(hashes.total(), 'try', 'tries')} that Keystone reported a hash of; the most"
-            f" frequent one {_number(most, 'time')}."
-        )
+        most, tries = max(hashes.values()), _number(hashes.total(), "try", "tries")
+        often = f", the most frequent one {_number(most, 'time')}" if len(hashes) > 1 else ""
+        which = f"{len(hashes):,} different passwords" if len(hashes) > 1 else "The same password"
+        yield f"{which} in {tries} that Keystone reported a hash of{often}."
     locked = [row for row in found.failures if row.reason is Attempts.Reason.LOCKED]
     if locked:
         yield "Of a locked account Keystone checks no password, and reports no hash."

@@ -257,7 +257,7 @@ def words(*tries: Tries, **elsewhere: Elsewhere) -> str:
 
 
 def test_a_stale_script_is_told_by_its_clock_and_its_address() -> None:
-    assert ("the same wrong password every 300 s from 10.2.3.4 (“keystoneauth1/5.18.0 ") in words(
+    assert ("the same wrong password every 300 s from 10.2.3.4 (“keystoneauth1/5.18.0”)") in words(
         *stale_script()
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from pciops.audit.models import Event
@@ -43,6 +44,16 @@ def unlocks(*, since: datetime) -> dict[str, datetime]:
     acts = Event.objects.filter(
         action=Event.Action.UNLOCK, outcome=Event.Outcome.SUCCESS, event_time__gt=since
     )
+    return dict(acts.order_by("event_time", "id").values_list("target_id", "event_time"))
+
+
+def acted_on(target_ids: Collection[str], *, since: datetime) -> dict[str, datetime]:
+    """Account → when an act on it began last, of those that one began on since then.
+
+    Acts that failed are left out: they changed nothing.
+    """
+    acts = Event.objects.filter(target_id__in=target_ids, event_time__gte=since)
+    acts = acts.exclude(outcome=Event.Outcome.FAILURE)
     return dict(acts.order_by("event_time", "id").values_list("target_id", "event_time"))
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
+from pciops.events import hidden_evidence as hidden_evidence
 from pciops.events import selectors, words
 from pciops.events.models import Activity, Attempts, Outcome, Running
 from pciops.events.selectors import ACTIVITY_ORDER

@@ -10,7 +10,7 @@ import logging
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parseaddr
@@ -20,6 +20,8 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.db.models import F, Q, QuerySet
 
+from pciops.accounts import origin
+from pciops.accounts.origin import Origin
 from pciops.accounts.policy import Policy
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib.addresses import mail_address
@@ -187,12 +189,18 @@ def _send(
         raise
     sent.ended[Status.CANCELLED] += len(claim.notices) - len(waiting)
     waiting.reverse()
+    origins = _origins(waiting, clock())
     try:
         while waiting and clock() < claim.until - MARGIN:
             notice = waiting[-1]
             to = mail_address(notice.email)
             if to is not None:  # else it got a broken address since, and has that status
-                answer = _deliver(notice, to, post, policy=policy, book=book, now=clock())
+                answer = _deliver(
+                    *(notice, to, post, origins.get(notice.user_id)),
+                    policy=policy,
+                    book=book,
+                    now=clock(),
+                )
                 waiting.pop()  # whatever comes now, it has been tried, and is not given back
                 status = _written_down(claim, notice, answer, clock)
                 if status is Status.PLANNED:
@@ -221,12 +229,29 @@ def _written_down(
         return claim.write_down(notice, answer, clock())
 
 
+def _origins(notices: Iterable[Notice], now: datetime) -> Mapping[str, Origin]:
+    """Where the failures came from of those that tell of a lock."""
+    users = [notice.user_id for notice in notices if notice.kind == Notice.Kind.LOCKED]
+    try:
+        return origin.origins(users, now) if users else {}
+    except Exception:
+        log.exception("notices of locks go out without where the failures came from")
+        return {}
+
+
 def _deliver(
-    notice: Notice, to: str, post: Post, *, policy: Policy, book: Book, now: datetime
+    notice: Notice,
+    to: str,
+    post: Post,
+    known: Origin | None,
+    *,
+    policy: Policy,
+    book: Book,
+    now: datetime,
 ) -> Answer:
     reply_to = book.of_domain(notice.domain_id, notice.domain_name).reply_to
     try:
-        letter = letters.write(notice, policy=policy, now=now)
+        letter = letters.write(notice, policy=policy, now=now, origin=known)
         mail = letters.message(notice, letter, to=to, reply_to=reply_to, now=now)
     except Exception as error:
         # One that cannot be written must not stand before all others for ever.

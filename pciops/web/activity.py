@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 from urllib.parse import urlencode
 
@@ -11,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from pciops.events import exports, news, search, selectors, timeline
+from pciops.events import exports, hidden_words, news, search, selectors, timeline
 from pciops.events.models import Outcome
 from pciops.lib import tables
 from pciops.lib.filters import FilterError
@@ -24,6 +25,8 @@ from pciops.web.requests import OperatorRequest, recorded_export
 from pciops.web.views import EXPORTS
 
 PAGE: Final = 50
+HIDDEN: Final = timedelta(days=7)  # changes past pciops that are shown above the list
+HIDDEN_SHOWN: Final = 10
 SET_ASIDE: Final = 100  # kinds of messages
 
 
@@ -65,6 +68,9 @@ def activity(request: OperatorRequest) -> HttpResponse:
         "export": urlencode(filters),
         "silence": news.silence(now),
         "reader": who,
+        "hidden": hidden_words.newest(
+            since=now - HIDDEN, scope=who.scope, now=now, limit=HIDDEN_SHOWN
+        ),
         "set_aside": selectors.set_aside_count() if who.unknown_names else 0,
     }
     return render(request, "web/activity.html", context)

@@ -35,7 +35,7 @@ from pciops.accounts.states import (
     NO_EXPIRY,
     NOT_COVERED,
 )
-from pciops.events import news
+from pciops.events import alerts, news, storms
 from pciops.lib import charts, outages
 from pciops.lib.charts import Bars, Drawing, Line, Series
 from pciops.web.errors import KEYSTONE_DATABASE
@@ -90,8 +90,10 @@ def overview(request: OperatorRequest) -> HttpResponse:
     seen = overviews.build(scope=request.user.scope, policy=found.policy, now=now)
     outages.answered(KEYSTONE_DATABASE, now)
     findings = compliance.findings(found.policy)
+    storm = storms.going_on(scope=request.user.scope, now=now)
     context = {
         "section": "overview",
+        "storm": alerts.told(storm, scope=request.user.scope) if storm else None,
         "now": now,
         "seen": seen,
         "policy": found.policy,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 from urllib.parse import urlencode
 
@@ -13,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from pciops.accounts import credentials, exports, filters, kinds, selectors
 from pciops.accounts import policy as policies
+from pciops.accounts.policy import Policy
 from pciops.accounts.states import LOCKED
 from pciops.accounts.verdict import Verdict, judge
 from pciops.actions import batches, bulk, register
@@ -20,7 +22,8 @@ from pciops.actions.act import Act
 from pciops.actions.table import HELPS, fitting
 from pciops.actions.unlock import UNLOCK
 from pciops.audit import search as trail
-from pciops.events import news, search, timeline
+from pciops.events import answers, hidden_words, news, search, timeline
+from pciops.events.diagnosis import Cause
 from pciops.lib import outages, tables
 from pciops.lib.keyset import MarkerError
 from pciops.notices import selectors as notices
@@ -32,6 +35,7 @@ PAGE: Final = bulk.MOST  # accounts on a page of a list
 EXPORTS: Final = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 LINES: Final = 30  # of what happened, on an account page
 NOTICES: Final = 20
+HIDDEN: Final = 5  # changes past pciops on an account page
 
 
 @never_cache
@@ -69,6 +73,7 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
         "strip": strip,
         "sorts": {sort: lists.address(lists.sorted_by(query, sort)) for sort in query.sorts},
         "LOCKED": LOCKED,
+        "causes": _causes(page, query, policy, now),
         "kinds": kinds.Kind,
         "domains": domains,
         "others": lists.address(lists.of_state(query, None)).removeprefix("?"),
@@ -123,6 +128,8 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
         "credentials": credentials.of(user_id, scope=scope),
         "most": kinds.SHOWN,
         "notices": notices.of_account(user_id, limit=NOTICES),
+        "hidden": hidden_words.of_account(user_id, now=verdict.now, limit=HIDDEN),
+        "why": answers.why(verdict.account, policy=verdict.policy, now=verdict.now),
     }
     return render(request, "web/account_detail.html", context)
 
@@ -168,6 +175,15 @@ def verdict_of(request: OperatorRequest, user_id: str) -> Verdict:
     if account is None:
         raise Http404("There is no account with this id. Look for it by name.")
     return judge(account, policies.current(), now)
+
+
+def _causes(
+    page: selectors.Page, query: selectors.Query, policy: Policy, now: datetime
+) -> dict[str, Cause]:
+    """Why the accounts of a page were locked, where that is what the list is about."""
+    if query.state is not LOCKED or not page.accounts:
+        return {}
+    return answers.causes([account.id for account in page.accounts], policy=policy, now=now)
 
 
 def query_of(request: OperatorRequest, domains: list[selectors.Domain]) -> selectors.Query:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from django import template
@@ -43,6 +44,18 @@ def instant(value: datetime, now: datetime) -> str:
 @register.filter
 def distance(value: datetime, now: datetime) -> str:
     return times.distance(value, now)
+
+
+@register.filter
+def until_then(value: datetime, then: datetime) -> str:
+    """How long it was from one to the other."""
+    return times.span(then - value)
+
+
+@register.filter
+def of(values: Mapping[str, object], key: str) -> object:
+    """`{{ causes|of:account.id }}`."""
+    return values.get(key)
 
 
 @register.filter

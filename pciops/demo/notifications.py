@@ -18,7 +18,7 @@ from pciops.demo.ageing import last_failure, moment
 from pciops.demo.people import SPRAYER, TYPIST
 
 KEPT: Final = timedelta(days=395)  # what is older would be removed at once
-_SPRAYED: Final = timedelta(minutes=4)
+_SPRAYED: Final = timedelta(minutes=2)
 _MISTYPED: Final = timedelta(minutes=41)
 _OURS: Final = "127.0.0.1"
 

@@ -22,6 +22,7 @@ from pciops.lib.mail import LONGEST_SUBJECT, Letter
 
 DAY: Final = timedelta(days=1)  # so long it is tried
 NAMED: Final = 20  # accounts in an alert
+WORST: Final = 5  # accounts and names that an address of a storm has tried; others are bystanders
 LEASE: Final = timedelta(minutes=2)  # longer than one call takes
 # How long a call that was not taken waits, by the number of attempts; then the last of them.
 BACK_OFF: Final = tuple(timedelta(minutes=number) for number in (1, 2, 5, 15, 60))
@@ -36,7 +37,7 @@ class Told:
     Attributes:
         first: administrators and service accounts.
         others: of the other accounts that it locked the first.
-        block: addresses that may be blocked: no proxies.
+        block: addresses that may be blocked: no proxies, and no bystanders.
     """
 
     storm: Storm
@@ -72,7 +73,11 @@ def told(storm: Storm, *, scope: str | None = None) -> Told:
         rows = rows.filter(domain_id=scope)
     special = rows.exclude(kinds="")
     sources = storm.sources if isinstance(storm.sources, list) else []
-    addresses = [(source["address"], bool(source["shared"])) for source in sources]
+    addresses = [
+        (source["address"], bool(source["shared"]))
+        for source in sources
+        if source["accounts"] + source["names"] >= WORST
+    ]
     return Told(
         storm=storm,
         locked=rows.count(),

@@ -153,7 +153,11 @@ def _streams(now: datetime) -> list[Stream]:
 def _seen(streams: Sequence[Stream], locked: int, now: datetime) -> Seen:
     rows = _failures(now)
     total = rows.aggregate(**_NUMBERS) if streams else {"accounts": 0, "names": 0, "tries": 0}
-    worst = [stream.address for stream in streams[:FEW]]
+    worst = [
+        stream.address
+        for place, stream in enumerate(streams[:FEW])
+        if not place or stream.accounts + stream.names >= alerts.WORST
+    ]
     began = rows.filter(address__in=worst).aggregate(at=Min("first_at"))["at"] if worst else None
     return Seen(began_at=began, streams=streams, locked=locked, **total)
 

@@ -224,6 +224,16 @@ def test_the_mail_names_what_to_block_and_who_is_locked() -> None:
     assert text.index("u007 (Payments), administrator") < text.index("u000 (Payments)")
 
 
+def test_a_bystander_is_not_to_be_blocked() -> None:
+    hit(12)
+    hit(2, address="192.0.2.1", prefix="v", at=NOW - 5 * MINUTE)
+    storm = watch()
+    assert storm is not None
+
+    assert alerts.told(storm).block == [ADDRESS]
+    assert storm.began_at == NOW - MINUTE
+
+
 @pytest.mark.usefixtures("alerted")
 def test_a_proxy_is_not_to_be_blocked() -> None:
     for number in range(40):

@@ -36,6 +36,7 @@ from kombu.exceptions import OperationalError
 
 from bench.events import RECORDED, environment_of, manage
 from tests.live.mariadb import MariaDB
+from tests.live.programs import ENDS_WITH_US
 from tests.live.rabbit import RabbitMQ
 from tests.live.site import ROOT
 
@@ -193,7 +194,7 @@ def _settled(environment: dict[str, str], wanted: int) -> Counter[str]:
 
 def _consumer(environment: dict[str, str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "manage.py", "consume_events"],
+        [*ENDS_WITH_US, sys.executable, "manage.py", "consume_events"],
         cwd=ROOT,
         env={**environment, "PCIOPS_LOG_LEVEL": os.environ.get("PCIOPS_LOG_LEVEL", "ERROR")},
     )

@@ -29,6 +29,7 @@ from kombu import Connection, Exchange, Queue
 
 from bench.measure import Row, markdown
 from tests.live.mariadb import MariaDB
+from tests.live.programs import ENDS_WITH_US
 from tests.live.rabbit import RabbitMQ
 from tests.live.site import ROOT
 
@@ -239,7 +240,9 @@ def manage(environment: dict[str, str], *words: str) -> str:
 
 
 def _start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [*ENDS_WITH_US, *command], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    )
 
 
 def _run(command: list[str], environment: dict[str, str]) -> dict[str, float]:

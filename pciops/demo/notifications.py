@@ -18,7 +18,7 @@ from pciops.demo.ageing import last_failure, moment
 from pciops.demo.people import SPRAYER, TYPIST
 
 KEPT: Final = timedelta(days=395)  # what is older would be removed at once
-_SPRAYED: Final = timedelta(minutes=4)
+_SPRAYED: Final = timedelta(minutes=2)
 _MISTYPED: Final = timedelta(minutes=41)
 _OURS: Final = "127.0.0.1"
 
@@ -58,8 +58,7 @@ def _series(message: Message, accounts: Mapping[str, Account], failed: Collectio
     """Which tries this one belongs to; "" for none."""
     if message["event_type"] != "identity.authenticate":
         return ""
-    source = message["payload"]["initiator"]["host"]["address"]
-    account = accounts.get(_doer(message))
+    source, account = _source(message), accounts.get(_doer(message))
     if source == SPRAYER.address:
         return SPRAYER.address
     if source == _OURS or account is None:
@@ -90,10 +89,14 @@ def _made(message: Message, accounts: Mapping[str, Account], now: datetime) -> d
         "identity.user.created": payload.get("resource_info"),
         "identity.role_assignment.created": payload.get("user"),
         "identity.application_credential.created": _doer(message),
-        "identity.authenticate": _doer(message),
+        "identity.authenticate": _doer(message) if _source(message) == _OURS else None,
     }.get(kind)
     account = accounts.get(str(user_id))
     return moment(account, account.history.created, now) if account else None
+
+
+def _source(message: Message) -> str:
+    return str(message["payload"]["initiator"].get("host", {}).get("address", ""))
 
 
 def _doer(message: Message) -> str:

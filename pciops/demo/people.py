@@ -39,12 +39,14 @@ _GUESSER = Source(
 )
 _OUTSIDE = Source(address="198.51.100.23", agent="curl/8.5.0", every=3, same=False)
 
-# Somebody who tries one password at many accounts, and at names that there are none of.
+# Somebody who tries one password at many accounts, and at so many names of nobody that it is a
+# storm: `PCIOPS_STORM_NAMES`.
 SPRAYER = Source(address="203.0.113.66", agent="Go-http-client/1.1", every=1)
 SPRAYED = ("lucas.meyer", "נועה לוי", "ليلى منصور", "tomasz.kowalski", "ana.sousa")
 NOBODY = (
     *("root", "admin1", "test", "guest", "oracle", "postgres", "ubuntu", "jenkins", "backup"),
     *("support", "operator", "svc_deploy"),
+    *(f"user{number:02}" for number in range(1, 43)),
 )
 # Somebody who mistypes twice, and then does not.
 TYPIST = "priya.raman"

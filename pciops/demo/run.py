@@ -235,6 +235,8 @@ def _welcome(
 Try this:
   - Of {len(ACCOUNTS) + 1} accounts {len(locked)} are locked, among them nova, cinder and \
 billing-sync. Unlock one.
+  - billing-sync is locked by a script that goes on with its old password every minute: its page
+    says so, and that an unlock will not last. {dashboard.url}activity/ shows the tries come in.
   - margaret.chen in the domain corp administers that domain only. Her password:
     {passwords["corp/margaret.chen"]}
   - {LOCKING} wrong passwords lock an account: try chen.wei in the domain corp. The dashboard's own

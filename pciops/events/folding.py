@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Final
@@ -12,6 +13,7 @@ from uuid import UUID
 from pciops.events.cadf import SignIn
 from pciops.events.models import WINDOW
 
+MOST: Final = 100  # unlike sign-ins of one address and minute that are told apart at a time
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _BETWEEN: Final = "\x1f"  # no text of an event holds it: `cadf.clean`
 
@@ -30,21 +32,47 @@ class Fold:
 
 
 def fold(events: Iterable[SignIn]) -> dict[UUID, Fold]:
-    """The sign-ins by what makes them alike."""
+    """The sign-ins by what makes them alike.
+
+    Agents and unknown names are whatever a stranger types, so an address could fill the disk with
+    sign-ins that are all unlike. Of one address and minute `MOST` are told apart; of the others
+    only what is true of accounts, and none is left out of the counts.
+    """
     folds: dict[Key, Fold] = {}
     for event in events:
         window = window_of(event.at)
-        key = _key(event, window)
-        found = folds.get(key)
-        if found is None:
-            folds[key] = Fold(
-                example=event, window=window, first_at=event.at, last_at=event.at, count=1
-            )
-            continue
-        found.count += 1
-        found.first_at = min(found.first_at, event.at)
-        found.last_at = max(found.last_at, event.at)
-    return {digest(_BETWEEN.join(key)): found for key, found in folds.items()}
+        one = Fold(example=event, window=window, first_at=event.at, last_at=event.at, count=1)
+        _add(folds, one)
+    return {digest(_BETWEEN.join(key)): found for key, found in _bounded(folds).items()}
+
+
+def _add(folds: dict[Key, Fold], fold: Fold) -> None:
+    key = _key(fold.example, fold.window)
+    found = folds.setdefault(key, fold)
+    if found is not fold:
+        found.count += fold.count
+        found.first_at = min(found.first_at, fold.first_at)
+        found.last_at = max(found.last_at, fold.last_at)
+
+
+def _bounded(folds: dict[Key, Fold]) -> dict[Key, Fold]:
+    if len(folds) <= MOST:
+        return folds
+    sources: defaultdict[tuple[str, datetime], list[Key]] = defaultdict(list)
+    for key, found in folds.items():
+        sources[found.example.address, found.window].append(key)
+    for keys in sources.values():
+        for key in sorted(keys)[MOST:]:
+            found = folds.pop(key)
+            _add(folds, replace(found, example=_without_whim(found.example)))
+    return folds
+
+
+def _without_whim(event: SignIn) -> SignIn:
+    """The sign-in without what a stranger can vary at will."""
+    if event.user_id:
+        return replace(event, agent="")
+    return replace(event, agent="", name="", domain_id="", domain_name="")
 
 
 def window_of(at: datetime) -> datetime:

@@ -7,6 +7,7 @@ own `bulk_create` can only replace.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from django.db import connections, models, router
@@ -17,6 +18,8 @@ ADDED: Final = "{old} + {new}"
 LEAST: Final = "{least}({old}, {new})"
 GREATEST: Final = "{greatest}({old}, {new})"
 REPLACED: Final = "{new}"
+
+ROWS: Final = 500  # of one statement
 
 
 def upsert(
@@ -38,13 +41,20 @@ def upsert(
     connection = connections[router.db_for_write(model)]
     fields = [field for field in model._meta.concrete_fields if not field.generated]
     fields = [field for field in fields if not isinstance(field, models.AutoField)]
-    sql = _sql(connection, model, [str(field.column) for field in fields], unique, otherwise)
+    before, after = _sql(connection, model, [str(it.column) for it in fields], unique, otherwise)
+    places = f"({', '.join(['%s'] * len(fields))})"
     values = [
         [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
         for row in sorted(rows, key=lambda row: str(getattr(row, unique)))
     ]
     with connection.cursor() as cursor:
-        cursor.executemany(sql, values)
+        if connection.vendor == "postgresql":  # its driver would send row after row
+            for start in range(0, len(values), ROWS):
+                chunk = values[start : start + ROWS]
+                sql = f"{before} {', '.join([places] * len(chunk))} {after}"
+                cursor.execute(sql, list(chain.from_iterable(chunk)))
+        else:
+            cursor.executemany(f"{before} {places} {after}", values)
 
 
 def _sql(
@@ -53,7 +63,8 @@ def _sql(
     columns: Collection[str],
     unique: str,
     otherwise: dict[str, str],
-) -> str:
+) -> tuple[str, str]:
+    """What comes before and after the values."""
     quoted = connection.ops.quote_name
     table = quoted(model._meta.db_table)
     mysql = connection.vendor == "mysql"
@@ -73,5 +84,4 @@ def _sql(
     changes = ", ".join(change(column, word) for column, word in otherwise.items())
     there = "ON DUPLICATE KEY UPDATE" if mysql else f"ON CONFLICT ({quoted(unique)}) DO UPDATE SET"
     names = ", ".join(map(quoted, columns))
-    places = ", ".join(["%s"] * len(columns))
-    return f"INSERT INTO {table} ({names}) VALUES ({places}) {there} {changes}"  # noqa: S608 (our own names)
+    return f"INSERT INTO {table} ({names}) VALUES", f"{there} {changes}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -82,3 +83,37 @@ def test_the_order_does_not_matter(events: list[SignIn], random: Any) -> None:
 @given(ATTEMPTS)
 def test_none_is_lost_and_none_invented(events: list[SignIn]) -> None:
     assert sum(it.count for it in folding.fold(events).values()) == len(events)
+
+
+# --- A stranger who varies what he can -----------------------------------------------------------
+def test_an_address_that_makes_up_names_and_agents_fills_few_rows() -> None:
+    made_up = [
+        replace(attempt(), user_id="", name=f"name-{n}", agent=f"agent-{n}")
+        for n in range(3 * folding.MOST)
+    ]
+    found = folding.fold(made_up).values()
+
+    assert len(found) <= folding.MOST + 1
+    assert sum(it.count for it in found) == 3 * folding.MOST
+
+
+def test_accounts_are_told_apart_however_many_an_address_tries() -> None:
+    tried = [attempt(user_id=f"{n:032x}") for n in range(3 * folding.MOST)]
+
+    assert len(folding.fold(tried)) == 3 * folding.MOST
+
+
+def test_what_comes_from_elsewhere_is_told_apart_beside_a_flood() -> None:
+    flood = [attempt(agent=f"agent-{n}") for n in range(3 * folding.MOST)]
+    other = attempt(address="10.9.9.9", agent="curl")
+
+    assert other in [it.example for it in folding.fold([*flood, other]).values()]
+
+
+@given(st.randoms(use_true_random=False))
+def test_a_flood_in_any_order_becomes_the_same_rows(random: Any) -> None:
+    flood = [attempt(agent=f"agent-{n}", at=later(n % 40)) for n in range(folding.MOST + 20)]
+    shuffled = list(flood)
+    random.shuffle(shuffled)
+
+    assert shown(shuffled) == shown(flood)

@@ -25,6 +25,7 @@ from pciops.lib.addresses import plain
 
 SHOWN: Final = 3  # sources that are named
 LONGEST_AGENT: Final = 60
+BROWSER: Final = "Mozilla/5.0"  # as all of them call themselves
 # What has to be in keystone.conf; docs/events.md says more.
 FOR_HASHES: Final = (
     "[security_compliance]",
@@ -123,9 +124,11 @@ def address_words(text: str) -> str:
 
 
 def source_words(source: Source) -> str:
-    """`10.2.3.4 (“keystoneauth1”)`."""
+    """`10.2.3.4 (“keystoneauth1”)`; the quotes say whose word that is."""
     agent = plain(program(source.agent), LONGEST_AGENT)
-    return f"{address_words(source.address)}{f' (“{agent}”)' if agent else ''}"
+    if agent and agent != program(BROWSER):
+        agent = f"“{agent}”"
+    return f"{address_words(source.address)}{f' ({agent})' if agent else ''}"
 
 
 def blockable(sources: Sequence[Source]) -> list[str]:
@@ -227,7 +230,7 @@ def _evidence(found: Diagnosis, now: datetime) -> Iterator[str]:
         yield _tally(found, now)
         yield from _passwords(found)
         for source in found.sources[:SHOWN]:
-            yield _of_source(source, now)
+            yield _of_source(source, found.cause, now)
         if len(found.sources) > SHOWN:
             yield f"And {_number(len(found.sources) - SHOWN, 'more source')}."
     for source in found.sources[:SHOWN]:
@@ -256,10 +259,11 @@ def _tally(found: Diagnosis, now: datetime) -> str:
     locked = sum(row.count for row in failed) - wrong
     first = min(row.first_at for row in failed)
     last = max(row.last_at for row in failed)
-    return (
-        f"{_number(wrong, 'wrong password')} and {_number(locked, 'try', 'tries')} on the locked"
-        f" account, from {times.instant(first, now)} to {times.both(last, now)}."
-    )
+    parts = [_number(wrong, "wrong password")] if wrong else []
+    if locked:
+        parts.append(f"{_number(locked, 'try', 'tries')} on the locked account")
+    span = f"from {times.instant(first, now)} to {times.both(last, now)}"
+    return f"{' and '.join(parts)}, {span}."
 
 
 def _passwords(found: Diagnosis) -> Iterator[str]:
@@ -274,12 +278,13 @@ def _passwords(found: Diagnosis) -> Iterator[str]:
         yield "Of a locked account Keystone checks no password, and reports no hash."
 
 
-def _of_source(source: Source, now: datetime) -> str:
+def _of_source(source: Source, cause: Cause, now: datetime) -> str:
     beat = source.rhythm
     pace = ""
     if beat is not None:
         each = f", {beat.burst} at a time" if beat.burst > 1 else ""
-        pace = f", every {every_words(beat.every)}{each}: a clock, no person"
+        clock = "" if cause is Cause.TYPING else ": a clock, no person"
+        pace = f", every {every_words(beat.every)}{each}{clock}"
     return (
         f"{source_words(source)}: {_number(source.count, 'try', 'tries')}, the last at"
         f" {times.both(source.last_at, now)}{pace}."

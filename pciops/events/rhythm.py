@@ -20,6 +20,8 @@ POINTS: Final = 60  # tries of one row that are told apart
 BURST: Final = 15.0  # seconds; tries that follow one another so fast belong together
 SLACK: Final = 0.15  # of the cadence, by which a clock may be late
 LEAST_SLACK: Final = 2.0  # seconds
+QUICK: Final = 30.0  # seconds; a person may be as regular as that for a while
+LEAST_QUICK: Final = 6  # pauses so short that it takes to make a clock
 SHARE: Final = 0.8  # of the pauses that must be alike
 FEW_SLACK: Final = 0.02  # where there are only two pauses, they must be nearly the same
 
@@ -101,7 +103,7 @@ def _steady(pauses: Sequence[float]) -> float | None:
     if len(pauses) == 2:
         alike = abs(pauses[0] - pauses[1]) <= max(1.0, FEW_SLACK * usual)
         return usual if usual >= BURST and alike else None
-    if usual <= 0:
+    if usual <= 0 or (usual < QUICK and len(pauses) < LEAST_QUICK):
         return None
     slack = max(LEAST_SLACK, SLACK * usual)
     if slack > usual / 2:  # so fast that every pause would fit

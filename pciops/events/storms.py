@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -98,9 +98,9 @@ def from_few(seen: Seen) -> bool:
 
 def watch(*, policy: Policy, now: datetime) -> Storm | None:
     """Look for a storm; begins one with its alert, or follows the one that is on, or ends it."""
-    streams = _streams(now)
-    locked, many = _locked_and_many(policy=policy, now=now) if streams else ([], 0)
-    seen = _seen(streams, many, now)
+    seen = _seen(_streams(now), now)
+    locked, many = _locked_and_many(_tried(seen, now), policy=policy, now=now)
+    seen = replace(seen, locked=many)
     on = Storm.objects.filter(ended_at=None).order_by("-began_at").first()
     if not is_storm(seen, limits(_size())):
         if on is not None and now - on.last_at >= CALM:
@@ -150,25 +150,39 @@ def _streams(now: datetime) -> list[Stream]:
     ]
 
 
-def _seen(streams: Sequence[Stream], locked: int, now: datetime) -> Seen:
+def _seen(streams: Sequence[Stream], now: datetime) -> Seen:
+    """What was heard; who was locked is not looked up yet."""
     rows = _failures(now)
     total = rows.aggregate(**_NUMBERS) if streams else {"accounts": 0, "names": 0, "tries": 0}
-    worst = [
+    worst = _worst(streams)
+    began = rows.filter(address__in=worst).aggregate(at=Min("first_at"))["at"] if worst else None
+    return Seen(began_at=began, streams=streams, locked=0, **total)
+
+
+def _worst(streams: Sequence[Stream]) -> list[str]:
+    """The few addresses that make a storm, without bystanders."""
+    return [
         stream.address
         for place, stream in enumerate(streams[:FEW])
         if not place or stream.accounts + stream.names >= alerts.WORST
     ]
-    began = rows.filter(address__in=worst).aggregate(at=Min("first_at"))["at"] if worst else None
-    return Seen(began_at=began, streams=streams, locked=locked, **total)
 
 
-def _locked_and_many(*, policy: Policy, now: datetime) -> tuple[list[Account], int]:
+def _tried(seen: Seen, now: datetime) -> QuerySet[Attempts]:
+    """The failures of a storm: those from the few, where it is few."""
+    rows = _failures(now).exclude(user_id="")
+    return rows.filter(address__in=_worst(seen.streams)) if from_few(seen) else rows
+
+
+def _locked_and_many(
+    tried: QuerySet[Attempts], *, policy: Policy, now: datetime
+) -> tuple[list[Account], int]:
     """The accounts that were locked in the period, and how many they are.
 
     Without Keystone's database nobody knows them; how many, by what was heard.
     """
     try:
-        locked = _locked(policy=policy, now=now)
+        locked = _locked(tried, policy=policy, now=now)
     except database.KeystoneDatabaseDownError as error:
         log.warning("storms are judged by notifications alone: %s", error)
     else:
@@ -177,21 +191,21 @@ def _locked_and_many(*, policy: Policy, now: datetime) -> tuple[list[Account], i
         return [], 0
     wrong = Sum("count", filter=Q(reason=Reason.WRONG_PASSWORD))
     refused = Sum("count", filter=Q(reason=Reason.LOCKED))
-    rows = _failures(now).exclude(user_id="").values("user_id")
-    heard = rows.annotate(wrong=wrong, refused=refused).filter(
-        Q(wrong__gte=policy.lockout_failure_attempts) | Q(refused__gt=0)
+    heard = (
+        tried.values("user_id")
+        .annotate(wrong=wrong, refused=refused)
+        .filter(Q(wrong__gte=policy.lockout_failure_attempts) | Q(refused__gt=0))
     )
     return [], heard.count()
 
 
-def _locked(*, policy: Policy, now: datetime) -> list[Account]:
+def _locked(tried: QuerySet[Attempts], *, policy: Policy, now: datetime) -> list[Account]:
     """The accounts among those tried that were locked in the period, as Keystone has them.
 
     Raises:
         KeystoneDatabaseDownError
     """
-    tried = _failures(now).exclude(user_id="").order_by().values_list("user_id", flat=True)
-    ids = list(tried.distinct()[:MOST])
+    ids = list(tried.order_by().values_list("user_id", flat=True).distinct()[:MOST])
     found = list[Account]()
     for start in range(0, len(ids), 1000):
         with database.reading():

@@ -232,6 +232,7 @@ def test_a_bystander_is_not_to_be_blocked() -> None:
 
     assert alerts.told(storm).block == [ADDRESS]
     assert storm.began_at == NOW - MINUTE
+    assert storm.locked.count() == 12
 
 
 @pytest.mark.usefixtures("alerted")

@@ -171,6 +171,34 @@ def test_the_list_says_it_for_each(scene: Scene) -> None:
         assert words in page
 
 
+def test_the_spray_is_a_storm_on_the_overview(scene: Scene) -> None:
+    watch = (
+        "from django.utils import timezone; from pciops.accounts import policy;"
+        "from pciops.events import storms;"
+        "print(storms.watch(policy=policy.current(), now=timezone.now()).locked.count())"
+    )
+    limited = {**scene.environment, "PCIOPS_STORM_ACCOUNTS": "5"}
+
+    assert manage(limited, "shell", "-v0", "-c", watch).strip() == "7"
+    page = text_of(scene.operator.get("/"))
+    assert "Lockout storm: 7 accounts locked, 3 names tried that nobody has" in page
+    assert f"if you know them not to be yours: {SPRAYER}" in page
+
+
+def test_idle_accounts_are_remembered_on_the_real_database(scene: Scene) -> None:
+    look = (
+        "from django.utils import timezone; from pciops.accounts import policy;"
+        "from pciops.events import hidden; from pciops.events.models import SeenIdle;"
+        "print([hidden.look_at_activity(policy=policy.current(), now=timezone.now())"
+        " for _ in range(2)], SeenIdle.objects.count())"
+    )
+    limited = {**scene.environment, "PCIOPS_POLICY_DISABLE_USER_ACCOUNT_DAYS_INACTIVE": "3"}
+
+    numbers, _, remembered = manage(limited, "shell", "-v0", "-c", look).strip().rpartition(" ")
+    assert numbers == "[0, 0]"
+    assert int(remembered) > 5
+
+
 def test_an_unlock_by_a_patch_is_found_and_its_author_named(scene: Scene) -> None:
     look = (
         "from django.utils import timezone; from pciops.accounts import policy;"

@@ -169,6 +169,9 @@ def test_what_is_in_another_domain_changes_no_answer(
 ) -> None:
     """In lists, counts, search, exports and whatever else there is: told by comparing the two."""
     ann = make_locked_user("ann", domain_id="shops", domain_name="Shops")
+    own: dict[str, Any] = {"user_id": ann.id, "name": "ann", "domain_id": "shops"}
+    attempts(**own).save()  # that notifications come at all is no secret
+    attempts(reason=REASON.NONE, at=NOW - timedelta(hours=1), **own).save()
     who = caller(fake_keystone, role, "shops")
     take_census()
     about = ann.id if "user_id" in call.route else new_id()

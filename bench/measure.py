@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import statistics
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -50,6 +51,20 @@ def pair(ours: Callable[[], object], bare: Callable[[], object]) -> tuple[float,
             if run:  # the first warms caches up
                 found.append(time.perf_counter() - begun)
     return statistics.median(times[0]), statistics.median(times[1])
+
+
+def say(words: str) -> None:
+    """Tell whoever watches how far it is; the table alone goes to standard output."""
+    sys.stderr.write(words + "\n")
+
+
+def table(rows: Iterable[Row]) -> None:
+    """Write the table, and each row as soon as it is known."""
+    kept = []
+    for row in rows:
+        say("  ".join(row.cells))
+        kept.append(row)
+    sys.stdout.write(markdown(kept) + "\n")
 
 
 def once(act: Callable[[], object]) -> float:

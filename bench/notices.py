@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import sys
 
-from bench.cloud import running
+from bench.cloud import configure, running
 from bench.fill import Size
-from bench.measure import Row, markdown
-from bench.pages import _configure, _say
+from bench.measure import say, table
 
 
 def main() -> None:
@@ -24,14 +22,9 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=Size().users)
     parser.add_argument("--mails", type=int, default=20_000)
     options = parser.parse_args()
-    with running(Size(users=options.users), _say) as bench:
-        _configure(bench)
-        rows: list[Row] = []
-        of_notices = importlib.import_module("bench.of_notices")
-        for row in of_notices.measured(bench, mails=options.mails):
-            _say("  ".join(row.cells))
-            rows.append(row)
-        sys.stdout.write(markdown(rows) + "\n")
+    with running(Size(users=options.users), say) as bench:
+        configure(bench)
+        table(importlib.import_module("bench.of_notices").measured(bench, mails=options.mails))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from typing import Any
 
 import requests
@@ -14,13 +15,14 @@ from django.utils.http import urlencode
 
 from bench.bare import Bare, Statement, taken
 from bench.cloud import KEYSTONES, Bench
-from bench.measure import Memory, Row, children, once, pair, said
+from bench.measure import RUNS, Memory, Row, children, once, pair, said
 from pciops.accounts import census, policy, selectors
 from pciops.accounts.states import BY_NAME, STATES
 from pciops.keystone.models import LocalUser
 from pciops.signin.models import Operator
 from pciops.signin.rights import Rights, Role
 from pciops.web import overview, views
+from tests.live.visitor import Visitor
 
 PAGE_LIMIT = "1.3 × bare + 50 ms"
 DEEP = 100  # the page that is measured beside the first
@@ -29,10 +31,7 @@ Get = Callable[[str], requests.Response]
 MEMORY = 60  # MiB over idle that an export may take
 
 
-PARTS = ("census", "lists", "overview", "export", "keystone")
-
-
-def measured(bench: Bench, parts: Collection[str] = PARTS) -> Iterator[Row]:
+def measured(bench: Bench, parts: Collection[str]) -> Iterator[Row]:
     """The lines of the table, as they come."""
     visitor = bench.site.visitor()
     visitor.sign_in(bench.operator)
@@ -45,7 +44,7 @@ def measured(bench: Bench, parts: Collection[str] = PARTS) -> Iterator[Row]:
     if "overview" in parts:
         yield _overview(visitor.get, bare)
     if "export" in parts:
-        yield from _export(bench, visitor.get, bare)
+        yield from _export(bench, visitor, bare)
     if "keystone" in parts:
         yield _keystone(bench)
 
@@ -75,7 +74,7 @@ def _list(get: Get, bare: Bare, state: str, *, text: str = "", sort: str = "") -
         asked = {key: value for key, value in {**names, "marker": marker}.items() if value}
         address = f"/accounts/?{urlencode(asked)}"
         statements = _statements(views.account_list, address)
-        ours, plain = pair(lambda: _ok(get(address)), lambda: bare.run(statements))  # noqa: B023
+        ours, plain = pair(partial(_ok, get, address), partial(bare.run, statements))
         yield Row(
             what=f"{name}, {which}",
             ours=ours,
@@ -99,7 +98,7 @@ def _account(get: Get, bare: Bare) -> Row:
     user_id = LocalUser.objects.order_by("pk")[5000].user_id
     address = f"/accounts/{user_id}/"
     statements = _statements(views.account_detail, address, user_id)
-    ours, plain = pair(lambda: _ok(get(address)), lambda: bare.run(statements))
+    ours, plain = pair(partial(_ok, get, address), partial(bare.run, statements))
     return Row(
         what="an account page",
         ours=ours,
@@ -111,20 +110,20 @@ def _account(get: Get, bare: Bare) -> Row:
 
 def _overview(get: Get, bare: Bare) -> Row:
     statements = _statements(overview.overview, "/")
-    ours, plain = pair(lambda: _ok(get("/")), lambda: bare.run(statements))
+    ours, plain = pair(partial(_ok, get, "/"), partial(bare.run, statements))
     return Row(what="overview", ours=ours, bare=plain, limit="300 ms", kept=ours <= 0.3)
 
 
 def _census() -> Row:
-    took = []
-    for _ in range(3):
-        now = timezone.now()
-        took.append(once(lambda: census.take(policy=policy.current(), now=now)))  # noqa: B023
-    best = sorted(took)[1]
-    return Row(what="census", ours=best, bare=None, limit="5 s", kept=best <= 5)
+    took = sorted(once(_take_census) for _ in range(RUNS))[RUNS // 2]
+    return Row(what="census", ours=took, bare=None, limit="5 s", kept=took <= 5)
 
 
-def _export(bench: Bench, get: Get, bare: Bare) -> Iterator[Row]:
+def _take_census() -> None:
+    census.take(policy=policy.current(), now=timezone.now())
+
+
+def _export(bench: Bench, visitor: Visitor, bare: Bare) -> Iterator[Row]:
     """A long list as CSV; its rows, newest passwords and options as one streamed statement."""
     assert bench.site.process
     workers = children(bench.site.process.pid)
@@ -134,7 +133,7 @@ def _export(bench: Bench, get: Get, bare: Bare) -> Iterator[Row]:
     def ours() -> None:
         nonlocal count
         headers = {"X-Auth-Token": bench.token}
-        with get.__self__.http.get(address, stream=True, headers=headers) as response:  # type: ignore[attr-defined]
+        with visitor.http.get(address, stream=True, headers=headers) as response:
             assert response.status_code == 200, response.status_code
             count = sum(chunk.count(b"\n") for chunk in response.iter_content(65536)) - 1
 
@@ -191,5 +190,6 @@ def _keystone(bench: Bench) -> Row:
     return Row(what=what, ours=took, bare=None, limit="", kept=True)
 
 
-def _ok(response: requests.Response) -> None:
+def _ok(get: Get, address: str) -> None:
+    response = get(address)
     assert response.status_code == 200, f"{response.url}: {response.status_code}"

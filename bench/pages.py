@@ -10,42 +10,22 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
-import sys
 
-import django
-
-from bench.cloud import Bench, running
+from bench.cloud import configure, running
 from bench.fill import Size
-from bench.measure import Row, markdown
+from bench.measure import say, table
+
+PARTS = ("census", "lists", "overview", "export", "keystone")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--users", type=int, default=Size().users)
-    parser.add_argument("--only", default="census,lists,overview,export,keystone")
+    parser.add_argument("--only", default=",".join(PARTS))
     arguments = parser.parse_args()
-    size, parts = Size(users=arguments.users), arguments.only.split(",")
-    with running(size, _say) as bench:
-        _configure(bench)
-        rows: list[Row] = []
-        for row in importlib.import_module("bench.of_pages").measured(bench, parts):
-            _say("  ".join(row.cells))
-            rows.append(row)
-        sys.stdout.write(markdown(rows) + "\n")
-
-
-def _say(words: str) -> None:
-    sys.stderr.write(words + "\n")
-
-
-def _configure(bench: Bench) -> None:
-    """Let pciops' own code run in this process too, over the same login, to take its SQL down."""
-    for name in list(os.environ):
-        if name.startswith(("PCIOPS_", "OS_")):
-            del os.environ[name]
-    os.environ.update(bench.site.environment, DJANGO_SETTINGS_MODULE="pciops.settings")
-    django.setup()
+    with running(Size(users=arguments.users), say) as bench:
+        configure(bench)
+        table(importlib.import_module("bench.of_pages").measured(bench, arguments.only.split(",")))
 
 
 if __name__ == "__main__":

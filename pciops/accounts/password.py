@@ -9,6 +9,7 @@ from typing import Any, Final
 from django.db.models import (
     BigIntegerField,
     Case,
+    Exists,
     ExpressionWrapper,
     F,
     OuterRef,
@@ -56,6 +57,15 @@ def ranked() -> QuerySet[Any]:
     itself would come before the ranking, and only rows that fit would be ranked.
     """
     return Password.objects.annotate(age=Window(RowNumber(), **_RANKING))
+
+
+def superseded() -> Exists:
+    """Of a row of `password`: its user has a newer one. Of equally old ones none is superseded."""
+    return Exists(
+        Password.objects.filter(
+            local_user=OuterRef("local_user"), created_at_int__gt=OuterRef("created_at_int")
+        )
+    )
 
 
 def new_password(account: Account) -> str:

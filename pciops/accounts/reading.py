@@ -10,11 +10,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from django.db.models import Case, Exists, F, OuterRef, QuerySet, When
+from django.db.models import Case, F, QuerySet, When
 
 from pciops.accounts import kinds
 from pciops.accounts.account import Account, Facts, PasswordFacts, build
 from pciops.accounts.kinds import Kinds
+from pciops.accounts.password import superseded
 from pciops.keystone.models import FederatedUser, LocalUser, Password, User, UserOption
 
 _OF_LOCAL: Final = (
@@ -86,10 +87,7 @@ def _passwords(local_ids: Collection[int]) -> Mapping[int | None, list[PasswordF
     old = (Case(When(**{f"{name}_at_int": None}, then=F(f"{name}_at"))) for name in _PAIRS)
     new = (f"{name}_at_int" for name in _PAIRS)
     found = defaultdict(list)
-    newer = Password.objects.filter(
-        local_user=OuterRef("local_user"), created_at_int__gt=OuterRef("created_at_int")
-    )
-    rows = Password.objects.filter(~Exists(newer), local_user__in=local_ids)
+    rows = Password.objects.filter(~superseded(), local_user__in=local_ids)
     for local_id, *facts in rows.order_by().values_list("local_user_id", "pk", *new, *old):
         found[local_id].append(PasswordFacts(*facts))
     return found

@@ -58,6 +58,8 @@ class Event(models.Model):
         DENY = "deny", "Refused"  # what the caller may not do, or a token that is none
         EXPORT = "read/export", "Exported"
         REPORT = "read/report", "Report downloaded"
+        SAMPLE = "send/sample", "Sample of a mail sent"
+        AGAIN = "send/notice", "Notice made due again"
         POLICY = "update/policy", "Policy changed"
         PRUNE = "delete/trail", "Trail pruned"
 

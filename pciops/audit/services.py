@@ -35,6 +35,16 @@ class Initiator:
     agent: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """The account that an act is about, where it need not exist any more."""
+
+    id: str
+    name: str
+    domain_id: str
+    domain_name: str
+
+
 # What a task does, nobody asked for.
 PCIOPS = Initiator(type=Event.InitiatorType.PCIOPS, via=Event.Via.TASK, id="pciops", name="pciops")
 
@@ -77,8 +87,7 @@ def open_event(
         TrailError: then the act must not begin.
     """
     event = _event(action, initiator, now)
-    event.target_id, event.target_name = account.id, account.name
-    event.target_domain_id, event.target_domain_name = account.domain_id, account.domain_name
+    _aim(event, account)
     event.reason, event.identity, event.seen = reason, identity, str(seen)
     event.resource = resource[:255]
     try:
@@ -124,18 +133,21 @@ def record(
     *,
     initiator: Initiator,
     resource: str,
+    target: Target | None = None,
     remark: str = "",
     now: datetime,
 ) -> Event:
     """Write what is over in one step, or is about to begin and will certainly be tried.
 
     Args:
-        resource: what was affected, where it is no account.
+        resource: what was affected, where it is no account, or is a part of the target.
 
     Raises:
         TrailError: it is not in the trail.
     """
     event = _event(action, initiator, now)
+    if target is not None:
+        _aim(event, target)
     event.resource, event.remark = resource[:255], remark
     event.outcome = outcome
     try:
@@ -188,6 +200,11 @@ def _event(action: Event.Action, initiator: Initiator, now: datetime) -> Event:
         initiator_agent=initiator.agent[:255],
         via=initiator.via,
     )
+
+
+def _aim(event: Event, target: Account | Target) -> None:
+    event.target_id, event.target_name = target.id, target.name
+    event.target_domain_id, event.target_domain_name = target.domain_id, target.domain_name
 
 
 def _settle(event_id: str, outcome: Event.Outcome, remark: str) -> Event:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from django.db.models import F, Model, Q, QuerySet
 
 M = TypeVar("M", bound=Model)
+T = TypeVar("T")
 Kind = type[int] | type[str] | type[datetime]
 
 
@@ -95,6 +96,29 @@ class Order(Generic[M]):
             ]
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raise MarkerError from error
+
+
+def chunks(
+    rows: QuerySet[M, Any],
+    read: Callable[[QuerySet[M, Any]], list[T]],
+    key: Callable[[T], Any],
+    *,
+    size: int,
+) -> Iterator[list[T]]:
+    """Read all rows by their primary key, so many at a time, each time with a statement of its own.
+
+    Args:
+        read: what reads the rows that it is given, and leaves none out.
+        key: the primary key of what was read.
+    """
+    part = rows.order_by("pk")
+    while True:
+        found = read(part[:size])
+        if found:
+            yield found
+        if len(found) < size:
+            return
+        part = rows.order_by("pk").filter(pk__gt=key(found[-1]))
 
 
 def _value(column: Column, value: Any) -> Any:

@@ -51,8 +51,13 @@ class Attachment:
 
 def message_id(word: str) -> str:
     """A Message-ID of ours; the same word makes the same one."""
-    address = mail_address(parseaddr(settings.MAIL_FROM)[1]) or "pciops@pciops.invalid"
-    return f"<{word}@{address.rpartition('@')[2]}>"
+    return f"<{word}@{_domain(settings.MAIL_FROM)}>"
+
+
+@lru_cache(maxsize=8)
+def _domain(sender: str) -> str:
+    address = mail_address(parseaddr(sender)[1]) or "pciops@pciops.invalid"
+    return address.rpartition("@")[2]
 
 
 def message(
@@ -96,8 +101,9 @@ def _alternatives(letter: Letter, boundary: str) -> bytes:
             f"Content-Type: text/{subtype}; charset=utf-8\r\n"
             "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
         )
-        lines = "\r\n".join(text.splitlines()).encode("utf-8", "replace")
-        parts.append(head.encode() + b2a_qp(lines) + b"\r\n")
+        # b2a_qp breaks lines as the first one ends: without an end, in a way that no mail may have.
+        lines = "".join(f"{line}\r\n" for line in text.splitlines()).encode("utf-8", "replace")
+        parts.append(head.encode() + b2a_qp(lines))
     return _multipart("alternative", parts, boundary)
 
 

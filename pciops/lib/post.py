@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import smtplib
 import ssl
-from contextlib import suppress
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from enum import Enum
 from pathlib import Path
@@ -22,6 +24,7 @@ WHOLE: Final = 500  # characters of a server's answer that are kept
 BACK_OFF: Final = tuple(timedelta(minutes=number) for number in (1, 5, 15, 60))
 TIMEOUT: Final = 20  # seconds that each word of the server may take
 _CLOSING: Final = 421  # "closing transmission channel", whatever was asked
+_TEXT: Final = 354  # "start mail input"
 
 
 class PostDownError(Exception):
@@ -43,60 +46,159 @@ class Answer(NamedTuple):
     words: str
 
 
-class Smtp:
-    """One connection to an SMTP server, made anew where it breaks between two mails."""
+class Office(ABC):
+    """Where mails are handed in, one after the other, in three steps.
+
+    Each mail is announced, handed in and answered. None of the first two waits for the other side,
+    so that there is time for other things while that is at work.
+    """
+
+    @abstractmethod
+    def announce(self, *, sender: str, to: str) -> None:
+        """Say whom the next mail is for.
+
+        Raises:
+            PostDownError
+        """
+
+    @abstractmethod
+    def hand_in(self, message: bytes) -> None:
+        """Send the mail that was announced; it ends with the end of a line.
+
+        Raises:
+            PostDownError: then this mail was not tried.
+        """
+
+    @abstractmethod
+    def answer(self) -> Answer:
+        """What became of the mail that was handed in; to be called once for each."""
+
+    def deliver(self, message: bytes, *, sender: str, to: str) -> Answer:
+        """Take all three steps with one mail.
+
+        Raises:
+            PostDownError
+        """
+        self.announce(sender=sender, to=to)
+        self.hand_in(message)
+        return self.answer()
+
+
+class Smtp(Office):
+    """One connection to an SMTP server, made anew where it breaks between two mails.
+
+    A server with PIPELINING (RFC 2920) is told sender, recipient and that a text follows at once.
+    What is announced and never handed in, it forgets.
+    """
 
     def __init__(self, server: MailServer, *, cacert: str = "") -> None:
         self._server = server
         self._cacert = cacert
         self._smtp: smtplib.SMTP | None = None
+        self._sender = ""
+        self._unsaid: list[bytes] = []  # of the mail that was announced
+        self._unheard = 0  # replies to what was said of it
+        self._answer: Answer | None = None  # to it
 
     def __enter__(self) -> Self:
         self._smtp = self._connected()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._smtp is not None:
+        if self._smtp is not None and not self._unheard:
             with suppress(smtplib.SMTPException, OSError):
                 self._smtp.quit()
-            self._smtp.close()
-            self._smtp = None
+        self._drop()
 
-    def deliver(self, message: bytes, *, sender: str, to: str) -> Answer:
-        """Hand in one mail.
+    def announce(self, *, sender: str, to: str) -> None:
+        if self._smtp is None:
+            self._smtp = self._connected()
+        smtp, self._sender, self._answer = self._smtp, sender, None
+        if not to.isascii() and not smtp.has_extn("smtputf8"):
+            words = "the server cannot take such an address (SMTPUTF8)"
+            self._answer = Answer(Verdict.REFUSED, words)
+            return
+        options = "" if to.isascii() else " SMTPUTF8"
+        lines = [f"MAIL FROM:<{sender}>{options}\r\n", f"RCPT TO:<{to}>\r\n", "DATA\r\n"]
+        self._unsaid = [line.encode() for line in lines]
+        with self._unbroken():
+            self._say(smtp, len(lines) if smtp.has_extn("pipelining") else 1)
+
+    def hand_in(self, message: bytes) -> None:
+        smtp = self._smtp
+        if smtp is None or self._answer is not None:
+            return
+        with self._unbroken():
+            self._answer = self._refusal(smtp)
+            if self._answer is None:
+                # No line is a single dot, for that ends the mail.
+                self._unsaid = [message.replace(b"\r\n.", b"\r\n..") + b".\r\n"]
+                self._say(smtp, 1)
+
+    def answer(self) -> Answer:
+        smtp = self._smtp
+        if smtp is not None and self._answer is None:
+            with self._unbroken():
+                code, words = self._heard(smtp)
+                if code == _CLOSING:
+                    self._drop()
+                taken = code == 250
+                self._answer = (
+                    Answer(Verdict.SENT, _said(code, words)) if taken else _refused(code, words)
+                )
+        if self._answer is None:
+            raise RuntimeError("nothing was handed in")
+        return self._answer
+
+    def _refusal(self, smtp: smtplib.SMTP) -> Answer | None:
+        """What the server says against the mail that was announced; None where it wants to see it.
 
         Raises:
             PostDownError
         """
-        if self._smtp is None:
-            self._smtp = self._connected()
-        try:
-            return self._hand_in(self._smtp, message, sender, to)
-        except (smtplib.SMTPException, OSError) as error:
-            # Perhaps this mail is what the server stumbles over: it waits, and the others go on.
-            self._drop()
-            return Answer(Verdict.LATER, f"the connection broke: {reason(error)}")
-
-    def _hand_in(self, smtp: smtplib.SMTP, message: bytes, sender: str, to: str) -> Answer:
-        options = []
-        if not to.isascii():
-            if not smtp.has_extn("smtputf8"):
-                return Answer(Verdict.REFUSED, "the server cannot take such an address (SMTPUTF8)")
-            options = ["SMTPUTF8"]
-        code, words = smtp.mail(sender, options)
+        code, words = self._heard(smtp)
         if code != 250:
             self._drop()
-            raise PostDownError(f"the sender {sender} is refused: {_said(code, words)}")
-        code, words = smtp.rcpt(to)
-        if code in {250, 251}:
-            code, words = smtp.data(message)
-            if code == 250:
-                return Answer(Verdict.SENT, _said(code, words))
-        if code == _CLOSING:
+            raise PostDownError(f"the sender {self._sender} is refused: {_said(code, words)}")
+        refused = None
+        for wanted in ((250, 251), (_TEXT,)):
+            if not self._unheard:
+                self._say(smtp, 1)
+            code, words = self._heard(smtp)
+            if code == _CLOSING:
+                self._drop()
+                return _refused(code, words)
+            if refused is None and code not in wanted:
+                refused = _refused(code, words)
+            if refused is not None and not self._unheard:
+                break
+        if refused is None:
+            return None
+        if code == _TEXT:  # it was asked before it refused the recipient, and nobody gets this
+            smtp.send(b".\r\n")
+            smtp.getreply()
+        else:
+            smtp.rset()
+        return refused
+
+    def _say(self, smtp: smtplib.SMTP, number: int) -> None:
+        lines, self._unsaid = self._unsaid[:number], self._unsaid[number:]
+        self._unheard += len(lines)
+        smtp.send(b"".join(lines))
+
+    def _heard(self, smtp: smtplib.SMTP) -> tuple[int, bytes]:
+        reply = smtp.getreply()
+        self._unheard -= 1
+        return reply
+
+    @contextmanager
+    def _unbroken(self) -> Iterator[None]:
+        """Perhaps it is this mail that the server stumbles over: it waits, and the others go on."""
+        try:
+            yield
+        except (smtplib.SMTPException, OSError) as error:
             self._drop()
-            return Answer(Verdict.LATER, _said(code, words))
-        smtp.rset()
-        return Answer(Verdict.REFUSED if code >= 500 else Verdict.LATER, _said(code, words))
+            self._answer = Answer(Verdict.LATER, f"the connection broke: {reason(error)}")
 
     def _connected(self) -> smtplib.SMTP:
         server = self._server
@@ -124,14 +226,15 @@ class Smtp:
     def _drop(self) -> None:
         if self._smtp is not None:
             self._smtp.close()
-            self._smtp = None
+        self._smtp, self._unheard = None, 0
 
 
-class Folder:
+class Folder(Office):
     """A folder that gets each mail as a file: for a demo, and to look at what would go out."""
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)
+        self._answer: Answer | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -143,12 +246,11 @@ class Folder:
     def __exit__(self, *_: object) -> None:
         """Nothing is open."""
 
-    def deliver(self, message: bytes, *, sender: str, to: str) -> Answer:
-        """Write one mail; the same one a second time takes the place of the first.
+    def announce(self, *, sender: str, to: str) -> None:
+        """Nobody has to know before."""
 
-        Raises:
-            PostDownError
-        """
+    def hand_in(self, message: bytes) -> None:
+        # The same one a second time takes the place of the first.
         head = message.partition(b"\r\n\r\n")[0]
         line = next(one for one in head.splitlines() if one.startswith(b"Message-ID:"))
         name = line.partition(b"<")[2].partition(b"@")[0].decode("ascii")
@@ -157,7 +259,12 @@ class Folder:
             path.write_bytes(message)
         except OSError as error:
             raise PostDownError(f"{path}: {error.strerror}") from None
-        return Answer(Verdict.SENT, f"written to {path.name}")
+        self._answer = Answer(Verdict.SENT, f"written to {path.name}")
+
+    def answer(self) -> Answer:
+        if self._answer is None:
+            raise RuntimeError("nothing was handed in")
+        return self._answer
 
 
 Post = Smtp | Folder
@@ -166,6 +273,10 @@ Post = Smtp | Folder
 def office(server: MailServer, *, cacert: str = "") -> Post:
     """Where mails are handed in; to be used in a `with`."""
     return Folder(server.folder) if server.folder else Smtp(server, cacert=cacert)
+
+
+def _refused(code: int, words: bytes) -> Answer:
+    return Answer(Verdict.REFUSED if code >= 500 else Verdict.LATER, _said(code, words))
 
 
 def _said(code: int, words: bytes) -> str:

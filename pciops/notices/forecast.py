@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from operator import itemgetter
 from typing import Any, Final
 
 from django.db import transaction
@@ -21,8 +22,10 @@ from pciops.accounts.state import option_is_true
 from pciops.accounts.states import INACTIVE_SOON
 from pciops.keystone import database, options
 from pciops.keystone.models import Password, User
+from pciops.lib.inserts import ROWS
+from pciops.lib.keyset import chunks
 from pciops.notices.models import Notice, NoticeForecast
-from pciops.notices.plan import CHUNK, ROWS
+from pciops.notices.plan import CHUNK
 from pciops.notices.rules import Book, Rules
 
 Kind = Notice.Kind
@@ -71,7 +74,7 @@ def _count_passwords(found: _Count, rules: dict[str, Rules], book: Book, now: da
         local_user__user__enabled=True,
     )
     columns = ("local_user__domain_id", "expires_at_int", "expires_at")
-    for domain_id, new, old in _streamed(rows, 0, columns):
+    for domain_id, new, old in _streamed(rows, columns):
         of_domain = rules.get(domain_id, book.usual)
         at = new or old
         for step in of_domain.steps_of(Kind.PASSWORD_EXPIRING):
@@ -89,7 +92,7 @@ def _count_activity(
     soon = replace(policy, inactive_soon_days=DAYS + book.furthest(Kind.INACTIVITY))
     rows = User.objects.filter(INACTIVE_SOON.of_users(soon, now), local_user__isnull=False)
     columns = ("local_user__domain_id", "last_active_at", "created_at")
-    for domain_id, last, made in _streamed(rows, "", columns):
+    for domain_id, last, made in _streamed(rows, columns):
         active = last or made.astimezone(UTC).date()
         first = datetime.combine(active + timedelta(days=limit), datetime.min.time(), UTC)
         for step in rules.get(domain_id, book.usual).steps_of(Kind.INACTIVITY):
@@ -103,18 +106,12 @@ def _add(found: _Count, domain_id: str, at: datetime, kind: Notice.Kind, now: da
         found[domain_id, day, kind.value] += 1
 
 
-def _streamed(
-    rows: QuerySet[Any], first: int | str, columns: tuple[str, ...]
-) -> Iterator[tuple[Any, ...]]:
+def _streamed(rows: QuerySet[Any], columns: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
     """The columns of all rows, a chunk in memory at a time."""
-    last = first
-    while True:
-        with database.reading():
-            found = list(
-                rows.filter(pk__gt=last).order_by("pk").values_list("pk", *columns)[:CHUNK]
-            )
-        if not found:
-            return
-        for row in found:
-            yield row[1:]
-        last = found[-1][0]
+
+    @database.reading()
+    def read(part: QuerySet[Any]) -> list[tuple[Any, ...]]:
+        return list(part.values_list(*columns, "pk"))
+
+    for found in chunks(rows, read, itemgetter(-1), size=CHUNK):
+        yield from (row[:-1] for row in found)

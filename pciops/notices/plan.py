@@ -11,13 +11,14 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from operator import attrgetter
+from typing import Final
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q, QuerySet
 
 from pciops.accounts import reading
 from pciops.accounts.account import Account
-from pciops.accounts.password import expires
+from pciops.accounts.password import expires, superseded
 from pciops.accounts.policy import Policy
 from pciops.accounts.states import INACTIVE_SOON, LOCKED
 from pciops.audit import selectors as trail
@@ -25,6 +26,8 @@ from pciops.keystone import database
 from pciops.keystone.models import LocalUser, Password, User
 from pciops.lib import mail
 from pciops.lib.addresses import mail_address, storable
+from pciops.lib.inserts import insert_new
+from pciops.lib.keyset import chunks
 from pciops.notices.facts import WORTH, Due, due, unlocked, why_not
 from pciops.notices.models import Notice
 from pciops.notices.rules import Book
@@ -33,7 +36,6 @@ Kind = Notice.Kind
 Status = Notice.Status
 
 CHUNK: Final = 5000  # rows of Keystone's in memory at a time
-ROWS: Final = 500  # that one INSERT writes
 BY_DATE: Final = (Kind.PASSWORD_EXPIRING, Kind.PASSWORD_EXPIRED, Kind.INACTIVITY)
 
 Dues = list[tuple[Account, Due]]
@@ -110,11 +112,9 @@ def unknown(dues: Dues, now: datetime) -> Dues:
     ]
 
 
-@database.reading()
 def accounts_of(user_ids: Collection[str]) -> list[Account]:
     """The accounts of these users, as far as they still exist."""
-    users = User.objects.filter(id__in=user_ids)
-    return reading.accounts(reading.of_users(users), known={})
+    return _read_accounts(User.objects.filter(id__in=user_ids))
 
 
 def _dues(
@@ -137,57 +137,44 @@ def _by_password(book: Book, now: datetime) -> Iterator[list[Account]]:
 
     Who changed a password in the last days has one that expired then, and is most of the range.
     """
-    newer = Password.objects.filter(
-        local_user=OuterRef("local_user"), created_at_int__gt=OuterRef("created_at_int")
-    )
     ahead = timedelta(days=book.furthest(Kind.PASSWORD_EXPIRING))
     behind = WORTH[Kind.PASSWORD_EXPIRED] if book.on(Kind.PASSWORD_EXPIRED) else timedelta(0)
     within = expires(gt=now - behind, lte=now + ahead)
-    rows = Password.objects.filter(within, ~Exists(newer)).order_by("pk")
-    last = 0
-    while True:
-        found = _pairs(rows.filter(pk__gt=last))
-        if not found:
-            return
-        yield _accounts_of_local({local_id for _, local_id in found})
-        last = found[-1][0]
+    rows = Password.objects.filter(within, ~superseded())
+    for pairs in chunks(rows, _read_pairs, lambda pair: pair[0], size=CHUNK):
+        local = LocalUser.objects.filter(pk__in={local_id for _, local_id in pairs})
+        yield _accounts(_read_local(local))
 
 
 @database.reading()
-def _pairs(rows: Any) -> list[tuple[int, int]]:
-    return list(rows.values_list("pk", "local_user_id")[:CHUNK])
+def _read_pairs(rows: QuerySet[Password]) -> list[tuple[int, int]]:
+    return list(rows.values_list("pk", "local_user_id"))
 
 
 def _by_activity(policy: Policy, book: Book, now: datetime) -> Iterator[list[Account]]:
     soon = replace(policy, inactive_soon_days=book.furthest(Kind.INACTIVITY))
-    rows = User.objects.filter(INACTIVE_SOON.fits(soon, now)).order_by("pk")
-    last = ""
-    while True:
-        with database.reading():
-            found = reading.accounts(reading.of_users(rows.filter(pk__gt=last)[:CHUNK]), known={})
-        if not found:
-            return
-        yield found
-        last = found[-1].id
+    rows = User.objects.filter(INACTIVE_SOON.fits(soon, now))
+    return chunks(rows, _read_accounts, attrgetter("id"), size=CHUNK)
 
 
 def _locked(policy: Policy, now: datetime) -> Iterator[list[Account]]:
-    rows = LocalUser.objects.filter(LOCKED.where(policy, now)).order_by("pk")
-    last = 0
-    while True:
-        with database.reading():
-            found = reading.of_local_users(rows.filter(pk__gt=last)[:CHUNK])
-            accounts = reading.accounts(found, known={})
-        if not found:
-            return
-        yield accounts
-        last = found[-1].local_id or 0
+    rows = LocalUser.objects.filter(LOCKED.where(policy, now))
+    return map(_accounts, chunks(rows, _read_local, attrgetter("local_id"), size=CHUNK))
 
 
 @database.reading()
-def _accounts_of_local(local_ids: Collection[int]) -> list[Account]:
-    rows = LocalUser.objects.filter(pk__in=local_ids)
-    return reading.accounts(reading.of_local_users(rows), known={})
+def _read_accounts(rows: QuerySet[User]) -> list[Account]:
+    return reading.accounts(reading.of_users(rows), known={})
+
+
+@database.reading()
+def _read_local(rows: QuerySet[LocalUser]) -> list[reading.Row]:
+    return reading.of_local_users(rows)
+
+
+@database.reading()
+def _accounts(rows: list[reading.Row]) -> list[Account]:
+    return reading.accounts(rows, known={})
 
 
 # --- What is kept ------------------------------------------------------------------------------
@@ -195,7 +182,7 @@ def _keep(dues: Dues, plan: Plan, now: datetime) -> None:
     rows = [_notice(account, one, now) for account, one in unknown(dues, now)]
     if not rows:
         return
-    Notice.objects.bulk_create(rows, batch_size=ROWS, ignore_conflicts=True)
+    insert_new(rows)
     plan.planned.update(row.kind for row in rows)
     plan.unsendable += sum(row.status != Status.PLANNED for row in rows)
 
@@ -238,14 +225,11 @@ def review(*, policy: Policy, book: Book, now: datetime) -> int:
         KeystoneDatabaseDownError
     """
     still = Q(status=Status.PLANNED) | Q(good_until__gt=now)
-    rows = Notice.objects.filter(still, status__in=OPEN).order_by("pk")
-    cancelled, last = 0, uuid.UUID(int=0)
-    while True:
-        found = list(rows.filter(pk__gt=last)[:CHUNK])
-        if not found:
-            return cancelled
-        cancelled += len(found) - len(standing(found, policy=policy, book=book, now=now))
-        last = found[-1].pk
+    rows = Notice.objects.filter(still, status__in=OPEN)
+    return sum(
+        len(found) - len(standing(found, policy=policy, book=book, now=now))
+        for found in chunks(rows, list, attrgetter("pk"), size=CHUNK)
+    )
 
 
 def standing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Final
 from urllib.parse import urlencode
@@ -9,6 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -19,6 +21,8 @@ from pciops.accounts import policy as policies
 from pciops.accounts import selectors as accounts
 from pciops.accounts.account import Account
 from pciops.accounts.selectors import Domain
+from pciops.audit import services
+from pciops.audit.models import Event
 from pciops.lib import charts, outages, outbox
 from pciops.lib.addresses import mail_address
 from pciops.lib.charts import Bars, Series
@@ -28,7 +32,7 @@ from pciops.notices import digests, forecast, letters, rules, samples, selectors
 from pciops.notices.models import Notice
 from pciops.web import rights
 from pciops.web.errors import KEYSTONE_DATABASE, BadRequestError
-from pciops.web.requests import OperatorRequest
+from pciops.web.requests import OperatorRequest, initiator
 
 PAGE: Final = 50
 NOWHERE: Final = "There is no mail server, or Keystone has no address of yours."
@@ -90,7 +94,7 @@ def preview(request: OperatorRequest, kind: str) -> HttpResponse:
         "letter": letters.write(notice, policy=policy, now=now),
         "server": settings.MAIL_SERVER,
         "sender": settings.MAIL_FROM,
-        "own_address": _own_address(request),
+        "own_address": _address(accounts.get(request.user.id, scope=None)),
     }
     return render(request, "web/notice_preview.html", context)
 
@@ -100,23 +104,14 @@ def preview(request: OperatorRequest, kind: str) -> HttpResponse:
 @rights.needs("administer")
 def sample(request: OperatorRequest, kind: str) -> HttpResponse:
     """Send one of this kind to the operator, at the address that Keystone has of them."""
-    chosen, address = _kind(kind), _own_address(request)
-    if settings.MAIL_SERVER is None or not address:
-        messages.error(request, NOWHERE)
-        return redirect("notice_preview", kind)
-    sent = samples.send(
-        address,
-        policy=policies.current(),
-        book=rules.current(),
-        now=timezone.now(),
-        kinds=[chosen],
-    )
-    try:
+    chosen, policy = _kind(kind), policies.current()
+
+    def hand_in(address: str, now: datetime) -> Answer:
+        sent = samples.send(address, policy=policy, book=rules.current(), now=now, kinds=[chosen])
         [(_, answer)] = sent
-    except PostDownError as error:
-        messages.error(request, f"The mail server does not take mails: {error}")
-    else:
-        _say(request, address, answer)
+        return answer
+
+    _send_sample(request, chosen.value, hand_in)
     return redirect("notice_preview", kind)
 
 
@@ -128,12 +123,34 @@ def again(request: OperatorRequest, notice_id: UUID) -> HttpResponse:
     notice = selectors.get(notice_id, scope=request.user.scope)
     if notice is None:
         raise Http404("There is no notice with this id.")
-    by = f"{request.user.name} ({request.user.domain_name})"
-    if send.again(notice, by=by, now=timezone.now()):
+    if _again(request, notice):
         messages.success(request, f"The notice to {notice.name} is due again.")
     else:
         messages.info(request, f"The notice to {notice.name} has not failed: nothing was changed.")
     return redirect("notices")
+
+
+def _again(request: OperatorRequest, notice: Notice) -> bool:
+    """Make it due, and write that into the trail: both, or neither."""
+    now, by = timezone.now(), f"{request.user.name} ({request.user.domain_name})"
+    with transaction.atomic():
+        done = send.again(notice, by=by, now=now)
+        if done:
+            services.record(
+                Event.Action.AGAIN,
+                Event.Outcome.SUCCESS,
+                initiator=initiator(request),
+                target=services.Target(
+                    id=notice.user_id,
+                    name=notice.name,
+                    domain_id=notice.domain_id,
+                    domain_name=notice.domain_name,
+                ),
+                resource=f"{notice.kind} {notice.message_id}",
+                remark=f"{notice.get_status_display()}: {notice.answer}",
+                now=now,
+            )
+    return done
 
 
 @never_cache
@@ -151,7 +168,7 @@ def digest(request: OperatorRequest) -> HttpResponse:
         "server": settings.MAIL_SERVER,
         "sender": settings.MAIL_FROM,
         "hour": _hour(now),
-        "own_address": _own_address(request),
+        "own_address": _address(accounts.get(request.user.id, scope=None)),
     }
     return render(request, "web/digest.html", context)
 
@@ -161,26 +178,46 @@ def digest(request: OperatorRequest) -> HttpResponse:
 @rights.needs("administer")
 def digest_sample(request: OperatorRequest) -> HttpResponse:
     """Send the operator the digest as it would be now, at the address that Keystone has of them."""
-    now, address = timezone.now(), _own_address(request)
-    if settings.MAIL_SERVER is None or not address:
-        messages.error(request, NOWHERE)
-        return redirect("digest")
-    found = digests.preview(_domain(request), policy=policies.current(), now=now)
+    found = digests.preview(_domain(request), policy=policies.current(), now=timezone.now())
     letter = digests.write(found)
-    try:
-        answer = outbox.hand_in(letter, to=address, now=now, reply_to=settings.MAIL_REPLY_TO)
-    except PostDownError as error:
-        messages.error(request, f"The mail server does not take mails: {error}")
-    else:
-        _say(request, address, answer)
+
+    def hand_in(address: str, now: datetime) -> Answer:
+        return outbox.hand_in(letter, to=address, now=now, reply_to=settings.MAIL_REPLY_TO)
+
+    _send_sample(request, "digest", hand_in)
     return redirect("digest")
 
 
-def _say(request: OperatorRequest, address: str, answer: Answer) -> None:
-    """Tell what became of a sample."""
+def _send_sample(
+    request: OperatorRequest, what: str, hand_in: Callable[[str, datetime], Answer]
+) -> None:
+    """Send the operator something to look at, write it into the trail, and say what came of it."""
+    now, account = timezone.now(), accounts.get(request.user.id, scope=None)
+    address = _address(account)
+    if settings.MAIL_SERVER is None or account is None or not address:
+        messages.error(request, NOWHERE)
+        return
+    act = services.open_event(
+        Event.Action.SAMPLE,
+        account,
+        seen="",
+        initiator=initiator(request),
+        reason="",
+        identity="",
+        resource=what,
+        now=now,
+    )
+    try:
+        answer = hand_in(address, now)
+    except PostDownError as error:
+        services.settle(act, Event.Outcome.FAILURE, str(error))
+        messages.error(request, f"The mail server does not take mails: {error}")
+        return
     if answer.verdict is Verdict.SENT:
+        services.settle(act, Event.Outcome.SUCCESS, answer.words)
         messages.success(request, f"Sent to {address}: {answer.words}")
     else:
+        services.settle(act, Event.Outcome.FAILURE, answer.words)
         messages.error(request, f"The mail server refuses it: {answer.words}")
 
 
@@ -234,7 +271,6 @@ def _account(request: OperatorRequest, text: str) -> Account:
     return account or named[0]
 
 
-def _own_address(request: OperatorRequest) -> str:
-    """The operator's own address; "" where Keystone has none that can be sent to."""
-    account = accounts.get(request.user.id, scope=None)
+def _address(account: Account | None) -> str:
+    """The address of the account; "" where Keystone has none that can be sent to."""
     return mail_address(account.email) or "" if account else ""

@@ -6,16 +6,18 @@ import base64
 import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 import pytest
 from django.db import transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pytest_django import DjangoAssertNumQueries
 
 from pciops.accounts.selectors import NEWEST_FAILURE
 from pciops.keystone.models import LocalUser, User
-from pciops.lib.keyset import Column, MarkerError, Order
+from pciops.lib.keyset import Column, MarkerError, Order, chunks
 from tests.factories import MICROSECOND, NOW
 
 BY_NAME: Order[LocalUser] = Order((Column(name="name", kind=str), Column(name="id", kind=int)))
@@ -202,3 +204,16 @@ def test_any_name_makes_a_marker_that_is_taken(name: str, number: int) -> None:
     marker = BY_NAME.marker(LocalUser(id=number, name=name))
 
     assert list(BY_NAME.after(LocalUser.objects.all(), marker)) == []
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 3, 4, 7])
+def test_chunks_have_every_row_once_and_in_the_order_of_keys(
+    number: int, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    make_rows([(f"user-{n}", None) for n in range(number)])
+    rows = LocalUser.objects.filter(name__startswith="user")
+    with django_assert_num_queries(number // 2 + 1, using="keystone"):
+        found = list(chunks(rows, list, attrgetter("pk"), size=2))
+
+    assert [row.pk for chunk in found for row in chunk] == sorted(row.pk for row in rows)
+    assert all(1 <= len(chunk) <= 2 for chunk in found)

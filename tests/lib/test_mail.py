@@ -7,7 +7,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
@@ -92,3 +92,15 @@ def test_without_a_sender_a_message_id_is_of_no_domain(settings: Settings) -> No
     settings.MAIL_FROM = ""
 
     assert mail.message_id("17") == "<17@pciops.invalid>"
+
+
+@given(text=st.text(max_size=300))
+@example(text="a" * 200)
+def test_every_line_ends_as_lines_of_mails_do(text: str) -> None:
+    letter = Letter(subject="a test", text=text, html=text * 3)
+    found = mail.message(
+        letter, message_id="<1@cloud.example>", to="ann@example.test", reply_to="", now=NOW
+    )
+
+    assert b"\n" not in found.replace(b"\r\n", b"")
+    assert b"\r" not in found.replace(b"\r\n", b"")

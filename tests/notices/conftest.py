@@ -17,9 +17,11 @@ def sender(settings: Settings) -> None:
     settings.CLOUD_NAME = "Test cloud"
 
 
-@pytest.fixture
-def letterbox(settings: Settings, sender: None) -> Iterator[Letterbox]:
+@pytest.fixture(params=[False, True], ids=["", "pipelining"])
+def letterbox(
+    request: pytest.FixtureRequest, settings: Settings, sender: None
+) -> Iterator[Letterbox]:
     """The server that mails go to."""
-    with open_letterbox() as box:
+    with open_letterbox(pipelining=request.param) as box:
         settings.MAIL_SERVER = box.server
         yield box

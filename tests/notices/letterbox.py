@@ -25,6 +25,20 @@ class Letterbox:
     envelopes: list[Envelope] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)  # address → answer to RCPT
     after_data: str = "250 queued as 4711"
+    pipelining: bool = False  # offered, as most servers do
+
+    async def handle_EHLO(  # noqa: N802 (aiosmtpd's own name)
+        self,
+        server: SMTP,
+        session: Session,
+        envelope: Envelope,
+        hostname: str,
+        responses: list[str],
+    ) -> list[str]:
+        """aiosmtpd asks here."""
+        session.host_name = hostname
+        offered = ["250-PIPELINING"] if self.pipelining else []
+        return [*responses[:-1], *offered, responses[-1]]
 
     async def handle_RCPT(  # noqa: N802 (aiosmtpd's own name)
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -62,9 +76,9 @@ class Letterbox:
 
 
 @contextmanager
-def open_letterbox(port: int = 0) -> Iterator[Letterbox]:
+def open_letterbox(port: int = 0, *, pipelining: bool = False) -> Iterator[Letterbox]:
     """A server that runs until the end of the block."""
-    box = Letterbox(port=port or free_port())
+    box = Letterbox(port=port or free_port(), pipelining=pipelining)
     controller = Controller(
         box, hostname="127.0.0.1", port=box.port, enable_SMTPUTF8=True, decode_data=False
     )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,36 +12,19 @@ from pytest_django import Settings
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.keystone.models import User
 from pciops.lib.env import MailServer
-from pciops.lib.post import Answer, PostDownError, Verdict, office
-from pciops.notices import plan, rules, send
+from pciops.lib.post import PostDownError, office
+from pciops.notices import plan, rules
 from pciops.notices.models import Notice
 from tests.events.heard import keep
 from tests.events.histories import stale_script
 from tests.factories import NOW, POLICY, PasswordRow, make_locked_user, make_user
 from tests.live.wait import free_port
 from tests.notices.letterbox import Letterbox, open_letterbox
+from tests.notices.sending import make_due, notice, send_all
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 Status = Notice.Status
 MINUTE = timedelta(minutes=1)
-
-
-def make_due(*names: str) -> None:
-    """Users whose password expires in three days, each with the notice planned."""
-    row = PasswordRow(created_at=NOW - timedelta(days=80), expires_at=NOW + timedelta(hours=72))
-    for name in names:
-        make_user(name, passwords=[row], email=f"{name}@example.test", last_active_at=NOW.date())
-    plan.by_date(policy=POLICY, book=rules.current(), now=NOW)
-
-
-def send_all(now: datetime = NOW, pause: Callable[[float], object] = time.sleep) -> send.Sent:
-    """Send what is due at this instant."""
-    return send.send_due(policy=POLICY, book=rules.current(), clock=lambda: now, pause=pause)
-
-
-def notice(name: str = "ann") -> Notice:
-    """The notice of a user."""
-    return Notice.objects.get(name=name)
 
 
 def test_each_notice_arrives_once_with_the_servers_answer_kept(letterbox: Letterbox) -> None:
@@ -205,97 +186,6 @@ def test_nothing_is_sent_while_keystone_cannot_say_whether_it_is_true(
     send_all()
 
     assert letterbox.reached == ["ann@example.test"]
-
-
-# --- Claims -------------------------------------------------------------------------------------
-def test_what_one_has_claimed_another_does_not_get(letterbox: Letterbox) -> None:
-    make_due("ann", "bob", "cleo")
-    one, two = send.Claim.take(NOW, 2), send.Claim.take(NOW, 2)
-    assert one is not None
-    assert two is not None
-
-    assert sorted(n.name for n in [*one.notices, *two.notices]) == ["ann", "bob", "cleo"]
-    assert send.Claim.take(NOW, 2) is None
-
-
-def test_what_the_dead_have_claimed_is_sent_when_their_lease_is_over(
-    letterbox: Letterbox,
-) -> None:
-    make_due("ann")
-    send.Claim.take(NOW, 10)
-    send_all(NOW + send.LEASE - MINUTE / 60)
-
-    assert letterbox.reached == []
-
-    send_all(NOW + send.LEASE)
-
-    assert letterbox.reached == ["ann@example.test"]
-
-
-def test_who_lost_a_claim_changes_nothing_any_more(letterbox: Letterbox) -> None:
-    make_due("ann")
-    claim = send.Claim.take(NOW, 10)
-    assert claim is not None
-    send_all(NOW + send.LEASE)
-    answer = Answer(Verdict.REFUSED, "550 late")
-
-    assert claim.write_down(claim.notices[0], answer, NOW + send.LEASE) is None
-    claim.release(claim.notices)
-
-    assert notice().status == Status.SENT
-
-
-def test_a_batch_ends_well_before_its_lease_and_gives_back_the_rest(letterbox: Letterbox) -> None:
-    make_due("ann", "bob", "cleo")
-    ticks = iter(range(100))
-
-    def slow() -> datetime:
-        return NOW + next(ticks) * MINUTE
-
-    claim = send.Claim.take(NOW, 10)
-    assert claim is not None
-    with office(letterbox.server) as post:
-        send._send(claim, post, send.Sent(), policy=POLICY, book=rules.current(), clock=slow)
-
-    assert len(letterbox.envelopes) == 2
-    assert Notice.objects.filter(status=Status.PLANNED).count() == 1
-
-
-def test_a_crash_between_the_servers_answer_and_ours_repeats_the_same_message_id(
-    letterbox: Letterbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_due("ann")
-
-    def dies(*_: object) -> Any:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(send.Claim, "write_down", dies)
-        patched.setattr(send.Claim, "release", lambda *_: None)
-        with pytest.raises(KeyboardInterrupt):
-            send_all()
-    send_all(NOW + send.LEASE)
-
-    assert len({mail["Message-ID"] for mail in letterbox.mails}) == 1
-    assert len(letterbox.mails) == 2
-
-
-def test_no_more_go_out_in_a_minute_than_the_rate_allows(
-    letterbox: Letterbox, settings: Settings
-) -> None:
-    settings.NOTICE_RATE = 2
-    make_due("ann", "bob", "cleo", "dan", "eve")
-    now, waits = NOW, []
-
-    def pause(seconds: float) -> None:
-        nonlocal now
-        waits.append(len(letterbox.envelopes))
-        now += timedelta(seconds=20 * seconds)
-
-    send.send_due(policy=POLICY, book=rules.current(), clock=lambda: now, pause=pause)
-
-    assert waits == [2, 2, 2, 4, 4, 4]
-    assert len(letterbox.envelopes) == 5
 
 
 # --- Other ways ---------------------------------------------------------------------------------

@@ -6,9 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import DatabaseError, connection
 from django.test import Client
 from pytest_django import Settings
 
+from pciops.audit.models import Event
 from pciops.lib import outbox
 from pciops.lib.env import MailServer
 from pciops.notices import digests
@@ -147,6 +149,41 @@ def test_a_notice_that_failed_is_sent_again(site: Client) -> None:
     ]
 
 
+def test_sending_again_is_in_the_trail_as_an_act_on_the_account(site: Client) -> None:
+    notice = failed()
+    site.post(f"/notices/{notice.pk}/again/")
+    [event] = Event.objects.filter(action="send/notice")
+
+    assert (event.initiator_name, event.event_time) == ("ada", NOW)
+    assert (event.target_id, event.target_name) == (notice.user_id, "ann")
+    assert event.target_domain_id == "default"
+    assert event.resource == f"password_expiring {notice.message_id}"
+    assert event.remark == "Refused by the mail server: 550 5.1.1 no such user"
+    assert event.position is not None
+
+
+def test_without_the_trail_nothing_is_sent_again(site: Client) -> None:
+    notice = failed()
+
+    def refuse(execute: Any, sql: str, *rest: Any) -> Any:
+        if sql.startswith("INSERT") and "audit_event" in sql:
+            raise DatabaseError(1142, "INSERT command denied to user 'pciops'")
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(refuse):
+        response = site.post(f"/notices/{notice.pk}/again/")
+    notice.refresh_from_db()
+
+    assert response.status_code == 503
+    assert (notice.status, notice.events.count()) == ("refused", 0)
+
+
+def test_what_has_not_failed_leaves_nothing_in_the_trail(site: Client) -> None:
+    site.post(f"/notices/{kept(status='sent', settled_at=NOW).pk}/again/")
+
+    assert not Event.objects.filter(action="send/notice").exists()
+
+
 def test_a_notice_that_went_out_is_not_sent_again(site: Client) -> None:
     notice = kept(status="sent", settled_at=NOW)
     page = shown(site.post(f"/notices/{notice.pk}/again/", follow=True))
@@ -154,6 +191,17 @@ def test_a_notice_that_went_out_is_not_sent_again(site: Client) -> None:
 
     assert "has not failed" in page
     assert notice.status == "sent"
+
+
+def test_only_who_may_send_again_sees_the_button(
+    clock: object, fake_keystone: FakeKeystone, site: Client
+) -> None:
+    failed()
+    reader = signed_in(fake_keystone.person("rita", roles={"system": {"reader"}}))
+    pages = [client.get("/notices/").content.decode() for client in (site, reader)]
+
+    assert ["Send again" in page for page in pages] == [True, False]
+    assert ['<span class="visually-hidden">Act</span>' in page for page in pages] == [True, False]
 
 
 def test_sending_again_is_no_link(site: Client) -> None:
@@ -191,6 +239,13 @@ def test_a_sample_goes_to_the_operator(site: Client, operator: Any, settings: Se
 
         assert box.reached == ["olga@example.test"]
     assert "Sent to olga@example.test: 250 queued" in page
+    [event] = Event.objects.filter(action="send/sample")
+    assert (event.outcome, event.resource, event.remark) == (
+        "success",
+        "locked",
+        "250 queued as 4711",
+    )
+    assert (event.initiator_id, event.target_id) == (operator.id, operator.id)
 
 
 def test_a_sample_without_a_server_says_why(site: Client) -> None:
@@ -206,6 +261,8 @@ def test_a_server_that_is_away_is_said(site: Client, operator: Any, settings: Se
     page = shown(site.post("/notices/sample/locked/", follow=True))
 
     assert "The mail server does not take mails: 127.0.0.1:1 (none): Connection refused" in page
+    [event] = Event.objects.filter(action="send/sample")
+    assert (event.outcome, event.remark) == ("failure", "127.0.0.1:1 (none): Connection refused")
 
 
 # --- Digests ------------------------------------------------------------------------------------
@@ -273,6 +330,7 @@ def test_a_sample_of_the_digest_goes_to_the_operator(
         assert box.reached == ["olga@example.test"]
     assert "Sent to olga@example.test: 250 queued" in page
     assert site.get("/notices/digest/sample/").status_code == 405
+    assert Event.objects.get(action="send/sample").resource == "digest"
 
 
 def test_a_sample_of_the_digest_without_a_server_says_why(site: Client) -> None:

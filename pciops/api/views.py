@@ -61,7 +61,9 @@ def accounts(request: ApiRequest) -> HttpResponse:
 def account(request: ApiRequest, user_id: str) -> HttpResponse:
     """`GET /api/v1/accounts/<user_id>`."""
     verdict = verdict_of(request, user_id)
-    why = answers.why(verdict.account, policy=verdict.policy, now=verdict.now)
+    why = answers.why(
+        verdict.account, policy=verdict.policy, now=verdict.now, scope=request.operator.scope
+    )
     diagnosis = diagnosis_words.as_dict(why) if why else None
     return JsonResponse({"account": as_dict(verdict), "diagnosis": diagnosis})
 

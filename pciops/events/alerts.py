@@ -42,6 +42,7 @@ class Told:
 
     storm: Storm
     locked: int
+    names: int  # that were tried, and nobody has
     first: list[StormAccount]
     others: list[StormAccount]
     block: list[str]
@@ -59,20 +60,20 @@ class Told:
         parts = []
         if self.locked:
             parts.append(f"{self.locked:,} account{'' if self.locked == 1 else 's'} locked")
-        if self.storm.names:
-            parts.append(f"{self.storm.names:,} names tried that nobody has")
+        if self.names:
+            parts.append(f"{self.names:,} names tried that nobody has")
         if not parts:
             parts.append(f"{self.storm.accounts:,} accounts tried")
         return f"Lockout storm: {', '.join(parts)}"
 
 
 def told(storm: Storm, *, scope: str | None = None) -> Told:
-    """What is said of a storm, to the operators of one domain only of its own accounts."""
+    """What is said of a storm; to the operators of one domain of its own accounts alone."""
     rows = storm.locked.all()
     if scope is not None:
         rows = rows.filter(domain_id=scope)
     special = rows.exclude(kinds="")
-    sources = storm.sources if isinstance(storm.sources, list) else []
+    sources = storm.sources if scope is None else []
     addresses = [
         (source["address"], bool(source["shared"]))
         for source in sources
@@ -81,6 +82,7 @@ def told(storm: Storm, *, scope: str | None = None) -> Told:
     return Told(
         storm=storm,
         locked=rows.count(),
+        names=storm.names if scope is None else 0,
         first=sorted(special.order_by("locked_at", "pk")[:NAMED], key=_rank),
         others=list(rows.filter(kinds="").order_by("locked_at", "pk")[:NAMED]),
         block=[address for address, shared in addresses if is_address(address) and not shared],

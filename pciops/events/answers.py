@@ -18,17 +18,23 @@ from pciops.events.histories import diagnoses
 AGAIN: Final = timedelta(hours=24)  # a lock so soon after an unlock has the same cause
 
 
-def why(account: Account, *, policy: Policy, now: datetime) -> Explained | None:
-    """Why Keystone counts failures of this account; None where it counts none."""
+def why(account: Account, *, policy: Policy, now: datetime, scope: str | None) -> Explained | None:
+    """Why Keystone counts failures of this account; None where it counts none.
+
+    Args:
+        scope: the one domain that the operator sees; None: all.
+    """
     if not account.covered or not account.failed_auth_count:
         return None
-    found = diagnoses([account.id], policy=policy, now=now)
+    found = diagnoses([account.id], policy=policy, now=now, scope=scope)
     return explain(found[account.id], now=now)
 
 
-def causes(user_ids: Sequence[str], *, policy: Policy, now: datetime) -> dict[str, Cause]:
+def causes(
+    user_ids: Sequence[str], *, policy: Policy, now: datetime, scope: str | None
+) -> dict[str, Cause]:
     """The verdicts on a page of accounts; none at all where nothing is heard from Keystone."""
-    found = diagnoses(user_ids, policy=policy, now=now)
+    found = diagnoses(user_ids, policy=policy, now=now, scope=scope)
     if not any(one.history.heard.events for one in found.values()):
         return {}
     return {user_id: one.cause for user_id, one in found.items()}

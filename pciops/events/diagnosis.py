@@ -16,9 +16,11 @@ from typing import Final
 
 from pciops.accounts.policy import Policy
 from pciops.events import relock
-from pciops.events.models import Outcome
+from pciops.events.models import Attempts, Outcome
 from pciops.events.relock import Relock
 from pciops.events.rhythm import Rhythm, Tries, pace, rhythm
+
+Reason = Attempts.Reason
 
 FEW: Final = 8  # tries that a person makes before giving up
 REPEATS: Final = 3  # of one password, before it is a repetition
@@ -147,6 +149,11 @@ class Source:
         return sum(row.count for row in self.tries)
 
     @property
+    def wrong(self) -> int:
+        """Those that count towards a lock."""
+        return sum(row.count for row in self.tries if row.reason is Reason.WRONG_PASSWORD)
+
+    @property
     def first_at(self) -> datetime:
         return min(row.first_at for row in self.tries)
 
@@ -188,7 +195,7 @@ class Diagnosis:
 
     cause: Cause
     confidence: Confidence
-    sources: tuple[Source, ...]  # of its failures, the most active first
+    sources: tuple[Source, ...]  # of its failures; who did most for the lock first
     history: History
     relock: Relock | None  # when an unlock would be undone; None where nothing goes on
     entered: Tries | None = None  # a sign-in by whoever guessed
@@ -249,7 +256,7 @@ def _judge(
     if not failed:
         return Cause.UNKNOWN, Confidence.NONE
     found, total = hashes(failed), sum(row.count for row in failed)
-    sprayed = _sprayed(sources, total)
+    sprayed = _sprayed(sources)
     if sprayed is not None:
         return Cause.SPRAYING, sprayed
     success = _success_after(history.tries, failed)
@@ -287,10 +294,17 @@ def _many_passwords(
     return Cause.TYPING, Confidence.LIKELY if manned else Confidence.POSSIBLE
 
 
-def _sprayed(sources: Sequence[Source], total: int) -> Confidence | None:
-    """How sure it is that its failures are part of a spray; None where they are none."""
+def _sprayed(sources: Sequence[Source]) -> Confidence | None:
+    """How sure it is that its failures are part of a spray; None where they are none.
+
+    Who sprays comes upon accounts that are locked already; that is not why they are.
+    """
     sprays = [source for source in sources if source.elsewhere.sprays and not source.stale]
-    if sum(source.count for source in sprays) < total / 2:
+    told = any(source.wrong for source in sources)
+    total, sprayed = (
+        sum(source.wrong if told else source.count for source in some) for some in (sources, sprays)
+    )
+    if not sprays or sprayed < total / 2:
         return None
     if not any(source.elsewhere.shared for source in sprays):
         return Confidence.SURE
@@ -355,4 +369,4 @@ def _sources(failed: Sequence[Tries], elsewhere: Mapping[str, Elsewhere]) -> tup
         )
         for (address, agent), rows in streams.items()
     ]
-    return tuple(sorted(sources, key=lambda one: (-one.count, one.address, one.agent)))
+    return tuple(sorted(sources, key=lambda one: (-one.wrong, -one.count, one.address, one.agent)))

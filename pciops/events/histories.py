@@ -52,8 +52,15 @@ class Row(NamedTuple):
     partial_hash: str
 
 
-def diagnoses(user_ids: Collection[str], *, policy: Policy, now: datetime) -> dict[str, Diagnosis]:
-    """The diagnosis of each of these accounts."""
+def diagnoses(
+    user_ids: Collection[str], *, policy: Policy, now: datetime, scope: str | None = None
+) -> dict[str, Diagnosis]:
+    """The diagnosis of each of these accounts.
+
+    Args:
+        scope: the one domain that the reader sees: what an address did to accounts of others
+            changes nothing then.
+    """
     wanted = list(dict.fromkeys(user_ids))
     since = now - BACK
     tries: dict[str, list[Tries]] = {user_id: [] for user_id in wanted}
@@ -62,17 +69,18 @@ def diagnoses(user_ids: Collection[str], *, policy: Policy, now: datetime) -> di
         tries[row.user_id].append(_tries(row))
         if row.partial_hash:
             hashes[row.user_id].add(row.partial_hash)
-    sample = _rows(Attempts.objects.filter(window__gte=since))[:OF_ALL]
+    sample = _rows(_since(since, scope))
+    gaps = tuple(selectors.gaps(since, now))
     heard = Heard(
         since=since,
-        events=bool(sample),
+        events=bool(sample) or gaps != ((since, now),),
         successes=any(row.outcome == Outcome.SUCCESS for row in sample),
-        gaps=tuple(selectors.gaps(since, now)) if sample else (),
+        gaps=gaps if sample else (),
     )
     addresses = {user_id: _addresses(rows) for user_id, rows in tries.items()}
     common = Counter(address for found in addresses.values() for address in found)
     chosen = [address for address, _ in common.most_common(MOST_ADDRESSES)]
-    neighbours = _of_addresses(chosen, since)
+    neighbours = _of_addresses(chosen, since, scope)
     shared = _shared(sample)
     return {
         user_id: diagnose(
@@ -98,7 +106,7 @@ def diagnoses(user_ids: Collection[str], *, policy: Policy, now: datetime) -> di
 
 def shared_addresses(now: datetime) -> set[str]:
     """The addresses that are most likely proxies'."""
-    return _shared(_rows(Attempts.objects.filter(window__gte=now - BACK)))
+    return _shared(_rows(_since(now - BACK, None)))
 
 
 def _tries(row: Row) -> Tries:
@@ -185,8 +193,15 @@ def _of_accounts(user_ids: Sequence[str], since: datetime) -> list[Row]:
     return _newest([rows.filter(user_id=user_id) for user_id in user_ids if user_id], OF_ACCOUNT)
 
 
-def _of_addresses(addresses: Sequence[str], since: datetime) -> Mapping[str, list[Row]]:
+def _since(since: datetime, scope: str | None) -> QuerySet[Attempts]:
     rows = Attempts.objects.filter(window__gte=since)
+    return rows if scope is None else rows.filter(domain_id=scope)
+
+
+def _of_addresses(
+    addresses: Sequence[str], since: datetime, scope: str | None
+) -> Mapping[str, list[Row]]:
+    rows = _since(since, scope)
     found: dict[str, list[Row]] = defaultdict(list)
     of_each = [rows.filter(address=address) for address in addresses if address]
     for row in sorted(_newest(of_each, OF_ADDRESS), key=lambda row: row.first_at):

@@ -12,7 +12,8 @@ from pciops.accounts.policy import Policy
 from pciops.events.rhythm import Rhythm, Tries, pace, rhythm
 
 MISSED: Final = 3  # so many pauses without a try, and it has stopped
-LEAST: Final = timedelta(minutes=2)  # whatever the pause
+LEAST: Final = timedelta(minutes=1)  # whatever the pause
+ENOUGH: Final = 5  # tries without a clock, to say that they go on
 AHEAD: Final = timedelta(days=1)  # beyond it nothing is foretold
 
 
@@ -30,12 +31,12 @@ class Relock:
 
 
 def going(tries: Sequence[Tries], now: datetime) -> Rhythm | None:
-    """How tries of one source go on; None where they have stopped, or there is one alone."""
+    """How tries of one source go on; None where they have stopped, or are too few to say."""
     if not tries:
         return None
     beat = rhythm(tries)
     every = beat.every if beat else pace(tries)
-    if every is None:
+    if every is None or (beat is None and sum(row.count for row in tries) < ENOUGH):
         return None
     last = max(row.last_at for row in tries)
     if now - last > max(LEAST, MISSED * every):

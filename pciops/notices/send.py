@@ -211,12 +211,8 @@ def _send(
                     break
                 to = mail_address(notice.email)
                 if to is not None:  # else it got a broken address since, and has that status
-                    mail = _mail(
-                        *(notice, to, origins.get(notice.user_id)),
-                        policy=policy,
-                        book=book,
-                        now=clock(),
-                    )
+                    known = origins.get(notice.user_id)
+                    mail = _mail(notice, to, known, policy=policy, book=book, now=clock())
                     if isinstance(mail, Answer):
                         desk.keep(notice, mail)
                     else:
@@ -299,13 +295,7 @@ def _origins(notices: Iterable[Notice], now: datetime) -> Mapping[str, Origin]:
 
 
 def _mail(
-    notice: Notice,
-    to: str,
-    known: Origin | None,
-    *,
-    policy: Policy,
-    book: Book,
-    now: datetime,
+    notice: Notice, to: str, known: Origin | None, *, policy: Policy, book: Book, now: datetime
 ) -> bytes | Answer:
     """The mail, or why it cannot be written: such a one must not stand before all others."""
     reply_to = book.of_domain(notice.domain_id, notice.domain_name).reply_to

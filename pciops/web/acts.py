@@ -103,12 +103,12 @@ def _fresh_form(act: Act, verdict: Verdict, typed: Mapping[str, str]) -> ActForm
     return ActForm(act, verdict, initial={**kept, "seen": act.seen(verdict)})
 
 
-def _cause(verdict: Verdict) -> dict[str, object]:
+def _cause(verdict: Verdict, scope: str | None) -> dict[str, object]:
     """Why it was locked, whether an unlock would last, and whether the last one did."""
     account, now = verdict.account, verdict.now
     before = trail.last_unlock(account.id, since=now - UNLOCKED_BEFORE)
     return {
-        "why": answers.why(account, policy=verdict.policy, now=now),
+        "why": answers.why(account, policy=verdict.policy, now=now, scope=scope),
         "before": before,
         "undone": answers.undone(account, before),
     }
@@ -126,7 +126,7 @@ def _page(
     stops = credentials.of(verdict.account.id, scope=request.user.scope) if act is DISABLE else []
     context = {
         **about(verdict),
-        **(_cause(verdict) if act is UNLOCK else {}),
+        **(_cause(verdict, request.user.scope) if act is UNLOCK else {}),
         "act": act,
         "effects": act.effects(verdict),
         "warnings": act.warnings(verdict),

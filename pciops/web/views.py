@@ -73,7 +73,7 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
         "strip": strip,
         "sorts": {sort: lists.address(lists.sorted_by(query, sort)) for sort in query.sorts},
         "LOCKED": LOCKED,
-        "causes": _causes(page, query, policy, now),
+        "causes": _causes(page, query, scope, policy, now),
         "kinds": kinds.Kind,
         "domains": domains,
         "others": lists.address(lists.of_state(query, None)).removeprefix("?"),
@@ -129,7 +129,7 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
         "most": kinds.SHOWN,
         "notices": notices.of_account(user_id, limit=NOTICES),
         "hidden": hidden_words.of_account(user_id, now=verdict.now, limit=HIDDEN),
-        "why": answers.why(verdict.account, policy=verdict.policy, now=verdict.now),
+        "why": answers.why(verdict.account, policy=verdict.policy, now=verdict.now, scope=scope),
     }
     return render(request, "web/account_detail.html", context)
 
@@ -178,12 +178,17 @@ def verdict_of(request: OperatorRequest, user_id: str) -> Verdict:
 
 
 def _causes(
-    page: selectors.Page, query: selectors.Query, policy: Policy, now: datetime
+    page: selectors.Page,
+    query: selectors.Query,
+    scope: str | None,
+    policy: Policy,
+    now: datetime,
 ) -> dict[str, Cause]:
     """Why the accounts of a page were locked, where that is what the list is about."""
     if query.state is not LOCKED or not page.accounts:
         return {}
-    return answers.causes([account.id for account in page.accounts], policy=policy, now=now)
+    ids = [account.id for account in page.accounts]
+    return answers.causes(ids, policy=policy, now=now, scope=scope)
 
 
 def query_of(request: OperatorRequest, domains: list[selectors.Domain]) -> selectors.Query:

@@ -131,6 +131,18 @@ CASES = [
         confidence=Confidence.SURE,
     ),
     Case(
+        name="somebody who had mistyped, and a sprayer who finds the account locked",
+        tries=[
+            tried(900, "Abc1", address="192.0.2.7", agent=BROWSER),
+            tried(880, "Abc2", address="192.0.2.7", agent=BROWSER),
+            tried(868, "Abc1", address="192.0.2.7", agent=BROWSER),
+            *(tried(ago) for ago in (300, 200, 100)),
+        ],
+        elsewhere={"10.2.3.4": Elsewhere(accounts=40, unknown_names=25)},
+        cause=Cause.TYPING,
+        confidence=Confidence.LIKELY,
+    ),
+    Case(
         name="a sprayer behind the proxy that everybody comes through",
         tries=[tried(300, "Summer"), tried(200, "Winter"), tried(100, "Spring")],
         elsewhere={
@@ -278,6 +290,17 @@ def test_an_unlock_holds_where_the_script_was_stopped() -> None:
 
     assert "an unlock holds unless they begin again" in said
     assert "undone" not in said
+
+
+@pytest.mark.parametrize(
+    ("tries", "ago", "goes_on"), [(4, 10, False), (9, 10, True), (9, 90, False)]
+)
+def test_quick_tries_go_on_where_they_are_many_and_new(
+    tries: int, ago: float, goes_on: bool
+) -> None:
+    found = history([tried(ago + number * 0.7**number, f"h{number}") for number in range(tries)])
+
+    assert (diagnose(found, policy=POLICY, now=NOW).relock is not None) is goes_on
 
 
 def test_a_threshold_that_is_off_locks_nothing_again() -> None:

@@ -32,7 +32,7 @@ def table(section: str, key: str, question: Question = WEEK) -> list[dict[str, A
     """The rows of a table by the keys of its columns."""
     [found] = [it for it in parts(section, question) if isinstance(it, Table) and it.key == key]
     keys = [column.key for column in found.columns]
-    return [dict(zip(keys, row, strict=True)) for row in found.rows()]
+    return [dict(zip(keys, row, strict=True)) for row in found.read()]
 
 
 def figures(section: str, question: Question = WEEK) -> dict[str, int | None]:

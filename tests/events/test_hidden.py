@@ -323,4 +323,4 @@ def test_the_report_has_each_change_once(section: str, key: str) -> None:
     assert isinstance(figure, Figure)
     assert isinstance(table, Table)
     assert figure.number == 6
-    assert [row[1] for row in table.rows()] == [f"{key}{number}" for number in range(6)]
+    assert [row[1] for row in table.read()] == [f"{key}{number}" for number in range(6)]

@@ -108,6 +108,17 @@ def test_a_time_without_a_consumer_is_a_gap() -> None:
     assert (begins, ends) == (NOW - timedelta(hours=24), NOW - timedelta(hours=20))
 
 
+def test_what_an_address_did_in_another_domain_changes_nothing_for_who_sees_one_alone() -> None:
+    for number in range(12):
+        keep(f"user{number}", [tried(600 - 10 * number, "Summer", agent="curl/8.5")])
+    Attempts.objects.filter(user_id__in=["user3", "user4"]).update(domain_id="shops")
+
+    found = diagnoses(["user3"], policy=POLICY, now=NOW, scope="shops")["user3"]
+
+    assert found.history.elsewhere["10.2.3.4"] == Elsewhere(accounts=1, same_hash=1)
+    assert found.cause is not Cause.SPRAYING
+
+
 @pytest.mark.parametrize("accounts", [1, 50])
 def test_a_page_of_accounts_takes_as_many_queries_as_one(
     accounts: int, django_assert_num_queries: DjangoAssertNumQueries

@@ -174,7 +174,10 @@ def test_an_operator_of_another_domain_sees_no_storm() -> None:
     hit(12)
     watch()
 
-    assert storms.going_on(scope="payments", now=NOW) is not None
+    storm = storms.going_on(scope="payments", now=NOW)
+    assert storm is not None
+    assert alerts.told(storm, scope="payments").locked == 12
+    assert alerts.told(storm, scope="payments").sources == []
     assert storms.going_on(scope="shops", now=NOW) is None
 
 

@@ -380,6 +380,6 @@ def test_the_locked_list_asks_our_own_database_for_session_census_and_causes_alo
 
     # The session, the operator; then the session again with its new end, in a transaction of
     # its own: SAVEPOINT, UPDATE, RELEASE SAVEPOINT. The newest census, its numbers, a batch that
-    # runs; what was heard of these accounts, and of all.
-    with django_assert_num_queries(10, using="default"):
+    # runs; what was heard of these accounts, of all, and when a consumer was connected.
+    with django_assert_num_queries(11, using="default"):
         site.get(LOCKED)

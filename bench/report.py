@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import sys
 
 from bench.cloud import configure, running
 from bench.fill import Size
-from bench.measure import Row, markdown, say
+from bench.measure import say, table
 
 
 def main() -> None:
@@ -23,11 +22,7 @@ def main() -> None:
     options = parser.parse_args()
     with running(Size(users=options.users), say) as bench:
         configure(bench)
-        rows: list[Row] = []
-        for row in importlib.import_module("bench.of_report").measured(bench):
-            say("  ".join(row.cells))
-            rows.append(row)
-        sys.stdout.write(markdown(rows) + "\n")
+        table(importlib.import_module("bench.of_report").measured(bench))
 
 
 if __name__ == "__main__":

@@ -116,6 +116,29 @@ app.conf.beat_schedule = {
         "schedule": crontab(hour="3", minute="40"),
         "options": {"expires": 3600},
     },
+    # Every minute: lockout storms, and the calls to the webhook that are owed.
+    "find_storms": {
+        "task": "events.storms",
+        "schedule": crontab(),
+        "options": {"expires": 50},
+    },
+    "call_webhook": {
+        "task": "events.alerts",
+        "schedule": crontab(),
+        "options": {"expires": 50},
+    },
+    # Every minute: locks that were ended past pciops. Once an hour, tried every five minutes: last
+    # activity that was changed so.
+    "find_hidden_unlocks": {
+        "task": "events.hidden_unlocks",
+        "schedule": crontab(),
+        "options": {"expires": 50},
+    },
+    "find_hidden_activity": {
+        "task": "events.hidden_activity",
+        "schedule": crontab(minute="*/5"),
+        "options": {"expires": 240},
+    },
     # Every day at 03:40: notifications that are too old are deleted.
     "prune_events": {
         "task": "events.prune",

@@ -52,7 +52,7 @@ MIDDLEWARE = [
     "pciops.lib.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "pciops.web.health.HealthMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "pciops.signin.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -225,6 +225,17 @@ NOTIFICATIONS_QUEUE_LENGTH = env.integer(
 # PCI DSS 10.5.1: 12 months, and a month more.
 EVENT_DAYS = env.integer("PCIOPS_EVENT_DAYS", 400, minimum=1, maximum=4000)
 
+# --- Storms -------------------------------------------------------------------------------------
+# So many accounts locked, or so many unknown names tried, within ten minutes.
+STORM_ACCOUNTS = env.integer("PCIOPS_STORM_ACCOUNTS", 10, minimum=2, maximum=1_000_000)
+STORM_NAMES = env.integer("PCIOPS_STORM_NAMES", 50, minimum=2, maximum=1_000_000)
+ALERT_RECIPIENTS = env.addresses("PCIOPS_ALERT_RECIPIENTS") or DIGEST_RECIPIENTS
+ALERT_WEBHOOK_URL = env.http_url(
+    "PCIOPS_ALERT_WEBHOOK_URL", example="https://alerts.cloud.example/pciops"
+)
+ALERT_WEBHOOK_SECRET = env.secret("PCIOPS_ALERT_WEBHOOK_SECRET")
+ALERT_WEBHOOK_CACERT = env.text("PCIOPS_ALERT_WEBHOOK_CACERT")
+
 # --- Tasks --------------------------------------------------------------------------------------
 # The timetable is in pciops.celery. Without a broker of the site's, messages are files below VAR:
 # fit for one machine and the demo.
@@ -306,6 +317,7 @@ SECURE_CSP = {
     "default-src": [NONE],
     "style-src": [SELF],
     "script-src": [SELF],
+    "connect-src": [SELF],
     "img-src": [SELF],
     "form-action": [SELF],
     "frame-ancestors": [NONE],

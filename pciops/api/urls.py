@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from pciops.api import (
+    activity,
     acts,
     audit,
     bulk,
@@ -20,7 +21,9 @@ urlpatterns = [
     path("accounts", views.accounts, name="api-accounts"),
     path("accounts/unlock", bulk.accounts_unlock, name="api-accounts-unlock"),
     path("accounts/<str:user_id>", views.account, name="api-account"),
+    path("accounts/<str:user_id>/activity", activity.of_account, name="api-account-activity"),
     path("accounts/<str:user_id>/<str:name>", acts.account_act, name="api-account-act"),
+    path("activity", activity.activity, name="api-activity"),
     path("audit", audit.audit, name="api-audit"),
     path("exemptions", exemptions.exemptions, name="api-exemptions"),
     path("overview", overview.overview, name="api-overview"),

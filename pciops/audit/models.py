@@ -58,10 +58,10 @@ class Event(models.Model):
         DENY = "deny", "Refused"  # what the caller may not do, or a token that is none
         EXPORT = "read/export", "Exported"
         REPORT = "read/report", "Report downloaded"
-        BUILD = "create/report", "Report built"
-        SIGN_OFF = "update/report", "Report acknowledged"
         SAMPLE = "send/sample", "Sample of a mail sent"
         AGAIN = "send/notice", "Notice made due again"
+        BUILD = "create/report", "Report built"
+        SIGN_OFF = "update/report", "Report acknowledged"
         POLICY = "update/policy", "Policy changed"
         PRUNE = "delete/trail", "Trail pruned"
 

@@ -78,6 +78,16 @@ def seen(act: Event) -> Failures:
         return Failures(failed_auth_count=0, failed_auth_at=None)
 
 
+def acted_on(target_ids: Collection[str], *, since: datetime) -> dict[str, datetime]:
+    """Account → when an act on it began last, of those that one began on since then.
+
+    Acts that failed are left out: they changed nothing.
+    """
+    acts = Event.objects.filter(target_id__in=target_ids, event_time__gte=since)
+    acts = acts.exclude(outcome=Event.Outcome.FAILURE)
+    return dict(acts.order_by("event_time", "id").values_list("target_id", "event_time"))
+
+
 def pending(*, before: datetime) -> list[Event]:
     """The acts that began before this instant and have no end, the oldest first."""
     rows = Event.objects.filter(position=None, outcome=Event.Outcome.PENDING)

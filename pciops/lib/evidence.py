@@ -63,6 +63,10 @@ class Table:
     # Columns that say which account a row is about, for "who is new".
     identity: tuple[str, ...] = ()
 
+    def read(self) -> Iterable[Row]:
+        """All rows, from the first."""
+        return self.rows.rows() if isinstance(self.rows, Spool) else self.rows()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:

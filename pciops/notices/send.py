@@ -10,7 +10,7 @@ import logging
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parseaddr
@@ -20,6 +20,8 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Q, QuerySet
 
+from pciops.accounts import origin
+from pciops.accounts.origin import Origin
 from pciops.accounts.policy import Policy
 from pciops.lib.addresses import mail_address
 from pciops.lib.post import BACK_OFF, WHOLE, Answer, Post, PostDownError, Verdict, office
@@ -202,13 +204,15 @@ def _send(
     try:
         waiting = plan.standing(claim.notices, policy=policy, book=book, now=clock())
         sent.ended[Status.CANCELLED] += len(claim.notices) - len(waiting)
+        origins = _origins(waiting, clock())
         with Desk(claim, post, sent, clock) as desk:
             for notice in waiting:
                 if clock() >= claim.until - MARGIN:
                     break
                 to = mail_address(notice.email)
                 if to is not None:  # else it got a broken address since, and has that status
-                    mail = _mail(notice, to, policy=policy, book=book, now=clock())
+                    known = origins.get(notice.user_id)
+                    mail = _mail(notice, to, known, policy=policy, book=book, now=clock())
                     if isinstance(mail, Answer):
                         desk.keep(notice, mail)
                     else:
@@ -280,11 +284,23 @@ def _written_down(
         return claim.write_down(notice, answer, clock())
 
 
-def _mail(notice: Notice, to: str, *, policy: Policy, book: Book, now: datetime) -> bytes | Answer:
+def _origins(notices: Iterable[Notice], now: datetime) -> Mapping[str, Origin]:
+    """Where the failures came from of those that tell of a lock."""
+    users = [notice.user_id for notice in notices if notice.kind == Notice.Kind.LOCKED]
+    try:
+        return origin.origins(users, now) if users else {}
+    except Exception:
+        log.exception("notices of locks go out without where the failures came from")
+        return {}
+
+
+def _mail(
+    notice: Notice, to: str, known: Origin | None, *, policy: Policy, book: Book, now: datetime
+) -> bytes | Answer:
     """The mail, or why it cannot be written: such a one must not stand before all others."""
     reply_to = book.of_domain(notice.domain_id, notice.domain_name).reply_to
     try:
-        letter = letters.write(notice, policy=policy, now=now)
+        letter = letters.write(notice, policy=policy, now=now, origin=known)
         return letters.message(notice, letter, to=to, reply_to=reply_to, now=now)
     except Exception as error:
         log.exception("a notice cannot be written: %s", notice)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from pciops.web import (
+    activity,
     acts,
     audit,
     bulk,
@@ -27,6 +28,9 @@ urlpatterns = [
     path("accounts/unlocks/<str:batch_id>/stop/", bulk.unlocks_stop, name="unlocks_stop"),
     path("accounts/<str:user_id>/", views.account_detail, name="account"),
     path("accounts/<str:user_id>/<str:name>/", acts.account_act, name="account_act"),
+    path("activity/", activity.activity, name="activity"),
+    path("activity/export", activity.activity_export, name="activity_export"),
+    path("activity/set-aside/", activity.set_aside, name="set_aside"),
     path("audit/", audit.audit, name="audit"),
     path("audit/export", audit.audit_export, name="audit_export"),
     path("exemptions/", exemptions.exemption_list, name="exemptions"),

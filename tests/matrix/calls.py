@@ -154,6 +154,17 @@ CALLS: Final = (
         Call(method="POST", route=_ACT, name=name, needs="administer", status=400, foreign=404)
         for name in ("enable", "disable", "exempt", "lift", "record")
     ),
+    Call(
+        method="GET",
+        route="activity/",
+        queries=("", "?account=zelda", "?kind=sign_in", "?doer=ann", "?address=203.0.113.66"),
+    ),
+    Call(
+        method="GET",
+        route="activity/export",
+        queries=("?format=json", "?format=csv&account=zelda"),
+    ),
+    Call(method="GET", route="activity/set-aside/", needs="administer", system_only=True),
     Call(method="GET", route="audit/", queries=("", "?account=zelda", "?operator=ann")),
     Call(  # of all acts each file would name the one before it
         method="GET",
@@ -214,6 +225,12 @@ CALLS: Final = (
     Call(method="GET", route="api/v1/policy/what-if", queries=(_WHAT_IF,)),
     Call(method="GET", route="api/v1/reports"),
     Call(method="GET", route="api/v1/reports/<str:week>", queries=("", *_FORMATS)),
+    Call(
+        method="GET",
+        route="api/v1/activity",
+        queries=("", "?account=zelda", "?kind=sign_in", "?doer=ann", "?limit=1"),
+    ),
+    Call(method="GET", route="api/v1/accounts/<str:user_id>/activity", foreign=404),
     Call(method="GET", route="api/v1/audit", queries=("", "?account=zelda", "?limit=1")),
     *(
         Call(method=method, route=route, needs=None, status=404)

@@ -43,8 +43,7 @@ def rows(section: str, key: str, **facts: Any) -> list[tuple[evidence.Cell, ...]
     """All rows of a table."""
     found = parts(section, **facts)
     [table] = [part for part in found if isinstance(part, evidence.Table) and part.key == key]
-    spool = table.rows
-    return list(spool() if callable(spool) else spool.rows())
+    return list(table.read())
 
 
 def said(section: str, **facts: Any) -> list[tuple[str, str | None]]:

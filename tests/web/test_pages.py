@@ -21,8 +21,8 @@ pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 TEMPLATES = sorted((configured.ROOT / "templates").rglob("*.html"))
 MAILS = {path for path in TEMPLATES if {"digest", "mail"} & {*path.parts}}  # no policy of ours
 CSP = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
-    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 PAGES = [
     "/",
@@ -216,7 +216,11 @@ def test_readyz_says_that_everything_answers(client: Client, fake_keystone: Fake
     response = client.get("/readyz")
 
     assert response.status_code == 200
-    assert response.json() == {"database": "ok", "keystone_database": "ok", "keystone": "ok"}
+    assert response.json() == {
+        "database": "ok",
+        "keystone_database": "ok",
+        "keystone": "ok",
+    }
 
 
 def test_readyz_says_that_no_notifications_come_and_is_ready_all_the_same(
@@ -227,7 +231,7 @@ def test_readyz_says_that_no_notifications_come_and_is_ready_all_the_same(
     Run(timezone.now()).connect(timezone.now())
     after = client.get("/readyz")
 
-    assert (before.status_code, before.json()["notifications"]) == (200, "no news")
+    assert (before.status_code, before.json()["notifications"]) == (200, "no news yet")
     assert (after.status_code, after.json()["notifications"]) == (200, "ok")
 
 

@@ -20,6 +20,7 @@ from pciops.accounts.account import Account
 from pciops.accounts.kinds import Kinds
 from pciops.accounts.password import PasswordState
 from pciops.accounts.policy import Policy
+from pciops.accounts.scans import newest_passwords
 from pciops.accounts.state import State
 from pciops.accounts.states import (
     ATTACKED_EXEMPT,
@@ -122,25 +123,37 @@ def read(*, scope: str | None, policy: Policy, now: datetime, names: Names) -> L
 
 # --- By the row of `user` ------------------------------------------------------------------------
 def _by_user(lists: Lists, scope: str | None, policy: Policy, now: datetime, names: Names) -> None:
+    """Who is inactive, and then whom the rules do not cover.
+
+    Apart: whoever asks each user for both joins a million rows to find few.
+    """
     rules = [state.of_users(policy, now) for state in BY_ACTIVITY]
-    rows = User.objects.filter(_any(rules) | Q(local_user=None))
-    rows = _within(rows.annotate(number=_numbered(rules)), scope, "domain_id")
-    columns = ("pk", "number", "local_user__name", "domain_id", "last_active_at", "created_at")
+    rows = User.objects.filter(_any(rules)).annotate(number=_numbered(rules))
+    columns = ("pk", "number", "last_active_at", "created_at")
     limit = timedelta(days=policy.disable_user_account_days_inactive or 0)
     today = now.astimezone(UTC).date()
-    for chunk in _chunks(rows, columns):
-        strangers = []
-        for user_id, number, name, domain_id, seen, made in chunk:
-            if name is None:
-                strangers.append(user_id)
-            else:
-                active = seen or (made.date() if made else None)
-                cells = _activity(seen, made, active, limit, today)
-                lists.spools[BY_ACTIVITY[number]].append(
-                    (*names.who(user_id, name, domain_id), *cells)
-                )
-        for account in _strangers(strangers, names):
+    for chunk in _chunks(_within(rows, scope, "domain_id"), columns):
+        holders = _holders_of([row[0] for row in chunk])
+        for user_id, number, seen, made in chunk:
+            holder = holders.get(user_id)
+            if holder is None:
+                continue  # not covered
+            active = seen or (made.date() if made else None)
+            cells = _activity(seen, made, active, limit, today)
+            lists.spools[BY_ACTIVITY[number]].append(
+                (*names.who(user_id, holder.name, holder.domain_id), *cells)
+            )
+    strangers = User.objects.filter(~Exists(LocalUser.objects.filter(user=OuterRef("pk"))))
+    for chunk in _chunks(_within(strangers, scope, "domain_id"), ("pk",)):
+        for account in _strangers([user_id for (user_id,) in chunk], names):
             lists.not_covered.append((*who(account), bool(account.enabled)))
+
+
+@database.reading()
+def _holders_of(user_ids: list[str]) -> dict[str, _Holder]:
+    rows = LocalUser.objects.filter(user__in=user_ids)
+    found = rows.values_list("user_id", "name", "domain_id", "user__enabled")
+    return {row[0]: _Holder._make(row) for row in found}
 
 
 ACTIVITY: Final = (
@@ -202,32 +215,25 @@ PASSWORD: Final = (
 def _by_password(
     lists: Lists, scope: str | None, policy: Policy, now: datetime, names: Names
 ) -> None:
-    """One pass over `password` for all states of it.
-
-    Of passwords that are equally old Keystone's choice is a rule of its own (account.newest), so
-    their accounts are read whole.
-    """
-    rules = [state.fits(policy, now) for state in BY_PASSWORD]
-    other = Password.objects.filter(local_user=OuterRef("local_user"))
-    newer = other.filter(created_at_int__gt=OuterRef("created_at_int"))
-    twin = other.filter(created_at_int=OuterRef("created_at_int")).exclude(pk=OuterRef("pk"))
-    rows = Password.objects.filter(_any(rules), ~Exists(newer))
-    rows = rows.annotate(number=_numbered(rules), twin=Exists(twin))
+    """One ranking of `password` for all states of it, and then the rows that it names."""
+    found = sorted(newest_passwords([state.fits(policy, now) for state in BY_PASSWORD]))
     exempt = _exempt()
-    twins: set[int] = set()
-    columns = ("pk", "local_user_id", "number", "twin", "created_at_int", *_EXPIRIES)
-    for chunk in _chunks(rows, columns):
-        holders = _holders({row[1] for row in chunk}, scope)
-        for _, local_id, number, has_twin, made, *expiries in chunk:
+    for start in range(0, len(found), CHUNK):
+        numbers = dict(found[start : start + CHUNK])
+        rows = _passwords(list(numbers))
+        holders = _holders([local_id for _, local_id, *_ in rows], scope)
+        for pk, local_id, made, *expiries in rows:
             holder = holders.get(local_id)
-            if has_twin:
-                twins.add(local_id)
-            elif holder is not None and holder.user_id not in exempt:
-                state = BY_PASSWORD[number]
-                expires_at = expiries[0] if expiries[0] is not None else expiries[1]
-                _take(lists, state, holder, (made, expires_at), now, names)
-    for account in _whole(sorted(twins), scope, names):
-        _judge(lists, account, policy, now, names)
+            if holder is None or holder.user_id in exempt:
+                continue
+            expires_at = expiries[0] if expiries[0] is not None else expiries[1]
+            _take(lists, BY_PASSWORD[numbers[pk]], holder, (made, expires_at), now, names)
+
+
+@database.reading()
+def _passwords(keys: list[int]) -> list[tuple[Any, ...]]:
+    rows = Password.objects.filter(pk__in=keys).order_by("pk")
+    return list(rows.values_list("pk", "local_user_id", "created_at_int", *_EXPIRIES))
 
 
 _EXPIRIES: Final = ("expires_at_int", "expires_at")
@@ -267,14 +273,6 @@ def password_cells(made: datetime | None, now: datetime) -> tuple[Cell, ...]:
     return made.date().isoformat(), max(0, (now - made).days)
 
 
-def _judge(lists: Lists, account: Account, policy: Policy, now: datetime, names: Names) -> None:
-    holder = _Holder(account.id, account.name, account.domain_id, account.enabled)
-    password = account.password_created_at, account.password_expires_at
-    for state in BY_PASSWORD:
-        if state.holds(account, policy, now):
-            _take(lists, state, holder, password, now, names)
-
-
 @database.reading()
 def _exempt() -> set[str]:
     """The users whose passwords never expire by an option."""
@@ -287,15 +285,6 @@ def _holders(local_ids: Iterable[int], scope: str | None) -> dict[int, _Holder]:
     rows = _within(LocalUser.objects.filter(pk__in=local_ids), scope, "domain_id")
     found = rows.values_list("pk", "user_id", "name", "domain_id", "user__enabled")
     return {pk: _Holder(*rest) for pk, *rest in found}
-
-
-def _whole(local_ids: list[int], scope: str | None, names: Names) -> Iterator[Account]:
-    for start in range(0, len(local_ids), CHUNK):
-        rows = LocalUser.objects.filter(pk__in=local_ids[start : start + CHUNK])
-        with database.reading():
-            found = reading.of_local_users(_within(rows, scope, "domain_id"))
-            accounts = reading.accounts(found, known=names.kinds)
-        yield from accounts
 
 
 # --- By failures ---------------------------------------------------------------------------------

@@ -37,6 +37,13 @@ HEADINGS: Final = (
         demand="Every account is in the report, or is named as one that it does not cover.",
     ),
     Heading(
+        key="8.2.4",
+        requirement="8.2.4",
+        old="8.1.2",
+        title="Changes of accounts",
+        demand="Accounts are made, changed and deleted with approval alone.",
+    ),
+    Heading(
         key="8.2.6",
         requirement="8.2.6",
         old="8.1.4",

@@ -141,7 +141,8 @@ def test_locks_have_failures_and_an_end_and_attacks_on_exempt_accounts_are_a_lis
 
     [locked], [attacked] = rows("8.3.4", "locked"), rows("8.3.4", "attacked_exempt")
     assert locked[1:] == (
-        *("ann", "Default", "", 3, "2026-11-22T14:01:11Z", "2026-11-22T14:31:11Z", "not known"),
+        *("ann", "Default", "", 3, "2026-11-22T14:01:11Z", "2026-11-22T14:31:11Z"),
+        "no failure recorded",
     )
     assert attacked[1] == "nova"
 

@@ -317,7 +317,9 @@ def test_the_report_has_each_change_once(section: str, key: str) -> None:
         for kind in ("activity", "unlock")
     )
     question = Question(begins=NOW, ends=NOW + 2 * MINUTE, now=NOW + DAY)
-    found = [part for part in parts(section, question) if getattr(part, "key", "").endswith(key)]
+    found = [
+        part for part in parts(section, question) if getattr(part, "key", "").endswith(f"_{key}")
+    ]
     [figure, table] = found
 
     assert isinstance(figure, Figure)

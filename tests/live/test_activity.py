@@ -14,14 +14,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.events import bodies
-from tests.live.browser import assert_accessible, assert_fits, context_of
+from tests.live.browser import LOOKS, assert_accessible, assert_fits, context_of
 from tests.live.cloud import Cloud, Person
 from tests.live.programs import ENDS_WITH_US
 from tests.live.site import ROOT, Site
 
 pytestmark = pytest.mark.browser
 
-LOOKS = [(scheme, width) for scheme in ("light", "dark") for width in (360, 1440)]
 PERIOD = 15_000  # milliseconds, of static/js/live.js
 
 

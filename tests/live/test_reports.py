@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
-from tests.live.browser import assert_accessible, assert_fits, context_of
+from tests.live.browser import LOOKS, assert_accessible, assert_fits, context_of
 from tests.live.cloud import Cloud
 from tests.live.site import Site
 from tests.live.visitor import Visitor
@@ -58,7 +58,7 @@ def signed_in(
 
 
 @pytest.mark.parametrize("path", ["", "{week}/", "{week}/sign-off/", "{week}/changes/"])
-@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1440, "dark"), (1440, "light")])
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
 def test_the_pages_of_reports_are_accessible_and_fit(
     browser: Browser, site: Site, visitor: Visitor, week: str, path: str, width: int, scheme: str
 ) -> None:

@@ -103,6 +103,42 @@ app.conf.beat_schedule = {
         "schedule": crontab(hour="3", minute="10", day_of_week="sunday"),
         "options": {"expires": 3600},
     },
+    # Every five minutes: reports that are due. Each week's is built once, on the day and hour of
+    # the settings or as soon after it as everything answers.
+    "issue_reports": {
+        "task": "reports.issue",
+        "schedule": crontab(minute="*/5"),
+        "options": {"expires": 240},
+    },
+    # Every day at 03:40: reports that are too old are pruned, and the chain of the others verified.
+    "keep_reports": {
+        "task": "reports.keep",
+        "schedule": crontab(hour="3", minute="40"),
+        "options": {"expires": 3600},
+    },
+    # Every minute: lockout storms, and the calls to the webhook that are owed.
+    "find_storms": {
+        "task": "events.storms",
+        "schedule": crontab(),
+        "options": {"expires": 50},
+    },
+    "call_webhook": {
+        "task": "events.alerts",
+        "schedule": crontab(),
+        "options": {"expires": 50},
+    },
+    # Every minute: locks that were ended past pciops. Once an hour, tried every five minutes: last
+    # activity that was changed so.
+    "find_hidden_unlocks": {
+        "task": "events.hidden_unlocks",
+        "schedule": crontab(),
+        "options": {"expires": 50},
+    },
+    "find_hidden_activity": {
+        "task": "events.hidden_activity",
+        "schedule": crontab(minute="*/5"),
+        "options": {"expires": 240},
+    },
     # Every day at 03:40: notifications that are too old are deleted.
     "prune_events": {
         "task": "events.prune",

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from pciops.lib import env
 from pciops.lib.csp import NONE, SELF
 from pciops.lib.secrets import kept_secret
+from pciops.lib.times import WEEKDAYS
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = Path(env.text("PCIOPS_VAR", str(ROOT / "var"))).resolve()
@@ -38,6 +39,7 @@ INSTALLED_APPS = [
     "pciops.audit",
     "pciops.actions",
     "pciops.notices",
+    "pciops.reports",
     "pciops.events",
     "pciops.signin",
     "pciops.web",
@@ -50,7 +52,7 @@ MIDDLEWARE = [
     "pciops.lib.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "pciops.web.health.HealthMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "pciops.signin.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -181,6 +183,13 @@ DIGEST_RECIPIENTS = env.addresses("PCIOPS_DIGEST_RECIPIENTS")
 DIGEST_HOUR = env.integer("PCIOPS_DIGEST_HOUR", 7, minimum=0, maximum=23)
 DIGEST_EMPTY = env.flag("PCIOPS_DIGEST_EMPTY", default=True)  # also on a day without matters
 
+# --- Reports ------------------------------------------------------------------------------------
+REPORT_RECIPIENTS = env.addresses("PCIOPS_REPORT_RECIPIENTS")
+REPORT_DAY = env.choice("PCIOPS_REPORT_DAY", "MONDAY", WEEKDAYS)
+REPORT_HOUR = env.integer("PCIOPS_REPORT_HOUR", 6, minimum=0, maximum=23)
+REPORT_ATTACHED = env.flag("PCIOPS_REPORT_ATTACHED", default=True)  # the PDF; else only the link
+REPORT_MONTHS = env.integer("PCIOPS_REPORT_MONTHS", 25, minimum=12, maximum=240)
+
 # --- Notices ------------------------------------------------------------------------------------
 # Without a server notices are planned, and stay due.
 MAIL_SERVER = env.mail_server("PCIOPS_EMAIL_URL")
@@ -215,6 +224,17 @@ NOTIFICATIONS_QUEUE_LENGTH = env.integer(
 )
 # PCI DSS 10.5.1: 12 months, and a month more.
 EVENT_DAYS = env.integer("PCIOPS_EVENT_DAYS", 400, minimum=1, maximum=4000)
+
+# --- Storms -------------------------------------------------------------------------------------
+# So many accounts locked, or so many unknown names tried, within ten minutes.
+STORM_ACCOUNTS = env.integer("PCIOPS_STORM_ACCOUNTS", 10, minimum=2, maximum=1_000_000)
+STORM_NAMES = env.integer("PCIOPS_STORM_NAMES", 50, minimum=2, maximum=1_000_000)
+ALERT_RECIPIENTS = env.addresses("PCIOPS_ALERT_RECIPIENTS") or DIGEST_RECIPIENTS
+ALERT_WEBHOOK_URL = env.http_url(
+    "PCIOPS_ALERT_WEBHOOK_URL", example="https://alerts.cloud.example/pciops"
+)
+ALERT_WEBHOOK_SECRET = env.secret("PCIOPS_ALERT_WEBHOOK_SECRET")
+ALERT_WEBHOOK_CACERT = env.text("PCIOPS_ALERT_WEBHOOK_CACERT")
 
 # --- Tasks --------------------------------------------------------------------------------------
 # The timetable is in pciops.celery. Without a broker of the site's, messages are files below VAR:
@@ -297,6 +317,7 @@ SECURE_CSP = {
     "default-src": [NONE],
     "style-src": [SELF],
     "script-src": [SELF],
+    "connect-src": [SELF],
     "img-src": [SELF],
     "form-action": [SELF],
     "frame-ancestors": [NONE],

@@ -11,6 +11,8 @@ from django.db import connections
 from django.db.backends.sqlite3.base import DatabaseWrapper
 from pytest_django.plugin import DjangoDbBlocker
 
+from pciops.celery import app
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whoever may use `keystone` may use `keystone_unlock`: see `django_db_setup`."""
@@ -40,3 +42,9 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         connections["keystone_unlock"] = keystone
     yield
     connections["keystone_unlock"] = separate
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _messages_stay_in_memory() -> None:
+    """What is asked of a worker in unit tests is not left in files: there is none."""
+    app.conf.update(broker_url="memory://localhost", broker_transport_options={})

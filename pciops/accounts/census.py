@@ -16,10 +16,11 @@ from django.db.models.functions import TruncDate
 
 from pciops.accounts import counting, kinds
 from pciops.accounts.counting import CLOUD, EVERY, Kinds, Tally
-from pciops.accounts.models import Census, CensusAttention, CensusCount, CensusDay
+from pciops.accounts.models import Census, CensusAttention, CensusCount, CensusDay, CensusGap
 from pciops.accounts.policy import Policy
 from pciops.accounts.states import EXPIRED, INACTIVE
 
+STALE: Final = timedelta(minutes=15)  # a census runs every five
 # How far back all censuses are kept, then the last of each UTC hour, then of each UTC day.
 KEEP_ALL: Final = timedelta(days=2)
 KEEP_HOURLY: Final = timedelta(days=31)
@@ -99,6 +100,9 @@ def keep(tally: Tally) -> Census:
     """Write a census; forecast and attention of those before it are of no more use."""
     CensusDay.objects.all().delete()
     CensusAttention.objects.all().delete()
+    last = _newest()
+    if last is not None and tally.counted_at - last.counted_at > STALE:
+        CensusGap.objects.get_or_create(begins=last.counted_at, defaults={"ends": tally.counted_at})
     milliseconds = tally.took // timedelta(milliseconds=1)
     census = Census.objects.create(counted_at=tally.counted_at, milliseconds=milliseconds)
     CensusCount.objects.bulk_create(

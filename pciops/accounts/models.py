@@ -15,6 +15,19 @@ class Census(models.Model):
         return f"census of {self.counted_at:%Y-%m-%d %H:%M:%S}"
 
 
+class CensusGap(models.Model):
+    """A time in which no census was taken: written by the one that ends it, and never deleted.
+
+    Old censuses are thinned out, and would not show it any more.
+    """
+
+    begins = models.DateTimeField(unique=True)
+    ends = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"no census from {self.begins:%Y-%m-%d %H:%M} to {self.ends:%Y-%m-%d %H:%M}"
+
+
 class CensusCount(models.Model):
     """One number of a census. What is zero has no row."""
 

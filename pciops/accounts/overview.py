@@ -15,7 +15,6 @@ from pciops.accounts.policy import Policy
 from pciops.accounts.state import State
 from pciops.accounts.states import STATES
 
-STALE: Final = timedelta(minutes=15)  # a census runs every five
 TREND: Final = timedelta(days=28)
 WEEK: Final = timedelta(days=7)
 ABOUT: Final = timedelta(hours=36)  # how far from a week ago a census may lie to be compared with
@@ -46,7 +45,7 @@ class Overview:
     @property
     def stale(self) -> bool:
         """Whether the census has not run for longer than it should."""
-        return self.counted is not None and self.now - self.counted.counted_at > STALE
+        return self.counted is not None and self.now - self.counted.counted_at > census.STALE
 
     @property
     def days(self) -> list[Day]:

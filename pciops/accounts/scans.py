@@ -208,6 +208,29 @@ def _count_passwords(found: Scan) -> None:
             found.expired[domain, found.days[day]] += number
 
 
+@database.reading()
+def newest_passwords(rules: Sequence[Q]) -> list[tuple[int, int]]:
+    """Key of each newest password of which a rule is true, and the number of the first such rule.
+
+    One statement, as `_count_passwords` has it and for the same reason.
+
+    Raises:
+        KeystoneDatabaseDownError
+    """
+    connection = connections[ALIAS]
+    passwords = ranked().annotate(state=_numbered(rules)).values("pk", "age", "state")
+    ranking, ranked_by = passwords.query.get_compiler(connection=connection).as_sql()
+    statement = (
+        "SELECT newest.pk, newest.state"  # noqa: S608 Django's SQL
+        f" FROM ({ranking}) newest WHERE newest.age = 1 AND newest.state IS NOT NULL"
+    )
+    if connection.vendor == "mysql":
+        statement = _with_memory(statement, cast("MySQL", connection))
+    with connection.cursor() as cursor:
+        cursor.execute(statement, ranked_by)
+        return list(cursor.fetchall())
+
+
 def _numbered(rules: Sequence[Q]) -> Case:
     """The number of the first rule that is true of a row; NULL where none is."""
     whens = [When(rule, Value(number)) for number, rule in enumerate(rules)]

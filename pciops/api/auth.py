@@ -12,7 +12,8 @@ from typing import Concatenate, Final, ParamSpec, cast
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, InterfaceError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -44,19 +45,19 @@ class ApiRequest(HttpRequest):
 def endpoint(
     *methods: str, needs: Act = "see"
 ) -> Callable[
-    [Callable[Concatenate[ApiRequest, P], HttpResponse]],
-    Callable[Concatenate[HttpRequest, P], HttpResponse],
+    [Callable[Concatenate[ApiRequest, P], HttpResponseBase]],
+    Callable[Concatenate[HttpRequest, P], HttpResponseBase],
 ]:
     """A view of the API: its methods, what its caller may do, every error in Keystone's shape."""
 
     def decorate(
-        view: Callable[Concatenate[ApiRequest, P], HttpResponse],
-    ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+        view: Callable[Concatenate[ApiRequest, P], HttpResponseBase],
+    ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
         @csrf_exempt  # no cookie is looked at, so no other site can act through one
         @login_not_required
         @never_cache
         @functools.wraps(view)
-        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             try:
                 if request.method not in (*methods, "HEAD" if "GET" in methods else ""):
                     allowed = ", ".join(methods)

@@ -20,6 +20,7 @@ from pciops.actions.inputs import ReasonError, checked_reason
 from pciops.api.auth import ApiRequest, endpoint
 from pciops.api.errors import ApiError
 from pciops.audit.models import Event
+from pciops.events import answers, diagnosis_words
 from pciops.lib import times
 from pciops.lib.keyset import MarkerError
 
@@ -59,7 +60,12 @@ def accounts(request: ApiRequest) -> HttpResponse:
 @endpoint("GET")
 def account(request: ApiRequest, user_id: str) -> HttpResponse:
     """`GET /api/v1/accounts/<user_id>`."""
-    return JsonResponse({"account": as_dict(verdict_of(request, user_id))})
+    verdict = verdict_of(request, user_id)
+    why = answers.why(
+        verdict.account, policy=verdict.policy, now=verdict.now, scope=request.operator.scope
+    )
+    diagnosis = diagnosis_words.as_dict(why) if why else None
+    return JsonResponse({"account": as_dict(verdict), "diagnosis": diagnosis})
 
 
 @csrf_exempt

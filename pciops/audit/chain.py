@@ -5,13 +5,12 @@ docs/audit.md says how to compute it again without pciops; what is written here 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from pciops.audit.models import ChainHead, Event
+from pciops.lib import canonical
 
 # All columns but the hash itself.
 CONTENT: Final = (
@@ -34,8 +33,7 @@ def content(event: Event) -> dict[str, str | int]:
 
 def digest(event: Event) -> str:
     """SHA-256, in hexadecimal, over the content as canonical JSON (RFC 8785) in UTF-8."""
-    text = json.dumps(content(event), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return canonical.digest(canonical.canonical(content(event)))
 
 
 def locked_head() -> ChainHead:
@@ -64,5 +62,5 @@ def walk(after: int, until: int) -> Iterator[Event]:
 
 def _plain(value: Any) -> str | int:
     if isinstance(value, datetime):
-        return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+        return canonical.instant(value)
     return value if isinstance(value, int) else str(value)

@@ -60,6 +60,8 @@ class Event(models.Model):
         REPORT = "read/report", "Report downloaded"
         SAMPLE = "send/sample", "Sample of a mail sent"
         AGAIN = "send/notice", "Notice made due again"
+        BUILD = "create/report", "Report built"
+        SIGN_OFF = "update/report", "Report acknowledged"
         POLICY = "update/policy", "Policy changed"
         PRUNE = "delete/trail", "Trail pruned"
 

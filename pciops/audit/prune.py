@@ -12,6 +12,7 @@ from django.db.models import Min
 from pciops.audit import chain, stubs, verify
 from pciops.audit.models import Event, Stub
 from pciops.audit.services import PCIOPS, record
+from pciops.lib import times
 
 RESOURCE: Final = "trail"
 
@@ -32,7 +33,7 @@ def prune(now: datetime) -> Stub | None:
         TrailError: nothing is pruned.
     """
     head = chain.locked_head()
-    kept = Event.objects.filter(settled_at__gte=months_before(now, settings.TRAIL_MONTHS))
+    kept = Event.objects.filter(settled_at__gte=times.months_before(now, settings.TRAIL_MONTHS))
     first_kept = kept.exclude(position=None).aggregate(first=Min("position"))["first"]
     until = head.position if first_kept is None else first_kept - 1
     check = verify.verify_until(until)
@@ -59,15 +60,3 @@ def prune(now: datetime) -> Stub | None:
         now=now,
     )
     return stub
-
-
-def months_before(now: datetime, months: int) -> datetime:
-    """The same day and time so many months ago, or the last day of that month."""
-    total = now.year * 12 + now.month - 1 - months
-    year, month = divmod(total, 12)
-    for day in (now.day, 30, 29, 28):
-        try:
-            return now.replace(year=year, month=month + 1, day=day)
-        except ValueError:
-            continue
-    raise AssertionError("every month has 28 days")

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from django.db.models import Count, Q
 from django.db.models.functions import TruncDate
 
+from pciops.audit import selectors
 from pciops.audit.models import Event, EventQuerySet
+from pciops.lib import filters
+from pciops.lib.filters import FilterError as FilterError
 from pciops.lib.keyset import Column, Order
+from pciops.lib.merging import Source
 
 NEWEST: Final = Order[Event](
     (
@@ -26,10 +30,6 @@ _CHOICES: Final = {
     "outcome": tuple(Event.Outcome.values),
     "via": tuple(Event.Via.values),
 }
-
-
-class FilterError(ValueError):
-    """A filter that makes no sense; the text names it, and what would do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,17 +51,12 @@ class Query:
         Raises:
             FilterError
         """
-        texts = {name: parameters.get(name, "") for name in _CHOICES}
-        for name, allowed in _CHOICES.items():
-            if texts[name] and texts[name] not in allowed:
-                values = ", ".join(allowed)
-                raise FilterError(f"{name}: there is no {texts[name]!r}; there are {values}.")
         return cls(
-            **texts,
-            operator=_text(parameters, "operator"),
-            account=_text(parameters, "account"),
-            since=_day(parameters, "from"),
-            until=_day(parameters, "to"),
+            **{name: filters.choice(parameters, name, values) for name, values in _CHOICES.items()},
+            operator=filters.text(parameters, "operator"),
+            account=filters.text(parameters, "account"),
+            since=filters.day(parameters, "from"),
+            until=filters.day(parameters, "to"),
         )
 
     @property
@@ -85,12 +80,16 @@ class Page:
     next: str
 
 
+def of_account(account_id: str) -> Source:
+    """The acts on an account, to be put between what else happened to it; they are the newest."""
+    return Source(rank=2, rows=Event.objects.filter(target_id=account_id), order=NEWEST)
+
+
 def page(query: Query, *, scope: str | None, marker: str = "", limit: int) -> Page:
     """One page of what fits.
 
     Args:
-        scope: a domain whose operators ask: they see acts on its accounts, and of what has no
-            account (signing in, files) that of its people. None sees all.
+        scope: a domain whose operators ask, see `selectors.within`; None sees all.
 
     Raises:
         MarkerError
@@ -131,7 +130,7 @@ def everything(query: Query, *, scope: str | None) -> Iterator[Event]:
 
 
 def _found(query: Query, scope: str | None) -> EventQuerySet:
-    rows: EventQuerySet = Event.objects.all()
+    rows = selectors.within(scope)
     for name in _CHOICES:
         if value := getattr(query, name):
             rows = rows.filter(**{name: value})
@@ -140,29 +139,4 @@ def _found(query: Query, scope: str | None) -> EventQuerySet:
         rows = rows.filter(by)
     if query.account:
         rows = rows.filter(Q(target_id=query.account) | Q(target_name__icontains=query.account))
-    if query.since:
-        rows = rows.filter(event_time__gte=_midnight(query.since))
-    if query.until and query.until < date.max:
-        rows = rows.filter(event_time__lt=_midnight(query.until + timedelta(days=1)))
-    if scope is not None:
-        own = Q(target_domain_id=scope) | Q(target_id="", initiator_domain_id=scope)
-        rows = rows.filter(own)
-    return rows
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
-
-
-def _text(parameters: Mapping[str, str], name: str) -> str:
-    return parameters.get(name, "").replace("\0", "").strip()[:255]
-
-
-def _day(parameters: Mapping[str, str], name: str) -> date | None:
-    text = parameters.get(name, "").strip()
-    if not text:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise FilterError(f"{name}: {text!r} is no day; 2026-11-22 is.") from None
+    return rows.filter(filters.days("event_time", query.since, query.until))

@@ -17,6 +17,9 @@ POLICY: dict[str, str | int] = {
     "unique_last_password_count": 5,
     "password_regex": r"^(?=.*\d)(?=.*[a-zA-Z]).{12,}$",
     "password_regex_description": "At least 12 characters, among them a letter and a digit.",
+    "report_invalid_password_hash": "event",
+    # Read by who has the demo's files alone, as are all its passwords.
+    "invalid_password_hash_secret_key": "only-of-the-demo",
 }
 LOCKING = 3  # failed sign-ins
 
@@ -32,6 +35,27 @@ class Grant:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where wrong passwords come from, and how.
+
+    Attributes:
+        every: seconds from one to the next.
+        same: whether it is one password again and again.
+        later: tries more after the account was locked; Keystone does not read those.
+    """
+
+    address: str
+    agent: str
+    every: int = 60
+    same: bool = True
+    later: int = 0
+
+
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+DESK = Source(address="10.20.8.31", agent=BROWSER, every=14, same=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class History:
     """What lies behind an account, in days before now.
 
@@ -41,6 +65,7 @@ class History:
         expires: whether that password ever does; those from before the rule do not.
         failures: real failed sign-ins with a wrong password.
         lapsed: the failures were hours ago, so the lock has ended.
+        source: where the failures came from.
     """
 
     created: int = 420
@@ -49,6 +74,7 @@ class History:
     expires: bool = True
     failures: int = 0
     lapsed: bool = False
+    source: Source = DESK
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,13 +2,13 @@
 
 Nobody can wait ninety days for a demo, and Keystone takes no date from outside. So days are
 written into the demo's own SQLite file, in Keystone's columns and formats. Locks are not: those
-are made by real failed sign-ins (failures.py), and only a lapsed one is moved back by hours.
+are made by real failed sign-ins (failures.py), and moved back by minutes; a lapsed one by hours.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,18 +18,37 @@ from pciops.demo.account import POLICY, Account, History
 from pciops.demo.people import ACCOUNTS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAPSED = timedelta(hours=5)
+LAPSED = timedelta(hours=5)
 _PASSWORD_LIFE = timedelta(days=int(POLICY["password_expires_days"]))
 _ADMINISTRATOR = Account(
     domain="Default", name="admin", history=History(created=930, active=0, password=20)
 )
 
 
-def age_accounts(database: Path, now: datetime) -> None:
-    """Give every account that has been made the age that its history tells, counted from now."""
+def age_accounts(database: Path, now: datetime, *, failed: Collection[Account] = ()) -> None:
+    """Give every account that has been made the age that its history tells, counted from now.
+
+    Args:
+        failed: those whose failures are of this start.
+    """
     with _open(database) as connection:
         for account in ACCOUNTS:
-            _age(connection, account, now)
+            user_id = _age(connection, account, now)
+            if account in failed:
+                connection.execute(
+                    "UPDATE local_user SET failed_auth_at = ?"
+                    " WHERE user_id = ? AND failed_auth_count > 0",
+                    (_text(last_failure(account, now)), user_id),
+                )
+
+
+def last_failure(account: Account, now: datetime) -> datetime:
+    """When the last failure was that counts; the tries after it are over by now."""
+    if account.history.lapsed:
+        return now - LAPSED
+    source = account.history.source
+    ago = crc32(account.name.encode()) % (60 if source.every >= 60 else 480)  # not all at once
+    return now - timedelta(seconds=ago + source.every * source.later)
 
 
 def keep_administrator(database: Path, now: datetime) -> None:
@@ -82,13 +101,13 @@ def _age(connection: sqlite3.Connection, account: Account, now: datetime) -> str
     active = None if history.active is None else (now - timedelta(days=history.active)).date()
     connection.execute(
         "UPDATE user SET created_at = ?, last_active_at = ? WHERE id = ?",
-        (_text(_moment(account, history.created, now)), active and active.isoformat(), user_id),
+        (_text(moment(account, history.created, now)), active and active.isoformat(), user_id),
     )
     _age_password(connection, account, local_user_id, now)
     if history.lapsed:
         connection.execute(
             "UPDATE local_user SET failed_auth_at = ? WHERE id = ? AND failed_auth_count > 0",
-            (_text(now - _LAPSED), local_user_id),
+            (_text(now - LAPSED), local_user_id),
         )
     return str(user_id)
 
@@ -98,7 +117,7 @@ def _age_password(
 ) -> None:
     """Newest password: each of its times is kept twice, the number being the one that counts."""
     history = account.history
-    created = _moment(account, history.password, now)
+    created = moment(account, history.password, now)
     expires = created + _PASSWORD_LIFE if history.expires else None
     connection.execute(
         "UPDATE password SET created_at = ?, created_at_int = ?, expires_at = ?, expires_at_int = ?"
@@ -114,7 +133,7 @@ def _age_password(
     )
 
 
-def _moment(account: Account, days: int, now: datetime) -> datetime:
+def moment(account: Account, days: int, now: datetime) -> datetime:
     """So many days ago, at a time of day that is the account's own: not all were made at once."""
     return now - timedelta(days=days, seconds=crc32(account.name.encode()) % 40_000)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, datetime
 from urllib.parse import urljoin
 
@@ -16,6 +17,7 @@ from pciops.demo.process import DemoError, Report
 
 # Service accounts that are locked, and that nothing else keeps out.
 _CANDIDATES = [account for account in ACCOUNTS if account.name in {"nova", "cinder"}]
+PATIENCE = 20.0  # seconds until a notification is on a page
 _ACCOUNT = re.compile(r"/accounts/([^/?]+)/$")
 
 
@@ -43,7 +45,10 @@ def check(
         report(f"Signing in at Keystone as {account.name} again: let in")
         _expect(sign_in(auth_url, account, password), requests.codes.created, account)
         report("Finding the unlock in the trail of the account")
-        browser.find_in_trail(path, reason)
+        browser.find(path, reason)
+        report("Finding what Keystone notified of both sign-ins")
+        browser.find(path, "refused unread because the account was locked", patience=PATIENCE)
+        browser.find(path, "Signed in", patience=PATIENCE)
     return account
 
 
@@ -79,9 +84,13 @@ class _Browser:
         filled = {"reason": reason, "identity": "service_account"}
         self._submit(f"{path}unlock/", "reason", filled)
 
-    def find_in_trail(self, path: str, reason: str) -> None:
-        if reason not in self._open(path).text:
-            raise DemoError(f"The page {path} does not show the unlock, whose reason is {reason}.")
+    def find(self, path: str, words: str, *, patience: float = 0) -> None:
+        """Look for these words on the page, for so many seconds."""
+        until = time.monotonic() + patience
+        while words not in self._open(path).text:
+            if time.monotonic() >= until:
+                raise DemoError(f"The page {path} does not show: {words}.")
+            time.sleep(0.2)
 
     def _open(self, path: str) -> Page:
         response = self.session.get(urljoin(self.url, path), timeout=30)

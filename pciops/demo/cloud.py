@@ -14,7 +14,7 @@ from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 from keystoneclient.v3.client import Client
 
-from pciops.demo.account import Account, Grant
+from pciops.demo.account import Account, Grant, Source
 from pciops.demo.passwords import new_password
 from pciops.demo.people import ACCOUNTS, PROJECTS
 from pciops.demo.process import DemoError, Report
@@ -33,14 +33,28 @@ def password_of(passwords: Passwords, account: Account) -> str:
     return passwords[_key(account)]
 
 
-def sign_in(url: str, account: Account, password: str) -> int:
-    """One real sign-in at Keystone: the HTTP status of its answer, 201 where it succeeds."""
-    user = {"name": account.name, "domain": {"name": account.domain}, "password": password}
+def sign_in(url: str, account: Account, password: str, source: Source | None = None) -> int:
+    """One real sign-in at Keystone: the HTTP status of its answer, 201 where it succeeds.
+
+    Args:
+        source: what Keystone is told about where it comes from.
+    """
+    return sign_in_as(url, account.domain, account.name, password, source)
+
+
+def sign_in_as(
+    url: str, domain: str, name: str, password: str, source: Source | None = None
+) -> int:
+    """The same with a name that need not be an account's."""
+    user = {"name": name, "domain": {"name": domain}, "password": password}
     identity = {"methods": ["password"], "password": {"user": user}}
     with _direct() as direct:
         response = direct.post(
             f"{url}/auth/tokens?nocatalog",
             json={"auth": {"identity": identity, "scope": "unscoped"}},
+            headers={"X-Forwarded-For": source.address, "User-Agent": source.agent}
+            if source
+            else None,
             timeout=30,
         )
     return response.status_code
@@ -95,6 +109,10 @@ class Cloud:
                 self._grant(account, grant)
             if account.application_credential:
                 self._make_credential(account, password)
+
+    def accounts(self) -> dict[str, Account]:
+        """Those of the demo by their ids."""
+        return {self.users[one.domain, one.name].id: one for one in ACCOUNTS}
 
     def set_enabled(self, account: Account, *, enabled: bool) -> None:
         """Enable the account, which also unlocks it, or disable it, which does not."""

@@ -76,7 +76,9 @@ class Dashboard:
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
             self.process = process.start(
                 [
-                    *(sys.executable, "-m", "gunicorn", "--preload", "--no-control-socket"),
+                    # Not --preload: what is open in SQLite when a process forks loses its locks,
+                    # and with them the file. pciops.wsgi ends a server that cannot start anyway.
+                    *(sys.executable, "-m", "gunicorn", "--no-control-socket"),
                     *("--worker-class", "gthread", "--workers", "2", "--threads", "4"),
                     *("--graceful-timeout", "1", "--chdir", settings.ROOT),
                     *("--bind", f"fd://{listener.fileno()}", "pciops.wsgi:application"),

@@ -8,29 +8,46 @@ from pathlib import Path
 import requests
 
 from pciops.demo import ageing
-from pciops.demo.account import EXEMPT_FROM_LOCKOUT, LOCKING, POLICY, Account
-from pciops.demo.cloud import Cloud, sign_in
-from pciops.demo.people import ACCOUNTS
+from pciops.demo.account import DESK, EXEMPT_FROM_LOCKOUT, LOCKING, POLICY, Account
+from pciops.demo.cloud import Cloud, Passwords, password_of, sign_in, sign_in_as
+from pciops.demo.people import ACCOUNTS, NOBODY, SPRAYED, SPRAYER, TYPIST
 from pciops.demo.process import DemoError, Report
 
 _LOCKOUT = timedelta(seconds=int(POLICY["lockout_duration"]))
-_WRONG = "not-the-password-0"
+_WRONG = "not-the-password-{}"
 
 
-def fail_sign_ins(cloud: Cloud, database: Path, now: datetime, report: Report) -> None:
+def fail_sign_ins(
+    cloud: Cloud, database: Path, passwords: Passwords, now: datetime, report: Report
+) -> list[Account]:
     """Sign in wrongly until each account has the failures of its history, and no more.
 
-    So a second start locks anew what somebody has unlocked, or what has unlocked itself.
+    So a second start locks anew what somebody has unlocked, or what has unlocked itself. Returns
+    the accounts whose failures are of this start.
 
     Raises:
         DemoError: where Keystone does not refuse.
     """
     so_far = ageing.failures_so_far(database)
+    failed = []
     for account in ACCOUNTS:
         count, last = so_far.get((account.domain, account.name), (0, None))
         if missing := failures_missing(account, count, last, now):
             report("Locking accounts by failed sign-ins")
             _fail(cloud, account, missing)
+            failed.append(account)
+    named = {account.name: account for account in ACCOUNTS}
+    untouched = [named[name] for name in SPRAYED if so_far.get(("corp", name), (1,))[0] == 0]
+    if len(untouched) == len(SPRAYED):
+        report("Trying one password at many accounts")
+        _spray(cloud, untouched)
+        _mistype(cloud, named[TYPIST], password_of(passwords, named[TYPIST]))
+    return failed
+
+
+def keep_failing(cloud_url: str, account: Account) -> None:
+    """Once more with the password that was right once."""
+    _refused(sign_in(cloud_url, account, _WRONG.format(0), account.history.source))
 
 
 def _fail(cloud: Cloud, account: Account, times: int) -> None:
@@ -39,12 +56,30 @@ def _fail(cloud: Cloud, account: Account, times: int) -> None:
         # Enabling it has cleared its count.
         cloud.set_enabled(account, enabled=True)
         times = account.history.failures
-    for _ in range(times):
-        status = sign_in(cloud.url, account, _WRONG)
-        if status != requests.codes.unauthorized:
-            raise DemoError(f"Keystone answers {status} to a wrong password, not 401.")
+    source = account.history.source
+    for number in range(times + source.later):
+        password = _WRONG.format(0 if source.same else number)
+        _refused(sign_in(cloud.url, account, password, source))
     if not account.enabled:
         cloud.set_enabled(account, enabled=False)
+
+
+def _spray(cloud: Cloud, accounts: list[Account]) -> None:
+    for account in accounts:
+        _refused(sign_in(cloud.url, account, _WRONG.format("Winter2026"), SPRAYER))
+    for name in NOBODY:
+        _refused(sign_in_as(cloud.url, "corp", name, _WRONG.format("Winter2026"), SPRAYER))
+
+
+def _mistype(cloud: Cloud, account: Account, password: str) -> None:
+    for number in range(2):
+        _refused(sign_in(cloud.url, account, f"{password[:-1]}{number}x", DESK))
+    sign_in(cloud.url, account, password, DESK)
+
+
+def _refused(status: int) -> None:
+    if status != requests.codes.unauthorized:
+        raise DemoError(f"Keystone answers {status} to a wrong password, not 401.")
 
 
 def failures_missing(account: Account, count: int, last: datetime | None, now: datetime) -> int:

@@ -65,8 +65,14 @@ key_repository = {data}/credential-keys
 """
 
 # gunicorn has read its arguments when it makes the application; Keystone reads what is left.
+# Where it has `driver = log`, each notification becomes a line of a file of its own.
 _SERVE = """\
-import sys
+import logging, os, sys
+if path := os.environ.get("DEMO_NOTIFICATIONS"):
+    notifications = logging.getLogger("oslo.messaging.notification")
+    notifications.addHandler(logging.FileHandler(path, encoding="utf-8"))
+    notifications.setLevel(logging.INFO)
+    notifications.propagate = False
 from gunicorn.app.wsgiapp import WSGIApplication
 server = WSGIApplication()
 del sys.argv[1:]
@@ -95,6 +101,7 @@ class Keystone:
         security_compliance: Mapping[str, str | int] | None = None,
         workers: int = 1,
         further: str = "",
+        notifications: Path | None = None,
         report: Report = lambda words: None,
     ) -> None:
         """Nothing is done before `start`.
@@ -106,6 +113,7 @@ class Keystone:
             port: None for that of the last start; a free one where it is taken.
             security_compliance: options of that section of keystone.conf.
             further: sections for the end of keystone.conf, as they are.
+            notifications: file for what `driver = log` writes, a line each.
             workers: processes that answer; SQLite has no use for a second one.
         """
         self.environment = environment.resolve()
@@ -115,6 +123,7 @@ class Keystone:
         self.security_compliance = dict(security_compliance or {})
         self.workers = workers
         self.further = further
+        self.notifications = notifications
         self.report = report
         self.url = ""
         self.conf = self.data / "keystone.conf"
@@ -179,9 +188,12 @@ class Keystone:
             self.process = None
 
     def _env(self) -> dict[str, str]:
-        return process.environment(
+        env = process.environment(
             OS_KEYSTONE_CONFIG_DIR=str(self.data), OS_KEYSTONE_CONFIG_FILES=self.conf.name
         )
+        if self.notifications:
+            env["DEMO_NOTIFICATIONS"] = str(self.notifications)
+        return env
 
     def _write_conf(self) -> None:
         text = _CONF.format(

@@ -12,6 +12,7 @@ from pciops.demo.account import (
     Account,
     Grant,
     History,
+    Source,
 )
 
 # The project of each domain that its accounts have roles on.
@@ -27,19 +28,42 @@ _service = partial(Account, domain="Default", grants=_SERVICE)
 _corp = partial(Account, domain="corp", grants=_CORP)
 _shop = partial(Account, domain="shop", grants=_SHOP)
 
+_LIBRARY = "keystoneauth1/5.18.0 python-requests/2.34.2 CPython/3.11.2"
+_COMPUTE = Source(address="10.20.3.14", agent=f"nova-compute {_LIBRARY}", later=4)
+_VOLUME = Source(address="10.20.3.15", agent=f"cinder-volume {_LIBRARY}", later=3)
+_GATEWAY = Source(address="10.20.5.2", agent="radosgw/19.2", every=90, later=2)
+# An old password in a crontab; it goes on while the demo runs.
+STALE = Source(address="10.30.1.9", agent=f"billing-sync {_LIBRARY}", later=4)
+_GUESSER = Source(
+    address="203.0.113.77", agent="python-requests/2.32.3", every=2, same=False, later=20
+)
+_OUTSIDE = Source(address="198.51.100.23", agent="curl/8.5.0", every=3, same=False)
+
+# Somebody who tries one password at many accounts, and at so many names of nobody that it is a
+# storm: `PCIOPS_STORM_NAMES`.
+SPRAYER = Source(address="203.0.113.66", agent="Go-http-client/1.1", every=1)
+SPRAYED = ("lucas.meyer", "נועה לוי", "ليلى منصور", "tomasz.kowalski", "ana.sousa")
+NOBODY = (
+    *("root", "admin1", "test", "guest", "oracle", "postgres", "ubuntu", "jenkins", "backup"),
+    *("support", "operator", "svc_deploy"),
+    *(f"user{number:02}" for number in range(1, 43)),
+)
+# Somebody who mistypes twice, and then does not.
+TYPIST = "priya.raman"
+
 _DEFAULT = [
     _service(
         name="nova",
         description="Compute service",
         email="cloud-ops@corp.example",
         application_credential="nova-compute",
-        history=History(created=910, password=12, failures=LOCKING),
+        history=History(created=910, password=12, failures=LOCKING, source=_COMPUTE),
     ),
     _service(
         name="cinder",
         description="Block storage service",
         email="cloud-ops@corp.example",
-        history=History(created=910, password=12, failures=LOCKING),
+        history=History(created=910, password=12, failures=LOCKING, source=_VOLUME),
     ),
     _service(
         name="neutron",
@@ -104,7 +128,7 @@ _DEFAULT = [
         description="Object gateway of the storage cluster",
         email="storage@corp.example",
         grants=_STORAGE,
-        history=History(created=700, active=9, password=99, failures=LOCKING),
+        history=History(created=700, active=9, password=99, failures=LOCKING, source=_GATEWAY),
     ),
     _service(
         name="prometheus-exporter",
@@ -112,7 +136,7 @@ _DEFAULT = [
         email="monitoring@corp.example",
         grants=_READER,
         options=(EXEMPT_FROM_LOCKOUT, EXEMPT_FROM_EXPIRY),
-        history=History(created=640, password=400, failures=27),
+        history=History(created=640, password=400, failures=27, source=_OUTSIDE),
     ),
     _service(
         name="backup-agent",
@@ -164,7 +188,7 @@ _CORP_ACCOUNTS = [
         name="daniel.okafor",
         description="Data engineering",
         email="daniel.okafor@corp.example",
-        history=History(created=640, password=44, failures=LOCKING),
+        history=History(created=640, password=44, failures=LOCKING, source=_GUESSER),
     ),
     _corp(
         name="O'Brien <ops>",
@@ -242,7 +266,7 @@ _SHOP_ACCOUNTS = [
         name="billing-sync",
         description="Writes invoices to the ledger every five minutes",
         email="billing@shop.example",
-        history=History(created=480, password=2, failures=LOCKING),
+        history=History(created=480, password=2, failures=LOCKING, source=STALE),
     ),
     _shop(
         name="checkout-api",

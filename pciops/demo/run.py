@@ -7,29 +7,43 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+import requests
 from keystoneauth1 import exceptions
 
-from pciops.demo import ageing, cloud, keystone, process
+from pciops.demo import ageing, cloud, keystone, notifications, process, worker
 from pciops.demo.account import LOCKING, POLICY
 from pciops.demo.check import check
 from pciops.demo.cloud import Cloud, Passwords
 from pciops.demo.dashboard import MAILS, Dashboard
-from pciops.demo.failures import fail_sign_ins
+from pciops.demo.failures import fail_sign_ins, keep_failing
 from pciops.demo.keystone import Keystone
-from pciops.demo.people import ACCOUNTS
+from pciops.demo.people import ACCOUNTS, STALE
 from pciops.demo.process import DemoError
 from pciops.demo.progress import Progress
 from pciops.demo.worker import Worker
 
 _MARK = ".made-by-pciops-demo"
+# Its notifications go into a file, by `Keystone.notifications`. The headers of a proxy are taken
+# for true, for the demo has many addresses on one machine.
+_NOTIFYING = """\
+[DEFAULT]
+notification_format = cadf
+notification_opt_out =
+
+[oslo_messaging_notifications]
+driver = log
+
+[oslo_middleware]
+enable_proxy_headers_parsing = true
+"""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -111,30 +125,38 @@ def _serve(home: Path, options: Options, progress: Progress) -> None:
 def _start(home: Path, options: Options, progress: Progress, stack: ExitStack) -> None:
     data = home / "data"
     database = data / "keystone" / "keystone.sqlite3"
+    notified = data / "notifications.jsonl"
+    notified.write_bytes(b"")  # those of an earlier start have been taken in
     server = Keystone(
         home / "keystone",
         database.parent,
         database=f"sqlite:///{database}",
         security_compliance=POLICY,
+        further=_NOTIFYING,
+        notifications=notified,
         report=progress,
     )
     stack.callback(server.stop)
     server.start()
-    passwords = _populate(server, database, data, progress)
+    passwords = _populate(server, database, notified, progress)
 
     dashboard = Dashboard(data, auth_url=server.url, keystone_conf=server.conf, database=database)
     stack.callback(dashboard.stop)
     dashboard.start(None if options.check else options.port, progress)
-    worker = Worker(data, dashboard.env)
-    stack.callback(worker.stop)
-    worker.start()
+    workers = (
+        worker.consumer(data, dashboard.env, notified),
+        worker.tasks(data, dashboard.env),
+    )
+    for one in workers:
+        stack.callback(one.stop)
+        one.start()
     progress.done()
     if options.check:
         check(dashboard.url, server.url, server.admin_password, passwords, progress)
         progress.done()
     else:
         progress.say(_welcome(server, dashboard, passwords, options.port, data))
-        _watch(server, dashboard, worker)
+        _watch(server, dashboard, workers)
 
 
 def _reset(environment: Path, data: Path, progress: Progress) -> None:
@@ -158,23 +180,25 @@ def _require_ours(data: Path) -> None:
         raise DemoError(f"{data} was not made by the demo; it is left as it is.")
 
 
-def _populate(server: Keystone, database: Path, data: Path, progress: Progress) -> Passwords:
+def _populate(server: Keystone, database: Path, notified: Path, progress: Progress) -> Passwords:
     """Accounts, locks and ages as they are described, whatever an earlier demo left behind."""
     try:
         ageing.keep_administrator(database, datetime.now(UTC))
-        passwords = cloud.kept_passwords(data / "accounts.json")
+        passwords = cloud.kept_passwords(notified.with_name("accounts.json"))
         view = Cloud(server.url, server.admin_password)
         view.make(passwords, progress)
-        fail_sign_ins(view, database, datetime.now(UTC), progress)
-        ageing.age_accounts(database, datetime.now(UTC))
+        failed = fail_sign_ins(view, database, passwords, datetime.now(UTC), progress)
+        now = datetime.now(UTC)
+        ageing.age_accounts(database, now, failed=failed)
+        notifications.age(notified, view.accounts(), failed, now)
     except exceptions.ClientException as error:
         end = process.last_lines(server.log)
         raise DemoError(f"Keystone refuses to make the demo's accounts: {error}.{end}") from error
     return passwords
 
 
-def _watch(server: Keystone, dashboard: Dashboard, worker: Worker) -> NoReturn:
-    """Wait for Ctrl-C.
+def _watch(server: Keystone, dashboard: Dashboard, workers: Sequence[Worker]) -> NoReturn:
+    """Wait for Ctrl-C; meanwhile a script goes on failing with its old password.
 
     Raises:
         DemoError: where one of them ends by itself.
@@ -182,9 +206,15 @@ def _watch(server: Keystone, dashboard: Dashboard, worker: Worker) -> NoReturn:
     watched = (
         ("Keystone", server.process, server.log),
         ("The dashboard", dashboard.process, dashboard.log),
-        ("The worker", worker.process, worker.log),
+        *(("A worker", one.process, one.log) for one in workers),
     )
+    [stale] = [account for account in ACCOUNTS if account.history.source is STALE]
+    again = time.monotonic()
     while True:
+        if time.monotonic() >= again:
+            again += STALE.every
+            with suppress(requests.RequestException):
+                keep_failing(server.url, stale)
         for name, child, log in watched:
             if child is not None and child.poll() is not None:
                 raise DemoError(f"{name} ended by itself.{process.last_lines(log)}")
@@ -205,6 +235,8 @@ def _welcome(
 Try this:
   - Of {len(ACCOUNTS) + 1} accounts {len(locked)} are locked, among them nova, cinder and \
 billing-sync. Unlock one.
+  - billing-sync is locked by a script that goes on with its old password every minute: its page
+    says so, and that an unlock will not last. {dashboard.url}activity/ shows the tries come in.
   - margaret.chen in the domain corp administers that domain only. Her password:
     {passwords["corp/margaret.chen"]}
   - {LOCKING} wrong passwords lock an account: try chen.wei in the domain corp. The dashboard's own

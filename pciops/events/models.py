@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from typing import Final
 
@@ -51,7 +52,7 @@ class Attempts(models.Model):
     window = models.DateTimeField()  # when the minute began, UTC
     user_id = models.CharField(max_length=USER_ID, blank=True)  # "" where Keystone knows no name
     name = models.CharField(max_length=NAME, blank=True)  # as it was then; as it was typed
-    # Keystone says them of unknown names alone.
+    # Of unknown names as they were asked for; else as we know them, "" where we do not.
     domain_id = models.CharField(max_length=DOMAIN_ID, blank=True)
     domain_name = models.CharField(max_length=DOMAIN_NAME, blank=True)
     outcome = models.CharField(max_length=8, choices=Outcome.choices)
@@ -67,6 +68,8 @@ class Attempts(models.Model):
         indexes = (
             models.Index(fields=("user_id", "window", "id"), name="attempts_account"),
             models.Index(fields=("window", "id"), name="attempts_window"),
+            models.Index(fields=("domain_id", "window", "id"), name="attempts_domain"),
+            models.Index(fields=("address", "window", "id"), name="attempts_address"),
         )
 
     def __str__(self) -> str:
@@ -126,6 +129,7 @@ class Activity(models.Model):
             models.Index(fields=("user_id", "at", "id"), name="activity_account"),
             models.Index(fields=("doer_id", "at", "id"), name="activity_doer"),
             models.Index(fields=("at", "id"), name="activity_at"),
+            models.Index(fields=("domain_id", "at", "id"), name="activity_domain"),
         )
 
     def __str__(self) -> str:
@@ -193,3 +197,120 @@ class Running(models.Model):
 
     def __str__(self) -> str:
         return f"{self.consumer} from {self.since} to {self.until}"
+
+
+class Storm(models.Model):
+    """A lockout storm: many accounts locked, or many unknown names tried, in a short time.
+
+    The numbers are those of its worst ten minutes; which accounts it locked is kept one by one.
+    """
+
+    began_at = models.DateTimeField()
+    last_at = models.DateTimeField()  # when it was seen last
+    ended_at = models.DateTimeField(null=True, db_index=True)
+    few = models.BooleanField()  # whether it came from few addresses
+    sources = models.JSONField()  # the worst first: address, accounts, names, tries, shared
+    accounts = models.PositiveIntegerField()  # that were tried
+    names = models.PositiveIntegerField()  # that were tried, and nobody has
+    tries = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"lockout storm since {self.began_at}"
+
+
+class StormAccount(models.Model):
+    """An account that was locked in a storm."""
+
+    storm = models.ForeignKey(Storm, on_delete=models.CASCADE, related_name="locked")
+    user_id = models.CharField(max_length=USER_ID)
+    name = models.CharField(max_length=NAME)
+    domain_id = models.CharField(max_length=DOMAIN_ID, blank=True)
+    domain_name = models.CharField(max_length=DOMAIN_NAME, blank=True)
+    kinds = models.CharField(max_length=40, blank=True)  # "administrator service"
+    locked_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("storm", "user_id"), name="storm_accounts_once"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Alert(models.Model):
+    """A call that is owed to the webhook of the site: what it says, and what became of it."""
+
+    class Status(models.TextChoices):
+        PLANNED = "planned", "Waiting to be sent"
+        SENT = "sent", "Sent"
+        GIVEN_UP = "given_up", "Given up"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    storm = models.OneToOneField(Storm, on_delete=models.CASCADE, related_name="alert")
+    body = models.TextField()  # JSON, as it is signed
+    raised_at = models.DateTimeField()
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.PLANNED)
+    attempts = models.PositiveIntegerField(default=0)
+    next_attempt_at = models.DateTimeField()  # later while somebody is at it
+    settled_at = models.DateTimeField(null=True)
+    answer = models.CharField(max_length=WORDS, blank=True)  # the last, or why there was none
+
+    class Meta:
+        indexes = (models.Index(fields=("status", "next_attempt_at"), name="alert_due"),)
+
+    def __str__(self) -> str:
+        return f"{self.storm}: {self.status}"
+
+
+class SeenLock(models.Model):
+    """A lock as it stood in Keystone's table a minute ago, for whoever looks whether it went."""
+
+    user_id = models.CharField(primary_key=True, max_length=USER_ID)
+    count = models.PositiveIntegerField()
+    failed_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.user_id
+
+
+class SeenIdle(models.Model):
+    """The last activity of an account that was inactive an hour ago, or soon would be."""
+
+    user_id = models.CharField(primary_key=True, max_length=USER_ID)
+    active_on = models.DateField(null=True)
+    inactive = models.BooleanField()
+    seen_at = models.DateTimeField(db_index=True)
+    moved_at = models.DateTimeField(null=True)  # when it was seen to have moved
+
+    def __str__(self) -> str:
+        return self.user_id
+
+
+class HiddenChange(models.Model):
+    """Something that was changed in Keystone past pciops, and falsifies evidence."""
+
+    class Kind(models.TextChoices):
+        UNLOCK = "unlock", "Unlocked elsewhere"
+        ACTIVITY = "activity", "Last activity changed elsewhere"
+
+    fold = models.UUIDField(unique=True)  # of what changed from what to what
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    user_id = models.CharField(max_length=USER_ID)
+    name = models.CharField(max_length=NAME)
+    domain_id = models.CharField(max_length=DOMAIN_ID, blank=True)
+    domain_name = models.CharField(max_length=DOMAIN_NAME, blank=True)
+    before = models.CharField(max_length=WORDS)  # in words
+    after = models.CharField(max_length=WORDS)
+    seen_at = models.DateTimeField()  # when it was as before for the last time that we looked
+    found_at = models.DateTimeField()
+
+    class Meta:
+        indexes = (
+            models.Index(fields=("user_id", "found_at"), name="hidden_account"),
+            models.Index(fields=("found_at", "id"), name="hidden_at"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.name or self.user_id} at {self.found_at}"

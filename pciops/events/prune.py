@@ -9,7 +9,16 @@ from typing import Final
 from django.conf import settings
 from django.db.models import Model, QuerySet
 
-from pciops.events.models import Activity, Attempts, Name, Running, Seen, SetAside
+from pciops.events.models import (
+    Activity,
+    Attempts,
+    HiddenChange,
+    Name,
+    Running,
+    Seen,
+    SetAside,
+    Storm,
+)
 
 SEEN: Final = timedelta(days=7)  # later than this no message comes again
 NONSENSE: Final = 1000  # kinds of it that are kept
@@ -25,6 +34,8 @@ def prune(now: datetime) -> dict[str, int]:
         "names": _all(Name.objects.filter(at__lt=old).order_by("at")),
         "running": _all(Running.objects.filter(until__lt=old).order_by("until")),
         "set_aside": _all(SetAside.objects.filter(last_at__lt=old).order_by("pk")) + _nonsense(),
+        "storms": Storm.objects.filter(ended_at__lt=old).delete()[0],
+        "hidden": HiddenChange.objects.filter(found_at__lt=old).delete()[0],
         "seen": sum(_seen(now - SEEN)),
     }
 

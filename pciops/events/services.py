@@ -109,7 +109,7 @@ def _keep(
     Seen.objects.bulk_create([Seen(event=key, at=now) for key in sorted(fresh)])
     sign_ins = [event for event in fresh.values() if isinstance(event, SignIn)]
     changes = [event for event in fresh.values() if isinstance(event, Change)]
-    _add(folding.fold(sign_ins))
+    _add(folding.fold(sign_ins), named)
     Activity.objects.bulk_create(_activities(changes, named, now))
     _set_aside(odd, now)
     return len(fresh)
@@ -129,15 +129,16 @@ def _look_up(events: Iterable[Event], names: Names, now: datetime) -> dict[str, 
     return names.look_up(heard, changed=changed, now=now)
 
 
-def _add(folds: dict[UUID, Fold]) -> None:
+def _add(folds: dict[UUID, Fold], named: dict[str, Named]) -> None:
+    homes = {key: _home(fold.example, named) for key, fold in folds.items()}
     rows = [
         Attempts(
             fold=key,
             window=fold.window,
             user_id=fold.example.user_id,
             name=fold.example.name,
-            domain_id=fold.example.domain_id,
-            domain_name=fold.example.domain_name,
+            domain_id=homes[key].domain_id,
+            domain_name=homes[key].domain_name,
             outcome=fold.example.outcome,
             reason=fold.example.reason,
             address=fold.example.address,
@@ -151,6 +152,11 @@ def _add(folds: dict[UUID, Fold]) -> None:
     ]
     otherwise = {"count": ADDED, "first_at": LEAST, "last_at": GREATEST}
     upsert(Attempts, rows, unique="fold", otherwise=otherwise)
+
+
+def _home(event: SignIn, named: dict[str, Named]) -> Named | SignIn:
+    """What has the domain of a sign-in: Keystone says it of unknown names alone."""
+    return event if event.domain_id else named.get(event.user_id, NOBODY)
 
 
 def _activities(

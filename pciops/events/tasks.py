@@ -1,4 +1,4 @@
-"""Old notifications are pruned once a day."""
+"""Notifications as tasks: storms are looked for and told of every minute, old rows pruned."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import DatabaseError, InterfaceError
+from django.utils import timezone
 
+from pciops.accounts import policy as policies
 from pciops.celery import app
-from pciops.events import prune
+from pciops.events import alerts, hidden, prune, storms
 from pciops.keystone import database
 from pciops.lib import jobs
 
 DAY: Final = timedelta(days=1)
+HOUR: Final = timedelta(hours=1)
+MINUTE: Final = timedelta(minutes=1)
 
 log = logging.getLogger(__name__)
 
@@ -32,3 +36,48 @@ def _prune(now: datetime) -> None:
     if deleted:
         words = ", ".join(f"{number} of {name}" for name, number in deleted.items())
         log.info("old notifications deleted: %s", words)
+
+
+@app.task(name="events.storms")
+def find_storms() -> None:
+    """Look for a lockout storm, and follow the one that is on."""
+    with database.outages_logged("events.storms"):
+        jobs.once("events.storms", MINUTE, _watch, lease=5 * MINUTE)
+
+
+@app.task(name="events.alerts")
+def call_webhook() -> None:
+    """Make the calls that are due. Workers may do so at once: each claims what it tries."""
+    with database.outages_logged("events.alerts"):
+        for alert in alerts.call_due(clock=timezone.now):
+            log.info("call to the webhook: %s, %s", alert.status, alert.answer)
+
+
+def _watch(now: datetime) -> None:
+    storm = storms.watch(policy=policies.current(), now=now)
+    if storm is not None:
+        log.warning("%s: %d accounts tried, %d unknown names", storm, storm.accounts, storm.names)
+
+
+@app.task(name="events.hidden_unlocks")
+def find_hidden_unlocks() -> None:
+    """Look whether a lock was ended past pciops."""
+    with database.outages_logged("events.hidden_unlocks"):
+        jobs.once("events.hidden_unlocks", MINUTE, _look_at_locks, lease=5 * MINUTE)
+
+
+@app.task(name="events.hidden_activity")
+def find_hidden_activity() -> None:
+    """Look whether a last activity was changed past pciops."""
+    with database.outages_logged("events.hidden_activity"):
+        jobs.once("events.hidden_activity", HOUR, _look_at_activity, lease=HOUR / 2)
+
+
+def _look_at_locks(now: datetime) -> None:
+    if number := hidden.look_at_locks(policy=policies.current(), now=now):
+        log.warning("%d accounts were unlocked past pciops", number)
+
+
+def _look_at_activity(now: datetime) -> None:
+    if number := hidden.look_at_activity(policy=policies.current(), now=now):
+        log.warning("the last activity of %d accounts was changed past pciops", number)

@@ -9,6 +9,8 @@ IGNORE_PASSWORD_EXPIRY: Final = "1001"  # noqa: S105 (an id, no password)
 IGNORE_LOCKOUT: Final = "1002"
 LOCK_PASSWORD: Final = "1003"  # noqa: S105 (an id, no password)
 IGNORE_USER_INACTIVITY: Final = "1004"
+MFA_RULES: Final = "MFAR"
+MFA_ENABLED: Final = "MFAE"
 
 # Those that exempt an account from a rule, under the names that the API and keystone.conf use.
 EXEMPTIONS: Final = {

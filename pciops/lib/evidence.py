@@ -9,16 +9,18 @@ are made of stands here: figures, tables and bars, in no format yet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
 from django.utils.module_loading import autodiscover_modules
 
-# What JSON has; instants are ISO 8601 in UTC with Z, days ISO 8601.
-Cell: TypeAlias = str | int | bool | None
+from pciops.lib.spool import Cell as Cell  # noqa: PLC0414 (part of what is said here)
+from pciops.lib.spool import Row, Spool
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,15 @@ class Question:
     ends: datetime  # the next Monday, not included
     now: datetime
     scope: str | None = None  # a domain's id; None: the whole cloud
+    # What one pass has found for several sections. Questions about several domains may have the
+    # same, so whatever depends on the domain says so in its key.
+    found: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def once(self, key: Hashable, find: Callable[[], T]) -> T:
+        """What was found under this key, or is now."""
+        if key not in self.found:
+            self.found[key] = find()
+        return cast("T", self.found[key])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +58,14 @@ class Table:
     key: str  # unique in the report; the CSV file's name
     title: str
     columns: tuple[Column, ...]
-    rows: Callable[[], Iterable[tuple[Cell, ...]]]
+    rows: Callable[[], Iterable[Row]] | Spool  # a spool: what a pass over several lists has filled
     empty: str  # the sentence in place of no rows
-    identity: tuple[
-        str, ...
-    ] = ()  # columns that say which account a row is about, for "who is new"
+    # Columns that say which account a row is about, for "who is new".
+    identity: tuple[str, ...] = ()
+
+    def read(self) -> Iterable[Row]:
+        """All rows, from the first."""
+        return self.rows.rows() if isinstance(self.rows, Spool) else self.rows()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,7 +55,7 @@ class Order(Generic[M]):
             MarkerError
         """
         later, same = Q(pk__in=[]), Q()
-        for column, value in zip(self.columns, self._decode(marker), strict=True):
+        for column, value in zip(self.columns, self.values(marker), strict=True):
             later |= same & column.after(value)
             same &= Q(**{column.name: value})
         return rows.filter(later)
@@ -80,7 +80,12 @@ class Order(Generic[M]):
         )
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
-    def _decode(self, marker: str) -> list[Any]:
+    def values(self, marker: str) -> list[Any]:
+        """What `marker_of` was given.
+
+        Raises:
+            MarkerError
+        """
         try:
             text = base64.urlsafe_b64decode(marker + "=" * (-len(marker) % 4))
             values = json.loads(text)

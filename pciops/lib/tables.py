@@ -24,6 +24,8 @@ class Writer(Protocol):
 def defused(value: Any) -> str:
     """A cell that no spreadsheet takes for a formula: an apostrophe before what could begin one."""
     text = _text(value)
+    if isinstance(value, int):
+        return text  # -3 is what it is
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 

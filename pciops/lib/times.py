@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+WEEKDAYS: Final = (*("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"),)
 
 
 def instant(value: datetime, now: datetime) -> str:
@@ -70,6 +73,18 @@ def later(value: datetime, span: timedelta) -> datetime:
         return value + span
     except OverflowError:
         return datetime.max.replace(tzinfo=UTC)
+
+
+def months_before(now: datetime, months: int) -> datetime:
+    """The same day and time so many months ago, or the last day of that month."""
+    total = now.year * 12 + now.month - 1 - months
+    year, month = divmod(total, 12)
+    for day in (now.day, 30, 29, 28):
+        try:
+            return now.replace(year=year, month=month + 1, day=day)
+        except ValueError:
+            continue
+    raise AssertionError("every month has 28 days")
 
 
 def iso(value: datetime | date | None) -> str | None:

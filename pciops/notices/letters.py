@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
 from django.template import Context, Engine, Template, TemplateDoesNotExist, TemplateSyntaxError
 
+from pciops.accounts.origin import Origin
 from pciops.accounts.policy import Policy
 from pciops.lib import mail, times
 from pciops.lib.addresses import plain
@@ -44,9 +46,14 @@ class Broken:
         return f"{self.path}{line}: {self.problem}"
 
 
-def write(notice: Notice, *, policy: Policy, now: datetime) -> Letter:
-    """The letter to the owner of the account."""
-    return rendered(notice.kind, _facts(notice, policy, now))
+def write(notice: Notice, *, policy: Policy, now: datetime, origin: Origin | None = None) -> Letter:
+    """The letter to the owner of the account.
+
+    Args:
+        origin: of the failures that locked it, where that is known.
+    """
+    facts = {**_facts(notice, policy, now), "source": _source(origin)}
+    return rendered(notice.kind, facts)
 
 
 def rendered(folder: str, facts: dict[str, Any]) -> Letter:
@@ -92,6 +99,20 @@ def _facts(notice: Notice, policy: Policy, now: datetime) -> dict[str, Any]:
         "change_url": settings.PASSWORD_CHANGE_URL,
         "contact": settings.HELP_CONTACT,
     }
+
+
+def _source(origin: Origin | None) -> str:
+    """The reported address; "" where it is none.
+
+    What calls itself a program is left out, and an address that is no address: whoever fails to
+    sign in could write to the owner in our name.
+    """
+    if origin is None:
+        return ""
+    try:
+        return str(ip_address(origin.address))
+    except ValueError:
+        return ""
 
 
 def _lines(text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parseaddr
@@ -18,6 +18,8 @@ from typing import Final, Self
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
+from pciops.accounts import origin
+from pciops.accounts.origin import Origin
 from pciops.accounts.policy import Policy
 from pciops.lib.addresses import mail_address
 from pciops.lib.post import WHOLE, Answer, Mail, Post, PostDownError, Verdict, office
@@ -126,7 +128,8 @@ def _send(
             if to is None:  # it got a broken address since, and has that status
                 del untried[notice.pk]
                 continue
-            mail = _mail(notice, to, policy=policy, book=book, now=clock())
+            known = origins.get(notice.user_id)
+            mail = _mail(notice, to, known, policy=policy, book=book, now=clock())
             if isinstance(mail, Answer):
                 del untried[notice.pk]
                 answers.keep(notice, mail)
@@ -137,6 +140,7 @@ def _send(
     try:
         waiting = plan.standing(claim.notices, policy=policy, book=book, now=clock())
         sent.ended[Status.CANCELLED] += len(claim.notices) - len(waiting)
+        origins = _origins(waiting, clock())
         with Answers(claim.owner, sent, clock) as answers:
             for answer in post.deliver_all(mails(), sender=parseaddr(settings.MAIL_FROM)[1]):
                 notice = asked.popleft()
@@ -192,11 +196,23 @@ class Answers:
         self._sent.ended.update(settled)
 
 
-def _mail(notice: Notice, to: str, *, policy: Policy, book: Book, now: datetime) -> bytes | Answer:
+def _origins(notices: Iterable[Notice], now: datetime) -> Mapping[str, Origin]:
+    """Where the failures came from of those that tell of a lock."""
+    users = [notice.user_id for notice in notices if notice.kind == Notice.Kind.LOCKED]
+    try:
+        return origin.origins(users, now) if users else {}
+    except Exception:
+        log.exception("notices of locks go out without where the failures came from")
+        return {}
+
+
+def _mail(
+    notice: Notice, to: str, known: Origin | None, *, policy: Policy, book: Book, now: datetime
+) -> bytes | Answer:
     """The mail, or why it cannot be written: such a one must not stand before all others."""
     reply_to = book.of_domain(notice.domain_id, notice.domain_name).reply_to
     try:
-        letter = letters.write(notice, policy=policy, now=now)
+        letter = letters.write(notice, policy=policy, now=now, origin=known)
         return letters.message(notice, letter, to=to, reply_to=reply_to, now=now)
     except Exception as error:
         log.exception("a notice cannot be written: %s", notice)

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from pciops.lib import spool
 from pciops.lib.evidence import Bars, Cell, Column, Gap, Statement
 
-SHOWN: Final = 500  # rows of a table that the value itself holds, and that the HTML page shows
+SHOWN: Final = spool.FIRST  # rows of a table that the value itself holds, and that pages show
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,7 @@ class Header:
     domain_id: str  # "": the whole cloud
     domain_name: str
     week: str  # ISO 8601: 2026-W47
-    revision: int  # 1, and one more for each "build again"
+    revision: int  # 1, and one more for each "build again"; 0: a preview, which is not kept
     begins: datetime
     ends: datetime
     zone: str  # in which the week begins and ends

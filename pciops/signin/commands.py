@@ -6,8 +6,6 @@ Without, whoever has the host acts on everything that needs no token: the way in
 
 from __future__ import annotations
 
-import os
-import pwd
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -19,6 +17,7 @@ from django.utils import timezone
 from pciops.accounts import selectors
 from pciops.accounts.account import Account
 from pciops.audit import refusals
+from pciops.audit.host import operating_system_user
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator
 from pciops.keystone import client, clouds
@@ -210,15 +209,3 @@ def _find(text: str, domain: str, scope: str | None) -> Account:
         problem = f"--domain: {text!r} exists in {domains}; say which"
         raise CommandError(problem, returncode=2)
     return found[0]
-
-
-def operating_system_user() -> Initiator:
-    """Whoever has the host; under sudo the person who called it."""
-    sudo = os.environ.get("SUDO_UID", "")
-    by_sudo = os.getuid() == 0 and sudo.isascii() and sudo.isdigit()
-    uid = int(sudo) if by_sudo else os.getuid()
-    try:
-        name = pwd.getpwuid(uid).pw_name
-    except (KeyError, OverflowError):  # in a container nobody may know the number
-        name = f"uid {uid}"
-    return Initiator(type=Event.InitiatorType.OS, via=Event.Via.COMMAND, id=str(uid), name=name)

@@ -1,4 +1,4 @@
-"""Puts the rights on the operator of each request, and ends a session with its token."""
+"""Puts the rights on the operator of each request, and ends a session with its token or use."""
 
 from __future__ import annotations
 
@@ -6,10 +6,26 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth import logout
+from django.contrib.sessions.middleware import SessionMiddleware as DjangosMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from pciops.signin import sessions
+
+
+def by_itself(request: HttpRequest) -> bool:
+    """Whether a page that is open has sent this, and nobody who sits before it."""
+    return "X-By-Itself" in request.headers
+
+
+class SessionMiddleware(DjangosMiddleware):
+    """A page that asks for news by itself does not keep its session alive (PCI DSS 8.2.8)."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        if by_itself(request):
+            return response
+        found: HttpResponse = super().process_response(request, response)
+        return found
 
 
 class OperatorMiddleware:

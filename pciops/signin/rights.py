@@ -45,13 +45,13 @@ class Role(StrEnum):
 
 
 ACTS: Final[dict[Role, frozenset[Act]]] = {
-    Role.AUDITOR: frozenset({"see"}),
-    Role.HELPDESK: frozenset({"see", "unlock"}),
-    Role.ADMINISTRATOR: frozenset({"see", "unlock", "administer", "sign_off"}),
+    Role.AUDITOR: frozenset({"see", "sign_off"}),
+    Role.HELPDESK: frozenset({"see", "sign_off", "unlock"}),
+    Role.ADMINISTRATOR: frozenset({"see", "sign_off", "unlock", "administer"}),
 }
 SENTENCES: Final = {
-    Role.AUDITOR: "An auditor sees everything and changes nothing.",
-    Role.HELPDESK: "The help desk unlocks accounts and changes nothing else.",
+    Role.AUDITOR: "An auditor sees everything, signs reports off, and changes nothing else.",
+    Role.HELPDESK: "The help desk unlocks accounts, signs reports off, and changes nothing else.",
     Role.ADMINISTRATOR: "An administrator may do everything.",
 }
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -17,13 +19,17 @@ from pciops.actions.act import Act, ActFailedError, ConflictError, Order
 from pciops.actions.enabling import DISABLE
 from pciops.actions.table import BY_NAME
 from pciops.actions.unlock import UNLOCK
+from pciops.audit import selectors as trail
 from pciops.audit.services import TrailError
+from pciops.events import answers
 from pciops.keystone import client
 from pciops.signin import sessions
 from pciops.web import rights
 from pciops.web.forms import ActForm
 from pciops.web.requests import OperatorRequest, initiator
 from pciops.web.views import about, verdict_of
+
+UNLOCKED_BEFORE: Final = timedelta(days=30)  # so long an unlock is worth a word
 
 
 @never_cache
@@ -97,6 +103,17 @@ def _fresh_form(act: Act, verdict: Verdict, typed: Mapping[str, str]) -> ActForm
     return ActForm(act, verdict, initial={**kept, "seen": act.seen(verdict)})
 
 
+def _cause(verdict: Verdict, scope: str | None) -> dict[str, object]:
+    """Why it was locked, whether an unlock would last, and whether the last one did."""
+    account, now = verdict.account, verdict.now
+    before = trail.last_unlock(account.id, since=now - UNLOCKED_BEFORE)
+    return {
+        "why": answers.why(account, policy=verdict.policy, now=now, scope=scope),
+        "before": before,
+        "undone": answers.undone(account, before),
+    }
+
+
 def _page(
     request: OperatorRequest,
     act: Act,
@@ -109,6 +126,7 @@ def _page(
     stops = credentials.of(verdict.account.id, scope=request.user.scope) if act is DISABLE else []
     context = {
         **about(verdict),
+        **(_cause(verdict, request.user.scope) if act is UNLOCK else {}),
         "act": act,
         "effects": act.effects(verdict),
         "warnings": act.warnings(verdict),

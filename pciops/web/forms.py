@@ -108,3 +108,17 @@ class ActForm(ReasonForm):
     def inputs(self) -> dict[str, Any]:
         """What an order takes from a valid form."""
         return {"identity": "", **self.cleaned_data}
+
+
+class SignOffForm(forms.Form):
+    """That somebody acknowledges a report, with which one they have seen."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, max_length=64)
+    remark = forms.CharField(
+        label="Remark",
+        required=False,
+        max_length=1000,
+        help_text="What was looked at, and what follows; it stays in the trail.",
+        widget=forms.Textarea(attrs={"rows": 3, "aria-describedby": "remark-help"}),
+        error_messages={"max_length": "Remark: at most 1,000 characters."},
+    )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
-from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 
-from pciops.events import selectors
+from pciops.events import news
 from pciops.keystone import client, database
+from pciops.lib import times
 
 
 class HealthMiddleware:
@@ -51,10 +52,21 @@ def readyz() -> HttpResponse:
         except failures:
             result[name] = "no answer"
     ready = set(result.values()) == {"ok"}
-    if settings.NOTIFICATIONS_URLS and result["database"] == "ok":
-        connected = selectors.news(timezone.now()).connected
-        result["notifications"] = "ok" if connected else "no news"
+    if result["database"] == "ok" and (said := _notifications(timezone.now())):
+        result["notifications"] = said
     return JsonResponse(result, status=200 if ready else 503)
+
+
+def _notifications(now: datetime) -> str:
+    """`ok`, or since when there is no news; "" where nobody has set them up, or before migrate."""
+    try:
+        silence = news.silence(now)
+    except (DatabaseError, InterfaceError):
+        return ""
+    if silence is None:
+        return "ok"
+    since = f"no news since {times.iso(silence.since)}" if silence.since else "no news yet"
+    return since if silence.set_up else ""
 
 
 def _ping_ours() -> None:

@@ -35,6 +35,7 @@ from pciops.accounts.states import (
     NO_EXPIRY,
     NOT_COVERED,
 )
+from pciops.events import alerts, news, storms
 from pciops.lib import charts, outages
 from pciops.lib.charts import Bars, Drawing, Line, Series
 from pciops.web.errors import KEYSTONE_DATABASE
@@ -89,8 +90,10 @@ def overview(request: OperatorRequest) -> HttpResponse:
     seen = overviews.build(scope=request.user.scope, policy=found.policy, now=now)
     outages.answered(KEYSTONE_DATABASE, now)
     findings = compliance.findings(found.policy)
+    storm = storms.going_on(scope=request.user.scope, now=now)
     context = {
         "section": "overview",
+        "storm": alerts.told(storm, scope=request.user.scope) if storm else None,
         "now": now,
         "seen": seen,
         "policy": found.policy,
@@ -102,6 +105,7 @@ def overview(request: OperatorRequest) -> HttpResponse:
         "disagree": len(found.disagreements),
         "forecast": _forecast(seen.days, now.date()),
         "lists": {"expiring": _list_url(EXPIRING), "inactive_soon": _list_url(INACTIVE_SOON)},
+        "silence": news.silence(now),
         "trends": [_trend(state, seen.trend) for state in TRENDS] if len(seen.trend) > 1 else [],
         "history": [
             (point.counted_at.date(), [point.numbers.get(state.name, 0) for state in TRENDS])

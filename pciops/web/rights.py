@@ -17,7 +17,7 @@ from django.utils import timezone
 from pciops.audit import services
 from pciops.audit.models import Event
 from pciops.keystone.client import UnreachableError
-from pciops.signin.rights import Act
+from pciops.signin.rights import Act, keystone_roles
 from pciops.web.errors import NotAllowedError
 from pciops.web.requests import OperatorRequest, initiator
 
@@ -52,6 +52,19 @@ def require(request: OperatorRequest, act: str) -> None:
     held = request.user.rights
     if held is None or not held.may(act):
         raise NotAllowedError(held.refusal(act) if held else "You may not do this.")
+
+
+def require_whole_cloud(request: OperatorRequest) -> None:
+    """Nothing, for an administrator whose scope is no domain.
+
+    Raises:
+        NotAllowedError: says what it takes.
+    """
+    if request.user.scope is not None:
+        names = " or ".join(keystone_roles("administer"))
+        raise NotAllowedError(
+            f"This page is about the whole installation: it takes the role {names} on the system."
+        )
 
 
 def signed_out(

@@ -10,9 +10,7 @@ from django.views.decorators.http import require_safe
 
 from pciops.lib import doctor
 from pciops.lib.doctor import Level
-from pciops.signin.rights import keystone_roles
 from pciops.web import rights
-from pciops.web.errors import NotAllowedError
 from pciops.web.requests import OperatorRequest
 
 
@@ -21,11 +19,7 @@ from pciops.web.requests import OperatorRequest
 @rights.needs("administer")
 def status(request: OperatorRequest) -> HttpResponse:
     """Checked now; what does not answer costs a few seconds. It tells of hosts and logins."""
-    if request.user.scope is not None:
-        names = " or ".join(keystone_roles("administer"))
-        raise NotAllowedError(
-            f"This page is about the whole installation: it takes the role {names} on the system."
-        )
+    rights.require_whole_cloud(request)
     findings = doctor.run()
     context = {
         "section": "status",

@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import Final
 
 from pciops.accounts import census, selectors
-from pciops.accounts.census import Numbers
+from pciops.accounts.census import STALE, Numbers
 from pciops.accounts.counting import EVERY
-from pciops.accounts.overview import STALE
 from pciops.accounts.policy import Policy
 from pciops.accounts.selectors import Query
 from pciops.accounts.state import State

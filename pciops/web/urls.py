@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pciops.web import acts, audit, bulk, exemptions, notices, overview, policy, status, views
+from pciops.web import (
+    activity,
+    acts,
+    audit,
+    bulk,
+    exemptions,
+    notices,
+    overview,
+    policy,
+    report_acts,
+    reports,
+    status,
+    views,
+)
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -15,6 +28,9 @@ urlpatterns = [
     path("accounts/unlocks/<str:batch_id>/stop/", bulk.unlocks_stop, name="unlocks_stop"),
     path("accounts/<str:user_id>/", views.account_detail, name="account"),
     path("accounts/<str:user_id>/<str:name>/", acts.account_act, name="account_act"),
+    path("activity/", activity.activity, name="activity"),
+    path("activity/export", activity.activity_export, name="activity_export"),
+    path("activity/set-aside/", activity.set_aside, name="set_aside"),
     path("audit/", audit.audit, name="audit"),
     path("audit/export", audit.audit_export, name="audit_export"),
     path("exemptions/", exemptions.exemption_list, name="exemptions"),
@@ -26,5 +42,11 @@ urlpatterns = [
     path("notices/digest/", notices.digest, name="digest"),
     path("notices/digest/sample/", notices.digest_sample, name="digest_sample"),
     path("policy/", policy.policy_page, name="policy"),
+    path("reports/", reports.report_list, name="reports"),
+    path("reports/<str:week>/", reports.report, name="report"),
+    path("reports/<str:week>/export", reports.report_export, name="report_export"),
+    path("reports/<str:week>/sign-off/", report_acts.sign_off, name="report_sign_off"),
+    path("reports/<str:week>/again/", report_acts.build_again, name="report_again"),
+    path("reports/<str:week>/changes/", report_acts.report_changes, name="report_changes"),
     path("status/", status.status, name="status"),
 ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
+from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
@@ -12,13 +14,16 @@ from django.views.decorators.http import require_safe
 
 from pciops.accounts import credentials, exports, filters, kinds, selectors
 from pciops.accounts import policy as policies
+from pciops.accounts.policy import Policy
 from pciops.accounts.states import LOCKED
 from pciops.accounts.verdict import Verdict, judge
 from pciops.actions import batches, bulk, register
 from pciops.actions.act import Act
 from pciops.actions.table import HELPS, fitting
 from pciops.actions.unlock import UNLOCK
-from pciops.audit import selectors as trail
+from pciops.audit import search as trail
+from pciops.events import answers, hidden_words, news, search, timeline
+from pciops.events.diagnosis import Cause
 from pciops.lib import outages, tables
 from pciops.lib.keyset import MarkerError
 from pciops.notices import selectors as notices
@@ -28,8 +33,9 @@ from pciops.web.requests import OperatorRequest, recorded_export
 
 PAGE: Final = bulk.MOST  # accounts on a page of a list
 EXPORTS: Final = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
-TRAIL: Final = 100  # acts on an account page
+LINES: Final = 30  # of what happened, on an account page
 NOTICES: Final = 20
+HIDDEN: Final = 5  # changes past pciops on an account page
 
 
 @never_cache
@@ -67,6 +73,7 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
         "strip": strip,
         "sorts": {sort: lists.address(lists.sorted_by(query, sort)) for sort in query.sorts},
         "LOCKED": LOCKED,
+        "causes": _causes(page, query, scope, policy, now),
         "kinds": kinds.Kind,
         "domains": domains,
         "others": lists.address(lists.of_state(query, None)).removeprefix("?"),
@@ -107,8 +114,13 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
     verdict = verdict_of(request, user_id)
     scope = request.user.scope
     acts = offered(request, verdict)
+    page = _happened(request, verdict)
     context = {
         **about(verdict),
+        "lines": page.lines,
+        "first": "?" if request.GET.get("marker") else "",
+        "next": f"?{urlencode({'marker': page.next})}" if page.next else "",
+        "silence": news.silence(verdict.now),
         "acts": acts,
         "primary": next((act for act in acts if act in HELPS), None),
         "exemptions": register.of_account(verdict.account, verdict.now),
@@ -116,8 +128,27 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
         "credentials": credentials.of(user_id, scope=scope),
         "most": kinds.SHOWN,
         "notices": notices.of_account(user_id, limit=NOTICES),
+        "hidden": hidden_words.of_account(user_id, now=verdict.now, limit=HIDDEN),
+        "why": answers.why(verdict.account, policy=verdict.policy, now=verdict.now, scope=scope),
     }
     return render(request, "web/account_detail.html", context)
+
+
+def _happened(request: OperatorRequest, verdict: Verdict) -> timeline.Page:
+    """What was done through pciops and what Keystone notified, the newest first."""
+    user_id = verdict.account.id
+    try:
+        return timeline.page(
+            [trail.of_account(user_id), *search.of_account(user_id)],
+            marker=request.GET.get("marker", ""),
+            limit=LINES,
+            unknown_names=False,
+            within=user_id,
+        )
+    except MarkerError:
+        raise BadRequestError(
+            "marker: this is no place in this list. Leave it out to begin at the newest."
+        ) from None
 
 
 def offered(request: OperatorRequest, verdict: Verdict) -> list[Act]:
@@ -133,7 +164,6 @@ def about(verdict: Verdict) -> dict[str, object]:
         "account": verdict.account,
         "policy": verdict.policy,
         "now": verdict.now,
-        "events": trail.of_account(verdict.account.id, limit=TRAIL),
     }
 
 
@@ -145,6 +175,20 @@ def verdict_of(request: OperatorRequest, user_id: str) -> Verdict:
     if account is None:
         raise Http404("There is no account with this id. Look for it by name.")
     return judge(account, policies.current(), now)
+
+
+def _causes(
+    page: selectors.Page,
+    query: selectors.Query,
+    scope: str | None,
+    policy: Policy,
+    now: datetime,
+) -> dict[str, Cause]:
+    """Why the accounts of a page were locked, where that is what the list is about."""
+    if query.state is not LOCKED or not page.accounts:
+        return {}
+    ids = [account.id for account in page.accounts]
+    return answers.causes(ids, policy=policy, now=now, scope=scope)
 
 
 def query_of(request: OperatorRequest, domains: list[selectors.Domain]) -> selectors.Query:

@@ -9,6 +9,8 @@ import pytest
 from django.test import Client
 
 from tests.api.call import ACCOUNTS, get
+from tests.events.heard import keep
+from tests.events.histories import SCRIPT, stale_script
 from tests.factories import (
     NOW,
     PasswordRow,
@@ -49,7 +51,9 @@ def test_a_locked_account_is_told_in_full(token: str) -> None:
     )
     grant(user, "admin", on=make_project("service"))
 
-    assert get(token, f"{ACCOUNTS}/{user.id}").json() == {
+    answer = get(token, f"{ACCOUNTS}/{user.id}").json()
+
+    assert {"account": answer["account"]} == {
         "account": {
             "id": user.id,
             "name": "ann",
@@ -67,7 +71,7 @@ def test_a_locked_account_is_told_in_full(token: str) -> None:
             "password_created_at": "2026-10-23T14:02:11Z",
             "password_expires_at": "2026-11-24T02:02:11Z",
             "exemptions": ["ignore_password_expiry"],
-        }
+        },
     }
 
 
@@ -291,3 +295,29 @@ def test_a_marker_with_an_instant_that_is_none_is_refused(token: str, value: str
     assert message(get(token, state="locked", marker=marker)) == (
         "marker: not of this list; take it from links.next."
     )
+
+
+# --- Why it is locked ---------------------------------------------------------------------------
+def test_the_diagnosis_stands_beside_the_account(token: str) -> None:
+    user = make_locked_user(at=NOW)
+    keep(user.id, stale_script())
+
+    found = get(token, f"{ACCOUNTS}/{user.id}").json()["diagnosis"]
+
+    assert (found["cause"], found["confidence"]) == ("old_password", "very likely")
+    assert found["locks_again_at"] == "2026-11-22T14:15:31Z"
+    assert found["sources"] == [
+        {
+            "reported_address": "10.2.3.4",
+            "reported_agent": SCRIPT,
+            "tries": 20,
+            "first_at": "2026-11-22T12:25:31Z",
+            "last_at": "2026-11-22T14:00:31Z",
+            "every_seconds": 300.0,
+            "probably_a_proxy": False,
+        }
+    ]
+
+
+def test_an_account_without_failures_has_no_diagnosis(token: str) -> None:
+    assert get(token, f"{ACCOUNTS}/{make_user().id}").json()["diagnosis"] is None

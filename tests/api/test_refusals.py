@@ -31,7 +31,7 @@ def refusal() -> Event:
 @pytest.mark.parametrize(
     ("role", "why"),
     [
-        ("reader", "An auditor sees everything and changes nothing."),
+        ("reader", "An auditor sees everything, signs reports off, and changes nothing else."),
         ("member", "The token carries no role that pciops accepts"),
     ],
 )

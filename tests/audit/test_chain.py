@@ -13,6 +13,7 @@ from django.db import DatabaseError, connection, models, transaction
 
 from pciops.audit import chain, services, triggers
 from pciops.audit.models import AppendOnlyError, ChainHead, Event
+from pciops.lib.triggers import found
 from tests.audit.acts import environment, manage, open_event, record, write_at_once
 from tests.factories import NOW
 
@@ -199,4 +200,4 @@ def test_triggers_that_a_migration_lost_come_back_with_the_next() -> None:
         cursor.execute("DROP TRIGGER audit_event_no_update")
     triggers.install()
 
-    assert triggers.found() == set(triggers.NAMES.values())
+    assert found(triggers.GUARDS) == {guard.name for guard in triggers.GUARDS}

@@ -11,6 +11,7 @@ from pytest_django import Settings
 from pciops.audit import prune, services
 from pciops.audit.models import Event, Stub
 from pciops.audit.verify import verify
+from pciops.lib import times
 from tests.audit.acts import chained, forge, open_event, record
 from tests.factories import NOW
 
@@ -166,4 +167,4 @@ def test_the_database_lets_nothing_go_that_has_no_stub() -> None:
 def test_months_are_those_of_the_calendar(months: int, expected: tuple[int, int, int]) -> None:
     now = datetime(2028, 3, 31, tzinfo=UTC)
 
-    assert prune.months_before(now, months) == datetime(*expected, tzinfo=UTC)
+    assert times.months_before(now, months) == datetime(*expected, tzinfo=UTC)

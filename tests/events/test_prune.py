@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 
 import pytest
 from pytest_django import Settings
 
 from pciops.events import prune, services, tasks
-from pciops.events.models import Activity, Attempts, Name, Running, Seen, SetAside
+from pciops.events.models import (
+    Activity,
+    Attempts,
+    HiddenChange,
+    Name,
+    Running,
+    Seen,
+    SetAside,
+    Storm,
+)
 from pciops.events.names import Names
 from pciops.events.runs import Run
 from pciops.lib.models import JobRun
@@ -55,6 +65,8 @@ def test_what_is_too_old_goes() -> None:
         "names": 1,
         "running": 1,
         "set_aside": 1,
+        "storms": 0,
+        "hidden": 0,
         "seen": 2,
     }
 
@@ -97,3 +109,16 @@ def test_the_task_prunes_once_a_day() -> None:
 
     assert Attempts.objects.count() == 1
     assert JobRun.objects.filter(job="events.prune").count() == 1
+
+
+def test_storms_and_hidden_changes_go_with_the_rest() -> None:
+    old = NOW - timedelta(days=401)
+    Storm.objects.create(
+        began_at=old, last_at=old, ended_at=old, few=True, sources=[], accounts=9, names=0, tries=9
+    )
+    HiddenChange.objects.create(
+        fold=uuid.uuid4(), kind="unlock", user_id="a", name="ann", seen_at=old, found_at=old
+    )
+    deleted = prune.prune(NOW)
+
+    assert (deleted["storms"], deleted["hidden"]) == (1, 1)

@@ -129,6 +129,22 @@ def test_a_change_has_the_names_of_both_and_their_domains() -> None:
     assert (row.doer_name, row.doer_domain_name) == ("admin", "Default")
 
 
+def test_a_sign_in_has_the_domain_of_its_account() -> None:
+    make_domain("corp", "Corp")
+    made(DOE, "j.doe", domain_id="corp")
+    take_in(sign_in())
+    [row] = Attempts.objects.all()
+
+    assert (row.domain_id, row.domain_name) == ("corp", "Corp")
+
+
+def test_where_the_account_is_not_known_its_domain_is_not_guessed() -> None:
+    take_in(sign_in(user_id="nobody's"))
+    [row] = Attempts.objects.all()
+
+    assert (row.domain_id, row.domain_name) == ("", "")
+
+
 def test_the_name_outlives_the_account() -> None:
     made(DOE, "j.doe")
     take_in(sign_in())

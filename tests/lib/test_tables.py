@@ -30,6 +30,7 @@ def test_a_cell_that_could_begin_a_formula_is_defused(start: str) -> None:
         ("", ""),
         (None, ""),
         (3, "3"),
+        (-3, "-3"),
         (True, "yes"),
         (False, "no"),
         (["locked", "inactive"], "locked inactive"),

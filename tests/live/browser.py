@@ -21,6 +21,8 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
+# Colours hang on the scheme and places on the width: each is looked at once.
+LOOKS = [("light", 1440), ("dark", 360)]
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 

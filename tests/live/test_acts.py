@@ -9,7 +9,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page
 
-from tests.live.browser import assert_accessible, assert_fits, context_of
+from tests.live.browser import LOOKS, assert_accessible, assert_fits, context_of
 from tests.live.cloud import Cloud, Person
 from tests.live.site import Site
 from tests.live.visitor import Visitor, text_of
@@ -249,8 +249,7 @@ def test_a_script_disables_and_enables(site: Site, cloud: Cloud) -> None:
 
 
 # --- The pages ----------------------------------------------------------------------------------
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
 def test_the_pages_fit_and_are_accessible(
     browser: Browser, site: Site, cloud: Cloud, width: int, scheme: Any
 ) -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.live.browser import assert_accessible, assert_fits, context_of
+from tests.live.browser import LOOKS, assert_accessible, assert_fits, context_of
 from tests.live.cloud import ATTEMPTS, Cloud, Person
 from tests.live.site import Site
 from tests.live.test_main_job import operator as operator
@@ -112,8 +112,7 @@ def test_nothing_selected_is_said_above_the_list(signed_in: Page, three: list[Pe
     expect(box_of(signed_in, three[0])).to_be_visible()
 
 
-@pytest.mark.parametrize("width", [360, 1440])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
 def test_its_pages_are_accessible_and_fit_their_window(
     browser: Browser, site: Site, cloud: Cloud, session: str, scheme: str, width: int
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.live.browser import assert_accessible, assert_fits, context_of
+from tests.live.browser import LOOKS, assert_accessible, assert_fits, context_of
 from tests.live.cloud import Cloud, Person
 from tests.live.site import Site
 from tests.live.test_bulk import fill_in
@@ -132,8 +132,7 @@ def hold_still(route: Route) -> None:
     route.fulfill(response=answer, headers=headers)
 
 
-@pytest.mark.parametrize("width", [360, 1440])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
 def test_its_progress_is_accessible_and_fits_the_window(
     browser: Browser, site: Site, storm: Any, session: str, scheme: str, width: int
 ) -> None:

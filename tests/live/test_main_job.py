@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.live.browser import assert_accessible, assert_fits, context_of
+from tests.live.browser import LOOKS, assert_accessible, assert_fits, context_of
 from tests.live.cloud import ATTEMPTS, Cloud, Person
 from tests.live.site import Site
 
@@ -225,8 +225,7 @@ def test_the_job_can_be_done_without_javascript(
     assert cloud.sign_in(locked)
 
 
-@pytest.mark.parametrize("width", [360, 1440])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
 @pytest.mark.parametrize("name", PATHS)
 def test_a_page_is_accessible_and_fits_its_window(
     browser: Browser, site: Site, cloud: Cloud, session: str, name: str, scheme: str, width: int

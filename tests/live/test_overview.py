@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.live.browser import assert_accessible, assert_fits, context_of
+from tests.live.browser import LOOKS, assert_accessible, assert_fits, context_of
 from tests.live.cloud import Cloud, Person
 from tests.live.site import Site
 
@@ -38,8 +38,7 @@ def expire_tomorrow(cloud: Cloud, person: Person) -> None:
     )
 
 
-@pytest.mark.parametrize("width", [360, 1440])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
 def test_the_overview_is_accessible_and_fits_its_window(
     browser: Browser, site: Site, session: str, scheme: str, width: int
 ) -> None:

@@ -19,10 +19,16 @@ def enter(site: Site, person: Person) -> Visitor:
 @pytest.mark.parametrize(
     ("role", "says"),
     [
-        ("reader", "An auditor sees everything and changes nothing."),
-        ("member", "An auditor sees everything and changes nothing."),  # implies reader
-        ("helpdesk", "The help desk unlocks accounts and changes nothing else."),
-        ("manager", "The help desk unlocks accounts and changes nothing else."),
+        ("reader", "An auditor sees everything, signs reports off, and changes nothing else."),
+        (
+            "member",
+            "An auditor sees everything, signs reports off, and changes nothing else.",
+        ),  # implies reader
+        (
+            "helpdesk",
+            "The help desk unlocks accounts, signs reports off, and changes nothing else.",
+        ),
+        ("manager", "The help desk unlocks accounts, signs reports off, and changes nothing else."),
         ("admin", "An administrator may do everything."),
     ],
 )

@@ -13,7 +13,7 @@ import requests
 from playwright.sync_api import Browser
 
 from pciops.keystone.clouds import session_from_environment
-from tests.live.browser import assert_accessible, assert_fits, context_of
+from tests.live.browser import LOOKS, assert_accessible, assert_fits, context_of
 from tests.live.cloud import Cloud
 from tests.live.site import Site
 from tests.live.visitor import Visitor, text_of
@@ -235,8 +235,7 @@ def wait_at(page: str, visitor: Visitor, cloud: Cloud) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [360, 1440])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
 @pytest.mark.parametrize("name", ["code", "password"])
 def test_a_later_page_of_a_sign_in_is_accessible_and_fits_its_window(
     browser: Browser, site: Site, cloud: Cloud, name: str, scheme: str, width: int

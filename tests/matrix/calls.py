@@ -17,6 +17,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from pciops.signin.rights import Act
 from tests.signin.visit import Response
 
+WEEK: Final = "2026-W46"  # of which there are reports: see conftest
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -57,6 +58,7 @@ class Call:
         facts = {"{id}": user_id, "{seen}": seen, "<str:user_id>": user_id, "<path:rest>": "x"}
         facts["<str:name>"] = self.name
         facts["<str:kind>"] = "locked"
+        facts["<str:week>"] = WEEK
         facts["<str:batch_id>"] = "of-nobody"
         facts["<uuid:notice_id>"] = str(UUID(int=0))
         path = _filled(f"/{self.route}{self.queries[0] if query is None else query}", facts)
@@ -96,6 +98,8 @@ _API_LIST: Final = (*_LIST, "?domain_id=payments", "?limit=1")
 _WHAT_IF: Final = "?lockout_failure_attempts=1&disable_user_account_days_inactive=1"
 _ACT: Final = "accounts/<str:user_id>/<str:name>/"
 _API_ACT: Final = "api/v1/accounts/<str:user_id>/<str:name>"
+_REPORT: Final = "reports/<str:week>/"
+_FORMATS: Final = ("?format=json", "?format=csv", "?format=html", "?format=pdf")
 _WHY: Final = {"reason": "INC-4711", "identity": "ticket"}
 
 CALLS: Final = (
@@ -150,6 +154,17 @@ CALLS: Final = (
         Call(method="POST", route=_ACT, name=name, needs="administer", status=400, foreign=404)
         for name in ("enable", "disable", "exempt", "lift", "record")
     ),
+    Call(
+        method="GET",
+        route="activity/",
+        queries=("", "?account=zelda", "?kind=sign_in", "?doer=ann", "?address=203.0.113.66"),
+    ),
+    Call(
+        method="GET",
+        route="activity/export",
+        queries=("?format=json", "?format=csv&account=zelda"),
+    ),
+    Call(method="GET", route="activity/set-aside/", needs="administer", system_only=True),
     Call(method="GET", route="audit/", queries=("", "?account=zelda", "?operator=ann")),
     Call(  # of all acts each file would name the one before it
         method="GET",
@@ -170,6 +185,15 @@ CALLS: Final = (
     Call(method="GET", route="notices/digest/"),
     Call(method="POST", route="notices/digest/sample/", needs="administer", status=302),
     Call(method="GET", route="policy/", queries=("", _WHAT_IF)),
+    Call(method="GET", route="reports/"),
+    Call(method="GET", route=_REPORT, queries=("", "?revision=1")),
+    Call(method="GET", route=f"{_REPORT}export", queries=_FORMATS),
+    Call(method="GET", route=f"{_REPORT}changes/"),
+    Call(method="GET", route=f"{_REPORT}sign-off/", needs="sign_off"),
+    Call(  # without a word of what was seen: nothing is signed
+        method="POST", route=f"{_REPORT}sign-off/", needs="sign_off", status=400
+    ),
+    Call(method="POST", route=f"{_REPORT}again/", needs="administer", status=302),
     Call(method="GET", route="status/", needs="administer", system_only=True),
     # --- The API ---
     Call(method="GET", route="api/v1/accounts", queries=_API_LIST),
@@ -199,6 +223,14 @@ CALLS: Final = (
     Call(method="GET", route="api/v1/overview"),
     Call(method="GET", route="api/v1/policy"),
     Call(method="GET", route="api/v1/policy/what-if", queries=(_WHAT_IF,)),
+    Call(method="GET", route="api/v1/reports"),
+    Call(method="GET", route="api/v1/reports/<str:week>", queries=("", *_FORMATS)),
+    Call(
+        method="GET",
+        route="api/v1/activity",
+        queries=("", "?account=zelda", "?kind=sign_in", "?doer=ann", "?limit=1"),
+    ),
+    Call(method="GET", route="api/v1/accounts/<str:user_id>/activity", foreign=404),
     Call(method="GET", route="api/v1/audit", queries=("", "?account=zelda", "?limit=1")),
     *(
         Call(method=method, route=route, needs=None, status=404)

@@ -18,6 +18,7 @@ from pciops.accounts.models import Census
 from pciops.keystone.models import User
 from pciops.lib import outages
 from pciops.signin.rights import ACTS, Role
+from tests.events.rows import REASON, activity, attempts, known
 from tests.factories import NOW, grant, make_locked_user, make_user, new_id
 from tests.fake_keystone import FakeKeystone
 from tests.matrix.calls import CALLS, METHODS, Call, routes
@@ -168,6 +169,9 @@ def test_what_is_in_another_domain_changes_no_answer(
 ) -> None:
     """In lists, counts, search, exports and whatever else there is: told by comparing the two."""
     ann = make_locked_user("ann", domain_id="shops", domain_name="Shops")
+    own: dict[str, Any] = {"user_id": ann.id, "name": "ann", "domain_id": "shops"}
+    attempts(**own).save()  # that notifications come at all is no secret
+    attempts(reason=REASON.NONE, at=NOW - timedelta(hours=1), **own).save()
     who = caller(fake_keystone, role, "shops")
     take_census()
     about = ann.id if "user_id" in call.route else new_id()
@@ -196,11 +200,25 @@ def fill_another_domain(keystone: FakeKeystone, user_id: str) -> list[User]:
         make_user("ann", enabled=False, **facts),
     ]
     grant(users[0], "admin")
+    notified(users[0])
     other = caller(keystone, "admin", "payments")
     [unlock] = [it for it in CALLS if str(it) == "POST /api/v1/accounts/<str:user_id>/unlock"]
     if other.send(unlock, users[1].id).status_code != 200:
         raise AssertionError("the unlock in the other domain failed")
     return users
+
+
+def notified(user: User) -> None:
+    """What the consumer keeps of it: known to be of its domain, not known, and a name of nobody."""
+    facts: dict[str, Any] = {"name": "zelda", "address": "203.0.113.66", "agent": "zelda/1.0"}
+    home: dict[str, Any] = {"domain_id": "payments", "domain_name": "Payments"}
+    nowhere: dict[str, Any] = {"domain_id": "", "domain_name": ""}
+    for where in (home, nowhere):
+        attempts(user_id=user.id, **facts, **where).save()
+        activity(user_id=user.id, **facts, **where).save()
+    attempts(user_id="", reason=REASON.UNKNOWN_NAME, **facts, **home).save()
+    activity(user_id=user.id, doer_id=user.id, doer_name="ann", **facts, **home).save()
+    known(user.id, "zelda")
 
 
 # --- A scope is no more than what Keystone gives -------------------------------------------------

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
+from pciops.accounts.origin import Origin
 from pciops.lib.addresses import plain
 from pciops.lib.env import SettingError
 from pciops.lib.mail import LONGEST_SUBJECT, Letter
@@ -264,3 +265,18 @@ def test_a_folder_that_is_not_there_stops_the_start(settings: Settings) -> None:
     settings.NOTICE_TEMPLATES = "/no/such"
     with pytest.raises(SettingError, match="PCIOPS_NOTICE_TEMPLATES"):
         letters.broken()
+
+
+def test_the_mail_of_a_lock_says_where_the_failures_came_from() -> None:
+    origin = Origin(address="10.2.3.4", agent="curl", words="words")
+    letter = letters.write(a_notice(kind="locked"), policy=POLICY, now=NOW, origin=origin)
+
+    assert "They came from 10.2.3.4, as it was reported." in letter.text
+    assert "They came from 10.2.3.4, as it was reported." in letter.html
+
+
+def test_an_address_that_is_none_is_no_way_to_write_to_the_owner() -> None:
+    origin = Origin(address="evil.example, call 0800 1", agent="evil.example", words="words")
+    letter = letters.write(a_notice(kind="locked"), policy=POLICY, now=NOW, origin=origin)
+
+    assert "evil" not in letter.text + letter.html

@@ -15,7 +15,9 @@ from pciops.lib.env import MailServer
 from pciops.lib.post import PostDownError, office
 from pciops.notices import plan, rules
 from pciops.notices.models import Notice
-from tests.factories import NOW, POLICY, PasswordRow, make_user
+from tests.events.heard import keep
+from tests.events.histories import stale_script
+from tests.factories import NOW, POLICY, PasswordRow, make_locked_user, make_user
 from tests.live.wait import free_port
 from tests.notices.letterbox import Letterbox, open_letterbox
 from tests.notices.sending import make_due, notice, send_all
@@ -247,3 +249,15 @@ def test_a_hostile_name_reaches_nobody_else(letterbox: Letterbox, name: str) -> 
     assert letterbox.reached == ["ann@example.test"]
     assert [mail["To"] for mail in letterbox.mails] == ["ann@example.test"]
     assert [mail["Bcc"] for mail in letterbox.mails] == [None]
+
+
+def test_the_mail_of_a_lock_names_the_address_that_was_heard_of(letterbox: Letterbox) -> None:
+    user = make_locked_user(at=NOW, email="ann@example.test")
+    keep(user.id, stale_script())
+    plan.by_lock(policy=POLICY, book=rules.current(), now=NOW)
+    send_all()
+    [mail] = letterbox.mails
+    text = mail.get_body(("plain",))
+
+    assert text is not None
+    assert "They came from 10.2.3.4, as it was reported." in text.get_content()

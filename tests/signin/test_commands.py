@@ -111,7 +111,7 @@ def test_an_auditor_does_not_and_the_trail_says_so(
     sentence = refused(make_locked_user("ann").id)
 
     event = Event.objects.get()
-    assert sentence.startswith("An auditor sees everything and changes nothing.")
+    assert sentence.startswith("An auditor sees everything, signs reports off, and changes")
     assert (event.action, event.outcome, event.via) == ("deny", "failure", "command")
     assert (event.initiator_name, event.resource) == ("ada", "manage.py unlock")
 

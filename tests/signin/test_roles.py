@@ -93,8 +93,8 @@ def test_a_role_on_the_admin_project_counts_in_the_whole_cloud(
 @pytest.mark.parametrize(
     ("role", "acts"),
     [
-        (Role.AUDITOR, ["see"]),
-        (Role.HELPDESK, ["see", "unlock"]),
+        (Role.AUDITOR, ["see", "sign_off"]),
+        (Role.HELPDESK, ["see", "unlock", "sign_off"]),
         (Role.ADMINISTRATOR, ["see", "unlock", "administer", "sign_off"]),
     ],
 )
@@ -302,6 +302,6 @@ def test_an_auditor_is_told_what_an_unlock_takes(
 
     assert response.status_code == 403
     assert (
-        "An auditor sees everything and changes nothing. This takes the role admin or helpdesk or "
-        f"manager {where}. Nothing was changed." in shown(response)
+        "An auditor sees everything, signs reports off, and changes nothing else. This takes the "
+        f"role admin or helpdesk or manager {where}. Nothing was changed." in shown(response)
     )

@@ -371,7 +371,7 @@ def test_the_locked_list_asks_keystones_database_as_often_for_any_number(
         site.get(LOCKED)
 
 
-def test_the_locked_list_asks_our_own_database_for_session_and_census_alone(
+def test_the_locked_list_asks_our_own_database_for_session_census_and_causes_alone(
     site: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     make_locked_user()
@@ -379,6 +379,7 @@ def test_the_locked_list_asks_our_own_database_for_session_and_census_alone(
     site.get(LOCKED)  # notes that Keystone's database answers: once a minute and process
 
     # The session, the operator; then the session again with its new end, in a transaction of
-    # its own: SAVEPOINT, UPDATE, RELEASE SAVEPOINT. The newest census, and its numbers.
-    with django_assert_num_queries(7, using="default"):
+    # its own: SAVEPOINT, UPDATE, RELEASE SAVEPOINT. The newest census, its numbers, a batch that
+    # runs; what was heard of these accounts, of all, and when a consumer was connected.
+    with django_assert_num_queries(11, using="default"):
         site.get(LOCKED)

@@ -349,8 +349,10 @@ def test_the_page_takes_as_many_queries_for_any_number(
     with django_assert_num_queries(12, using="keystone"):
         site.get("/")
     # The session and the operator, and the session's new end (3); the census, its domains,
-    # numbers, attention and days; of the weeks the days, their censuses and numbers.
-    with django_assert_num_queries(13, using="default"):
+    # numbers, attention and days; of the weeks the days, their censuses and numbers;
+    # whether notifications come in, until when they did, and when the last one came;
+    # a storm.
+    with django_assert_num_queries(17, using="default"):
         site.get("/")
 
 

@@ -35,7 +35,9 @@ def test_an_act_that_the_role_does_not_allow(auditor: Client, act: str) -> None:
 
     assert response.status_code == 403
     assert (name, resource, outcome) == ("rita", f"POST {path}", "failure")
-    assert remark.startswith("An auditor sees everything and changes nothing.")
+    assert remark.startswith(
+        "An auditor sees everything, signs reports off, and changes nothing else."
+    )
 
 
 def test_a_page_that_the_role_does_not_allow(auditor: Client) -> None:

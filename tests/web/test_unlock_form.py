@@ -48,7 +48,22 @@ def test_the_form_tells_of_the_unlock_before(site: Client, clock: time_machine.T
     clock.shift(timedelta(minutes=5))
     lock(user, at=NOW + timedelta(minutes=5))
 
-    assert "It was unlocked before, 5 min ago by ada (Default)" in shown(
+    page = shown(site.get(f"/accounts/{user.id}/unlock/"))
+
+    assert "It was unlocked at 14:02:11 UTC by ada (Default)" in page
+    assert "was locked again 5 min later." in page
+
+
+def test_an_unlock_that_held_for_a_day_is_told_of_as_well(
+    site: Client, operator: Person, clock: time_machine.Traveller
+) -> None:
+    user = make_locked_user()
+    unlock(site, user)
+    clock.shift(timedelta(hours=25))
+    site = signed_in(operator)
+    lock(user, at=NOW + timedelta(hours=25))
+
+    assert "It was unlocked before, 1 day ago by ada (Default)" in shown(
         site.get(f"/accounts/{user.id}/unlock/")
     )
 

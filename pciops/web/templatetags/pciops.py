@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from django import template
@@ -13,6 +14,7 @@ from pciops.accounts import compliance
 from pciops.accounts.compliance import Finding
 from pciops.accounts.policy import NAMES, Policy
 from pciops.accounts.state import State
+from pciops.events.words import Part
 from pciops.lib import charts, times
 from pciops.signin.models import Operator
 
@@ -23,6 +25,12 @@ register = template.Library()
 def may(operator: Operator, act: str) -> bool:
     """`{% if operator|may:"unlock" %}`: what nobody may use is not shown to them."""
     return operator.may(act)
+
+
+@register.filter
+def within(part: Part, operator: Operator) -> bool:
+    """Whether the account that the words name is one of those that the operator sees."""
+    return operator.scope in {None, part.domain_id}
 
 
 OPTION = re.compile(rf"\b(?:{'|'.join(NAMES)})\b")
@@ -36,6 +44,18 @@ def instant(value: datetime, now: datetime) -> str:
 @register.filter
 def distance(value: datetime, now: datetime) -> str:
     return times.distance(value, now)
+
+
+@register.filter
+def until_then(value: datetime, then: datetime) -> str:
+    """How long it was from one to the other."""
+    return times.span(then - value)
+
+
+@register.filter
+def of(values: Mapping[str, object], key: str) -> object:
+    """`{{ causes|of:account.id }}`."""
+    return values.get(key)
 
 
 @register.filter

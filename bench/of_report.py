@@ -1,0 +1,93 @@
+"""What bench.report measures; Django is set up when this is imported."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+from django.db import connections
+from django.utils import timezone
+
+from bench.bare import Bare, Statement
+from bench.cloud import KEYSTONES, Bench
+from bench.measure import Memory, Row, once
+from pciops.accounts import scans
+from pciops.accounts.models import Census
+from pciops.audit.services import PCIOPS
+from pciops.reports import chain, download, store, weeks
+from pciops.reports.build import Built, build
+from pciops.reports.formats import FORMATS
+
+BUILD, PDF, STATEMENT = 60, 30, 10  # seconds
+MEMORY = 300  # MiB
+
+
+def measured(bench: Bench) -> Iterator[Row]:
+    """The lines of the table, as they come."""
+    now = timezone.now()
+    week = weeks.last_ended(now)
+    Census.objects.create(counted_at=week.begins, milliseconds=1)
+    found: list[Built] = []
+    with Memory([os.getpid()]) as memory:
+        took = once(lambda: found.append(build(week, now=now)))
+    with _taken() as (statements, longest):
+        build(week, now=now).close()
+    bare = Bare(port=bench.server.port, user="keystone", password=KEYSTONES)
+    plain = once(lambda: bare.run(statements))
+    yield _row("building the report", took, plain, f"{BUILD} s", kept=took <= BUILD)
+    [slowest] = longest
+    yield _row("its longest statement", slowest, None, f"{STATEMENT} s", kept=slowest <= STATEMENT)
+    grown = memory.over / 2**20
+    yield Row(
+        what="memory over idle, in that build",
+        ours=grown,
+        bare=None,
+        limit=f"{MEMORY} MiB",
+        kept=grown <= MEMORY,
+        unit="MiB",
+    )
+    rows = sum(spool.count for spool in found[0].spools.values())
+    kept = once(lambda: store.keep(found[0], initiator=PCIOPS))
+    yield _row(f"keeping it with its {rows:,} rows", kept, None, "", kept=True)
+    stored = store.newest(str(week), "")
+    assert stored is not None
+    for name, form in FORMATS.items():
+        took = once(lambda: [len(block) for block in download.blocks(stored, form)])  # noqa: B023
+        limit = f"{PDF} s" if name == "pdf" else ""
+        yield _row(f"as {form.label}", took, None, limit, kept=name != "pdf" or took <= PDF)
+    yield _row("verifying it", once(chain.verify), None, "", kept=chain.verify().problem == "")
+
+
+def _row(what: str, ours: float, bare: float | None, limit: str, *, kept: bool) -> Row:
+    return Row(what=what, ours=ours, bare=bare, limit=limit, kept=kept)
+
+
+@contextmanager
+def _taken() -> Iterator[tuple[list[Statement], list[float]]]:
+    """The statements of what is done inside, those of the census's threads too, and the longest."""
+    statements: list[Statement] = []
+    longest = [0.0]
+
+    def take(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        begun = time.perf_counter()
+        try:
+            return execute(sql, params, many, context)
+        finally:
+            longest[0] = max(longest[0], time.perf_counter() - begun)
+            statements.append((sql, params))
+
+    apart = scans._apart
+
+    def wrapped(*args: Any) -> None:
+        with connections["keystone"].execute_wrapper(take):
+            apart(*args)
+
+    with (
+        mock.patch.object(scans, "_apart", wrapped),
+        connections["keystone"].execute_wrapper(take),
+    ):
+        yield statements, longest

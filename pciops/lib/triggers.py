@@ -1,0 +1,88 @@
+"""Triggers with which the database itself refuses to change or delete what is kept as evidence.
+
+They are made after every `migrate`, not by a migration: SQLite drops a table's triggers whenever
+a migration makes the table anew.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from django.db import DatabaseError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+# MySQL's numbers: no right to make triggers; the same, because of its binary log.
+MAY_NOT: Final = (1142, 1227, 1419)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guard:
+    """A trigger: which rows of which table it keeps."""
+
+    name: str
+    table: str
+    verb: Literal["UPDATE", "DELETE"]
+    refused: str  # SQL that is true of the rows, as OLD, that nobody may touch
+    sentence: str  # what the database says then
+
+
+def install(guards: Sequence[Guard], using: str = "default") -> None:
+    """Make the triggers that are missing; where pciops may not, say so and go on.
+
+    All of the guards' tables have to be there.
+    """
+    connection = connections[using]
+    present = found(guards, using)
+    try:
+        for guard in (guard for guard in guards if guard.name not in present):
+            for statement in _statements(connection, guard):
+                with connection.cursor() as cursor:
+                    cursor.execute(statement)
+    except DatabaseError as error:
+        if error.args[0] not in MAY_NOT:
+            raise
+        log.warning(
+            "the database does not let pciops make triggers, so it will not refuse changes of "
+            "%s by itself; a verification finds them all the same: %s",
+            ", ".join(sorted({guard.table for guard in guards})),
+            error.args[-1],
+        )
+
+
+def found(guards: Sequence[Guard], using: str = "default") -> set[str]:
+    """The names of those triggers that are there."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(_LISTED[connections[using].vendor])
+        return {row[0] for row in cursor.fetchall()} & {guard.name for guard in guards}
+
+
+_LISTED: Final = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
+    "mysql": "SELECT trigger_name FROM information_schema.triggers "
+    "WHERE trigger_schema = DATABASE()",
+    "postgresql": "SELECT tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid "
+    "WHERE pg_table_is_visible(pg_class.oid)",
+}
+
+
+def _statements(connection: BaseDatabaseWrapper, guard: Guard) -> list[str]:
+    head = f"CREATE TRIGGER {guard.name} BEFORE {guard.verb} ON {guard.table}"
+    if connection.vendor == "sqlite":
+        return [f"{head} WHEN {guard.refused} BEGIN SELECT RAISE(ABORT, '{guard.sentence}'); END"]
+    if connection.vendor == "postgresql":
+        passed = "OLD" if guard.verb == "DELETE" else "NEW"
+        return [
+            f"CREATE OR REPLACE FUNCTION {guard.name}() RETURNS trigger LANGUAGE plpgsql AS $$ "
+            f"BEGIN IF {guard.refused} THEN RAISE EXCEPTION '{guard.sentence}'; END IF; "
+            f"RETURN {passed}; END $$",
+            f"{head} FOR EACH ROW EXECUTE FUNCTION {guard.name}()",
+        ]
+    return [
+        f"{head} FOR EACH ROW BEGIN IF {guard.refused} "
+        f"THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{guard.sentence}'; END IF; END"
+    ]

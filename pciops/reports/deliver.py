@@ -1,0 +1,151 @@
+"""The mail with a report: the main figures, what was found, a link, and the PDF if it is wanted."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.template import Context, Engine
+
+from pciops.accounts import domain_file
+from pciops.accounts.selectors import Domain
+from pciops.lib import outbox, times
+from pciops.lib.addresses import plain
+from pciops.lib.evidence import Verdict
+from pciops.lib.mail import LONGEST_SUBJECT, Attachment, Letter
+from pciops.lib.models import OwedMail
+from pciops.reports import download, formats, store
+from pciops.reports.models import StoredReport
+from pciops.reports.value import Report
+
+GOOD_FOR: Final = timedelta(days=7)  # then there is another report
+LARGEST: Final = 8 * 1024 * 1024  # bytes of a PDF that goes along; mail servers take no more
+TEMPLATES: Final = Path(__file__).resolve().parent.parent.parent / "templates" / "reports" / "mail"
+
+
+def owe_recent(now: datetime) -> int:
+    """Owe the reports of the last days to whoever has not been sent them; says how many mails.
+
+    Only first revisions: who builds a report again has it before them.
+
+    Raises:
+        SettingError
+    """
+    recent = StoredReport.objects.filter(
+        revision=1, generated_at__gt=now - GOOD_FOR, generated_at__lte=now
+    )
+    return sum(owe(stored, now=now) for stored in recent.order_by("position"))
+
+
+def owe(stored: StoredReport, *, now: datetime) -> int:
+    """Owe a report to those of its recipients who have not been sent it; says how many mails.
+
+    Raises:
+        SettingError
+    """
+    addresses = _without(recipients(stored), stored)
+    if not addresses:
+        return 0
+    report = store.report(stored)
+    attachments, left_out = _attachments(stored)
+    letter = write(stored, report, attached=bool(attachments), left_out=left_out)
+    return sum(
+        outbox.put(
+            letter,
+            about=about(stored),
+            domain_id=stored.domain_id,
+            to=address,
+            reply_to=settings.MAIL_REPLY_TO,
+            now=now,
+            good_for=GOOD_FOR,
+            attachments=attachments,
+        )
+        for address in addresses
+    )
+
+
+def recipients(stored: StoredReport) -> list[str]:
+    """Who gets it: the cloud's by the settings, a domain's its contacts.
+
+    Raises:
+        SettingError
+    """
+    if not stored.domain_id:
+        return list(settings.REPORT_RECIPIENTS)
+    domain = Domain(id=stored.domain_id, name=stored.domain_name)
+    return list(domain_file.contacts([domain]).get(domain, ()))
+
+
+def about(stored: StoredReport) -> str:
+    """What the outbox calls the mails of a report; the domain stands beside it."""
+    return f"report {stored.week} r{stored.revision}"
+
+
+def _without(addresses: list[str], stored: StoredReport) -> list[str]:
+    owed = OwedMail.objects.filter(about=about(stored), domain_id=stored.domain_id)
+    known = set(owed.values_list("to", flat=True))
+    return [address for address in addresses if address not in known]
+
+
+def _attachments(stored: StoredReport) -> tuple[list[Attachment], bool]:
+    """The PDF, if it is wanted; and whether it is too large to go along."""
+    if not settings.REPORT_ATTACHED:
+        return [], False
+    form = formats.FORMATS["pdf"]
+    content = b"".join(download.blocks(stored, form))
+    if len(content) > LARGEST:
+        return [], True
+    name = formats.file_name(stored, form)
+    return [Attachment(name=name, type=form.content_type, content=content)], False
+
+
+def write(stored: StoredReport, report: Report, *, attached: bool, left_out: bool) -> Letter:
+    """The letter, by its templates; each text of others is one line of it."""
+    facts = _facts(stored, report) | {"attached": attached, "left_out": left_out}
+    subject, text, html = (
+        _engine().get_template(name).render(Context(facts, autoescape=name.endswith(".html")))
+        for name in ("subject.txt", "body.txt", "body.html")
+    )
+    return Letter(subject=plain(subject, LONGEST_SUBJECT), text=text, html=html)
+
+
+def _facts(stored: StoredReport, report: Report) -> dict[str, Any]:
+    header = report.header
+    findings = [
+        {"requirement": section.requirement, "title": section.title, "words": plain(one.words, 400)}
+        for section in report.sections
+        for one in section.statements
+        if one.verdict is Verdict.FINDING
+    ]
+    return {
+        "cloud": header.cloud,
+        "domain": plain(header.domain_name, 64),
+        "week": header.week,
+        "begins": times.dated(header.begins),
+        "ends": times.dated(header.ends),
+        "generated_at": times.dated(header.generated_at),
+        "figures": [
+            {"label": one.label, "number": one.number, "change": one.change}
+            for one in report.figures()
+            if one.main
+        ],
+        "findings": findings,
+        "gaps": [plain(gap.words, 400) for gap in report.gaps],
+        "link": _link(stored),
+        "hash": stored.hash,
+        "contact": settings.HELP_CONTACT,
+    }
+
+
+def _link(stored: StoredReport) -> str:
+    if not settings.SITE_URL:
+        return ""
+    domain = f"?{urlencode({'domain': stored.domain_id})}" if stored.domain_id else ""
+    return f"{settings.SITE_URL}/reports/{stored.week}/{domain}"
+
+
+def _engine() -> Engine:
+    return Engine(dirs=[str(TEMPLATES)])

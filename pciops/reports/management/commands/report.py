@@ -1,0 +1,112 @@
+"""The compliance report of a week: build, keep and write it, or verify all that are kept."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from pciops.audit.host import operating_system_user
+from pciops.audit.services import TrailError
+from pciops.keystone.database import KeystoneDatabaseDownError
+from pciops.reports import chain, download, issue, store, weeks
+from pciops.reports.build import Built, DomainError, build, domain_of
+from pciops.reports.formats import FORMATS, Format
+from pciops.reports.models import StoredReport
+from pciops.reports.weeks import WeekError
+
+
+class Command(BaseCommand):
+    help = (
+        "Write the compliance report of a week. The first time it is built and kept; after that "
+        "the one that is kept is written. The current week gives a preview, which is not kept."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--week", default="", help="such as 2026-W47; the last that ended")
+        parser.add_argument("--domain", default="", help="id or name of one domain")
+        parser.add_argument("--format", choices=FORMATS, default="html")
+        parser.add_argument("--output", metavar="F", type=Path, help="a file; else standard output")
+        parser.add_argument(
+            "--again", action="store_true", help="build it again, as another revision"
+        )
+        parser.add_argument(
+            "--verify", action="store_true", help="verify all that are kept, and write none"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["verify"]:
+            self._verify()
+            return
+        form, now = FORMATS[options["format"]], timezone.now()
+        try:
+            week = weeks.parse(
+                options["week"] or str(weeks.last_ended(now)), now=now, unfinished=True
+            )
+            domain = domain_of(options["domain"])
+        except (WeekError, DomainError) as error:
+            raise CommandError(str(error), returncode=2) from None
+        except KeystoneDatabaseDownError as error:
+            raise CommandError(f"Keystone's database does not answer: {error}") from None
+        with ExitStack() as stack:
+            try:
+                if week > weeks.last_ended(now):
+                    built = stack.enter_context(build(week, domain, now=now))
+                    blocks = _blocks(form, built)
+                    said = f"Preview of {week}: the week is not over, and nothing is kept."
+                else:
+                    before = store.newest(str(week), domain.id)
+                    stored = issue.keep(
+                        week,
+                        domain,
+                        now=now,
+                        initiator=operating_system_user(),
+                        again=options["again"],
+                    )
+                    blocks, said = download.blocks(stored, form), _said(stored, before)
+            except KeystoneDatabaseDownError as error:
+                raise CommandError(
+                    f"Keystone's database does not answer: {error}. Nothing is kept."
+                ) from None
+            except TrailError as error:
+                raise CommandError(str(error)) from None
+            self._write(blocks, options["output"])
+        self.stderr.write(said)
+
+    def _write(self, blocks: Iterator[bytes], path: Path | None) -> None:
+        if path is None:
+            _copy(blocks, sys.stdout.buffer)
+            return
+        try:
+            with path.open("wb") as file:
+                _copy(blocks, file)
+        except OSError as error:
+            raise CommandError(f"{path}: {error.strerror}") from None
+
+    def _verify(self) -> None:
+        check = chain.verify()
+        if check.problem:
+            raise CommandError(f"The reports do not fit. {check.problem}.")
+        number = f"{check.reports} report{'' if check.reports == 1 else 's'}"
+        self.stdout.write(f"{number}, and all fit")
+
+
+def _blocks(form: Format, built: Built) -> Iterator[bytes]:
+    for block in form.stream(built.report, built.rows, sha256="", signoffs=[]):
+        yield block.encode() if isinstance(block, str) else block
+
+
+def _copy(blocks: Iterator[bytes], file: BinaryIO) -> None:
+    for block in blocks:
+        file.write(block)
+    file.flush()
+
+
+def _said(stored: StoredReport, before: StoredReport | None) -> str:
+    how = "Kept before" if stored == before else "Built and kept"
+    return f"{how}: {stored}, SHA-256 {stored.hash}"

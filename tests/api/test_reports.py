@@ -1,0 +1,95 @@
+"""Reports over the API."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from pciops.audit.models import Event
+from tests.api.call import get
+from tests.fake_keystone import FakeKeystone
+from tests.reports.keeping import kept
+
+pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
+
+REPORTS = "/api/v1/reports"
+SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "report.schema.json"
+
+
+def of_domain(keystone: FakeKeystone) -> str:
+    return keystone.issue(keystone.person("dora", domain_id="shops", roles={"shops": {"admin"}}))
+
+
+def test_the_list_has_weeks_hashes_and_main_figures(token: str) -> None:
+    kept("2026-W45", size=3)
+    stored = kept("2026-W46", size=7)
+    found = get(token, REPORTS).json()
+
+    assert [one["week"] for one in found["reports"]] == ["2026-W46", "2026-W45"]
+    newest = found["reports"][0]
+    assert newest["sha256"] == stored.hash
+    assert newest["generated_at"] == "2026-11-16T06:00:00Z"
+    figures = {figure["key"]: figure["number"] for figure in newest["figures"]}
+    assert figures["inactive"] == 7
+
+
+def test_a_report_is_json_by_default_as_its_schema_says(token: str) -> None:
+    kept()
+    response = get(token, f"{REPORTS}/2026-W46")
+    found: Any = json.loads(b"".join(response))
+
+    Draft202012Validator(json.loads(SCHEMA.read_text())).validate(found)
+    assert found["report"]["header"]["week"] == "2026-W46"
+
+
+@pytest.mark.parametrize(("form", "begin"), [("pdf", b"%PDF"), ("csv", b"PK"), ("html", b"<!doc")])
+def test_a_report_is_given_in_each_form_and_recorded(token: str, form: str, begin: bytes) -> None:
+    kept()
+    response = get(token, f"{REPORTS}/2026-W46", format=form)
+
+    assert b"".join(response).startswith(begin)
+    event = Event.objects.get(action=Event.Action.REPORT)
+    assert event.via == Event.Via.API
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "status", "message"),
+    [
+        ("/2026-47", {}, 400, "week: '2026-47' is no week; 2026-W47 is. There can be reports from"),
+        (
+            "/2030-W01",
+            {},
+            400,
+            "week: 2030-W01 is not over yet. There can be reports from 2026-W46",
+        ),
+        ("/2026-W46", {"format": "xml"}, 400, "format: 'xml' is no form"),
+        ("/2026-W46", {"revision": "-1"}, 400, "revision: '-1' is no number."),
+        ("/2026-W46", {"revision": "2"}, 404, "There is no report of 2026-W46, revision 2."),
+        ("/2026-W46", {"domain_id": "shops"}, 404, "There is no report of 2026-W46."),
+        ("", {"limit": "0"}, 400, "limit: a whole number"),
+    ],
+)
+def test_what_makes_no_sense_is_answered_with_what_would(
+    token: str, path: str, parameters: dict[str, str], status: int, message: str
+) -> None:
+    kept("2026-W45")  # of which the trail has a row, so there is data of the week after
+    kept()
+    response = get(token, REPORTS + path, **parameters)
+
+    assert response.status_code == status
+    assert response.json()["error"]["message"].startswith(message)
+
+
+def test_a_token_of_a_domain_gives_its_reports_alone(fake_keystone: FakeKeystone) -> None:
+    kept("2026-W45")
+    stored = kept("2026-W46", domain_id="shops")
+    token = of_domain(fake_keystone)
+    found = get(token, REPORTS).json()["reports"]
+
+    assert [one["sha256"] for one in found] == [stored.hash]
+    assert get(token, f"{REPORTS}/2026-W46", domain_id="payments").status_code == 404
+    assert get(token, REPORTS, domain_id="payments").status_code == 404

@@ -1,0 +1,96 @@
+"""The demo's consumer of a file."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from pciops.demo import feeding
+from pciops.demo.feeding import feed
+from pciops.events.models import Attempts, Running, SetAside
+from tests.events import bodies
+from tests.factories import NOW
+
+pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
+
+
+class Turns(threading.Event):
+    """Says that it is time to stop after so many waits, and does something before each."""
+
+    def __init__(self, *acts: object) -> None:
+        super().__init__()
+        self.acts: Iterator[object] = iter(acts)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        act = next(self.acts, None)
+        if act is None:
+            self.set()
+        elif callable(act):
+            act()
+        return self.is_set()
+
+
+def clock() -> datetime:
+    return NOW
+
+
+def test_what_comes_is_taken_in_and_a_line_only_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    whole = bodies.sign_in()
+    path.write_text(f"{bodies.sign_in()}\n{whole[:40]}")
+    counted: list[int] = []
+
+    def rest() -> None:
+        counted.append(Attempts.objects.get().count)
+        with path.open("a") as file:
+            file.write(f"{whole[40:]}\n")
+
+    feed(path, stop=Turns(rest, lambda: None), clock=clock)
+
+    assert counted == [1]
+    assert Attempts.objects.get().count == 2
+    assert not SetAside.objects.exists()
+
+
+def test_a_file_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    feed(
+        path,
+        stop=Turns(lambda: path.write_text(f"{bodies.sign_in()}\n"), lambda: None),
+        clock=clock,
+    )
+
+    assert Attempts.objects.get().count == 1
+
+
+def test_many_lines_are_taken_in_piece_by_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeding, "BATCH", 5000)
+    path = tmp_path / "lines"
+    path.write_text("".join(f"{bodies.sign_in()}\n" for _ in range(20)))
+    feed(path, stop=Turns(), clock=clock)
+
+    assert Attempts.objects.get().count == 20
+
+
+def test_a_second_start_counts_nothing_twice(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    path.write_text(f"{bodies.sign_in()}\n")
+    for _ in range(2):
+        feed(path, stop=Turns(), clock=clock)
+
+    assert Attempts.objects.get().count == 1
+
+
+def test_it_writes_down_that_it_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    path.write_text(f"{bodies.sign_in()}\n")
+    feed(path, stop=Turns(), clock=clock)
+    run = Running.objects.get()
+
+    assert (run.connected, run.messages, run.error) == (True, 1, "ended")

@@ -1,0 +1,271 @@
+"""Lockout storms: found, followed, over; one alert each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from email import message_from_bytes
+from email.policy import default
+
+import pytest
+from django.db import connections
+from pytest_django import Settings
+
+from pciops.accounts.policy import Policy
+from pciops.events import alerts, storms
+from pciops.events.models import Alert, Storm
+from pciops.events.storms import Limits, Seen, Stream, is_storm, limits
+from pciops.keystone.models import User
+from pciops.lib.models import OwedMail
+from tests.events.heard import keep, keep_unknown
+from tests.events.histories import signed_in, tried
+from tests.factories import NOW, POLICY, grant, make_locked_user, make_project, make_user
+
+pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
+
+ADDRESS = "198.51.100.7"
+MINUTE = timedelta(minutes=1)
+
+
+def hit(count: int, *, address: str = ADDRESS, at: datetime = NOW, prefix: str = "u") -> list[User]:
+    """So many accounts, locked by tries from an address a minute ago."""
+    users = [
+        make_locked_user(f"{prefix}{number:03}", at=at - MINUTE, domain_id="payments")
+        for number in range(count)
+    ]
+    for user in users:
+        ago = (NOW - at).total_seconds() + 60
+        keep(user.id, [tried(ago, "Summer", address=address, count=3)])
+    return users
+
+
+def watch(now: datetime = NOW, policy: Policy = POLICY) -> Storm | None:
+    return storms.watch(policy=policy, now=now)
+
+
+def seen(**facts: int) -> Seen:
+    """What one address did."""
+    usual = {"accounts": 0, "names": 0, "tries": 0, "locked": 0, **facts}
+    stream = Stream(
+        address=ADDRESS, accounts=usual["accounts"], names=usual["names"], tries=usual["tries"]
+    )
+    return Seen(began_at=NOW, streams=[stream], **usual)
+
+
+# --- What is one --------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("facts", "storm"),
+    [
+        ({"locked": 9, "accounts": 40}, False),
+        ({"locked": 10, "accounts": 40}, True),
+        ({"names": 49}, False),
+        ({"names": 50}, True),
+    ],
+)
+def test_a_storm_begins_at_the_limits(facts: dict[str, int], storm: bool) -> None:
+    assert is_storm(seen(**facts), Limits(accounts=10, names=50)) is storm
+
+
+def test_locks_from_everywhere_are_a_storm_only_when_they_are_many() -> None:
+    streams = [
+        Stream(address=f"10.0.0.{number}", accounts=1, names=0, tries=3) for number in range(50)
+    ]
+    scattered = Seen(began_at=NOW, streams=streams, accounts=50, names=0, tries=150, locked=49)
+
+    assert not is_storm(scattered, Limits(accounts=10, names=50))
+    assert is_storm(replace(scattered, locked=50), Limits(accounts=10, names=50))
+
+
+def test_a_large_cloud_has_more_before_it_is_a_storm() -> None:
+    assert limits(1_000_000) == Limits(accounts=100, names=100)
+    assert limits(1_000) == Limits(accounts=10, names=50)
+
+
+# --- Its life -----------------------------------------------------------------------------------
+def test_many_locks_from_one_address_are_a_storm() -> None:
+    hit(12)
+    storm = watch()
+
+    assert storm is not None
+    assert (storm.accounts, storm.tries, storm.few) == (12, 36, True)
+    assert storm.began_at == NOW - MINUTE
+    assert [source["address"] for source in storm.sources] == [ADDRESS]
+    assert storm.locked.count() == 12
+
+
+def test_many_unknown_names_are_a_storm() -> None:
+    keep_unknown([f"name{number}" for number in range(60)], address=ADDRESS)
+    storm = watch()
+
+    assert storm is not None
+    assert storm.names == 60
+
+
+def test_a_few_locks_are_none() -> None:
+    hit(9)
+
+    assert watch() is None
+
+
+def test_accounts_that_were_tried_and_not_locked_are_none() -> None:
+    for number in range(30):
+        keep(make_user(f"u{number}").id, [tried(60, "Summer", address=ADDRESS)])
+
+    assert watch() is None
+
+
+def test_what_is_over_for_ten_minutes_is_none() -> None:
+    hit(12, at=NOW - timedelta(minutes=15))
+
+    assert watch() is None
+
+
+def test_a_storm_stays_one_as_long_as_it_is_seen() -> None:
+    hit(12)
+    first = watch()
+    hit(5, at=NOW + 3 * MINUTE, prefix="v")
+    later = watch(NOW + 3 * MINUTE)
+
+    assert first is not None
+    assert later is not None
+    assert (later.pk, later.accounts, later.locked.count()) == (first.pk, 17, 17)
+    assert later.last_at == NOW + 3 * MINUTE
+
+
+def test_a_storm_that_is_not_seen_for_a_while_is_over() -> None:
+    hit(12)
+    storm = watch()
+    assert storm is not None
+    watch(NOW + 10 * MINUTE)
+    storm.refresh_from_db()
+    assert storm.ended_at is None
+    watch(NOW + 16 * MINUTE)
+    storm.refresh_from_db()
+
+    assert storm.ended_at == NOW
+    assert storms.going_on(scope=None, now=NOW + 16 * MINUTE) is None
+
+
+def test_without_keystones_database_a_storm_is_judged_by_what_was_heard() -> None:
+    hit(12)
+    with away("local_user"):
+        storm = watch()
+
+    assert storm is not None
+    assert storm.accounts == 12
+
+
+@contextmanager
+def away(table: str) -> Iterator[None]:
+    """A statement about this table of Keystone's fails."""
+    with connections["keystone"].cursor() as cursor:
+        cursor.execute(f'ALTER TABLE "{table}" RENAME TO away')
+    try:
+        yield
+    finally:
+        with connections["keystone"].cursor() as cursor:
+            cursor.execute(f'ALTER TABLE away RENAME TO "{table}"')
+
+
+def test_an_operator_of_another_domain_sees_no_storm() -> None:
+    hit(12)
+    watch()
+
+    storm = storms.going_on(scope="payments", now=NOW)
+    assert storm is not None
+    assert alerts.told(storm, scope="payments").locked == 12
+    assert alerts.told(storm, scope="payments").sources == []
+    assert storms.going_on(scope="shops", now=NOW) is None
+
+
+# --- The alert ----------------------------------------------------------------------------------
+@pytest.fixture
+def alerted(settings: Settings) -> None:
+    settings.MAIL_FROM = "pciops <pciops@cloud.example>"
+    settings.ALERT_RECIPIENTS = ("ops@cloud.example",)
+    settings.ALERT_WEBHOOK_URL = "https://alerts.cloud.example/pciops"
+
+
+@pytest.mark.usefixtures("alerted")
+def test_a_storm_is_told_once() -> None:
+    hit(12)
+    for minute in range(4):
+        watch(NOW + minute * MINUTE)
+
+    assert OwedMail.objects.count() == Alert.objects.count() == 1
+
+
+@pytest.mark.usefixtures("alerted")
+def test_administrators_and_service_accounts_come_first() -> None:
+    users = hit(12)
+    grant(users[7], "admin", on=make_project("ops"))
+    grant(users[3], "service", on=make_project("service"))
+    watch()
+    body = json.loads(Alert.objects.get().body)
+
+    assert [one["name"] for one in body["administrators_and_service_accounts"]] == ["u007", "u003"]
+    assert len(body["other_accounts"]) == 10
+    assert body["block"] == [ADDRESS]
+    assert body["accounts_locked"] == 12
+
+
+@pytest.mark.usefixtures("alerted")
+def test_the_mail_names_what_to_block_and_who_is_locked() -> None:
+    users = hit(12)
+    grant(users[7], "admin", on=make_project("ops"))
+    watch()
+    mail = message_from_bytes(bytes(OwedMail.objects.get().content), policy=default)
+    part = mail.get_body(("plain",))
+    assert part is not None
+    text = part.get_content().replace("\r\n", "\n")
+
+    assert mail["Subject"] == "OpenStack: Lockout storm: 12 accounts locked"
+    assert f"Block before Keystone, if you know them not to be yours:\n  {ADDRESS}" in text
+    assert text.index("u007 (Payments), administrator") < text.index("u000 (Payments)")
+
+
+def test_a_bystander_is_not_to_be_blocked() -> None:
+    hit(12)
+    hit(2, address="192.0.2.1", prefix="v", at=NOW - 5 * MINUTE)
+    storm = watch()
+    assert storm is not None
+
+    assert alerts.told(storm).block == [ADDRESS]
+    assert storm.began_at == NOW - MINUTE
+    assert storm.locked.count() == 12
+
+
+@pytest.mark.usefixtures("alerted")
+def test_a_proxy_is_not_to_be_blocked() -> None:
+    for number in range(40):
+        keep(f"p{number}", [signed_in(500 - number, address=ADDRESS)])
+    hit(12)
+    storm = watch()
+    assert storm is not None
+
+    assert alerts.told(storm).block == []
+    assert alerts.told(storm).proxies == [ADDRESS]
+
+
+@pytest.mark.usefixtures("alerted")
+def test_hostile_names_are_text_in_the_mail() -> None:
+    hit(12, address="<img src=x>\r\nBcc: a@b.example", prefix="<b>\u202e")
+    watch()
+    wire = bytes(OwedMail.objects.get().content)
+    html = message_from_bytes(wire, policy=default).get_body(("html",))
+    assert html is not None
+
+    assert b"\r\nBcc:" not in wire
+    assert "<img" not in html.get_content()
+    assert "<b>" not in html.get_content()
+    assert json.loads(Alert.objects.get().body)["block"] == []
+
+
+def test_nobody_is_told_where_nobody_is_named() -> None:
+    hit(12)
+
+    assert watch() is not None
+    assert OwedMail.objects.count() == Alert.objects.count() == 0

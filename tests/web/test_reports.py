@@ -1,0 +1,263 @@
+"""The pages of reports: list, reading view, files, sign-off, differences."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+
+import pytest
+from django.test import Client
+
+from pciops.audit.models import Event
+from pciops.reports.models import SignOff, StoredReport
+from tests.fake_keystone import FakeKeystone
+from tests.reports.keeping import kept
+from tests.signin.visit import Response, shown, signed_in
+
+pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
+
+WEEK = "/reports/2026-W46/"
+
+
+def content(response: Response) -> bytes:
+    return b"".join(response)
+
+
+def of_domain(keystone: FakeKeystone, domain: str = "shops", role: str = "admin") -> Client:
+    """The browser of somebody who sees this domain alone."""
+    return signed_in(keystone.person("dora", domain_id=domain, roles={domain: {role}}))
+
+
+def auditor(keystone: FakeKeystone) -> Client:
+    return signed_in(keystone.person("rita", domain_id="shops", roles={"system": {"reader"}}))
+
+
+# --- The list ------------------------------------------------------------------------------------
+def test_without_a_report_the_list_says_how_there_will_be_one(site: Client) -> None:
+    assert "No report yet." in shown(site.get("/reports/"))
+
+
+def test_the_list_has_main_figures_lines_and_who_signed(site: Client) -> None:
+    kept("2026-W45", size=3)
+    stored = kept("2026-W46", size=7)
+    SignOff.objects.create(
+        report=stored, at=stored.generated_at, by="rita (Shops)", by_id="r", event_id="e"
+    )
+    page = shown(site.get("/reports/"))
+
+    assert "inactive for over 90 days: 3 at first, 7 at last" in page
+    assert "2026-W46 from 9 Nov 2026" in page
+    assert "✗ inactive for over 90 days: 7" in page
+    assert "✓ rita (Shops)" in page
+    assert "! Not yet" in page
+    assert page.index("2026-W46 from") < page.index("2026-W45 from")
+
+
+def test_the_list_shows_that_there_is_another_revision(site: Client) -> None:
+    kept()
+    kept(again=True)
+
+    assert "revision 2" in shown(site.get("/reports/"))
+
+
+def test_the_operator_of_a_domain_sees_its_reports_alone(fake_keystone: FakeKeystone) -> None:
+    kept("2026-W45")
+    kept("2026-W46", domain_id="shops")
+    page = shown(of_domain(fake_keystone).get("/reports/"))
+
+    assert "2026-W46" in page
+    assert "2026-W45" not in page
+
+
+def test_an_operator_of_the_cloud_chooses_the_domain(site: Client) -> None:
+    kept("2026-W45")
+    kept("2026-W46", domain_id="shops")
+
+    assert "2026-W46" not in shown(site.get("/reports/")).replace("Shops", "")
+    assert "2026-W46" in shown(site.get("/reports/?domain=shops"))
+
+
+# --- The reading view ----------------------------------------------------------------------------
+def test_a_report_is_read_with_its_requirements_and_lists(site: Client) -> None:
+    kept()
+    page = shown(site.get(WEEK))
+
+    assert "Weekly compliance report 2026-W46" in page
+    assert "Findings in 2 of 4 sections" in page
+    assert "8.2.6 Inactive accounts ✗ Finding" in page
+    assert "Inactive accounts, over 90 days (5 rows)" in page
+
+
+def test_the_page_has_no_style_attribute_and_no_script(site: Client) -> None:
+    kept()
+    page = site.get(WEEK).content.decode()
+
+    assert " style=" not in page
+    assert "<script" not in page
+
+
+def test_an_old_revision_stays_and_says_so(site: Client) -> None:
+    kept(size=3)
+    kept(size=7, again=True)
+    page = shown(site.get(f"{WEEK}?revision=1"))
+
+    assert "This is revision 1; the newest is another." in page
+    assert "Inactive accounts, over 90 days (3 rows)" in page
+    assert "Inactive accounts, over 90 days (7 rows)" in shown(site.get(WEEK))
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "sentence"),
+    [
+        ("/reports/2026-W1/", 400, "week: '2026-W1' is no week; 2026-W47 is."),
+        ("/reports/2026-W60/", 400, "week: '2026-W60' is no week"),
+        ("/reports/2030-W01/", 400, "week: 2030-W01 is not over yet."),
+        ("/reports/1999-W01/", 400, "week: pciops has no data of 1999-W01."),
+        (f"{WEEK}?revision=x", 400, "revision: 'x' is no number."),
+        (f"{WEEK}?revision=7", 404, "There is no report of 2026-W46, revision 7."),
+        (f"{WEEK}?domain=nowhere", 404, "There is no report of 2026-W46."),
+        (f"{WEEK}export?format=doc", 400, "format: 'doc' is no form of a report: pdf, csv"),
+        (f"{WEEK}changes/?since=2020-W01", 400, "since: '2020-W01' is no week of another"),
+    ],
+)
+def test_an_address_that_makes_no_sense_says_what_would(
+    site: Client, address: str, status: int, sentence: str
+) -> None:
+    kept("2026-W45")  # of which the trail has a row, so there is data of the week after
+    kept()
+    response = site.get(address)
+
+    assert response.status_code == status
+    assert sentence in shown(response)
+
+
+@pytest.mark.parametrize("path", ["", "export?format=json&", "sign-off/", "changes/"])
+@pytest.mark.parametrize("domain", ["payments", "nowhere"])
+def test_the_report_of_another_domain_does_not_exist(
+    fake_keystone: FakeKeystone, path: str, domain: str
+) -> None:
+    kept(domain_id="payments")
+    kept()
+    mark = "&" if "?" in path else "?"
+    response = of_domain(fake_keystone).get(f"{WEEK}{path}{mark}domain={domain}")
+
+    assert response.status_code == 404
+    assert "There is no report of this domain." in shown(response)
+
+
+# --- Files ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("form", "content_type", "name", "begin"),
+    [
+        ("pdf", "application/pdf", "pciops-report-2026-W46-r1.pdf", b"%PDF-"),
+        ("csv", "application/zip", "pciops-report-2026-W46-r1.csv.zip", b"PK"),
+        ("json", "application/json", "pciops-report-2026-W46-r1.json", b"{"),
+        ("html", "text/html; charset=utf-8", "pciops-report-2026-W46-r1.html", b"<!doctype"),
+    ],
+)
+def test_a_file_has_its_type_and_name_and_is_in_the_trail(
+    site: Client, form: str, content_type: str, name: str, begin: bytes
+) -> None:
+    stored = kept()
+    response = site.get(f"{WEEK}export?format={form}")
+
+    assert content(response).startswith(begin)
+    assert response["Content-Type"] == content_type
+    assert response["Content-Disposition"] == f'attachment; filename="{name}"'
+    event = Event.objects.get(action=Event.Action.REPORT)
+    assert (event.resource, event.remark) == (name, f"SHA-256 {stored.hash}")
+
+
+def test_the_files_have_every_row_and_the_hash(site: Client) -> None:
+    stored = kept(size=700)
+    found = json.loads(content(site.get(f"{WEEK}export?format=json")))
+    archive = zipfile.ZipFile(io.BytesIO(content(site.get(f"{WEEK}export?format=csv"))))
+
+    assert found["sha256"] == stored.hash
+    assert len(found["rows"]["inactive"]) == 700
+    lines = csv.reader(io.StringIO(archive.read("lists/inactive.csv").decode(), newline=""))
+    assert len(list(lines)) == 701
+
+
+# --- Sign-off ------------------------------------------------------------------------------------
+def signed(browser: Client, stored: StoredReport, **more: str) -> Response:
+    fields = {"seen": stored.hash, "remark": "Looked at 8.2.6.", **more}
+    return browser.post(f"/reports/{stored.week}/sign-off/", fields)
+
+
+def test_an_auditor_signs_off(fake_keystone: FakeKeystone) -> None:
+    stored = kept()
+    browser = auditor(fake_keystone)
+    response = signed(browser, stored)
+
+    assert response["Location"] == WEEK
+    [found] = SignOff.objects.all()
+    assert (found.by, found.remark) == ("rita (Shops)", "Looked at 8.2.6.")
+    event = Event.objects.get(action=Event.Action.SIGN_OFF)
+    assert event.id == found.event_id
+    assert stored.hash in event.remark
+    assert "rita (Shops)" in shown(browser.get(WEEK))
+
+
+def test_who_saw_another_revision_signs_nothing(site: Client) -> None:
+    old = kept(size=3)
+    kept(size=7, again=True)
+    response = signed(site, old)
+
+    assert response.status_code == 409
+    assert "There is another revision by now" in shown(response)
+    assert "Looked at 8.2.6." in response.content.decode()
+    assert not SignOff.objects.exists()
+
+
+def test_a_remark_that_is_too_long_comes_back(site: Client) -> None:
+    response = signed(site, kept(), remark="x" * 1001)
+
+    assert response.status_code == 400
+    assert "Remark: at most 1,000 characters." in shown(response)
+
+
+def test_whose_token_was_revoked_signs_nothing(site: Client, fake_keystone: FakeKeystone) -> None:
+    stored = kept()
+    fake_keystone.tokens.clear()
+    response = signed(site, stored)
+
+    assert response["Location"].startswith("/signin/")
+    assert not SignOff.objects.exists()
+
+
+# --- Build again ---------------------------------------------------------------------------------
+def test_an_administrator_has_it_built_again(site: Client) -> None:
+    kept()
+    response = site.post(f"{WEEK}again/", follow=True)
+
+    assert "A worker builds 2026-W46 again." in shown(response)
+    event = Event.objects.get(action=Event.Action.BUILD, initiator_name="ada")
+    assert event.remark == "asked for another revision"
+
+
+def test_an_auditor_does_not(fake_keystone: FakeKeystone) -> None:
+    kept()
+    browser = auditor(fake_keystone)
+
+    assert "Build again" not in shown(browser.get(WEEK))
+    assert browser.post(f"{WEEK}again/").status_code == 403
+
+
+# --- Differences ---------------------------------------------------------------------------------
+def test_who_is_new_and_who_left_since_the_week_before(site: Client) -> None:
+    kept("2026-W45", size=4, seed=1)
+    kept("2026-W46", size=6, seed=2)
+    page = shown(site.get(f"{WEEK}changes/"))
+
+    assert "Changes from 2026-W45 to 2026-W46" in page
+    assert "6 new, 4 gone, 0 as before." in page
+    assert "inactive for over 90 days 4 6 +2" in page
+
+
+def test_the_first_report_has_nothing_to_be_compared_with(site: Client) -> None:
+    kept()
+
+    assert "There is no earlier report" in shown(site.get(f"{WEEK}changes/"))

@@ -44,8 +44,8 @@ _WORKER: Final = f"""
 import sys
 from datetime import timedelta
 from pciops.celery import app
-from pciops.notices import send
-send.LEASE, send.MARGIN, send.BATCH = timedelta(seconds={LEASE}), timedelta(seconds=8), 50
+from pciops.notices import claims, send
+claims.LEASE, send.MARGIN, send.BATCH = timedelta(seconds={LEASE}), timedelta(seconds=8), 50
 app.worker_main(["worker", "--pool", "solo", "--without-gossip", "--without-mingle",
     "--without-heartbeat"])
 """

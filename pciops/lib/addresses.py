@@ -51,8 +51,9 @@ def plain(text: str, longest: int = 200) -> str:
 
     Also the marks that turn the direction of text, which could disguise what stands beside it.
     """
-    printable = "".join(character if character.isprintable() else " " for character in text)
-    line = " ".join(printable.split())
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else " " for character in text)
+    line = " ".join(text.split())
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 

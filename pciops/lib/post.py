@@ -9,8 +9,8 @@ from __future__ import annotations
 import smtplib
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from enum import Enum
 from pathlib import Path
@@ -46,49 +46,42 @@ class Answer(NamedTuple):
     words: str
 
 
+class Mail(NamedTuple):
+    """One mail to one address; its content ends with the end of a line."""
+
+    to: str
+    content: bytes
+
+
 class Office(ABC):
-    """Where mails are handed in, one after the other, in three steps.
-
-    Each mail is announced, handed in and answered. None of the first two waits for the other side,
-    so that there is time for other things while that is at work.
-    """
+    """Where mails are handed in, one after the other."""
 
     @abstractmethod
-    def announce(self, *, sender: str, to: str) -> None:
-        """Say whom the next mail is for.
+    def deliver_all(self, mails: Iterable[Mail], *, sender: str) -> Iterator[Answer]:
+        """Hand in mails; says what became of each, in their order.
+
+        The next mail is asked for while the other side is at work on one before it. No text goes
+        out before whoever iterates has taken the answers to all before it, and comes for more.
 
         Raises:
-            PostDownError
+            PostDownError: a mail that has no answer was not tried.
         """
-
-    @abstractmethod
-    def hand_in(self, message: bytes) -> None:
-        """Send the mail that was announced; it ends with the end of a line.
-
-        Raises:
-            PostDownError: then this mail was not tried.
-        """
-
-    @abstractmethod
-    def answer(self) -> Answer:
-        """What became of the mail that was handed in; to be called once for each."""
 
     def deliver(self, message: bytes, *, sender: str, to: str) -> Answer:
-        """Take all three steps with one mail.
+        """Hand in one mail.
 
         Raises:
             PostDownError
         """
-        self.announce(sender=sender, to=to)
-        self.hand_in(message)
-        return self.answer()
+        [answer] = self.deliver_all([Mail(to, message)], sender=sender)
+        return answer
 
 
 class Smtp(Office):
     """One connection to an SMTP server, made anew where it breaks between two mails.
 
-    A server with PIPELINING (RFC 2920) is told sender, recipient and that a text follows at once.
-    What is announced and never handed in, it forgets.
+    A server with PIPELINING (RFC 2920) gets the text of a mail and, in one go with it, sender and
+    recipient of the next. What is announced and never handed in, it forgets.
     """
 
     def __init__(self, server: MailServer, *, cacert: str = "") -> None:
@@ -96,9 +89,9 @@ class Smtp(Office):
         self._cacert = cacert
         self._smtp: smtplib.SMTP | None = None
         self._sender = ""
+        self._announced: Mail | None = None
         self._unsaid: list[bytes] = []  # of the mail that was announced
-        self._unheard = 0  # replies to what was said of it
-        self._answer: Answer | None = None  # to it
+        self._unheard = 0  # replies to what was said
 
     def __enter__(self) -> Self:
         self._smtp = self._connected()
@@ -110,48 +103,70 @@ class Smtp(Office):
                 self._smtp.quit()
         self._drop()
 
-    def announce(self, *, sender: str, to: str) -> None:
+    def deliver_all(self, mails: Iterable[Mail], *, sender: str) -> Iterator[Answer]:
+        self._sender = sender
+        turn, out = iter(mails), False  # out: a text, whose answer is not heard yet
+        mail = next(turn, None)
+        while mail is not None:
+            following = next(turn, None)
+            if out:
+                yield self._answer()
+            answer = self._refusal(mail) or self._handed_in(mail, following)
+            out = answer is None
+            if answer is not None:
+                yield answer
+            mail = following
+        if out:
+            yield self._answer()
+
+    def _refusal(self, mail: Mail) -> Answer | None:
+        """What the server says against a mail; None where it wants to see it.
+
+        Raises:
+            PostDownError
+        """
         if self._smtp is None:
             self._smtp = self._connected()
-        smtp, self._sender, self._answer = self._smtp, sender, None
-        if not to.isascii() and not smtp.has_extn("smtputf8"):
-            words = "the server cannot take such an address (SMTPUTF8)"
-            self._answer = Answer(Verdict.REFUSED, words)
-            return
-        options = "" if to.isascii() else " SMTPUTF8"
-        lines = [f"MAIL FROM:<{sender}>{options}\r\n", f"RCPT TO:<{to}>\r\n", "DATA\r\n"]
-        self._unsaid = [line.encode() for line in lines]
-        with self._unbroken():
-            self._say(smtp, len(lines) if smtp.has_extn("pipelining") else 1)
-
-    def hand_in(self, message: bytes) -> None:
         smtp = self._smtp
-        if smtp is None or self._answer is not None:
-            return
-        with self._unbroken():
-            self._answer = self._refusal(smtp)
-            if self._answer is None:
-                # No line is a single dot, for that ends the mail.
-                self._unsaid = [message.replace(b"\r\n.", b"\r\n..") + b".\r\n"]
-                self._say(smtp, 1)
+        if not _fits(smtp, mail):
+            return Answer(Verdict.REFUSED, "the server cannot take such an address (SMTPUTF8)")
+        try:
+            if self._announced is not mail:
+                self._say(smtp, self._announce(smtp, mail))
+            return self._objection(smtp)
+        except (smtplib.SMTPException, OSError) as error:
+            return self._broken(error)
 
-    def answer(self) -> Answer:
+    def _handed_in(self, mail: Mail, following: Mail | None) -> Answer | None:
+        """Send the text, and announce the next; says something only where it does not get there."""
         smtp = self._smtp
-        if smtp is not None and self._answer is None:
-            with self._unbroken():
-                code, words = self._heard(smtp)
-                if code == _CLOSING:
-                    self._drop()
-                taken = code == 250
-                self._answer = (
-                    Answer(Verdict.SENT, _said(code, words)) if taken else _refused(code, words)
-                )
-        if self._answer is None:
+        if smtp is None:
+            raise RuntimeError("it is not announced")
+        # No line is a single dot, for that ends the mail.
+        lines = [mail.content.replace(b"\r\n.", b"\r\n..") + b".\r\n"]
+        if following is not None and smtp.has_extn("pipelining") and _fits(smtp, following):
+            lines += self._announce(smtp, following)
+        try:
+            self._say(smtp, lines)
+        except (smtplib.SMTPException, OSError) as error:
+            return self._broken(error)
+        return None
+
+    def _answer(self) -> Answer:
+        """What became of the mail whose text is out."""
+        smtp = self._smtp
+        if smtp is None:
             raise RuntimeError("nothing was handed in")
-        return self._answer
+        try:
+            code, words = self._heard(smtp)
+        except (smtplib.SMTPException, OSError) as error:
+            return self._broken(error)
+        if code == _CLOSING:
+            self._drop()
+        return Answer(Verdict.SENT, _said(code, words)) if code == 250 else _refused(code, words)
 
-    def _refusal(self, smtp: smtplib.SMTP) -> Answer | None:
-        """What the server says against the mail that was announced; None where it wants to see it.
+    def _objection(self, smtp: smtplib.SMTP) -> Answer | None:
+        """What is said against the mail that was announced.
 
         Raises:
             PostDownError
@@ -163,7 +178,7 @@ class Smtp(Office):
         refused = None
         for wanted in ((250, 251), (_TEXT,)):
             if not self._unheard:
-                self._say(smtp, 1)
+                self._say(smtp, [self._unsaid.pop(0)])
             code, words = self._heard(smtp)
             if code == _CLOSING:
                 self._drop()
@@ -181,8 +196,16 @@ class Smtp(Office):
             smtp.rset()
         return refused
 
-    def _say(self, smtp: smtplib.SMTP, number: int) -> None:
-        lines, self._unsaid = self._unsaid[:number], self._unsaid[number:]
+    def _announce(self, smtp: smtplib.SMTP, mail: Mail) -> list[bytes]:
+        """What is to be said of a mail now; the rest, where it has to wait, is kept."""
+        options = "" if mail.to.isascii() else " SMTPUTF8"
+        said = f"MAIL FROM:<{self._sender}>{options}\r\n", f"RCPT TO:<{mail.to}>\r\n", "DATA\r\n"
+        lines = [line.encode() for line in said]
+        number = len(lines) if smtp.has_extn("pipelining") else 1
+        self._announced, self._unsaid = mail, lines[number:]
+        return lines[:number]
+
+    def _say(self, smtp: smtplib.SMTP, lines: list[bytes]) -> None:
         self._unheard += len(lines)
         smtp.send(b"".join(lines))
 
@@ -191,14 +214,10 @@ class Smtp(Office):
         self._unheard -= 1
         return reply
 
-    @contextmanager
-    def _unbroken(self) -> Iterator[None]:
+    def _broken(self, error: Exception) -> Answer:
         """Perhaps it is this mail that the server stumbles over: it waits, and the others go on."""
-        try:
-            yield
-        except (smtplib.SMTPException, OSError) as error:
-            self._drop()
-            self._answer = Answer(Verdict.LATER, f"the connection broke: {reason(error)}")
+        self._drop()
+        return Answer(Verdict.LATER, f"the connection broke: {reason(error)}")
 
     def _connected(self) -> smtplib.SMTP:
         server = self._server
@@ -226,7 +245,7 @@ class Smtp(Office):
     def _drop(self) -> None:
         if self._smtp is not None:
             self._smtp.close()
-        self._smtp, self._unheard = None, 0
+        self._smtp, self._announced, self._unheard = None, None, 0
 
 
 class Folder(Office):
@@ -234,7 +253,6 @@ class Folder(Office):
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)
-        self._answer: Answer | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -246,10 +264,11 @@ class Folder(Office):
     def __exit__(self, *_: object) -> None:
         """Nothing is open."""
 
-    def announce(self, *, sender: str, to: str) -> None:
-        """Nobody has to know before."""
+    def deliver_all(self, mails: Iterable[Mail], *, sender: str) -> Iterator[Answer]:
+        for mail in mails:
+            yield self._kept(mail.content)
 
-    def hand_in(self, message: bytes) -> None:
+    def _kept(self, message: bytes) -> Answer:
         # The same one a second time takes the place of the first.
         head = message.partition(b"\r\n\r\n")[0]
         line = next(one for one in head.splitlines() if one.startswith(b"Message-ID:"))
@@ -259,12 +278,7 @@ class Folder(Office):
             path.write_bytes(message)
         except OSError as error:
             raise PostDownError(f"{path}: {error.strerror}") from None
-        self._answer = Answer(Verdict.SENT, f"written to {path.name}")
-
-    def answer(self) -> Answer:
-        if self._answer is None:
-            raise RuntimeError("nothing was handed in")
-        return self._answer
+        return Answer(Verdict.SENT, f"written to {path.name}")
 
 
 Post = Smtp | Folder
@@ -273,6 +287,10 @@ Post = Smtp | Folder
 def office(server: MailServer, *, cacert: str = "") -> Post:
     """Where mails are handed in; to be used in a `with`."""
     return Folder(server.folder) if server.folder else Smtp(server, cacert=cacert)
+
+
+def _fits(smtp: smtplib.SMTP, mail: Mail) -> bool:
+    return mail.to.isascii() or smtp.has_extn("smtputf8")
 
 
 def _refused(code: int, words: bytes) -> Answer:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import socketserver
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import cast
 
 import pytest
 
 from pciops.lib.env import MailServer
-from pciops.lib.post import Answer, PostDownError, Smtp, Verdict
+from pciops.lib.post import Answer, Mail, PostDownError, Smtp, Verdict
 from tests.live.wait import wait_until
 
 MAIL = b"From: pciops@cloud.example\r\nSubject: a test\r\n\r\nhello\r\n"
@@ -25,6 +26,7 @@ class Script:
 
     offer: str = ""
     replies: dict[str, str] = field(default_factory=dict)  # line, or its first word → reply
+    texts: list[str] = field(default_factory=list)  # replies to the first texts
     mails: list[bytes] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
     connections: int = 0
@@ -58,9 +60,19 @@ class _Handler(socketserver.StreamRequestHandler):
             if reply.startswith(("421", "221")):
                 return
             if reply.startswith("354"):
-                text = b"".join(iter(self.rfile.readline, b".\r\n"))
-                script.mails.append(text)
-                self._say(script.replies.get("text", "250 taken"))
+                lines = []
+                while (read := self.rfile.readline()) != b".\r\n":
+                    if not read:
+                        return
+                    lines.append(read)
+                script.mails.append(b"".join(lines))
+                usual = script.replies.get("text", "250 taken")
+                answer = script.texts.pop(0) if script.texts else usual
+                if answer == "hang up":
+                    return
+                self._say(answer)
+                if answer.startswith("421"):
+                    return
 
     def _say(self, text: str) -> None:
         self.wfile.write(f"{text}\r\n".encode())
@@ -87,6 +99,12 @@ def serving(script: Script) -> Iterator[Smtp]:
 def deliver(post: Smtp, to: str = "ann@example.test", mail: bytes = MAIL) -> Answer:
     """Hand in one mail."""
     return post.deliver(mail, sender=FROM, to=to)
+
+
+def deliver_all(post: Smtp, *people: str) -> Generator[Answer, None, None]:
+    """Hand in one mail for each."""
+    mails = [Mail(to, MAIL) for to in people]
+    return cast("Generator[Answer, None, None]", post.deliver_all(mails, sender=FROM))
 
 
 @OFFERS
@@ -176,18 +194,69 @@ def test_a_sender_who_is_refused_is_no_fault_of_a_mail(offer: str) -> None:
 def test_what_was_announced_and_not_handed_in_is_no_mail(offer: str) -> None:
     script = Script(offer=offer)
     with serving(script) as post:
-        deliver(post)
-        post.announce(sender=FROM, to="bob@example.test")
+        said = deliver_all(post, "ann@example.test", "bob@example.test")
+        next(said)
+        said.close()
 
-    assert [text for text in script.mails if text] == [MAIL]
+    assert script.mails == [MAIL]
 
 
-def test_a_server_with_pipelining_gets_everything_but_the_text_at_once() -> None:
+def test_a_server_with_pipelining_gets_a_text_and_the_next_recipient_at_once() -> None:
     script = Script(offer="PIPELINING")
     with serving(script) as post:
-        post.announce(sender=FROM, to="ann@example.test")
-        wait_until(lambda: "DATA" in script.heard, "it has heard all three")
-        post.hand_in(MAIL)
-        answer = post.answer()
+        said = deliver_all(post, "ann@example.test", "bob@example.test")
+        next(said)
+        wait_until(lambda: script.heard.count("DATA") == 2, "it has heard of bob")
+        taken = len(script.mails)
+        answers = list(said)
 
-    assert answer.verdict is Verdict.SENT
+    assert taken == 1  # whoever asks has not come for bob's answer, so his text is not out
+    assert [answer.verdict for answer in answers] == [Verdict.SENT]
+    assert len(script.mails) == 2
+
+
+@OFFERS
+@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("reply", "verdict"),
+    [
+        ("550 no such user", Verdict.REFUSED),
+        ("450 greylisted", Verdict.LATER),
+        ("421 shutting down", Verdict.LATER),
+        ("hang up", Verdict.LATER),
+    ],
+)
+def test_of_many_mails_each_gets_its_own_answer(
+    offer: str, number: int, reply: str, verdict: Verdict
+) -> None:
+    people = ["ann@example.test", "bob@example.test", "cleo@example.test"]
+    script = Script(offer=offer, replies={f"RCPT TO:<{people[number]}>": reply})
+    with serving(script) as post:
+        verdicts = [answer.verdict for answer in deliver_all(post, *people)]
+
+    expected = [Verdict.SENT] * 3
+    expected[number] = verdict
+    assert verdicts == expected
+    assert [text for text in script.mails if text] == [MAIL] * 2
+
+
+@OFFERS
+@pytest.mark.parametrize("reply", ["554 spam", "421 shutting down", "hang up"])
+def test_a_text_that_is_not_taken_costs_the_mail_behind_it_nothing(offer: str, reply: str) -> None:
+    script = Script(offer=offer, texts=["250 taken", reply, "250 taken"])
+    with serving(script) as post:
+        said = deliver_all(post, "ann@example.test", "bob@example.test", "cleo@example.test")
+        verdicts = [answer.verdict for answer in said]
+
+    failed = Verdict.REFUSED if reply.startswith("5") else Verdict.LATER
+    assert verdicts == [Verdict.SENT, failed, Verdict.SENT]
+
+
+@OFFERS
+def test_an_address_that_the_server_cannot_take_does_not_stop_the_next_mail(offer: str) -> None:
+    script = Script(offer=offer)
+    with serving(script) as post:
+        said = deliver_all(post, "ann@example.test", "用户@example.test", "bob@example.test")
+        verdicts = [answer.verdict for answer in said]
+
+    assert verdicts == [Verdict.SENT, Verdict.REFUSED, Verdict.SENT]

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pytest_django import Settings
 
 from tests.notices.letterbox import Letterbox, open_letterbox
+
+
+@pytest.fixture(autouse=True)
+def var(settings: Settings, tmp_path: Path) -> Path:
+    """A folder for journals that nobody else looks into."""
+    folder = tmp_path / "var"
+    settings.VAR = folder
+    return folder
 
 
 @pytest.fixture

@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
 
 from pciops.notices import plan, rules, send
 from pciops.notices.models import Notice
@@ -27,3 +30,8 @@ def send_all(now: datetime = NOW, pause: Callable[[float], object] = time.sleep)
 def notice(name: str = "ann") -> Notice:
     """The notice of a user."""
     return Notice.objects.get(name=name)
+
+
+def journals() -> list[Path]:
+    """The journals that there are."""
+    return sorted((Path(settings.VAR) / "notices").glob("*"))

@@ -61,7 +61,9 @@ class Dashboard:
         for words, *command in (
             ("Making pciops' tables", "migrate", "--verbosity", "0"),
             ("Collecting static files", "collectstatic", "--noinput", "--verbosity", "0"),
+            ("Counting the accounts of the days before", "demo_past"),
             ("Counting the accounts", "census"),
+            ("Building last week's report", "report", *("--output", self.data / "report.html")),
             ("Writing the mails that are due", "send_notices"),
         ):
             process.run(

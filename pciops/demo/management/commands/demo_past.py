@@ -1,0 +1,25 @@
+"""The demo's past: what a census would have counted on each of the days before."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final
+
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from pciops.accounts import census, policy
+from pciops.accounts.models import Census
+
+DAYS: Final = 16  # the week that ended lies within, whatever day it is
+
+
+class Command(BaseCommand):
+    help = "Count the demo's accounts as they were on the days before, unless that was done."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if Census.objects.exists():
+            return
+        now = timezone.now()
+        for days in range(DAYS, 0, -1):
+            census.take(policy=policy.current(), now=now - timedelta(days=days))

@@ -133,8 +133,13 @@ class MariaDB:
             return list(rows)
 
     def create_database(self, name: str, *, password: str) -> str:
-        """An empty database with a user of the same name who may do everything in it; its URL."""
+        """An empty database with a user of the same name who may do everything in it; its URL.
+
+        Of modules that share fixtures each has its own, so what an earlier one left is dropped.
+        """
         self.execute(
+            f"DROP DATABASE IF EXISTS `{name}`;"
+            f"DROP USER IF EXISTS '{name}'@'%%';"
             f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4;"
             f"CREATE USER '{name}'@'%%' IDENTIFIED BY %s;"
             f"GRANT ALL ON `{name}`.* TO '{name}'@'%%'",

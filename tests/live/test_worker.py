@@ -72,7 +72,7 @@ def test_a_worker_takes_the_census_once_keystones_database_answers(
     cloud.create_locked()
     with site.keystone_database.shut():
         tell(site)
-        worker.wait_until_it_says("no census: Keystone's database does not answer")
+        worker.wait_until_it_says("census: Keystone's database does not answer")
     tell(site)
     worker.wait_until_it_says("census taken")
 

@@ -54,8 +54,9 @@ def inactive(question: Question) -> Iterator[Part]:
     else:
         yield Statement(
             words=(
-                f"Keystone refuses {found[INACTIVE].count:,} accounts that were not used for "
-                f"{days} days. They are as good as disabled; remove those that nobody needs."
+                f"Accounts that Keystone refuses because they were not used for {days} days: "
+                f"{found[INACTIVE].count:,}. They are as good as disabled; remove those that "
+                "nobody needs."
             ),
             verdict=Verdict.MET if days <= 90 else Verdict.FINDING,
         )
@@ -154,8 +155,8 @@ def first_passwords(question: Question) -> Iterator[Part]:
     on = sourced(question).policy.change_password_upon_first_use
     yield Statement(
         words=(
-            f"{found.count:,} accounts have a first or reset password, which Keystone takes only to"
-            " change it."
+            "Accounts with a first or reset password, which Keystone takes only to change it: "
+            f"{found.count:,}."
             if on
             else "Keystone's rule is off: a password that an administrator set stays valid."
         ),
@@ -195,8 +196,8 @@ def passwords(question: Question) -> Iterator[Part]:
     elif endless:
         yield Statement(
             words=(
-                f"{endless:,} accounts have a password from the time before the rule was on; it "
-                "never expires until they change it."
+                "Accounts with a password from the time before the rule was on, which does not "
+                f"expire until they change it: {endless:,}."
             ),
             verdict=Verdict.FINDING,
         )
@@ -315,8 +316,8 @@ def administrators(question: Question) -> Iterator[Part]:
         yield Statement(words=f"Keystone has loaded these methods: {', '.join(loaded)}.")
     yield Statement(
         words=(
-            f"{single:,} of {found.administrators.count:,} administrators who are enabled sign in "
-            "with one factor."
+            "Administrators who are enabled and sign in with one factor: "
+            f"{single:,} of {found.administrators.count:,}."
             if single
             else f"All {found.administrators.count:,} administrators whom Keystone's rules reach "
             "have a second factor, or are disabled."
@@ -326,8 +327,8 @@ def administrators(question: Question) -> Iterator[Part]:
     if elsewhere:
         yield Statement(
             words=(
-                f"{elsewhere:,} administrators sign in elsewhere (LDAP or federation) and have no "
-                "rule at Keystone: what their sign-in takes is set there."
+                "Administrators who sign in elsewhere (LDAP or federation), where it is set what "
+                f"their sign-in takes: {elsewhere:,}."
             ),
             verdict=Verdict.UNKNOWN,
         )

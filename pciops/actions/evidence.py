@@ -97,7 +97,7 @@ def _words(numbers: Counter[Status]) -> str:
     if not unrecorded and not overdue:
         return "Every exemption has an owner and an end that is still to come."
     return (
-        f"{unrecorded:,} exemptions have neither an owner nor an end, and {overdue:,} are overdue."
+        f"Exemptions with neither an owner nor an end: {unrecorded:,}; overdue: {overdue:,}."
     )
 
 

@@ -96,9 +96,7 @@ def _words(numbers: Counter[Status]) -> str:
     unrecorded, overdue = numbers[Status.UNRECORDED], numbers[Status.OVERDUE]
     if not unrecorded and not overdue:
         return "Every exemption has an owner and an end that is still to come."
-    return (
-        f"Exemptions with neither an owner nor an end: {unrecorded:,}; overdue: {overdue:,}."
-    )
+    return f"Exemptions with neither an owner nor an end: {unrecorded:,}; overdue: {overdue:,}."
 
 
 def _verdict(findings: int) -> Verdict:

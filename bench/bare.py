@@ -14,7 +14,7 @@ from unittest import mock
 import pymysql
 from django.db import connections
 
-from pciops.accounts import narrowing
+from pciops.accounts import prefilter
 
 Statement = tuple[str, Any]
 
@@ -51,8 +51,8 @@ def taken() -> Iterator[list[Statement]]:
     """The statements of what is done inside."""
     taker = Taker()
     with (
-        mock.patch.object(narrowing, "_end", taker.beside(narrowing._end)),
-        mock.patch.object(narrowing, "_many", taker.beside(narrowing._many)),
+        mock.patch.object(prefilter, "_end", taker.beside(prefilter._end)),
+        mock.patch.object(prefilter, "_many", taker.beside(prefilter._many)),
         connections["keystone"].execute_wrapper(taker),
     ):
         connections["keystone"].ensure_connection()

@@ -64,9 +64,9 @@ import json, os, sys, threading, time
 from django.conf import settings
 from django.utils import timezone
 from bench.measure import resident
-from pciops.events.consumer import Taker
+from pciops.events.intake.consumer import NotificationConsumer
 wanted = int(sys.argv[1])
-taker = Taker(settings.NOTIFICATIONS_URLS, clock=timezone.now)
+taker = NotificationConsumer(settings.NOTIFICATIONS_URLS, clock=timezone.now)
 def watch():
     tenth = 0
     last, since = -1, time.perf_counter()

@@ -20,9 +20,9 @@ from pymysql.cursors import SSCursor
 
 from bench.cloud import KEYSTONES, OURS, Bench
 from bench.measure import Memory, Row, once, say
-from pciops.accounts import policy
+from pciops.accounts.policy import policy
 from pciops.lib import inserts
-from pciops.notices import letters, plan, rules
+from pciops.notices import plan, rendering, rules
 from pciops.notices.models import Notice
 from tests.live.programs import ENDS_WITH_US
 from tests.live.site import ROOT
@@ -280,8 +280,8 @@ def _answers(port: int) -> bool:
 def _mail() -> bytes:
     """One as ours are."""
     notice, now = Notice.objects.filter(status="planned")[0], timezone.now()
-    letter = letters.write(notice, policy=policy.current(), now=now)
-    return letters.message(notice, letter, to="ann@example.org", reply_to="", now=now)
+    letter = rendering.write(notice, policy=policy.current(), now=now)
+    return rendering.message(notice, letter, to="ann@example.org", reply_to="", now=now)
 
 
 def _bare_loop(port: int, mail: bytes, mails: int) -> None:

@@ -16,7 +16,9 @@ from django.utils.http import urlencode
 from bench.bare import Bare, Statement, taken
 from bench.cloud import KEYSTONES, Bench
 from bench.measure import RUNS, Memory, Row, children, once, pair, said
-from pciops.accounts import census, policy, selectors
+from pciops.accounts import selectors
+from pciops.accounts.census import census
+from pciops.accounts.policy import policy
 from pciops.accounts.states import BY_NAME, STATES
 from pciops.keystone.models import LocalUser
 from pciops.signin.models import Operator

@@ -15,12 +15,14 @@ from django.utils import timezone
 from bench.bare import Bare, Statement
 from bench.cloud import KEYSTONES, Bench
 from bench.measure import Memory, Row, once
-from pciops.accounts import scans
+from pciops.accounts.census import scans
 from pciops.accounts.models import Census
 from pciops.audit.services import PCIOPS
-from pciops.reports import chain, download, store, weeks
+from pciops.reports import weeks
+from pciops.reports.archive import chain, store
 from pciops.reports.build import Built, build
-from pciops.reports.formats import FORMATS
+from pciops.reports.render import download
+from pciops.reports.render.formats import FORMATS
 
 BUILD, PDF, STATEMENT = 60, 30, 10  # seconds
 MEMORY = 300  # MiB

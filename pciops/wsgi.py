@@ -32,6 +32,6 @@ except (SettingError, SystemCheckError) as error:
 if not staticfiles_storage.exists("staticfiles.json"):
     refuse("the static files are missing. Run manage.py collectstatic --noinput")
 
-from pciops.actions import pending  # noqa: E402  models can be imported from here on
+from pciops.actions import recovery  # noqa: E402  models can be imported from here on
 
-pending.begin()
+recovery.begin()

@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.utils import timezone
 
 from pciops.accounts.account import Account
-from pciops.accounts.policy import Policy
+from pciops.accounts.policy.policy import Policy
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator
 from pciops.keystone.models import (

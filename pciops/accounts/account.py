@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from pciops.accounts.kinds import Kinds
+from pciops.accounts.privileged import Kinds
 from pciops.keystone import options
 from pciops.keystone.fields import EPOCH
 from pciops.lib import times

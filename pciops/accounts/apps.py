@@ -9,6 +9,7 @@ class AccountsConfig(AppConfig):
     name = "pciops.accounts"
 
     def ready(self) -> None:
-        from pciops.accounts import checks, policy  # noqa: F401, PLC0415 (registers the checks)
+        from pciops.accounts import checks  # noqa: F401, PLC0415 (registers the checks)
+        from pciops.accounts.policy import policy  # noqa: PLC0415 (it needs the models)
 
         policy.sourced()

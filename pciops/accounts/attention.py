@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Final
 
-from pciops.accounts import kinds, selectors
+from pciops.accounts import privileged, selectors
 from pciops.accounts.account import Account
-from pciops.accounts.policy import Policy
+from pciops.accounts.policy.policy import Policy
 from pciops.accounts.selectors import Failing
-from pciops.accounts.state import State
 from pciops.accounts.states import (
     ATTACKED_EXEMPT,
     DISABLED,
@@ -26,6 +25,7 @@ from pciops.accounts.states import (
     INACTIVE_SOON,
     LOCKED,
 )
+from pciops.accounts.states.state import State
 from pciops.accounts.verdict import Verdict, judge
 
 MOST_LOCKED: Final = 10
@@ -94,7 +94,7 @@ def gather(
         KeystoneDatabaseDownError
     """
     failing = selectors.failing(scope=scope, policy=policy, now=now, limit=SCANNED)
-    of_kind = kinds.of([one.user_id for one in failing])
+    of_kind = privileged.of([one.user_id for one in failing])
     chosen = choose(failing, of_kind)
     accounts = selectors.these(list(dict.fromkeys([*chosen, *counted])), scope=scope)
     matters = in_order(matters_of(accounts, policy=policy, now=now), chosen)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from pciops.accounts.kinds import SHOWN
+from pciops.accounts.privileged import SHOWN
 from pciops.keystone import database
 from pciops.keystone.models import ApplicationCredential
 

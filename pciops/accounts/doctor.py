@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from django.utils import timezone
 
-from pciops.accounts import policy as policies
-from pciops.accounts.census import STALE
+from pciops.accounts.census.census import STALE
 from pciops.accounts.models import Census
+from pciops.accounts.policy import policy as policies
 from pciops.lib import times
 from pciops.lib.doctor import Finding, check, ok, problem, warning
 from pciops.lib.env import SettingError

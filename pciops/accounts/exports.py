@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
-from pciops.accounts import kinds, selectors
-from pciops.accounts.policy import Policy
+from pciops.accounts import privileged, selectors
+from pciops.accounts.policy.policy import Policy
 from pciops.accounts.verdict import as_dict, judge
 
 COLUMNS: Final = (
@@ -39,4 +39,4 @@ def rows(
         if not marker:
             return
         if known is None:  # of a long list: read once who matters, not anew for each chunk
-            known = kinds.everyone()
+            known = privileged.everyone()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from pciops.accounts import kinds
+from pciops.accounts import privileged
 from pciops.accounts.selectors import Domain, Query
 from pciops.accounts.states import BY_NAME
 
@@ -33,8 +33,10 @@ def query(
     state, kind = values.get("state", ""), values.get("kind", "")
     if state and state not in BY_NAME:
         raise FilterError(f"state: there is no state {state!r}. States are {_joined(BY_NAME)}.")
-    if kind and kind not in kinds.BY_NAME:
-        raise FilterError(f"kind: there is no kind {kind!r}. Kinds are {_joined(kinds.BY_NAME)}.")
+    if kind and kind not in privileged.BY_NAME:
+        raise FilterError(
+            f"kind: there is no kind {kind!r}. Kinds are {_joined(privileged.BY_NAME)}."
+        )
     domain_id = values.get(domain_filter, "")
     if domain_id and domain_id not in {domain.id for domain in domains}:
         raise FilterError(
@@ -43,7 +45,7 @@ def query(
         )
     found = Query(
         state=BY_NAME.get(state),
-        kind=kinds.BY_NAME.get(kind),
+        kind=privileged.BY_NAME.get(kind),
         domain_id=domain_id,
         text=values.get("q", "").replace("\0", "").strip()[:TEXT],
     )

@@ -13,7 +13,7 @@ from typing import Final
 from django.conf import settings
 
 from pciops.accounts.account import Account
-from pciops.accounts.keystone_conf import ConfError, assignments
+from pciops.accounts.policy.keystone_conf import ConfError, assignments
 from pciops.keystone import options
 
 # keystone/conf/auth.py; without a line in keystone.conf Keystone knows no one-time passwords.

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from pciops.accounts import attention, census
+from pciops.accounts import attention
 from pciops.accounts.attention import Attention
-from pciops.accounts.census import Counted, Day, Point
-from pciops.accounts.kinds import Kind
-from pciops.accounts.policy import Policy
-from pciops.accounts.state import State
+from pciops.accounts.census import census
+from pciops.accounts.census.census import Counted, Day, Point
+from pciops.accounts.policy.policy import Policy
+from pciops.accounts.privileged import Kind
 from pciops.accounts.states import STATES
+from pciops.accounts.states.state import State
 
 TREND: Final = timedelta(days=28)
 WEEK: Final = timedelta(days=7)

@@ -12,10 +12,10 @@ from typing import Any, Final, NamedTuple
 
 from django.db.models import Case, F, QuerySet, When
 
-from pciops.accounts import kinds
+from pciops.accounts import privileged
 from pciops.accounts.account import Account, Facts, PasswordFacts, build
-from pciops.accounts.kinds import Kinds
-from pciops.accounts.password import superseded
+from pciops.accounts.privileged import Kinds
+from pciops.accounts.states.password import superseded
 from pciops.keystone.models import FederatedUser, LocalUser, Password, User, UserOption
 
 _OF_LOCAL: Final = (
@@ -68,7 +68,7 @@ def accounts(rows: Collection[Row], *, known: Mapping[str, Kinds] | None = None)
         known: the kinds of everyone who is of any, where they have been read.
     """
     user_ids = [row.facts.id for row in rows]
-    of_kind = kinds.of(user_ids) if known is None else known
+    of_kind = privileged.of(user_ids) if known is None else known
     passwords = _passwords([row.local_id for row in rows if row.local_id is not None])
     options = _options(user_ids)
     return [

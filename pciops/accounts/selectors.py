@@ -13,14 +13,14 @@ from typing import Final, TypeVar
 
 from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
 
-from pciops.accounts import kinds, narrowing, reading
+from pciops.accounts import prefilter, privileged, reading
 from pciops.accounts.account import Account
-from pciops.accounts.kinds import Kind, Kinds
-from pciops.accounts.narrowing import Email
-from pciops.accounts.policy import Policy
+from pciops.accounts.policy.policy import Policy
+from pciops.accounts.prefilter import Email
+from pciops.accounts.privileged import Kind, Kinds
 from pciops.accounts.reading import Row
-from pciops.accounts.state import State, option_is_true
 from pciops.accounts.states import ATTACKED_EXEMPT, LOCK_LAPSED, LOCKED, NEAR_LOCKOUT, NOT_COVERED
+from pciops.accounts.states.state import State, option_is_true
 from pciops.keystone import database, options
 from pciops.keystone.models import FederatedUser, LocalUser, Project, User
 from pciops.lib.keyset import Column, MarkerError, Order
@@ -146,11 +146,11 @@ def page(
         return _page(found[:limit], query, BY_ID.marker_of(last) if last else "", known)
     local, order = _within(LocalUser.objects.all(), query, scope=scope), query.order
     if order is MATTERING_FIRST:
-        local = local.annotate(rank=kinds.rank())
+        local = local.annotate(rank=privileged.rank())
     if after:
         local = order.after(local, after)
     if query.kind is None:  # those of a kind are few
-        local = narrowing.narrowed(
+        local = prefilter.narrowed(
             local, order, state=query.state, text=query.text, policy=policy, now=now
         )
     local = order.sort(_fitting(local, query, policy=policy, now=now))
@@ -258,7 +258,7 @@ def _fitting(
     if query.state is not None:
         rows = query.state.among(rows, policy, now)
     if query.text:
-        rows = narrowing.with_text(rows, query.text)
+        rows = prefilter.with_text(rows, query.text)
     return _of_kind(rows, query)
 
 
@@ -266,7 +266,7 @@ def _of_kind(rows: QuerySet[M], query: Query) -> QuerySet[M]:
     """The rows of the kind that was asked for: the last filter, for it costs the most of a row."""
     if query.kind is None:
         return rows
-    return kinds.among(rows, query.kind, few=query.by_failures)
+    return privileged.among(rows, query.kind, few=query.by_failures)
 
 
 def _not_covered(query: Query, *, scope: str | None) -> QuerySet[User]:

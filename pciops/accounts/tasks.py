@@ -6,8 +6,8 @@ import logging
 from datetime import datetime, timedelta
 from typing import Final
 
-from pciops.accounts import census as counts
-from pciops.accounts import policy
+from pciops.accounts.census import census as counts
+from pciops.accounts.policy import policy
 from pciops.celery import app
 from pciops.keystone import database
 from pciops.lib import jobs

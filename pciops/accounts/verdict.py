@@ -7,12 +7,12 @@ from datetime import date, datetime
 from typing import Any
 
 from pciops.accounts.account import Account
-from pciops.accounts.activity import inactive_on
-from pciops.accounts.ends import End
-from pciops.accounts.lock import locked_until
-from pciops.accounts.policy import Policy
-from pciops.accounts.state import State
+from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states import INACTIVE, LOCKED, blocking, classify
+from pciops.accounts.states.inactivity import inactive_on
+from pciops.accounts.states.lock import locked_until
+from pciops.accounts.states.remedies import Remedy
+from pciops.accounts.states.state import State
 from pciops.lib import times
 
 
@@ -81,9 +81,9 @@ class Verdict:
         return state.says(self.account, self.policy, self.now)
 
     @property
-    def explained(self) -> list[tuple[State, End]]:
+    def explained(self) -> list[tuple[State, Remedy]]:
         """Its states, each with what ends it."""
-        return [(state, state.ends(self.account, self.policy, self.now)) for state in self.states]
+        return [(state, state.remedy(self.account, self.policy, self.now)) for state in self.states]
 
 
 def judge(account: Account, policy: Policy, now: datetime) -> Verdict:

@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 from django.db import transaction
 
 from pciops.accounts.account import Account
-from pciops.accounts.policy import Policy
+from pciops.accounts.policy.policy import Policy
 from pciops.accounts.verdict import Verdict, judge
 from pciops.audit import services
 from pciops.audit.models import Event
@@ -42,7 +42,7 @@ class ActFailedError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class ActRequest:
     """Who wants an act done, why, and what they saw when they decided."""
 
     initiator: Initiator
@@ -110,12 +110,12 @@ class Act(ABC):
         """
         return text
 
-    def resource(self, order: Order) -> str:
+    def resource(self, order: ActRequest) -> str:
         """The part of the account that it is about, for the trail."""
         return order.option
 
     @abstractmethod
-    def carry_out(self, event: Event, verdict: Verdict, order: Order) -> str | None:
+    def carry_out(self, event: Event, verdict: Verdict, order: ActRequest) -> str | None:
         """Do it to an account that is as it was seen.
 
         Returns:
@@ -133,14 +133,14 @@ class Act(ABC):
         """How an act ended that a crash has left pending, by the account as it is now."""
 
     @abstractmethod
-    def conflict(self, event: Event, order: Order) -> ConflictError:
+    def conflict(self, event: Event, order: ActRequest) -> ConflictError:
         """Settle the event as a failure, and say what has changed.
 
         Raises:
             KeystoneDatabaseDownError: it cannot be read; the event is settled all the same.
         """
 
-    def perform(self, account: Account, order: Order) -> Event:
+    def perform(self, account: Account, order: ActRequest) -> Event:
         """Do it: its intent is on disk before it, its outcome after it.
 
         Args:
@@ -153,7 +153,7 @@ class Act(ABC):
             ConflictError: the account is not what the operator saw; nothing was changed.
             ActFailedError: it was refused, or whether it was done is not known.
             KeystoneDatabaseDownError: nothing was changed, and why cannot be looked up.
-            TrailError: the trail cannot be written; the text says whether the act was done.
+            AuditLogError: the trail cannot be written; the text says whether the act was done.
         """
         event = services.open_event(
             self.action,
@@ -178,7 +178,7 @@ class Act(ABC):
             self.keep(settled)
         return settled
 
-    def as_seen(self, verdict: Verdict, order: Order) -> bool:
+    def as_seen(self, verdict: Verdict, order: ActRequest) -> bool:
         """Whether the act fits the account, and the account is what the operator saw."""
         known = not order.option or order.option in self.options(verdict)
         return self.fits(verdict) and known and self.seen(verdict) == order.seen

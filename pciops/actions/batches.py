@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from pciops.accounts import selectors
 from pciops.accounts.account import Failures
-from pciops.accounts.policy import Policy
+from pciops.accounts.policy.policy import Policy
 from pciops.actions.bulk import Choice, Outcome, unlock_all
 from pciops.actions.models import Batch, BatchItem
 from pciops.audit.models import Event

@@ -10,11 +10,11 @@ from http import HTTPStatus
 from typing import Final
 
 from pciops.accounts.account import Account, Failures
-from pciops.accounts.policy import Policy
-from pciops.actions.act import Act, ActFailedError, ConflictError, Order
+from pciops.accounts.policy.policy import Policy
+from pciops.actions.act import Act, ActFailedError, ActRequest, ConflictError
 from pciops.actions.unlock import UNLOCK
 from pciops.audit.models import Event
-from pciops.audit.services import Initiator, TrailError
+from pciops.audit.services import AuditLogError, Initiator
 from pciops.keystone.database import KeystoneDatabaseDownError
 
 MOST: Final = 50  # accounts at once: a page of the list
@@ -62,8 +62,8 @@ def unlock_all(
 ) -> Iterator[Result]:
     """Unlock one account after the other, as `perform_all` does."""
 
-    def order(choice: Choice) -> Order:
-        return Order(
+    def order(choice: Choice) -> ActRequest:
+        return ActRequest(
             initiator=initiator,
             reason=reason,
             identity=identity,
@@ -75,7 +75,7 @@ def unlock_all(
     return perform_all(UNLOCK, ((choice.account, order(choice)) for choice in choices))
 
 
-def perform_all(act: Act, orders: Iterable[tuple[Account, Order]]) -> Iterator[Result]:
+def perform_all(act: Act, orders: Iterable[tuple[Account, ActRequest]]) -> Iterator[Result]:
     """Do it to one account after the other, as the results are asked for.
 
     A conflict does not stop the others, nor does what is not allowed to this account. A failure of
@@ -98,7 +98,7 @@ def perform_all(act: Act, orders: Iterable[tuple[Account, Order]]) -> Iterator[R
         )
 
 
-def _perform(act: Act, account: Account, order: Order) -> tuple[Outcome, str, str]:
+def _perform(act: Act, account: Account, order: ActRequest) -> tuple[Outcome, str, str]:
     """Do it, and say how it ended, with a sentence where it was not done and the event's id."""
     try:
         event = act.perform(account, order)
@@ -107,7 +107,7 @@ def _perform(act: Act, account: Account, order: Order) -> tuple[Outcome, str, st
     except ActFailedError as error:
         refused = error.status == HTTPStatus.FORBIDDEN
         return Outcome.REFUSED if refused else Outcome.FAILED, str(error), ""
-    except TrailError as error:
+    except AuditLogError as error:
         return Outcome.FAILED, str(error), ""
     except KeystoneDatabaseDownError as error:  # after an UPDATE that changed nothing
         sentence = f"Keystone's database does not answer: {error}. Nothing was changed."

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pciops.accounts.kinds import Kind
+from pciops.accounts.privileged import Kind
 from pciops.accounts.states import DISABLED, INACTIVE, LOCKED
 from pciops.accounts.verdict import Verdict
-from pciops.actions.act import Order
+from pciops.actions.act import ActRequest
 from pciops.actions.patch import Patch, can_be_patched, silent_effects
 from pciops.audit.models import Event
 
@@ -47,7 +47,7 @@ class Enable(Patch):
             found.append(f"This alone will not let the user in: {states}.")
         return found
 
-    def changes(self, verdict: Verdict, order: Order) -> dict[str, Any]:
+    def changes(self, verdict: Verdict, order: ActRequest) -> dict[str, Any]:
         return {"enabled": True}
 
     def done(self, verdict: Verdict, option: str) -> bool:
@@ -94,7 +94,7 @@ class Disable(Patch):
         # Nothing else: an account under attack gets other failures every second.
         return f"enabled={bool(verdict.account.enabled):d}"
 
-    def changes(self, verdict: Verdict, order: Order) -> dict[str, Any]:
+    def changes(self, verdict: Verdict, order: ActRequest) -> dict[str, Any]:
         return {"enabled": False}
 
     def done(self, verdict: Verdict, option: str) -> bool:

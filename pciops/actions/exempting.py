@@ -8,7 +8,7 @@ from pciops.accounts import selectors
 from pciops.accounts.states import INACTIVE
 from pciops.accounts.verdict import Verdict, judge
 from pciops.actions import register
-from pciops.actions.act import Act, ConflictError, Ending, Order
+from pciops.actions.act import Act, ActRequest, ConflictError, Ending
 from pciops.actions.patch import Patch, can_be_patched, silent_effects, standing
 from pciops.audit import services
 from pciops.audit.models import Event
@@ -51,10 +51,10 @@ class Exempt(Patch):
             "overdue, until somebody lifts it or records it anew.",
         ]
 
-    def resource(self, order: Order) -> str:
+    def resource(self, order: ActRequest) -> str:
         return register.granted(order)
 
-    def changes(self, verdict: Verdict, order: Order) -> dict[str, Any]:
+    def changes(self, verdict: Verdict, order: ActRequest) -> dict[str, Any]:
         return _changes(verdict, order, value=True)
 
     def done(self, verdict: Verdict, option: str) -> bool:
@@ -88,7 +88,7 @@ class Lift(Patch):
             *_effects(verdict),
         ]
 
-    def changes(self, verdict: Verdict, order: Order) -> dict[str, Any]:
+    def changes(self, verdict: Verdict, order: ActRequest) -> dict[str, Any]:
         return _changes(verdict, order, value=None)
 
     def done(self, verdict: Verdict, option: str) -> bool:
@@ -125,10 +125,10 @@ class Record(Act):
     def seen(self, verdict: Verdict) -> str:
         return standing(verdict).rpartition(" ")[2]
 
-    def resource(self, order: Order) -> str:
+    def resource(self, order: ActRequest) -> str:
         return register.granted(order)
 
-    def carry_out(self, event: Event, verdict: Verdict, order: Order) -> str | None:
+    def carry_out(self, event: Event, verdict: Verdict, order: ActRequest) -> str | None:
         return ""
 
     def keep(self, event: Event) -> None:
@@ -137,7 +137,7 @@ class Record(Act):
     def ending(self, event: Event, verdict: Verdict) -> Ending:
         return Event.Outcome.FAILURE, "not recorded: that would have settled it"
 
-    def conflict(self, event: Event, order: Order) -> ConflictError:
+    def conflict(self, event: Event, order: ActRequest) -> ConflictError:
         account = selectors.get(event.target_id, scope=None)
         fits = account is not None and self.fits(judge(account, order.policy, order.now))
         sentence = "Its exemptions have changed after you opened the form. Nothing was recorded."
@@ -150,7 +150,7 @@ LIFT = Lift()
 RECORD = Record()
 
 
-def _changes(verdict: Verdict, order: Order, *, value: bool | None) -> dict[str, Any]:
+def _changes(verdict: Verdict, order: ActRequest, *, value: bool | None) -> dict[str, Any]:
     changes: dict[str, Any] = {"options": {order.option: value}}
     if INACTIVE in verdict.states:
         changes["enabled"] = True  # or Keystone would write it as disabled

@@ -15,7 +15,7 @@ from typing import Any
 from pciops.accounts import selectors
 from pciops.accounts.states import DISABLED, INACTIVE, LOCKED
 from pciops.accounts.verdict import Verdict, judge
-from pciops.actions.act import Act, ActFailedError, ConflictError, Ending, Order, failed
+from pciops.actions.act import Act, ActFailedError, ActRequest, ConflictError, Ending, failed
 from pciops.audit import services
 from pciops.audit.models import Event
 from pciops.keystone import client, options
@@ -29,7 +29,7 @@ class Patch(Act):
     """An act that Keystone's API does, if its policy lets the operator's token do it."""
 
     @abstractmethod
-    def changes(self, verdict: Verdict, order: Order) -> dict[str, Any]:
+    def changes(self, verdict: Verdict, order: ActRequest) -> dict[str, Any]:
         """What is sent."""
 
     @abstractmethod
@@ -46,7 +46,7 @@ class Patch(Act):
     def seen(self, verdict: Verdict) -> str:
         return standing(verdict)
 
-    def carry_out(self, event: Event, verdict: Verdict, order: Order) -> str | None:
+    def carry_out(self, event: Event, verdict: Verdict, order: ActRequest) -> str | None:
         try:
             before = _look(event, order)
         except KeystoneDatabaseDownError as error:
@@ -62,7 +62,7 @@ class Patch(Act):
             raise _refused(event, error) from error
         return self._confirmed(event, before, order)
 
-    def conflict(self, event: Event, order: Order) -> ConflictError:
+    def conflict(self, event: Event, order: ActRequest) -> ConflictError:
         try:
             now_is = _look(event, order)
         except KeystoneDatabaseDownError as error:
@@ -88,7 +88,7 @@ class Patch(Act):
             return Event.Outcome.SUCCESS, "Keystone's database shows that it was done"
         return Event.Outcome.UNKNOWN, "the account has changed otherwise since"
 
-    def _confirmed(self, event: Event, before: Verdict, order: Order) -> str:
+    def _confirmed(self, event: Event, before: Verdict, order: ActRequest) -> str:
         """Look whether the database shows what Keystone says it has done."""
         try:
             for _ in range(LOOKS):
@@ -106,7 +106,7 @@ class Patch(Act):
             remark="Keystone answered 200, and its database does not show it",
         )
 
-    def _lost(self, event: Event, before: Verdict, order: Order, reason: str) -> str:
+    def _lost(self, event: Event, before: Verdict, order: ActRequest, reason: str) -> str:
         """What the database shows where Keystone did not say it."""
         try:
             after = _look(event, order)
@@ -138,7 +138,7 @@ def _refused(event: Event, error: client.KeystoneError) -> ActFailedError:
     return failed(event, Event.Outcome.FAILURE, sentence, remark=said, status=status)
 
 
-def _look(event: Event, order: Order) -> Verdict | None:
+def _look(event: Event, order: ActRequest) -> Verdict | None:
     """The account as it is at this moment."""
     account = selectors.get(event.target_id, scope=None)
     return judge(account, order.policy, order.now) if account else None

@@ -18,7 +18,7 @@ from django.db.models import TextChoices
 from pciops.accounts import selectors
 from pciops.accounts.account import Account
 from pciops.accounts.states import EXEMPTIONS
-from pciops.actions.act import Order
+from pciops.actions.act import ActRequest
 from pciops.actions.models import Exemption
 from pciops.audit.models import Event
 from pciops.keystone import database
@@ -158,7 +158,7 @@ def as_dict(entry: Entry) -> dict[str, Any]:
     }
 
 
-def granted(order: Order) -> str:
+def granted(order: ActRequest) -> str:
     """`ignore_password_expiry until 2027-01-31, owner: network team`: in the trail."""
     return f"{order.option} until {order.ends_on}, owner: {order.owner}"
 

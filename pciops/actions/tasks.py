@@ -6,8 +6,8 @@ import logging
 
 from django.utils import timezone
 
-from pciops.accounts import policy
-from pciops.actions import pending
+from pciops.accounts.policy import policy
+from pciops.actions import recovery
 from pciops.celery import app
 from pciops.keystone import database
 
@@ -18,6 +18,6 @@ log = logging.getLogger(__name__)
 def settle_pending() -> None:
     """Settle acts without an end. Two at once do no harm: each act is settled once."""
     with database.outages_logged("actions.settle_pending"):
-        number = pending.settle_quietly(policy=policy.current(), now=timezone.now())
+        number = recovery.settle_quietly(policy=policy.current(), now=timezone.now())
         if number:
             log.warning("%d pending act%s settled", number, "" if number == 1 else "s")

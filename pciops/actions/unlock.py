@@ -10,10 +10,10 @@ from django.db import DatabaseError, InterfaceError
 
 from pciops.accounts import selectors
 from pciops.accounts.account import Account, Failures
-from pciops.accounts.policy import Policy
+from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states import LOCK_LAPSED, LOCKED
 from pciops.accounts.verdict import Verdict
-from pciops.actions.act import MAY_UNLOCK, Act, ActFailedError, ConflictError, Ending, Order
+from pciops.actions.act import MAY_UNLOCK, Act, ActFailedError, ActRequest, ConflictError, Ending
 from pciops.audit import selectors as trail
 from pciops.audit import services
 from pciops.audit.models import Event
@@ -57,10 +57,10 @@ class Unlock(Act):
     def parse_seen(self, text: str) -> str:
         return str(Failures.parse(text))
 
-    def carry_out(self, event: Event, verdict: Verdict, order: Order) -> str | None:
+    def carry_out(self, event: Event, verdict: Verdict, order: ActRequest) -> str | None:
         return "" if _cleared(event, verdict.account.failures) else None
 
-    def conflict(self, event: Event, order: Order) -> ConflictError:
+    def conflict(self, event: Event, order: ActRequest) -> ConflictError:
         return _conflict(event, order.policy, order.now)
 
     def ending(self, event: Event, verdict: Verdict) -> Ending:
@@ -87,9 +87,9 @@ def unlock(
         seen: what the operator looked at when they decided.
 
     Raises:
-        ConflictError, ActFailedError, KeystoneDatabaseDownError, TrailError: as `Act.perform`.
+        ConflictError, ActFailedError, KeystoneDatabaseDownError, AuditLogError: as `Act.perform`.
     """
-    order = Order(
+    order = ActRequest(
         initiator=initiator,
         reason=reason,
         identity=identity,

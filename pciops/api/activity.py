@@ -17,7 +17,7 @@ from pciops.events.models import Activity, Attempts
 from pciops.lib.filters import FilterError
 from pciops.lib.keyset import MarkerError
 from pciops.lib.merging import Source, merged
-from pciops.signin.reading import reader
+from pciops.signin.event_access import reader
 
 
 @endpoint("GET")

@@ -7,9 +7,9 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 
 from pciops.accounts.verdict import Verdict
-from pciops.actions.act import Act, ActFailedError, ConflictError, Order
+from pciops.actions.act import Act, ActFailedError, ActRequest, ConflictError
 from pciops.actions.inputs import InputError, checked_end, checked_owner
-from pciops.actions.table import BY_NAME
+from pciops.actions.registry import BY_NAME
 from pciops.api.auth import ApiRequest, endpoint, initiator
 from pciops.api.errors import ApiError, DeniedError
 from pciops.api.views import (
@@ -20,7 +20,7 @@ from pciops.api.views import (
     reason_of,
     verdict_of,
 )
-from pciops.audit.services import TrailError
+from pciops.audit.services import AuditLogError
 from pciops.keystone import options
 
 
@@ -41,12 +41,12 @@ def account_act(request: ApiRequest, user_id: str, name: str) -> HttpResponse:
         raise ApiError(409, str(error)) from None
     except ActFailedError as error:
         raise ApiError(error.status, str(error)) from None
-    except TrailError as error:
+    except AuditLogError as error:
         raise ApiError(503, str(error)) from None
     return JsonResponse({"event": event_dict(event)})
 
 
-def _order(request: ApiRequest, act: Act, verdict: Verdict) -> Order:
+def _order(request: ApiRequest, act: Act, verdict: Verdict) -> ActRequest:
     """What the body asks for; what the caller saw is the account as it is.
 
     Raises:
@@ -67,7 +67,7 @@ def _order(request: ApiRequest, act: Act, verdict: Verdict) -> Order:
     except InputError as error:
         raise ApiError(400, f"{field}: {error}") from None
     token = request.operator.token
-    return Order(
+    return ActRequest(
         initiator=initiator(request),
         seen=act.seen(verdict),
         policy=verdict.policy,

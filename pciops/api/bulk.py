@@ -7,8 +7,8 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
 
-from pciops.accounts import policy as policies
 from pciops.accounts import selectors
+from pciops.accounts.policy import policy as policies
 from pciops.actions.bulk import MOST, Choice, Outcome, Result, unlock_all
 from pciops.api.auth import ApiRequest, endpoint, initiator
 from pciops.api.errors import ApiError

@@ -8,9 +8,9 @@ from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
 
 from pciops.accounts import overview as overviews
-from pciops.accounts import policy as policies
-from pciops.accounts.kinds import Kind
 from pciops.accounts.overview import Number
+from pciops.accounts.policy import policy as policies
+from pciops.accounts.privileged import Kind
 from pciops.api.auth import ApiRequest, endpoint
 from pciops.lib import times
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.http import HttpResponse, JsonResponse
 
-from pciops.accounts import compliance
-from pciops.accounts import policy as policies
-from pciops.accounts.compliance import Finding
+from pciops.accounts.policy import compliance
+from pciops.accounts.policy import policy as policies
+from pciops.accounts.policy.compliance import Finding
 from pciops.api.auth import ApiRequest, endpoint
 
 

@@ -10,11 +10,13 @@ from django.utils import timezone
 from pciops.api.auth import ApiRequest, endpoint, initiator
 from pciops.api.errors import ApiError
 from pciops.api.views import limit
-from pciops.audit.services import TrailError
+from pciops.audit.services import AuditLogError
 from pciops.lib import times
-from pciops.reports import asked, download, store
-from pciops.reports.asked import AskedError, NoReportError
+from pciops.reports import lookup
+from pciops.reports.archive import store
+from pciops.reports.lookup import AskedError, NoReportError
 from pciops.reports.models import StoredReport
+from pciops.reports.render import download
 
 
 @endpoint("GET")
@@ -34,8 +36,8 @@ def reports(request: ApiRequest) -> HttpResponse:
 def report(request: ApiRequest, week: str) -> StreamingHttpResponse:
     """`GET /api/v1/reports/<week>?format=&revision=&domain_id=`."""
     try:
-        form = asked.form(request.GET.get("format", "json"))
-        stored = asked.stored(
+        form = lookup.form(request.GET.get("format", "json"))
+        stored = lookup.stored(
             week,
             _whose(request),
             revision=request.GET.get("revision", ""),
@@ -47,7 +49,7 @@ def report(request: ApiRequest, week: str) -> StreamingHttpResponse:
         raise ApiError(404, str(error)) from None
     try:
         name = download.recorded(stored, form, initiator=initiator(request), now=timezone.now())
-    except TrailError as error:
+    except AuditLogError as error:
         raise ApiError(503, str(error)) from None
     response = StreamingHttpResponse(download.blocks(stored, form), content_type=form.content_type)
     response["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -56,7 +58,7 @@ def report(request: ApiRequest, week: str) -> StreamingHttpResponse:
 
 def _whose(request: ApiRequest) -> str:
     try:
-        return asked.whose(request.GET.get("domain_id", ""), scope=request.operator.scope)
+        return lookup.whose(request.GET.get("domain_id", ""), scope=request.operator.scope)
     except NoReportError as error:
         raise ApiError(404, str(error)) from None
 

@@ -14,13 +14,13 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from pciops.accounts import filters, selectors
-from pciops.accounts import policy as policies
+from pciops.accounts.policy import policy as policies
 from pciops.accounts.verdict import Verdict, as_dict, judge
 from pciops.actions.inputs import ReasonError, checked_reason
 from pciops.api.auth import ApiRequest, endpoint
 from pciops.api.errors import ApiError
 from pciops.audit.models import Event
-from pciops.events import answers, diagnosis_words
+from pciops.events.diagnosis import answers, explanation
 from pciops.lib import times
 from pciops.lib.keyset import MarkerError
 
@@ -64,7 +64,7 @@ def account(request: ApiRequest, user_id: str) -> HttpResponse:
     why = answers.why(
         verdict.account, policy=verdict.policy, now=verdict.now, scope=request.operator.scope
     )
-    diagnosis = diagnosis_words.as_dict(why) if why else None
+    diagnosis = explanation.as_dict(why) if why else None
     return JsonResponse({"account": as_dict(verdict), "diagnosis": diagnosis})
 
 

@@ -7,10 +7,10 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
 
-from pciops.accounts import policy as policies
-from pciops.accounts import whatif, whatif_words
-from pciops.accounts.kinds import Kind
-from pciops.accounts.whatif import CHOSEN, Number, Stop
+from pciops.accounts.policy import policy as policies
+from pciops.accounts.policy import whatif, whatif_words
+from pciops.accounts.policy.whatif import CHOSEN, Number, Stop
+from pciops.accounts.privileged import Kind
 from pciops.api.auth import ApiRequest, endpoint
 from pciops.api.errors import ApiError
 from pciops.lib import times

@@ -8,7 +8,7 @@ from typing import Final
 
 from django.db import transaction
 
-from pciops.accounts.policy import SourcedPolicy, Value, said
+from pciops.accounts.policy.policy import SourcedPolicy, Value, said
 from pciops.audit import chain
 from pciops.audit.models import Event, SeenOption
 from pciops.audit.services import PCIOPS, record
@@ -24,7 +24,7 @@ def compare(found: SourcedPolicy, now: datetime) -> list[Event]:
     first day. Whoever compares at the same moment waits, and finds nothing more to write.
 
     Raises:
-        TrailError: nothing is written, and the next look finds the same changes.
+        AuditLogError: nothing is written, and the next look finds the same changes.
     """
     chain.locked_head()
     seen = {row.name: row.value for row in SeenOption.objects.all()}

@@ -30,7 +30,7 @@ def prune(now: datetime) -> Stub | None:
 
     Raises:
         BrokenChainError
-        TrailError: nothing is pruned.
+        AuditLogError: nothing is pruned.
     """
     head = chain.locked_head()
     kept = Event.objects.filter(settled_at__gte=times.months_before(now, settings.TRAIL_MONTHS))

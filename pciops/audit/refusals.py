@@ -16,7 +16,7 @@ from django.db.models import F
 
 from pciops.audit import services
 from pciops.audit.models import Event, Refusals
-from pciops.audit.services import PCIOPS, Initiator, TrailError
+from pciops.audit.services import PCIOPS, AuditLogError, Initiator
 from pciops.keystone import database
 from pciops.lib import times
 from pciops.lib.networks import bucket
@@ -40,7 +40,7 @@ def note(*, initiator: Initiator, resource: str, remark: str, now: datetime) -> 
     try:
         if not _has_place(initiator, now):
             return
-    except (DatabaseError, InterfaceError, TrailError) as error:
+    except (DatabaseError, InterfaceError, AuditLogError) as error:
         log.error("a refusal cannot be counted: %s", database.reason(error))
         return
     services.note(
@@ -57,7 +57,7 @@ def write_counted(now: datetime) -> int:
     """Write into the trail what was only counted in windows that are over; how many rows.
 
     Raises:
-        TrailError: what is not written stays counted.
+        AuditLogError: what is not written stays counted.
     """
     over = Refusals.objects.filter(more__gt=0, since__lte=now - WINDOW).order_by("key")
     rows = sum(_write(row, now) for row in over)
@@ -69,7 +69,7 @@ def _write(row: Refusals, now: datetime) -> bool:
     """Write what this caller's row has counted; False where somebody else does it.
 
     Raises:
-        TrailError: it stays counted.
+        AuditLogError: it stays counted.
     """
     this = Refusals.objects.filter(pk=row.pk)
     if not this.filter(more=row.more).update(more=0):
@@ -85,7 +85,7 @@ def _write(row: Refusals, now: datetime) -> bool:
             "without rows of their own",
             now=now,
         )
-    except TrailError:
+    except AuditLogError:
         this.update(more=F("more") + row.more)
         raise
     return True

@@ -49,11 +49,11 @@ class Target:
 PCIOPS = Initiator(type=Event.InitiatorType.PCIOPS, via=Event.Via.TASK, id="pciops", name="pciops")
 
 
-class TrailError(Exception):
+class AuditLogError(Exception):
     """Our own database did not take a row; the text says what that means for the act."""
 
 
-class SettledError(TrailError):
+class SettledError(AuditLogError):
     """An act was settled a second time; the trail keeps the first.
 
     Of an act that took so long that it was taken for dead: see actions.pending.
@@ -84,7 +84,7 @@ def open_event(
         resource: the part of the account that the act is about, such as an option.
 
     Raises:
-        TrailError: then the act must not begin.
+        AuditLogError: then the act must not begin.
     """
     event = _event(action, initiator, now)
     _aim(event, account)
@@ -102,7 +102,7 @@ def settle(event: Event, outcome: Event.Outcome, remark: str = "") -> Event:
 
     Raises:
         SettledError: where it has been settled before.
-        TrailError: the act is over, and its row stays pending.
+        AuditLogError: the act is over, and its row stays pending.
     """
     try:
         settled = _settle(event.pk, outcome, remark)
@@ -119,7 +119,7 @@ def writing(event: Event) -> Iterator[None]:
     """Around what we write of an act that is over.
 
     Raises:
-        TrailError: nothing of it was written.
+        AuditLogError: nothing of it was written.
     """
     try:
         yield
@@ -143,7 +143,7 @@ def record(
         resource: what was affected, where it is no account, or is a part of the target.
 
     Raises:
-        TrailError: it is not in the trail.
+        AuditLogError: it is not in the trail.
     """
     event = _event(action, initiator, now)
     if target is not None:
@@ -179,7 +179,7 @@ def note(
     """
     try:
         record(action, outcome, initiator=initiator, resource=resource, remark=remark, now=now)
-    except TrailError:
+    except AuditLogError:
         log.error("missing in the trail: %s of %s, %s", action, initiator.name, outcome)
 
 
@@ -236,17 +236,17 @@ def _log(event: Event) -> None:
     )
 
 
-def _not_settled(event: Event, outcome: Event.Outcome, error: Exception) -> TrailError:
+def _not_settled(event: Event, outcome: Event.Outcome, error: Exception) -> AuditLogError:
     log.error("%s of the trail cannot be settled: %s", event.pk, database.reason(error))
-    return TrailError(
+    return AuditLogError(
         f"pciops' own database does not answer. The act may have been done ({outcome}), and its "
         "row in the trail stays pending: look at the account again."
     )
 
 
-def _not_begun(error: Exception) -> TrailError:
+def _not_begun(error: Exception) -> AuditLogError:
     log.error("the trail cannot be written: %s", database.reason(error))
-    return TrailError(
+    return AuditLogError(
         "pciops' own database does not answer. Nothing was changed: there is no act without a "
         "row in the trail."
     )

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from pciops.accounts import policy as policies
+from pciops.accounts.policy import policy as policies
 from pciops.audit import policy, prune, refusals, verify
-from pciops.audit.services import TrailError
+from pciops.audit.services import AuditLogError
 from pciops.celery import app
 from pciops.keystone import database
 from pciops.lib import jobs
@@ -52,5 +52,5 @@ def _once(job: str, every: timedelta, work: Callable[[datetime], object]) -> Non
             jobs.once(job, every, work)
         except prune.BrokenChainError as error:
             log.error("%s: nothing is pruned, the trail does not fit: %s", job, error)
-        except TrailError as error:
+        except AuditLogError as error:
             log.error("%s: %s", job, error)

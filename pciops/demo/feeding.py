@@ -16,9 +16,9 @@ from typing import Final
 
 from django.db import DatabaseError
 
-from pciops.events import services
+from pciops.events.intake import record
+from pciops.events.intake.sessions import ENDED, Run
 from pciops.events.names import Names
-from pciops.events.runs import ENDED, Run
 
 BATCH: Final = 256 * 1024  # bytes
 TICK: Final = 0.3  # seconds
@@ -38,7 +38,7 @@ def feed(path: Path, *, stop: threading.Event, clock: Callable[[], datetime]) ->
         try:
             found, bodies = _read(path, place)
             if bodies:
-                services.take_in(bodies, names=names, now=clock())
+                record.take_in(bodies, names=names, now=clock())
                 place = found
                 run.took(len(bodies), clock())
             if bodies or time.monotonic() >= beat:

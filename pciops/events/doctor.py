@@ -10,8 +10,10 @@ from django.conf import settings
 from django.utils import timezone
 from kombu import Connection
 
-from pciops.events import alerts, broker, selectors, setup
+from pciops.events import selectors
+from pciops.events.intake import broker, setup
 from pciops.events.models import Alert
+from pciops.events.storms import alerts
 from pciops.lib import times
 from pciops.lib.doctor import TIMEOUT, Finding, check, ok, problem, warning
 from pciops.lib.env import SettingError

@@ -136,7 +136,7 @@ class Activity(models.Model):
         return f"{self.action} {self.name or self.user_id} at {self.at}"
 
 
-class Seen(models.Model):
+class ProcessedNotification(models.Model):
     """A notification that has been taken in, so that it is not taken in again.
 
     Rows come in the order of their ids; so old ones are found without an index on `at`.
@@ -144,6 +144,9 @@ class Seen(models.Model):
 
     event = models.UUIDField(unique=True)  # a hash of CADF's id
     at = models.DateTimeField()
+
+    class Meta:
+        db_table = "events_seen"
 
     def __str__(self) -> str:
         return str(self.event)
@@ -163,7 +166,7 @@ class Name(models.Model):
         return self.name
 
 
-class SetAside(models.Model):
+class DeadLetter(models.Model):
     """Messages that make no sense, alike in what is wrong with them: how many, and the last one."""
 
     fold = models.UUIDField(unique=True)
@@ -174,11 +177,14 @@ class SetAside(models.Model):
     last_at = models.DateTimeField()
     count = models.PositiveIntegerField()
 
+    class Meta:
+        db_table = "events_setaside"
+
     def __str__(self) -> str:
         return f"{self.count} × {self.reason}"
 
 
-class Running(models.Model):
+class ConsumerSession(models.Model):
     """A stretch of time in which a consumer was running, connected to RabbitMQ or not.
 
     The next stretch begins when that changes. `until` is the last sign of life.
@@ -193,6 +199,7 @@ class Running(models.Model):
     error = models.CharField(max_length=WORDS, blank=True)  # why it is not connected (any more)
 
     class Meta:
+        db_table = "events_running"
         indexes = (models.Index(fields=("until",), name="running_until"),)
 
     def __str__(self) -> str:

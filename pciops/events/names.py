@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from pciops.accounts import reading
+from pciops.events.intake.upsert import REPLACED, upsert
 from pciops.events.models import DOMAIN_ID, DOMAIN_NAME, NAME, Name
-from pciops.events.upsert import REPLACED, upsert
 from pciops.keystone import database
 from pciops.keystone.models import User
 

@@ -12,11 +12,11 @@ from django.db.models import Model, QuerySet
 from pciops.events.models import (
     Activity,
     Attempts,
+    ConsumerSession,
+    DeadLetter,
     HiddenChange,
     Name,
-    Running,
-    Seen,
-    SetAside,
+    ProcessedNotification,
     Storm,
 )
 
@@ -32,8 +32,8 @@ def prune(now: datetime) -> dict[str, int]:
         "attempts": _all(Attempts.objects.filter(window__lt=old).order_by("window", "id")),
         "activity": _all(Activity.objects.filter(at__lt=old).order_by("at", "id")),
         "names": _all(Name.objects.filter(at__lt=old).order_by("at")),
-        "running": _all(Running.objects.filter(until__lt=old).order_by("until")),
-        "set_aside": _all(SetAside.objects.filter(last_at__lt=old).order_by("pk")) + _nonsense(),
+        "running": _all(ConsumerSession.objects.filter(until__lt=old).order_by("until")),
+        "set_aside": _all(DeadLetter.objects.filter(last_at__lt=old).order_by("pk")) + _nonsense(),
         "storms": Storm.objects.filter(ended_at__lt=old).delete()[0],
         "hidden": HiddenChange.objects.filter(found_at__lt=old).delete()[0],
         "seen": sum(_seen(now - SEEN)),
@@ -50,15 +50,17 @@ def _all(rows: QuerySet[Model]) -> int:
 
 def _nonsense() -> int:
     """What strangers make up must not fill the table."""
-    ids = SetAside.objects.order_by("-last_at", "-pk").values_list("pk", flat=True)
-    deleted, _ = SetAside.objects.filter(pk__in=list(ids[NONSENSE:][:CHUNK])).delete()
+    ids = DeadLetter.objects.order_by("-last_at", "-pk").values_list("pk", flat=True)
+    deleted, _ = DeadLetter.objects.filter(pk__in=list(ids[NONSENSE:][:CHUNK])).delete()
     return deleted
 
 
 def _seen(until: datetime) -> Iterator[int]:
     """They lie in the order of time, so the first that is young enough ends it."""
-    while rows := list(Seen.objects.order_by("pk").values_list("pk", "at")[:CHUNK]):
+    while rows := list(
+        ProcessedNotification.objects.order_by("pk").values_list("pk", "at")[:CHUNK]
+    ):
         last = max((pk for pk, at in rows if at < until), default=None)
         if last is None:
             return
-        yield Seen.objects.filter(pk__lte=last).delete()[0]
+        yield ProcessedNotification.objects.filter(pk__lte=last).delete()[0]

@@ -9,7 +9,7 @@ from typing import Final
 
 from django.db.models import Max, QuerySet, Sum
 
-from pciops.events.models import Activity, Attempts, Name, Running, SetAside
+from pciops.events.models import Activity, Attempts, ConsumerSession, DeadLetter, Name
 from pciops.lib.keyset import Column, Order
 
 QUIET: Final = timedelta(seconds=45)  # a consumer that has given no sign for so long is gone
@@ -66,10 +66,10 @@ def names(user_ids: Collection[str]) -> dict[str, Name]:
 
 def news(now: datetime) -> News:
     """Whether notifications are coming in, and since when they are not."""
-    fresh = Running.objects.filter(until__gt=now - QUIET).order_by("-until")
+    fresh = ConsumerSession.objects.filter(until__gt=now - QUIET).order_by("-until")
     alive = [row for row in fresh if not (row.connected and row.error)]  # whose stretch is over
-    ever = Running.objects.filter(connected=True).aggregate(at=Max("until"))
-    last = Running.objects.aggregate(at=Max("last_message_at"))
+    ever = ConsumerSession.objects.filter(connected=True).aggregate(at=Max("until"))
+    last = ConsumerSession.objects.aggregate(at=Max("last_message_at"))
     connected = any(row.connected for row in alive)
     return News(
         running=bool(alive),
@@ -86,7 +86,7 @@ def gaps(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]
     A pause as short as that between two signs of life is none.
     """
     begin = since
-    rows = Running.objects.filter(connected=True, until__gt=since, since__lt=until)
+    rows = ConsumerSession.objects.filter(connected=True, until__gt=since, since__lt=until)
     for row in rows.order_by("since"):
         if row.since - begin > QUIET:
             yield begin, row.since
@@ -95,11 +95,11 @@ def gaps(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]
         yield begin, until
 
 
-def set_aside() -> QuerySet[SetAside]:
+def set_aside() -> QuerySet[DeadLetter]:
     """Messages that make no sense, by what is wrong with them, the newest first."""
-    return SetAside.objects.order_by("-last_at", "-pk")
+    return DeadLetter.objects.order_by("-last_at", "-pk")
 
 
 def set_aside_count() -> int:
     """How many messages were set aside in all."""
-    return int(SetAside.objects.aggregate(total=Sum("count"))["total"] or 0)
+    return int(DeadLetter.objects.aggregate(total=Sum("count"))["total"] or 0)

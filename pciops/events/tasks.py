@@ -9,9 +9,11 @@ from typing import Final
 from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
-from pciops.accounts import policy as policies
+from pciops.accounts.policy import policy as policies
 from pciops.celery import app
-from pciops.events import alerts, hidden, prune, storms
+from pciops.events import prune
+from pciops.events.storms import alerts, storms
+from pciops.events.tampering import out_of_band
 from pciops.keystone import database
 from pciops.lib import jobs
 
@@ -74,10 +76,10 @@ def find_hidden_activity() -> None:
 
 
 def _look_at_locks(now: datetime) -> None:
-    if number := hidden.look_at_locks(policy=policies.current(), now=now):
+    if number := out_of_band.look_at_locks(policy=policies.current(), now=now):
         log.warning("%d accounts were unlocked past pciops", number)
 
 
 def _look_at_activity(now: datetime) -> None:
-    if number := hidden.look_at_activity(policy=policies.current(), now=now):
+    if number := out_of_band.look_at_activity(policy=policies.current(), now=now):
         log.warning("the last activity of %d accounts was changed past pciops", number)

@@ -24,7 +24,7 @@ from django.db.models import F, Q, QuerySet
 from pciops.lib import mail
 from pciops.lib.mail import Attachment, Letter
 from pciops.lib.models import OwedMail
-from pciops.lib.post import BACK_OFF, WHOLE, Answer, PostDownError, Verdict, office
+from pciops.lib.post import BACK_OFF, WHOLE, Answer, MailServerDown, Verdict, office
 
 Status = OwedMail.Status
 
@@ -96,10 +96,10 @@ def hand_in(
     """Hand in a sample, at once and once: nothing of it is kept.
 
     Raises:
-        PostDownError: also where there is no server.
+        MailServerDown: also where there is no server.
     """
     if settings.MAIL_SERVER is None:
-        raise PostDownError(NO_SERVER)
+        raise MailServerDown(NO_SERVER)
     wire = mail.message(
         letter,
         message_id=mail.message_id(f"sample.{uuid.uuid4().hex}"),
@@ -126,11 +126,11 @@ def send_due(*, clock: Callable[[], datetime], until: datetime | None = None) ->
                     sender = parseaddr(settings.MAIL_FROM)[1]
                     try:
                         answer = post.deliver(bytes(owed.content), sender=sender, to=owed.to)
-                    except PostDownError:
+                    except MailServerDown:
                         _mine(owed).update(status=Status.PLANNED, claimed_until=None)
                         raise
                     _write_down(owed, answer, handed, clock())
-        except PostDownError as error:
+        except MailServerDown as error:
             handed.problem = str(error)
     if handed.problem:
         _due(clock()).update(answer=handed.problem[:WHOLE])

@@ -1,6 +1,6 @@
 """Hands mails in: over one connection to an SMTP server, or as files into a folder.
 
-A server that does not answer, or does not let us in, is no fault of a mail: PostDownError, and
+A server that does not answer, or does not let us in, is no fault of a mail: MailServerDown, and
 what is due stays due. What it says of a single mail is that mail's answer.
 """
 
@@ -27,7 +27,7 @@ _CLOSING: Final = 421  # "closing transmission channel", whatever was asked
 _TEXT: Final = 354  # "start mail input"
 
 
-class PostDownError(Exception):
+class MailServerDown(Exception):  # noqa: N818 (a condition of the server)
     """No mail can be handed in now; the text is the reason, without any password."""
 
 
@@ -64,14 +64,14 @@ class Office(ABC):
         out before whoever iterates has taken the answers to all before it, and comes for more.
 
         Raises:
-            PostDownError: a mail that has no answer was not tried.
+            MailServerDown: a mail that has no answer was not tried.
         """
 
     def deliver(self, message: bytes, *, sender: str, to: str) -> Answer:
         """Hand in one mail.
 
         Raises:
-            PostDownError
+            MailServerDown
         """
         [answer] = self.deliver_all([Mail(to, message)], sender=sender)
         return answer
@@ -123,7 +123,7 @@ class Smtp(Office):
         """What the server says against a mail; None where it wants to see it.
 
         Raises:
-            PostDownError
+            MailServerDown
         """
         if self._smtp is None:
             self._smtp = self._connected()
@@ -169,12 +169,12 @@ class Smtp(Office):
         """What is said against the mail that was announced.
 
         Raises:
-            PostDownError
+            MailServerDown
         """
         code, words = self._heard(smtp)
         if code != 250:
             self._drop()
-            raise PostDownError(f"the sender {self._sender} is refused: {_said(code, words)}")
+            raise MailServerDown(f"the sender {self._sender} is refused: {_said(code, words)}")
         refused = None
         for wanted in ((250, 251), (_TEXT,)):
             if not self._unheard:
@@ -236,7 +236,7 @@ class Smtp(Office):
         except (smtplib.SMTPException, OSError) as error:
             if smtp is not None:
                 smtp.close()
-            raise PostDownError(f"{server}: {reason(error)}") from None
+            raise MailServerDown(f"{server}: {reason(error)}") from None
         return smtp
 
     def _context(self) -> ssl.SSLContext:
@@ -258,7 +258,7 @@ class Folder(Office):
         try:
             self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise PostDownError(f"{self._path}: {error.strerror}") from None
+            raise MailServerDown(f"{self._path}: {error.strerror}") from None
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -277,7 +277,7 @@ class Folder(Office):
         try:
             path.write_bytes(message)
         except OSError as error:
-            raise PostDownError(f"{path}: {error.strerror}") from None
+            raise MailServerDown(f"{path}: {error.strerror}") from None
         return Answer(Verdict.SENT, f"written to {path.name}")
 
 

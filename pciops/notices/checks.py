@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Warning, register  # noqa: A004 (Django's own name)
 
-from pciops.notices import letters
+from pciops.notices import rendering
 
 
 @register
@@ -14,5 +14,5 @@ def templates_compile(**_: Any) -> list[CheckMessage]:
     """A template that does not compile would be missed only when a mail is due."""
     return [
         Warning(f"{broken}", "The built-in template is used instead.", id="pciops.W010")
-        for broken in letters.broken()
+        for broken in rendering.broken()
     ]

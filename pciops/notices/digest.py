@@ -13,9 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 from pciops.accounts.account import Account
-from pciops.accounts.activity import inactive_on
-from pciops.accounts.lock import locked_until
-from pciops.accounts.policy import Policy
+from pciops.accounts.policy.policy import Policy
 from pciops.accounts.selectors import Domain
 from pciops.accounts.states import (
     ATTACKED_EXEMPT,
@@ -27,6 +25,8 @@ from pciops.accounts.states import (
     LOCK_LAPSED,
     LOCKED,
 )
+from pciops.accounts.states.inactivity import inactive_on
+from pciops.accounts.states.lock import locked_until
 from pciops.lib import times
 from pciops.lib.addresses import plain
 

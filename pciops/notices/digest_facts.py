@@ -9,10 +9,10 @@ from typing import Final
 
 from django.db.models import Count, Min, Q
 
-from pciops.accounts import kinds, reading, selectors
+from pciops.accounts import privileged, reading, selectors
 from pciops.accounts.account import Account
-from pciops.accounts.kinds import Kinds
-from pciops.accounts.policy import Policy
+from pciops.accounts.policy.policy import Policy
+from pciops.accounts.privileged import Kinds
 from pciops.accounts.states import ATTACKED_EXEMPT, LOCK_LAPSED, LOCKED
 from pciops.keystone import database
 from pciops.keystone.models import LocalUser
@@ -43,7 +43,7 @@ def gather(spans: Iterable[Span], *, policy: Policy, now: datetime) -> Facts:
     """
     spans = list(spans)
     since = min(span.since for span in spans)
-    of_kind = kinds.everyone()
+    of_kind = privileged.everyone()
     lock = LOCKED.where(policy, now) | LOCK_LAPSED.where(policy, now)
     attack = Q(failed_auth_at__gt=since) | Q(failed_auth_at=None)
     return Facts(

@@ -15,16 +15,16 @@ from urllib.parse import quote
 from django.conf import settings
 from django.db import transaction
 
-from pciops.accounts import domain_file, selectors
-from pciops.accounts.domain_file import Addresses
-from pciops.accounts.policy import Policy
+from pciops.accounts import selectors
+from pciops.accounts.policy.policy import Policy
 from pciops.accounts.selectors import Domain
 from pciops.lib import outbox, times
 from pciops.lib.addresses import plain, storable
 from pciops.lib.mail import Letter
 from pciops.lib.models import OwedMail
-from pciops.notices import digest, digest_facts, letters
+from pciops.notices import digest, digest_facts, domain_file, rendering
 from pciops.notices.digest import CLOUD, Digest, Line, Part, Span
+from pciops.notices.domain_file import Addresses
 from pciops.notices.models import DailyDigest
 
 USUAL: Final = timedelta(days=1)  # that the first digest looks back
@@ -95,7 +95,7 @@ def preview(domain: Domain | None, *, policy: Policy, now: datetime) -> Digest:
 
 def write(one: Digest) -> Letter:
     """The letter of a digest, by its templates."""
-    return letters.rendered(letters.DIGEST, _words(one))
+    return rendering.rendered(rendering.DIGEST, _words(one))
 
 
 def recent(*, scope: str | None) -> list[Written]:

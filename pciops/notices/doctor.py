@@ -8,9 +8,10 @@ from typing import Final
 
 from django.conf import settings
 
-from pciops.accounts import domain_file, selectors
+from pciops.accounts import selectors
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib.doctor import Finding, check, ok, problem, warning
+from pciops.notices import domain_file
 
 PATIENCE: Final = 5  # seconds
 

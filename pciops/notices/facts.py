@@ -11,8 +11,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
 from pciops.accounts.account import Account
-from pciops.accounts.activity import inactive_on
-from pciops.accounts.policy import Policy
+from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states import (
     DISABLED,
     EXPIRED,
@@ -22,6 +21,7 @@ from pciops.accounts.states import (
     LOCK_LAPSED,
     LOCKED,
 )
+from pciops.accounts.states.inactivity import inactive_on
 from pciops.keystone import options
 from pciops.notices.models import Notice
 from pciops.notices.rules import Rules, Steps

@@ -16,10 +16,10 @@ from django.db import transaction
 from django.db.models import QuerySet, Sum
 
 from pciops.accounts import selectors
-from pciops.accounts.password import expires
-from pciops.accounts.policy import Policy
-from pciops.accounts.state import option_is_true
+from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states import INACTIVE_SOON
+from pciops.accounts.states.password import expires
+from pciops.accounts.states.state import option_is_true
 from pciops.keystone import database, options
 from pciops.keystone.models import Password, User
 from pciops.lib.inserts import ROWS

@@ -18,9 +18,9 @@ from django.db.models import Q, QuerySet
 
 from pciops.accounts import reading
 from pciops.accounts.account import Account
-from pciops.accounts.password import expires, superseded
-from pciops.accounts.policy import Policy
+from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states import INACTIVE_SOON, LOCKED
+from pciops.accounts.states.password import expires, superseded
 from pciops.audit import selectors as trail
 from pciops.keystone import database
 from pciops.keystone.models import LocalUser, Password, User

@@ -18,10 +18,10 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from pciops.accounts import domain_file
 from pciops.accounts.account import Account
-from pciops.accounts.domain_file import CONTACTS, wrong
 from pciops.lib.addresses import mail_address
+from pciops.notices import domain_file
+from pciops.notices.domain_file import CONTACTS, wrong
 from pciops.notices.models import Notice
 
 Kind = Notice.Kind

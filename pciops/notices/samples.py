@@ -10,10 +10,10 @@ from email.utils import parseaddr
 from django.conf import settings
 
 from pciops.accounts.account import Account
-from pciops.accounts.policy import Policy
+from pciops.accounts.policy.policy import Policy
 from pciops.lib import mail
 from pciops.lib.post import Answer, office
-from pciops.notices import letters
+from pciops.notices import rendering
 from pciops.notices.models import Notice
 from pciops.notices.rules import AHEAD, Book
 
@@ -55,15 +55,15 @@ def send(
     """Send one of each of these kinds to this address; a server has to be set.
 
     Raises:
-        PostDownError
+        MailServerDown
     """
     if settings.MAIL_SERVER is None:
         return
     with office(settings.MAIL_SERVER, cacert=settings.MAIL_CACERT) as post:
         for kind in kinds:
             notice = sample(kind, policy=policy, now=now)
-            letter = letters.write(notice, policy=policy, now=now)
-            message = letters.message(
+            letter = rendering.write(notice, policy=policy, now=now)
+            message = rendering.message(
                 notice, letter, to=address, reply_to=book.usual.reply_to, now=now
             )
             yield kind, post.deliver(message, sender=parseaddr(settings.MAIL_FROM)[1], to=address)

@@ -18,12 +18,12 @@ from typing import Final, Self
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from pciops.accounts import origin
-from pciops.accounts.origin import Origin
-from pciops.accounts.policy import Policy
+from pciops.accounts.policy.policy import Policy
+from pciops.events.diagnosis import answers
+from pciops.events.diagnosis.answers import Origin
 from pciops.lib.addresses import mail_address
-from pciops.lib.post import WHOLE, Answer, Mail, Post, PostDownError, Verdict, office
-from pciops.notices import claims, journal, letters, plan
+from pciops.lib.post import WHOLE, Answer, Mail, MailServerDown, Post, Verdict, office
+from pciops.notices import claims, journal, plan, rendering
 from pciops.notices.claims import Claim
 from pciops.notices.journal import Entry, Journal
 from pciops.notices.models import Notice, NoticeEvent
@@ -84,7 +84,7 @@ def send_due(
                     if share < CROWD * BATCH:  # others have claimed at the same moment
                         claim.give_back(-claims.free(now))
                     _send(claim, post, sent, policy=policy, book=book, clock=clock)
-        except PostDownError as error:
+        except MailServerDown as error:
             sent.problem = str(error)
             return sent
     return sent
@@ -146,7 +146,7 @@ def _send(
                 notice = asked.popleft()
                 del untried[notice.pk]
                 answers.keep(notice, answer)
-    except PostDownError:
+    except MailServerDown:
         asked.clear()  # of these none was tried
         raise
     finally:
@@ -200,7 +200,7 @@ def _origins(notices: Iterable[Notice], now: datetime) -> Mapping[str, Origin]:
     """Where the failures came from of those that tell of a lock."""
     users = [notice.user_id for notice in notices if notice.kind == Notice.Kind.LOCKED]
     try:
-        return origin.origins(users, now) if users else {}
+        return answers.origins(users, now) if users else {}
     except Exception:
         log.exception("notices of locks go out without where the failures came from")
         return {}
@@ -212,8 +212,8 @@ def _mail(
     """The mail, or why it cannot be written: such a one must not stand before all others."""
     reply_to = book.of_domain(notice.domain_id, notice.domain_name).reply_to
     try:
-        letter = letters.write(notice, policy=policy, now=now, origin=known)
-        return letters.message(notice, letter, to=to, reply_to=reply_to, now=now)
+        letter = rendering.write(notice, policy=policy, now=now, origin=known)
+        return rendering.message(notice, letter, to=to, reply_to=reply_to, now=now)
     except Exception as error:
         log.exception("a notice cannot be written: %s", notice)
         return Answer(Verdict.LATER, f"it cannot be written: {error}")

@@ -9,8 +9,8 @@ from typing import Final
 
 from django.utils import timezone
 
-from pciops.accounts import policy as policies
-from pciops.accounts.policy import Policy
+from pciops.accounts.policy import policy as policies
+from pciops.accounts.policy.policy import Policy
 from pciops.celery import app
 from pciops.keystone import database
 from pciops.lib import jobs

@@ -10,6 +10,6 @@ class ReportsConfig(AppConfig):
     name = "pciops.reports"
 
     def ready(self) -> None:
-        from pciops.reports import triggers  # noqa: PLC0415 (it needs the models)
+        from pciops.reports.archive import triggers  # noqa: PLC0415 (it needs the models)
 
         post_migrate.connect(triggers.install, sender=self)

@@ -21,8 +21,9 @@ from pciops.accounts.selectors import Domain
 from pciops.lib import evidence
 from pciops.lib.evidence import Bars, Gap, Question, Statement
 from pciops.lib.spool import Row, Spool
-from pciops.reports import store, value, weeks
-from pciops.reports.sections import HEADINGS, Heading
+from pciops.reports import value, weeks
+from pciops.reports.archive import store
+from pciops.reports.sections.headings import HEADINGS, Heading
 from pciops.reports.value import Header, Report, Section
 from pciops.reports.weeks import Week
 

@@ -16,8 +16,8 @@ from typing import IO, Final, TypeAlias
 
 from pciops.lib.canonical import canonical
 from pciops.lib.evidence import Cell, Column
+from pciops.reports.render.words import Rows
 from pciops.reports.value import Figure, Report, Table
-from pciops.reports.words import Rows
 
 NAMED: Final = 100  # rows that are named, new and gone each; the others are counted
 RUN: Final = 200_000  # keys that are put in order in memory

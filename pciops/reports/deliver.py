@@ -10,15 +10,16 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.template import Context, Engine
 
-from pciops.accounts import domain_file
 from pciops.accounts.selectors import Domain
 from pciops.lib import outbox, times
 from pciops.lib.addresses import plain
 from pciops.lib.evidence import Verdict
 from pciops.lib.mail import LONGEST_SUBJECT, Attachment, Letter
 from pciops.lib.models import OwedMail
-from pciops.reports import download, formats, store
+from pciops.notices import domain_file
+from pciops.reports.archive import store
 from pciops.reports.models import StoredReport
+from pciops.reports.render import download, formats
 from pciops.reports.value import Report
 
 GOOD_FOR: Final = timedelta(days=7)  # then there is another report

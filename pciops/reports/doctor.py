@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from pciops.lib import times
 from pciops.lib.doctor import Finding, check, ok, problem, warning
-from pciops.reports import issue
+from pciops.reports import schedule
 from pciops.reports.models import StoredReport, Trouble
 
 
@@ -23,7 +23,7 @@ def reports() -> Iterator[Finding]:
             f"The report of {trouble.week} could not be built for {age}: {trouble.problem}.",
             "It is tried every five minutes; look at what does not answer.",
         )
-    weeks = [str(week) for week in issue.due(now)]
+    weeks = [str(week) for week in schedule.due(now)]
     kept = StoredReport.objects.filter(domain_id="", week__in=weeks)
     missing = sorted({*weeks} - {*kept.values_list("week", flat=True)})
     if missing and not Trouble.objects.exists():

@@ -19,6 +19,21 @@ from pciops.lib.evidence import (
 )
 from pciops.lib.spool import Row
 from pciops.reports.models import SignOff
+from pciops.reports.sections import (
+    accounts_evidence,
+    actions_evidence,
+    audit_evidence,
+    events_evidence,
+    notices_evidence,
+)
+
+__all__ = (
+    "accounts_evidence",
+    "actions_evidence",
+    "audit_evidence",
+    "events_evidence",
+    "notices_evidence",
+)
 
 HALF_A_YEAR: Final = timedelta(days=183)
 

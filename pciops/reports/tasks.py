@@ -8,11 +8,12 @@ from typing import Final
 
 from django.utils import timezone
 
-from pciops.audit.services import TrailError
+from pciops.audit.services import AuditLogError
 from pciops.celery import app
 from pciops.keystone import database
 from pciops.lib import jobs
-from pciops.reports import build, chain, issue, prune, store, weeks
+from pciops.reports import build, schedule, weeks
+from pciops.reports.archive import chain, prune, store
 
 DAY: Final = timedelta(days=1)
 LEASE: Final = timedelta(minutes=30)  # longer than all reports of a week take
@@ -25,15 +26,15 @@ def issue_due() -> None:
     """Build, keep and owe what is due. One process at a time: a second finds all of it done."""
     with database.outages_logged("reports.issue"):
         now = timezone.now()
-        waiting = issue.due(now)
+        waiting = schedule.due(now)
         if not waiting:
             return
-        run = jobs.claim("reports.issue", issue.due_at(waiting[-1]), now=now, lease=LEASE)
+        run = jobs.claim("reports.issue", schedule.due_at(waiting[-1]), now=now, lease=LEASE)
         if run is None:
             return  # somebody is at it
         try:
-            issue.issue(now)
-        except TrailError as error:
+            schedule.issue(now)
+        except AuditLogError as error:
             log.error("reports.issue: %s", error)
         finally:
             jobs.give_up(run)
@@ -58,8 +59,8 @@ def build_again(week: str, domain_id: str, asked_at: str) -> None:
             return
         try:
             found = weeks.parse(week, now=now)
-            stored = issue.keep(found, build.domain_of(domain_id), now=now, again=True)
-        except (TrailError, weeks.WeekError, build.DomainError) as error:
+            stored = schedule.keep(found, build.domain_of(domain_id), now=now, again=True)
+        except (AuditLogError, weeks.WeekError, build.DomainError) as error:
             jobs.give_up(run)
             log.error("%s is not built again: %s", week, error)
         except Exception:
@@ -76,7 +77,7 @@ def prune_and_verify() -> None:
     with database.outages_logged("reports.keep"):
         try:
             jobs.once("reports.keep", DAY, _prune_and_verify)
-        except TrailError as error:
+        except AuditLogError as error:
             log.error("reports.keep: %s", error)
 
 

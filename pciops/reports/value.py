@@ -1,7 +1,7 @@
 """The report as one frozen value. All four renderings come from it, so they cannot disagree.
 
 Long lists are not in it: a table has its count, the SHA-256 over all its rows and the first rows;
-the rest is kept beside it (`pciops.reports.store`), and reading it is the caller's business.
+the archive keeps the rest.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from pciops.keystone import database
 from pciops.keystone.models import NonLocalUser
 from pciops.signin import address
 from pciops.signin.models import Operator
-from pciops.signin.pending import Pending
+from pciops.signin.signin_steps import Pending
 
 RESOURCE: Final = "pciops"
 NOBODY: Final = "unknown name"

@@ -27,15 +27,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
-from pciops.accounts import policy
+from pciops.accounts.policy import policy
 from pciops.audit.models import Event
 from pciops.keystone import client
 from pciops.lib.env import SettingError
-from pciops.signin import address, pending, sessions, throttle, trail
+from pciops.signin import address, sessions, signin_steps, throttle, trail
 from pciops.signin.forms import CodeForm, NewPasswordForm, SignInForm
 from pciops.signin.models import Operator
-from pciops.signin.pending import Pending, Step
 from pciops.signin.rights import NoRoleError, keystone_roles
+from pciops.signin.signin_steps import Pending, Step
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ def signin(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def code(request: HttpRequest) -> HttpResponse:
     """The second page, for whom Keystone wants a code from after the right password."""
-    waiting = pending.find(request, Step.CODE)
+    waiting = signin_steps.find(request, Step.CODE)
     if waiting is None or waiting.ended(timezone.now()):
         return _begin_anew(request, waiting)
     form = CodeForm(request.POST) if request.method == "POST" else CodeForm()
@@ -148,7 +148,7 @@ def code(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def password(request: HttpRequest) -> HttpResponse:
     """The page for whose right password Keystone wants to have changed first."""
-    waiting = pending.find(request, Step.PASSWORD)
+    waiting = signin_steps.find(request, Step.PASSWORD)
     if waiting is None or waiting.ended(timezone.now()):
         return _begin_anew(request, waiting)
     form = NewPasswordForm(request.POST) if request.method == "POST" else NewPasswordForm()
@@ -198,7 +198,7 @@ def _attempt(
     except (client.KeystoneError, NoRoleError, _ChangedError) as error:
         throttle.take_back(source, now)
         if following := _following(error, sent, now):
-            pending.keep(request, following)
+            signin_steps.keep(request, following)
             return redirect(f"signin_{following.step}")
         if isinstance(error, _ChangedError):
             trail.refused(request, *sent.who, "not signed in after a change of password", now)
@@ -254,7 +254,7 @@ def _authenticate(request: HttpRequest, **credentials: str) -> Operator:
 def _change(request: HttpRequest, waiting: Pending, current: str, new: str) -> Operator:
     """Change the password, and sign in with the new one."""
     client.change_password(waiting.user_id, current, new)
-    pending.drop(request)
+    signin_steps.drop(request)
     trail.password_changed(request, waiting, timezone.now())
     try:
         return _authenticate(request, name=waiting.name, password=new, domain=waiting.domain)
@@ -282,19 +282,19 @@ def _following(error: Exception, sent: _Try, now: datetime) -> Pending | None:
             step=Step.CODE,
             user_id=error.user_id,
             receipt=error.receipt,
-            until=now + min(error.lifetime, pending.LONGEST),
+            until=now + min(error.lifetime, signin_steps.LONGEST),
             **then,
         )
     if isinstance(error, client.PasswordExpiredError) and error.user_id:
         return Pending(
-            step=Step.PASSWORD, user_id=error.user_id, until=now + pending.LONGEST, **then
+            step=Step.PASSWORD, user_id=error.user_id, until=now + signin_steps.LONGEST, **then
         )
     return None
 
 
 def _begin_anew(request: HttpRequest, waiting: Pending | None) -> HttpResponse:
     """Back to the first page, with a word where something had waited too long."""
-    pending.drop(request)
+    signin_steps.drop(request)
     if waiting is None:
         return redirect("signin")
     messages.warning(request, "That took too long, and the sign-in has ended. Begin anew.")

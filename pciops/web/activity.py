@@ -12,13 +12,14 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from pciops.events import exports, hidden_words, news, search, selectors, timeline
+from pciops.events import exports, liveness, search, selectors, timeline
 from pciops.events.models import Outcome
+from pciops.events.tampering import words
 from pciops.lib import tables
 from pciops.lib.filters import FilterError
 from pciops.lib.keyset import MarkerError
+from pciops.signin.event_access import reader
 from pciops.signin.middleware import by_itself
-from pciops.signin.reading import reader
 from pciops.web import rights
 from pciops.web.errors import BadRequestError
 from pciops.web.requests import OperatorRequest, recorded_export
@@ -66,11 +67,9 @@ def activity(request: OperatorRequest) -> HttpResponse:
         "kinds": search.KINDS,
         "outcomes": Outcome.choices,
         "export": urlencode(filters),
-        "silence": news.silence(now),
+        "silence": liveness.silence(now),
         "reader": who,
-        "hidden": hidden_words.newest(
-            since=now - HIDDEN, scope=who.scope, now=now, limit=HIDDEN_SHOWN
-        ),
+        "hidden": words.newest(since=now - HIDDEN, scope=who.scope, now=now, limit=HIDDEN_SHOWN),
         "set_aside": selectors.set_aside_count() if who.unknown_names else 0,
     }
     return render(request, "web/activity.html", context)

@@ -13,15 +13,15 @@ from django.utils.html import format_html
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from pciops.accounts import credentials, kinds
+from pciops.accounts import credentials, privileged
 from pciops.accounts.verdict import Verdict, judge
-from pciops.actions.act import Act, ActFailedError, ConflictError, Order
+from pciops.actions.act import Act, ActFailedError, ActRequest, ConflictError
 from pciops.actions.enabling import DISABLE
-from pciops.actions.table import BY_NAME
+from pciops.actions.registry import BY_NAME
 from pciops.actions.unlock import UNLOCK
 from pciops.audit import selectors as trail
-from pciops.audit.services import TrailError
-from pciops.events import answers
+from pciops.audit.services import AuditLogError
+from pciops.events.diagnosis import answers
 from pciops.keystone import client
 from pciops.signin import sessions
 from pciops.web import rights
@@ -70,7 +70,7 @@ def _perform(
     request: OperatorRequest, act: Act, verdict: Verdict, form: ActForm, token_id: str
 ) -> HttpResponse:
     account = verdict.account
-    order = Order(
+    order = ActRequest(
         initiator=initiator(request),
         policy=verdict.policy,
         now=verdict.now,
@@ -88,7 +88,7 @@ def _perform(
     except ActFailedError as error:
         form.add_error(None, str(error))
         return _page(request, act, verdict, form, status=error.status)
-    except TrailError as error:
+    except AuditLogError as error:
         form.add_error(None, str(error))
         return _page(request, act, verdict, form, status=503)
     else:
@@ -131,7 +131,7 @@ def _page(
         "effects": act.effects(verdict),
         "warnings": act.warnings(verdict),
         "credentials": stops,
-        "most": kinds.SHOWN,
+        "most": privileged.SHOWN,
         "form": form,
         "sentence": sentence,
     }

@@ -15,10 +15,10 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from pciops.accounts import policy as policies
 from pciops.accounts import selectors
 from pciops.accounts.account import Failures
-from pciops.accounts.policy import Policy
+from pciops.accounts.policy import policy as policies
+from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states import LOCKED
 from pciops.accounts.verdict import Verdict, judge
 from pciops.actions import batches

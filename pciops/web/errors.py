@@ -14,7 +14,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from pciops.audit import refusals
-from pciops.audit.services import TrailError
+from pciops.audit.services import AuditLogError
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import outages
 from pciops.lib.env import SettingError
@@ -91,7 +91,7 @@ def explained(request: HttpRequest, error: Exception) -> HttpResponse | None:
         return _page(request, 403, "Not allowed", str(error))
     if isinstance(error, KeystoneDatabaseDownError):
         return _keystone_database_down(request, error)
-    if isinstance(error, TrailError):
+    if isinstance(error, AuditLogError):
         return _page(request, 503, "pciops' own database does not answer", str(error))
     if isinstance(error, SettingError):
         log.error("the policy cannot be read: %s", error)

@@ -9,7 +9,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 
-from pciops.events import news
+from pciops.events import liveness
 from pciops.keystone import client, database
 from pciops.lib import times
 
@@ -60,7 +60,7 @@ def readyz() -> HttpResponse:
 def _notifications(now: datetime) -> str:
     """`ok`, or since when there is no news; "" where nobody has set them up, or before migrate."""
     try:
-        silence = news.silence(now)
+        silence = liveness.silence(now)
     except (DatabaseError, InterfaceError):
         return ""
     if silence is None:

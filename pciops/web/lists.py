@@ -6,7 +6,7 @@ from dataclasses import replace
 from urllib.parse import urlencode
 
 from pciops.accounts.selectors import Query
-from pciops.accounts.state import State
+from pciops.accounts.states.state import State
 
 
 def address(query: Query, *, marker: str = "") -> str:

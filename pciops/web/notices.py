@@ -17,9 +17,9 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from pciops.accounts import policy as policies
 from pciops.accounts import selectors as accounts
 from pciops.accounts.account import Account
+from pciops.accounts.policy import policy as policies
 from pciops.accounts.selectors import Domain
 from pciops.audit import services
 from pciops.audit.models import Event
@@ -27,8 +27,8 @@ from pciops.lib import charts, outages, outbox
 from pciops.lib.addresses import mail_address
 from pciops.lib.charts import Bars, Series
 from pciops.lib.keyset import MarkerError
-from pciops.lib.post import Answer, PostDownError, Verdict
-from pciops.notices import digests, forecast, letters, rules, samples, selectors, send
+from pciops.lib.post import Answer, MailServerDown, Verdict
+from pciops.notices import digests, forecast, rendering, rules, samples, selectors, send
 from pciops.notices.models import Notice
 from pciops.web import rights
 from pciops.web.errors import KEYSTONE_DATABASE, BadRequestError
@@ -68,7 +68,7 @@ def notice_list(request: OperatorRequest) -> HttpResponse:
         "sender": settings.MAIL_FROM,
         "book": rules.current(),
         "kinds": [(kind, rules.current().usual.steps_of(kind)) for kind in Notice.Kind],
-        "broken": letters.broken(),
+        "broken": rendering.broken(),
         "forecast": _forecast(forecast.days(scope=scope, now=now), now.date()),
         "digests": digests.recent(scope=scope),
         "hour": _hour(now),
@@ -91,7 +91,7 @@ def preview(request: OperatorRequest, kind: str) -> HttpResponse:
         "kinds": list(Notice.Kind),
         "text": text,
         "account": account,
-        "letter": letters.write(notice, policy=policy, now=now),
+        "letter": rendering.write(notice, policy=policy, now=now),
         "server": settings.MAIL_SERVER,
         "sender": settings.MAIL_FROM,
         "own_address": _address(accounts.get(request.user.id, scope=None)),
@@ -209,7 +209,7 @@ def _send_sample(
     )
     try:
         answer = hand_in(address, now)
-    except PostDownError as error:
+    except MailServerDown as error:
         services.settle(act, Event.Outcome.FAILURE, str(error))
         messages.error(request, f"The mail server does not take mails: {error}")
         return

@@ -14,13 +14,12 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from pciops.accounts import compliance
 from pciops.accounts import overview as overviews
-from pciops.accounts import policy as policies
-from pciops.accounts.census import Day, Point
-from pciops.accounts.compliance import Finding
+from pciops.accounts.census.census import Day, Point
 from pciops.accounts.overview import Number
-from pciops.accounts.state import State
+from pciops.accounts.policy import compliance
+from pciops.accounts.policy import policy as policies
+from pciops.accounts.policy.compliance import Finding
 from pciops.accounts.states import (
     ATTACKED_EXEMPT,
     DISABLED,
@@ -35,7 +34,9 @@ from pciops.accounts.states import (
     NO_EXPIRY,
     NOT_COVERED,
 )
-from pciops.events import alerts, news, storms
+from pciops.accounts.states.state import State
+from pciops.events import liveness
+from pciops.events.storms import alerts, storms
 from pciops.lib import charts, outages
 from pciops.lib.charts import Bars, Drawing, Line, Series
 from pciops.web.errors import KEYSTONE_DATABASE
@@ -105,7 +106,7 @@ def overview(request: OperatorRequest) -> HttpResponse:
         "disagree": len(found.disagreements),
         "forecast": _forecast(seen.days, now.date()),
         "lists": {"expiring": _list_url(EXPIRING), "inactive_soon": _list_url(INACTIVE_SOON)},
-        "silence": news.silence(now),
+        "silence": liveness.silence(now),
         "trends": [_trend(state, seen.trend) for state in TRENDS] if len(seen.trend) > 1 else [],
         "history": [
             (point.counted_at.date(), [point.numbers.get(state.name, 0) for state in TRENDS])

@@ -8,8 +8,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from pciops.accounts import compliance
-from pciops.accounts import policy as policies
+from pciops.accounts.policy import compliance
+from pciops.accounts.policy import policy as policies
 from pciops.web import whatif
 from pciops.web.requests import OperatorRequest
 

@@ -14,12 +14,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from pciops.audit.models import Event
-from pciops.audit.services import TrailError
+from pciops.audit.services import AuditLogError
 from pciops.keystone import client
 from pciops.lib.evidence import Column
-from pciops.reports import again, changes, store, words
+from pciops.reports import changes, rebuild
+from pciops.reports.archive import store
 from pciops.reports.changes import Changed, Row, Some
 from pciops.reports.models import StoredReport
+from pciops.reports.render import words
 from pciops.signin import sessions
 from pciops.web import rights
 from pciops.web.errors import BadRequestError
@@ -57,7 +59,7 @@ def sign_off(request: OperatorRequest, week: str) -> HttpResponse:
     except client.UnreachableError as error:
         sentence = rights.unconfirmed(error, unlock=False)
         return _form(request, stored, form, status=503, sentence=sentence)
-    except TrailError as error:
+    except AuditLogError as error:
         return _form(request, stored, form, status=503, sentence=str(error))
     messages.success(request, f"You have signed off {stored.week}, revision {stored.revision}.")
     return redirect(_address(request, stored))
@@ -70,8 +72,8 @@ def build_again(request: OperatorRequest, week: str) -> HttpResponse:
     """Have a worker make another revision; the one that is there stays."""
     stored = asked_for(request, week)
     try:
-        again.ask(stored, initiator=initiator(request), now=timezone.now())
-    except again.NotAskedError as error:
+        rebuild.ask(stored, initiator=initiator(request), now=timezone.now())
+    except rebuild.NotAskedError as error:
         messages.error(request, f"The broker does not answer, so no worker was asked: {error}")
     else:
         messages.success(

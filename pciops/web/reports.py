@@ -15,10 +15,12 @@ from django.views.decorators.http import require_safe
 
 from pciops.lib import charts
 from pciops.lib.charts import Drawing, Line
-from pciops.reports import asked, download, html, store, words
-from pciops.reports.asked import AskedError, NoReportError
-from pciops.reports.formats import FORMATS, Format
+from pciops.reports import lookup
+from pciops.reports.archive import store
+from pciops.reports.lookup import AskedError, NoReportError
 from pciops.reports.models import StoredReport, Trouble
+from pciops.reports.render import download, html, words
+from pciops.reports.render.formats import FORMATS, Format
 from pciops.web.errors import BadRequestError
 from pciops.web.requests import OperatorRequest, initiator
 
@@ -101,7 +103,7 @@ def report_export(request: OperatorRequest, week: str) -> StreamingHttpResponse:
 def domain_of(request: OperatorRequest) -> str:
     """Whose reports are meant: `?domain=`, and for the operator of a domain that one alone."""
     try:
-        return asked.whose(request.GET.get("domain", ""), scope=request.user.scope)
+        return lookup.whose(request.GET.get("domain", ""), scope=request.user.scope)
     except NoReportError as error:
         raise Http404(str(error)) from None
 
@@ -114,7 +116,7 @@ def asked_for(request: OperatorRequest, week: str) -> StoredReport:
     """
     domain_id, revision = domain_of(request), request.GET.get("revision", "")
     try:
-        return asked.stored(week, domain_id, revision=revision, now=timezone.now())
+        return lookup.stored(week, domain_id, revision=revision, now=timezone.now())
     except AskedError as error:
         raise BadRequestError(str(error)) from None
     except NoReportError as error:
@@ -123,7 +125,7 @@ def asked_for(request: OperatorRequest, week: str) -> StoredReport:
 
 def _form(request: OperatorRequest) -> Format:
     try:
-        return asked.form(request.GET.get("format", ""))
+        return lookup.form(request.GET.get("format", ""))
     except AskedError as error:
         raise BadRequestError(str(error)) from None
 

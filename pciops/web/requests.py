@@ -32,7 +32,7 @@ def recorded_export(request: OperatorRequest, name: str, now: datetime) -> None:
     """Write into the trail, before the first line leaves, that a file of this name was asked for.
 
     Raises:
-        TrailError: then there is no file.
+        AuditLogError: then there is no file.
     """
     filters = request.GET.copy()
     filters.pop("format", None)

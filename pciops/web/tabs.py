@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from pciops.accounts import census, selectors
-from pciops.accounts.census import STALE, Numbers
-from pciops.accounts.counting import EVERY
-from pciops.accounts.policy import Policy
+from pciops.accounts import selectors
+from pciops.accounts.census import census
+from pciops.accounts.census.census import STALE, Numbers
+from pciops.accounts.census.counting import EVERY
+from pciops.accounts.policy.policy import Policy
 from pciops.accounts.selectors import Query
-from pciops.accounts.state import State
 from pciops.accounts.states import (
     ATTACKED_EXEMPT,
     DISABLED,
@@ -29,6 +29,7 @@ from pciops.accounts.states import (
     NOT_COVERED,
     UNREADABLE,
 )
+from pciops.accounts.states.state import State
 from pciops.web import lists
 
 # Attacks and locks, then who stopped or will stop without having been meant to, then the rest.

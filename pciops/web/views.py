@@ -12,18 +12,20 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from pciops.accounts import credentials, exports, filters, kinds, selectors
-from pciops.accounts import policy as policies
-from pciops.accounts.policy import Policy
+from pciops.accounts import credentials, exports, filters, privileged, selectors
+from pciops.accounts.policy import policy as policies
+from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states import LOCKED
 from pciops.accounts.verdict import Verdict, judge
 from pciops.actions import batches, bulk, register
 from pciops.actions.act import Act
-from pciops.actions.table import HELPS, fitting
+from pciops.actions.registry import HELPS, fitting
 from pciops.actions.unlock import UNLOCK
 from pciops.audit import search as trail
-from pciops.events import answers, hidden_words, news, search, timeline
-from pciops.events.diagnosis import Cause
+from pciops.events import liveness, search, timeline
+from pciops.events.diagnosis import answers
+from pciops.events.diagnosis.diagnosis import Cause
+from pciops.events.tampering import words
 from pciops.lib import outages, tables
 from pciops.lib.keyset import MarkerError
 from pciops.notices import selectors as notices
@@ -74,7 +76,7 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
         "sorts": {sort: lists.address(lists.sorted_by(query, sort)) for sort in query.sorts},
         "LOCKED": LOCKED,
         "causes": _causes(page, query, scope, policy, now),
-        "kinds": kinds.Kind,
+        "kinds": privileged.Kind,
         "domains": domains,
         "others": lists.address(lists.of_state(query, None)).removeprefix("?"),
         "export": lists.address(query).removeprefix("?"),
@@ -120,15 +122,15 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
         "lines": page.lines,
         "first": "?" if request.GET.get("marker") else "",
         "next": f"?{urlencode({'marker': page.next})}" if page.next else "",
-        "silence": news.silence(verdict.now),
+        "silence": liveness.silence(verdict.now),
         "acts": acts,
         "primary": next((act for act in acts if act in HELPS), None),
         "exemptions": register.of_account(verdict.account, verdict.now),
-        "held": kinds.held(user_id, scope=scope) if verdict.account.kinds else [],
+        "held": privileged.held(user_id, scope=scope) if verdict.account.kinds else [],
         "credentials": credentials.of(user_id, scope=scope),
-        "most": kinds.SHOWN,
+        "most": privileged.SHOWN,
         "notices": notices.of_account(user_id, limit=NOTICES),
-        "hidden": hidden_words.of_account(user_id, now=verdict.now, limit=HIDDEN),
+        "hidden": words.of_account(user_id, now=verdict.now, limit=HIDDEN),
         "why": answers.why(verdict.account, policy=verdict.policy, now=verdict.now, scope=scope),
     }
     return render(request, "web/account_detail.html", context)

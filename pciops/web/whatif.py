@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from pciops.accounts import compliance, whatif, whatif_words
-from pciops.accounts.policy import Policy
-from pciops.accounts.whatif import CHOSEN, Effect, ProposalError, WhatIf
+from pciops.accounts.policy import compliance, whatif, whatif_words
+from pciops.accounts.policy.policy import Policy
+from pciops.accounts.policy.whatif import CHOSEN, Effect, ProposalError, WhatIf
 from pciops.lib import outages
 from pciops.web.errors import KEYSTONE_DATABASE
 from pciops.web.requests import OperatorRequest

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pciops.accounts.policy import Policy
+from pciops.accounts.policy.policy import Policy
 
 UNSET = Policy()
 HIDDEN = "Tr0ub4dor"  # a secret that must not appear anywhere

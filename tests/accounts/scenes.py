@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from pciops.accounts import reading
-from pciops.accounts.policy import CENTURY, Policy
+from pciops.accounts.policy.policy import CENTURY, Policy
 from pciops.accounts.states import STATES
 from pciops.keystone import options
 from pciops.keystone.fields import EPOCH

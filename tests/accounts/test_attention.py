@@ -14,8 +14,8 @@ from pytest_django import DjangoAssertNumQueries
 from pciops.accounts import attention
 from pciops.accounts.account import Account
 from pciops.accounts.attention import Attention, choose, in_order, matters_of
-from pciops.accounts.kinds import Kind
-from pciops.accounts.policy import Policy
+from pciops.accounts.policy.policy import Policy
+from pciops.accounts.privileged import Kind
 from pciops.accounts.selectors import Failing
 from pciops.accounts.states import (
     ATTACKED_EXEMPT,

@@ -13,12 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
-from pciops.accounts import counting, selectors
+from pciops.accounts import selectors
 from pciops.accounts.account import Account
-from pciops.accounts.activity import inactive_on
-from pciops.accounts.counting import ATTENTION, DAYS, Tally
-from pciops.accounts.policy import Policy
+from pciops.accounts.census import counting
+from pciops.accounts.census.counting import ATTENTION, DAYS, Tally
+from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states import NOT_COVERED, STATES
+from pciops.accounts.states.inactivity import inactive_on
 from pciops.accounts.verdict import judge
 from pciops.keystone import options
 from pciops.keystone.models import User

@@ -14,7 +14,8 @@ import time_machine
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connections
 
-from pciops.accounts import census, tasks
+from pciops.accounts import tasks
+from pciops.accounts.census import census
 from pciops.accounts.models import Census
 from pciops.accounts.states import STATES
 from pciops.celery import app

@@ -11,8 +11,8 @@ import pytest
 from django.db import IntegrityError, OperationalError, connections
 from pytest_django import DjangoAssertNumQueries
 
-from pciops.accounts import census
-from pciops.accounts.counting import DAYS, Tally
+from pciops.accounts.census import census
+from pciops.accounts.census.counting import DAYS, Tally
 from pciops.accounts.models import Census, CensusAttention, CensusCount, CensusDay
 from pciops.keystone.database import KeystoneDatabaseDownError
 from tests.factories import (

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from pciops.accounts.compliance import (
+from pciops.accounts.policy.compliance import (
     EXAMPLES,
     SUGGESTED_REGEX,
     Finding,
     findings,
     probed,
 )
-from pciops.accounts.policy import NAMES, Policy
+from pciops.accounts.policy.policy import NAMES, Policy
 
 GOOD = Policy(
     lockout_failure_attempts=10,

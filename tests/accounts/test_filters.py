@@ -6,7 +6,7 @@ import pytest
 
 from pciops.accounts import filters
 from pciops.accounts.filters import FilterError
-from pciops.accounts.kinds import Kind
+from pciops.accounts.privileged import Kind
 from pciops.accounts.selectors import Domain, Query
 from pciops.accounts.states import LOCKED
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from pciops.accounts import states
-from pciops.accounts.policy import Policy
-from pciops.accounts.state import State
+from pciops.accounts.policy.policy import Policy
+from pciops.accounts.states.state import State
 from pciops.accounts.verdict import judge
 from pciops.keystone import options
 from tests.factories import MICROSECOND, NOW, POLICY, make_account

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pciops.accounts import selectors
-from pciops.accounts.kinds import Kind
+from pciops.accounts.privileged import Kind
 from pciops.accounts.selectors import Query
 from pciops.accounts.states import NOT_COVERED
 from tests.factories import NOW, POLICY, grant, make_federated_user, make_ldap_user, make_user

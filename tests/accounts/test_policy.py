@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from pciops.accounts import policy
 from pciops.accounts.checks import policy_is_configured
-from pciops.accounts.policy import Policy
+from pciops.accounts.policy import policy
+from pciops.accounts.policy.policy import Policy
 from pciops.lib.env import SettingError
 from tests.accounts.conf import UNSET, write
 from tests.accounts.conf import conf as conf

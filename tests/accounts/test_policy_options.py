@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pciops.accounts import policy
+from pciops.accounts.policy import policy
 from pciops.lib.env import SettingError
 from tests.accounts.conf import HIDDEN, UNSET, write
 from tests.accounts.conf import conf as conf

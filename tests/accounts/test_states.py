@@ -10,9 +10,7 @@ import pytest
 
 from pciops.accounts import states
 from pciops.accounts.account import Account
-from pciops.accounts.lock import locked_until
-from pciops.accounts.policy import CENTURY, Policy
-from pciops.accounts.state import State
+from pciops.accounts.policy.policy import CENTURY, Policy
 from pciops.accounts.states import (
     BY_NAME,
     DISABLED,
@@ -23,6 +21,8 @@ from pciops.accounts.states import (
     STATES,
     blocking,
 )
+from pciops.accounts.states.lock import locked_until
+from pciops.accounts.states.state import State
 from pciops.keystone import options
 from tests.factories import MICROSECOND, NOW, POLICY, make_account
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pciops.accounts import states
-from pciops.accounts.policy import Policy
+from pciops.accounts.policy.policy import Policy
 from pciops.accounts.selectors import get
 from pciops.accounts.states import classify
 from pciops.accounts.verdict import judge

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pciops.accounts.kinds import Kind
+from pciops.accounts.privileged import Kind
 from pciops.accounts.states import DISABLED, INACTIVE, LOCKED
 from pciops.accounts.verdict import as_dict, judge
 from pciops.keystone import options

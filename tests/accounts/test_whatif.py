@@ -12,12 +12,13 @@ from django.db import transaction
 from hypothesis import given
 from pytest_django import DjangoAssertNumQueries
 
-from pciops.accounts import reading, whatif, whatif_words
+from pciops.accounts import reading
 from pciops.accounts.account import Account
-from pciops.accounts.kinds import Kind
-from pciops.accounts.policy import Policy
+from pciops.accounts.policy import whatif, whatif_words
+from pciops.accounts.policy.policy import Policy
+from pciops.accounts.policy.whatif import AHEAD, Number, ProposalError, WhatIf
+from pciops.accounts.privileged import Kind
 from pciops.accounts.states import DISABLED, INACTIVE, LOCKED
-from pciops.accounts.whatif import AHEAD, Number, ProposalError, WhatIf
 from pciops.keystone import options
 from pciops.keystone.models import LocalUser
 from tests.accounts.scenes import Scene, policies, scenes, trying

@@ -13,7 +13,7 @@ from pciops.accounts import selectors
 from pciops.accounts.account import Account
 from pciops.accounts.verdict import judge
 from pciops.actions import unlock as action
-from pciops.actions.act import Act, ConflictError, Order
+from pciops.actions.act import Act, ActRequest, ConflictError
 from pciops.audit.models import Event
 from pciops.keystone.models import LocalUser, User
 from pciops.keystone.unlock import clear_failures
@@ -40,7 +40,7 @@ def unlock(account: Account, **facts: Any) -> Event:
     return action.unlock(account, **{**usual, **facts})
 
 
-def order(act: Act, account: Account, token_id: str = "", **facts: Any) -> Order:
+def order(act: Act, account: Account, token_id: str = "", **facts: Any) -> ActRequest:
     """An order of olga, who saw the account as it is given, apart from the facts given."""
     usual: dict[str, Any] = {
         "initiator": make_initiator(),
@@ -53,7 +53,7 @@ def order(act: Act, account: Account, token_id: str = "", **facts: Any) -> Order
     }
     if "owner" in act.asks:
         usual |= {"owner": "network team", "ends_on": NOW.date() + timedelta(days=30)}
-    return Order(**{**usual, **facts})
+    return ActRequest(**{**usual, **facts})
 
 
 def refused(account: Account, **facts: Any) -> ConflictError:

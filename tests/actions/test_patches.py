@@ -15,7 +15,7 @@ from pciops.actions.enabling import DISABLE, ENABLE
 from pciops.actions.exempting import EXEMPT, LIFT
 from pciops.actions.models import Exemption
 from pciops.audit.models import Event
-from pciops.audit.services import TrailError
+from pciops.audit.services import AuditLogError
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.keystone.models import LocalUser, User
 from tests.actions.acts import delete, order, read, trail
@@ -330,7 +330,7 @@ def test_without_a_row_in_the_trail_nothing_is_sent(
         raise OperationalError(2003, "Can't connect to MySQL server")
 
     monkeypatch.setattr(Event, "save", down)
-    with pytest.raises(TrailError):
+    with pytest.raises(AuditLogError):
         perform(DISABLE, account_of(), admin)
 
     assert fake_keystone.patches == []
@@ -343,7 +343,7 @@ def test_a_register_that_cannot_be_written_leaves_the_row_pending(
         raise OperationalError(1114, "The table is full")
 
     monkeypatch.setattr(Exemption.objects, "create", down)
-    with pytest.raises(TrailError, match="may have been done"):
+    with pytest.raises(AuditLogError, match="may have been done"):
         perform(EXEMPT, account_of(), admin, option=LOCKOUT)
 
     assert trail() == [("pending", "")]

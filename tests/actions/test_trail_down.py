@@ -11,7 +11,7 @@ from django.db import OperationalError
 from pciops.accounts.account import Account
 from pciops.actions import unlock as action
 from pciops.audit.models import Event
-from pciops.audit.services import TrailError
+from pciops.audit.services import AuditLogError
 from pciops.keystone.unlock import clear_failures
 from tests.actions.acts import read, unlock
 
@@ -43,7 +43,7 @@ def no_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_row")
 def test_without_a_row_in_the_trail_nothing_is_unlocked(account: Account) -> None:
-    with pytest.raises(TrailError):
+    with pytest.raises(AuditLogError):
         unlock(account)
 
     assert read(account.id).failures == account.failures
@@ -51,13 +51,13 @@ def test_without_a_row_in_the_trail_nothing_is_unlocked(account: Account) -> Non
 
 @pytest.mark.usefixtures("no_row")
 def test_the_sentence_says_that_nothing_was_changed(account: Account) -> None:
-    with pytest.raises(TrailError, match=r"does not answer\. Nothing was changed"):
+    with pytest.raises(AuditLogError, match=r"does not answer\. Nothing was changed"):
         unlock(account)
 
 
 @pytest.mark.usefixtures("no_outcome")
 def test_an_outcome_that_cannot_be_written_leaves_the_row_pending(account: Account) -> None:
-    with pytest.raises(TrailError):
+    with pytest.raises(AuditLogError):
         unlock(account)
 
     assert Event.objects.get().outcome == Event.Outcome.PENDING
@@ -65,7 +65,7 @@ def test_an_outcome_that_cannot_be_written_leaves_the_row_pending(account: Accou
 
 @pytest.mark.usefixtures("no_outcome")
 def test_the_sentence_says_that_the_act_may_have_been_done(account: Account) -> None:
-    with pytest.raises(TrailError, match=r"may have been done \(success\)"):
+    with pytest.raises(AuditLogError, match=r"may have been done \(success\)"):
         unlock(account)
 
 

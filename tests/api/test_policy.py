@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from pciops.accounts.policy import NAMES
+from pciops.accounts.policy.policy import NAMES
 from tests.accounts.conf import HIDDEN, write
 from tests.accounts.conf import conf as conf
 from tests.api.call import get

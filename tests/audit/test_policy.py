@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pciops.accounts.policy import read
+from pciops.accounts.policy.policy import read
 from pciops.audit.models import Event
 from pciops.audit.policy import compare
 from tests.factories import NOW

@@ -11,7 +11,7 @@ import pytest
 
 from pciops.demo import feeding
 from pciops.demo.feeding import feed
-from pciops.events.models import Attempts, Running, SetAside
+from pciops.events.models import Attempts, ConsumerSession, DeadLetter
 from tests.events import bodies
 from tests.factories import NOW
 
@@ -53,7 +53,7 @@ def test_what_comes_is_taken_in_and_a_line_only_as_a_whole(tmp_path: Path) -> No
 
     assert counted == [1]
     assert Attempts.objects.get().count == 2
-    assert not SetAside.objects.exists()
+    assert not DeadLetter.objects.exists()
 
 
 def test_a_file_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
@@ -91,6 +91,6 @@ def test_it_writes_down_that_it_was_there(tmp_path: Path) -> None:
     path = tmp_path / "lines"
     path.write_text(f"{bodies.sign_in()}\n")
     feed(path, stop=Turns(), clock=clock)
-    run = Running.objects.get()
+    run = ConsumerSession.objects.get()
 
     assert (run.connected, run.messages, run.error) == (True, 1, "ended")

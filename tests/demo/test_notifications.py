@@ -13,8 +13,8 @@ from pciops.demo import notifications
 from pciops.demo.account import DESK, Account
 from pciops.demo.ageing import LAPSED, last_failure, moment
 from pciops.demo.people import ACCOUNTS, SPRAYER, STALE, TYPIST
-from pciops.events import cadf
-from pciops.events.cadf import SignIn
+from pciops.events.intake import cadf
+from pciops.events.intake.cadf import SignIn
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 NAMED = {account.name: account for account in ACCOUNTS}

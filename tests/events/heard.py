@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from pciops.events.models import Attempts, Outcome, Running
-from pciops.events.rhythm import Tries
+from pciops.events.diagnosis.rhythm import Tries
+from pciops.events.models import Attempts, ConsumerSession, Outcome
 from tests.factories import NOW
 
 _numbers = itertools.count(1)
@@ -58,7 +58,9 @@ def keep_unknown(names: Iterable[str], *, address: str, ago: float = 60) -> None
 
 def consumer(*, ago: timedelta = timedelta(days=3), until: timedelta = timedelta(0)) -> None:
     """One was connected from so long ago until then."""
-    Running.objects.create(consumer="node 1", connected=True, since=NOW - ago, until=NOW - until)
+    ConsumerSession.objects.create(
+        consumer="node 1", connected=True, since=NOW - ago, until=NOW - until
+    )
 
 
 def _row(**facts: Any) -> Attempts:

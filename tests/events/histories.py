@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from pciops.events.diagnosis import Elsewhere, Heard, History
+from pciops.events.diagnosis.diagnosis import Elsewhere, Heard, History
+from pciops.events.diagnosis.rhythm import Tries
 from pciops.events.models import Attempts, Outcome
-from pciops.events.rhythm import Tries
 from tests.factories import NOW
 
 Reason = Attempts.Reason

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from pciops.events.folding import window_of
+from pciops.events.intake.aggregate import window_of
 from pciops.events.models import Activity, Attempts, Name, Outcome
 from tests.factories import NOW
 

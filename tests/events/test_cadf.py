@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pciops.events.cadf import Change, Foreign, SignIn, Unreadable, parse
+from pciops.events.intake.cadf import Change, Foreign, SignIn, Unreadable, parse
 from pciops.events.models import Activity, Attempts
 from tests.events.bodies import ADMIN, DOE, RECORDED, opened, recorded, sealed, spoilt
 

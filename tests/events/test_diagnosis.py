@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pciops.events.diagnosis import Cause, Confidence, Elsewhere, History, diagnose
-from pciops.events.diagnosis_words import CAVEAT, FOR_HASHES, as_dict, explain
+from pciops.events.diagnosis.diagnosis import Cause, Confidence, Elsewhere, History, diagnose
+from pciops.events.diagnosis.explanation import CAVEAT, FOR_HASHES, as_dict, explain
+from pciops.events.diagnosis.rhythm import Tries
 from pciops.events.models import Attempts, Outcome
-from pciops.events.rhythm import Tries
 from tests.events.histories import (
     BROWSER,
     CLIENT,

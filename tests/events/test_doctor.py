@@ -9,9 +9,10 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
-from pciops.events import doctor, services
+from pciops.events import doctor
+from pciops.events.intake import record
+from pciops.events.intake.sessions import Run
 from pciops.events.names import Names
-from pciops.events.runs import Run
 from pciops.lib.doctor import Finding
 from tests.live.wait import free_port
 
@@ -83,7 +84,7 @@ def test_a_consumer_that_is_not_connected_is_a_problem_and_says_why(away: str) -
 
 
 def test_messages_that_were_set_aside_are_a_warning(away: str) -> None:
-    services.take_in(["{", "{"], names=Names(), now=timezone.now())
+    record.take_in(["{", "{"], names=Names(), now=timezone.now())
     finding = found("consumer")[-1]
 
     assert finding.level == "warning"
@@ -126,7 +127,7 @@ def test_the_consumer_does_not_start_without_an_address() -> None:
 
 @pytest.mark.parametrize("form", ["table", "csv", "json"])
 def test_what_was_set_aside_is_shown(form: str, capsys: pytest.CaptureFixture[str]) -> None:
-    services.take_in(["=1+1{"], names=Names(), now=timezone.now())
+    record.take_in(["=1+1{"], names=Names(), now=timezone.now())
     call_command("set_aside", "--format", form)
 
     assert "not JSON" in capsys.readouterr().out

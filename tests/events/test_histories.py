@@ -11,10 +11,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
-from pciops.events import services
-from pciops.events.diagnosis import Cause, Confidence, Elsewhere
-from pciops.events.histories import LEAST_PEOPLE, OF_ACCOUNT, diagnoses
-from pciops.events.models import Attempts, Seen
+from pciops.events.diagnosis.diagnosis import Cause, Confidence, Elsewhere
+from pciops.events.diagnosis.histories import LEAST_PEOPLE, OF_ACCOUNT, diagnoses
+from pciops.events.intake import record
+from pciops.events.models import Attempts, ProcessedNotification
 from pciops.events.names import Names
 from tests.events.bodies import DOE, later, sign_in
 from tests.events.heard import consumer, keep, keep_unknown
@@ -140,7 +140,7 @@ def test_a_page_of_accounts_takes_as_many_queries_as_one(
 )
 def test_neither_order_nor_duplicates_of_messages_change_the_verdict(data: st.DataObject) -> None:
     Attempts.objects.all().delete()
-    Seen.objects.all().delete()
+    ProcessedNotification.objects.all().delete()
     sent = [
         sign_in(at=later(-300.0 * number - 20), partial_hash="Ab3x") for number in range(12)
     ] + [sign_in(at=later(-77), address="192.0.2.7", partial_hash="Zz9k")]
@@ -148,7 +148,7 @@ def test_neither_order_nor_duplicates_of_messages_change_the_verdict(data: st.Da
     mixed = data.draw(st.permutations([*sent, *again]))
     cut = data.draw(st.integers(0, len(mixed)))
     for batch in (mixed[:cut], mixed[cut:]):
-        services.take_in(batch, names=Names(), now=NOW)
+        record.take_in(batch, names=Names(), now=NOW)
 
     found = diagnoses([DOE], policy=POLICY, now=NOW)[DOE]
 

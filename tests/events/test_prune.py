@@ -8,26 +8,27 @@ from datetime import timedelta
 import pytest
 from pytest_django import Settings
 
-from pciops.events import prune, services, tasks
+from pciops.events import prune, tasks
+from pciops.events.intake import record
+from pciops.events.intake.sessions import Run
 from pciops.events.models import (
     Activity,
     Attempts,
+    ConsumerSession,
+    DeadLetter,
     HiddenChange,
     Name,
-    Running,
-    Seen,
-    SetAside,
+    ProcessedNotification,
     Storm,
 )
 from pciops.events.names import Names
-from pciops.events.runs import Run
 from pciops.lib.models import JobRun
 from tests.events.bodies import sign_in, updated
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
-KEPT = (Attempts, Activity, Name, Running, SetAside)
+KEPT = (Attempts, Activity, Name, ConsumerSession, DeadLetter)
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +40,7 @@ def aged(days: float) -> None:
     """One of everything, so old."""
     at = NOW - timedelta(days=days)
     bodies = [sign_in(at=at), updated(at=at, user_id=f"{days}", doer_id=""), "{"]
-    services.take_in(bodies, names=Names(), now=at)
+    record.take_in(bodies, names=Names(), now=at)
     Run(at).connect(at)
 
 
@@ -76,7 +77,7 @@ def test_that_an_event_was_seen_is_known_for_a_week(days: float, kept: int) -> N
     aged(days)
     prune.prune(NOW)
 
-    assert Seen.objects.count() == kept
+    assert ProcessedNotification.objects.count() == kept
 
 
 def test_many_go_chunk_by_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +88,7 @@ def test_many_go_chunk_by_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
     deleted = prune.prune(NOW)
 
     assert (deleted["attempts"], deleted["seen"]) == (8, 16)
-    assert (Attempts.objects.count(), Seen.objects.count()) == (1, 2)
+    assert (Attempts.objects.count(), ProcessedNotification.objects.count()) == (1, 2)
 
 
 def test_made_up_nonsense_does_not_fill_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,10 +96,10 @@ def test_made_up_nonsense_does_not_fill_the_table(monkeypatch: pytest.MonkeyPatc
     for n in range(5):
         at = NOW + timedelta(seconds=n)
         body = f'{{"event_type": "made.up.{n}", "payload": {{"typeURI": 1}}}}'
-        services.take_in([body], names=Names(), now=at)
+        record.take_in([body], names=Names(), now=at)
     prune.prune(NOW)
 
-    assert {row.event_type for row in SetAside.objects.all()} == {"made.up.3", "made.up.4"}
+    assert {row.event_type for row in DeadLetter.objects.all()} == {"made.up.3", "made.up.4"}
 
 
 def test_the_task_prunes_once_a_day() -> None:

@@ -7,19 +7,20 @@ from typing import Any
 
 import pytest
 
-from pciops.events import selectors, services
-from pciops.events.models import Running
+from pciops.events import selectors
+from pciops.events.intake import record
+from pciops.events.intake.sessions import Run
+from pciops.events.models import ConsumerSession
 from pciops.events.names import Names
-from pciops.events.runs import Run
 from tests.events.bodies import ADMIN, DOE, later, sign_in, updated
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 
-def ran(since: float, until: float, *, connected: bool = True, error: str = "") -> Running:
+def ran(since: float, until: float, *, connected: bool = True, error: str = "") -> ConsumerSession:
     """Minutes from now."""
-    return Running.objects.create(
+    return ConsumerSession.objects.create(
         consumer="here:1",
         connected=connected,
         since=later(60 * since),
@@ -94,7 +95,7 @@ def test_a_stretch_begins_with_each_change_of_connection() -> None:
     run.connect(later(10))
     run.connect(later(20))
     run.lose("gone", later(30))
-    rows = Running.objects.order_by("pk").values_list("connected", "error")
+    rows = ConsumerSession.objects.order_by("pk").values_list("connected", "error")
 
     assert list(rows) == [
         (False, "away"),
@@ -137,7 +138,7 @@ def test_a_consumer_that_is_not_connected_fills_no_gap() -> None:
 
 # --- One account --------------------------------------------------------------------------------
 def take_in(*bodies: str) -> None:
-    services.take_in(bodies, names=Names(), now=NOW)
+    record.take_in(bodies, names=Names(), now=NOW)
 
 
 def windows(user_id: str = "") -> list[datetime]:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from pciops.accounts.policy import Policy
-from pciops.events import setup
-from pciops.events.setup import Setup
+from pciops.accounts.policy.policy import Policy
+from pciops.events.intake import setup
+from pciops.events.intake.setup import Setup
 from pciops.lib.env import SettingError
 
 ALL = Setup(

@@ -14,10 +14,10 @@ import pytest
 from django.db import connections
 from pytest_django import Settings
 
-from pciops.accounts.policy import Policy
-from pciops.events import alerts, storms
+from pciops.accounts.policy.policy import Policy
 from pciops.events.models import Alert, Storm
-from pciops.events.storms import Limits, Seen, Stream, is_storm, limits
+from pciops.events.storms import alerts, storms
+from pciops.events.storms.storms import Limits, Stream, Suspicion, is_storm, limits
 from pciops.keystone.models import User
 from pciops.lib.models import OwedMail
 from tests.events.heard import keep, keep_unknown
@@ -46,13 +46,13 @@ def watch(now: datetime = NOW, policy: Policy = POLICY) -> Storm | None:
     return storms.watch(policy=policy, now=now)
 
 
-def seen(**facts: int) -> Seen:
+def seen(**facts: int) -> Suspicion:
     """What one address did."""
     usual = {"accounts": 0, "names": 0, "tries": 0, "locked": 0, **facts}
     stream = Stream(
         address=ADDRESS, accounts=usual["accounts"], names=usual["names"], tries=usual["tries"]
     )
-    return Seen(began_at=NOW, streams=[stream], **usual)
+    return Suspicion(began_at=NOW, streams=[stream], **usual)
 
 
 # --- What is one --------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ def test_locks_from_everywhere_are_a_storm_only_when_they_are_many() -> None:
     streams = [
         Stream(address=f"10.0.0.{number}", accounts=1, names=0, tries=3) for number in range(50)
     ]
-    scattered = Seen(began_at=NOW, streams=streams, accounts=50, names=0, tries=150, locked=49)
+    scattered = Suspicion(began_at=NOW, streams=streams, accounts=50, names=0, tries=150, locked=49)
 
     assert not is_storm(scattered, Limits(accounts=10, names=50))
     assert is_storm(replace(scattered, locked=50), Limits(accounts=10, names=50))

@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from pciops.events import alerts, doctor
+from pciops.events import doctor
 from pciops.events.models import Alert, Storm
+from pciops.events.storms import alerts
 from pciops.lib.doctor import Level
 from tests.audit.test_syslog import certificate
 from tests.factories import NOW

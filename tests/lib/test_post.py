@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 
 from pciops.lib.env import MailServer
-from pciops.lib.post import Answer, Mail, PostDownError, Smtp, Verdict
+from pciops.lib.post import Answer, Mail, MailServerDown, Smtp, Verdict
 from tests.live.wait import wait_until
 
 MAIL = b"From: pciops@cloud.example\r\nSubject: a test\r\n\r\nhello\r\n"
@@ -184,7 +184,7 @@ def test_a_connection_that_breaks_costs_one_mail_an_attempt(offer: str, step: st
 @OFFERS
 def test_a_sender_who_is_refused_is_no_fault_of_a_mail(offer: str) -> None:
     script = Script(offer=offer, replies={"MAIL": "530 log in first"})
-    with serving(script) as post, pytest.raises(PostDownError, match="530 log in first"):
+    with serving(script) as post, pytest.raises(MailServerDown, match="530 log in first"):
         deliver(post)
 
     assert script.mails == []

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pciops.accounts.policy import Policy
+from pciops.accounts.policy.policy import Policy
 from pciops.keystone import options
 from tests.factories import MICROSECOND, PasswordRow
 

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from kombu import Connection
 from pytest_django import Settings
 
-from pciops.events import broker
+from pciops.events.intake import broker
 from tests.events.bodies import sign_in
 from tests.factories import NOW
 from tests.live.consumer import consuming, environment_of, manage, publish

@@ -19,10 +19,10 @@ from django.db import transaction
 from django.utils import timezone
 from pytest_django.plugin import DjangoDbBlocker
 
-from pciops.accounts import policy as policies
 from pciops.accounts import selectors, states
 from pciops.accounts.account import Account
-from pciops.accounts.policy import Policy
+from pciops.accounts.policy import policy as policies
+from pciops.accounts.policy.policy import Policy
 from pciops.accounts.selectors import Query
 from pciops.accounts.states import blocking, classify
 from pciops.demo.keystone import Keystone, is_installed

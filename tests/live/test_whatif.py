@@ -18,10 +18,10 @@ from django.db import transaction
 from django.utils import timezone
 from pytest_django.plugin import DjangoDbBlocker
 
-from pciops.accounts import policy as policies
-from pciops.accounts import whatif
-from pciops.accounts.policy import Policy
-from pciops.accounts.whatif import WhatIf
+from pciops.accounts.policy import policy as policies
+from pciops.accounts.policy import whatif
+from pciops.accounts.policy.policy import Policy
+from pciops.accounts.policy.whatif import WhatIf
 from pciops.demo.keystone import Keystone, is_installed
 from pciops.keystone import options
 from pciops.keystone.models import User

@@ -12,9 +12,10 @@ from typing import Any, Final
 import pytest
 from django.test import Client
 
-from pciops.accounts import census, policy
 from pciops.accounts.account import Failures
+from pciops.accounts.census import census
 from pciops.accounts.models import Census
+from pciops.accounts.policy import policy
 from pciops.keystone.models import User
 from pciops.lib import outages
 from pciops.signin.rights import ACTS, Role

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pciops.accounts.account import Account
-from pciops.accounts.kinds import Kind
+from pciops.accounts.privileged import Kind
 from pciops.accounts.selectors import Domain
 from pciops.notices import digest
 from pciops.notices.digest import CLOUD, NAMED, Digest, Facts, Failures, Line, Runs, Span

@@ -15,7 +15,7 @@ from pciops.accounts.selectors import Domain
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import jobs, outbox
 from pciops.lib.models import JobRun, OwedMail
-from pciops.notices import digest_facts, digests, letters
+from pciops.notices import digest_facts, digests, rendering
 from pciops.notices.digest import NAMED, Digest
 from pciops.notices.models import DailyDigest
 from tests.factories import (
@@ -372,7 +372,7 @@ def test_a_template_of_the_sites_takes_the_place_of_ours(
     (tmp_path / "digest" / "body.html").write_text("{% if %}")
 
     assert digests.write(cloud()).subject == "Guten Morgen, Test cloud"
-    assert "digest/body.html" in str(*letters.broken())
+    assert "digest/body.html" in str(*rendering.broken())
 
 
 def test_nothing_to_say_is_said_in_a_sentence() -> None:

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.keystone.models import User
 from pciops.lib.env import MailServer
-from pciops.lib.post import PostDownError, office
+from pciops.lib.post import MailServerDown, office
 from pciops.notices import plan, rules
 from pciops.notices.models import Notice
 from tests.events.heard import keep
@@ -208,7 +208,7 @@ def test_a_login_that_is_refused_is_said_without_it(
     server = MailServer(
         host="127.0.0.1", port=letterbox.port, tls="none", user="pciops", password="s3cret"
     )
-    with pytest.raises(PostDownError) as raised, office(server):
+    with pytest.raises(MailServerDown) as raised, office(server):
         pass
 
     assert "s3cret" not in str(raised.value)
@@ -216,7 +216,7 @@ def test_a_login_that_is_refused_is_said_without_it(
 
 def test_a_server_without_the_tls_that_is_asked_for_gets_nothing(letterbox: Letterbox) -> None:
     server = MailServer(host="127.0.0.1", port=letterbox.port, tls="starttls")
-    with pytest.raises(PostDownError, match="STARTTLS"), office(server):
+    with pytest.raises(MailServerDown, match="STARTTLS"), office(server):
         pass
 
 

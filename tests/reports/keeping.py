@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from pciops.audit.services import PCIOPS
 from pciops.lib.spool import Spool
-from pciops.reports import store
+from pciops.reports.archive import store
 from pciops.reports.build import Built
 from pciops.reports.models import StoredReport
 from tests.reports.made_up import MONDAY, Kept, believable

@@ -13,9 +13,9 @@ from typing import Any
 
 from pypdf import PdfReader
 
-from pciops.reports import csv as zipped
-from pciops.reports import html
-from pciops.reports import json as jsons
+from pciops.reports.render import csv as zipped
+from pciops.reports.render import html
+from pciops.reports.render import json as jsons
 from tests.reports.made_up import Kept
 
 Numbers = dict[str, tuple[int | None, int | None]]  # of each figure: number and change

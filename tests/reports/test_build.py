@@ -11,8 +11,9 @@ from pciops.audit.services import PCIOPS
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import evidence
 from pciops.lib.evidence import Figure, Part, Question
-from pciops.reports import build, codec, store
-from pciops.reports.sections import BY_KEY, HEADINGS
+from pciops.reports import build
+from pciops.reports.archive import codec, store
+from pciops.reports.sections.headings import BY_KEY, HEADINGS
 from tests.factories import NOW, make_ldap_user, make_locked_user, make_user
 from tests.reports.scenes import WEEK, built, figure, section, table
 

@@ -10,7 +10,7 @@ from django.db import connection
 from pytest_django import Settings
 
 from pciops.audit.models import Event
-from pciops.reports import chain, prune, store
+from pciops.reports.archive import chain, prune, store
 from pciops.reports.models import ReportStub, Rows, SignOff, StoredReport
 from tests.audit.acts import forge
 from tests.factories import NOW, make_initiator

@@ -10,7 +10,8 @@ import pytest
 from pytest_django import Settings
 
 from pciops.lib.models import OwedMail
-from pciops.reports import deliver, store
+from pciops.reports import deliver
+from pciops.reports.archive import store
 from pciops.reports.models import StoredReport
 from tests.reports.keeping import kept
 

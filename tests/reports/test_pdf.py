@@ -15,8 +15,8 @@ from pypdf import PdfReader
 
 from pciops.lib import charts
 from pciops.lib.evidence import Cell
-from pciops.reports import drawings, glyphs, pdf
-from pciops.reports.glyphs import REGULAR
+from pciops.reports.render.pdf import drawings, fonts, pdf
+from pciops.reports.render.pdf.fonts import REGULAR
 from tests.reports import reading
 from tests.reports.made_up import MONDAY, Kept, believable
 
@@ -137,7 +137,7 @@ def test_text_is_text_in_scripts_that_the_fonts_have() -> None:
     ],
 )
 def test_what_stands_on_paper(text: str, expected: str) -> None:
-    assert "".join(part for _, part, _ in glyphs.runs(text, REGULAR)) == expected
+    assert "".join(part for _, part, _ in fonts.runs(text, REGULAR)) == expected
 
 
 @pytest.mark.parametrize(
@@ -153,15 +153,15 @@ def test_what_stands_on_paper(text: str, expected: str) -> None:
 def test_lines_break_at_spaces_and_in_long_words(
     text: str, room: float, expected: list[str]
 ) -> None:
-    assert glyphs.lines(text, REGULAR, 10, room) == expected
+    assert fonts.lines(text, REGULAR, 10, room) == expected
 
 
 def test_lines_that_are_too_many_end_in_an_ellipsis() -> None:
-    found = glyphs.lines("x" * 1000, REGULAR, 10, 60, most=3)
+    found = fonts.lines("x" * 1000, REGULAR, 10, 60, most=3)
 
     assert len(found) == 3
     assert found[-1].endswith("…")
-    assert glyphs.width(found[-1], REGULAR, 10) <= 60
+    assert fonts.width(found[-1], REGULAR, 10) <= 60
 
 
 def test_threads_print_at_once() -> None:

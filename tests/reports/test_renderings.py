@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from pciops.lib.canonical import canonical
-from pciops.reports import codec, csv, html, pdf
-from pciops.reports import json as jsons
+from pciops.reports.archive import codec
+from pciops.reports.render import csv, html
+from pciops.reports.render import json as jsons
+from pciops.reports.render.pdf import pdf
 from tests.reports import reading
 from tests.reports.any_report import changes, numbers, reports
 from tests.reports.made_up import HOSTILE, Kept, believable

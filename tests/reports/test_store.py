@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection, transaction
 
 from pciops.audit.models import Event
 from pciops.audit.services import PCIOPS
-from pciops.reports import store
+from pciops.reports.archive import store
 from pciops.reports.models import Rows, SignOff, StoredReport, Trouble
 from tests.factories import NOW, make_initiator, make_ldap_user
 from tests.reports.keeping import kept

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pciops.lib.evidence import Cell, Column, Statement, Verdict
-from pciops.reports import words
+from pciops.reports.render import words
 from pciops.reports.value import Report
 from tests.reports.made_up import believable, figure, header, section
 

@@ -17,7 +17,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from pciops.audit.models import Event
 from pciops.events import search, words
-from pciops.events.models import Outcome, SetAside
+from pciops.events.models import DeadLetter, Outcome
 from tests.events.rows import REASON, activity, attempts, known
 from tests.factories import NOW, make_user
 from tests.fake_keystone import FakeKeystone
@@ -331,7 +331,7 @@ def test_no_other_file_is_made(site: Client, query: str) -> None:
 # --- Set aside ----------------------------------------------------------------------------------
 def test_messages_set_aside_are_counted_and_shown(site: Client, auditor: Client) -> None:
     facts = {"first_at": NOW, "last_at": NOW, "count": 12}
-    SetAside.objects.create(
+    DeadLetter.objects.create(
         fold="00000000-0000-0000-0000-000000000001",
         reason="not JSON",
         body="<script>alert(1)</script>",

@@ -17,7 +17,7 @@ from pytest_django import Settings
 
 from pciops.accounts import selectors
 from pciops.accounts.account import Account
-from pciops.accounts.policy import current
+from pciops.accounts.policy.policy import current
 from pciops.accounts.states import NOT_COVERED, classify
 from pciops.accounts.verdict import judge
 from pciops.keystone.models import Password, User

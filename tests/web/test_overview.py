@@ -10,8 +10,10 @@ import time_machine
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from pciops.accounts import census, overview, policy
+from pciops.accounts import overview
+from pciops.accounts.census import census
 from pciops.accounts.models import Census, CensusCount
+from pciops.accounts.policy import policy
 from tests.factories import (
     NOW,
     PasswordRow,

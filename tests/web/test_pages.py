@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from pciops.events.runs import Run
+from pciops.events.intake.sessions import Run
 from tests.factories import make_user
 from tests.fake_keystone import FakeKeystone, Person
 from tests.signin.visit import shown, signed_in

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from pciops.accounts.compliance import SUGGESTED_REGEX
+from pciops.accounts.policy.compliance import SUGGESTED_REGEX
 from tests.accounts.conf import HIDDEN, write
 from tests.accounts.conf import conf as conf
 from tests.fake_keystone import FakeKeystone

@@ -9,7 +9,7 @@ import time_machine
 from django.test import Client
 from pytest_django import Settings
 
-from pciops.events.models import Running
+from pciops.events.models import ConsumerSession
 from tests.factories import NOW, make_user
 from tests.fake_keystone import FakeKeystone
 from tests.signin.visit import shown, signed_in
@@ -21,7 +21,7 @@ MINUTE = timedelta(minutes=1)
 
 def running(*, connected: bool = True, ago: timedelta = timedelta(0), error: str = "") -> None:
     """A consumer whose last sign of life is so long ago."""
-    Running.objects.create(
+    ConsumerSession.objects.create(
         consumer="a", connected=connected, since=NOW - ago, until=NOW - ago, error=error
     )
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from pciops.events import storms
 from pciops.events.models import HiddenChange
+from pciops.events.storms import storms
 from tests.events.heard import keep
 from tests.events.histories import tried
 from tests.factories import NOW, POLICY, grant, make_locked_user, make_project, make_user

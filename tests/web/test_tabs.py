@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from pciops.accounts import census
+from pciops.accounts.census import census
 from pciops.accounts.states import STATES
 from pciops.web.tabs import ORDER
 from tests.factories import NOW, POLICY, grant, make_ldap_user, make_locked_user, make_user

@@ -10,10 +10,10 @@ from django import template
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-from pciops.accounts import compliance
-from pciops.accounts.compliance import Finding
-from pciops.accounts.policy import NAMES, Policy
-from pciops.accounts.state import State
+from pciops.accounts.policy import compliance
+from pciops.accounts.policy.compliance import Finding
+from pciops.accounts.policy.policy import NAMES, Policy
+from pciops.accounts.states.state import State
 from pciops.events.words import Part
 from pciops.lib import charts, times
 from pciops.signin.models import Operator

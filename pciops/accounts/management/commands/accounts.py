@@ -7,8 +7,9 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from pciops.accounts import exports, filters, policy, selectors
-from pciops.accounts.kinds import BY_NAME as KINDS
+from pciops.accounts import exports, filters, selectors
+from pciops.accounts.policy import policy
+from pciops.accounts.privileged import BY_NAME as KINDS
 from pciops.accounts.states import BY_NAME
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import tables

@@ -9,9 +9,10 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from pciops.accounts import census, policy
-from pciops.accounts.counting import CLOUD, EVERY, Tally
-from pciops.accounts.kinds import Kind
+from pciops.accounts.census import census
+from pciops.accounts.census.counting import CLOUD, EVERY, Tally
+from pciops.accounts.policy import policy
+from pciops.accounts.privileged import Kind
 from pciops.accounts.states import STATES
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import tables, times

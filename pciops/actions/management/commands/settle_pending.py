@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from pciops.accounts import policy
-from pciops.actions import pending
-from pciops.audit.services import TrailError
+from pciops.accounts.policy import policy
+from pciops.actions import recovery
+from pciops.audit.services import AuditLogError
 from pciops.keystone.database import KeystoneDatabaseDownError
 
 
@@ -21,10 +21,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            settled = pending.settle_pending(policy=policy.current(), now=timezone.now())
+            settled = recovery.settle_pending(policy=policy.current(), now=timezone.now())
         except KeystoneDatabaseDownError as error:
             raise CommandError(f"Keystone's database does not answer: {error}") from None
-        except TrailError as error:
+        except AuditLogError as error:
             raise CommandError(str(error)) from None
         for event in settled:
             self.stdout.write(

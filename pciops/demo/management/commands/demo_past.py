@@ -8,8 +8,9 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from pciops.accounts import census, policy
+from pciops.accounts.census import census
 from pciops.accounts.models import Census
+from pciops.accounts.policy import policy
 
 DAYS: Final = 16  # the week that ended lies within, whatever day it is
 

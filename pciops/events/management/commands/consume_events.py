@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from pciops.events.consumer import Taker
+from pciops.events.intake.consumer import NotificationConsumer
 
 
 class Command(BaseCommand):
@@ -22,7 +22,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.NOTIFICATIONS_URLS:
             raise CommandError("PCIOPS_NOTIFICATIONS_URL is not set: nobody knows where they are")
-        taker = Taker(settings.NOTIFICATIONS_URLS, clock=timezone.now)
+        taker = NotificationConsumer(settings.NOTIFICATIONS_URLS, clock=timezone.now)
 
         def stop(number: int, frame: FrameType | None) -> None:
             taker.stop()

@@ -9,15 +9,15 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from pciops.accounts import policy as policies
 from pciops.accounts import selectors
-from pciops.accounts.policy import Policy
+from pciops.accounts.policy import policy as policies
+from pciops.accounts.policy.policy import Policy
 from pciops.accounts.selectors import Domain
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import outbox, times
 from pciops.lib.addresses import mail_address
 from pciops.lib.env import SettingError
-from pciops.lib.post import PostDownError, Verdict
+from pciops.lib.post import MailServerDown, Verdict
 from pciops.notices import digests
 
 
@@ -59,7 +59,7 @@ class Command(BaseCommand):
                 self._send(domain, policy, now)
         except KeystoneDatabaseDownError as error:
             raise CommandError(f"Keystone's database does not answer: {error}") from None
-        except (PostDownError, SettingError) as error:
+        except (MailServerDown, SettingError) as error:
             raise CommandError(str(error)) from None
 
     def _sample(self, domain: Domain | None, to: str | None, policy: Policy, now: datetime) -> None:

@@ -11,13 +11,13 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from pciops.accounts import policy as policies
-from pciops.accounts.policy import Policy
+from pciops.accounts.policy import policy as policies
+from pciops.accounts.policy.policy import Policy
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import tables, times
 from pciops.lib.addresses import mail_address
 from pciops.lib.env import SettingError
-from pciops.lib.post import PostDownError, Verdict
+from pciops.lib.post import MailServerDown, Verdict
 from pciops.notices import forecast, plan, rules, samples, send
 from pciops.notices.rules import Book
 
@@ -58,7 +58,7 @@ class Command(BaseCommand):
                 self._send(policy, book, now)
         except KeystoneDatabaseDownError as error:
             raise CommandError(f"Keystone's database does not answer: {error}") from None
-        except (PostDownError, SettingError) as error:
+        except (MailServerDown, SettingError) as error:
             raise CommandError(str(error)) from None
 
     def _sample(self, text: str, policy: Policy, book: Book, now: datetime) -> None:

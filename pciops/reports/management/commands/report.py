@@ -12,12 +12,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from pciops.audit.host import operating_system_user
-from pciops.audit.services import TrailError
+from pciops.audit.services import AuditLogError
 from pciops.keystone.database import KeystoneDatabaseDownError
-from pciops.reports import chain, download, issue, store, weeks
+from pciops.reports import schedule, weeks
+from pciops.reports.archive import chain, store
 from pciops.reports.build import Built, DomainError, build, domain_of
-from pciops.reports.formats import FORMATS, Format
 from pciops.reports.models import StoredReport
+from pciops.reports.render import download
+from pciops.reports.render.formats import FORMATS, Format
 from pciops.reports.weeks import WeekError
 
 
@@ -61,7 +63,7 @@ class Command(BaseCommand):
                     said = f"Preview of {week}: the week is not over, and nothing is kept."
                 else:
                     before = store.newest(str(week), domain.id)
-                    stored = issue.keep(
+                    stored = schedule.keep(
                         week,
                         domain,
                         now=now,
@@ -73,7 +75,7 @@ class Command(BaseCommand):
                 raise CommandError(
                     f"Keystone's database does not answer: {error}. Nothing is kept."
                 ) from None
-            except TrailError as error:
+            except AuditLogError as error:
                 raise CommandError(str(error)) from None
             self._write(blocks, options["output"])
         self.stderr.write(said)

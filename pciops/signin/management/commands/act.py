@@ -8,14 +8,14 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from pciops.accounts import policy
 from pciops.accounts.account import Account
+from pciops.accounts.policy import policy
 from pciops.accounts.verdict import judge
-from pciops.actions.act import Act, Order
+from pciops.actions.act import Act, ActRequest
 from pciops.actions.bulk import Outcome, Result, perform_all
 from pciops.actions.inputs import InputError, checked_end, checked_owner, checked_reason
 from pciops.actions.patch import Patch
-from pciops.actions.table import ACTS, BY_NAME
+from pciops.actions.registry import ACTS, BY_NAME
 from pciops.actions.unlock import UNLOCK
 from pciops.keystone import options as keystone_options
 from pciops.signin import commands
@@ -58,7 +58,7 @@ class Command(BaseCommand):
         accounts = commands.find_all(options["accounts"], options["domain"], scope=doer.scope)
         verdicts = [judge(account, rules, now) for account in accounts]
         orders = [
-            Order(
+            ActRequest(
                 initiator=doer.initiator,
                 seen=act.seen(verdict),
                 policy=rules,
@@ -127,8 +127,8 @@ def _inputs(act: Act, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _confirmed(
-    accounts: list[Account], orders: list[Order], doer: Doer
-) -> Iterator[tuple[Account, Order]]:
+    accounts: list[Account], orders: list[ActRequest], doer: Doer
+) -> Iterator[tuple[Account, ActRequest]]:
     for account, order in zip(accounts, orders, strict=True):
         doer.confirm()
         yield account, order

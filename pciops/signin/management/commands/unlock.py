@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from pciops.accounts import policy
 from pciops.accounts.account import Account
+from pciops.accounts.policy import policy
 from pciops.accounts.verdict import judge
 from pciops.actions.bulk import Choice, Outcome, Result, unlock_all
 from pciops.actions.inputs import ReasonError, checked_reason

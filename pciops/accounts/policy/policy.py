@@ -1,0 +1,302 @@
+"""The rules that Keystone enforces: `[security_compliance]` of keystone.conf, as a frozen value."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from django.conf import settings
+from oslo_config import cfg, types
+
+from pciops.accounts.policy.keystone_conf import Assignment, ConfError, assignments
+from pciops.lib import files
+from pciops.lib.env import SettingError
+
+GROUP = "security_compliance"
+
+CENTURY = 36_500  # days
+
+Value = int | bool | str | tuple[str, ...] | None
+
+# As keystone/conf/security_compliance.py declares them; unset means that the rule is off. The
+# upper bounds are ours: far beyond them Keystone fails at each sign-in, for lack of years.
+OPTIONS: tuple[cfg.Opt, ...] = (
+    cfg.IntOpt("lockout_failure_attempts", min=1, max=1_000_000),
+    cfg.IntOpt("lockout_duration", min=1, max=CENTURY * 86_400, default=1800),
+    cfg.IntOpt("disable_user_account_days_inactive", min=1, max=CENTURY),
+    cfg.IntOpt("password_expires_days", min=1, max=CENTURY),
+    cfg.IntOpt("unique_last_password_count", min=0, max=1_000_000, default=0),
+    cfg.IntOpt("minimum_password_age", min=0, max=CENTURY, default=0),
+    cfg.StrOpt("password_regex"),
+    cfg.StrOpt("password_regex_description"),
+    cfg.BoolOpt("change_password_upon_first_use", default=False),
+    cfg.ListOpt(
+        "report_invalid_password_hash", default=[], item_type=types.String(choices=["event"])
+    ),
+    cfg.StrOpt("invalid_password_hash_function", default="sha256"),
+    cfg.IntOpt("invalid_password_hash_max_chars", min=1, max=1_000_000),
+)
+
+# Of this one nothing is kept but whether it is set.
+SECRET: Final = "invalid_password_hash_secret_key"  # noqa: S105 its name
+SECRET_SET: Final = f"{SECRET}_set"
+
+_BY_NAME: Final = {
+    **{option.name: option for option in OPTIONS},
+    SECRET_SET: cfg.BoolOpt(SECRET_SET, default=False),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """The options of Keystone, to the letter; None, 0, False or nothing where a rule is off."""
+
+    lockout_failure_attempts: int | None = None
+    lockout_duration: int | None = 1800  # seconds; None locks for ever
+    disable_user_account_days_inactive: int | None = None
+    password_expires_days: int | None = None
+    unique_last_password_count: int = 0
+    minimum_password_age: int = 0  # days
+    password_regex: str | None = None
+    password_regex_description: str | None = None
+    change_password_upon_first_use: bool = False
+    report_invalid_password_hash: tuple[str, ...] = ()
+    invalid_password_hash_secret_key_set: bool = False
+    invalid_password_hash_function: str = "sha256"  # noqa: S105 no password
+    invalid_password_hash_max_chars: int | None = None
+    # Ours, not Keystone's: how many days ahead "soon" begins.
+    inactive_soon_days: int = 7
+    expiring_days: int = 14
+
+    @property
+    def one_try_left(self) -> int | None:
+        """The failures at which one more locks; None where there is no such count above 0."""
+        attempts = self.lockout_failure_attempts
+        return attempts - 1 if attempts is not None and attempts > 1 else None
+
+    @property
+    def lockout(self) -> timedelta | None:
+        """How long a lock holds after the last failure; None: until somebody unlocks it."""
+        return timedelta(seconds=self.lockout_duration) if self.lockout_duration else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourcedPolicy:
+    """The policy, and for each option where its value came from."""
+
+    policy: Policy
+    sources: Mapping[str, str]  # option → path of a file, name of a variable, or "default"
+    # Option → file and value, where at least two files set it, and not all alike.
+    disagreements: Mapping[str, Sequence[tuple[str, Value]]]
+
+    @property
+    def values(self) -> Mapping[str, Value]:
+        """Keystone's options by name, without those of ours."""
+        return {name: getattr(self.policy, name) for name in NAMES}
+
+
+# In the order in which pages show them.
+NAMES: Final = tuple(field.name for field in fields(Policy) if field.name in _BY_NAME)
+
+
+def current() -> Policy:
+    """The policy as the files and variables have it now; a file that changed is read again."""
+    return sourced().policy
+
+
+def sourced() -> SourcedPolicy:
+    """As `current`, with the sources.
+
+    Raises:
+        SettingError: where a file cannot be read or an option makes no sense.
+    """
+    paths = tuple(settings.KEYSTONE_CONF)
+    overrides = tuple(sorted(settings.POLICY_OVERRIDES.items()))
+    soon = (settings.INACTIVE_SOON_DAYS, settings.EXPIRING_DAYS)
+    return _cached(paths, tuple(files.stamp(path) for path in paths), overrides, soon)
+
+
+def said(name: str, value: Value) -> str:
+    """A value of an option as a person reads it."""
+    if name == SECRET_SET:
+        return "set, not shown" if value else "not set"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, tuple):
+        return ", ".join(value) or "none"
+    return "not set" if value is None else str(value)
+
+
+@lru_cache(maxsize=1)
+def _cached(
+    paths: tuple[str, ...],
+    _stamps: tuple[object, ...],
+    overrides: tuple[tuple[str, str], ...],
+    soon: tuple[int, int],
+) -> SourcedPolicy:
+    found = read(paths, dict(overrides))
+    policy = replace(found.policy, inactive_soon_days=soon[0], expiring_days=soon[1])
+    return replace(found, policy=policy)
+
+
+def read(paths: Sequence[str], overrides: Mapping[str, str]) -> SourcedPolicy:
+    """Read keystone.conf files by oslo.config's rules, later ones winning, then the overrides.
+
+    Args:
+        overrides: option name → value as text; an empty mapping overrides nothing. The value
+            `off` unsets an option.
+
+    Raises:
+        SettingError: names the variable or the file, and what is wrong there.
+    """
+    files = _files(paths)
+    values, sources = _from_files(files, without=overrides)
+    for name, text in overrides.items():
+        values[name] = _override(name, text)
+        sources[name] = _variable(name)
+    policy = Policy(**values)  # type: ignore[arg-type]  # OPTIONS say which value has which type
+    return SourcedPolicy(policy=policy, sources=sources, disagreements=_disagreements(files))
+
+
+# `$other_option`, as oslo.config follows it; `$$` is one dollar sign.
+REFERENCE: Final = re.compile(r"(?<!\$)(?:\$\$)*\$\{?[A-Za-z_]")
+
+Files = dict[str, Mapping[str, Assignment]]  # path → option → what is set there
+
+
+def _files(paths: Sequence[str]) -> Files:
+    for path in paths:
+        if not os.access(path, os.R_OK) or not Path(path).is_file():
+            raise _conf_error(f"names {path}, which is no file that pciops may read")
+    try:
+        return {path: assignments(path, GROUP) for path in paths}
+    except ConfError as error:
+        raise _conf_error(f"names a file that cannot be read: {error}") from None
+
+
+def _from_files(
+    files: Files, *, without: Container[str]
+) -> tuple[dict[str, Value], dict[str, str]]:
+    """Each option's value and source by what the files say alone.
+
+    Args:
+        without: options for which no file counts, so that an override helps where one is wrong.
+    """
+    config = cfg.ConfigOpts()
+    config.register_opts(OPTIONS, group=GROUP)
+    try:
+        # Keystone's environment is not ours: variables in the style of oslo.config do not count.
+        config(args=[], default_config_files=list(files), default_config_dirs=[], use_env=False)
+    except (cfg.Error, OSError, UnicodeDecodeError):
+        # Options that stay unread would look unset, and every rule switched off. What oslo.config
+        # says repeats a line of the file, which may hold a password.
+        raise _conf_error(f"names a file that cannot be read: one of {', '.join(files)}") from None
+    values: dict[str, Value] = {}
+    sources: dict[str, str] = {}
+    for option in (option for option in OPTIONS if option.name not in without):
+        try:
+            values[option.name] = _plain(option.name, config[GROUP][option.name])
+            # Not config.get_location(): of several files it always names the last.
+            sources[option.name] = _source(files, option.name) or "default"
+        except cfg.Error as error:
+            problem = str(error).rpartition("is not valid: ")[2]
+            if isinstance(error, cfg.NoSuchOptError | cfg.TemplateSubstitutionError):
+                problem += " (a dollar sign that is no reference is written $$)"
+            where = _where(files, option.name)
+            raise _conf_error(f"names {where}: {option.name} is wrong: {problem}") from None
+    path = _source(files, SECRET)
+    values[SECRET_SET] = bool(path) and bool(files[path][SECRET].text)
+    sources[SECRET_SET] = path or "default"
+    return values, sources
+
+
+def _source(files: Files, name: str) -> str:
+    """The file that decides about an option; empty where none sets it."""
+    return next((path for path in reversed(files) if name in files[path]), "")
+
+
+def _where(files: Files, name: str) -> str:
+    path = _source(files, name)
+    return f"{path}, line {files[path][name].line}"
+
+
+def _disagreements(files: Files) -> dict[str, tuple[tuple[str, Value], ...]]:
+    """What nodes of one Keystone should have alike, and have not."""
+    found: dict[str, tuple[tuple[str, Value], ...]] = {}
+    for name in (*(option.name for option in OPTIONS), SECRET):
+        texts = {path: files[path][name].text for path in files if name in files[path]}
+        if name == SECRET:
+            if len(set(texts.values())) > 1:
+                found[SECRET_SET] = tuple((path, bool(text)) for path, text in texts.items())
+            continue
+        values = tuple((path, _alone(name, text)) for path, text in texts.items())
+        if len({value for _, value in values}) > 1:
+            found[name] = values
+    return found
+
+
+def _alone(name: str, text: str) -> Value:
+    """The value of one file's text; the text itself where it means nothing by itself."""
+    if not text:
+        return _unset(name)
+    if REFERENCE.search(text):
+        return text
+    try:
+        return _plain(name, _BY_NAME[name].type(text.replace("$$", "$")))
+    except ValueError:
+        return text
+
+
+def _plain(name: str, value: object) -> Value:
+    """As `Policy` has it: a rule that is off looks the same however that was said."""
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(value, int | str) and value != "":
+        return value
+    return _unset(name)
+
+
+def _unset(name: str) -> Value:
+    """What an option without a value comes down to."""
+    if name == "lockout_duration":
+        return None
+    unset: Any = _BY_NAME[name].default
+    return tuple(unset) if isinstance(unset, list) else unset
+
+
+def _conf_error(problem: str) -> SettingError:
+    return SettingError("PCIOPS_KEYSTONE_CONF", problem, "/etc/keystone/keystone.conf")
+
+
+def _variable(name: str) -> str:
+    return f"PCIOPS_POLICY_{name.upper()}"
+
+
+def _override(name: str, text: str) -> Value:
+    """One PCIOPS_POLICY_<OPTION> by the option's own type and bounds."""
+    variable = _variable(name)
+    if name == SECRET:
+        problem = f"is what pciops reads, not {variable}: it keeps no such secret. Unset that one"
+        raise SettingError(_variable(SECRET_SET), problem, "yes")
+    option = _BY_NAME.get(name)
+    if option is None:
+        known = ", ".join(_variable(name) for name in NAMES)
+        raise SettingError(variable, f"is no option that pciops reads; it reads {known}", "6")
+    if text.lower() == "off":
+        return _unset(name)
+    try:
+        return _plain(name, option.type(text))
+    except ValueError as error:
+        raise SettingError(variable, f"is {text!r}: {error}", _example(option)) from None
+
+
+def _example(option: cfg.Opt) -> str:
+    if isinstance(option, cfg.BoolOpt):
+        return "true"
+    return "event" if isinstance(option, cfg.ListOpt) else str(option.default or 6)

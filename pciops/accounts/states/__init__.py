@@ -1,0 +1,134 @@
+"""All states of an account, in the order in which Keystone looks at a sign-in.
+
+What is as rare as an account that no password opens stands behind the rest that blocks.
+
+Each is one object with its rule twice, side by side: `holds` for one account, `where` for all.
+They stand in `lock`, `activity`, `password` and `unusable`, after what they read; the rules are
+those of keystone.identity.backends.sql.Identity.authenticate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models import Exists, OuterRef, Q
+
+from pciops.accounts.account import Account
+from pciops.accounts.policy.policy import Policy
+from pciops.accounts.states.inactivity import Disabled, Inactive, InactiveSoon
+from pciops.accounts.states.lock import AttackedExempt, Locked, LockLapsed, NearLockout
+from pciops.accounts.states.password import Expired, Expiring, MustChange, NoExpiry
+from pciops.accounts.states.remedies import Remedy, openstack
+from pciops.accounts.states.state import NOTHING, Ids, State
+from pciops.accounts.states.unusable import NoPassword, Unreadable
+from pciops.keystone import options
+from pciops.keystone.models import UserOption
+
+EXEMPTIONS = UserOption.objects.filter(option_id__in=options.EXEMPTIONS, option_value="true")
+
+
+# What `openstack user set` can take back.
+_ON_COMMAND_LINE = [
+    option for option in options.EXEMPTIONS if option != options.IGNORE_USER_INACTIVITY
+]
+
+
+class Exempt(State):
+    """An `ignore_…` option is true: a fact beside the other states."""
+
+    name = "exempt"
+    label = "Exempt"
+    title = "Exempt accounts"
+    explanation = "User options exempt the account from rules; each needs an owner and an end."
+
+    def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
+        return account.covered and bool(account.exemptions)
+
+    def where(self, policy: Policy, now: datetime) -> Q:
+        return Q(Exists(EXEMPTIONS.filter(user_id=OuterRef("user_id"))))
+
+    def candidates(self, policy: Policy, now: datetime) -> Ids:
+        return EXEMPTIONS.values_list("user__local_user__pk", flat=True)
+
+    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+        return f"exempt by {', '.join(account.exemptions)}"
+
+    def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
+        exempt = [option for option in _ON_COMMAND_LINE if account.exempt_from(option)]
+        words = [f"--no-{options.EXEMPTIONS[option].replace('_', '-')}" for option in exempt]
+        command = openstack("user", "set", *words, account.id) if words else ""
+        sentence = "An administrator takes the exemption back"
+        if account.exempt_from(options.IGNORE_USER_INACTIVITY):
+            sentence += (
+                f"{';' if words else ','} ignore_user_inactivity only through Keystone's API (PATCH"
+                " of the user's options), for the command line does not know it"
+            )
+        return Remedy(sentence=sentence + (":" if words else "."), command=command)
+
+
+class NotCovered(State):
+    """LDAP or federated: no row in `local_user`, so `where` is true of none."""
+
+    name = "not_covered"
+    label = "Not covered"
+    title = "Accounts that these rules do not cover"
+    explanation = "An LDAP or federated user: Keystone's rules do not reach it."
+
+    def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
+        return not account.covered
+
+    def where(self, policy: Policy, now: datetime) -> Q:
+        return NOTHING
+
+    def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
+        return Remedy(
+            sentence="Lock, expiry and inactivity are set where its password is kept: in the LDAP"
+            " directory, or at the identity provider."
+        )
+
+
+LOCKED = Locked()
+DISABLED = Disabled()
+INACTIVE = Inactive()
+EXPIRED = Expired()
+MUST_CHANGE = MustChange()
+NO_PASSWORD = NoPassword()
+UNREADABLE = Unreadable()
+LOCK_LAPSED = LockLapsed()
+NEAR_LOCKOUT = NearLockout()
+ATTACKED_EXEMPT = AttackedExempt()
+INACTIVE_SOON = InactiveSoon()
+EXPIRING = Expiring()
+NO_EXPIRY = NoExpiry()
+EXEMPT = Exempt()
+NOT_COVERED = NotCovered()
+
+STATES: tuple[State, ...] = (
+    LOCKED,
+    DISABLED,
+    INACTIVE,
+    EXPIRED,
+    MUST_CHANGE,
+    NO_PASSWORD,
+    UNREADABLE,
+    LOCK_LAPSED,
+    NEAR_LOCKOUT,
+    ATTACKED_EXEMPT,
+    INACTIVE_SOON,
+    EXPIRING,
+    NO_EXPIRY,
+    EXEMPT,
+    NOT_COVERED,
+)
+BY_NAME = {state.name: state for state in STATES}
+
+
+def classify(account: Account, policy: Policy, now: datetime) -> list[State]:
+    """Every state that holds; the first that blocks explains a refused sign-in."""
+    return [state for state in STATES if state.holds(account, policy, now)]
+
+
+def blocking(states: Iterable[State]) -> list[State]:
+    """Those that keep the account from signing in."""
+    return [state for state in states if state.blocks_signin]

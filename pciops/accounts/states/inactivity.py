@@ -1,0 +1,170 @@
+"""The states of `enabled`, `last_active_at` and `created_at`: User.enabled in sql_model."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from datetime import UTC, date, datetime, time, timedelta
+from typing import ClassVar
+
+from django.db.models import Q
+
+from pciops.accounts.account import Account
+from pciops.accounts.policy.policy import Policy
+from pciops.accounts.states.remedies import Remedy, openstack
+from pciops.accounts.states.state import NOTHING, Ids, State, option_is_true, prefixed
+from pciops.keystone import options
+from pciops.keystone.models import User
+from pciops.lib import times
+
+
+def inactive_on(account: Account, policy: Policy) -> date | None:
+    """The UTC day from which Keystone refuses the account as inactive; None: no such day."""
+    days = policy.disable_user_account_days_inactive
+    if days is None or not account.covered or not account.enabled or account.active_on is None:
+        return None
+    if account.exempt_from(options.IGNORE_USER_INACTIVITY):
+        return None
+    try:
+        return account.active_on + timedelta(days=days)
+    except OverflowError:
+        return None
+
+
+def _active(*, since: date | None, until: date) -> Q:
+    """What is true of enabled users whose last active day lies in these bounds, both included."""
+    seen = Q(last_active_at__lte=until)
+    made = Q(created_at__lt=_midnight(until + timedelta(days=1)))
+    if since is not None:
+        seen &= Q(last_active_at__gte=since)
+        made &= Q(created_at__gte=_midnight(since))
+    return (seen | (Q(last_active_at=None) & made)) & Q(enabled=True)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)
+
+
+class UserState(State):
+    """A state that the row of `user` decides."""
+
+    option: ClassVar[str] = ""  # exempts from it
+
+    @abstractmethod
+    def fits(self, policy: Policy, now: datetime) -> Q:
+        """What has to be true of the row of `user`."""
+
+    def where(self, policy: Policy, now: datetime) -> Q:
+        rule = prefixed(self.fits(policy, now), "user")
+        return rule & Q(~option_is_true(self.option)) if self.option else rule
+
+    def of_users(self, policy: Policy, now: datetime) -> Q:
+        """As `where`, of rows of User."""
+        rule = self.fits(policy, now)
+        return rule & Q(~option_is_true(self.option, user_id="pk")) if self.option else rule
+
+    def candidates(self, policy: Policy, now: datetime) -> Ids:
+        # Not without those who have no such row: MariaDB would begin with local_user.
+        users = User.objects.filter(self.of_users(policy, now))
+        return users.values_list("local_user__pk", flat=True)
+
+
+class Disabled(UserState):
+    """`enabled` is false or NULL."""
+
+    name = "disabled"
+    label = "Disabled"
+    title = "Disabled accounts"
+    explanation = "Somebody disabled the account. It stays so until an administrator enables it."
+    blocks_signin = True
+    tone = "bad"
+
+    def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
+        return not account.enabled
+
+    def fits(self, policy: Policy, now: datetime) -> Q:
+        return Q(enabled=False) | Q(enabled=None)
+
+    def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
+        if not account.covered:
+            return Remedy(sentence="It has to be enabled where it is kept.")
+        today = policy.disable_user_account_days_inactive is not None
+        return Remedy(
+            sentence="Enabling it also clears its failures"
+            f"{' and counts as activity of today' if today else ''}:",
+            command=openstack("user", "set", "--enable", account.id),
+        )
+
+
+class Inactive(UserState):
+    """Whole UTC days; refused on day N itself. The column `enabled` stays 1."""
+
+    option = options.IGNORE_USER_INACTIVITY
+    rule = "disable_user_account_days_inactive"
+    name = "inactive"
+    label = "Inactive"
+    title = "Inactive accounts"
+    explanation = "No sign-in for too many days: Keystone treats the account as disabled."
+    blocks_signin = True
+    tone = "bad"
+
+    def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
+        first = inactive_on(account, policy)
+        return first is not None and now.astimezone(UTC).date() >= first
+
+    def fits(self, policy: Policy, now: datetime) -> Q:
+        days = policy.disable_user_account_days_inactive
+        if days is None:
+            return NOTHING
+        return _active(since=None, until=now.astimezone(UTC).date() - timedelta(days=days))
+
+    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+        since = inactive_on(account, policy)
+        if since is None:
+            return "inactive"
+        return f"inactive since {times.day(since)} ({times.days_away(since, now)})"
+
+    def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
+        return Remedy(
+            sentence="An administrator enables it, which counts as activity of today. Do that"
+            " before any other change: one through Keystone's API makes it a disabled account.",
+            command=openstack("user", "set", "--enable", account.id),
+        )
+
+
+class InactiveSoon(UserState):
+    """Inactive within `inactive_soon_days`, tomorrow at the earliest."""
+
+    option = options.IGNORE_USER_INACTIVITY
+    rule = "disable_user_account_days_inactive"
+    name = "inactive_soon"
+    label = "Inactive soon"
+    title = "Accounts that become inactive soon"
+    explanation = "Without a sign-in before that day Keystone treats the account as disabled."
+    warns = True
+    tone = "soon"
+
+    def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
+        first = inactive_on(account, policy)
+        if first is None:
+            return False
+        return 0 < (first - now.astimezone(UTC).date()).days <= policy.inactive_soon_days
+
+    def fits(self, policy: Policy, now: datetime) -> Q:
+        days = policy.disable_user_account_days_inactive
+        if days is None:
+            return NOTHING
+        last = now.astimezone(UTC).date() - timedelta(days=days)
+        soon = timedelta(days=policy.inactive_soon_days)
+        return _active(since=last + timedelta(days=1), until=last + soon)
+
+    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+        on = inactive_on(account, policy)
+        if on is None:
+            return "it becomes inactive soon"
+        return f"it becomes inactive on {times.day(on)} ({times.days_away(on, now)})"
+
+    def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
+        return Remedy(
+            sentence="A sign-in with its password ends it. One with an application credential does"
+            " not count."
+        )

@@ -1,0 +1,161 @@
+"""The states of `failed_auth_count` and `failed_auth_at`: Identity._is_account_locked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import Q
+
+from pciops.accounts.account import Account
+from pciops.accounts.policy.policy import Policy
+from pciops.accounts.states.remedies import Remedy, openstack
+from pciops.accounts.states.state import NOTHING, State, option_is_true
+from pciops.keystone import options
+from pciops.lib import times
+
+
+def locked_until(account: Account, policy: Policy) -> datetime | None:
+    """When the lock ends by itself; None: never, or there is none.
+
+    Never is a lock without `failed_auth_at` (Keystone then answers 400 to every sign-in, even
+    with the right password) or without `lockout_duration`.
+    """
+    if not _over(account, policy) or account.failed_auth_at is None:
+        return None
+    return None if policy.lockout is None else times.later(account.failed_auth_at, policy.lockout)
+
+
+def _over(account: Account, policy: Policy, *, exempt: bool = False) -> bool:
+    """The count is at the threshold, and the account is exempt from lockout or is not."""
+    threshold = policy.lockout_failure_attempts
+    if threshold is None or not account.covered or account.failed_auth_count < threshold:
+        return False
+    return account.exempt_from(options.IGNORE_LOCKOUT) is exempt
+
+
+def _where_over(policy: Policy, *, exempt: bool = False) -> Q:
+    if policy.lockout_failure_attempts is None:
+        return NOTHING
+    option = option_is_true(options.IGNORE_LOCKOUT)
+    over = Q(failed_auth_count__gte=policy.lockout_failure_attempts)
+    return over & Q(option if exempt else ~option)
+
+
+class Locked(State):
+    """As Identity._is_account_locked decides it, at this instant."""
+
+    rule = "lockout_failure_attempts"
+    name = "locked"
+    label = "Locked"
+    title = "Locked accounts"
+    explanation = "Too many wrong passwords. Keystone refuses every password until the lock ends."
+    blocks_signin = True
+    tone = "bad"
+
+    def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
+        if not _over(account, policy):
+            return False
+        until = locked_until(account, policy)
+        return until is None or until > now
+
+    def where(self, policy: Policy, now: datetime) -> Q:
+        over = _where_over(policy)
+        if policy.lockout is None:
+            return over
+        return (Q(failed_auth_at__gt=now - policy.lockout) | Q(failed_auth_at=None)) & over
+
+    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+        until = locked_until(account, policy)
+        return f"locked until {times.both(until, now)}" if until else "locked until it is unlocked"
+
+    def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
+        until = locked_until(account, policy)
+        if until is None:
+            return Remedy(sentence="It does not end by itself: unlock it here.")
+        return Remedy(sentence=f"It ends by itself at {times.both(until, now)}, or unlock it here.")
+
+
+class LockLapsed(State):
+    """The count still stands at the threshold, and the time is up."""
+
+    rule = "lockout_failure_attempts"
+    name = "lock_lapsed"
+    label = "Lock lapsed"
+    title = "Accounts whose lock has lapsed"
+    explanation = "The lock has run out by itself; the next sign-in clears the count."
+    warns = True
+
+    def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
+        return _over(account, policy) and not Locked().holds(account, policy, now)
+
+    def where(self, policy: Policy, now: datetime) -> Q:
+        if policy.lockout is None:
+            return NOTHING
+        return Q(failed_auth_at__lte=now - policy.lockout) & _where_over(policy)
+
+    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+        until = locked_until(account, policy)
+        return f"the lock ran out at {times.both(until, now)}" if until else "the lock ran out"
+
+    def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
+        return Remedy(
+            sentence="The next sign-in ends it: the right password sets the count to 0, a wrong"
+            " one to 1."
+        )
+
+
+class NearLockout(State):
+    """One wrong password more locks it."""
+
+    rule = "lockout_failure_attempts"
+    name = "near_lockout"
+    label = "Near lockout"
+    title = "Accounts near lockout"
+    explanation = "One more wrong password locks the account. Failures never age out by themselves."
+    warns = True
+    tone = "soon"
+
+    def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
+        if not account.covered or account.exempt_from(options.IGNORE_LOCKOUT):
+            return False
+        return account.failed_auth_count == policy.one_try_left
+
+    def where(self, policy: Policy, now: datetime) -> Q:
+        if policy.one_try_left is None:
+            return NOTHING
+        exempt = option_is_true(options.IGNORE_LOCKOUT)
+        return Q(failed_auth_count=policy.one_try_left) & Q(~exempt)
+
+    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+        return "one more wrong password locks it"
+
+    def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
+        return Remedy(sentence="A sign-in with the right password ends it.")
+
+
+class AttackedExempt(State):
+    """It would be locked, were it not exempt: nothing stops the guessing."""
+
+    rule = "lockout_failure_attempts"
+    name = "attacked_exempt"
+    label = "Attacked, exempt"
+    title = "Exempt accounts under attack"
+    explanation = "Enough wrong passwords to lock it, but it is exempt: nothing stops the guessing."
+    warns = True
+    tone = "attack"
+
+    def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
+        return _over(account, policy, exempt=True)
+
+    def where(self, policy: Policy, now: datetime) -> Q:
+        return _where_over(policy, exempt=True)
+
+    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+        return f"{account.failed_auth_count} wrong passwords, and exempt from lockout"
+
+    def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
+        return Remedy(
+            sentence="A sign-in with the right password clears the count. To have Keystone lock the"
+            " account from now on, take the exemption back; that clears the count too:",
+            command=openstack("user", "set", "--no-ignore-lockout-failure-attempts", account.id),
+        )

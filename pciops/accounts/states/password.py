@@ -1,0 +1,235 @@
+"""The states of the newest password: User.password_is_expired in sql_model."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+    Window,
+)
+from django.db.models.functions import FirstValue, RowNumber
+from django.db.models.lookups import Exact
+
+from pciops.accounts.account import FIRST_EXPIRY, Account
+from pciops.accounts.policy.policy import Policy
+from pciops.accounts.states.remedies import Remedy, openstack
+from pciops.accounts.states.state import NOTHING, Ids, State, option_is_true
+from pciops.keystone import options
+from pciops.keystone.fields import MICROSECOND
+from pciops.keystone.models import Password
+from pciops.lib import times
+
+# A sign-in comes first in `openstack user password set`, and is what an expired password refuses.
+_OWNER: Final = (
+    "Its owner sets a new password: in Horizon, where that is allowed, or with"
+    " POST /v3/users/<id>/password, which needs the old password and no token."
+)
+
+# As account.newest: of those that are equally old the one that expires first.
+_NEWEST_FIRST = (
+    F("created_at_int").desc(),
+    F("expires_at_int").asc(nulls_last=True),
+    F("expires_at").asc(nulls_last=True),
+    F("pk").desc(),
+)
+
+
+_RANKING: Final[dict[str, Any]] = {"partition_by": "local_user_id", "order_by": _NEWEST_FIRST}
+
+
+def ranked() -> QuerySet[Any]:
+    """All passwords with their `age`, 1 for the newest of each user.
+
+    One sort of the whole table, which has no index that finds the newest. Filters by the row
+    itself would come before the ranking, and only rows that fit would be ranked.
+    """
+    return Password.objects.annotate(age=Window(RowNumber(), **_RANKING))
+
+
+def superseded() -> Exists:
+    """Of a row of `password`: its user has a newer one. Of equally old ones none is superseded."""
+    return Exists(
+        Password.objects.filter(
+            local_user=OuterRef("local_user"), created_at_int__gt=OuterRef("created_at_int")
+        )
+    )
+
+
+def new_password(account: Account) -> str:
+    """The command by which an administrator sets a password."""
+    return openstack("user", "set", "--password-prompt", account.id)
+
+
+class PasswordState(State):
+    """A state of the newest password; Keystone checks no other."""
+
+    @abstractmethod
+    def fits(self, policy: Policy, now: datetime) -> Q:
+        """What has to be true of the row of the newest password."""
+
+    def where(self, policy: Policy, now: datetime) -> Q:
+        own = Password.objects.filter(local_user=OuterRef("pk")).order_by(*_NEWEST_FIRST)
+        newest = Subquery(own.annotate(fit=self._fit(policy, now)).values("fit")[:1])
+        return Q(Exact(newest, 1)) & Q(~option_is_true(options.IGNORE_PASSWORD_EXPIRY))
+
+    def _fit(self, policy: Policy, now: datetime) -> Case:
+        return Case(When(self.fits(policy, now), then=Value(1)), default=Value(0))
+
+    def candidates(self, policy: Policy, now: datetime) -> Ids:
+        fitting = Password.objects.filter(self.fits(policy, now))
+        return fitting.values_list("local_user_id", flat=True)
+
+
+def _expires_at(account: Account) -> datetime | None:
+    """When the newest password expires; None where it does not, or the account is exempt."""
+    if account.exempt_from(options.IGNORE_PASSWORD_EXPIRY):
+        return None
+    return account.password_expires_at
+
+
+def expires(**bounds: datetime) -> Q:
+    """The expiry within these bounds (`lte`…); the old column where the new one is NULL."""
+    new, old = Q(), Q(expires_at_int=None)
+    for lookup, instant in bounds.items():
+        new &= Q(**{f"expires_at_int__{lookup}": instant})
+        old &= Q(**{f"expires_at__{lookup}": instant})
+    return new | old
+
+
+def _at_birth() -> Q:
+    """As Account.password_expired_at_birth."""
+    first = F("created_at_int") + Value(FIRST_EXPIRY // MICROSECOND)
+    return Q(expires_at_int__lt=ExpressionWrapper(first, output_field=BigIntegerField()))
+
+
+class Expired(PasswordState):
+    """The newest password is past its expiry, whatever `password_expires_days` is now."""
+
+    rule = "password_expires_days"
+    name = "expired"
+    label = "Password expired"
+    title = "Accounts with an expired password"
+    explanation = "The password has to be changed before it gets anybody in."
+    blocks_signin = True
+    tone = "bad"
+
+    def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
+        at = _expires_at(account)
+        return at is not None and at <= now and not account.password_expired_at_birth
+
+    def fits(self, policy: Policy, now: datetime) -> Q:
+        return expires(lte=now) & (Q(expires_at_int=None) | ~_at_birth())
+
+    def candidates(self, policy: Policy, now: datetime) -> Ids:
+        # Every password of before has expired too: only a ranking of all tells them apart.
+        fit = Window(FirstValue(self._fit(policy, now)), **_RANKING)
+        fitting: Ids = ranked().annotate(fit=fit).filter(age=1, fit=1)
+        return fitting.values_list("local_user_id", flat=True)
+
+    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+        at = account.password_expires_at
+        return f"the password expired at {times.both(at, now)}" if at else "the password expired"
+
+    def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
+        return Remedy(
+            sentence=f"{_OWNER} Or an administrator sets one:", command=new_password(account)
+        )
+
+
+class MustChange(PasswordState):
+    """Expired at birth: `change_password_upon_first_use` for a first or reset password."""
+
+    rule = "change_password_upon_first_use"
+    name = "must_change"
+    label = "Must change password"
+    title = "Accounts that must change their first password"
+    explanation = "A first or reset password: its owner has to change it before anything else."
+    blocks_signin = True
+    tone = "bad"
+
+    def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
+        at = _expires_at(account)
+        return at is not None and at <= now and account.password_expired_at_birth
+
+    def fits(self, policy: Policy, now: datetime) -> Q:
+        return Q(expires_at_int__lte=now) & _at_birth()
+
+    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+        return "the first password has to be changed"
+
+    def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
+        return Remedy(sentence=_OWNER)
+
+
+class Expiring(PasswordState):
+    """The newest password expires within `expiring_days`."""
+
+    rule = "password_expires_days"
+    name = "expiring"
+    label = "Password expiring"
+    title = "Accounts whose password expires soon"
+    explanation = "From that instant on the password has to be changed before it gets anybody in."
+    warns = True
+    tone = "soon"
+
+    def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
+        at = _expires_at(account)
+        return at is not None and now < at <= now + timedelta(days=policy.expiring_days)
+
+    def fits(self, policy: Policy, now: datetime) -> Q:
+        return expires(gt=now, lte=now + timedelta(days=policy.expiring_days))
+
+    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+        at = account.password_expires_at
+        return f"the password expires at {times.both(at, now)}" if at else "the password expires"
+
+    def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
+        return Remedy(
+            sentence="Its owner sets a new password before then (openstack user password set). Or"
+            " an administrator does:",
+            command=new_password(account),
+        )
+
+
+class NoExpiry(PasswordState):
+    """`password_expires_days` is on, and was not yet when the newest password was set."""
+
+    rule = "password_expires_days"
+    name = "no_expiry"
+    label = "No expiry"
+    title = "Accounts whose password never expires"
+    explanation = "The password was set before the rule was on. It expires only once changed."
+    tone = "soon"
+
+    def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
+        if policy.password_expires_days is None or not account.covered:
+            return False
+        if account.password_created_at is None:
+            return False  # no password at all
+        exempt = account.exempt_from(options.IGNORE_PASSWORD_EXPIRY)
+        return account.password_expires_at is None and not exempt
+
+    def fits(self, policy: Policy, now: datetime) -> Q:
+        if policy.password_expires_days is None:
+            return NOTHING
+        return Q(expires_at_int=None, expires_at=None)
+
+    def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
+        return Remedy(
+            sentence="A new password expires. Its owner sets one (openstack user password set), or"
+            " an administrator does:",
+            command=new_password(account),
+        )

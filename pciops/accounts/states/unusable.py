@@ -1,0 +1,100 @@
+"""The states of accounts that no password opens, whatever the policy is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import Count, Exists, F, Func, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import Exact
+
+from pciops.accounts.account import Account
+from pciops.accounts.policy.policy import Policy
+from pciops.accounts.states.password import new_password
+from pciops.accounts.states.remedies import Remedy
+from pciops.accounts.states.state import Ids, State
+from pciops.keystone.models import LocalUser, Password, User
+
+
+class _Kind(Func):
+    """What a column of JSON text holds (`object`, `array`…); NULL where it is no JSON."""
+
+    output_field = TextField()
+    template = "CASE WHEN JSON_VALID(%(expressions)s) THEN LOWER(JSON_TYPE(%(expressions)s)) END"
+
+
+_NONE, _OBJECT = (Value(word, output_field=TextField()) for word in ("", "object"))
+
+
+def _no_object(column: str) -> Q:
+    """The column holds no JSON object."""
+    return ~Q(Exact(Coalesce(_Kind(F(column)), _NONE), _OBJECT))
+
+
+class Unreadable(State):
+    """`extra` is no JSON object: Keystone's User.to_dict fails before it looks at anything."""
+
+    name = "unreadable"
+    label = "Unreadable"
+    title = "Accounts that Keystone cannot read"
+    explanation = (
+        "The column extra of the user's row is no JSON object, so every sign-in ends in an error"
+        " of Keystone's. Only a correction in its database helps."
+    )
+    blocks_signin = True
+    tone = "bad"
+
+    def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
+        return account.covered and not account.readable
+
+    def where(self, policy: Policy, now: datetime) -> Q:
+        return _no_object("user__extra")
+
+    def candidates(self, policy: Policy, now: datetime) -> Ids:
+        return self.users().values_list("local_user__pk", flat=True)
+
+    def users(self) -> QuerySet[User]:
+        """The users of any kind whose rows are so."""
+        return User.objects.filter(_no_object("extra"))
+
+    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+        return "Keystone cannot read the user's row"
+
+    def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
+        return Remedy(
+            sentence="A correction of the column extra in Keystone's database ends it; at the least"
+            " {} has to stand there."
+        )
+
+
+class NoPassword(State):
+    """No row in `password`: Keystone treats every password as a wrong one."""
+
+    name = "no_password"
+    label = "No password"
+    title = "Accounts without a password"
+    explanation = "No password was ever set, so none gets anybody in until one is."
+    blocks_signin = True
+
+    def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
+        return account.covered and account.password_created_at is None
+
+    def where(self, policy: Policy, now: datetime) -> Q:
+        return Q(~Exists(Password.objects.filter(local_user=OuterRef("pk"))))
+
+    def candidates(self, policy: Policy, now: datetime) -> Ids:
+        if self.nobody():
+            return LocalUser.objects.none().values_list("pk", flat=True)
+        holders = Password.objects.values("local_user_id")
+        return LocalUser.objects.exclude(pk__in=holders).values_list("pk", flat=True)
+
+    def nobody(self) -> bool:
+        """Whether nobody is in it: there are as many holders of a password as local users."""
+        holders = Password.objects.aggregate(number=Count("local_user_id", distinct=True))
+        return bool(holders["number"] == LocalUser.objects.count())
+
+    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+        return "no password was ever set"
+
+    def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
+        return Remedy(sentence="An administrator sets one:", command=new_password(account))

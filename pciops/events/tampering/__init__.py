@@ -1,0 +1,3 @@
+"""Changes of Keystone's accounts that were made outside pciops and falsify evidence."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""The report as PDF."""
+
+from __future__ import annotations

@@ -1,0 +1,134 @@
+"""What is said to end each state of an account."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from pciops.accounts.policy.policy import Policy
+from pciops.accounts.states import BY_NAME, STATES
+from pciops.accounts.states.remedies import Remedy, openstack
+from pciops.accounts.verdict import judge
+from pciops.keystone import options
+from tests.factories import NOW, POLICY, make_account
+
+ID = "a" * 32
+LOCK: dict[str, Any] = {"failed_auth_count": 3, "failed_auth_at": NOW - timedelta(minutes=2)}
+LONG_AGO = (NOW - timedelta(days=400)).date()
+ENABLE = f"openstack user set --enable {ID}"
+PASSWORD = f"openstack user set --password-prompt {ID}"
+# Facts that put an account into a state, and the command that ends it.
+CASES: dict[str, tuple[dict[str, Any], str]] = {
+    "locked": (LOCK, ""),
+    "lock_lapsed": ({**LOCK, "failed_auth_at": NOW - timedelta(hours=1)}, ""),
+    "near_lockout": ({**LOCK, "failed_auth_count": 2}, ""),
+    "attacked_exempt": (
+        {**LOCK, "options": {options.IGNORE_LOCKOUT: True}},
+        f"openstack user set --no-ignore-lockout-failure-attempts {ID}",
+    ),
+    "disabled": ({"enabled": False}, ENABLE),
+    "inactive": ({"last_active_at": LONG_AGO}, ENABLE),
+    "inactive_soon": ({"last_active_at": (NOW - timedelta(days=89)).date()}, ""),
+    "expired": ({"password_expires_at": NOW}, PASSWORD),
+    "must_change": ({"password_expires_at": NOW, "password_expired_at_birth": True}, ""),
+    "expiring": ({"password_expires_at": NOW + timedelta(days=1)}, PASSWORD),
+    "no_expiry": ({"password_expires_at": None}, PASSWORD),
+    "no_password": ({"password_created_at": None, "password_expires_at": None}, PASSWORD),
+    "unreadable": ({"readable": False}, ""),
+    "exempt": (
+        {"options": {options.IGNORE_PASSWORD_EXPIRY: True}},
+        f"openstack user set --no-ignore-password-expiry {ID}",
+    ),
+    "not_covered": ({"covered": False}, ""),
+}
+
+
+def end(state: str, policy: Policy = POLICY, **facts: Any) -> Remedy:
+    """What ends the state of an account with these facts."""
+    explained = judge(make_account(**facts), policy, NOW).explained
+    return dict(explained)[BY_NAME[state]]
+
+
+def test_every_state_is_tried_here() -> None:
+    assert set(CASES) == {state.name for state in STATES}
+
+
+@pytest.mark.parametrize("state", CASES)
+def test_a_state_says_in_whole_sentences_what_ends_it(state: str) -> None:
+    ends = end(state, **CASES[state][0])
+
+    assert ends.sentence[0].isupper()
+    assert ends.sentence[-1] == (":" if ends.command else ".") or state == "inactive"
+
+
+@pytest.mark.parametrize("state", CASES)
+def test_a_state_names_the_command_that_ends_it(state: str) -> None:
+    facts, command = CASES[state]
+
+    assert end(state, **facts).command == command
+
+
+def test_a_lock_ends_by_itself_or_by_an_unlock() -> None:
+    assert end("locked", **LOCK).sentence == (
+        "It ends by itself at 14:30:11 UTC (28 min from now), or unlock it here."
+    )
+
+
+@pytest.mark.parametrize(
+    ("policy", "facts"),
+    [
+        (Policy(lockout_failure_attempts=3, lockout_duration=None), LOCK),
+        (POLICY, {**LOCK, "failed_auth_at": None}),
+    ],
+    ids=["without a duration", "without an instant"],
+)
+def test_a_lock_without_an_end_says_so(policy: Policy, facts: dict[str, Any]) -> None:
+    assert end("locked", policy, **facts).sentence == ("It does not end by itself: unlock it here.")
+
+
+@pytest.mark.parametrize(("policy", "said"), [(POLICY, True), (Policy(), False)])
+def test_enabling_counts_as_activity_where_the_rule_is_on(policy: Policy, said: bool) -> None:
+    assert ("activity of today" in end("disabled", policy, enabled=None).sentence) is said
+
+
+def test_a_disabled_ldap_user_has_no_command() -> None:
+    assert end("disabled", enabled=False, covered=False).command == ""
+
+
+def test_an_expired_password_does_not_send_its_owner_to_a_command_that_signs_in_first() -> None:
+    ends = end("expired", password_expires_at=NOW)
+
+    assert "openstack user password set" not in ends.sentence
+    assert "needs the old password and no token" in ends.sentence
+
+
+def test_several_exemptions_are_taken_back_by_one_command() -> None:
+    exempt = {options.IGNORE_PASSWORD_EXPIRY: True, options.IGNORE_LOCKOUT: True}
+
+    assert end("exempt", options=exempt).command == (
+        "openstack user set --no-ignore-password-expiry --no-ignore-lockout-failure-attempts " + ID
+    )
+
+
+def test_an_exemption_that_is_false_is_not_taken_back() -> None:
+    both = {options.IGNORE_PASSWORD_EXPIRY: True, options.IGNORE_LOCKOUT: False}
+
+    assert "lockout" not in end("exempt", options=both).command
+
+
+def test_the_exemption_from_inactivity_has_no_command() -> None:
+    ends = end("exempt", options={options.IGNORE_USER_INACTIVITY: True})
+
+    assert "ignore_user_inactivity only through Keystone's API" in ends.sentence
+    assert ends.command == ""
+
+
+@pytest.mark.parametrize("hostile", ["a b", "$(reboot)", "'; reboot; '", "a\nb", "`x`", "<b>"])
+def test_a_command_quotes_what_others_wrote(hostile: str) -> None:
+    command = end("disabled", enabled=False, id=hostile).command
+
+    assert shlex.split(command) == ["openstack", "user", "set", "--enable", hostile]
+    assert openstack(hostile) == f"openstack {shlex.quote(hostile)}"

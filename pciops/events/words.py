@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeAlias
 
 from pciops.events.models import Activity, Attempts, Outcome
 from pciops.lib import times
-from pciops.lib.charts import grouped
+from pciops.lib.numbers import grouped
 
 NAMES: Final = 5  # that a sentence has room for
 LONGEST: Final = 60  # characters of an agent

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal
 
+from pciops.lib.numbers import grouped
+
 WIDE: Final = 760.0  # of columns: a page on a desk
 NARROW: Final = 300.0  # of rows, and of a line: a telephone, one to one
 TEXT: Final = 13.0  # size of all text
@@ -227,11 +229,6 @@ def line(chart: Line, *, width: float = NARROW, height: float = 64.0) -> Drawing
             for value, y in scale.items()
         ),
     )
-
-
-def grouped(number: int) -> str:
-    """`12,480`."""
-    return f"{number:,}"
 
 
 def compact(number: int) -> str:

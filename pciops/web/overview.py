@@ -39,6 +39,7 @@ from pciops.events import liveness
 from pciops.events.storms import alerts, storms
 from pciops.lib import charts, outages
 from pciops.lib.charts import Bars, Drawing, Line, Series
+from pciops.lib.numbers import grouped
 from pciops.web.errors import KEYSTONE_DATABASE
 from pciops.web.requests import OperatorRequest
 
@@ -77,7 +78,7 @@ class Trend:
     def title(self) -> str:
         """What the line shows, for whoever does not see it."""
         first, last, least, most = map(
-            charts.grouped,
+            grouped,
             (self.line.first, self.line.last, self.line.least, self.line.greatest),
         )
         return f"{self.line.title}: {first} at first, {last} at last, {least} to {most} between"
@@ -122,7 +123,7 @@ def _card(number: Number) -> Card:
         url=_list_url(number.state),
         kinds=[
             (
-                f"{charts.grouped(many)} {kind.label.lower()}{'' if many == 1 else 's'}",
+                f"{grouped(many)} {kind.label.lower()}{'' if many == 1 else 's'}",
                 _list_url(number.state, kind=kind.value),
             )
             for kind, many in number.kinds.items()

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 
 from pciops.lib import charts
 from pciops.lib.charts import Drawing, Line
+from pciops.lib.numbers import grouped
 from pciops.reports import lookup
 from pciops.reports.archive import store
 from pciops.reports.lookup import AskedError, NoReportError
@@ -178,7 +179,7 @@ def _trend(figure: dict[str, Any], found: list[StoredReport]) -> Trend:
         if (number := known[stored.week].get("number")) is not None
     )
     line = Line(title=label, points=points) if len(points) > 1 else None
-    first, last = (charts.grouped(line.first), charts.grouped(line.last)) if line else ("", "")
+    first, last = (grouped(line.first), grouped(line.last)) if line else ("", "")
     return Trend(
         key=key,
         label=label,
@@ -200,7 +201,7 @@ def _is_finding(figure: dict[str, Any]) -> bool:
 
 
 def _said(number: int | None) -> str:
-    return words.NOTHING if number is None else charts.grouped(number)
+    return words.NOTHING if number is None else grouped(number)
 
 
 def _monday(stored: StoredReport) -> date:

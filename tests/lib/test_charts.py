@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pciops.lib import charts
 from pciops.lib.charts import Bars, Drawing, Line, Series
+from pciops.lib.numbers import grouped
 
 DAY = date(2026, 11, 22)
 LAYOUTS = [charts.columns, charts.rows]
@@ -215,4 +216,4 @@ def test_a_number_beside_a_bar_is_short(number: int, text: str) -> None:
 
 
 def test_a_number_in_a_table_is_whole() -> None:
-    assert charts.grouped(1_234_567) == "1,234,567"
+    assert grouped(1_234_567) == "1,234,567"

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pciops.accounts.policy.whatif import AHEAD, Number, WhatIf
 from pciops.accounts.privileged import Kind
 from pciops.lib import times
-from pciops.lib.charts import grouped
+from pciops.lib.numbers import grouped
 
 DAYS = AHEAD.days
 _ONE = {Kind.ADMINISTRATOR: "an administrator", Kind.SERVICE: "a service account"}

@@ -19,6 +19,7 @@ from django.utils.safestring import SafeString, mark_safe
 from pciops.lib import charts, times
 from pciops.lib.charts import Drawing
 from pciops.lib.evidence import Bars, Cell, Column, Statement, Verdict
+from pciops.lib.numbers import grouped
 from pciops.reports.render import words
 from pciops.reports.render.csv import file_name
 from pciops.reports.render.words import Rows, SignOff
@@ -194,7 +195,7 @@ def _chart(bars: Bars) -> Chart:
 def _list(table: Table) -> List:
     many = words.rows_of(table.count)
     cut = (
-        f"The first {charts.grouped(len(table.shown))} of {many}. All of them are in "
+        f"The first {grouped(len(table.shown))} of {many}. All of them are in "
         f"{file_name(table.key)} in the CSV of this report."
     )
     return List(

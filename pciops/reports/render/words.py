@@ -9,6 +9,7 @@ from typing import Final, Protocol, TypeAlias
 from pciops.lib import charts, times
 from pciops.lib.evidence import Bars, Cell, Column, Gap, Verdict
 from pciops.lib.logs import escape
+from pciops.lib.numbers import grouped
 from pciops.reports.value import Figure, Header, Report, Section, Table
 
 # All rows of a table by its key: the value itself holds the first ones alone.
@@ -111,7 +112,7 @@ def title(section: Section) -> str:
 
 def number(figure: Figure) -> str:
     """`1,204`, or a dash where it is not known; what is said besides says why."""
-    return NOTHING if figure.number is None else charts.grouped(figure.number)
+    return NOTHING if figure.number is None else grouped(figure.number)
 
 
 def change(figure: Figure) -> str:
@@ -129,7 +130,7 @@ def _signed(number: int | None) -> str:
         return NOTHING
     if number == 0:
         return "±0"
-    return f"{'+' if number > 0 else '−'}{charts.grouped(abs(number))}"
+    return f"{'+' if number > 0 else '−'}{grouped(abs(number))}"
 
 
 def heading(column: Column) -> str:
@@ -150,7 +151,7 @@ def cell(value: Cell, column: Column) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
-        return charts.grouped(value) if column.kind == "number" else str(value)
+        return grouped(value) if column.kind == "number" else str(value)
     if column.kind == "instant":
         return _parsed(value, lambda text: f"{datetime.fromisoformat(text).astimezone(UTC):%F %T}")
     if column.kind == "day":
@@ -165,7 +166,7 @@ def plain(text: str) -> str:
 
 def rows_of(many: int) -> str:
     """`1 row`, `1,204 rows`."""
-    return f"{charts.grouped(many)} row{'' if many == 1 else 's'}"
+    return f"{grouped(many)} row{'' if many == 1 else 's'}"
 
 
 def counted(table: Table) -> str:

@@ -13,7 +13,6 @@ from pciops.events import selectors, words
 from pciops.events.models import Activity, Attempts, ConsumerSession, Outcome
 from pciops.events.selectors import ACTIVITY_ORDER
 from pciops.lib import times
-from pciops.lib.charts import grouped
 from pciops.lib.evidence import (
     Cell,
     Column,
@@ -27,6 +26,7 @@ from pciops.lib.evidence import (
     evidence,
 )
 from pciops.lib.merging import Source, merged
+from pciops.lib.numbers import grouped
 from pciops.reports.sections import hidden_evidence as hidden_evidence
 
 MOST: Final = 500  # rows of a table that an attacker could make long

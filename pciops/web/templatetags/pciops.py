@@ -15,7 +15,7 @@ from pciops.accounts.policy.compliance import Finding
 from pciops.accounts.policy.policy import NAMES, Policy
 from pciops.accounts.states.state import State
 from pciops.events.words import Part
-from pciops.lib import charts, times
+from pciops.lib import numbers, times
 from pciops.signin.models import Operator
 
 register = template.Library()
@@ -80,13 +80,13 @@ def span(seconds: int) -> str:
 
 @register.filter
 def grouped(number: int) -> str:
-    return charts.grouped(number)
+    return numbers.grouped(number)
 
 
 @register.filter
 def change(number: int) -> str:
     """`+12`, `−4`: with a real minus, as wide as the plus."""
-    return f"+{charts.grouped(number)}" if number > 0 else f"−{charts.grouped(-number)}"
+    return f"+{numbers.grouped(number)}" if number > 0 else f"−{numbers.grouped(-number)}"
 
 
 @register.filter

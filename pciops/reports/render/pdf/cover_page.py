@@ -7,8 +7,8 @@ from typing import Final
 
 from reportlab.platypus import CondPageBreak, Flowable
 
-from pciops.lib import charts
 from pciops.lib.evidence import Verdict
+from pciops.lib.numbers import grouped
 from pciops.reports.render import words
 from pciops.reports.render.pdf.layout import (
     BIG,
@@ -113,7 +113,7 @@ def _list_of_lists(report: Report) -> Iterator[Flowable]:
             (
                 words.plain(section.requirement) or "–",
                 Words(words.plain(table.title), link=f"list-{table.key}"),
-                charts.grouped(table.count),
+                grouped(table.count),
                 "",
                 PageOf(f"list-{table.key}"),
             )

@@ -8,6 +8,7 @@ from reportlab.graphics import shapes
 from reportlab.lib.colors import Color, HexColor
 
 from pciops.lib import charts
+from pciops.lib.numbers import grouped
 from pciops.reports.render.pdf import fonts
 
 INK: Final = HexColor("#17202a")
@@ -62,7 +63,7 @@ def _legend(chart: charts.Bars, y: float) -> list[shapes.Shape]:
     found: list[shapes.Shape] = []
     x = 0.0
     for number, series in enumerate(chart.series, start=1):
-        label = f"{series.label}: {charts.grouped(series.total)}"
+        label = f"{series.label}: {grouped(series.total)}"
         found.append(_rect(x, y, 11, 11, number))
         found.append(_text(x + 16, y + 1, label, INK, "start"))
         x += 40 + fonts.width(fonts.single(label, fonts.REGULAR), fonts.REGULAR, charts.TEXT)

@@ -26,9 +26,10 @@ from reportlab.platypus import (
     PageTemplate,
 )
 
-from pciops.lib import charts, times
+from pciops.lib import times
 from pciops.lib.evidence import Cell as Value
 from pciops.lib.evidence import Verdict
+from pciops.lib.numbers import grouped
 from pciops.reports.render import words
 from pciops.reports.render.csv import file_name
 from pciops.reports.render.pdf import drawings, fonts, layout, tables
@@ -250,7 +251,7 @@ def is_short(table: Table) -> bool:
 def cut(table: Table) -> str:
     """What is said above a list that is too long for paper."""
     return (
-        f"The first {charts.grouped(MOST_ROWS)} of {words.rows_of(table.count)}. All of them are "
+        f"The first {grouped(MOST_ROWS)} of {words.rows_of(table.count)}. All of them are "
         f"in {file_name(table.key)} in the CSV of this report."
     )
 

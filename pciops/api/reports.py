@@ -14,19 +14,19 @@ from pciops.audit.services import AuditLogError
 from pciops.lib import times
 from pciops.reports import lookup
 from pciops.reports.archive import store
-from pciops.reports.lookup import AskedError, NoReportError
+from pciops.reports.lookup import ParameterError, ReportNotFoundError
 from pciops.reports.models import StoredReport
-from pciops.reports.render import download
+from pciops.reports.render.formats import record_download
 
 
 @endpoint("GET")
 def reports(request: ApiRequest) -> HttpResponse:
     """`GET /api/v1/reports?domain_id=&limit=`."""
     most = limit(request)
-    found = store.listed(_whose(request), limit=most)
+    listed = store.listed(_domain_id(request), limit=most)
     return JsonResponse(
         {
-            "reports": [_summary(stored) for stored in found],
+            "reports": [_summary(stored) for stored in listed],
             "links": {"self": request.build_absolute_uri(), "next": None},
         }
     )
@@ -36,30 +36,30 @@ def reports(request: ApiRequest) -> HttpResponse:
 def report(request: ApiRequest, week: str) -> StreamingHttpResponse:
     """`GET /api/v1/reports/<week>?format=&revision=&domain_id=`."""
     try:
-        form = lookup.form(request.GET.get("format", "json"))
-        stored = lookup.stored(
+        format_ = lookup.format_of(request.GET.get("format", "json"))
+        stored = lookup.find(
             week,
-            _whose(request),
+            _domain_id(request),
             revision=request.GET.get("revision", ""),
             now=timezone.now(),
         )
-    except AskedError as error:
+    except ParameterError as error:
         raise ApiError(400, str(error)) from None
-    except NoReportError as error:
+    except ReportNotFoundError as error:
         raise ApiError(404, str(error)) from None
     try:
-        name = download.recorded(stored, form, initiator=initiator(request), now=timezone.now())
+        name = record_download(stored, format_, initiator=initiator(request), now=timezone.now())
     except AuditLogError as error:
         raise ApiError(503, str(error)) from None
-    response = StreamingHttpResponse(download.blocks(stored, form), content_type=form.content_type)
+    response = StreamingHttpResponse(format_.blocks(stored), content_type=format_.content_type)
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
-def _whose(request: ApiRequest) -> str:
+def _domain_id(request: ApiRequest) -> str:
     try:
-        return lookup.whose(request.GET.get("domain_id", ""), scope=request.operator.scope)
-    except NoReportError as error:
+        return lookup.domain_of(request.GET.get("domain_id", ""), scope=request.operator.scope)
+    except ReportNotFoundError as error:
         raise ApiError(404, str(error)) from None
 
 
@@ -70,7 +70,7 @@ def _summary(stored: StoredReport) -> dict[str, Any]:
         "domain_id": stored.domain_id or None,
         "generated_at": times.iso(stored.generated_at),
         "sha256": stored.hash,
-        "figures": stored.main,
+        "figures": stored.main_figures,
         "sign_offs": [
             {"by": signed.by, "at": times.iso(signed.at), "remark": signed.remark}
             for signed in stored.sign_offs.all()

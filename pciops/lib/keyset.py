@@ -121,6 +121,16 @@ def chunks(
         part = rows.order_by("pk").filter(pk__gt=key(found[-1]))
 
 
+def batches(rows: QuerySet[M], order: Order[M], *, size: int) -> Iterator[list[M]]:
+    """Read all rows in this order, `size` of them with each statement."""
+    part = rows
+    while batch := list(order.sort(part)[:size]):
+        yield batch
+        if len(batch) < size:
+            return
+        part = order.after(rows, order.marker(batch[-1]))
+
+
 def _value(column: Column, value: Any) -> Any:
     if value is None and column.falling:
         return None

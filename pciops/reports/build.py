@@ -1,220 +1,106 @@
-"""Builds the report of a week: asks each package for its evidence, once, and freezes the answer.
+"""Builds the report of a week: asks each section once and freezes the answers.
 
-Keystone's tables have no history. What they say is as of the instant of building; what happened in
-the week comes from what pciops has kept of it: census, trail and notices.
+Keystone's tables have no history. What they say is as of the time of building; what happened in
+the week comes from what pciops stores: censuses, the audit log, notices and events.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Final, Self
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
 
 from django.conf import settings
 
 import pciops
 from pciops.accounts import selectors
 from pciops.accounts.selectors import Domain
-from pciops.lib import evidence
-from pciops.lib.evidence import Bars, Gap, Question, Statement
-from pciops.lib.spool import Row, Spool
-from pciops.reports import value, weeks
+from pciops.reports import weeks
 from pciops.reports.archive import store
-from pciops.reports.sections.headings import HEADINGS, Heading
-from pciops.reports.value import Header, Report, Section
+from pciops.reports.sections import SECTIONS
+from pciops.reports.sources import CloudSources, Sources
+from pciops.reports.spool import BuiltReport, ReportTables
+from pciops.reports.value import Header, Report, Section, difference
 from pciops.reports.weeks import Week
 
 log = logging.getLogger(__name__)
 
-CLOUD: Final = Domain(id="", name="")  # the whole cloud
+WHOLE_CLOUD: Final = Domain(id="", name="")
 
 
 class DomainError(ValueError):
     """A domain that Keystone does not have."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Built:
-    """A report that is not kept yet, with all rows of its tables."""
-
-    report: Report
-    spools: Mapping[str, Spool]  # key of a table → its rows
-
-    def rows(self, table: str) -> Iterator[Row]:
-        """All rows of a table."""
-        return self.spools[table].rows()
-
-    def close(self) -> None:
-        """Give the temporary files back."""
-        for spool in self.spools.values():
-            spool.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-@dataclass(kw_only=True)
-class _Parts:
-    """What one section is made of, as it comes."""
-
-    statements: list[Statement] = field(default_factory=list)
-    figures: list[value.Figure] = field(default_factory=list)
-    bars: list[Bars] = field(default_factory=list)
-    tables: list[value.Table] = field(default_factory=list)
-
-
-def domain_of(words: str) -> Domain:
-    """The domain of this id or name; the whole cloud for "".
+def domain_of(id_or_name: str) -> Domain:
+    """Return the domain with this id or name; the whole cloud for "".
 
     Raises:
         DomainError, KeystoneDatabaseDownError
     """
-    if not words:
-        return CLOUD
-    found = selectors.domains(scope=None)
-    for fits in (lambda one: one.id == words, lambda one: one.name == words):
-        if domain := next(filter(fits, found), None):
-            return domain
-    raise DomainError(f"There is no domain {words[:64]!r}.")
+    if not id_or_name:
+        return WHOLE_CLOUD
+    domains = selectors.domains(scope=None)
+    for attribute in ("id", "name"):
+        for domain in domains:
+            if getattr(domain, attribute) == id_or_name:
+                return domain
+    raise DomainError(f"There is no domain {id_or_name[:64]!r}.")
 
 
-def build(
-    week: Week,
-    domain: Domain = CLOUD,
-    *,
-    now: datetime,
-    found: dict[Hashable, Any] | None = None,
-) -> Built:
-    """The report of a week as it is said at this instant.
-
-    Args:
-        week: as `weeks.parse` gives it.
-        found: what an earlier build of the same instant has found, for the reports of domains.
+def build(week: Week, domain: Domain = WHOLE_CLOUD, *, cloud: CloudSources) -> BuiltReport:
+    """Build the report of a week as of `cloud.now`.
 
     Raises:
         KeystoneDatabaseDownError: nothing is left behind.
     """
     began = time.monotonic()
-    question = Question(
-        begins=week.begins,
-        ends=week.ends,
-        now=now,
-        scope=domain.id or None,
-        found={} if found is None else found,
-    )
-    builder = _Builder(question, before=store.figures(week.before, domain.id))
+    sources = Sources(week=week, scope=domain.id or None, cloud=cloud)
+    tables = ReportTables()
+    before = store.newest(str(week.before), domain.id)
     try:
-        sections = tuple(builder.section(heading) for heading in HEADINGS)
+        sections = [section(sources, tables) for section in SECTIONS]
     except BaseException:
-        builder.close()
+        tables.close()
         raise
     report = Report(
-        header=_header(week, domain, now),
-        sections=sections,
-        gaps=tuple(sorted(builder.gaps, key=lambda gap: (gap.begins, gap.source))),
+        header=Header(
+            cloud=settings.CLOUD_NAME,
+            domain_id=domain.id,
+            domain_name=domain.name,
+            week=str(week),
+            revision=0,  # until it is stored
+            begins=week.begins,
+            ends=week.ends,
+            zone=weeks.zone().key,
+            generated_at=cloud.now,
+            version=pciops.__version__,
+            previous_week=before.week if before else "",
+            previous_hash=before.hash if before else "",
+        ),
+        sections=_with_changes(sections, store.figures(before) if before else {}),
+        gaps=tuple(
+            sorted(
+                (*sources.schedule_gaps, *sources.consumer_gaps),
+                key=lambda gap: (gap.begins, gap.source),
+            )
+        ),
     )
     log.info("report of %s built in %.1f s", week, time.monotonic() - began)
-    return Built(report=report, spools=builder.spools)
+    return BuiltReport(report=report, tables=tables)
 
 
-def _header(week: Week, domain: Domain, now: datetime) -> Header:
-    """As far as it is known before the report has its place in the chain: see `store.keep`."""
-    return Header(
-        cloud=settings.CLOUD_NAME,
-        domain_id=domain.id,
-        domain_name=domain.name,
-        week=str(week),
-        revision=0,
-        begins=week.begins,
-        ends=week.ends,
-        zone=weeks.zone().key,
-        generated_at=now,
-        version=pciops.__version__,
-        previous_week="",
-        previous_hash="",
+def _with_changes(sections: list[Section], before: Mapping[str, int | None]) -> tuple[Section, ...]:
+    """Return the sections with the change of each figure since the week before."""
+    return tuple(
+        replace(
+            section,
+            figures=tuple(
+                replace(figure, change=difference(before.get(figure.key), figure.number))
+                for figure in section.figures
+            ),
+        )
+        for section in sections
     )
-
-
-class _Builder:
-    """Sorts what the packages bring into sections, and spools the rows of tables."""
-
-    def __init__(self, question: Question, *, before: Mapping[str, int | None]) -> None:
-        self._question = question
-        self._before = before
-        self._keys: set[tuple[str, str]] = set()
-        self.spools: dict[str, Spool] = {}
-        self.gaps: list[Gap] = []
-
-    def section(self, heading: Heading) -> Section:
-        """All that the packages have for it."""
-        found = _Parts()
-        for part in evidence.parts(heading.key, self._question):
-            self._take(part, found)
-        return Section(
-            key=heading.key,
-            requirement=heading.requirement,
-            old=heading.old,
-            title=heading.title,
-            demand=heading.demand,
-            statements=tuple(found.statements),
-            figures=tuple(found.figures),
-            bars=tuple(found.bars),
-            tables=tuple(found.tables),
-        )
-
-    def close(self) -> None:
-        for spool in self.spools.values():
-            spool.close()
-
-    def _take(self, part: evidence.Part, found: _Parts) -> None:
-        if isinstance(part, Statement):
-            found.statements.append(part)
-        elif isinstance(part, evidence.Figure):
-            self._own("figure", part.key)
-            found.figures.append(self._figure(part))
-        elif isinstance(part, Bars):
-            found.bars.append(part)
-        elif isinstance(part, evidence.Table):
-            self._own("table", part.key)
-            found.tables.append(self._table(part))
-        else:
-            self.gaps.append(part)
-
-    def _own(self, kind: str, key: str) -> None:
-        """Two of a kind may not have one key: nobody could tell them apart."""
-        if (kind, key) in self._keys:
-            raise ValueError(f"two of the report's {kind}s are called {key}")
-        self._keys.add((kind, key))
-
-    def _figure(self, part: evidence.Figure) -> value.Figure:
-        before = self._before.get(part.key)
-        known = part.number is not None and before is not None
-        return value.Figure(
-            key=part.key,
-            label=part.label,
-            number=part.number,
-            change=(part.number or 0) - (before or 0) if known else None,
-            words=part.words,
-            finding=part.finding,
-            main=part.main,
-        )
-
-    def _table(self, part: evidence.Table) -> value.Table:
-        spool = part.rows if isinstance(part.rows, Spool) else Spool.of(part.rows())
-        self.spools[part.key] = spool
-        return value.Table(
-            key=part.key,
-            title=part.title,
-            columns=part.columns,
-            count=spool.count,
-            sha256=spool.sha256,
-            shown=tuple(spool.first),
-            empty=part.empty,
-            identity=part.identity,
-        )

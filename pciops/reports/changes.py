@@ -1,172 +1,128 @@
-"""What is different between two reports: each figure, and who is new in a list or has left it.
+"""The differences between two reports: each figure, and the accounts new in or gone from a list.
 
-Only whom the rows are about is put in order, on disk where it is much: a list need not fit into
-memory. It is read once for that, and once more for the rows that are named.
+The lists need not fit into memory: SQLite compares them in temporary files.
 """
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from enum import Enum
-from heapq import merge
+from contextlib import closing
+from dataclasses import dataclass
 from itertools import islice
-from tempfile import TemporaryFile
-from typing import IO, Final, TypeAlias
+from typing import Final
 
 from pciops.lib.canonical import canonical
-from pciops.lib.evidence import Cell, Column
-from pciops.reports.render.words import Rows
-from pciops.reports.value import Figure, Report, Table
+from pciops.reports.render.text import RowReader
+from pciops.reports.value import Column, Figure, Report, Row, Table, difference
 
 NAMED: Final = 100  # rows that are named, new and gone each; the others are counted
-RUN: Final = 200_000  # keys that are put in order in memory
 
-Row: TypeAlias = tuple[Cell, ...]
-Key: TypeAlias = Callable[[Row], str]
-
-
-class Side(Enum):
-    """Where somebody stands: in the later list alone, in the earlier alone, or in both."""
-
-    NEW = 1
-    GONE = 2
-    BOTH = 3
+RowKey = Callable[[Row], str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moved:
-    """A figure in both reports; none where one of them does not have it."""
+class FigureChange:
+    """A figure of the later report, with its number in both."""
 
     figure: Figure
-    before: int | None
+    before: int | None  # None: the earlier report does not have it
     after: int | None
+
+    @property
+    def difference(self) -> int | None:
+        """Return the change of the number; None if one of them is not known."""
+        return difference(self.before, self.after)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Some:
-    """So many rows, of which some are named."""
+class NamedRows:
+    """The number of some rows, and the first of them."""
 
     count: int
     rows: list[Row]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Changed:
-    """A list in both reports; rows have the columns of the side that they are from."""
+class ListChange:
+    """A list of both reports; rows have the columns of the report that they are from."""
 
     table: Table
     gone_columns: tuple[Column, ...]
-    new: Some
-    gone: Some
+    new: NamedRows
+    gone: NamedRows
     stayed: int
 
 
-def figures(before: Report, after: Report) -> list[Moved]:
-    """Each figure of the later report, as it was and is."""
-    known = {figure.key: figure.number for figure in before.figures()}
+def figure_changes(before: Report, after: Report) -> list[FigureChange]:
+    """Return each figure of the later report, with its number in both."""
+    numbers = {figure.key: figure.number for figure in before.figures()}
     return [
-        Moved(figure=figure, before=known.get(figure.key), after=figure.number)
+        FigureChange(figure=figure, before=numbers.get(figure.key), after=figure.number)
         for figure in after.figures()
     ]
 
 
-def lists(before: Report, rows_before: Rows, after: Report, rows_after: Rows) -> Iterator[Changed]:
-    """Each list of accounts that both reports have."""
-    known = {table.key: table for table in before.tables()}
+def list_changes(
+    before: Report, rows_before: RowReader, after: Report, rows_after: RowReader
+) -> Iterator[ListChange]:
+    """Yield each list of accounts that both reports have."""
+    tables = {table.key: table for table in before.tables()}
     for table in after.tables():
-        old = known.get(table.key)
-        if old is not None and is_of_accounts(table) and old.identity == table.identity:
-            yield _changed(old, rows_before, table, rows_after)
+        old = tables.get(table.key)
+        if old is not None and lists_accounts(table) and old.identity == table.identity:
+            yield _list_change(old, rows_before, table, rows_after)
 
 
-def is_of_accounts(table: Table) -> bool:
-    """Whether an account stays in it: a list of what happened in a week is new each week."""
+def lists_accounts(table: Table) -> bool:
+    """Return whether accounts stay in a table: what happened in a week is new each week."""
     kinds = {column.kind for column in table.columns if column.key in table.identity}
     return "user_id" in table.identity and "instant" not in kinds
 
 
-def _changed(old: Table, rows_before: Rows, table: Table, rows_after: Rows) -> Changed:
-    was, now = _key(old), _key(table)
-    found = {side: _Found() for side in Side}
-    before = in_order(map(was, rows_before(old.key)))
-    after = in_order(map(now, rows_after(table.key)))
-    for key, side in sides(before, after):
-        found[side].take(key)
-    return Changed(
+def _list_change(
+    old: Table, rows_before: RowReader, table: Table, rows_after: RowReader
+) -> ListChange:
+    key_before, key_after = _row_key(old), _row_key(table)
+    with closing(sqlite3.connect("")) as database:  # "": a temporary file
+        _load(database, "before", map(key_before, rows_before(old.key)))
+        _load(database, "after", map(key_after, rows_after(table.key)))
+        new = _keys_only_in(database, "after", "before")
+        gone = _keys_only_in(database, "before", "after")
+        [[stayed]] = database.execute("SELECT count(*) FROM after JOIN before USING (key)")
+        [[new_count], [gone_count]] = (
+            database.execute(f"SELECT count(*) - ? FROM {name}", [stayed]).fetchone()  # noqa: S608 our own names
+            for name in ("after", "before")
+        )
+    return ListChange(
         table=table,
         gone_columns=old.columns,
-        new=found[Side.NEW].rows(rows_after(table.key), now),
-        gone=found[Side.GONE].rows(rows_before(old.key), was),
-        stayed=found[Side.BOTH].count,
+        new=NamedRows(count=new_count, rows=_rows(rows_after(table.key), key_after, new)),
+        gone=NamedRows(count=gone_count, rows=_rows(rows_before(old.key), key_before, gone)),
+        stayed=stayed,
     )
 
 
-@dataclass
-class _Found:
-    """Keys on one side: how many, and the first of them."""
-
-    count: int = 0
-    keys: set[str] = field(default_factory=set)
-
-    def take(self, key: str) -> None:
-        self.count += 1
-        if len(self.keys) < NAMED:
-            self.keys.add(key)
-
-    def rows(self, rows: Iterable[Row], key: Key) -> Some:
-        """Those of the first keys, in the order of the list."""
-        named = (row for row in rows if key(row) in self.keys)
-        return Some(count=self.count, rows=list(islice(named, len(self.keys))))
+def _load(database: sqlite3.Connection, name: str, keys: Iterable[str]) -> None:
+    database.execute(f"CREATE TABLE {name} (key TEXT PRIMARY KEY) WITHOUT ROWID")
+    database.executemany(
+        f"INSERT OR IGNORE INTO {name} VALUES (?)",  # noqa: S608 our own names
+        ([key] for key in keys),
+    )
 
 
-def _key(table: Table) -> Key:
-    """Whom a row is about, as one line of text."""
+def _keys_only_in(database: sqlite3.Connection, name: str, other: str) -> set[str]:
+    """Return the first keys that are in one table and not in the other."""
+    statement = f"SELECT key FROM {name} EXCEPT SELECT key FROM {other} ORDER BY key LIMIT {NAMED}"  # noqa: S608 our own names
+    return {key for (key,) in database.execute(statement)}
+
+
+def _rows(rows: Iterable[Row], row_key: RowKey, keys: set[str]) -> list[Row]:
+    """Return the rows with these keys, in the order of the list."""
+    return list(islice((row for row in rows if row_key(row) in keys), len(keys)))
+
+
+def _row_key(table: Table) -> RowKey:
+    """Return a function for the identity of a row, as text."""
     places = [index for index, column in enumerate(table.columns) if column.key in table.identity]
     return lambda row: canonical([row[place] for place in places])
-
-
-def sides(before: Iterable[str], after: Iterable[str]) -> Iterator[tuple[str, Side]]:
-    """Each key once, with where it stands; both have to be in order."""
-    was, now = _once(before), _once(after)
-    old, new = next(was, None), next(now, None)
-    while old is not None or new is not None:
-        if new is None or (old is not None and old < new):
-            yield str(old), Side.GONE
-            old = next(was, None)
-        elif old is None or new < old:
-            yield new, Side.NEW
-            new = next(now, None)
-        else:
-            yield new, Side.BOTH
-            old, new = next(was, None), next(now, None)
-
-
-def _once(keys: Iterable[str]) -> Iterator[str]:
-    last = None
-    for key in keys:
-        if key != last:
-            yield key
-        last = key
-
-
-def in_order(keys: Iterable[str]) -> Iterator[str]:
-    """The keys in order, in as little memory as RUN of them take."""
-    source, runs = iter(keys), list[Iterable[str]]()
-    while run := sorted(islice(source, RUN)):
-        runs.append(run if len(run) < RUN else _on_disk(run))
-    return merge(*runs)
-
-
-def _on_disk(keys: list[str]) -> Iterator[str]:
-    """The same keys, read from a temporary file; keys are lines."""
-    file = TemporaryFile("w+", encoding="utf-8", errors="surrogatepass", newline="\n")  # noqa: SIM115 closed at the end
-    file.writelines(f"{key}\n" for key in keys)
-    file.seek(0)
-    return _lines(file)
-
-
-def _lines(file: IO[str]) -> Iterator[str]:
-    with file:
-        for line in file:
-            yield line[:-1]

@@ -13,14 +13,13 @@ from django.template import Context, Engine
 from pciops.accounts.selectors import Domain
 from pciops.lib import outbox, times
 from pciops.lib.addresses import plain
-from pciops.lib.evidence import Verdict
 from pciops.lib.mail import LONGEST_SUBJECT, Attachment, Letter
 from pciops.lib.models import OwedMail
 from pciops.notices import domain_file
 from pciops.reports.archive import store
 from pciops.reports.models import StoredReport
-from pciops.reports.render import download, formats
-from pciops.reports.value import Report
+from pciops.reports.render.formats import FORMATS
+from pciops.reports.value import Report, ReportVerdict
 
 GOOD_FOR: Final = timedelta(days=7)  # then there is another report
 LARGEST: Final = 8 * 1024 * 1024  # bytes of a PDF that goes along; mail servers take no more
@@ -38,7 +37,7 @@ def owe_recent(now: datetime) -> int:
     recent = StoredReport.objects.filter(
         revision=1, generated_at__gt=now - GOOD_FOR, generated_at__lte=now
     )
-    return sum(owe(stored, now=now) for stored in recent.order_by("position"))
+    return sum(owe(stored, now=now) for stored in recent.order_by("generated_at", "pk"))
 
 
 def owe(stored: StoredReport, *, now: datetime) -> int:
@@ -95,12 +94,12 @@ def _attachments(stored: StoredReport) -> tuple[list[Attachment], bool]:
     """The PDF, if it is wanted; and whether it is too large to go along."""
     if not settings.REPORT_ATTACHED:
         return [], False
-    form = formats.FORMATS["pdf"]
-    content = b"".join(download.blocks(stored, form))
+    pdf = FORMATS["pdf"]
+    content = b"".join(pdf.blocks(stored))
     if len(content) > LARGEST:
         return [], True
-    name = formats.file_name(stored, form)
-    return [Attachment(name=name, type=form.content_type, content=content)], False
+    name = pdf.file_name(stored)
+    return [Attachment(name=name, type=pdf.content_type, content=content)], False
 
 
 def write(stored: StoredReport, report: Report, *, attached: bool, left_out: bool) -> Letter:
@@ -119,7 +118,7 @@ def _facts(stored: StoredReport, report: Report) -> dict[str, Any]:
         {"requirement": section.requirement, "title": section.title, "words": plain(one.words, 400)}
         for section in report.sections
         for one in section.statements
-        if one.verdict is Verdict.FINDING
+        if one.verdict is ReportVerdict.FINDING
     ]
     return {
         "cloud": header.cloud,

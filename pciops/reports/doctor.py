@@ -1,4 +1,4 @@
-"""Checks of the reports: who gets them, and whether the last one that is due is there."""
+"""The doctor's check of the reports: the last one that is due is stored, and has recipients."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from django.utils import timezone
 from pciops.lib import times
 from pciops.lib.doctor import Finding, check, ok, problem, warning
 from pciops.reports import schedule
-from pciops.reports.models import StoredReport, Trouble
+from pciops.reports.models import BuildFailure, StoredReport
 
 
 @check("reports", after="database")
 def reports() -> Iterator[Finding]:
-    """The report of each week is there, and somebody gets it."""
+    """Check that the report of each week is stored, and is sent to somebody."""
     now = timezone.now()
-    for trouble in Trouble.objects.order_by("-week", "domain_id")[:3]:
-        age = times.span(now - trouble.since)
+    for failure in BuildFailure.objects.order_by("-week", "domain_id")[:3]:
+        age = times.span(now - failure.since)
         yield problem(
-            f"The report of {trouble.week} could not be built for {age}: {trouble.problem}.",
+            f"The report of {failure.week} could not be built for {age}: {failure.problem}.",
             "It is tried every five minutes; look at what does not answer.",
         )
     weeks = [str(week) for week in schedule.due(now)]
-    kept = StoredReport.objects.filter(domain_id="", week__in=weeks)
-    missing = sorted({*weeks} - {*kept.values_list("week", flat=True)})
-    if missing and not Trouble.objects.exists():
+    stored = StoredReport.objects.filter(domain_id="", week__in=weeks)
+    missing = sorted({*weeks} - {*stored.values_list("week", flat=True)})
+    if missing and not BuildFailure.objects.exists():
         yield warning(
             f"Not built yet, though due: {', '.join(missing)}.",
             "A worker builds it within minutes: look at it and at its beat (docs/install.md), or "
@@ -45,5 +45,5 @@ def _newest() -> str:
     if newest is None:
         return "The first is built when a week with data is over."
     number = len(settings.REPORT_RECIPIENTS)
-    whom = "one address" if number == 1 else f"{number} addresses"
-    return f"The newest is of {newest.week}; {whom} get{'s' if number == 1 else ''} each."
+    recipients = "one address gets" if number == 1 else f"{number} addresses get"
+    return f"The newest is of {newest.week}; {recipients} each."

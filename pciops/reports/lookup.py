@@ -1,4 +1,4 @@
-"""Which report a page or the API is asked for, by the words in the address."""
+"""Finds the report that a page's or the API's address names."""
 
 from __future__ import annotations
 
@@ -10,57 +10,57 @@ from pciops.reports.models import StoredReport
 from pciops.reports.render.formats import FORMATS, Format
 
 
-class AskedError(ValueError):
-    """Words that make no sense; the text begins with the parameter and says what would do."""
+class ParameterError(ValueError):
+    """A wrong parameter; the text begins with its name and says what would do."""
 
 
-class NoReportError(LookupError):
-    """There is no such report, or none that the asker may see."""
+class ReportNotFoundError(LookupError):
+    """A report that does not exist, or that the operator may not see."""
 
 
-def whose(domain_id: str, *, scope: str | None) -> str:
-    """The domain of the reports that are meant; "": the whole cloud.
+def domain_of(domain_id: str, *, scope: str | None) -> str:
+    """Return the domain whose reports are meant; "": the whole cloud.
 
     Args:
-        scope: the domain of the operator, who sees no other report than its own.
+        scope: the domain of the operator, who sees no other reports; None: all.
 
     Raises:
-        NoReportError
+        ReportNotFoundError
     """
     if scope is None:
         return domain_id
     if domain_id not in {"", scope}:
-        raise NoReportError("There is no report of this domain.")
+        raise ReportNotFoundError("There is no report of this domain.")
     return scope
 
 
-def stored(week: str, domain_id: str, *, revision: str, now: datetime) -> StoredReport:
-    """The report of a week: the newest revision, or that of this number.
+def find(week: str, domain_id: str, *, revision: str, now: datetime) -> StoredReport:
+    """Return the newest revision of a week's report, or the one with this number.
 
     Raises:
-        AskedError, NoReportError
+        ParameterError, ReportNotFoundError
     """
-    plain = revision.isascii() and revision.isdigit() and len(revision) < 6
-    if revision and not plain:
-        raise AskedError(f"revision: {revision[:20]!r} is no number.")
-    found = store.get(week, domain_id, int(revision) if revision else None)
-    if found is not None:
-        return found
+    is_number = revision.isascii() and revision.isdigit() and len(revision) < 6
+    if revision and not is_number:
+        raise ParameterError(f"revision: {revision[:20]!r} is no number.")
+    stored = store.get(week, domain_id, int(revision) if revision else None)
+    if stored is not None:
+        return stored
     if revision and store.newest(week, domain_id):
-        raise NoReportError(f"There is no report of {week}, revision {revision}.")
+        raise ReportNotFoundError(f"There is no report of {week}, revision {revision}.")
     try:
         weeks.parse(week, now=now)
     except weeks.WeekError as error:
-        raise AskedError(f"week: {error}") from None
-    raise NoReportError(f"There is no report of {week}.")
+        raise ParameterError(f"week: {error}") from None
+    raise ReportNotFoundError(f"There is no report of {week}.")
 
 
-def form(name: str) -> Format:
-    """One of the four.
+def format_of(name: str) -> Format:
+    """Return the format with this name.
 
     Raises:
-        AskedError
+        ParameterError
     """
     if name not in FORMATS:
-        raise AskedError(f"format: {name[:20]!r} is no form of a report: {', '.join(FORMATS)}.")
+        raise ParameterError(f"format: {name[:20]!r} is no form of a report: {', '.join(FORMATS)}.")
     return FORMATS[name]

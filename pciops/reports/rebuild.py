@@ -1,4 +1,4 @@
-"""Asks a worker to build a report again: that can take a minute, which no page waits for."""
+"""Has a worker build a report again: that can take a minute, which no page waits for."""
 
 from __future__ import annotations
 
@@ -16,18 +16,17 @@ from pciops.reports.models import StoredReport
 TASK: Final = "reports.build_again"
 
 
-class NotAskedError(Exception):
-    """The broker does not take the message; the text says what it said."""
+class BrokerDownError(Exception):
+    """The broker does not take the message; the text is its answer."""
 
 
-def ask(stored: StoredReport, *, initiator: Initiator, now: datetime) -> None:
+def request_rebuild(stored: StoredReport, *, initiator: Initiator, now: datetime) -> None:
     """Have a worker make another revision of this week.
 
-    The message has neither names nor addresses: who asked is in the trail.
+    The message has neither names nor addresses: the audit log has the initiator.
 
     Raises:
-        NotAskedError: nobody was asked.
-        AuditLogError: the same.
+        BrokerDownError, AuditLogError: no worker was asked.
     """
     from pciops.celery import app  # noqa: PLC0415 (it checks the site, which imports this)
 
@@ -42,4 +41,4 @@ def ask(stored: StoredReport, *, initiator: Initiator, now: datetime) -> None:
     try:
         app.send_task(TASK, args=(stored.week, stored.domain_id, times.iso(now)), retry=False)
     except OperationalError as error:
-        raise NotAskedError(str(error)) from error
+        raise BrokerDownError(str(error)) from error

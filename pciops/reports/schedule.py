@@ -1,14 +1,13 @@
-"""Builds what is due: each week once, when its hour has come, and what an outage has left undone.
+"""Builds the reports that are due: each week once, and those that an outage has delayed.
 
-Whoever dies between two steps leaves the rest to the next run: a report is kept once, and owed once
-to each of its recipients. pciops.lib.outbox hands the mails in.
+A process that dies between two steps leaves the rest to the next run: a report is stored once, and
+owed once to each of its recipients.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
 
@@ -20,102 +19,101 @@ from pciops.lib import times
 from pciops.notices import domain_file
 from pciops.reports import deliver, weeks
 from pciops.reports.archive import store
-from pciops.reports.build import CLOUD, build
-from pciops.reports.models import StoredReport, Trouble
+from pciops.reports.build import WHOLE_CLOUD, build
+from pciops.reports.models import BuildFailure, StoredReport
+from pciops.reports.sources import CloudSources
 from pciops.reports.weeks import Week
 
-MADE_UP: Final = 4  # weeks back that are built after an outage
+CATCH_UP_WEEKS: Final = 4  # that are built after an outage
 
 
 def due_at(week: Week) -> datetime:
-    """When the report of a week is built: on the day and hour of the settings after its end."""
+    """Return when the report of a week is built: on the day and hour of the settings."""
     local = week.ends.astimezone(weeks.zone())
     days = times.WEEKDAYS.index(settings.REPORT_DAY)
     return (local + timedelta(days=days)).replace(hour=settings.REPORT_HOUR)
 
 
 def due(now: datetime) -> list[Week]:
-    """The weeks whose hour has come, the oldest first, as far back as an outage is made up for."""
+    """Return the weeks that are due, the oldest first, at most `CATCH_UP_WEEKS`."""
     first, week = weeks.first(), weeks.last_ended(now)
     found: list[Week] = []
-    for _ in range(MADE_UP + 1):
+    for _ in range(CATCH_UP_WEEKS + 1):
         if first is None or week < first:
             break
         if due_at(week) <= now:
             found.append(week)
         week = week.before
-    return found[:MADE_UP][::-1]
+    return found[:CATCH_UP_WEEKS][::-1]
 
 
-def issue(now: datetime) -> list[StoredReport]:
-    """Build and keep whatever is due and is not kept yet, and owe it to its recipients.
+def build_due(now: datetime) -> list[StoredReport]:
+    """Build and store the reports that are due, and owe them to their recipients.
 
     Raises:
-        KeystoneDatabaseDownError: what was kept until then stays; the rest is tried again.
-        SettingError, AuditLogError: the same.
+        KeystoneDatabaseDownError, SettingError, AuditLogError: what was stored until then stays;
+            the next run continues.
     """
-    waiting, built = due(now), []
+    waiting, stored = due(now), []
+    cloud = CloudSources(now=now)
     for week in waiting:
-        found: dict[Hashable, Any] = {}
         for domain in _domains(waiting[-1], now):
-            if not _kept(week, domain):
-                built.append(keep(week, domain, now=now, found=found))
+            if not _is_stored(week, domain):
+                stored.append(build_and_store(week, domain, cloud=cloud))
     deliver.owe_recent(now)
-    return built
+    return stored
 
 
-def keep(
+def build_and_store(
     week: Week,
-    domain: Domain = CLOUD,
+    domain: Domain = WHOLE_CLOUD,
     *,
-    now: datetime,
-    found: dict[Hashable, Any] | None = None,
+    cloud: CloudSources,
     initiator: Initiator = PCIOPS,
     again: bool = False,
 ) -> StoredReport:
-    """Build one report and keep it; the one that is kept already, unless it is asked for again.
+    """Return the report of a week; build and store it if there is none, or `again` is true.
 
     Raises:
-        KeystoneDatabaseDownError: nothing is kept but the trouble.
-        AuditLogError: nothing is kept.
+        KeystoneDatabaseDownError: nothing is stored but the failure.
+        AuditLogError: nothing is stored.
     """
     if not again and (stored := store.newest(str(week), domain.id)):
         return stored
     try:
-        built = build(week, domain, now=now, found=found)
+        built = build(week, domain, cloud=cloud)
     except KeystoneDatabaseDownError as error:
-        _trouble(week, domain, error, now)
+        _record_failure(week, domain, error, cloud.now)
         raise
     with built:
         return store.keep(built, initiator=initiator, again=again)
 
 
 def _domains(week: Week, now: datetime) -> list[Domain]:
-    """The whole cloud, and the domains that have contacts.
+    """Return the whole cloud, and the domains that have contacts.
 
     Raises:
         KeystoneDatabaseDownError, SettingError
     """
     if not domain_file.tables():
-        return [CLOUD]
+        return [WHOLE_CLOUD]
     try:
-        return [CLOUD, *domain_file.contacts(selectors.domains(scope=None))]
+        return [WHOLE_CLOUD, *domain_file.contacts(selectors.domains(scope=None))]
     except KeystoneDatabaseDownError as error:
-        if not _kept(week, CLOUD):
-            _trouble(week, CLOUD, error, now)
+        if not _is_stored(week, WHOLE_CLOUD):
+            _record_failure(week, WHOLE_CLOUD, error, now)
         raise
 
 
-def _kept(week: Week, domain: Domain) -> bool:
+def _is_stored(week: Week, domain: Domain) -> bool:
     return StoredReport.objects.filter(week=str(week), domain_id=domain.id).exists()
 
 
-def _trouble(week: Week, domain: Domain, error: Exception, now: datetime) -> None:
+def _record_failure(week: Week, domain: Domain, error: Exception, now: datetime) -> None:
     problem = f"Keystone's database does not answer: {error}"
-    row, created = Trouble.objects.get_or_create(
+    BuildFailure.objects.update_or_create(
         week=str(week),
         domain_id=domain.id,
-        defaults={"since": now, "at": now, "problem": problem},
+        defaults={"at": now, "problem": problem},
+        create_defaults={"since": now, "at": now, "problem": problem},
     )
-    if not created:
-        Trouble.objects.filter(pk=row.pk).update(at=now, problem=problem)

@@ -1,4 +1,4 @@
-"""The reports as tasks: tried every five minutes once they are due, and done once."""
+"""The reports as tasks: run every five minutes once a report is due, and done once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from pciops.celery import app
 from pciops.keystone import database
 from pciops.lib import jobs
 from pciops.reports import build, schedule, weeks
-from pciops.reports.archive import chain, prune, store
+from pciops.reports.archive import prune, store, verify
+from pciops.reports.sources import CloudSources
 
 DAY: Final = timedelta(days=1)
 LEASE: Final = timedelta(minutes=30)  # longer than all reports of a week take
@@ -22,8 +23,8 @@ log = logging.getLogger(__name__)
 
 
 @app.task(name="reports.issue")
-def issue_due() -> None:
-    """Build, keep and owe what is due. One process at a time: a second finds all of it done."""
+def build_due() -> None:
+    """Build, store and owe the reports that are due; one process does it at a time."""
     with database.outages_logged("reports.issue"):
         now = timezone.now()
         waiting = schedule.due(now)
@@ -31,9 +32,9 @@ def issue_due() -> None:
             return
         run = jobs.claim("reports.issue", schedule.due_at(waiting[-1]), now=now, lease=LEASE)
         if run is None:
-            return  # somebody is at it
+            return  # another process does it
         try:
-            schedule.issue(now)
+            schedule.build_due(now)
         except AuditLogError as error:
             log.error("reports.issue: %s", error)
         finally:
@@ -42,24 +43,28 @@ def issue_due() -> None:
 
 
 @app.task(name="reports.build_again")
-def build_again(week: str, domain_id: str, asked_at: str) -> None:
-    """Build another revision of a week; who asked for it is in the trail.
+def build_again(week: str, domain_id: str, requested_at: str) -> None:
+    """Build another revision of a week; the audit log has the initiator.
 
-    A message that comes twice makes one revision: whoever has it second finds one that is newer
-    than the asking.
+    A message that is delivered twice makes one revision: the second run finds one that is newer
+    than the request.
     """
-    asked = datetime.fromisoformat(asked_at)
+    requested = datetime.fromisoformat(requested_at)
     with database.outages_logged("reports.build_again"):
         now = timezone.now()
         newest = store.newest(week, domain_id)
-        if newest is not None and newest.generated_at >= asked:
+        if newest is not None and newest.generated_at >= requested:
             return
-        run = jobs.claim(f"reports.again {week} {domain_id}"[:64], asked, now=now, lease=LEASE)
+        run = jobs.claim(f"reports.again {week} {domain_id}"[:64], requested, now=now, lease=LEASE)
         if run is None:
             return
         try:
-            found = weeks.parse(week, now=now)
-            stored = schedule.keep(found, build.domain_of(domain_id), now=now, again=True)
+            stored = schedule.build_and_store(
+                weeks.parse(week, now=now),
+                build.domain_of(domain_id),
+                cloud=CloudSources(now=now),
+                again=True,
+            )
         except (AuditLogError, weeks.WeekError, build.DomainError) as error:
             jobs.give_up(run)
             log.error("%s is not built again: %s", week, error)
@@ -73,7 +78,7 @@ def build_again(week: str, domain_id: str, asked_at: str) -> None:
 
 @app.task(name="reports.keep")
 def prune_and_verify() -> None:
-    """Prune what is too old, and verify the rest; what does not fit is an error in the log."""
+    """Prune the reports that are too old and verify the others; log an error if one fails."""
     with database.outages_logged("reports.keep"):
         try:
             jobs.once("reports.keep", DAY, _prune_and_verify)
@@ -83,6 +88,6 @@ def prune_and_verify() -> None:
 
 def _prune_and_verify(now: datetime) -> None:
     prune.prune(now)
-    check = chain.verify()
+    check = verify.verify()
     if check.problem:
         log.error("the reports do not fit: %s", check.problem)

@@ -1,96 +1,179 @@
-"""The report as one frozen value. All four renderings come from it, so they cannot disagree.
+"""The report as one frozen value, from which all four formats are rendered.
 
-Long lists are not in it: a table has its count, the SHA-256 over all its rows and the first rows;
-the archive keeps the rest.
+Long lists are not part of it: a table has its row count, the SHA-256 of all rows and the first
+rows. `pciops.reports.spool` and, once the report is stored, the archive hold the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from enum import StrEnum
+from typing import Literal, TypeAlias
 
-from pciops.lib import spool
-from pciops.lib.evidence import Bars, Cell, Column, Gap, Statement
+# JSON values; times are ISO 8601 in UTC with Z, days ISO 8601.
+Cell: TypeAlias = str | int | bool | None
+Row: TypeAlias = tuple[Cell, ...]
 
-SHOWN: Final = spool.FIRST  # rows of a table that the value itself holds, and that pages show
+
+class ReportVerdict(StrEnum):
+    """The judgment of a statement or a section."""
+
+    MET = "met"
+    FINDING = "finding"
+    UNKNOWN = "unknown"  # the data has a gap, which the statement names
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """A sentence of a section, with or without a verdict."""
+
+    words: str
+    verdict: ReportVerdict | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A number of the report, with what it was in the report before."""
+    """One number of the report."""
+
+    key: str  # unique in the report
+    label: str
+    number: int | None  # None: not known; `words` gives the reason
+    change: int | None = None  # since the week before; None: not known. Set by `build`
+    words: str = ""
+    finding: bool = False  # whether any number but zero requires action
+    main: bool = False  # whether the summary and the list of reports show it
+
+    @property
+    def is_finding(self) -> bool:
+        """Return whether this number requires action."""
+        return self.finding and bool(self.number)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bars:
+    """A bar chart; each series has a number for each group."""
 
     key: str
-    label: str
-    number: int | None
-    change: int | None  # None: the report before does not have it, or there is none
-    words: str
-    finding: bool
-    main: bool
+    title: str
+    groups: tuple[str, ...]
+    series: tuple[tuple[str, tuple[int, ...]], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column of a table."""
+
+    key: str  # as CSV and JSON name it
+    title: str
+    kind: Literal["text", "number", "instant", "day", "yes"] = "text"
+
+    @property
+    def is_id(self) -> bool:
+        """Return whether the column holds ids, which are printed small."""
+        return self.kind == "text" and (self.key == "id" or self.key.endswith("_id"))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """A list, with its first rows."""
 
-    key: str
+    key: str  # unique in the report; the name of the CSV file
     title: str
     columns: tuple[Column, ...]
     count: int  # of all rows
     sha256: str  # over all rows, each as canonical JSON and a newline
-    shown: tuple[tuple[Cell, ...], ...]
-    empty: str
-    identity: tuple[str, ...]
+    shown: tuple[Row, ...]
+    empty: str  # the sentence shown when there are no rows
+    identity: tuple[str, ...]  # keys of the columns that identify a row from week to week
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """A period in which a source of the report was not running (PCI DSS 10.7.2)."""
+
+    source: str  # "schedule" or "consumer"
+    begins: datetime
+    ends: datetime
+    words: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """What the report says of one requirement."""
+    """The part of the report about one requirement."""
 
     key: str
-    requirement: str  # of PCI DSS 4.0.1; "" where it is about none
-    old: str  # its number in 3.2.1
+    requirement: str = ""  # in PCI DSS 4.0.1; "": the section is about none
+    old: str = ""  # its number in 3.2.1
     title: str
-    demand: str  # what it asks for, in our words
-    statements: tuple[Statement, ...]
-    figures: tuple[Figure, ...]
-    bars: tuple[Bars, ...]
-    tables: tuple[Table, ...]
+    demand: str  # a summary of the requirement
+    statements: tuple[Statement, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    bars: tuple[Bars, ...] = ()
+    tables: tuple[Table, ...] = ()
+
+    @property
+    def heading(self) -> str:
+        """Return `8.2.6 Inactive accounts`, with the number an assessor searches for."""
+        return f"{self.requirement} {self.title}".strip()
+
+    @property
+    def verdict(self) -> ReportVerdict | None:
+        """Return the worst verdict of the section; None if it judges nothing.
+
+        A figure that requires action is a finding, even if no statement says so.
+        """
+        verdicts = {statement.verdict for statement in self.statements}
+        verdicts |= {ReportVerdict.FINDING for figure in self.figures if figure.is_finding}
+        if any(figure.finding and figure.number is None for figure in self.figures):
+            verdicts.add(ReportVerdict.UNKNOWN)
+        return worst(verdicts)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """What the report is about and where it comes from."""
+    """The subject and the origin of a report."""
 
     cloud: str
     domain_id: str  # "": the whole cloud
     domain_name: str
     week: str  # ISO 8601: 2026-W47
-    revision: int  # 1, and one more for each "build again"; 0: a preview, which is not kept
+    revision: int  # from 1 on; 0: a preview, which is not stored
     begins: datetime
     ends: datetime
-    zone: str  # in which the week begins and ends
+    zone: str  # the time zone in which the week begins and ends
     generated_at: datetime
     version: str  # of pciops
-    previous_week: str  # "": the first report
-    previous_hash: str
+    previous_week: str  # the week that changes are counted from; "": there is no report of it
+    previous_hash: str  # of its report
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Everything that the report says."""
+    """The whole report."""
 
     header: Header
     sections: tuple[Section, ...]
     gaps: tuple[Gap, ...]
 
     def figures(self) -> Iterator[Figure]:
-        """All numbers, in order."""
+        """Yield all figures in order."""
         for section in self.sections:
             yield from section.figures
 
     def tables(self) -> Iterator[Table]:
-        """All lists, in order."""
+        """Yield all tables in order."""
         for section in self.sections:
             yield from section.tables
+
+
+def difference(before: int | None, after: int | None) -> int | None:
+    """Return the change of a number; None if one of them is not known."""
+    return None if before is None or after is None else after - before
+
+
+def worst(verdicts: Container[ReportVerdict | None]) -> ReportVerdict | None:
+    """Return the worst of the verdicts; None if there is none."""
+    worst_first = (ReportVerdict.FINDING, ReportVerdict.UNKNOWN, ReportVerdict.MET)
+    return next((verdict for verdict in worst_first if verdict in verdicts), None)

@@ -1,4 +1,4 @@
-"""The week that a report is about: ISO 8601, Monday to Sunday, in the zone of the site."""
+"""The week of a report: ISO 8601, Monday to Sunday, in the time zone of the site."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from django.db.models import Min
 from pciops.accounts.models import Census
 from pciops.audit.models import Event
 
-_WORDS: Final = re.compile(r"(\d{4})-W(\d{2})")
-FORM: Final = "2026-W47"
+_WEEK: Final = re.compile(r"(\d{4})-W(\d{2})", re.ASCII)
+EXAMPLE: Final = "2026-W47"
 
 
 class WeekError(ValueError):
-    """A week of which there is no report; the text names those of which there can be one."""
+    """A week without a report; the text names the weeks that can have one."""
 
 
 @dataclass(frozen=True, order=True)
 class Week:
-    """A week by the year and number that ISO 8601 gives it."""
+    """A week by the year and number of ISO 8601."""
 
     year: int
     number: int
@@ -34,7 +34,7 @@ class Week:
 
     @classmethod
     def of(cls, instant: datetime) -> Week:
-        """The week in which the instant lies."""
+        """Return the week that contains a time."""
         year, number, _ = instant.astimezone(zone()).isocalendar()
         return cls(year, number)
 
@@ -45,7 +45,7 @@ class Week:
 
     @property
     def ends(self) -> datetime:
-        """The Monday after it, 00:00, which is not in it any more."""
+        """The Monday after it, 00:00, which is not included."""
         monday = datetime.fromisocalendar(self.year, self.number, 1)
         return _midnight(monday + timedelta(days=7))
 
@@ -61,50 +61,49 @@ class Week:
 
 
 def zone() -> ZoneInfo:
-    """The zone in which weeks begin."""
+    """Return the time zone in which weeks begin."""
     return settings.SITE_ZONE
 
 
 def last_ended(now: datetime) -> Week:
-    """The newest week that is over."""
+    """Return the newest week that is over."""
     return Week.of(now).before
 
 
 def first() -> Week | None:
-    """The week of the first data that is ours: a census, or a row of the trail."""
-    begins = [
+    """Return the week of our first data: a census, or a row of the audit log."""
+    earliest = [
         Census.objects.aggregate(first=Min("counted_at"))["first"],
         Event.objects.aggregate(first=Min("event_time"))["first"],
     ]
-    found = [begun for begun in begins if begun is not None]
-    return Week.of(min(found)) if found else None
+    return min((Week.of(time) for time in earliest if time is not None), default=None)
 
 
-def parse(words: str, *, now: datetime, unfinished: bool = False) -> Week:
-    """The week of these words, of which a report can be built.
+def parse(text: str, *, now: datetime, unfinished: bool = False) -> Week:
+    """Return the week with this name, of which a report can be built.
 
     Args:
-        unfinished: whether the current week will do too.
+        unfinished: accept the current week too.
 
     Raises:
         WeekError
     """
-    known, last = first(), Week.of(now) if unfinished else last_ended(now)
-    week = _parsed(words)
+    earliest, last = first(), Week.of(now) if unfinished else last_ended(now)
+    week = _parsed(text)
     if week is None:
-        raise WeekError(f"{words[:20]!r} is no week; {FORM} is. {_range(known, last)}")
+        raise WeekError(f"{text[:20]!r} is no week; {EXAMPLE} is. {_range(earliest, last)}")
     if week > last:
-        raise WeekError(f"{week} is not over yet. {_range(known, last)}")
-    if known is None or week < known:
-        raise WeekError(f"pciops has no data of {week}. {_range(known, last)}")
+        raise WeekError(f"{week} is not over yet. {_range(earliest, last)}")
+    if earliest is None or week < earliest:
+        raise WeekError(f"pciops has no data of {week}. {_range(earliest, last)}")
     return week
 
 
-def _parsed(words: str) -> Week | None:
-    found = _WORDS.fullmatch(words) if words.isascii() else None
-    if found is None:
+def _parsed(text: str) -> Week | None:
+    match = _WEEK.fullmatch(text)
+    if match is None:
         return None
-    week = Week(int(found[1]), int(found[2]))
+    week = Week(int(match[1]), int(match[2]))
     try:
         _ = week.begins, week.ends
     except (ValueError, OverflowError):
@@ -112,14 +111,14 @@ def _parsed(words: str) -> Week | None:
     return week
 
 
-def _range(known: Week | None, last: Week) -> str:
-    if known is None or known > last:
-        monday = last.after.ends if known is None else known.ends
+def _range(earliest: Week | None, last: Week) -> str:
+    if earliest is None or earliest > last:
+        monday = last.after.ends if earliest is None else earliest.ends
         return (
             "There is no whole week with data yet: the first report can be built on "
             f"{monday.astimezone(zone()):%Y-%m-%d}."
         )
-    return f"There can be reports from {known} to {last}."
+    return f"There can be reports from {earliest} to {last}."
 
 
 def _midnight(day: datetime) -> datetime:

@@ -1,4 +1,4 @@
-"""What is done with a report: it is signed off, built again, and compared with another."""
+"""The pages that act on a report: sign off, build again, and compare with another."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from pciops.audit.models import Event
 from pciops.audit.services import AuditLogError
 from pciops.keystone import client
-from pciops.lib.evidence import Column
 from pciops.reports import changes, rebuild
 from pciops.reports.archive import store
-from pciops.reports.changes import Changed, Row, Some
+from pciops.reports.changes import ListChange
 from pciops.reports.models import StoredReport
-from pciops.reports.render import words
+from pciops.reports.render import text
 from pciops.signin import sessions
 from pciops.web import rights
 from pciops.web.errors import BadRequestError
 from pciops.web.forms import SignOffForm
-from pciops.web.reports import about, asked_for, query_of
+from pciops.web.reports import page_context, query_of, requested_report
 from pciops.web.requests import OperatorRequest, initiator
 
 
@@ -35,7 +34,7 @@ from pciops.web.requests import OperatorRequest, initiator
 @rights.needs("sign_off")
 def sign_off(request: OperatorRequest, week: str) -> HttpResponse:
     """Acknowledge the report, with a remark (PCI DSS 7.2.4)."""
-    stored = asked_for(request, week)
+    stored = requested_report(request, week)
     if request.method != "POST":
         return _form(request, stored, SignOffForm(initial={"seen": stored.hash}))
     form = SignOffForm(request.POST)
@@ -69,11 +68,11 @@ def sign_off(request: OperatorRequest, week: str) -> HttpResponse:
 @require_POST
 @rights.needs("administer")
 def build_again(request: OperatorRequest, week: str) -> HttpResponse:
-    """Have a worker make another revision; the one that is there stays."""
-    stored = asked_for(request, week)
+    """Have a worker make another revision; the present one stays."""
+    stored = requested_report(request, week)
     try:
-        rebuild.ask(stored, initiator=initiator(request), now=timezone.now())
-    except rebuild.NotAskedError as error:
+        rebuild.request_rebuild(stored, initiator=initiator(request), now=timezone.now())
+    except rebuild.BrokerDownError as error:
         messages.error(request, f"The broker does not answer, so no worker was asked: {error}")
     else:
         messages.success(
@@ -87,16 +86,16 @@ def build_again(request: OperatorRequest, week: str) -> HttpResponse:
 @never_cache
 @require_safe
 def report_changes(request: OperatorRequest, week: str) -> HttpResponse:
-    """Who is new in each list since another week, and who has left it: `?since=`."""
-    stored = asked_for(request, week)
-    others = [
-        one.week for one in store.listed(stored.domain_id, limit=520) if one.week != stored.week
-    ]
-    since = request.GET.get("since", "") or next((it for it in others if it < stored.week), "")
+    """Show the accounts new in and gone from each list since another week: `?since=`."""
+    stored = requested_report(request, week)
+    listed = store.listed(stored.domain_id, limit=520)
+    others = [other.week for other in listed if other.week != stored.week]
+    earlier = (week for week in others if week < stored.week)
+    since = request.GET.get("since", "") or next(earlier, "")
     if since and since not in others:
-        known = f"They are {', '.join(others[:60])}." if others else "There is no other."
-        raise BadRequestError(f"since: {since[:20]!r} is no week of another report. {known}")
-    context: dict[str, Any] = {**about(request, stored), "others": others, "since": since}
+        weeks = f"They are {', '.join(others[:60])}." if others else "There is no other."
+        raise BadRequestError(f"since: {since[:20]!r} is no week of another report. {weeks}")
+    context: dict[str, Any] = {**page_context(request, stored), "others": others, "since": since}
     if since:
         before = store.get(since, stored.domain_id)
         if before is None:
@@ -106,58 +105,19 @@ def report_changes(request: OperatorRequest, week: str) -> HttpResponse:
 
 
 def _compared(before: StoredReport, after: StoredReport) -> dict[str, Any]:
-    was, now = store.report(before), store.report(after)
-    found = changes.lists(was, partial(store.rows, before), now, partial(store.rows, after))
+    was, now = (text.printable_report(store.report(stored)) for stored in (before, after))
+    lists = changes.list_changes(was, partial(store.rows, before), now, partial(store.rows, after))
     return {
-        "before": before,
-        "figures": [
-            {
-                "label": words.plain(moved.figure.label),
-                "before": words.NOTHING if moved.before is None else f"{moved.before:,}",
-                "after": words.number(moved.figure),
-                "change": words.difference(moved.before, moved.after),
-            }
-            for moved in changes.figures(was, now)
-        ],
-        "lists": [_shown(changed) for changed in found],
+        "figures": changes.figure_changes(was, now),
+        "lists": [_sides(changed) for changed in lists],
         "named": changes.NAMED,
     }
 
 
-def _shown(changed: Changed) -> dict[str, Any]:
-    return {
-        "key": changed.table.key,
-        "title": words.plain(changed.table.title),
-        "stayed": changed.stayed,
-        "sides": [
-            _side("New", "new", changed.new, changed.table.columns),
-            _side("Gone", "gone", changed.gone, changed.gone_columns),
-        ],
-    }
-
-
-def _side(label: str, name: str, some: Some, columns: tuple[Column, ...]) -> dict[str, Any]:
-    return {
-        "label": label,
-        "name": name,
-        "count": some.count,
-        "more": some.count - len(some.rows),
-        "heads": [words.heading(column) for column in columns],
-        "rows": [_cells(row, columns) for row in some.rows],
-    }
-
-
-def _cells(row: Row, columns: tuple[Column, ...]) -> list[tuple[str, str, str]]:
-    """Head, class and words of each cell."""
-    kinds = {"number": "number", "instant": "nowrap", "day": "nowrap"}
-    return [
-        (
-            words.heading(column),
-            "id" if words.is_id(column) else kinds.get(column.kind, ""),
-            words.cell(value, column),
-        )
-        for value, column in zip(row, columns, strict=True)
-    ]
+def _sides(changed: ListChange) -> dict[str, Any]:
+    new = {"label": "New", "rows": changed.new, "columns": changed.table.columns}
+    gone = {"label": "Gone", "rows": changed.gone, "columns": changed.gone_columns}
+    return {"table": changed.table, "stayed": changed.stayed, "sides": [new, gone]}
 
 
 def _form(
@@ -168,13 +128,13 @@ def _form(
     status: int = 200,
     sentence: str = "",
 ) -> HttpResponse:
-    report = store.report(stored)
+    report = text.printable_report(store.report(stored))
     context = {
-        **about(request, stored),
+        **page_context(request, stored),
         "form": form,
         "sentence": sentence,
-        "answer": words.answer(report),
-        "scope": words.scope(report.header),
+        "answer": text.answer(report),
+        "scope": text.scope(report.header),
         "signed": stored.sign_offs.order_by("at"),
     }
     return render(request, "web/report_sign_off.html", context, status=status)

@@ -18,10 +18,11 @@ from pciops.lib.charts import Drawing, Line
 from pciops.lib.numbers import grouped
 from pciops.reports import lookup
 from pciops.reports.archive import store
-from pciops.reports.lookup import AskedError, NoReportError
-from pciops.reports.models import StoredReport, Trouble
-from pciops.reports.render import download, html, words
-from pciops.reports.render.formats import FORMATS, Format
+from pciops.reports.lookup import ParameterError, ReportNotFoundError
+from pciops.reports.models import BuildFailure, StoredReport
+from pciops.reports.render.formats import FORMATS, record_download
+from pciops.reports.render.html import report_context
+from pciops.reports.render.text import number_text
 from pciops.web.errors import BadRequestError
 from pciops.web.requests import OperatorRequest, initiator
 
@@ -31,7 +32,7 @@ COLUMNS: Final = 6  # weeks whose numbers stand beside it
 
 
 @dataclass(frozen=True, kw_only=True)
-class Week:
+class WeekRow:
     """A report on the list."""
 
     stored: StoredReport
@@ -47,26 +48,25 @@ class Trend:
     label: str
     numbers: list[tuple[str, str, bool]]  # week, number, whether it is a finding
     title: str
-    drawing: Drawing | None  # none: there is one week only
+    drawing: Drawing | None  # None: there is one week only
 
 
 @never_cache
 @require_safe
 def report_list(request: OperatorRequest) -> HttpResponse:
-    """Every week, the newest first, and how the main figures went."""
-    domain_id = domain_of(request)
-    found = store.listed(domain_id, limit=WEEKS)
-    newest = found[0].main if found else []
+    """Show every week, the newest first, and how the main figures changed."""
+    domain_id = _domain_id(request)
+    listed = store.listed(domain_id, limit=WEEKS)
     context = {
         "section": "reports",
         "now": timezone.now(),
         "domain_id": domain_id,
         "domains": store.domains() if request.user.scope is None else [],
         "query": _query(domain="" if request.user.scope else domain_id),
-        "columns": [stored.week for stored in found[:COLUMNS]],
-        "weeks": [_week(stored) for stored in found],
-        "trends": [_trend(figure, found) for figure in newest],
-        "troubles": list(Trouble.objects.filter(domain_id=domain_id).order_by("week")),
+        "columns": [stored.week for stored in listed[:COLUMNS]],
+        "weeks": [_week_row(stored) for stored in listed],
+        "trends": [_trend(figure, listed) for figure in (listed[0].main_figures if listed else ())],
+        "failures": list(BuildFailure.objects.filter(domain_id=domain_id).order_by("week")),
     }
     return render(request, "web/reports.html", context)
 
@@ -74,15 +74,17 @@ def report_list(request: OperatorRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def report(request: OperatorRequest, week: str) -> HttpResponse:
-    """A report to read: the newest revision of the week, or `?revision=`."""
-    stored = asked_for(request, week)
+    """Show a report: the newest revision of the week, or `?revision=`."""
+    stored = requested_report(request, week)
     revisions = store.revisions(stored.week, stored.domain_id)
     context = {
-        **about(request, stored),
-        **html.view(
+        **page_context(request, stored),
+        **report_context(
             store.report(stored), sha256=stored.hash, signoffs=stored.sign_offs.order_by("at")
         ),
-        "revisions": [(one, query_of(request, stored, revision=one.revision)) for one in revisions],
+        "revisions": [
+            (other, query_of(request, stored, revision=other.revision)) for other in revisions
+        ],
         "newest": stored.revision == revisions[0].revision,
         "formats": FORMATS.values(),
     }
@@ -92,63 +94,60 @@ def report(request: OperatorRequest, week: str) -> HttpResponse:
 @never_cache
 @require_safe
 def report_export(request: OperatorRequest, week: str) -> StreamingHttpResponse:
-    """The report as a file: `?format=pdf`, `csv`, `json` or `html`."""
-    form = _form(request)
-    stored = asked_for(request, week)
-    name = download.recorded(stored, form, initiator=initiator(request), now=timezone.now())
-    response = StreamingHttpResponse(download.blocks(stored, form), content_type=form.content_type)
+    """Send the report as a file: `?format=pdf`, `csv`, `json` or `html`."""
+    try:
+        format_ = lookup.format_of(request.GET.get("format", ""))
+    except ParameterError as error:
+        raise BadRequestError(str(error)) from None
+    stored = requested_report(request, week)
+    name = record_download(stored, format_, initiator=initiator(request), now=timezone.now())
+    response = StreamingHttpResponse(format_.blocks(stored), content_type=format_.content_type)
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
-def domain_of(request: OperatorRequest) -> str:
-    """Whose reports are meant: `?domain=`, and for the operator of a domain that one alone."""
-    try:
-        return lookup.whose(request.GET.get("domain", ""), scope=request.user.scope)
-    except NoReportError as error:
-        raise Http404(str(error)) from None
-
-
-def asked_for(request: OperatorRequest, week: str) -> StoredReport:
-    """The report of the week, and of `?domain=` and `?revision=`.
+def requested_report(request: OperatorRequest, week: str) -> StoredReport:
+    """Return the report of the week, and of `?domain=` and `?revision=`.
 
     Raises:
         BadRequestError, Http404
     """
-    domain_id, revision = domain_of(request), request.GET.get("revision", "")
+    domain_id, revision = _domain_id(request), request.GET.get("revision", "")
     try:
-        return lookup.stored(week, domain_id, revision=revision, now=timezone.now())
-    except AskedError as error:
+        return lookup.find(week, domain_id, revision=revision, now=timezone.now())
+    except ParameterError as error:
         raise BadRequestError(str(error)) from None
-    except NoReportError as error:
+    except ReportNotFoundError as error:
         raise Http404(str(error)) from None
 
 
-def _form(request: OperatorRequest) -> Format:
-    try:
-        return lookup.form(request.GET.get("format", ""))
-    except AskedError as error:
-        raise BadRequestError(str(error)) from None
-
-
-def about(request: OperatorRequest, stored: StoredReport) -> dict[str, Any]:
-    """What every page of a report shows."""
+def page_context(request: OperatorRequest, stored: StoredReport) -> dict[str, Any]:
+    """Return what every page of a report shows."""
     return {
         "section": "reports",
         "now": timezone.now(),
         "stored": stored,
         "query": query_of(request, stored),
-        "list_query": _query(domain=_asked_domain(request, stored)),
+        "list_query": _query(domain=_domain_parameter(request, stored)),
     }
 
 
 def query_of(request: OperatorRequest, stored: StoredReport, **more: Any) -> str:
-    """`?domain=…&revision=…`: what the address needs to mean this report."""
-    asked = request.GET.get("revision", "")
-    return _query(**{"domain": _asked_domain(request, stored), "revision": asked, **more})
+    """Return `?domain=…&revision=…`, as the address of this report needs it."""
+    revision = request.GET.get("revision", "")
+    domain = _domain_parameter(request, stored)
+    return _query(**{"domain": domain, "revision": revision, **more})
 
 
-def _asked_domain(request: OperatorRequest, stored: StoredReport) -> str:
+def _domain_id(request: OperatorRequest) -> str:
+    """Return the domain of `?domain=`; that of the operator if it may see no other."""
+    try:
+        return lookup.domain_of(request.GET.get("domain", ""), scope=request.user.scope)
+    except ReportNotFoundError as error:
+        raise Http404(str(error)) from None
+
+
+def _domain_parameter(request: OperatorRequest, stored: StoredReport) -> str:
     return stored.domain_id if request.user.scope is None else ""
 
 
@@ -157,26 +156,29 @@ def _query(**parameters: Any) -> str:
     return f"?{urlencode(given)}" if given else ""
 
 
-def _week(stored: StoredReport) -> Week:
-    return Week(
+def _week_row(stored: StoredReport) -> WeekRow:
+    return WeekRow(
         stored=stored,
         monday=_monday(stored),
         findings=[
-            f"{figure['label']}: {_said(figure['number'])}"
-            for figure in stored.main
+            f"{figure['label']}: {number_text(figure['number'])}"
+            for figure in stored.main_figures
             if _is_finding(figure)
         ],
     )
 
 
-def _trend(figure: dict[str, Any], found: list[StoredReport]) -> Trend:
-    """The figure in the newest weeks; the line leaves out those that do not have it."""
+def _trend(figure: dict[str, Any], listed: list[StoredReport]) -> Trend:
+    """Return the figure in the newest weeks; the line leaves out weeks that do not have it."""
     label, key = figure["label"], figure["key"]
-    known = {stored.week: _figure(stored, key) for stored in found[:LINES]}
+    figures = {
+        stored.week: next((other for other in stored.main_figures if other["key"] == key), {})
+        for stored in listed[:LINES]
+    }
     points = tuple(
         (_monday(stored), number)
-        for stored in reversed(found[:LINES])
-        if (number := known[stored.week].get("number")) is not None
+        for stored in reversed(listed[:LINES])
+        if (number := figures[stored.week].get("number")) is not None
     )
     line = Line(title=label, points=points) if len(points) > 1 else None
     first, last = (grouped(line.first), grouped(line.last)) if line else ("", "")
@@ -184,24 +186,16 @@ def _trend(figure: dict[str, Any], found: list[StoredReport]) -> Trend:
         key=key,
         label=label,
         numbers=[
-            (week, _said(it.get("number")), _is_finding(it))
-            for week, it in list(known.items())[:COLUMNS]
+            (week, number_text(other.get("number")), _is_finding(other))
+            for week, other in list(figures.items())[:COLUMNS]
         ],
         title=f"{label}: {first} at first, {last} at last",
         drawing=charts.line(line, width=180, height=44) if line else None,
     )
 
 
-def _figure(stored: StoredReport, key: str) -> dict[str, Any]:
-    return next((figure for figure in stored.main if figure["key"] == key), {})
-
-
 def _is_finding(figure: dict[str, Any]) -> bool:
     return bool(figure.get("finding") and figure.get("number"))
-
-
-def _said(number: int | None) -> str:
-    return words.NOTHING if number is None else grouped(number)
 
 
 def _monday(stored: StoredReport) -> date:

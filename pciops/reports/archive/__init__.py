@@ -1,3 +1,1 @@
-"""Reports as they are kept: encoded, stored, verified, pruned."""
-
-from __future__ import annotations
+"""Reports as they are stored: encoded, found, verified against the audit log, pruned."""

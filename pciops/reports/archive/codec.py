@@ -1,4 +1,4 @@
-"""The report as JSON and back. Its canonical form is what is hashed, kept and given away."""
+"""The report as JSON and back. Its canonical form is what is hashed, stored and downloaded."""
 
 from __future__ import annotations
 
@@ -10,18 +10,28 @@ from typing import Any
 
 from pciops.lib import times
 from pciops.lib.canonical import canonical
-from pciops.lib.evidence import Bars, Column, Gap, Statement, Verdict
-from pciops.reports.value import Figure, Header, Report, Section, Table
+from pciops.reports.value import (
+    Bars,
+    Column,
+    Figure,
+    Gap,
+    Header,
+    Report,
+    ReportVerdict,
+    Section,
+    Statement,
+    Table,
+)
 
 
 def text(report: Report) -> str:
-    """Canonical JSON: the hash of a report is the SHA-256 over it, in UTF-8."""
+    """Return canonical JSON; the hash of a report is the SHA-256 of it in UTF-8."""
     encoded = canonical(as_dict(report)).encode("utf-8", "replace")
     return encoded.decode()
 
 
 def as_dict(value: Any) -> Any:
-    """The value, or any part of it, as JSON has it."""
+    """Return the value, or any part of it, in JSON types."""
     if is_dataclass(value):
         return {field.name: as_dict(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, tuple | list):
@@ -31,61 +41,44 @@ def as_dict(value: Any) -> Any:
     return value.value if isinstance(value, Enum) else value
 
 
-def from_dict(found: Mapping[str, Any]) -> Report:
-    """The report that `as_dict` wrote."""
+def from_dict(data: Mapping[str, Any]) -> Report:
+    """Return the report that `as_dict` encoded."""
     return Report(
-        header=_header(found["header"]),
-        sections=tuple(_section(section) for section in found["sections"]),
-        gaps=tuple(_gap(gap) for gap in found["gaps"]),
+        header=Header(**_with_times(data["header"], "begins", "ends", "generated_at")),
+        sections=tuple(_section(section) for section in data["sections"]),
+        gaps=tuple(Gap(**_with_times(gap, "begins", "ends")) for gap in data["gaps"]),
     )
 
 
-def _header(found: Mapping[str, Any]) -> Header:
-    instants = ("begins", "ends", "generated_at")
-    return Header(**{**found, **{name: _instant(found[name]) for name in instants}})
+def _section(data: Mapping[str, Any]) -> Section:
+    parts = {
+        "statements": tuple(
+            Statement(
+                words=statement["words"],
+                verdict=ReportVerdict(statement["verdict"]) if statement["verdict"] else None,
+            )
+            for statement in data["statements"]
+        ),
+        "figures": tuple(Figure(**figure) for figure in data["figures"]),
+        "bars": tuple(_bars(bars) for bars in data["bars"]),
+        "tables": tuple(_table(table) for table in data["tables"]),
+    }
+    return Section(**{**data, **parts})
 
 
-def _gap(found: Mapping[str, Any]) -> Gap:
-    return Gap(**{**found, "begins": _instant(found["begins"]), "ends": _instant(found["ends"])})
+def _bars(data: Mapping[str, Any]) -> Bars:
+    series = tuple((label, tuple(numbers)) for label, numbers in data["series"])
+    return Bars(**{**data, "groups": tuple(data["groups"]), "series": series})
 
 
-def _section(found: Mapping[str, Any]) -> Section:
-    return Section(
-        **{
-            **found,
-            "statements": tuple(_statement(one) for one in found["statements"]),
-            "figures": tuple(Figure(**one) for one in found["figures"]),
-            "bars": tuple(_bars(one) for one in found["bars"]),
-            "tables": tuple(_table(one) for one in found["tables"]),
-        }
-    )
+def _table(data: Mapping[str, Any]) -> Table:
+    parts = {
+        "columns": tuple(Column(**column) for column in data["columns"]),
+        "shown": tuple(tuple(row) for row in data["shown"]),
+        "identity": tuple(data["identity"]),
+    }
+    return Table(**{**data, **parts})
 
 
-def _statement(found: Mapping[str, Any]) -> Statement:
-    verdict = found["verdict"]
-    return Statement(words=found["words"], verdict=None if verdict is None else Verdict(verdict))
-
-
-def _bars(found: Mapping[str, Any]) -> Bars:
-    return Bars(
-        **{
-            **found,
-            "groups": tuple(found["groups"]),
-            "series": tuple((name, tuple(numbers)) for name, numbers in found["series"]),
-        }
-    )
-
-
-def _table(found: Mapping[str, Any]) -> Table:
-    return Table(
-        **{
-            **found,
-            "columns": tuple(Column(**one) for one in found["columns"]),
-            "shown": tuple(tuple(row) for row in found["shown"]),
-            "identity": tuple(found["identity"]),
-        }
-    )
-
-
-def _instant(words: str) -> datetime:
-    return datetime.fromisoformat(words)
+def _with_times(data: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {**data, **{name: datetime.fromisoformat(data[name]) for name in names}}

@@ -1,4 +1,4 @@
-"""Keeps reports, finds them, reads their rows, and writes down who has acknowledged them."""
+"""Stores reports, finds them, reads their rows, and records acknowledgements."""
 
 from __future__ import annotations
 
@@ -8,108 +8,100 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final
 
 from django.db import transaction
 
 from pciops.audit import chain, services
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator
-from pciops.lib import spool
 from pciops.lib.canonical import canonical, digest
-from pciops.lib.spool import Row
-from pciops.reports.archive import codec
-from pciops.reports.models import ReportStub, Rows, SignOff, StoredReport, Trouble
-from pciops.reports.value import Report
-from pciops.reports.weeks import Week
+from pciops.reports import spool
+from pciops.reports.archive import codec, records
+from pciops.reports.models import BuildFailure, RowChunk, SignOff, StoredReport
+from pciops.reports.spool import BuiltReport, ReportTables
+from pciops.reports.value import Report, Row
 
-if TYPE_CHECKING:
-    from pciops.reports.build import Built
-
-AT_ONCE: Final = 4  # chunks of rows in one statement: what a database takes is bounded
-HASH: Final = "SHA-256 "  # what stands before it in the trail
+AT_ONCE: Final = 4  # chunks of rows in one statement: databases limit its size
 LONGEST_REMARK: Final = 1000
 
 
 @transaction.atomic
-def keep(built: Built, *, initiator: Initiator, again: bool = False) -> StoredReport:
-    """Keep a report at the end of its chain, with a row in the trail that has its hash.
+def keep(built: BuiltReport, *, initiator: Initiator, again: bool = False) -> StoredReport:
+    """Store a report, with a row in the audit log that has its hash.
 
-    Where one of this week is kept already, that one is returned and the new one is not kept.
+    If one of this week is stored already, that one is returned and the new one is not stored.
 
     Args:
-        again: keep it all the same, as another revision.
+        again: store it all the same, as another revision.
 
     Raises:
-        AuditLogError: nothing is kept.
+        AuditLogError: nothing is stored.
     """
-    chain.locked_head()  # held until the end: one process appends at a time
+    chain.locked_head()  # held until the end: one process stores at a time
     header = built.report.header
-    kept = newest(header.week, header.domain_id)
-    if kept is not None and not again:
-        return kept
-    before = _end(header.domain_id)
-    report = replace(
-        built.report,
-        header=replace(
-            header,
-            revision=kept.revision + 1 if kept else 1,
-            previous_week=before.week,
-            previous_hash=before.hash,
-        ),
-    )
+    stored = newest(header.week, header.domain_id)
+    if stored is not None and not again:
+        return stored
+    revision = stored.revision + 1 if stored else 1
+    report = replace(built.report, header=replace(header, revision=revision))
     text = codec.text(report)
     stored = StoredReport.objects.create(
         domain_id=header.domain_id,
         domain_name=header.domain_name[:255],
         week=header.week,
-        revision=report.header.revision,
+        revision=revision,
         generated_at=header.generated_at,
         figures=canonical(main_figures(report)),
         content=zlib.compress(text.encode()),
-        position=before.position + 1,
-        previous_hash=report.header.previous_hash,
         hash=digest(text),
     )
-    chunks = _chunks(stored, built)
+    chunks = _chunks(stored, built.tables)
     while some := list(islice(chunks, AT_ONCE)):
-        Rows.objects.bulk_create(some)
-    Trouble.objects.filter(week=header.week, domain_id=header.domain_id).delete()
+        RowChunk.objects.bulk_create(some)
+    BuildFailure.objects.filter(week=header.week, domain_id=header.domain_id).delete()
     services.record(
         Event.Action.BUILD,
         Event.Outcome.SUCCESS,
         initiator=initiator,
         resource=str(stored),
-        remark=f"{HASH}{stored.hash}",
+        remark=records.hash_remark(stored.hash),
         now=header.generated_at,
     )
     return stored
 
 
-def _chunks(stored: StoredReport, built: Built) -> Iterator[Rows]:
-    for key, rows in built.spools.items():
+def _chunks(stored: StoredReport, tables: ReportTables) -> Iterator[RowChunk]:
+    for key, rows in tables.spools.items():
         for number, chunk in enumerate(rows.chunks()):
-            yield Rows(report=stored, table=key, number=number, count=chunk.rows, data=chunk.data)
+            yield RowChunk(
+                report=stored, table=key, number=number, count=chunk.rows, data=chunk.data
+            )
 
 
 def main_figures(report: Report) -> list[dict[str, str | int | bool | None]]:
-    """What a list of reports shows of one."""
+    """Return what a list of reports shows of one."""
     return [
-        {"key": one.key, "label": one.label, "number": one.number, "finding": one.finding}
-        for one in report.figures()
-        if one.main
+        {
+            "key": figure.key,
+            "label": figure.label,
+            "number": figure.number,
+            "finding": figure.finding,
+        }
+        for figure in report.figures()
+        if figure.main
     ]
 
 
 # --- Finding -----------------------------------------------------------------------------------
 def newest(week: str, domain_id: str) -> StoredReport | None:
-    """The last revision of a week."""
+    """Return the last revision of a week."""
     rows = StoredReport.objects.filter(week=week, domain_id=domain_id)
     return rows.order_by("-revision").first()
 
 
 def get(week: str, domain_id: str, revision: int | None = None) -> StoredReport | None:
-    """A revision of a week, the last one where none is named."""
+    """Return a revision of a week; the last one if none is named."""
     if revision is None:
         return newest(week, domain_id)
     rows = StoredReport.objects.filter(week=week, domain_id=domain_id, revision=revision)
@@ -117,80 +109,59 @@ def get(week: str, domain_id: str, revision: int | None = None) -> StoredReport 
 
 
 def listed(domain_id: str, *, limit: int) -> list[StoredReport]:
-    """The last revision of each week, without its content, the newest week first."""
+    """Return the last revision of each week, without its content, the newest week first."""
     rows = StoredReport.objects.filter(domain_id=domain_id).defer("content")
-    found: dict[str, StoredReport] = {}
+    by_week: dict[str, StoredReport] = {}
     for stored in rows.order_by("-week", "-revision").prefetch_related("sign_offs"):
-        found.setdefault(stored.week, stored)
-        if len(found) > limit:
+        by_week.setdefault(stored.week, stored)
+        if len(by_week) > limit:
             break
-    return list(found.values())[:limit]
+    return list(by_week.values())[:limit]
 
 
 def revisions(week: str, domain_id: str) -> list[StoredReport]:
-    """All of a week, without their content, the newest first."""
+    """Return all revisions of a week, without their content, the newest first."""
     rows = StoredReport.objects.filter(week=week, domain_id=domain_id).defer("content")
     return list(rows.order_by("-revision"))
 
 
 def domains() -> list[tuple[str, str]]:
-    """Id and name of each domain of which there is a report; ("", "") is the whole cloud."""
-    rows = StoredReport.objects.order_by("domain_id", "position")
+    """Return id and name of each domain with a report; ("", "") is the whole cloud."""
+    rows = StoredReport.objects.order_by("domain_id", "generated_at")
     return list(dict(rows.values_list("domain_id", "domain_name")).items())
 
 
 def report(stored: StoredReport) -> Report:
-    """What it says."""
+    """Return the value of a report."""
     return codec.from_dict(json.loads(stored.text))
 
 
 def rows(stored: StoredReport, table: str) -> Iterator[Row]:
-    """All rows of a table, read a chunk at a time."""
+    """Yield all rows of a table, reading a chunk at a time."""
     for number in range(stored.rows.filter(table=table).count()):
         data = stored.rows.values_list("data", flat=True).get(table=table, number=number)
-        yield from spool.unpacked(bytes(data))
+        yield from spool.decompressed(bytes(data))
 
 
-def figures(week: Week, domain_id: str) -> Mapping[str, int | None]:
-    """Every figure of the last revision of a week by its key; nothing where there is no report."""
-    stored = newest(str(week), domain_id)
-    if stored is None:
-        return {}
+def figures(stored: StoredReport) -> Mapping[str, int | None]:
+    """Return the number of every figure by its key."""
     return {figure.key: figure.number for figure in report(stored).figures()}
-
-
-class _End(NamedTuple):
-    """The end of a chain, behind which the next report comes."""
-
-    position: int
-    hash: str
-    week: str  # "": it was pruned, or there is none
-
-
-def _end(domain_id: str) -> _End:
-    last = StoredReport.objects.filter(domain_id=domain_id).order_by("-position").defer("content")
-    if stored := last.first():
-        return _End(stored.position, stored.hash, stored.week)
-    stubs = ReportStub.objects.filter(domain_id=domain_id).order_by("-last_position")
-    if stub := stubs.first():
-        return _End(stub.last_position, stub.last_hash, "")
-    return _End(0, "", "")
 
 
 # --- Acknowledging -----------------------------------------------------------------------------
 @transaction.atomic
 def sign_off(stored: StoredReport, *, initiator: Initiator, remark: str, now: datetime) -> SignOff:
-    """Write down that somebody has read the report and acknowledges it (PCI DSS 7.2.4).
+    """Record that an operator has read the report and acknowledges it (PCI DSS 7.2.4).
 
     Raises:
-        AuditLogError: it is not written down.
+        AuditLogError: it is not recorded.
     """
     event = services.record(
         Event.Action.SIGN_OFF,
         Event.Outcome.SUCCESS,
         initiator=initiator,
         resource=str(stored),
-        remark=f"{HASH}{stored.hash}{f': {remark}' if remark else ''}",
+        remark=records.hash_remark(stored.hash, remark),
         now=now,
     )
     return SignOff.objects.create(

@@ -1,27 +1,31 @@
-"""A report as CSV: a file a list and one for the figures, in a ZIP with their SHA-256 sums.
+"""A report as CSV: one file for each table and one for the figures, in a ZIP with SHA-256 sums.
 
-It is written as it is read: neither a list nor the ZIP has to fit into memory.
+The ZIP is written while the rows are read: neither has to fit into memory.
 """
 
 from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pciops.lib import tables, times
-from pciops.reports.render.words import Rows, SignOff
+from pciops.reports.render.text import Acknowledgement, RowReader
 from pciops.reports.value import Report
 
-FIGURES: Final = ("section", "requirement", "figure", "label", "number", "change", "words")
-SIGN_OFFS: Final = ("by", "at", "remark")
-MANIFEST: Final = "SHA256SUMS"  # of sha256sum: `sha256sum --check SHA256SUMS` verifies the files
+MANIFEST: Final = "SHA256SUMS"  # `sha256sum --check SHA256SUMS` verifies the files
 _BLOCK: Final = 64 * 1024
+_HEADER: Final = (
+    *("cloud", "domain_id", "domain_name", "week", "revision", "zone", "version"),
+    *("previous_week", "previous_hash"),
+)
+_HEADER_TIMES: Final = ("begins", "ends", "generated_at")
+_Lines = Iterable[Mapping[str, Any]]
 
 
 class _Pipe:
-    """What a ZIP is written to, and read from as it grows."""
+    """A file that a ZIP is written to, and read from as it grows."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -31,31 +35,35 @@ class _Pipe:
         return len(part)
 
     def flush(self) -> None:
-        """There is nothing behind it."""
+        """Do nothing: there is no buffer to write."""
 
     def take(self) -> bytes:
-        """What was written since the last time."""
+        """Return the bytes written since the last call."""
         taken = b"".join(self._parts)
         self._parts.clear()
         return taken
 
 
 def stream(
-    report: Report, rows: Rows, *, sha256: str = "", signoffs: Iterable[SignOff] = ()
+    report: Report,
+    rows: RowReader,
+    *,
+    sha256: str = "",
+    signoffs: Iterable[Acknowledgement] = (),
 ) -> Iterator[bytes]:
-    """The ZIP, block by block.
+    """Yield the ZIP in blocks.
 
     A list that cannot be read to its end leaves a ZIP that is visibly broken, without its
     directory and its sums.
     """
     pipe, sums = _Pipe(), []
     year, *rest = report.header.generated_at.timetuple()[:6]
-    stamp = (max(year, 1980), *rest)  # the first year that a ZIP knows
-    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload]
-        for name, lines in _files(report, rows, sha256, tuple(signoffs)):
+    stamp = (max(year, 1980), *rest)  # 1980 is the first year that a ZIP can have
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload] # any file will do
+        for name, columns, lines in _files(report, rows, sha256, signoffs):
             digest = hashlib.sha256()
             with archive.open(_entry(name, stamp), "w", force_zip64=True) as file:
-                for block in _blocks(lines):
+                for block in _blocks(tables.csv_lines(columns, lines)):
                     digest.update(block)
                     file.write(block)
                     yield pipe.take()
@@ -65,58 +73,28 @@ def stream(
 
 
 def _entry(name: str, stamp: tuple[int, ...]) -> zipfile.ZipInfo:
-    """A file of the ZIP, of the instant of the report: two ZIPs of one report are the same."""
-    info = zipfile.ZipInfo(name, date_time=stamp)  # type: ignore[arg-type]
+    """Return an entry with the time of the report: two ZIPs of one report are the same."""
+    info = zipfile.ZipInfo(name, date_time=stamp)  # type: ignore[arg-type] # it has six numbers
     info.compress_type = zipfile.ZIP_DEFLATED
     return info
 
 
 def file_name(key: str) -> str:
-    """Of the list with this key; keys are ours."""
+    """Return the name of the file of a table."""
     return f"lists/{key}.csv"
 
 
 def _files(
-    report: Report, rows: Rows, sha256: str, signoffs: tuple[SignOff, ...]
-) -> Iterator[tuple[str, Iterator[str]]]:
-    """Name and lines of each file but the sums."""
-    yield "report.csv", tables.csv_lines(("fact", "value"), _facts(report, sha256))
-    yield "figures.csv", tables.csv_lines(FIGURES, _figures(report))
-    yield "statements.csv", tables.csv_lines(_STATEMENTS, _statements(report))
-    yield "gaps.csv", tables.csv_lines(_GAPS, _gaps(report))
-    yield "sign-offs.csv", tables.csv_lines(SIGN_OFFS, _signoffs(signoffs))
-    for table in report.tables():
-        columns = [column.key for column in table.columns]
-        lines = (dict(zip(columns, row, strict=True)) for row in rows(table.key))
-        yield file_name(table.key), tables.csv_lines(columns, lines)
-
-
-_STATEMENTS: Final = ("section", "requirement", "verdict", "words")
-_GAPS: Final = ("source", "begins", "ends", "words")
-
-
-def _facts(report: Report, sha256: str) -> Iterator[dict[str, Any]]:
-    header = report.header
-    facts = {
-        **{name: getattr(header, name) for name in _HEADER},
-        **{name: times.iso(getattr(header, name)) for name in ("begins", "ends", "generated_at")},
-        "sha256": sha256,
-        **{f"rows:{table.key}": table.count for table in report.tables()},
-        **{f"sha256:{table.key}": table.sha256 for table in report.tables()},
-    }
-    yield from ({"fact": fact, "value": value} for fact, value in facts.items())
-
-
-_HEADER: Final = (
-    *("cloud", "domain_id", "domain_name", "week", "revision", "zone", "version"),
-    *("previous_week", "previous_hash"),
-)
-
-
-def _figures(report: Report) -> Iterator[dict[str, Any]]:
-    for section in report.sections:
-        for figure in section.figures:
-            yield {
+    report: Report, rows: RowReader, sha256: str, signoffs: Iterable[Acknowledgement]
+) -> Iterator[tuple[str, Sequence[str], _Lines]]:
+    """Yield name, columns and lines of each file but the sums."""
+    of_section = ("section", "requirement")
+    yield "report.csv", ("fact", "value"), _facts(report, sha256)
+    yield (
+        "figures.csv",
+        (*of_section, "figure", "label", "number", "change", "words"),
+        (
+            {
                 "section": section.key,
                 "requirement": section.requirement,
                 "figure": figure.key,
@@ -125,32 +103,68 @@ def _figures(report: Report) -> Iterator[dict[str, Any]]:
                 "change": figure.change,
                 "words": figure.words,
             }
-
-
-def _statements(report: Report) -> Iterator[dict[str, Any]]:
-    for section in report.sections:
-        for statement in section.statements:
-            yield {
+            for section in report.sections
+            for figure in section.figures
+        ),
+    )
+    yield (
+        "statements.csv",
+        (*of_section, "verdict", "words"),
+        (
+            {
                 "section": section.key,
                 "requirement": section.requirement,
                 "verdict": statement.verdict,
                 "words": statement.words,
             }
+            for section in report.sections
+            for statement in section.statements
+        ),
+    )
+    yield (
+        "gaps.csv",
+        ("source", "begins", "ends", "words"),
+        (
+            {
+                "source": gap.source,
+                "begins": times.iso(gap.begins),
+                "ends": times.iso(gap.ends),
+                "words": gap.words,
+            }
+            for gap in report.gaps
+        ),
+    )
+    yield (
+        "sign-offs.csv",
+        ("by", "at", "remark"),
+        (
+            {"by": signed.by, "at": times.iso(signed.at), "remark": signed.remark}
+            for signed in signoffs
+        ),
+    )
+    for table in report.tables():
+        columns = [column.key for column in table.columns]
+        yield (
+            file_name(table.key),
+            columns,
+            (dict(zip(columns, row, strict=True)) for row in rows(table.key)),
+        )
 
 
-def _gaps(report: Report) -> Iterator[dict[str, Any]]:
-    for gap in report.gaps:
-        begins, ends = times.iso(gap.begins), times.iso(gap.ends)
-        yield {"source": gap.source, "begins": begins, "ends": ends, "words": gap.words}
+def _facts(report: Report, sha256: str) -> Iterator[dict[str, Any]]:
+    header = report.header
+    facts = {
+        **{name: getattr(header, name) for name in _HEADER},
+        **{name: times.iso(getattr(header, name)) for name in _HEADER_TIMES},
+        "sha256": sha256,
+        **{f"rows:{table.key}": table.count for table in report.tables()},
+        **{f"sha256:{table.key}": table.sha256 for table in report.tables()},
+    }
+    yield from ({"fact": fact, "value": value} for fact, value in facts.items())
 
 
-def _signoffs(signoffs: tuple[SignOff, ...]) -> Iterator[dict[str, Any]]:
-    for signed in signoffs:
-        yield {"by": signed.by, "at": times.iso(signed.at), "remark": signed.remark}
-
-
-def _blocks(lines: Iterator[str]) -> Iterator[bytes]:
-    """Lines in blocks that are worth a write."""
+def _blocks(lines: Iterable[str]) -> Iterator[bytes]:
+    """Yield the lines in blocks large enough for one write each."""
     parts, size = [], 0
     for line in lines:
         part = line.encode()

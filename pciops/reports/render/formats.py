@@ -1,12 +1,18 @@
-"""The four forms in which a report that is kept is given away, and the names of their files."""
+"""The four formats in which a stored report is downloaded."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from datetime import datetime
+from functools import partial
+from typing import Final
 
+from pciops.audit import services
+from pciops.audit.models import Event
+from pciops.audit.services import Initiator
+from pciops.reports.archive import records, store
 from pciops.reports.models import StoredReport
 from pciops.reports.render import csv, html, json
 from pciops.reports.render.pdf import pdf
@@ -14,7 +20,7 @@ from pciops.reports.render.pdf import pdf
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """A form: how it is called, and what makes it of a report."""
+    """A format: its name, and the function that renders a report."""
 
     name: str
     label: str
@@ -22,9 +28,23 @@ class Format:
     suffix: str
     stream: Callable[..., Iterable[str] | Iterable[bytes]]
 
+    def file_name(self, stored: StoredReport) -> str:
+        """Return `pciops-report-2026-W47-r1.pdf`, with the id of the domain if it is of one."""
+        domain = re.sub(r"[^A-Za-z0-9-]", "", stored.domain_id)
+        of = f"-{domain}" if domain else ""
+        return f"pciops-report-{stored.week}{of}-r{stored.revision}.{self.suffix}"
 
-def _pdf(*args: Any, **options: Any) -> Iterator[bytes]:
-    yield pdf.render(*args, **options)
+    def blocks(self, stored: StoredReport) -> Iterator[bytes]:
+        """Yield the file in blocks; after an error it does not end cleanly."""
+        rendered = self.stream(
+            store.report(stored),
+            partial(store.rows, stored),
+            sha256=stored.hash,
+            signoffs=list(stored.sign_offs.order_by("at")),
+        )
+        for block in rendered:
+            if block:
+                yield block.encode() if isinstance(block, str) else block
 
 
 FORMATS: Final = {
@@ -35,7 +55,7 @@ FORMATS: Final = {
             label="PDF",
             content_type="application/pdf",
             suffix="pdf",
-            stream=_pdf,
+            stream=pdf.stream,
         ),
         Format(
             name="csv",
@@ -62,8 +82,21 @@ FORMATS: Final = {
 }
 
 
-def file_name(stored: StoredReport, form: Format) -> str:
-    """`pciops-report-2026-W47-r1.pdf`, with the domain's id where it is of one."""
-    domain = re.sub(r"[^A-Za-z0-9-]", "", stored.domain_id)
-    of = f"-{domain}" if domain else ""
-    return f"pciops-report-{stored.week}{of}-r{stored.revision}.{form.suffix}"
+def record_download(
+    stored: StoredReport, format_: Format, *, initiator: Initiator, now: datetime
+) -> str:
+    """Record a download in the audit log before it begins, and return the name of the file.
+
+    Raises:
+        AuditLogError: there must be no download.
+    """
+    name = format_.file_name(stored)
+    services.record(
+        Event.Action.REPORT,
+        Event.Outcome.SUCCESS,
+        initiator=initiator,
+        resource=name,
+        remark=records.hash_remark(stored.hash),
+        now=now,
+    )
+    return name

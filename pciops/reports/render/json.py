@@ -1,7 +1,7 @@
-"""A report as JSON, for machines: `docs/report.schema.json` says what is in it.
+"""A report as JSON, for programs: `docs/report.schema.json` is its schema.
 
-`report` is what is kept and hashed: the hash beside it is over its canonical JSON. All rows of its
-lists stand besides, written as they are read: a list need not fit into memory.
+`report` is what is stored and hashed: the hash beside it is of its canonical JSON. All rows of its
+tables are beside it, written as they are read: they need not fit into memory.
 """
 
 from __future__ import annotations
@@ -12,25 +12,28 @@ from typing import Any, Final
 
 from pciops.lib import times
 from pciops.reports.archive import codec
-from pciops.reports.render import words
-from pciops.reports.render.words import Rows, SignOff
+from pciops.reports.render.text import Acknowledgement, RowReader
 from pciops.reports.value import Report
 
-FORMAT: Final = 1  # raised when a reader of the format before would read something wrong
+FORMAT: Final = 1  # raised when a program for the format before would read something wrong
 
 
 def stream(
-    report: Report, rows: Rows, *, sha256: str = "", signoffs: Iterable[SignOff] = ()
+    report: Report,
+    rows: RowReader,
+    *,
+    sha256: str = "",
+    signoffs: Iterable[Acknowledgement] = (),
 ) -> Iterator[str]:
-    """The report with all rows of its lists.
+    """Yield the report with all rows of its tables.
 
-    A list that cannot be read to its end leaves what is no JSON.
+    A list that cannot be read to its end leaves a text that is not JSON.
     """
     head: dict[str, Any] = {
         "format": FORMAT,
         "sha256": sha256 or None,
         "report": codec.as_dict(report),
-        "verdicts": {section.key: words.verdict(section) for section in report.sections},
+        "verdicts": {section.key: section.verdict for section in report.sections},
         "sign_offs": [
             {"by": signed.by, "at": times.iso(signed.at), "remark": signed.remark}
             for signed in signoffs

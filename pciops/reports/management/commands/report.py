@@ -1,4 +1,4 @@
-"""The compliance report of a week: build, keep and write it, or verify all that are kept."""
+"""The compliance report of a week: build, store and write it, or verify all stored reports."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from django.utils import timezone
 from pciops.audit.host import operating_system_user
 from pciops.audit.services import AuditLogError
 from pciops.keystone.database import KeystoneDatabaseDownError
+from pciops.lib.numbers import counted
 from pciops.reports import schedule, weeks
-from pciops.reports.archive import chain, store
-from pciops.reports.build import Built, DomainError, build, domain_of
+from pciops.reports.archive import store, verify
+from pciops.reports.build import DomainError, build, domain_of
 from pciops.reports.models import StoredReport
-from pciops.reports.render import download
 from pciops.reports.render.formats import FORMATS, Format
+from pciops.reports.sources import CloudSources
+from pciops.reports.spool import BuiltReport
 from pciops.reports.weeks import WeekError
 
 
@@ -45,7 +47,7 @@ class Command(BaseCommand):
         if options["verify"]:
             self._verify()
             return
-        form, now = FORMATS[options["format"]], timezone.now()
+        format_, now = FORMATS[options["format"]], timezone.now()
         try:
             week = weeks.parse(
                 options["week"] or str(weeks.last_ended(now)), now=now, unfinished=True
@@ -55,22 +57,23 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=2) from None
         except KeystoneDatabaseDownError as error:
             raise CommandError(f"Keystone's database does not answer: {error}") from None
+        cloud = CloudSources(now=now)
         with ExitStack() as stack:
             try:
                 if week > weeks.last_ended(now):
-                    built = stack.enter_context(build(week, domain, now=now))
-                    blocks = _blocks(form, built)
-                    said = f"Preview of {week}: the week is not over, and nothing is kept."
+                    built = stack.enter_context(build(week, domain, cloud=cloud))
+                    blocks = _preview(format_, built)
+                    outcome = f"Preview of {week}: the week is not over, and nothing is kept."
                 else:
                     before = store.newest(str(week), domain.id)
-                    stored = schedule.keep(
+                    stored = schedule.build_and_store(
                         week,
                         domain,
-                        now=now,
+                        cloud=cloud,
                         initiator=operating_system_user(),
                         again=options["again"],
                     )
-                    blocks, said = download.blocks(stored, form), _said(stored, before)
+                    blocks, outcome = format_.blocks(stored), _outcome(stored, before)
             except KeystoneDatabaseDownError as error:
                 raise CommandError(
                     f"Keystone's database does not answer: {error}. Nothing is kept."
@@ -78,7 +81,7 @@ class Command(BaseCommand):
             except AuditLogError as error:
                 raise CommandError(str(error)) from None
             self._write(blocks, options["output"])
-        self.stderr.write(said)
+        self.stderr.write(outcome)
 
     def _write(self, blocks: Iterator[bytes], path: Path | None) -> None:
         if path is None:
@@ -91,15 +94,19 @@ class Command(BaseCommand):
             raise CommandError(f"{path}: {error.strerror}") from None
 
     def _verify(self) -> None:
-        check = chain.verify()
+        check = verify.verify()
         if check.problem:
             raise CommandError(f"The reports do not fit. {check.problem}.")
-        number = f"{check.reports} report{'' if check.reports == 1 else 's'}"
-        self.stdout.write(f"{number}, and all fit")
+        self.stdout.write(f"{counted(check.reports, 'report')}, and all fit")
+        if check.unproven:
+            self.stdout.write(
+                f"{counted(check.unproven, 'report')} of them without proof: the trail has been "
+                "pruned since"
+            )
 
 
-def _blocks(form: Format, built: Built) -> Iterator[bytes]:
-    for block in form.stream(built.report, built.rows, sha256="", signoffs=[]):
+def _preview(format_: Format, built: BuiltReport) -> Iterator[bytes]:
+    for block in format_.stream(built.report, built.tables.rows):
         yield block.encode() if isinstance(block, str) else block
 
 
@@ -109,6 +116,6 @@ def _copy(blocks: Iterator[bytes], file: BinaryIO) -> None:
     file.flush()
 
 
-def _said(stored: StoredReport, before: StoredReport | None) -> str:
+def _outcome(stored: StoredReport, before: StoredReport | None) -> str:
     how = "Kept before" if stored == before else "Built and kept"
     return f"{how}: {stored}, SHA-256 {stored.hash}"

@@ -1,3 +1,1 @@
 """The report as PDF."""
-
-from __future__ import annotations

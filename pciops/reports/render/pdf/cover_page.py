@@ -1,29 +1,24 @@
-"""The first page of a printed report: its answer, and where in it everything is."""
+"""The first page: the answer of the report, its findings, and the pages of everything in it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
 
-from reportlab.platypus import CondPageBreak, Flowable
-
-from pciops.lib.evidence import Verdict
-from pciops.lib.numbers import grouped
-from pciops.reports.render import words
+from pciops.lib.numbers import counted, grouped
+from pciops.reports.render import text
 from pciops.reports.render.pdf.layout import (
-    BIG,
+    ANSWER,
     BODY,
-    INKS,
+    CELL,
     NOTE,
     STRONG,
     SUBHEADING,
-    TALL_ROOM,
     TITLE,
-    Mark,
-    Text,
+    Document,
 )
-from pciops.reports.render.pdf.tables import Cell, Form, PageOf, Rows, Words
-from pciops.reports.value import Figure, Report, Section, Table
+from pciops.reports.render.pdf.tables import Cell, TableLayout, draw_table
+from pciops.reports.value import Figure, Report, ReportVerdict, Section, Table
 
 _READING: Final = (
     "Instants are UTC. A dash stands for what is not known. A character that the fonts of this "
@@ -32,134 +27,103 @@ _READING: Final = (
 )
 
 
-def first_page(report: Report, sha256: str, pages: dict[str, int]) -> Iterator[Flowable]:
-    """The summary, which ends where it ends: it may take another page."""
+def draw_cover(document: Document, report: Report, sha256: str) -> None:
+    """Print the summary, on as many pages as it takes."""
     header = report.header
-    yield Mark("top", "Summary", 0, pages)
-    yield Text("PCI DSS 4.0.1: accounts of OpenStack Keystone", NOTE, below=0)
-    yield Text(f"Weekly compliance report {header.week}", TITLE, below=2)
-    yield Text(f"{words.plain(header.cloud)} · {words.scope(header)}", BODY, below=0)
-    yield Text(words.period(header), BODY, below=10)
-    yield Text(words.answer(report), BIG, below=6)
+    document.mark("top", "Summary")
+    document.paragraph("PCI DSS 4.0.1: accounts of OpenStack Keystone", NOTE, below=0)
+    document.paragraph(f"Weekly compliance report {header.week}", TITLE, below=2)
+    document.paragraph(f"{header.cloud} · {text.scope(header)}", BODY, below=0)
+    document.paragraph(text.period(header), BODY, below=10)
+    document.paragraph(text.answer(report), ANSWER, below=6)
     if report.gaps:
-        many = f"{len(report.gaps)} gap{'' if len(report.gaps) == 1 else 's'}"
-        yield Text(f"The evidence has {many}; the section 10.7.2 names them.", BODY)
-    found = words.findings(report)
-    if found:
-        yield Text("What somebody has to do", SUBHEADING, above=4)
-        yield Rows(
-            Form(widths=shares(0.17, 0.75, 0.08), heads=("Requirement", "Finding", "Page")),
-            [
-                (
-                    Words(
-                        words.plain(section.requirement or section.title),
-                        STRONG,
-                        link=mark(section),
-                    ),
-                    text,
-                    PageOf(mark(section)),
-                )
-                for section, text in found
-            ],
+        gaps = counted(len(report.gaps), "gap")
+        document.paragraph(f"The evidence has {gaps}; the section 10.7.2 names them.", BODY)
+    if findings := text.findings(report):
+        document.paragraph("What somebody has to do", SUBHEADING, above=4)
+        layout = TableLayout(
+            widths=shares(document, 17, 75, 8), heads=("Requirement", "Finding", "Page")
         )
-    yield Text("Requirements", SUBHEADING, above=4)
-    yield Rows(
-        Form(
-            widths=shares(0.17, 0.4, 0.17, 0.18, 0.08),
-            heads=("Requirement", "Section", "Verdict", "In PCI DSS 3.2.1", "Page"),
-        ),
-        [*_contents(report)],
+        draw_table(document, layout, [_finding_row(*finding) for finding in findings])
+    document.paragraph("Requirements", SUBHEADING, above=4)
+    layout = TableLayout(
+        widths=shares(document, 17, 40, 17, 18, 8),
+        heads=("Requirement", "Section", "Verdict", "In PCI DSS 3.2.1", "Page"),
     )
-    main = [figure for figure in report.figures() if figure.main]
-    if main:
-        yield CondPageBreak(100)
-        yield Text("Main figures", SUBHEADING, above=4)
-        yield numbers(report, main)
-    yield from _list_of_lists(report)
-    yield CondPageBreak(200)
-    yield Text("About this report", SUBHEADING, above=4)
-    yield Rows(
-        Form(widths=shares(0.24, 0.76)),
-        [(Words(label, STRONG), text) for label, text in words.facts(header, sha256)],
-    )
-    yield Text(_READING, NOTE)
-
-
-def _contents(report: Report) -> Iterator[tuple[Cell, ...]]:
-    for section in words.sections(report):
-        verdict, place = words.verdict(section), mark(section)
-        yield (
-            Words(words.plain(section.requirement) or "–", STRONG, link=place),
-            Words(words.plain(section.title), link=place),
-            _verdict(verdict),
-            words.plain(section.old) or "–",
-            PageOf(place),
-        )
-
-
-def _list_of_lists(report: Report) -> Iterator[Flowable]:
-    found = list(lists_of(report))
-    if not found:
-        return
-    yield CondPageBreak(90)
-    yield Text("Lists", SUBHEADING, above=4)
-    yield Rows(
-        Form(
-            widths=shares(0.17, 0.56, 0.13, 0.06, 0.08),
+    draw_table(document, layout, [_section_row(section) for section in report.sections])
+    if main_figures := [figure for figure in report.figures() if figure.main]:
+        document.need(100)
+        document.paragraph("Main figures", SUBHEADING, above=4)
+        draw_figures(document, main_figures, since=header.previous_week)
+    if rows := [_table_row(section, t) for section in report.sections for t in section.tables]:
+        document.need(90)
+        document.paragraph("Lists", SUBHEADING, above=4)
+        layout = TableLayout(
+            widths=shares(document, 17, 56, 13, 6, 8),
             heads=("Requirement", "List", "Rows", "", "Page"),
-            right=(False, False, True, False, False),
-        ),
-        [
-            (
-                words.plain(section.requirement) or "–",
-                Words(words.plain(table.title), link=f"list-{table.key}"),
-                grouped(table.count),
-                "",
-                PageOf(f"list-{table.key}"),
-            )
-            for section, table in found
-        ],
+            right=(2,),
+        )
+        draw_table(document, layout, rows)
+    document.need(200)
+    document.paragraph("About this report", SUBHEADING, above=4)
+    facts = [(Cell(label, STRONG), value) for label, value in text.facts(header, sha256)]
+    draw_table(document, TableLayout(widths=shares(document, 24, 76)), facts)
+    document.paragraph(_READING, NOTE)
+
+
+def _finding_row(section: Section, sentence: str) -> list[str | Cell]:
+    mark = section_mark(section)
+    requirement = Cell(section.requirement or section.title, STRONG, mark)
+    return [requirement, sentence, Cell("", mark=mark)]
+
+
+def _section_row(section: Section) -> list[str | Cell]:
+    mark, verdict = section_mark(section), section.verdict
+    return [
+        Cell(section.requirement or text.UNKNOWN, STRONG, mark),
+        Cell(section.title, mark=mark),
+        Cell(text.VERDICTS[verdict], CELL.of_verdict(verdict)) if verdict else text.UNKNOWN,
+        section.old or text.UNKNOWN,
+        Cell("", mark=mark),
+    ]
+
+
+def _table_row(section: Section, table: Table) -> list[str | Cell]:
+    mark = table_mark(table)
+    title, page = Cell(table.title, mark=mark), Cell("", mark=mark)
+    return [section.requirement or text.UNKNOWN, title, grouped(table.count), "", page]
+
+
+def draw_figures(document: Document, figures: Iterable[Figure], *, since: str) -> None:
+    """Print a table of figures, with their change since a week."""
+    layout = TableLayout(
+        widths=shares(document, 34, 14, 14, 38),
+        heads=("Figure", "Number", f"Since {since}" if since else "Change", ""),
+        right=(1, 2),
     )
+    finding = CELL.of_verdict(ReportVerdict.FINDING)
+    rows = [
+        (
+            figure.label,
+            Cell(text.number_text(figure.number), finding if figure.is_finding else STRONG),
+            text.change_text(figure.change),
+            figure.words,
+        )
+        for figure in figures
+    ]
+    draw_table(document, layout, rows)
 
 
-def numbers(report: Report, figures: Iterable[Figure]) -> Flowable:
-    """A list of figures."""
-    before = report.header.previous_week
-    return Rows(
-        Form(
-            widths=shares(0.34, 0.14, 0.14, 0.38),
-            heads=("Figure", "Number", f"Since {before}" if before else "Change", ""),
-            right=(False, True, True, False),
-        ),
-        [
-            (
-                words.plain(figure.label),
-                Words(words.number(figure), INKS[Verdict.FINDING])
-                if words.is_finding(figure)
-                else Words(words.number(figure), STRONG),
-                words.change(figure),
-                words.plain(figure.words),
-            )
-            for figure in figures
-        ],
-    )
+def shares(document: Document, *percent: float) -> list[float]:
+    """Return widths of columns by their share of the page."""
+    return [part * document.epw / 100 for part in percent]
 
 
-def lists_of(report: Report) -> Iterator[tuple[Section, Table]]:
-    """All lists, each with its section."""
-    for section in report.sections:
-        yield from ((section, table) for table in section.tables)
-
-
-def shares(*parts: float) -> tuple[float, ...]:
-    """Widths of columns by their parts of the page."""
-    return tuple(part * TALL_ROOM for part in parts)
-
-
-def mark(section: Section) -> str:
-    """Where the section begins."""
+def section_mark(section: Section) -> str:
+    """Return the mark at the beginning of a section."""
     return f"section-{section.key}"
 
 
-def _verdict(verdict: Verdict | None) -> Cell:
-    return Words(words.VERDICTS[verdict], INKS[verdict]) if verdict else "–"
+def table_mark(table: Table) -> str:
+    """Return the mark at the beginning of a table."""
+    return f"list-{table.key}"

@@ -1,175 +1,220 @@
-"""What a printed report is laid out of: words, and marks for contents and bookmarks.
+"""The document: pages with a header and a footer, paragraphs, and marks with their page numbers.
 
-Nothing here reads markup, so no name can be any.
+Lengths are points; y grows downward.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Final, cast
 
-from reportlab.lib.colors import Color, HexColor
-from reportlab.lib.pagesizes import A4
-from reportlab.lib.units import mm
-from reportlab.pdfgen.canvas import Canvas
-from reportlab.pdfgen.textobject import PDFTextObject
-from reportlab.platypus import Flowable
+from fpdf import FPDF
 
-from pciops.lib.evidence import Verdict
-from pciops.reports.render.pdf import fonts
-from pciops.reports.render.pdf.fonts import BOLD, REGULAR
+from pciops.reports.render.pdf.fonts import FAMILY, Font
+from pciops.reports.value import Header, ReportVerdict
 
-INK: Final = HexColor("#17202a")
-QUIET: Final = HexColor("#54606d")
-RULE: Final = HexColor("#c9d0d7")
-BAD: Final = HexColor("#ad1a1a")
-SOON: Final = HexColor("#7a4a00")
-GOOD: Final = HexColor("#17692f")
-LEADING: Final = 1.35
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ink:
-    """How words look."""
-
-    size: float = 9.5
-    font: str = REGULAR
-    colour: Color = INK
-
-    @property
-    def leading(self) -> float:
-        return self.size * LEADING
-
-
-FOOT: Final = Ink(size=8, colour=QUIET)
-CELL: Final = Ink(size=8)
-HEAD: Final = Ink(size=7.5, font=BOLD, colour=QUIET)
-AGAIN: Final = Ink(size=9, font=BOLD)
-EDGE: Final = 16 * mm
-TOP: Final = 22 * mm
-TALL_ROOM: Final = A4[0] - 2 * EDGE
-WIDE_ROOM: Final = A4[1] - 2 * EDGE
-
-TITLE: Final = Ink(size=21, font=BOLD)
-BIG: Final = Ink(size=12, font=BOLD)
-HEADING: Final = Ink(size=14, font=BOLD)
-SUBHEADING: Final = Ink(size=10.5, font=BOLD)
-BODY: Final = Ink(size=9.5)
-NOTE: Final = Ink(size=8.5, colour=QUIET)
-STRONG: Final = Ink(size=CELL.size, font=BOLD)
-ID: Final = Ink(size=6.5, colour=QUIET)
-INKS: Final = {
-    Verdict.MET: Ink(size=CELL.size, font=BOLD, colour=GOOD),
-    Verdict.FINDING: Ink(size=CELL.size, font=BOLD, colour=BAD),
-    Verdict.UNKNOWN: Ink(size=CELL.size, font=BOLD, colour=SOON),
+Color = tuple[int, int, int]
+MILLIMETER: Final = 72 / 25.4
+EDGE: Final = 16 * MILLIMETER  # left, right and below
+TOP: Final = 22 * MILLIMETER
+INK: Final[Color] = (0x17, 0x20, 0x2A)
+QUIET: Final[Color] = (0x54, 0x60, 0x6D)
+RULE: Final[Color] = (0xC9, 0xD0, 0xD7)
+VERDICT_COLORS: Final[dict[ReportVerdict, Color]] = {
+    ReportVerdict.MET: (0x17, 0x69, 0x2F),
+    ReportVerdict.FINDING: (0xAD, 0x1A, 0x1A),
+    ReportVerdict.UNKNOWN: (0x7A, 0x4A, 0x00),
 }
 
 
-class Text(Flowable):
-    """Words in as many lines as they take, on as many pages."""
+@dataclass(frozen=True)
+class Style:
+    """The look of a text."""
 
-    def __init__(
-        self,
-        text: str,
-        ink: Ink,
-        *,
-        above: float = 0,
-        below: float = 3,
-        indent: float = 0,
-        lead: str = "",
+    size: float = 9.5
+    bold: bool = False
+    color: Color = INK
+
+    @property
+    def leading(self) -> float:
+        """The distance from one line to the next."""
+        return self.size * 1.35
+
+    def of_verdict(self, verdict: ReportVerdict) -> Style:
+        """Return the style for a text with this verdict."""
+        return replace(self, bold=True, color=VERDICT_COLORS[verdict])
+
+
+TITLE: Final = Style(21, bold=True)
+HEADING: Final = Style(14, bold=True)
+ANSWER: Final = Style(12, bold=True)
+SUBHEADING: Final = Style(10.5, bold=True)
+BODY: Final = Style()
+NOTE: Final = Style(8.5, color=QUIET)
+FOOT: Final = Style(8, color=QUIET)
+CELL: Final = Style(8)
+STRONG: Final = Style(8, bold=True)
+HEAD: Final = Style(7.5, bold=True, color=QUIET)
+ID: Final = Style(6.5, color=QUIET)
+
+
+class Document(FPDF):
+    """A PDF of a report."""
+
+    def __init__(self, header: Header, sha256: str) -> None:
+        super().__init__(unit="pt", format="A4")
+        self.set_title(f"Weekly compliance report {header.week}, {header.cloud}")
+        self.set_author(f"pciops {header.version}")
+        self.set_subject("PCI DSS 4.0.1: accounts of OpenStack Keystone")
+        self.set_creation_date(header.generated_at)
+        self.set_lang("en")
+        self.page_mode = "USE_OUTLINES"
+        self.set_margins(EDGE, TOP, EDGE)
+        self.set_auto_page_break(auto=False)
+        self.c_margin = 0
+        self._styles = {bold: Font(self, "B" if bold else "") for bold in (False, True)}
+        self._links: dict[str, int] = {}  # mark → link
+        self._marks: dict[str, int] = {}  # mark → page
+        self._references: list[tuple[str, int, float, float]] = []  # mark, page, and where on it
+        of_domain = f", domain {header.domain_name}" if header.domain_id else ""
+        self._about = f"{header.cloud}{of_domain} · {header.week} · revision {header.revision}"
+        self._digest = f"SHA-256 {sha256[:16]}…" if sha256 else ""
+
+    # --- Pages ------------------------------------------------------------------------------------
+    def header(self) -> None:
+        """Print on each page which report it is of, and which of how many pages."""
+        y = 13 * MILLIMETER
+        width = self.width(self._digest, FOOT)
+        [about] = self.lines(self._about, FOOT, self.epw - width - 12, most=1)
+        self.write_line(EDGE, y, about, FOOT)
+        self.write_line(self.w - EDGE - width, y, self._digest, FOOT)
+        self.rule(EDGE, y + 5, self.epw)
+        y = self.h - 9 * MILLIMETER
+        self.write_line(EDGE, y, "Weekly compliance report, pciops", FOOT)
+        self.set_xy(self.w - EDGE - 60, y - 0.8 * FOOT.size)
+        self.cell(60, FOOT.size, f"{self.page} of {{nb}}", align="R")
+        self.set_xy(EDGE, TOP)
+
+    def need(self, height: float) -> bool:
+        """Begin a page unless so much height is left; return whether it began one."""
+        if self.y + height <= self.h - EDGE:
+            return False
+        self.add_page(same=True)
+        return True
+
+    def skip(self, height: float) -> None:
+        """Leave so much height free, but at the top of a page."""
+        self.set_xy(EDGE, self.y + (height if self.y > TOP else 0))
+
+    def rule(self, x: float, y: float, width: float) -> None:
+        """Draw a thin horizontal line."""
+        self.set_draw_color(*RULE)
+        self.set_line_width(0.5)
+        self.line(x, y, x + width, y)
+
+    # --- Text -------------------------------------------------------------------------------------
+    def width(self, text: str, style: Style) -> float:
+        """Return the width of a text in one line."""
+        font = self._styles[style.bold]
+        ems = font.width(text)
+        if ems is not None:
+            return ems * style.size
+        with self._shaping(style):
+            return self.get_string_width(font.escaped(text))
+
+    def lines(self, text: str, style: Style, room: float, *, most: int = 0) -> list[str]:
+        """Break a text into lines.
+
+        Args:
+            most: the number of lines at which it is cut, with an ellipsis; 0: it is not cut.
+        """
+        font = self._styles[style.bold]
+        ems = font.width(text)
+        if ems is not None:
+            fits = ems * style.size <= room
+            lines = [text] if fits else font.lines(text, room / style.size)
+        else:
+            with self._shaping(style):
+                cells = self.multi_cell(
+                    room, text=font.escaped(text), align="L", dry_run=True, output="LINES"
+                )
+            lines = cast("list[str]", cells)
+        if most and len(lines) > most:
+            last = lines[most - 1]
+            while last and self.width(f"{last}…", style) > room:
+                last = last[:-1]
+            lines[most - 1 :] = [f"{last}…"]
+        return lines
+
+    def write_line(
+        self, x: float, y: float, line: str, style: Style, *, is_name: bool = False
     ) -> None:
-        super().__init__()
-        self.text, self.ink, self.indent, self.lead = text, ink, indent, lead
-        self.spaceBefore, self.spaceAfter = above, below
-        self._lines: list[str] = []
+        """Print one line, shaped and ordered as its script needs it.
 
-    def wrap(self, room: float, height: float) -> tuple[float, float]:
-        ink = self.ink
-        self._lines = fonts.lines(self.text, ink.font, ink.size, room - self.indent)
-        return room, len(self._lines) * ink.leading
+        Args:
+            y: of the baseline.
+            is_name: its first letter gives the direction of the whole, which is else left to right.
+        """
+        font = self._styles[style.bold]
+        if font.width(line) is not None:
+            self._set_style(style)
+            self.text(x, y, line)
+            return
+        with self._shaping(style, None if is_name else "ltr"):
+            self.set_xy(x, y - 0.8 * style.size)
+            self.cell(text=font.escaped(line), h=style.size)
 
-    def split(self, room: float, height: float) -> list[Flowable]:
-        fits = int(height // self.ink.leading)
-        self.wrap(room, height)
-        if fits < 1 or fits >= len(self._lines):
-            return []
-        ink, indent = self.ink, self.indent
-        first = Text(" ".join(self._lines[:fits]), ink, below=0, indent=indent, lead=self.lead)
-        rest = Text(" ".join(self._lines[fits:]), ink, below=self.spaceAfter, indent=indent)
-        return [first, rest]
+    def paragraph(
+        self, text: str, style: Style, *, above: float = 0, below: float = 3, bullet: str = ""
+    ) -> None:
+        """Print a text in as many lines as it takes, on as many pages."""
+        self.skip(above)
+        indent = 12 if bullet else 0
+        for number, line in enumerate(self.lines(text, style, self.epw - indent)):
+            self.need(style.leading)
+            end = self.y + style.leading
+            baseline = end - 0.35 * style.size
+            if bullet and not number:
+                self.write_line(EDGE + 3, baseline, bullet, style)
+            self.write_line(EDGE + indent, baseline, line, style)
+            self.set_xy(EDGE, end)
+        self.set_xy(EDGE, self.y + below)
 
-    def draw(self) -> None:
-        y = len(self._lines) * self.ink.leading - self.ink.size
-        if self.lead:
-            write(self.canv, self.indent - 9, y, self.lead, self.ink)
-        for line in self._lines:
-            write(self.canv, self.indent, y, line, self.ink)
-            y -= self.ink.leading
+    def _set_style(self, style: Style) -> None:
+        self.set_font(FAMILY, "B" if style.bold else "", style.size)
+        self.set_text_color(*style.color)
 
+    @contextmanager
+    def _shaping(self, style: Style, direction: str | None = "ltr") -> Iterator[None]:
+        self._set_style(style)
+        self.set_text_shaping(use_shaping_engine=True, direction=direction)
+        yield
+        self.set_text_shaping(use_shaping_engine=False)
 
-class Mark(Flowable):
-    """A place that contents, bookmarks and links lead to."""
+    # --- Marks ------------------------------------------------------------------------------------
+    def mark(self, mark: str, title: str, level: int = 0) -> None:
+        """Make this place a bookmark, and one that links and page numbers lead to."""
+        self.start_section(title, level)
+        self._marks[mark] = self.page
+        self.set_link(self.link_to(mark), y=self.y, page=self.page)
 
-    def __init__(self, mark: str, title: str, level: int, pages: dict[str, int]) -> None:
-        super().__init__()
-        self.mark, self.title, self.level, self.pages = mark, title, level, pages
+    def link_to(self, mark: str) -> int:
+        """Return the link that leads to a mark, which may be made later."""
+        if mark not in self._links:
+            self._links[mark] = self.add_link()
+        return self._links[mark]
 
-    def wrap(self, room: float, height: float) -> tuple[float, float]:
-        return room, 0
+    def write_page_of(self, mark: str, x: float, y: float) -> None:
+        """Print the number of the page of a mark here, once it is known."""
+        self._references.append((mark, self.page, x, self.h - y))
 
-    def draw(self) -> None:
-        canvas = self.canv
-        canvas.bookmarkHorizontal(self.mark, 0, 14)
-        canvas.addOutlineEntry(self.title, self.mark, self.level, closed=self.level > 0)
-        self.pages[self.mark] = canvas.getPageNumber()
-
-
-class Numbers(Flowable):
-    """At the end: how many pages there are, and on which each mark is."""
-
-    def __init__(self, pages: dict[str, int]) -> None:
-        super().__init__()
-        self.pages = pages
-
-    def wrap(self, room: float, height: float) -> tuple[float, float]:
-        return room, 0
-
-    def draw(self) -> None:
-        total = self.canv.getPageNumber()
-        number(self.canv, "total", f"of {total}", FOOT)
-        for mark, page in self.pages.items():
-            number(self.canv, mark, str(page), CELL)
-
-
-def number(canvas: Canvas, name: str, text: str, ink: Ink) -> None:
-    """Define what `place` put on earlier pages: written from its left end, or before its right."""
-    wide = fonts.width(text, ink.font, ink.size)
-    canvas.beginForm(f"n-{name}", 0, -3, wide, ink.size + 2)
-    write(canvas, 0, 0, text, ink)
-    canvas.endForm()
-
-
-def place(canvas: Canvas, name: str, x: float, y: float) -> None:
-    """What `number` will define, from here on to the right."""
-    canvas.saveState()
-    canvas.translate(x, y)
-    canvas.doForm(f"n-{name}")
-    canvas.restoreState()
-
-
-def write(canvas: Canvas, x: float, y: float, text: str, ink: Ink) -> None:
-    """One line of plain text."""
-    out = canvas.beginText()
-    out.setFillColor(ink.colour)
-    put(out, x, y, text, ink)
-    canvas.drawText(out)
-
-
-def put(out: PDFTextObject, x: float, y: float, text: str, ink: Ink) -> None:
-    """`write` of a line among others."""
-    for font, part, ems in fonts.runs(text, ink.font):
-        if (getattr(out, "_fontname", ""), getattr(out, "_fontsize", 0)) != (font, ink.size):
-            out.setFont(font, ink.size)
-        out.setTextOrigin(x, y)
-        out.textOut(part)
-        x += ems * ink.size
+    def finish(self) -> bytes:
+        """Print the numbers of pages that are known now, and return the file."""
+        for mark, page, x, above_bottom in self._references:
+            self.page = page
+            self.current_font_is_set_on_page = False
+            self.write_line(x, self.h - above_bottom, str(self._marks[mark]), CELL)
+        self.page = self.pages_count
+        return bytes(self.output())

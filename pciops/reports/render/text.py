@@ -1,0 +1,200 @@
+"""The text of a report for people: the same in HTML and in PDF."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import fields, is_dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any, Final, Protocol, TypeAlias
+
+from pciops.lib import charts, times
+from pciops.lib.logs import escape
+from pciops.lib.numbers import counted, grouped
+from pciops.reports.value import (
+    Bars,
+    Cell,
+    Column,
+    Gap,
+    Header,
+    Report,
+    ReportVerdict,
+    Row,
+    Section,
+    Table,
+)
+
+# Returns all rows of the table with this key: the report itself holds only the first.
+RowReader: TypeAlias = Callable[[str], Iterable[Row]]
+
+GAPS: Final = "gaps"  # keys of the sections that also show the report's gaps and signatures
+REVIEW: Final = "review"
+UNKNOWN: Final = "–"  # an en dash stands for what is not known
+VERDICTS: Final = {
+    ReportVerdict.MET: "Met",
+    ReportVerdict.FINDING: "Finding",
+    ReportVerdict.UNKNOWN: "Not known",
+}
+
+
+class Acknowledgement(Protocol):
+    """An operator's acknowledgement of a report (PCI DSS 7.2.4)."""
+
+    @property
+    def by(self) -> str: ...
+
+    @property
+    def at(self) -> datetime: ...
+
+    @property
+    def remark(self) -> str: ...
+
+
+def printable(text: str) -> str:
+    """Return the text with every character that is not printable as an escape."""
+    return text if text.isprintable() else escape(text)
+
+
+def printable_report(report: Report) -> Report:
+    """Return the report with all of its texts printable, but for cells: see `cell_text`."""
+    made: Report = _printable(report)
+    return made
+
+
+def _printable(value: Any) -> Any:
+    if type(value) is str:
+        return printable(value)
+    if isinstance(value, tuple):
+        return tuple(_printable(item) for item in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in fields(value) if field.name != "shown"]
+        return replace(value, **{name: _printable(getattr(value, name)) for name in names})
+    return value
+
+
+def findings(report: Report) -> list[tuple[Section, str]]:
+    """Return every statement and every figure that is a finding, with its section."""
+    found = []
+    for section in report.sections:
+        for statement in section.statements:
+            if statement.verdict is ReportVerdict.FINDING:
+                found.append((section, statement.words))
+        for figure in section.figures:
+            if figure.is_finding:
+                found.append((section, f"{figure.label}: {number_text(figure.number)}"))
+    return found
+
+
+def answer(report: Report) -> str:
+    """Return the report in one sentence."""
+    verdicts = [section.verdict for section in report.sections if section.verdict is not None]
+    bad = verdicts.count(ReportVerdict.FINDING)
+    unknown = verdicts.count(ReportVerdict.UNKNOWN)
+    if not verdicts:
+        return "No requirement was judged."
+    if not bad and not unknown:
+        return f"No findings: all {len(verdicts)} requirements that were judged are met."
+    parts = [f"Findings in {bad} of {len(verdicts)} sections" if bad else "No findings"]
+    if unknown:
+        parts.append(f"{unknown} {'lacks' if unknown == 1 else 'lack'} evidence")
+    return f"{'; '.join(parts)}."
+
+
+def number_text(number: int | None) -> str:
+    """Return `1,204`, or a dash if the number is not known."""
+    return UNKNOWN if number is None else grouped(number)
+
+
+def change_text(change: int | None) -> str:
+    """Return `+12`, `−4` or `±0`, or a dash if the change is not known."""
+    if change is None:
+        return UNKNOWN
+    if change == 0:
+        return "±0"
+    return f"{'+' if change > 0 else '−'}{grouped(abs(change))}"
+
+
+def column_title(column: Column) -> str:
+    """Return the head of a column; times are all in UTC, so it says that once."""
+    is_time = column.kind == "instant" and "UTC" not in column.title
+    return printable(column.title) + (" (UTC)" if is_time else "")
+
+
+def cell_text(value: Cell, column: Column) -> str:
+    """Return the text of a cell."""
+    if value is None:
+        return UNKNOWN
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return grouped(value) if column.kind == "number" else str(value)
+    try:
+        if column.kind == "instant":
+            return f"{datetime.fromisoformat(value).astimezone(UTC):%F %T}"
+        if column.kind == "day":
+            return times.day(date.fromisoformat(value))
+    except ValueError:
+        pass  # a text that is none is shown as it is
+    return printable(value)
+
+
+def title_with_count(table: Table) -> str:
+    """Return `Inactive accounts (214 rows)`."""
+    return f"{table.title} ({counted(table.count, 'row')})"
+
+
+def cut_sentence(table: Table, shown: int, file_name: str) -> str:
+    """Return the sentence above a table of which only the first rows are shown."""
+    return (
+        f"The first {grouped(shown)} of {counted(table.count, 'row')}. All of them are in "
+        f"{file_name} in the CSV of this report."
+    )
+
+
+def scope(header: Header) -> str:
+    """Return whose accounts the report is about."""
+    if not header.domain_id:
+        return "The whole cloud"
+    return f"The domain {header.domain_name} ({header.domain_id})"
+
+
+def period(header: Header) -> str:
+    """Return the first day of the week, and the day after the last."""
+    begins, ends = times.dated(header.begins), times.dated(header.ends)
+    return f"{begins} to {ends}, the latter not included"
+
+
+def facts(header: Header, sha256: str) -> list[tuple[str, str]]:
+    """Return labels and texts about the report itself."""
+    before = "none: this is the first report"
+    if header.previous_week:
+        before = f"{header.previous_week}, SHA-256 {header.previous_hash}"
+    return [
+        ("Cloud", header.cloud),
+        ("Accounts of", scope(header)),
+        ("Period", period(header)),
+        ("Week", f"{header.week}, as it is in {header.zone}"),
+        ("Revision", str(header.revision)),
+        ("Generated at", times.dated(header.generated_at)),
+        ("By", f"pciops {header.version}"),
+        ("SHA-256 of this report", sha256 or "not kept"),
+        ("Report before", before),
+    ]
+
+
+def gap_sentence(gap: Gap) -> str:
+    """Return the period of a gap, and what it means."""
+    return f"{gap.source}, {times.dated(gap.begins)} to {times.dated(gap.ends)}: {gap.words}"
+
+
+def acknowledgement(signed: Acknowledgement) -> tuple[str, str, str]:
+    """Return the person, the time and the remark."""
+    return printable(signed.by), times.dated(signed.at), printable(signed.remark)
+
+
+def chart(bars: Bars) -> charts.Bars:
+    """Return the chart as `lib.charts` draws it."""
+    return charts.Bars(
+        title=bars.title,
+        groups=bars.groups,
+        series=tuple(charts.Series(label=label, values=values) for label, values in bars.series),
+    )

@@ -1,0 +1,58 @@
+"""Changes made outside pciops and Keystone's rules: they make other evidence false."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from django.db.models import QuerySet
+
+from pciops.events.models import HiddenChange
+from pciops.events.tampering import words
+from pciops.lib import keyset, times
+from pciops.reports.columns import NAMES
+from pciops.reports.sources import Sources
+from pciops.reports.spool import ReportTables
+from pciops.reports.value import Column, Figure, Row, Table
+
+BATCH: Final = 500  # rows in memory at a time
+ORDER: Final[keyset.Order[HiddenChange]] = keyset.Order(
+    (keyset.Column(name="found_at", kind=datetime), keyset.Column(name="id", kind=int))
+)
+
+
+def out_of_band_changes(
+    sources: Sources, tables: ReportTables, kind: HiddenChange.Kind, *, label: str, title: str
+) -> tuple[Figure, Table]:
+    """Return the number and the list of the changes of this kind found in the week."""
+    rows = HiddenChange.objects.filter(
+        kind=kind, found_at__gte=sources.week.begins, found_at__lt=sources.week.ends
+    )
+    if sources.scope is not None:
+        rows = rows.filter(domain_id=sources.scope)
+    figure = Figure(key=f"hidden_{kind}", label=label, number=rows.count(), finding=True)
+    table = tables.add(
+        f"hidden_{kind}",
+        title,
+        (
+            Column(key="found_at", title="Found", kind="instant"),
+            *NAMES,
+            Column(key="before", title="Before"),
+            Column(key="after", title="After"),
+            Column(key="how", title="How"),
+        ),
+        _rows(rows, sources.now),
+        empty="None was found.",
+    )
+    return figure, table
+
+
+def _rows(rows: QuerySet[HiddenChange], now: datetime) -> Iterator[Row]:
+    for batch in keyset.batches(rows, ORDER, size=BATCH):
+        for shown in words.shown(batch, now=now):
+            change = shown.change
+            yield (
+                *(times.iso(change.found_at), change.user_id, change.name, change.domain_name),
+                *(change.before, change.after, shown.how),
+            )

@@ -1,0 +1,80 @@
+"""PCI DSS 8.2.4: changes of accounts, whichever tool made them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import chain
+from typing import Final
+
+from django.db.models import Count, QuerySet
+
+from pciops.events import words
+from pciops.events.models import Activity
+from pciops.events.selectors import ACTIVITY_ORDER
+from pciops.lib import keyset
+from pciops.reports.columns import NAMES, second
+from pciops.reports.sources import Sources
+from pciops.reports.spool import ReportTables
+from pciops.reports.value import Column, Figure, Row, Section
+
+BATCH: Final = 2000  # rows in memory at a time
+
+
+def section(sources: Sources, tables: ReportTables) -> Section:
+    """Return the section about changes of accounts."""
+    rows = Activity.objects.filter(at__gte=sources.week.begins, at__lt=sources.week.ends)
+    if sources.scope is not None:
+        rows = rows.filter(domain_id=sources.scope)
+    numbers = Counter[str](dict(rows.order_by().values_list("action").annotate(number=Count("id"))))
+    return Section(
+        key="8.2.4",
+        requirement="8.2.4",
+        old="8.1.2",
+        title="Changes of accounts",
+        demand="Accounts are made, changed and deleted with approval alone.",
+        figures=tuple(
+            Figure(
+                key=f"changes_{action}",
+                label=f"{action.label}: times in this week",
+                number=numbers[action],
+            )
+            for action in Activity.Action
+        ),
+        tables=(
+            tables.add(
+                "changes",
+                "Changes of accounts in this week, by any tool",
+                (
+                    Column(key="at", title="When", kind="instant"),
+                    *NAMES,
+                    Column(key="action", title="What"),
+                    Column(key="by", title="By whom"),
+                    Column(key="outcome", title="Ended"),
+                    Column(key="address", title="Reported address"),
+                    Column(key="sentence", title="In words"),
+                    Column(key="event_id", title="Event"),
+                ),
+                _rows(rows),
+                empty="No account was changed in this week, as far as Keystone notified.",
+                identity=("event_id",),
+            ),
+        ),
+    )
+
+
+def _rows(rows: QuerySet[Activity]) -> Iterator[Row]:
+    """Yield the changes, the newest first."""
+    for row in chain.from_iterable(keyset.batches(rows, ACTIVITY_ORDER, size=BATCH)):
+        yield (
+            second(row.at),
+            row.user_id,
+            row.name,
+            row.domain_name,
+            row.get_action_display(),
+            f"{row.doer_name or row.doer_id} ({row.doer_domain_name})" if row.doer_id else "",
+            row.get_outcome_display(),
+            row.address,
+            words.plain(words.of_activity(row)),
+            row.event_id,
+        )

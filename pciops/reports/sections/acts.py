@@ -1,0 +1,134 @@
+"""PCI DSS 10.2.2: acts through pciops, and the verification of the audit log."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+from pciops.audit import selectors, verify
+from pciops.audit.doctor import OLD
+from pciops.audit.models import Event
+from pciops.lib import times
+from pciops.reports.columns import NAMES, second
+from pciops.reports.sources import Sources
+from pciops.reports.spool import ReportTables, Spool
+from pciops.reports.value import Column, Figure, ReportVerdict, Row, Section, Statement
+
+Action = Event.Action
+Outcome = Event.Outcome
+
+ON_ACCOUNTS: Final = (
+    *(Action.UNLOCK, Action.ENABLE, Action.DISABLE, Action.EXEMPT, Action.LIFT, Action.RECORD),
+)
+NOT_LISTED: Final = (Action.SIGN_IN, Action.SIGN_OUT)  # many, and about no account
+
+
+def section(sources: Sources, tables: ReportTables) -> Section:
+    """Return the section about everything that the audit log has of the week."""
+    acts, numbers = Spool(), Counter[tuple[str, str]]()
+    for event in selectors.between(
+        sources.week.begins, sources.week.ends, actions=Action.values, scope=sources.scope
+    ):
+        numbers[event.action, event.outcome] += 1
+        if event.action not in NOT_LISTED:
+            acts.append(_row(event))
+    return Section(
+        key="acts",
+        requirement="10.2.2",
+        old="10.3",
+        title="Acts done through pciops",
+        demand="Each act is recorded: who, what, when, from where, on which account, how it ended.",
+        statements=(_verification(sources),),
+        figures=(
+            Figure(
+                key="acts",
+                label="Acts on accounts",
+                number=sum(n for (action, _), n in numbers.items() if action in ON_ACCOUNTS),
+                main=True,
+            ),
+            Figure(
+                key="acts_failed",
+                label="Acts and sign-ins that failed",
+                number=sum(n for (_, outcome), n in numbers.items() if outcome != Outcome.SUCCESS),
+            ),
+        ),
+        tables=(
+            tables.add(
+                "acts_numbers",
+                "Acts by kind and outcome",
+                (
+                    Column(key="action", title="Act"),
+                    Column(key="outcome", title="Ended"),
+                    Column(key="number", title="How many", kind="number"),
+                ),
+                [
+                    (Action(action).label, Outcome(outcome).label, number)
+                    for (action, outcome), number in sorted(numbers.items())
+                ],
+                empty="Nothing was done through pciops in this week.",
+                identity=("action", "outcome"),
+            ),
+            tables.add(
+                "acts",
+                "Acts, but for sign-ins and sign-outs",
+                (
+                    Column(key="at", title="When", kind="instant"),
+                    Column(key="action", title="Act"),
+                    Column(key="outcome", title="Ended"),
+                    Column(key="by", title="By whom"),
+                    Column(key="via", title="Through"),
+                    Column(key="address", title="From"),
+                    *NAMES,
+                    Column(key="resource", title="What"),
+                    Column(key="reason", title="Reason"),
+                    Column(key="remark", title="Remark"),
+                    Column(key="event_id", title="Row of the trail"),
+                ),
+                acts,
+                empty="Nothing was done through pciops in this week.",
+                identity=("event_id",),
+            ),
+        ),
+    )
+
+
+def _row(event: Event) -> Row:
+    return (
+        second(event.event_time),
+        event.get_action_display(),
+        event.get_outcome_display(),
+        event.initiator,
+        event.get_via_display(),
+        event.initiator_address,
+        event.target_id,
+        event.target_name,
+        event.target_domain_name,
+        event.resource,
+        event.reason,
+        event.remark,
+        event.id,
+    )
+
+
+def _verification(sources: Sources) -> Statement:
+    check = verify.last()
+    if check is None:
+        return Statement(
+            words="The chain of the trail has not been verified yet.",
+            verdict=ReportVerdict.UNKNOWN,
+        )
+    checked_at = times.dated(check.checked_at)
+    if check.problem:
+        return Statement(
+            words=f"The trail does not fit, found on {checked_at}: {check.problem}.",
+            verdict=ReportVerdict.FINDING,
+        )
+    return Statement(
+        words=(
+            f"The chain of the trail was verified on {checked_at}: {check.rows:,} rows fit, the "
+            f"last of them is number {check.position} with the hash {check.hash or 'none'}."
+        ),
+        verdict=(
+            ReportVerdict.MET if sources.now - check.checked_at <= OLD else ReportVerdict.UNKNOWN
+        ),
+    )

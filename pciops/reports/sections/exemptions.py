@@ -1,0 +1,118 @@
+"""PCI DSS 8.6: exempt and service accounts, and the exemption register."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from pciops.actions import register
+from pciops.actions.register import Entry, Status
+from pciops.lib import times
+from pciops.reports.columns import ACCOUNT, PASSWORD
+from pciops.reports.sources import Sources
+from pciops.reports.spool import ReportTables, Spool
+from pciops.reports.value import Column, Figure, ReportVerdict, Row, Section, Statement
+
+
+def section(sources: Sources, tables: ReportTables) -> Section:
+    """Return the section about exempt and service accounts."""
+    exempt, services = sources.privileged.exempt, sources.privileged.services
+    findings, entries = Spool(), Spool()
+    numbers = Counter[Status]()
+    for entry in register.entries(scope=sources.scope, now=sources.now):
+        numbers[entry.status] += 1
+        entries.append(_row(entry))
+        if entry.status.is_finding:
+            findings.append(_row(entry))
+    account_columns = (
+        *ACCOUNT,
+        *PASSWORD,
+        Column(key="password_locked", title="May not change it", kind="yes"),
+        Column(key="exemptions", title="Exempt by"),
+    )
+    return Section(
+        key="8.6",
+        requirement="8.6.1, 8.6.3, 8.2.2",
+        old="8.5",
+        title="Exempt and service accounts",
+        demand=(
+            "Accounts of systems are no way in for people, and their passwords change as a risk "
+            "analysis says. An exception has a reason, an owner and an end."
+        ),
+        statements=(
+            Statement(
+                words=_summary(numbers[Status.UNRECORDED], numbers[Status.OVERDUE]),
+                verdict=ReportVerdict.FINDING if findings.count else ReportVerdict.MET,
+            ),
+        ),
+        figures=(
+            Figure(key="exempt", label="Exempt accounts", number=exempt.count, main=True),
+            Figure(key="services", label="Service accounts", number=services.count),
+            *(
+                Figure(
+                    key=f"register_{status.value}",
+                    label=f"Exemptions: {status.label.lower()}",
+                    number=numbers[status],
+                    finding=status.is_finding,
+                    main=status.is_finding,
+                )
+                for status in Status
+            ),
+        ),
+        tables=(
+            tables.add("exempt", "Exempt accounts", account_columns, exempt),
+            tables.add("services", "Service accounts", account_columns, services),
+            tables.add(
+                "register_findings",
+                "Exemptions that nobody recorded, or that are overdue",
+                REGISTER,
+                findings,
+                empty=ALL_RECORDED,
+                identity=("user_id", "option"),
+            ),
+            tables.add(
+                "register",
+                "The exemption register",
+                REGISTER,
+                entries,
+                empty="No account is exempt from anything.",
+                identity=("user_id", "option"),
+            ),
+        ),
+    )
+
+
+ALL_RECORDED = "Every exemption has an owner and an end that is still to come."
+REGISTER = (
+    *ACCOUNT,
+    Column(key="option", title="Exempt by"),
+    Column(key="status", title="Status"),
+    Column(key="owner", title="Owner"),
+    Column(key="reason", title="Reason"),
+    Column(key="starts_on", title="From", kind="day"),
+    Column(key="ends_on", title="Until", kind="day"),
+    Column(key="recorded_by", title="Recorded by"),
+)
+
+
+def _row(entry: Entry) -> Row:
+    record = entry.record
+    kinds = ", ".join(kind.label for kind in entry.account.kinds) if entry.account else ""
+    return (
+        entry.user_id,
+        entry.user_name,
+        entry.domain_name,
+        kinds,
+        entry.option,
+        entry.status.label,
+        record.owner if record else "",
+        record.reason if record else "",
+        times.iso(record.starts_on) if record else None,
+        times.iso(record.ends_on) if record else None,
+        record.recorded_by if record else "",
+    )
+
+
+def _summary(unrecorded: int, overdue: int) -> str:
+    if not unrecorded and not overdue:
+        return ALL_RECORDED
+    return f"Exemptions with neither an owner nor an end: {unrecorded:,}; overdue: {overdue:,}."

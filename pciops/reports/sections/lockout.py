@@ -1,0 +1,395 @@
+"""PCI DSS 8.3.4: locks, how they ended, and the failed sign-ins behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from django.db.models import Count, Max, Min, Q, QuerySet, Sum
+
+from pciops.accounts.account import Account
+from pciops.accounts.policy.policy import Policy
+from pciops.accounts.states import ATTACKED_EXEMPT, LOCKED
+from pciops.accounts.states.lock import locked_until
+from pciops.audit import selectors
+from pciops.audit.models import Event
+from pciops.events.diagnosis import answers
+from pciops.events.models import Attempts, ConsumerSession, HiddenChange, Outcome
+from pciops.lib import keyset, times
+from pciops.notices.models import Notice
+from pciops.reports import account_lists
+from pciops.reports.columns import ACCOUNT, NAMES, account_cells, second
+from pciops.reports.sections._notices import BATCH, BY_ACCOUNT, notice_figures, of_domain
+from pciops.reports.sections._out_of_band import out_of_band_changes
+from pciops.reports.sources import Sources
+from pciops.reports.spool import ReportTables, Spool
+from pciops.reports.value import Cell, Column, Figure, ReportVerdict, Row, Section, Statement, Table
+
+MOST_SOURCES: Final = 500  # rows of a table that an attacker could make long
+Part = tuple[list[Statement], list[Figure], list[Table]]
+
+
+def section(sources: Sources, tables: ReportTables) -> Section:
+    """Return the section about locks and unlocks."""
+    changed, changed_table = out_of_band_changes(
+        sources,
+        tables,
+        HiddenChange.Kind.UNLOCK,
+        label="Locks that were ended past pciops",
+        title="Unlocks that are not in the trail",
+    )
+    notices, notice_table = notice_figures(
+        sources, tables, "locks", Notice.Kind.LOCKED, Notice.Kind.UNLOCKED
+    )
+    parts: list[Part] = [
+        _locked_now(sources, tables),
+        _locks_of_the_week(sources, tables),
+        _unlocks(sources, tables),
+        _failures(sources, tables),
+        ([], [changed], [changed_table]),
+        ([], notices, [notice_table]),
+    ]
+    return Section(
+        key="8.3.4",
+        requirement="8.3.4",
+        old="8.1.6, 8.1.7",
+        title="Locks and unlocks",
+        demand=(
+            "At most 10 failed tries lock an account, for at least 30 minutes or until its user's "
+            "identity is confirmed."
+        ),
+        statements=tuple(statement for statements, _, _ in parts for statement in statements),
+        figures=tuple(figure for _, figures, _ in parts for figure in figures),
+        tables=tuple(table for _, _, listed in parts for table in listed),
+    )
+
+
+# --- Accounts that are locked when the report is built -------------------------------------------
+def _locked_now(sources: Sources, tables: ReportTables) -> Part:
+    locked, attacked = Spool(), Spool()
+    policy, now = sources.policy, sources.now
+    for accounts in account_lists.failing(
+        scope=sources.scope, policy=policy, now=now, directory=sources.directory
+    ):
+        origins = answers.origins([account.id for account in accounts], now)
+        for account in accounts:
+            origin = origins[account.id].words if account.id in origins else ""
+            if LOCKED.holds(account, policy, now):
+                locked.append(_failing_row(account, locked_until(account, policy), origin))
+            elif ATTACKED_EXEMPT.holds(account, policy, now):
+                attacked.append(_failing_row(account, None, origin))
+    statements = []
+    if policy.lockout_failure_attempts is None:
+        statements.append(
+            Statement(
+                words="Keystone's rule is off: it locks nobody, however often a password is tried.",
+                verdict=ReportVerdict.FINDING,
+            )
+        )
+    figures = [
+        Figure(key="locked", label="Locked when built", number=locked.count, main=True),
+        Figure(
+            key="attacked_exempt",
+            label="Exempt from the lock, with enough failures for one",
+            number=attacked.count,
+            finding=True,
+        ),
+    ]
+    columns = (
+        *ACCOUNT,
+        Column(key="failed_auth_count", title="Failures", kind="number"),
+        Column(key="failed_auth_at", title="Last failure", kind="instant"),
+        Column(key="locked_until", title="Locked until", kind="instant"),
+        Column(key="origin", title="From where"),
+    )
+    listed = [
+        tables.add("locked", "Accounts that were locked when this was built", columns, locked),
+        tables.add("attacked_exempt", "Exempt accounts that would be locked", columns, attacked),
+    ]
+    return statements, figures, listed
+
+
+def _failing_row(account: Account, until: datetime | None, origin: str) -> Row:
+    return (
+        *account_cells(account),
+        account.failed_auth_count,
+        second(account.failed_auth_at),
+        second(until),
+        origin or "no failure recorded",
+    )
+
+
+# --- Locks of the week, as the planning of notices saw them --------------------------------------
+def _locks_of_the_week(sources: Sources, tables: ReportTables) -> Part:
+    rows = of_domain(sources).filter(
+        kind=Notice.Kind.LOCKED,
+        fact_at__gte=sources.week.begins,
+        fact_at__lt=sources.week.ends,
+    )
+    statement = Statement(
+        words=(
+            "A worker looks every minute for locks of accounts that are neither disabled nor "
+            "inactive, and each one that it saw is listed. Keystone itself records none: a lock "
+            "that began and ended between two looks, or while no worker ran, is known only where "
+            "a consumer of Keystone's notifications saw the failures."
+        ),
+    )
+    figure = Figure(
+        key="locks", label="Locks that were seen in this week", number=rows.count(), main=True
+    )
+    table = tables.add(
+        "locks",
+        "Locks in this week",
+        (
+            Column(key="at", title="Locked", kind="instant"),
+            *NAMES,
+            Column(key="failures", title="Failures", kind="number"),
+            Column(key="origin", title="From where"),
+            Column(key="ended", title="How it ended"),
+            Column(key="ended_at", title="Ended", kind="instant"),
+            Column(key="by", title="By whom"),
+            Column(key="reason", title="Reason"),
+            Column(key="identity", title="Identity"),
+            Column(key="after", title="Locked for"),
+        ),
+        _lock_rows(rows, sources),
+        empty="No lock was seen in this week.",
+        identity=("user_id", "at"),
+    )
+    return [statement], [figure], [table]
+
+
+def _lock_rows(rows: QuerySet[Notice], sources: Sources) -> Iterator[Row]:
+    for notices in keyset.batches(rows, BY_ACCOUNT, size=BATCH):
+        ids = [notice.user_id for notice in notices]
+        origins = answers.origins(ids, sources.now)
+        unlocks = selectors.unlocks_of(ids)
+        for notice in notices:
+            origin = origins.get(notice.user_id)
+            locked_at = second(notice.fact_at)
+            yield (
+                locked_at,
+                notice.user_id,
+                notice.name,
+                notice.domain_name,
+                notice.failures,
+                origin.words if origin else "not known",
+                *_end_of_lock(
+                    notice.fact_at,
+                    unlocks.get((notice.user_id, locked_at or "")),
+                    sources.policy,
+                    sources.now,
+                ),
+            )
+
+
+def _end_of_lock(
+    locked_at: datetime, unlock: Event | None, policy: Policy, now: datetime
+) -> tuple[Cell, ...]:
+    """Return the cells from `ended` to `after`."""
+    if unlock is not None:
+        at = unlock.settled_at or unlock.event_time
+        return (
+            "unlocked through pciops",
+            second(at),
+            unlock.initiator,
+            unlock.reason,
+            unlock.get_identity_display(),
+            times.span(at - locked_at),
+        )
+    if policy.lockout is None:
+        return "not unlocked through pciops", None, "", "", "", ""
+    ends = times.later(locked_at, policy.lockout)
+    if ends > now:
+        return "still locked when this was built, or unlocked elsewhere", None, "", "", "", ""
+    # Keystone does not say whether another tool ended it, or further attempts prolonged it.
+    return "ran out, or was ended elsewhere", second(ends), "", "", "", times.span(policy.lockout)
+
+
+# --- Unlocks through pciops ----------------------------------------------------------------------
+def _unlocks(sources: Sources, tables: ReportTables) -> Part:
+    unlocks = Spool()
+    done = unchecked = 0
+    for event in selectors.between(
+        sources.week.begins,
+        sources.week.ends,
+        actions=(Event.Action.UNLOCK,),
+        scope=sources.scope,
+    ):
+        done += event.outcome == Event.Outcome.SUCCESS
+        unchecked += event.outcome == Event.Outcome.SUCCESS and not event.identity
+        unlocks.append(_unlock_row(event))
+    figures = [
+        Figure(key="unlocked", label="Unlocked through pciops", number=done, main=True),
+        Figure(
+            key="unlocked_unchecked",
+            label="Unlocked early without a check of identity",
+            number=unchecked,
+            finding=True,
+        ),
+    ]
+    table = tables.add(
+        "unlocks",
+        "Unlocks through pciops in this week",
+        (
+            Column(key="at", title="When", kind="instant"),
+            *NAMES,
+            Column(key="failures", title="Failures seen", kind="number"),
+            Column(key="failed_at", title="Last failure", kind="instant"),
+            Column(key="after", title="After"),
+            Column(key="outcome", title="Ended"),
+            Column(key="by", title="By whom"),
+            Column(key="via", title="Through"),
+            Column(key="identity", title="Identity"),
+            Column(key="reason", title="Reason"),
+            Column(key="remark", title="Remark"),
+            Column(key="event_id", title="Row of the trail"),
+        ),
+        unlocks,
+        empty="Nobody was unlocked through pciops in this week.",
+        identity=("event_id",),
+    )
+    return [], figures, [table]
+
+
+def _unlock_row(event: Event) -> Row:
+    failures = selectors.seen(event)
+    failed_at, ended_at = failures.failed_auth_at, event.settled_at or event.event_time
+    return (
+        second(event.event_time),
+        event.target_id,
+        event.target_name,
+        event.target_domain_name,
+        failures.failed_auth_count,
+        second(failed_at),
+        times.span(ended_at - failed_at) if failed_at else "",
+        event.get_outcome_display(),
+        event.initiator,
+        event.get_via_display(),
+        event.get_identity_display(),
+        event.reason,
+        event.remark,
+        event.id,
+    )
+
+
+# --- Failed sign-ins, as Keystone notified them --------------------------------------------------
+def _failures(sources: Sources, tables: ReportTables) -> Part:
+    week = sources.week
+    rows = Attempts.objects.filter(
+        window__gte=week.begins, window__lt=week.ends, outcome=Outcome.FAILURE
+    )
+    if sources.scope is not None:
+        rows = rows.filter(domain_id=sources.scope)
+    totals = rows.aggregate(
+        failed=Sum("count"),
+        locked=Sum("count", filter=Q(reason=Attempts.Reason.LOCKED)),
+        unknown=Sum("count", filter=Q(reason=Attempts.Reason.UNKNOWN_NAME)),
+        addresses=Count("address", distinct=True),
+    )
+    sessions = ConsumerSession.objects.filter(until__gt=week.begins, since__lt=week.ends)
+    statements = []
+    if not sessions.filter(connected=True).exists():
+        statements.append(
+            Statement(
+                words=(
+                    "Nobody listened to Keystone's notifications in this week: where failed "
+                    "sign-ins came from is not known."
+                ),
+                verdict=ReportVerdict.UNKNOWN,
+            )
+        )
+    figures = [
+        Figure(key=f"sign_ins_{key}", label=label, number=totals[key] or 0)
+        for key, label in (
+            ("failed", "Failed sign-ins"),
+            ("locked", "of them on accounts that were locked already"),
+            ("unknown", "of them under names that no account has"),
+            ("addresses", "Addresses that they came from, as Keystone reported them"),
+        )
+    ]
+    first_and_last = (
+        Column(key="first_at", title="First", kind="instant"),
+        Column(key="last_at", title="Last", kind="instant"),
+    )
+    listed = [
+        tables.add(
+            "failure_sources",
+            "Sources of failed sign-ins in this week",
+            (
+                Column(key="address", title="Reported address"),
+                Column(key="agent", title="Program"),
+                Column(key="failures", title="Failures", kind="number"),
+                Column(key="accounts", title="Accounts", kind="number"),
+                Column(key="unknown", title="Under unknown names", kind="number"),
+                Column(key="locked", title="On locked accounts", kind="number"),
+                *first_and_last,
+            ),
+            _source_rows(rows),
+            empty="No sign-in failed in this week, as far as Keystone notified.",
+            identity=("address", "agent"),
+        ),
+        tables.add(
+            "locked_tries",
+            "Accounts that were tried while they were locked",
+            (
+                *NAMES,
+                Column(key="tries", title="Tries", kind="number"),
+                Column(key="addresses", title="Addresses", kind="number"),
+                *first_and_last,
+            ),
+            _attempts_while_locked(rows),
+            empty="Nobody tried to sign in to a locked account, as far as Keystone notified.",
+        ),
+    ]
+    return statements, figures, listed
+
+
+def _source_rows(rows: QuerySet[Attempts]) -> Iterator[Row]:
+    """Yield the sources with the most failures first."""
+    by_source = rows.values("address", "agent").annotate(
+        failures=Sum("count"),
+        accounts=Count("user_id", distinct=True, filter=~Q(user_id="")),
+        unknown=Sum("count", filter=Q(reason=Attempts.Reason.UNKNOWN_NAME)),
+        locked=Sum("count", filter=Q(reason=Attempts.Reason.LOCKED)),
+        first=Min("first_at"),
+        last=Max("last_at"),
+    )
+    for row in by_source.order_by("-failures", "address", "agent")[:MOST_SOURCES]:
+        yield (
+            row["address"],
+            row["agent"],
+            row["failures"],
+            row["accounts"],
+            row["unknown"] or 0,
+            row["locked"] or 0,
+            second(row["first"]),
+            second(row["last"]),
+        )
+
+
+def _attempts_while_locked(rows: QuerySet[Attempts]) -> Iterator[Row]:
+    """Yield the accounts with the most attempts first."""
+    by_account = (
+        rows.filter(reason=Attempts.Reason.LOCKED)
+        .values("user_id")
+        .annotate(
+            user_name=Max("name"),
+            domain=Max("domain_name"),
+            attempts=Sum("count"),
+            addresses=Count("address", distinct=True),
+            first=Min("first_at"),
+            last=Max("last_at"),
+        )
+    )
+    for row in by_account.order_by("-attempts", "user_id")[:MOST_SOURCES]:
+        yield (
+            row["user_id"],
+            row["user_name"],
+            row["domain"],
+            row["attempts"],
+            row["addresses"],
+            second(row["first"]),
+            second(row["last"]),
+        )

@@ -1,0 +1,127 @@
+"""Keystone's policy against PCI DSS, and its changes in the week."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pciops.accounts.policy import compliance, policy
+from pciops.accounts.policy.compliance import Finding
+from pciops.audit import selectors
+from pciops.audit.models import Event
+from pciops.audit.policy import RESOURCE
+from pciops.reports.columns import second
+from pciops.reports.sources import Sources
+from pciops.reports.spool import ReportTables
+from pciops.reports.value import Column, Figure, ReportVerdict, Row, Section, Statement
+
+
+def section(sources: Sources, tables: ReportTables) -> Section:
+    """Return the section about Keystone's policy."""
+    sourced = sources.cloud.policy
+    findings = compliance.findings(sourced.policy)
+    failing = [finding for finding in findings if not finding.passed]
+    changes = _changes(sources)
+    changed = {str(option) for _, option, *_ in changes} - {ALL_OPTIONS}
+    return Section(
+        key="policy",
+        title="Keystone's policy",
+        demand="What Keystone enforces, against what PCI DSS 4.0.1 demands; changes are marked.",
+        statements=(
+            Statement(
+                words=_summary(failing, len(findings)),
+                verdict=ReportVerdict.FINDING if failing else ReportVerdict.MET,
+            ),
+            *(
+                Statement(
+                    words=f"{option} differs between Keystone's nodes: "
+                    f"{', '.join(f'{policy.said(option, v)} in {path}' for path, v in values)}.",
+                    verdict=ReportVerdict.FINDING,
+                )
+                for option, values in sourced.disagreements.items()
+            ),
+        ),
+        figures=(
+            Figure(
+                key="policy_findings",
+                label="Requirements that Keystone's policy does not meet",
+                number=len(failing),
+                finding=True,
+                main=True,
+            ),
+            Figure(
+                key="policy_changes",
+                label="Options that changed in this week",
+                number=len(changed),
+            ),
+        ),
+        tables=(
+            tables.add(
+                "policy_requirements",
+                "Policy against PCI DSS 4.0.1",
+                (
+                    Column(key="requirement", title="4.0.1"),
+                    Column(key="old", title="3.2.1"),
+                    Column(key="title", title="About"),
+                    Column(key="value", title="Value"),
+                    Column(key="met", title="Met", kind="yes"),
+                    Column(key="reason", title="Why"),
+                ),
+                [(f.requirement, f.old, f.title, f.value, f.passed, f.reason) for f in findings],
+                empty="There is no requirement.",
+                identity=("requirement",),
+            ),
+            tables.add(
+                "policy_values",
+                "Options of Keystone, and where each value comes from",
+                (
+                    Column(key="option", title="Option"),
+                    Column(key="value", title="Value"),
+                    Column(key="source", title="From"),
+                    Column(key="changed", title="Changed in this week", kind="yes"),
+                ),
+                [
+                    (name, policy.said(name, value), sourced.sources[name], name in changed)
+                    for name, value in sourced.values.items()
+                ],
+                empty="There is no option.",
+                identity=("option",),
+            ),
+            tables.add(
+                "policy_changes",
+                "Changes of Keystone's policy in this week",
+                (
+                    Column(key="at", title="Seen", kind="instant"),
+                    Column(key="option", title="Option"),
+                    Column(key="change", title="Change"),
+                    Column(key="event_id", title="Row of the trail"),
+                ),
+                changes,
+                empty="Nothing changed in this week.",
+                identity=("event_id",),
+            ),
+        ),
+    )
+
+
+ALL_OPTIONS = "all options"  # of a change that is about none in particular
+
+
+def _changes(sources: Sources) -> list[Row]:
+    week = sources.week
+    events = selectors.between(week.begins, week.ends, actions=(Event.Action.POLICY,), scope=None)
+    return [
+        (
+            second(event.event_time),
+            event.resource.removeprefix(RESOURCE).strip() or ALL_OPTIONS,
+            event.remark,
+            event.id,
+        )
+        for event in events
+    ]
+
+
+def _summary(failing: Sequence[Finding], number: int) -> str:
+    if not failing:
+        return f"Keystone's policy meets all {number} requirements that its options can meet."
+    names = ", ".join(f"{finding.requirement} ({finding.title.lower()})" for finding in failing)
+    return f"Keystone's policy does not meet {len(failing)} of {number} requirements: {names}."

@@ -1,0 +1,158 @@
+"""All accounts: how many are in which state, and proof that none is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Final
+
+from pciops.accounts.census import census
+from pciops.accounts.census.counting import CLOUD, EVERY
+from pciops.accounts.privileged import Kind
+from pciops.accounts.states import (
+    DISABLED,
+    EXEMPT,
+    EXPIRED,
+    INACTIVE,
+    INACTIVE_SOON,
+    LOCKED,
+    MUST_CHANGE,
+    NOT_COVERED,
+    STATES,
+)
+from pciops.keystone import database
+from pciops.keystone.models import User
+from pciops.reports.columns import ACCOUNT, ENABLED
+from pciops.reports.sources import Sources
+from pciops.reports.spool import ReportTables
+from pciops.reports.value import Bars, Column, Figure, ReportVerdict, Row, Section, Statement
+
+IN_TREND: Final = (LOCKED, INACTIVE, EXPIRED)
+BY_DOMAIN: Final = (
+    *(LOCKED, DISABLED, INACTIVE, INACTIVE_SOON, EXPIRED, MUST_CHANGE, EXEMPT, NOT_COVERED),
+)
+
+
+def section(sources: Sources, tables: ReportTables) -> Section:
+    """Return the section that reconciles the report with Keystone's table `user`."""
+    rows = _user_rows(sources.scope)
+    covered = sources.count(EVERY) - sources.count(NOT_COVERED.name)
+    not_covered = sources.accounts.not_covered
+    unexplained = rows - covered - not_covered.count
+    return Section(
+        key="population",
+        title="All accounts",
+        demand="Every account is in the report, or is named as one that it does not cover.",
+        statements=(
+            Statement(
+                words=_reconciliation(rows, covered, not_covered.count),
+                verdict=ReportVerdict.FINDING if unexplained else ReportVerdict.MET,
+            ),
+        ),
+        figures=(
+            Figure(key="accounts", label="Accounts reported", number=covered, main=True),
+            Figure(key="not_covered", label="Named as not covered", number=not_covered.count),
+            Figure(key="unexplained", label="Rows not explained", number=unexplained, finding=True),
+            *(
+                Figure(
+                    key=f"state_{state.name}",
+                    label=state.label,
+                    number=sources.count(state.name),
+                    words=state.explanation,
+                )
+                for state in STATES
+            ),
+        ),
+        bars=tuple(_trend(sources)),
+        tables=(
+            tables.add(
+                "not_covered",
+                "Accounts that Keystone's rules do not cover (LDAP and federated)",
+                (*ACCOUNT, ENABLED),
+                not_covered,
+                empty="Every account is covered.",
+            ),
+            tables.add(
+                "population_states",
+                "Accounts by state",
+                (
+                    Column(key="state", title="State"),
+                    Column(key="accounts", title="Accounts", kind="number"),
+                    Column(key="administrators", title="Administrators", kind="number"),
+                    Column(key="service_accounts", title="Service accounts", kind="number"),
+                    Column(key="meaning", title="Meaning"),
+                ),
+                [
+                    (
+                        state.label,
+                        *(sources.count(state.name, kind) for kind in (EVERY, *Kind)),
+                        state.explanation,
+                    )
+                    for state in STATES
+                ],
+                empty="There is no state.",
+                identity=("state",),
+            ),
+            tables.add(
+                "population_domains",
+                "Accounts by domain",
+                (
+                    Column(key="domain_id", title="Domain's id"),
+                    Column(key="domain_name", title="Domain"),
+                    Column(key="accounts", title="All", kind="number"),
+                    *(Column(key=s.name, title=s.label, kind="number") for s in BY_DOMAIN),
+                ),
+                _domain_rows(sources),
+                empty="There is no domain with accounts.",
+                identity=("domain_id",),
+            ),
+        ),
+    )
+
+
+def _reconciliation(rows: int, covered: int, not_covered: int) -> str:
+    words = (
+        f"{rows:,} rows in Keystone's table user = {covered:,} accounts reported + "
+        f"{not_covered:,} named as not covered (LDAP or federated)"
+    )
+    unexplained = rows - covered - not_covered
+    if not unexplained:
+        return f"{words}."
+    more_or_fewer = "more" if unexplained > 0 else "fewer"
+    return (
+        f"{words}, and {abs(unexplained):,} {more_or_fewer} than that: accounts were made or "
+        "deleted while this was read. Build the report again."
+    )
+
+
+@database.reading()
+def _user_rows(scope: str | None) -> int:
+    rows = User.objects.all()
+    return (rows if scope is None else rows.filter(domain_id=scope)).count()
+
+
+def _domain_rows(sources: Sources) -> Iterator[Row]:
+    numbers, names = sources.cloud.tally.numbers, sources.directory.domains
+    domains = {domain for domain, state, _ in numbers if state == EVERY and domain != CLOUD}
+    if sources.scope is not None:
+        domains &= {sources.scope}
+    for domain in sorted(domains, key=lambda domain: (names.get(domain, domain), domain)):
+        states = (EVERY, *(state.name for state in BY_DOMAIN))
+        counts = [numbers.get((domain, state, EVERY), 0) for state in states]
+        yield domain, names.get(domain, domain), *counts
+
+
+def _trend(sources: Sources) -> Iterator[Bars]:
+    """Yield a chart of the last census of each day, if there is any."""
+    last = sources.until - timedelta(microseconds=1)
+    points = census.trend(scope=sources.scope, since=sources.week.begins, until=last)
+    if points:
+        yield Bars(
+            key="population_trend",
+            title="Accounts by day, as the last census of the day counted them",
+            groups=tuple(f"{point.counted_at:%a %d %b}" for point in points),
+            series=tuple(
+                (state.label, tuple(point.numbers.get(state.name, 0) for point in points))
+                for state in IN_TREND
+            ),
+        )

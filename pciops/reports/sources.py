@@ -1,0 +1,129 @@
+"""What the sections of a report read: each thing once, shared by all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from pciops.accounts.census import census
+from pciops.accounts.census.counting import CLOUD, EVERY, Tally
+from pciops.accounts.models import Census, CensusGap
+from pciops.accounts.policy import policy as policies
+from pciops.accounts.policy.policy import Policy, SourcedPolicy
+from pciops.events import selectors
+from pciops.events.models import ConsumerSession
+from pciops.reports.account_lists import AccountLists, Directory, PrivilegedLists
+from pciops.reports.value import Gap
+from pciops.reports.weeks import Week
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloudSources:
+    """What the reports of all weeks and domains that are built at one time share."""
+
+    now: datetime
+
+    @cached_property
+    def policy(self) -> SourcedPolicy:
+        """Keystone's policy, by which all reports judge."""
+        return policies.sourced()
+
+    @cached_property
+    def directory(self) -> Directory:
+        """The names of domains and the kinds of accounts."""
+        return Directory.read()
+
+    @cached_property
+    def tally(self) -> Tally:
+        """A census of the moment the report is built."""
+        return census.count(policy=self.policy.policy, now=self.now)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """What one report is made from."""
+
+    week: Week
+    scope: str | None  # a domain's id; None: the whole cloud
+    cloud: CloudSources
+
+    @property
+    def now(self) -> datetime:
+        """The time at which the report is built."""
+        return self.cloud.now
+
+    @property
+    def until(self) -> datetime:
+        """The end of the week, or now if the week is not over."""
+        return min(self.week.ends, self.now)
+
+    @property
+    def policy(self) -> Policy:
+        """Keystone's options."""
+        return self.cloud.policy.policy
+
+    @property
+    def directory(self) -> Directory:
+        """The names of domains and the kinds of accounts."""
+        return self.cloud.directory
+
+    @cached_property
+    def accounts(self) -> AccountLists:
+        """The lists that may hold every account."""
+        return AccountLists.read(
+            scope=self.scope, policy=self.policy, now=self.now, directory=self.directory
+        )
+
+    @cached_property
+    def privileged(self) -> PrivilegedLists:
+        """The lists of privileged and exempt accounts."""
+        return PrivilegedLists.read(
+            scope=self.scope, policy=self.policy, now=self.now, directory=self.directory
+        )
+
+    @cached_property
+    def schedule_gaps(self) -> list[Gap]:
+        """The periods without a census, which a worker takes every five minutes."""
+        return [
+            Gap(source="schedule", begins=begins, ends=ends, words=f"No census was taken. {why}")
+            for begins, ends, why in _without_census(self.week.begins, self.until)
+        ]
+
+    @cached_property
+    def consumer_gaps(self) -> list[Gap]:
+        """The periods in which no consumer of Keystone's notifications was connected."""
+        ever = ConsumerSession.objects.filter(connected=True).exists()
+        why = (
+            "Consumer or RabbitMQ stood still." if ever else "No consumer has ever been connected."
+        )
+        words = (
+            f"Nobody listened to Keystone's notifications. {why} What waited in our queue was "
+            "taken in later."
+        )
+        return [
+            Gap(source="consumer", begins=begins, ends=ends, words=words)
+            for begins, ends in selectors.gaps(self.week.begins, self.until)
+        ]
+
+    def count(self, state: str, kind: str = EVERY) -> int:
+        """Return how many accounts of a kind are in a state, by the census of the moment."""
+        return self.cloud.tally.numbers.get((self.scope or CLOUD, state, kind), 0)
+
+
+def _without_census(begins: datetime, until: datetime) -> Iterator[tuple[datetime, datetime, str]]:
+    """Yield the gaps between censuses, and those before the first and after the last."""
+    why = "Worker or timetable stood still, or Keystone's database did not answer."
+    rows = CensusGap.objects.filter(begins__lt=until, ends__gt=begins).order_by("begins")
+    for row in rows:
+        yield max(row.begins, begins), min(row.ends, until), why
+    first = Census.objects.order_by("counted_at").first()
+    last = Census.objects.order_by("-counted_at").first()
+    if first is None or last is None:
+        yield begins, until, "None has ever been taken."
+        return
+    if first.counted_at > begins:
+        yield begins, min(first.counted_at, until), "pciops had not begun to count."
+    if last.counted_at < until - census.STALE:
+        yield max(last.counted_at, begins), until, why

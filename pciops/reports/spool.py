@@ -1,0 +1,164 @@
+"""Rows of lists of any length: hashed and compressed as they arrive, kept in temporary files.
+
+A row is a line of canonical JSON, an array of its cells. The SHA-256 is over all lines, each with
+its newline. Lines are compressed in chunks small enough to be one value in a database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from tempfile import SpooledTemporaryFile
+from typing import Any, Final, NamedTuple, Self
+from weakref import finalize
+
+from pciops.lib.canonical import canonical
+from pciops.reports.value import Column, Report, Row, Table
+
+FIRST_ROWS: Final = 500  # that stay in memory, for pages
+CHUNK_SIZE: Final = 512 * 1024  # bytes of lines; a fifth of it when compressed
+IN_MEMORY: Final = 256 * 1024  # bytes of chunks that need no file yet
+LEVEL: Final = 6  # of zlib
+
+
+class Chunk(NamedTuple):
+    """Some lines, compressed with zlib."""
+
+    rows: int
+    data: bytes
+
+
+class Spool:
+    """A list that rows are appended to and read from as often as needed."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.first: list[Row] = []
+        self._hash = hashlib.sha256()
+        self._lines: list[bytes] = []
+        self._size = 0
+        self._chunks: list[tuple[int, int]] = []  # rows and bytes of each chunk in the file
+        self._file: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 closed by `close`
+        self.close = finalize(self, self._file.close)
+
+    @classmethod
+    def of(cls, rows: Iterable[Row]) -> Spool:
+        """Return a spool with all of the rows."""
+        spool = cls()
+        for row in rows:
+            spool.append(row)
+        return spool
+
+    def append(self, row: Row) -> None:
+        """Append a row; half surrogate pairs, which are not text, become question marks."""
+        line = line_of(row)
+        if self.count < FIRST_ROWS:
+            self.first.append(tuple(json.loads(line)))
+        self.count += 1
+        self._hash.update(line)
+        self._lines.append(line)
+        self._size += len(line)
+        if self._size >= CHUNK_SIZE:
+            self._compress()
+
+    @property
+    def sha256(self) -> str:
+        """Return the hash of all lines."""
+        return self._hash.hexdigest()
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield all rows, compressed."""
+        self._compress()
+        offset = 0
+        for rows, size in self._chunks:
+            self._file.seek(offset)
+            yield Chunk(rows, self._file.read(size))
+            offset += size
+
+    def rows(self) -> Iterator[Row]:
+        """Yield all rows."""
+        for chunk in self.chunks():
+            yield from decompressed(chunk.data)
+
+    def _compress(self) -> None:
+        if not self._lines:
+            return
+        data = zlib.compress(b"".join(self._lines), LEVEL)
+        self._file.seek(0, 2)
+        self._file.write(data)
+        self._chunks.append((len(self._lines), len(data)))
+        self._lines, self._size = [], 0
+
+
+def line_of(row: Iterable[Any]) -> bytes:
+    """Return a row as a line."""
+    return f"{canonical(list(row))}\n".encode("utf-8", "replace")
+
+
+def decompressed(data: bytes) -> Iterator[Row]:
+    """Yield the rows of a chunk."""
+    for line in zlib.decompress(data).splitlines():
+        yield tuple(json.loads(line))
+
+
+class ReportTables:
+    """All rows of all tables of one report."""
+
+    def __init__(self) -> None:
+        self.spools: dict[str, Spool] = {}  # by the key of the table
+
+    def add(
+        self,
+        key: str,
+        title: str,
+        columns: Sequence[Column],
+        rows: Iterable[Row] | Spool,
+        *,
+        empty: str = "There is no such account.",
+        identity: tuple[str, ...] = ("user_id",),
+    ) -> Table:
+        """Take the rows of a table, and return the table.
+
+        Raises:
+            ValueError: two tables have the same key.
+        """
+        if key in self.spools:
+            raise ValueError(f"two tables of the report have the key {key}")
+        spool = rows if isinstance(rows, Spool) else Spool.of(rows)
+        self.spools[key] = spool
+        return Table(
+            key=key,
+            title=title,
+            columns=tuple(columns),
+            count=spool.count,
+            sha256=spool.sha256,
+            shown=tuple(spool.first),
+            empty=empty,
+            identity=identity,
+        )
+
+    def rows(self, key: str) -> Iterator[Row]:
+        """Yield all rows of the table with this key."""
+        return self.spools[key].rows()
+
+    def close(self) -> None:
+        """Delete the temporary files."""
+        for spool in self.spools.values():
+            spool.close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltReport:
+    """A report that is not stored yet; as a context manager it deletes its temporary files."""
+
+    report: Report
+    tables: ReportTables
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.tables.close()

@@ -1,0 +1,74 @@
+"""Template filters for the figures, charts and tables of a report."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django import template
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
+from pciops.lib import charts
+from pciops.lib.numbers import counted
+from pciops.reports.render import text
+from pciops.reports.render.csv import file_name
+from pciops.reports.value import Bars, Column, ReportVerdict, Row, Table
+
+register = template.Library()
+
+CLASSES: Final = {"number": "number", "instant": "nowrap", "day": "nowrap"}
+TAGS: Final = {
+    ReportVerdict.MET: {"tone": "good", "sign": "✓"},
+    ReportVerdict.FINDING: {"tone": "bad", "sign": "✗"},
+    ReportVerdict.UNKNOWN: {"tone": "soon", "sign": "?"},
+}
+
+register.filter("number", text.number_text)
+register.filter("change", text.change_text)
+register.filter("column_title", text.column_title)
+
+
+@register.filter
+def tag(verdict: ReportVerdict | None) -> dict[str, str] | None:
+    """Return the tone, the sign and the label of a verdict."""
+    return None if verdict is None else {**TAGS[verdict], "label": text.VERDICTS[verdict]}
+
+
+@register.filter
+def row_count(table: Table) -> str:
+    """Return `1,204 rows`."""
+    return counted(table.count, "row")
+
+
+@register.filter
+def cut_sentence(table: Table) -> str:
+    """Return the sentence above a table of which not all rows are shown; "" if all are."""
+    shown = len(table.shown)
+    return text.cut_sentence(table, shown, file_name(table.key)) if shown < table.count else ""
+
+
+@register.filter
+def drawings(bars: Bars) -> dict[str, Any]:
+    """Return a chart with its drawings in both shapes."""
+    chart = text.chart(bars)
+    return {"bars": chart, "columns": charts.columns(chart), "rows": charts.rows(chart)}
+
+
+@register.filter
+def body(rows: list[Row], columns: tuple[Column, ...]) -> SafeString:
+    """Return rows as HTML: a template would take seconds for the cells of all tables."""
+    openings = [_opening(column) for column in columns]
+    lines = []
+    for row in rows:
+        cells = [
+            f"{opening}<bdi>{escape(text.cell_text(value, column))}</bdi></td>"
+            for opening, value, column in zip(openings, row, columns, strict=True)
+        ]
+        lines.append(f'<tr role="row">{"".join(cells)}</tr>')
+    return mark_safe("\n".join(lines))  # noqa: S308 each cell is escaped
+
+
+def _opening(column: Column) -> str:
+    name = "id" if column.is_id else CLASSES.get(column.kind, "")
+    style = f' class="{name}"' if name else ""
+    return f'<td role="cell" data-label="{escape(text.column_title(column))}"{style}>'

@@ -1,0 +1,80 @@
+"""A week that is over, and the sections of its report."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from types import ModuleType
+from typing import Final
+
+from pciops.accounts.models import Census
+from pciops.reports.sections import (
+    account_changes,
+    acts,
+    exemptions,
+    first_passwords,
+    gaps,
+    inactive,
+    lockout,
+    password_age,
+    policy,
+    population,
+    second_factor,
+)
+from pciops.reports.sources import CloudSources, Sources
+from pciops.reports.spool import ReportTables
+from pciops.reports.value import ReportVerdict, Row, Section
+from pciops.reports.weeks import Week
+from tests.factories import NOW
+
+WEEK: Final = Week(2026, 46)  # the last that has ended at NOW
+IN_WEEK: Final = WEEK.begins + timedelta(days=2, hours=3)
+SECTIONS: Final[dict[str, ModuleType]] = {
+    "policy": policy,
+    "population": population,
+    "8.2.4": account_changes,
+    "8.2.6": inactive,
+    "8.3.4": lockout,
+    "8.3.5": first_passwords,
+    "8.3.9": password_age,
+    "8.4": second_factor,
+    "8.6": exemptions,
+    "acts": acts,
+    "gaps": gaps,
+}
+
+
+def take_censuses(*times: datetime) -> None:
+    """Store empty censuses, so that there is data from these times."""
+    for time in times:
+        Census.objects.create(counted_at=time, milliseconds=1)
+
+
+def sources(*, scope: str | None = None, week: Week = WEEK, now: datetime = NOW) -> Sources:
+    return Sources(week=week, scope=scope, cloud=CloudSources(now=now))
+
+
+def section(
+    key: str, tables: ReportTables | None = None, *, scope: str | None = None, now: datetime = NOW
+) -> Section:
+    """Return the section of the report of `WEEK`."""
+    made = SECTIONS[key].section(sources(scope=scope, now=now), tables or ReportTables())
+    assert isinstance(made, Section)
+    return made
+
+
+def figures(key: str, *, scope: str | None = None) -> dict[str, int | None]:
+    """Return the figures of a section by their keys."""
+    return {figure.key: figure.number for figure in section(key, scope=scope).figures}
+
+
+def rows(key: str, table: str, *, scope: str | None = None) -> list[Row]:
+    """Return all rows of a table of a section."""
+    tables = ReportTables()
+    section(key, tables, scope=scope)
+    return list(tables.rows(table))
+
+
+def statements(key: str, *, scope: str | None = None) -> list[tuple[str, ReportVerdict | None]]:
+    """Return the statements of a section, each with its verdict."""
+    made = section(key, scope=scope)
+    return [(statement.words, statement.verdict) for statement in made.statements]

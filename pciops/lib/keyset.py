@@ -54,8 +54,15 @@ class Order(Generic[M]):
         Raises:
             MarkerError
         """
+        return self._after(rows, self.values(marker))
+
+    def after_row(self, rows: QuerySet[M], row: M) -> QuerySet[M]:
+        """Return the rows after this one."""
+        return self._after(rows, [getattr(row, column.name) for column in self.columns])
+
+    def _after(self, rows: QuerySet[M], values: Iterable[Any]) -> QuerySet[M]:
         later, same = Q(pk__in=[]), Q()
-        for column, value in zip(self.columns, self.values(marker), strict=True):
+        for column, value in zip(self.columns, values, strict=True):
             later |= same & column.after(value)
             same &= Q(**{column.name: value})
         return rows.filter(later)
@@ -128,7 +135,7 @@ def batches(rows: QuerySet[M], order: Order[M], *, size: int) -> Iterator[list[M
         yield batch
         if len(batch) < size:
             return
-        part = order.after(rows, order.marker(batch[-1]))
+        part = order.after_row(rows, batch[-1])
 
 
 def _value(column: Column, value: Any) -> Any:

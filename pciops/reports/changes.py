@@ -9,7 +9,6 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final
 
 from pciops.lib.canonical import canonical
@@ -118,8 +117,14 @@ def _keys_only_in(database: sqlite3.Connection, name: str, other: str) -> set[st
 
 
 def _rows(rows: Iterable[Row], row_key: RowKey, keys: set[str]) -> list[Row]:
-    """Return the rows with these keys, in the order of the list."""
-    return list(islice((row for row in rows if row_key(row) in keys), len(keys)))
+    """Return the first row with each of these keys, in the order of the list."""
+    found: dict[str, Row] = {}
+    for row in rows:
+        if len(found) == len(keys):
+            break
+        if (key := row_key(row)) in keys:
+            found.setdefault(key, row)
+    return list(found.values())
 
 
 def _row_key(table: Table) -> RowKey:

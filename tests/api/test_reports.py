@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from pciops.audit.models import Event
 from tests.api.call import get
 from tests.fake_keystone import FakeKeystone
-from tests.reports.keeping import kept
+from tests.reports.samples import store_sample
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
@@ -25,8 +25,8 @@ def of_domain(keystone: FakeKeystone) -> str:
 
 
 def test_the_list_has_weeks_hashes_and_main_figures(token: str) -> None:
-    kept("2026-W45", size=3)
-    stored = kept("2026-W46", size=7)
+    store_sample("2026-W45", size=3)
+    stored = store_sample("2026-W46", size=7)
     found = get(token, REPORTS).json()
 
     assert [one["week"] for one in found["reports"]] == ["2026-W46", "2026-W45"]
@@ -38,7 +38,7 @@ def test_the_list_has_weeks_hashes_and_main_figures(token: str) -> None:
 
 
 def test_a_report_is_json_by_default_as_its_schema_says(token: str) -> None:
-    kept()
+    store_sample()
     response = get(token, f"{REPORTS}/2026-W46")
     found: Any = json.loads(b"".join(response))
 
@@ -48,7 +48,7 @@ def test_a_report_is_json_by_default_as_its_schema_says(token: str) -> None:
 
 @pytest.mark.parametrize(("form", "begin"), [("pdf", b"%PDF"), ("csv", b"PK"), ("html", b"<!doc")])
 def test_a_report_is_given_in_each_form_and_recorded(token: str, form: str, begin: bytes) -> None:
-    kept()
+    store_sample()
     response = get(token, f"{REPORTS}/2026-W46", format=form)
 
     assert b"".join(response).startswith(begin)
@@ -57,36 +57,31 @@ def test_a_report_is_given_in_each_form_and_recorded(token: str, form: str, begi
 
 
 @pytest.mark.parametrize(
-    ("path", "parameters", "status", "message"),
+    ("path", "parameters", "status", "term"),
     [
-        ("/2026-47", {}, 400, "week: '2026-47' is no week; 2026-W47 is. There can be reports from"),
-        (
-            "/2030-W01",
-            {},
-            400,
-            "week: 2030-W01 is not over yet. There can be reports from 2026-W46",
-        ),
-        ("/2026-W46", {"format": "xml"}, 400, "format: 'xml' is no form"),
-        ("/2026-W46", {"revision": "-1"}, 400, "revision: '-1' is no number."),
-        ("/2026-W46", {"revision": "2"}, 404, "There is no report of 2026-W46, revision 2."),
-        ("/2026-W46", {"domain_id": "shops"}, 404, "There is no report of 2026-W46."),
-        ("", {"limit": "0"}, 400, "limit: a whole number"),
+        ("/2026-47", {}, 400, "week: '2026-47'"),
+        ("/2030-W01", {}, 400, "week: 2030-W01"),
+        ("/2026-W46", {"format": "xml"}, 400, "format: 'xml'"),
+        ("/2026-W46", {"revision": "-1"}, 400, "revision: '-1'"),
+        ("/2026-W46", {"revision": "2"}, 404, "revision 2"),
+        ("/2026-W46", {"domain_id": "shops"}, 404, "2026-W46"),
+        ("", {"limit": "0"}, 400, "limit"),
     ],
 )
-def test_what_makes_no_sense_is_answered_with_what_would(
-    token: str, path: str, parameters: dict[str, str], status: int, message: str
+def test_a_wrong_parameter_is_named(
+    token: str, path: str, parameters: dict[str, str], status: int, term: str
 ) -> None:
-    kept("2026-W45")  # of which the trail has a row, so there is data of the week after
-    kept()
+    store_sample("2026-W45")  # its row in the audit log is the first data
+    store_sample()
     response = get(token, REPORTS + path, **parameters)
 
     assert response.status_code == status
-    assert response.json()["error"]["message"].startswith(message)
+    assert term in response.json()["error"]["message"]
 
 
-def test_a_token_of_a_domain_gives_its_reports_alone(fake_keystone: FakeKeystone) -> None:
-    kept("2026-W45")
-    stored = kept("2026-W46", domain_id="shops")
+def test_a_token_of_a_domain_gives_only_its_reports(fake_keystone: FakeKeystone) -> None:
+    store_sample("2026-W45")
+    stored = store_sample("2026-W46", domain_id="shops")
     token = of_domain(fake_keystone)
     found = get(token, REPORTS).json()["reports"]
 

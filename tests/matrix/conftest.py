@@ -6,7 +6,7 @@ import pytest
 
 from tests.fake_keystone import fake_keystone as fake_keystone
 from tests.matrix.calls import WEEK
-from tests.reports.keeping import kept
+from tests.reports.samples import store_sample
 from tests.signin.visit import clock as clock
 
 
@@ -23,4 +23,4 @@ def _reports_are_kept(request: pytest.FixtureRequest, clock: object) -> None:
         return
     request.getfixturevalue("db")
     for domain_id in ("", "shops", "payments"):
-        kept(WEEK, domain_id=domain_id)
+        store_sample(WEEK, domain_id=domain_id)

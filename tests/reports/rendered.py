@@ -91,7 +91,10 @@ def from_csv(sample: Sample) -> Numbers:
     figures = [dict(zip(head, line, strict=True)) for line in lines]
     lists = {name: rows for name, rows in by_name.items() if name.startswith("lists/")}
     return Numbers(
-        {figure["figure"]: (number(figure["number"]), number(figure["change"])) for figure in figures},
+        {
+            figure["figure"]: (number(figure["number"]), number(figure["change"]))
+            for figure in figures
+        },
         {name[len("lists/") : -len(".csv")]: len(rows) - 1 for name, rows in lists.items()},
     )
 

@@ -133,9 +133,7 @@ def sample_report(size: int = 40, seed: int = 1, **header: Any) -> Sample:
     def moment() -> str | None:
         return iso(MONDAY + timedelta(seconds=dice.randrange(7 * 86400)))
 
-    def listed(
-        key: str, title: str, of: tuple[Column, ...], rows: list[Row], **more: Any
-    ) -> Table:
+    def listed(key: str, title: str, of: tuple[Column, ...], rows: list[Row], **more: Any) -> Table:
         lists[key] = rows
         return make_table(key, title, of, rows, **more)
 
@@ -335,9 +333,7 @@ def arbitrary_reports(draw: st.DrawFn) -> Sample:
         words=texts,
     )
     header = make_header(cloud=draw(texts), domain_id=draw(texts), domain_name=draw(texts))
-    report = Report(
-        header=header, sections=sections, gaps=tuple(draw(st.lists(gaps, max_size=2)))
-    )
+    report = Report(header=header, sections=sections, gaps=tuple(draw(st.lists(gaps, max_size=2))))
     return Sample(report=report, lists=lists)
 
 

@@ -13,7 +13,7 @@ from pciops.lib.models import OwedMail
 from pciops.reports import deliver
 from pciops.reports.archive import store
 from pciops.reports.models import StoredReport
-from tests.reports.keeping import kept
+from tests.reports.samples import store_sample
 
 pytestmark = pytest.mark.django_db
 
@@ -37,20 +37,20 @@ def owe(stored: StoredReport, after: timedelta = timedelta(0)) -> int:
 
 
 def test_each_recipient_is_owed_one_mail_however_often_it_is_asked_for() -> None:
-    stored = kept()
+    stored = store_sample()
 
     assert [owe(stored), owe(stored)] == [2, 0]
     assert [mail["To"] for mail in mails()] == ["audit@cloud.example", "cso@cloud.example"]
 
 
 def test_the_mail_has_figures_findings_and_a_link() -> None:
-    stored = kept()
+    stored = store_sample()
     owe(stored)
     body = mails()[0].get_body(("plain",))
     assert body is not None
     text = body.get_content()
 
-    for figure in stored.main:
+    for figure in stored.main_figures:
         assert figure["label"] in text
     assert "https://pciops.example/reports/2026-W46/" in text
     assert stored.hash in text
@@ -59,7 +59,7 @@ def test_the_mail_has_figures_findings_and_a_link() -> None:
 @pytest.mark.parametrize("attached", [True, False])
 def test_the_pdf_goes_along_as_the_setting_says(attached: bool, settings: Settings) -> None:
     settings.REPORT_ATTACHED = attached
-    owe(kept())
+    owe(store_sample())
     files = list(mails()[0].iter_attachments())
 
     assert [one.get_filename() for one in files] == ["pciops-report-2026-W46-r1.pdf"] * attached
@@ -68,7 +68,7 @@ def test_the_pdf_goes_along_as_the_setting_says(attached: bool, settings: Settin
 
 def test_a_pdf_that_is_too_large_stays_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deliver, "LARGEST", 10)
-    owe(kept())
+    owe(store_sample())
     body = mails()[0].get_body(("plain",))
 
     assert body is not None
@@ -76,7 +76,7 @@ def test_a_pdf_that_is_too_large_stays_here(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_who_is_added_within_the_week_gets_it_too(settings: Settings) -> None:
-    stored = kept()
+    stored = store_sample()
     owe(stored)
     settings.REPORT_RECIPIENTS = [*settings.REPORT_RECIPIENTS, "new@cloud.example"]
 
@@ -84,13 +84,13 @@ def test_who_is_added_within_the_week_gets_it_too(settings: Settings) -> None:
 
 
 def test_old_reports_are_not_sent_to_anybody() -> None:
-    assert owe(kept(), timedelta(days=8)) == 0
+    assert owe(store_sample(), timedelta(days=8)) == 0
 
 
 def test_a_revision_is_not_sent() -> None:
-    stored = kept()
+    stored = store_sample()
     owe(stored)
-    kept(again=True, seed=2)
+    store_sample(again=True, seed=2)
 
     assert owe(stored) == 0
 
@@ -98,11 +98,11 @@ def test_a_revision_is_not_sent() -> None:
 def test_without_recipients_nothing_is_owed(settings: Settings) -> None:
     settings.REPORT_RECIPIENTS = []
 
-    assert owe(kept()) == 0
+    assert owe(store_sample()) == 0
 
 
 def test_names_of_others_stay_text(settings: Settings) -> None:
-    stored = kept()
+    stored = store_sample()
     stored.domain_name = "<b>x</b>\r\nBcc: evil@example.org"
     report = store.report(stored)
     letter = deliver.write(stored, report, attached=False, left_out=False)

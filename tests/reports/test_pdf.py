@@ -1,4 +1,4 @@
-"""The printed report: how it is found one's way in, what is cut, what fonts lack."""
+"""The printed report: how it leads to its parts, what is cut, and how names are written."""
 
 from __future__ import annotations
 
@@ -7,209 +7,281 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pymupdf_fonts
 import pytest
+import uharfbuzz
+from fontTools.ttLib import TTFont
 from pypdf import PdfReader
+from pypdf.generic import ContentStream
 
 from pciops.lib import charts
-from pciops.lib.evidence import Cell
-from pciops.reports.render.pdf import drawings, fonts, pdf
-from pciops.reports.render.pdf.fonts import REGULAR
-from tests.reports import reading
-from tests.reports.made_up import MONDAY, Kept, believable
+from pciops.reports.render import text
+from pciops.reports.render.pdf import pdf
+from pciops.reports.render.pdf.layout import BODY, CELL, Document
+from pciops.reports.value import Row
+from tests.reports.rendered import pdf_text, printed
+from tests.reports.samples import MONDAY, Sample, make_header, sample_report
+
+FIRAGO = pymupdf_fonts.fontbuffers["figo"]()
 
 
 @pytest.fixture(scope="module")
-def long() -> tuple[Kept, PdfReader]:
-    """A report with lists that are longer than what is printed."""
-    kept = believable(pdf.MOST_ROWS + 1)
-    data = pdf.render(kept.report, kept.rows, sha256="ab" * 32)
-    return kept, PdfReader(io.BytesIO(data))
+def long() -> tuple[Sample, PdfReader]:
+    """A report with tables that are longer than what is printed."""
+    sample = sample_report(pdf.MOST_ROWS + 1)
+    return sample, printed(sample)
 
 
 @pytest.fixture(scope="module")
 def short() -> PdfReader:
-    kept = believable()
-    return PdfReader(io.BytesIO(pdf.render(kept.report, kept.rows, sha256="ab" * 32)))
+    return printed(sample_report(), sha256="ab" * 32)
 
 
-def test_every_page_says_whose_it_is_and_which_of_how_many(short: PdfReader) -> None:
+@pytest.fixture
+def document(tmp_path: Path) -> Iterator[Document]:
+    document = Document(make_header(), "", fonts=tmp_path)
+    document.add_page()
+    yield document
+    document.output()  # closes the files of the fonts
+
+
+def bookmarks(reader: PdfReader, entries: list[Any] | None = None) -> dict[str, int]:
+    """Return the page (from 0) of each bookmark by its title."""
+    pages: dict[str, int] = {}
+    for entry in reader.outline if entries is None else entries:
+        if isinstance(entry, list):
+            pages |= bookmarks(reader, entry)
+        else:
+            page = reader.get_destination_page_number(entry)
+            assert page is not None
+            pages[str(entry.title)] = page
+    return pages
+
+
+def words(reader: PdfReader, page: int) -> str:
+    return re.sub(r"\s+", " ", reader.pages[page].extract_text())
+
+
+# --- Pages ---------------------------------------------------------------------------------------
+def test_every_page_has_the_subject_and_its_number(short: PdfReader) -> None:
     total = len(short.pages)
 
-    for number, page in enumerate(short.pages, start=1):
-        words = re.sub(r"\s+", " ", page.extract_text())
-        assert f"{number} of {total}" in words
-        assert "north.example · 2026-W47 · revision 1" in words
-        assert "SHA-256 abababababababab…" in words
+    for page in range(total):
+        assert f"{page + 1} of {total}" in words(short, page)
+        assert "north.example · 2026-W47 · revision 1" in words(short, page)
+        assert "SHA-256 abababababababab…" in words(short, page)
 
 
 def test_bookmarks_have_the_numbers_of_the_requirements(short: PdfReader) -> None:
-    found = dict(_outline(short, short.outline))
+    title = "8.2.6 Inactive accounts, over 90 days (40 rows)"
+    pages = bookmarks(short)
 
-    assert "8.2.6 Inactive accounts" in found
-    page = found["List: 8.2.6 Inactive accounts, over 90 days (40 rows)"]
-    assert "8.2.6 Inactive accounts, over 90 days (40 rows)" in short.pages[page].extract_text()
+    assert "8.2.6 Inactive accounts" in pages
+    assert title in words(short, pages[f"List: {title}"])
 
 
-def test_the_first_page_has_findings_verdicts_figures_and_pages(short: PdfReader) -> None:
-    words = short.pages[0].extract_text()
+def test_the_first_page_has_findings_verdicts_and_figures(short: PdfReader) -> None:
+    first = words(short, 0)
 
-    assert "Findings in 2 of 4 sections" in words
-    assert "set lockout_duration to at least 1800 seconds" in words
-    assert "8.2.6 Inactive accounts Finding 8.1.4" in words
-    assert "inactive for over 90 days 40 +4" in words
+    assert "Findings in 2 of 4 sections" in first
+    assert "set lockout_duration" in first
+    assert "8.2.6 Inactive accounts Finding 8.1.4" in first
+    assert "inactive for over 90 days 40 +4" in first
 
 
 def test_the_page_numbers_of_the_contents_are_right(short: PdfReader) -> None:
-    found = dict(_outline(short, short.outline))
-    words = short.pages[0].extract_text()
+    pages = bookmarks(short)
+    lines = short.pages[0].extract_text(extraction_mode="layout")
 
-    for title, verdict in (("8.3.9 Password age", "Not known 8.2.4"), ("8.3.4 Lockout", "Finding")):
-        row = re.search(rf"{title} {verdict}[^\n]*\n\s*(\d+)", words)
-        assert row
-        assert int(row[1]) == found[title] + 1
+    for number, title in (("8.3.4", "Lockout"), ("8.3.9", "Password age")):
+        row = re.search(rf"{re.escape(number)}\s+{title}\s.*\s(\d+)\n", lines)
+        assert row, title
+        assert int(row[1]) == pages[f"{number} {title}"] + 1
 
 
-def test_a_long_list_is_cut_with_a_sentence_that_names_the_file(
-    long: tuple[Kept, PdfReader],
+def test_a_long_table_is_cut_with_a_sentence_that_names_the_file(
+    long: tuple[Sample, PdfReader],
 ) -> None:
-    kept, reader = long
-    found = dict(_outline(reader, reader.outline))
-    first = found["List: 8.2.6 Inactive accounts, over 90 days (5,001 rows)"]
-    words = re.sub(r"\s+", " ", reader.pages[first].extract_text())
+    sample, reader = long
+    pages = bookmarks(reader)
+    first = pages["List: 8.2.6 Inactive accounts, over 90 days (5,001 rows)"]
+    last = pages["List: 8.3.9 Passwords that expire (5,001 rows)"] - 1
+    last_printed, cut = sample.lists["inactive"][-2][0], sample.lists["inactive"][-1][0]
 
-    assert (
-        "The first 5,000 of 5,001 rows. All of them are in lists/inactive.csv in the CSV" in words
-    )
-    last_printed, cut = kept.lists["inactive"][-2][0], kept.lists["inactive"][-1][0]
-    end = found["List: 8.3.9 Passwords that expire (5,001 rows)"] - 1
-    words = reader.pages[end].extract_text()
-    assert str(last_printed) in words
-    assert str(cut) not in words
+    assert "The first 5,000 of 5,001 rows" in words(reader, first)
+    assert "lists/inactive.csv" in words(reader, first)
+    assert str(last_printed) in words(reader, last)
+    assert str(cut) not in words(reader, last)
 
 
-def test_the_head_of_a_list_is_on_every_page_of_it(long: tuple[Kept, PdfReader]) -> None:
+def test_the_head_of_a_table_is_on_every_page_of_it(long: tuple[Sample, PdfReader]) -> None:
     _, reader = long
-    found = dict(_outline(reader, reader.outline))
-    first = found["List: 8.2.6 Inactive accounts, over 90 days (5,001 rows)"]
-    last = found["List: 8.3.9 Passwords that expire (5,001 rows)"] - 1
+    title = "8.2.6 Inactive accounts, over 90 days (5,001 rows)"
+    pages = bookmarks(reader)
+    first = pages[f"List: {title}"]
+    last = pages["List: 8.3.9 Passwords that expire (5,001 rows)"] - 1
 
     assert last - first > 100
     for page in (first, first + 1, (first + last) // 2, last):
-        words = reader.pages[page].extract_text()
-        assert "8.2.6 Inactive accounts, over 90 days (5,001 rows)" in words
-        assert "Last sign-in" in words
+        assert title in words(reader, page)
+        assert "Last sign in" in words(reader, page)
 
 
-def test_no_more_rows_are_read_than_are_printed() -> None:
-    kept, read = believable(), 0
+def test_no_more_rows_are_read_than_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf, "MOST_ROWS", 30)
+    sample, read = sample_report(), dict.fromkeys(("inactive", "passwords"), 0)
 
-    def rows(key: str) -> Iterator[tuple[Cell, ...]]:
-        nonlocal read
-        for index in range(10 * pdf.MOST_ROWS):
-            read += 1
-            yield kept.lists[key][index % len(kept.lists[key])]
+    def rows(key: str) -> Iterator[Row]:
+        for row in sample.lists[key]:
+            read[key] = read.get(key, 0) + 1
+            yield row
 
-    one = pdf._Document(kept.report, rows, "", ())
-    table = next(table for table in kept.report.tables() if table.key == "inactive")
-    list_ = list(one._table(table, 700))[0]
-    assert list_.wrap(700, 500) == (700, 501)
-    assert read < 100
+    list(pdf.stream(sample.report, rows))
+    assert (read["inactive"], read["passwords"]) == (30, 30)
 
 
-def test_text_is_text_in_scripts_that_the_fonts_have() -> None:
-    kept = believable(cloud="Köln Москва Αθήνα")
-    words = reading.text(pdf.render(kept.report, kept.rows))
+def test_acknowledgements_are_printed() -> None:
+    signed = SimpleNamespace(by="ann (Default)", at=MONDAY + timedelta(days=8), remark="Seen.")
+    reader = printed(sample_report(), signoffs=[signed])
 
-    assert "Köln Москва Αθήνα" in words
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("ann", "ann"),
-        ("דוד", "דוד"[::-1]),  # from right to left
-        ("ab דוד cd", f"ab {'דוד'[::-1]} cd"),
-        ("山", "\\u5c71"),
-        ("😀", "\\U0001f600"),
-    ],
-)
-def test_what_stands_on_paper(text: str, expected: str) -> None:
-    assert "".join(part for _, part, _ in fonts.runs(text, REGULAR)) == expected
+    assert "ann (Default), 24 Nov 2026, 00:00:00 UTC: “Seen.”" in pdf_text(reader)
 
 
-@pytest.mark.parametrize(
-    ("text", "room", "expected"),
-    [
-        ("one two three", 1000, ["one two three"]),
-        ("one two three", 40, ["one two", "three"]),
-        ("x" * 30, 60, ["x" * 11, "x" * 11, "x" * 8]),
-        ("", 40, [""]),
-        ("a\nb", 100, ["a\\nb"]),
-    ],
-)
-def test_lines_break_at_spaces_and_in_long_words(
-    text: str, room: float, expected: list[str]
-) -> None:
-    assert fonts.lines(text, REGULAR, 10, room) == expected
+def test_a_chart_has_its_legend_and_every_text_of_the_drawing(short: PdfReader) -> None:
+    [bars] = [bars for section in sample_report().report.sections for bars in section.bars]
+    drawing = charts.columns(text.chart(bars))
+    on_page = words(short, bookmarks(short)["8.3.4 Lockout"]).split()
 
-
-def test_lines_that_are_too_many_end_in_an_ellipsis() -> None:
-    found = fonts.lines("x" * 1000, REGULAR, 10, 60, most=3)
-
-    assert len(found) == 3
-    assert found[-1].endswith("…")
-    assert fonts.width(found[-1], REGULAR, 10) <= 60
+    for label in ("locks:", "21", "unlocks:", "16"):
+        assert label in on_page
+    for mark in drawing.texts:
+        assert set(mark.text.split()) <= set(on_page)
 
 
 def test_threads_print_at_once() -> None:
-    reports = [believable(20, seed) for seed in range(4)]
-    one_by_one = [_printed(kept) for kept in reports]
+    samples = [sample_report(20, seed) for seed in range(4)]
+    one_by_one = [pdf_text(printed(sample)) for sample in samples]
     with ThreadPoolExecutor(4) as pool:
-        at_once = list(pool.map(_printed, reports))
+        at_once = list(pool.map(lambda sample: pdf_text(printed(sample)), samples))
 
     assert at_once == one_by_one
 
 
-def _printed(kept: Kept) -> str:
-    return reading.text(pdf.render(kept.report, kept.rows))
+# --- Names ---------------------------------------------------------------------------------------
+def drawn_glyphs(document: Document, name: str) -> list[object]:
+    """Print a name and return the outlines of its glyphs, from left to right."""
+    document.write_line(50, 200, name, CELL, is_name=True)
+    reader = PdfReader(io.BytesIO(document.finish()))
+    page = reader.pages[0]
+    [font] = page["/Resources"]["/Font"].values()  # type: ignore[index] # a dictionary
+    inner = font.get_object()["/DescendantFonts"][0].get_object()
+    glyph_of = inner["/CIDToGIDMap"].get_object().get_data()
+    file = inner["/FontDescriptor"].get_object()["/FontFile2"].get_object().get_data()
+    embedded, here, outlines = TTFont(io.BytesIO(file)), False, []
+    for operands, operator in ContentStream(page.get_contents(), reader).operations:
+        if operator == b"Td":
+            here = operands[1] == pytest.approx(document.h - 200, abs=0.1)
+        if operator in {b"Tj", b"TJ"} and here:
+            shown = operands[0] if operator == b"TJ" else [operands[0]]
+            strings = [part for part in shown if isinstance(part, str | bytes)]
+            for code in (code for part in strings for code in _codes(part)):
+                glyph = int.from_bytes(glyph_of[2 * code : 2 * code + 2], "big")
+                outlines.append(_outline(embedded, glyph))
+    return outlines
 
 
-def test_signatures_are_printed() -> None:
-    kept = believable()
-    signed = SimpleNamespace(by="ann (Default)", at=MONDAY + timedelta(days=8), remark="Seen.")
-    data = pdf.render(kept.report, kept.rows, signoffs=[signed])
-
-    assert "ann (Default), 24 Nov 2026, 00:00:00 UTC: “Seen.”" in reading.text(data)
+def _codes(part: str | bytes) -> list[int]:
+    if isinstance(part, bytes):
+        return [int.from_bytes(part[i : i + 2], "big") for i in range(0, len(part), 2)]
+    return [ord(character) for character in part]
 
 
-def test_a_chart_has_every_mark_of_the_drawing() -> None:
-    chart = charts.Bars(
-        title="A chart",
-        groups=("Mon", "Tue"),
-        series=(
-            charts.Series(label="one", values=(1, 2)),
-            charts.Series(label="two", values=(0, 3)),
-        ),
-    )
-    flat = charts.columns(chart, width=charts.WIDE, height=200.0)
-    group: Any = drawings.bars(chart, width=400).contents[0]
-    marks = group.contents
-    strings = [mark.text for mark in marks if type(mark).__name__ == "String"]
-    bars = [mark for mark in marks if type(mark).__name__ == "Rect"]
-
-    assert [text.text for text in flat.texts] + ["one: 3", "two: 3"] == strings
-    assert len(bars) == len(flat.rects) + 2
+def _outline(font: TTFont, glyph: int) -> object:
+    table = font["glyf"]
+    coordinates, ends, flags = table[font.getGlyphName(glyph)].getCoordinates(table)
+    return list(coordinates), list(ends), list(flags)
 
 
-def _outline(reader: PdfReader, entries: list[Any]) -> Iterator[tuple[str, int]]:
-    """Title and page (from 0) of each bookmark, those below others too."""
-    for entry in entries:
-        if isinstance(entry, list):
-            yield from _outline(reader, entry)
-        else:
-            page = reader.get_destination_page_number(entry)
-            assert page is not None
-            yield entry.title, page
+def shaped_glyphs(*runs: str) -> list[object]:
+    """Return the outlines that HarfBuzz gives for these runs, from left to right."""
+    font, outlines = TTFont(io.BytesIO(FIRAGO)), []
+    for run in runs:
+        buffer = uharfbuzz.Buffer()
+        buffer.add_str(run)
+        buffer.guess_segment_properties()
+        uharfbuzz.shape(uharfbuzz.Font(uharfbuzz.Face(FIRAGO)), buffer)
+        outlines += [_outline(font, info.codepoint) for info in buffer.glyph_infos]
+    return outlines
+
+
+@pytest.mark.parametrize(
+    ("name", "runs"),
+    [
+        ("ann", ["ann"]),
+        ("محمد", ["محمد"]),  # joined, from right to left
+        ("محمد علي", ["محمد علي"]),
+        ("לאה כהן", ["לאה כהן"]),
+        ("ab דוד cd", ["ab ", "דוד", " cd"]),
+        ("हिन्दी", ["हिन्दी"]),  # its second sign stands before its first
+        ("e\u0301a\u0323", ["e\u0301a\u0323"]),
+    ],
+)
+def test_names_are_shaped_and_ordered_as_harfbuzz_does(
+    document: Document, name: str, runs: list[str]
+) -> None:
+    assert drawn_glyphs(document, name) == shaped_glyphs(*runs)
+
+
+def test_arabic_letters_are_joined() -> None:
+    letters = [glyph for letter in "محمد" for glyph in shaped_glyphs(letter)]
+
+    assert not {str(glyph) for glyph in letters[:3]} & {str(g) for g in shaped_glyphs("محمد")}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Köln Москва Αθήνα", "Köln Москва Αθήνα"),
+        ("Ḫamza", "Ḫamza"),  # only the second font has its first letter
+        ("山田", "\\u5c71\\u7530"),
+        ("😀 mallory", "\\U0001f600 mallory"),
+        ("{nb}", "{nb}"),  # in other documents the number of pages
+    ],
+)
+def test_characters_that_no_font_has_are_escapes(
+    document: Document, name: str, expected: str
+) -> None:
+    document.write_line(50, 200, name, CELL)
+
+    assert expected in pdf_text(PdfReader(io.BytesIO(document.finish())))
+
+
+@pytest.mark.parametrize(
+    ("name", "room", "expected"),
+    [
+        ("one two three", 1000, ["one two three"]),
+        ("one two three", 45, ["one two", "three"]),
+        ("x" * 30, 60, 3),
+        ("", 40, [""]),
+        ("محمد علي عبد الرحمن", 50, ["محمد علي", "عبد الرحمن"]),
+    ],
+)
+def test_lines_break_at_spaces_and_in_long_words(
+    document: Document, name: str, room: float, expected: list[str] | int
+) -> None:
+    lines = document.lines(name, BODY, room)
+
+    assert lines == expected or len(lines) == expected
+    assert all(document.width(line, BODY) <= room for line in lines)
+
+
+def test_too_many_lines_end_in_an_ellipsis(document: Document) -> None:
+    lines = document.lines("x" * 1000, BODY, 60, most=3)
+
+    assert len(lines) == 3
+    assert lines[-1].endswith("…")
+    assert document.width(lines[-1], BODY) <= 60

@@ -1,4 +1,4 @@
-"""Each week's report is built once it is due, by one process, and made up for after an outage."""
+"""The report of each week is built once it is due, by one process, also after an outage."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from pciops.reports import schedule, tasks
 from pciops.reports.archive import store
 from pciops.reports.build import build
 from pciops.reports.doctor import reports
-from pciops.reports.models import StoredReport, Trouble
+from pciops.reports.models import BuildFailure, StoredReport
+from pciops.reports.sources import CloudSources
 from pciops.reports.weeks import Week
 from tests.factories import make_domain, make_locked_user, make_user
-from tests.reports.scenes import counted
+from tests.reports.weekly import take_censuses
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
@@ -31,7 +32,7 @@ MONDAY = datetime(2026, 11, 23, 6, tzinfo=UTC)  # W47 is due
 
 @pytest.fixture(autouse=True)
 def data() -> None:
-    counted(MONDAY - timedelta(days=10))  # in W46
+    take_censuses(MONDAY - timedelta(days=10))  # in W46
 
 
 def weeks(now: datetime) -> list[str]:
@@ -55,7 +56,7 @@ def test_day_hour_and_zone_are_settings(settings: Settings) -> None:
     assert schedule.due_at(Week(2026, 47)) == datetime(2026, 11, 24, 22, tzinfo=UTC)
 
 
-def test_missed_mondays_are_made_up_for_as_far_as_a_month_back() -> None:
+def test_missed_weeks_are_due_for_four_weeks() -> None:
     assert weeks(MONDAY + timedelta(weeks=9)) == ["2026-W53", "2027-W01", "2027-W02", "2027-W03"]
 
 
@@ -64,103 +65,104 @@ def test_before_the_first_data_nothing_is_due() -> None:
 
 
 # --- Building ------------------------------------------------------------------------------------
-def test_what_is_due_is_built_once() -> None:
-    first, second = schedule.issue(MONDAY), schedule.issue(MONDAY + timedelta(minutes=5))
+def test_a_due_report_is_built_once() -> None:
+    first, second = schedule.build_due(MONDAY), schedule.build_due(MONDAY + timedelta(minutes=5))
 
     assert [one.week for one in first] == ["2026-W46", "2026-W47"]
     assert second == []
 
 
-def test_domains_with_contacts_get_their_own(tmp_path: Path, settings: Settings) -> None:
+def test_a_domain_with_contacts_has_its_own_report(tmp_path: Path, settings: Settings) -> None:
     make_domain("other", "Other")
     (tmp_path / "domains.toml").write_text('[Other]\ncontacts = ["desk@other.example"]\n')
     settings.NOTICE_DOMAINS = str(tmp_path / "domains.toml")
     make_locked_user("ann", at=MONDAY)
     make_user("bob", domain_id="other")
-    schedule.issue(MONDAY)
+    schedule.build_due(MONDAY)
     stored = store.newest("2026-W47", "other")
 
     assert stored is not None
-    assert [one["number"] for one in stored.main if one["key"] in {"accounts", "locked"}] == [1, 0]
+    numbers = {figure["key"]: figure["number"] for figure in stored.main_figures}
+    assert (numbers["accounts"], numbers["locked"]) == (1, 0)
     assert set(OwedMail.objects.values_list("to", "domain_id")) == {("desk@other.example", "other")}
 
 
-def test_keystones_database_away_keeps_nothing_but_the_trouble() -> None:
+def test_keystones_database_away_stores_only_the_failure() -> None:
     with (
         connections["keystone"].execute_wrapper(refuse),
         pytest.raises(KeystoneDatabaseDownError),
     ):
-        schedule.issue(MONDAY)
+        schedule.build_due(MONDAY)
 
     assert not StoredReport.objects.exists()
-    assert Trouble.objects.get().problem == "Keystone's database does not answer: gone"
+    assert BuildFailure.objects.get().problem == "Keystone's database does not answer: gone"
 
 
 @pytest.mark.parametrize("gone", [True, False])
-def test_the_doctor_says_of_the_trouble_until_it_is_over(gone: bool) -> None:
+def test_the_doctor_reports_a_failure_until_it_is_over(gone: bool) -> None:
     with time_machine.travel(MONDAY, tick=False):
         with connections["keystone"].execute_wrapper(refuse):
-            tasks.issue_due()
+            tasks.build_due()
         if not gone:
-            tasks.issue_due()
+            tasks.build_due()
         levels = [found.level for found in reports()]
 
     assert (doctor.Level.PROBLEM in levels) is gone
 
 
-def test_without_recipients_it_is_built_and_kept_and_the_doctor_says_so() -> None:
+def test_without_recipients_it_is_stored_and_the_doctor_warns() -> None:
     with time_machine.travel(MONDAY, tick=False):
-        tasks.issue_due()
+        tasks.build_due()
         [found] = reports()
 
     assert StoredReport.objects.count() == 2
-    assert "nobody is sent them" in found.sentence
+    assert (found.level, "sent" in found.sentence) == (doctor.Level.WARNING, True)
 
 
-def test_with_recipients_all_is_in_order(settings: Settings) -> None:
+def test_with_recipients_the_doctor_finds_no_problem(settings: Settings) -> None:
     settings.REPORT_RECIPIENTS = ["cso@cloud.example"]
     with time_machine.travel(MONDAY, tick=False):
-        tasks.issue_due()
+        tasks.build_due()
         [found] = reports()
 
     assert found.level == "ok"
 
 
 # --- Two at once ---------------------------------------------------------------------------------
-def test_who_comes_while_another_is_at_it_does_nothing() -> None:
+def test_a_second_process_builds_nothing() -> None:
     with time_machine.travel(MONDAY, tick=False):
         jobs.claim("reports.issue", MONDAY, now=MONDAY, lease=tasks.LEASE)
-        tasks.issue_due()
+        tasks.build_due()
 
     assert not StoredReport.objects.exists()
 
 
-def test_a_builder_that_died_is_followed_by_another() -> None:
+def test_a_process_that_died_is_followed_by_another() -> None:
     jobs.claim("reports.issue", MONDAY, now=MONDAY, lease=tasks.LEASE)
     with time_machine.travel(MONDAY + tasks.LEASE, tick=False):
-        tasks.issue_due()
+        tasks.build_due()
 
     assert StoredReport.objects.count() == 2
 
 
-def test_two_who_have_built_the_same_week_keep_one() -> None:
-    found = [build(Week(2026, 47), now=MONDAY) for _ in range(2)]
-    kept = {store.keep(one, initiator=PCIOPS).pk for one in found}
+def test_two_processes_that_built_the_same_week_store_one() -> None:
+    cloud = CloudSources(now=MONDAY)
+    both = [build(Week(2026, 47), cloud=cloud) for _ in range(2)]
 
-    assert len(kept) == 1
+    assert len({store.keep(built, initiator=PCIOPS).pk for built in both}) == 1
 
 
-def test_after_a_run_nobody_holds_the_lease() -> None:
+def test_after_a_run_the_lease_is_released() -> None:
     with time_machine.travel(MONDAY, tick=False):
-        tasks.issue_due()
+        tasks.build_due()
 
     assert [run.leased_until <= MONDAY for run in JobRun.objects.all()] == [True]
 
 
 # --- Again ---------------------------------------------------------------------------------------
-def test_a_message_that_comes_twice_makes_one_revision() -> None:
+def test_a_message_delivered_twice_makes_one_revision() -> None:
     with time_machine.travel(MONDAY, tick=False):
-        tasks.issue_due()
+        tasks.build_due()
     with time_machine.travel(MONDAY + timedelta(hours=1), tick=False):
         for _ in range(2):
             tasks.build_again("2026-W47", "", "2026-11-23T06:59:00Z")
@@ -170,10 +172,10 @@ def test_a_message_that_comes_twice_makes_one_revision() -> None:
     ) == [1, 2]
 
 
-def test_a_week_that_makes_no_sense_is_an_error_in_the_log(
+def test_a_rebuild_of_a_week_without_data_is_an_error_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with time_machine.travel(MONDAY, tick=False):
         tasks.build_again("2019-W01", "", "2026-11-23T05:00:00Z")
 
-    assert "2019-W01 is not built again" in caplog.text
+    assert "2019-W01" in caplog.text

@@ -1,4 +1,4 @@
-"""Which words name a week, and of which weeks there can be a report."""
+"""Names of weeks, and the weeks that can have a report."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pytest_django import Settings
 from pciops.reports import weeks
 from pciops.reports.weeks import Week, WeekError
 from tests.factories import NOW
-from tests.reports.scenes import counted
+from tests.reports.weekly import take_censuses
 
-EARLY, LATE = (datetime(year, 1, 1) for year in (1990, 2200))  # noqa: DTZ001 (drawn with a zone)
+EARLY, LATE = (datetime(year, 1, 1) for year in (1990, 2200))  # noqa: DTZ001 drawn with a zone
 
 
 @given(st.datetimes(min_value=EARLY, max_value=LATE, timezones=st.just(UTC)))
@@ -38,13 +38,13 @@ def test_a_week_begins_at_midnight_of_the_zone_and_may_have_an_hour_less(
 
 
 @pytest.fixture
-def known() -> None:
-    counted(datetime(2026, 10, 1, tzinfo=UTC))
+def data() -> None:
+    take_censuses(datetime(2026, 10, 1, tzinfo=UTC))
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("words", ["2026-W40", "2026-W46"])
-def test_weeks_with_data_are_taken(words: str, known: None) -> None:
+def test_weeks_with_data_are_accepted(words: str, data: None) -> None:
     assert str(weeks.parse(words, now=NOW)) == words
 
 
@@ -57,25 +57,25 @@ def test_weeks_with_data_are_taken(words: str, known: None) -> None:
         *("2026-W4", "２０２６-W46", "2026-W46\n", "'; DROP TABLE", "2026-W460", "-026-W46"),
     ],
 )
-def test_others_are_refused_with_the_range(words: str, known: None) -> None:
+def test_other_weeks_are_refused_with_the_range(words: str, data: None) -> None:
     with pytest.raises(WeekError, match="from 2026-W40 to 2026-W46"):
         weeks.parse(words, now=NOW)
 
 
 @pytest.mark.django_db
-def test_the_current_week_is_taken_for_a_preview(known: None) -> None:
+def test_the_current_week_is_accepted_for_a_preview(data: None) -> None:
     assert str(weeks.parse("2026-W47", now=NOW, unfinished=True)) == "2026-W47"
 
 
 @pytest.mark.django_db
-def test_without_a_whole_week_it_is_said_when_there_will_be_one() -> None:
-    counted(NOW)
+def test_without_a_whole_week_the_date_of_the_first_report_is_named() -> None:
+    take_censuses(NOW)
 
-    with pytest.raises(WeekError, match="first report can be built on 2026-11-23"):
+    with pytest.raises(WeekError, match="2026-11-23"):
         weeks.parse("2026-W46", now=NOW)
 
 
 @pytest.mark.django_db
-def test_without_data_nothing_is_taken() -> None:
+def test_without_data_no_week_is_accepted() -> None:
     with pytest.raises(WeekError, match="no whole week"):
         weeks.parse("2026-W46", now=NOW)

@@ -13,7 +13,7 @@ from django.test import Client
 from pciops.audit.models import Event
 from pciops.reports.models import SignOff, StoredReport
 from tests.fake_keystone import FakeKeystone
-from tests.reports.keeping import kept
+from tests.reports.samples import store_sample
 from tests.signin.visit import Response, shown, signed_in
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
@@ -26,7 +26,7 @@ def content(response: Response) -> bytes:
 
 
 def of_domain(keystone: FakeKeystone, domain: str = "shops", role: str = "admin") -> Client:
-    """The browser of somebody who sees this domain alone."""
+    """Sign in an operator of this domain."""
     return signed_in(keystone.person("dora", domain_id=domain, roles={domain: {role}}))
 
 
@@ -35,13 +35,13 @@ def auditor(keystone: FakeKeystone) -> Client:
 
 
 # --- The list ------------------------------------------------------------------------------------
-def test_without_a_report_the_list_says_how_there_will_be_one(site: Client) -> None:
+def test_an_empty_list_says_how_a_report_is_built(site: Client) -> None:
     assert "No report yet." in shown(site.get("/reports/"))
 
 
-def test_the_list_has_main_figures_lines_and_who_signed(site: Client) -> None:
-    kept("2026-W45", size=3)
-    stored = kept("2026-W46", size=7)
+def test_the_list_has_main_figures_lines_and_acknowledgements(site: Client) -> None:
+    store_sample("2026-W45", size=3)
+    stored = store_sample("2026-W46", size=7)
     SignOff.objects.create(
         report=stored, at=stored.generated_at, by="rita (Shops)", by_id="r", event_id="e"
     )
@@ -55,16 +55,16 @@ def test_the_list_has_main_figures_lines_and_who_signed(site: Client) -> None:
     assert page.index("2026-W46 from") < page.index("2026-W45 from")
 
 
-def test_the_list_shows_that_there_is_another_revision(site: Client) -> None:
-    kept()
-    kept(again=True)
+def test_the_list_shows_the_revision(site: Client) -> None:
+    store_sample()
+    store_sample(again=True)
 
     assert "revision 2" in shown(site.get("/reports/"))
 
 
-def test_the_operator_of_a_domain_sees_its_reports_alone(fake_keystone: FakeKeystone) -> None:
-    kept("2026-W45")
-    kept("2026-W46", domain_id="shops")
+def test_an_operator_of_a_domain_sees_only_its_reports(fake_keystone: FakeKeystone) -> None:
+    store_sample("2026-W45")
+    store_sample("2026-W46", domain_id="shops")
     page = shown(of_domain(fake_keystone).get("/reports/"))
 
     assert "2026-W46" in page
@@ -72,16 +72,16 @@ def test_the_operator_of_a_domain_sees_its_reports_alone(fake_keystone: FakeKeys
 
 
 def test_an_operator_of_the_cloud_chooses_the_domain(site: Client) -> None:
-    kept("2026-W45")
-    kept("2026-W46", domain_id="shops")
+    store_sample("2026-W45")
+    store_sample("2026-W46", domain_id="shops")
 
     assert "2026-W46" not in shown(site.get("/reports/")).replace("Shops", "")
     assert "2026-W46" in shown(site.get("/reports/?domain=shops"))
 
 
 # --- The reading view ----------------------------------------------------------------------------
-def test_a_report_is_read_with_its_requirements_and_lists(site: Client) -> None:
-    kept()
+def test_the_page_of_a_report_has_requirements_and_lists(site: Client) -> None:
+    store_sample()
     page = shown(site.get(WEEK))
 
     assert "Weekly compliance report 2026-W46" in page
@@ -91,60 +91,59 @@ def test_a_report_is_read_with_its_requirements_and_lists(site: Client) -> None:
 
 
 def test_the_page_has_no_style_attribute_and_no_script(site: Client) -> None:
-    kept()
+    store_sample()
     page = site.get(WEEK).content.decode()
 
     assert " style=" not in page
     assert "<script" not in page
 
 
-def test_an_old_revision_stays_and_says_so(site: Client) -> None:
-    kept(size=3)
-    kept(size=7, again=True)
+def test_an_old_revision_stays_and_leads_to_the_newest(site: Client) -> None:
+    store_sample(size=3)
+    store_sample(size=7, again=True)
     page = shown(site.get(f"{WEEK}?revision=1"))
 
-    assert "This is revision 1; the newest is another." in page
+    assert "the newest" in page
     assert "Inactive accounts, over 90 days (3 rows)" in page
     assert "Inactive accounts, over 90 days (7 rows)" in shown(site.get(WEEK))
 
 
 @pytest.mark.parametrize(
-    ("address", "status", "sentence"),
+    ("address", "status", "term"),
     [
-        ("/reports/2026-W1/", 400, "week: '2026-W1' is no week; 2026-W47 is."),
-        ("/reports/2026-W60/", 400, "week: '2026-W60' is no week"),
-        ("/reports/2030-W01/", 400, "week: 2030-W01 is not over yet."),
-        ("/reports/1999-W01/", 400, "week: pciops has no data of 1999-W01."),
-        (f"{WEEK}?revision=x", 400, "revision: 'x' is no number."),
-        (f"{WEEK}?revision=7", 404, "There is no report of 2026-W46, revision 7."),
-        (f"{WEEK}?domain=nowhere", 404, "There is no report of 2026-W46."),
-        (f"{WEEK}export?format=doc", 400, "format: 'doc' is no form of a report: pdf, csv"),
-        (f"{WEEK}changes/?since=2020-W01", 400, "since: '2020-W01' is no week of another"),
+        ("/reports/2026-W1/", 400, "week: '2026-W1'"),
+        ("/reports/2026-W60/", 400, "week: '2026-W60'"),
+        ("/reports/2030-W01/", 400, "week: 2030-W01"),
+        ("/reports/1999-W01/", 400, "week: pciops"),
+        (f"{WEEK}?revision=x", 400, "revision: 'x'"),
+        (f"{WEEK}?revision=7", 404, "revision 7"),
+        (f"{WEEK}?domain=nowhere", 404, "2026-W46"),
+        (f"{WEEK}export?format=doc", 400, "format: 'doc'"),
+        (f"{WEEK}changes/?since=2020-W01", 400, "since: '2020-W01'"),
     ],
 )
-def test_an_address_that_makes_no_sense_says_what_would(
-    site: Client, address: str, status: int, sentence: str
+def test_a_wrong_address_names_the_parameter(
+    site: Client, address: str, status: int, term: str
 ) -> None:
-    kept("2026-W45")  # of which the trail has a row, so there is data of the week after
-    kept()
+    store_sample("2026-W45")  # its row in the audit log is the first data
+    store_sample()
     response = site.get(address)
 
     assert response.status_code == status
-    assert sentence in shown(response)
+    assert term in shown(response)
 
 
 @pytest.mark.parametrize("path", ["", "export?format=json&", "sign-off/", "changes/"])
 @pytest.mark.parametrize("domain", ["payments", "nowhere"])
-def test_the_report_of_another_domain_does_not_exist(
+def test_a_report_of_another_domain_is_not_found(
     fake_keystone: FakeKeystone, path: str, domain: str
 ) -> None:
-    kept(domain_id="payments")
-    kept()
+    store_sample(domain_id="payments")
+    store_sample()
     mark = "&" if "?" in path else "?"
     response = of_domain(fake_keystone).get(f"{WEEK}{path}{mark}domain={domain}")
 
     assert response.status_code == 404
-    assert "There is no report of this domain." in shown(response)
 
 
 # --- Files ---------------------------------------------------------------------------------------
@@ -157,10 +156,10 @@ def test_the_report_of_another_domain_does_not_exist(
         ("html", "text/html; charset=utf-8", "pciops-report-2026-W46-r1.html", b"<!doctype"),
     ],
 )
-def test_a_file_has_its_type_and_name_and_is_in_the_trail(
+def test_a_download_has_its_type_and_name_and_is_in_the_audit_log(
     site: Client, form: str, content_type: str, name: str, begin: bytes
 ) -> None:
-    stored = kept()
+    stored = store_sample()
     response = site.get(f"{WEEK}export?format={form}")
 
     assert content(response).startswith(begin)
@@ -170,8 +169,8 @@ def test_a_file_has_its_type_and_name_and_is_in_the_trail(
     assert (event.resource, event.remark) == (name, f"SHA-256 {stored.hash}")
 
 
-def test_the_files_have_every_row_and_the_hash(site: Client) -> None:
-    stored = kept(size=700)
+def test_downloads_have_every_row_and_the_hash(site: Client) -> None:
+    stored = store_sample(size=700)
     found = json.loads(content(site.get(f"{WEEK}export?format=json")))
     archive = zipfile.ZipFile(io.BytesIO(content(site.get(f"{WEEK}export?format=csv"))))
 
@@ -188,7 +187,7 @@ def signed(browser: Client, stored: StoredReport, **more: str) -> Response:
 
 
 def test_an_auditor_signs_off(fake_keystone: FakeKeystone) -> None:
-    stored = kept()
+    stored = store_sample()
     browser = auditor(fake_keystone)
     response = signed(browser, stored)
 
@@ -201,26 +200,28 @@ def test_an_auditor_signs_off(fake_keystone: FakeKeystone) -> None:
     assert "rita (Shops)" in shown(browser.get(WEEK))
 
 
-def test_who_saw_another_revision_signs_nothing(site: Client) -> None:
-    old = kept(size=3)
-    kept(size=7, again=True)
+def test_a_sign_off_of_another_revision_is_refused(site: Client) -> None:
+    old = store_sample(size=3)
+    store_sample(size=7, again=True)
     response = signed(site, old)
 
     assert response.status_code == 409
-    assert "There is another revision by now" in shown(response)
+    assert "another revision" in shown(response)
     assert "Looked at 8.2.6." in response.content.decode()
     assert not SignOff.objects.exists()
 
 
-def test_a_remark_that_is_too_long_comes_back(site: Client) -> None:
-    response = signed(site, kept(), remark="x" * 1001)
+def test_a_remark_that_is_too_long_is_refused(site: Client) -> None:
+    response = signed(site, store_sample(), remark="x" * 1001)
 
     assert response.status_code == 400
-    assert "Remark: at most 1,000 characters." in shown(response)
+    assert "1,000 characters" in shown(response)
 
 
-def test_whose_token_was_revoked_signs_nothing(site: Client, fake_keystone: FakeKeystone) -> None:
-    stored = kept()
+def test_an_operator_with_a_revoked_token_signs_nothing(
+    site: Client, fake_keystone: FakeKeystone
+) -> None:
+    stored = store_sample()
     fake_keystone.tokens.clear()
     response = signed(site, stored)
 
@@ -229,17 +230,17 @@ def test_whose_token_was_revoked_signs_nothing(site: Client, fake_keystone: Fake
 
 
 # --- Build again ---------------------------------------------------------------------------------
-def test_an_administrator_has_it_built_again(site: Client) -> None:
-    kept()
+def test_an_administrator_requests_a_rebuild(site: Client) -> None:
+    store_sample()
     response = site.post(f"{WEEK}again/", follow=True)
 
-    assert "A worker builds 2026-W46 again." in shown(response)
+    assert "A worker builds 2026-W46 again" in shown(response)
     event = Event.objects.get(action=Event.Action.BUILD, initiator_name="ada")
     assert event.remark == "asked for another revision"
 
 
-def test_an_auditor_does_not(fake_keystone: FakeKeystone) -> None:
-    kept()
+def test_an_auditor_may_not_request_a_rebuild(fake_keystone: FakeKeystone) -> None:
+    store_sample()
     browser = auditor(fake_keystone)
 
     assert "Build again" not in shown(browser.get(WEEK))
@@ -247,17 +248,17 @@ def test_an_auditor_does_not(fake_keystone: FakeKeystone) -> None:
 
 
 # --- Differences ---------------------------------------------------------------------------------
-def test_who_is_new_and_who_left_since_the_week_before(site: Client) -> None:
-    kept("2026-W45", size=4, seed=1)
-    kept("2026-W46", size=6, seed=2)
+def test_changes_since_the_week_before_are_new_and_gone_accounts(site: Client) -> None:
+    store_sample("2026-W45", size=4, seed=1)
+    store_sample("2026-W46", size=6, seed=2)
     page = shown(site.get(f"{WEEK}changes/"))
 
     assert "Changes from 2026-W45 to 2026-W46" in page
-    assert "6 new, 4 gone, 0 as before." in page
+    assert "6 new, 4 gone, 0 as before" in page
     assert "inactive for over 90 days 4 6 +2" in page
 
 
-def test_the_first_report_has_nothing_to_be_compared_with(site: Client) -> None:
-    kept()
+def test_the_first_report_has_no_changes(site: Client) -> None:
+    store_sample()
 
-    assert "There is no earlier report" in shown(site.get(f"{WEEK}changes/"))
+    assert "no earlier report" in shown(site.get(f"{WEEK}changes/"))

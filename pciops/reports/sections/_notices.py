@@ -28,7 +28,7 @@ BY_ACCOUNT: Final[keyset.Order[Notice]] = keyset.Order(
     (
         keyset.Column(name="user_id", kind=str),
         keyset.Column(name="planned_at", kind=datetime),
-        keyset.Column(name="id", kind=int),
+        keyset.Column(name="id", kind=str),
     )
 )
 

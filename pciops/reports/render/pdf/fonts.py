@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import logging
-from functools import cache
+import unicodedata
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final, cast
 
 import pymupdf_fonts
 from fpdf import FPDF
 from fpdf.fonts import TTFFont
 
-FAMILY: Final = "firago"
-# A style, the font, and the one for characters that it lacks.
-_FONTS: Final = {"": ("figo", "notos"), "B": ("figbo", "notosbo")}
+FAMILY, FALLBACK = "firago", "notosans"
+# By style: the font, and the one for characters that it lacks.
+_SOURCES: Final = {"": ("figo", "notos"), "B": ("figbo", "notosbo")}
 # Characters that need no shaping: each is one glyph, from left to right.
 _SIMPLE: Final = (
     *(range(0x20, 0x300), range(0x370, 0x483), range(0x48A, 0x530), range(0x2010, 0x2028)),
@@ -25,28 +24,19 @@ _SIMPLE: Final = (
 logging.getLogger("fontTools.subset").setLevel(logging.ERROR)
 
 
-@cache
-def _folder() -> TemporaryDirectory[str]:
-    """Return a folder with the files of the fonts, which exists as long as the process."""
-    folder = TemporaryDirectory(prefix="pciops-fonts-")
-    for source in sum(_FONTS.values(), ()):
-        (Path(folder.name) / f"{source}.ttf").write_bytes(pymupdf_fonts.fontbuffers[source]())
-    return folder
-
-
 class Font:
     """A style of the fonts in one document."""
 
-    def __init__(self, pdf: FPDF, style: str) -> None:
-        folder, (main, fallback) = Path(_folder().name), _FONTS[style]
-        pdf.add_font(FAMILY, style, folder / f"{main}.ttf")
-        pdf.add_font("fallback", style, folder / f"{fallback}.ttf")
-        pdf.set_fallback_fonts(["fallback"])
-        glyphs = _glyphs(pdf, f"{FAMILY}{style}")
-        self._known = glyphs | _glyphs(pdf, f"fallback{style}")
-        pdf.set_font(FAMILY, style, 1000)
-        simple = (chr(code) for codes in _SIMPLE for code in codes if code in glyphs)
-        self._widths = {character: pdf.get_string_width(character) / 1000 for character in simple}
+    def __init__(self, pdf: FPDF, style: str, folder: Path) -> None:
+        """Add the style to a document, which reads its files in the folder until it is written."""
+        main, fallback = (
+            _added(pdf, family, style, source, folder)
+            for family, source in zip((FAMILY, FALLBACK), _SOURCES[style], strict=True)
+        )
+        pdf.set_fallback_fonts([FALLBACK])
+        self._known = main.cmap.keys() | fallback.cmap.keys()
+        simple = (code for codes in _SIMPLE for code in codes if code in main.cmap)
+        self._widths = {chr(code): main.cw[code] / 1000 for code in simple}
 
     def width(self, text: str) -> float | None:
         """Return the width of a text in ems; None if it has to be shaped."""
@@ -58,13 +48,14 @@ class Font:
     def escaped(self, text: str) -> str:
         """Return the text with characters that no font has as escapes, such as `\\u4e2d`.
 
-        A name must not lose a part without anybody seeing that it did.
+        A name must not lose a part without anybody seeing that it did. Letters with marks become
+        one character if there is one: a font may lack the mark alone.
         """
         return "".join(
             character
             if ord(character) in self._known
             else character.encode("unicode_escape").decode("ascii")
-            for character in text
+            for character in unicodedata.normalize("NFC", text)
         )
 
     def lines(self, text: str, room: float) -> list[str]:
@@ -86,6 +77,8 @@ class Font:
         return [*lines, text[begin:]]
 
 
-def _glyphs(pdf: FPDF, key: str) -> set[int]:
-    """Return the code points that a font has glyphs for."""
-    return set(cast("TTFFont", pdf.fonts[key]).cmap)
+def _added(pdf: FPDF, family: str, style: str, source: str, folder: Path) -> TTFFont:
+    path = folder / f"{source}.ttf"
+    path.write_bytes(pymupdf_fonts.fontbuffers[source]())
+    pdf.add_font(family, style, path)
+    return cast("TTFFont", pdf.fonts[f"{family}{style}"])

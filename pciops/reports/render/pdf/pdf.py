@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from pciops.lib import charts
@@ -47,8 +49,20 @@ def stream(
         rows: no more than `MOST_ROWS` of a table are read.
         sha256: of the report as it is stored.
     """
-    report, signoffs = text.printable_report(report), list(signoffs)
-    document = Document(report.header, sha256)
+    report = text.printable_report(report)
+    with TemporaryDirectory(prefix="pciops-fonts-") as folder:
+        document = Document(report.header, sha256, fonts=Path(folder))
+        _draw(document, report, rows, sha256, list(signoffs))
+        yield document.finish()
+
+
+def _draw(
+    document: Document,
+    report: Report,
+    rows: RowReader,
+    sha256: str,
+    signoffs: list[Acknowledgement],
+) -> None:
     document.add_page()
     draw_cover(document, report, sha256)
     for section in report.sections:
@@ -65,7 +79,6 @@ def stream(
         document.add_page(orientation="landscape")
     for section, table in annex:
         _draw_in_annex(document, section, table, rows)
-    yield document.finish()
 
 
 def _draw_section(document: Document, report: Report, section: Section) -> None:
@@ -129,7 +142,7 @@ def _draw_rows(document: Document, table: Table, rows: RowReader, title: str = "
         return
     heads = [text.column_title(column) for column in table.columns]
     sample = [_cells(row, table) for row in table.shown[:SAMPLE]]
-    firm = [column.kind != "text" for column in table.columns]
+    firm = [column.kind != "text" or column.is_id for column in table.columns]
     table_layout = TableLayout(
         widths=column_widths(document, heads, sample, firm),
         heads=heads,

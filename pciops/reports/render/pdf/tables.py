@@ -95,14 +95,14 @@ def column_widths(
 
     Args:
         sample: some rows.
-        firm: the columns that do not give way: times and numbers are not broken.
+        firm: the columns that do not give way: times, numbers and ids are not broken.
     """
     needed = []
-    for head, *cells in zip(heads, *sample, strict=True):
+    for is_firm, head, *cells in zip(firm, heads, *sample, strict=True):
         words = [document.width(word, HEAD) for word in head.split()]
         texts = sorted(document.width(cell.text, cell.style) for cell in cells)
         # What nine of ten rows need: one name of 255 letters does not make a column wide.
-        usual = texts[len(texts) * 9 // 10] if texts else 0
+        usual = texts[-1 if is_firm else len(texts) * 9 // 10] if texts else 0
         needed.append(max(usual, *words, 0) + 2 * PADDING + 0.5)
     fixed = sum(width for width, is_firm in zip(needed, firm, strict=True) if is_firm)
     if all(firm) or fixed > document.epw / 2:

@@ -1,11 +1,12 @@
-"""What the report says of unlocks, changes of policy and acts."""
+"""The sections about unlocks, changes of policy and acts, from the audit log."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 import time_machine
+from pytest_django import Settings
 
 from pciops.accounts.account import Failures
 from pciops.accounts.policy import policy as policies
@@ -13,16 +14,16 @@ from pciops.audit import policy, services, verify
 from pciops.audit.models import Event
 from tests.audit.acts import forge, open_event, record
 from tests.factories import NOW, make_account
-from tests.reports.scenes import IN_IT, WEEK, figures, rows, said
+from tests.reports.weekly import IN_WEEK, WEEK, figures, rows, statements
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 
 def unlocked(**facts: object) -> Event:
-    """An unlock in the week, nine minutes after the last failure."""
-    seen = Failures(failed_auth_count=6, failed_auth_at=IN_IT - timedelta(minutes=9))
-    event = open_event(**{"seen": seen, "now": IN_IT, **facts})
-    with time_machine.travel(IN_IT, tick=False):
+    """Record an unlock in the week, nine minutes after the last failure."""
+    seen = Failures(failed_auth_count=6, failed_auth_at=IN_WEEK - timedelta(minutes=9))
+    event = open_event(**{"seen": seen, "now": IN_WEEK, **facts})
+    with time_machine.travel(IN_WEEK, tick=False):
         return services.settle(event, Event.Outcome.SUCCESS)
 
 
@@ -46,7 +47,7 @@ def test_an_unlock_without_a_check_of_identity_is_a_finding() -> None:
 
 
 def test_an_unlock_that_failed_is_listed_and_not_counted() -> None:
-    services.settle(open_event(now=IN_IT), Event.Outcome.FAILURE, "somebody was first")
+    services.settle(open_event(now=IN_WEEK), Event.Outcome.FAILURE, "somebody was first")
 
     assert [row[7] for row in rows("8.3.4", "unlocks")] == ["Failure"]
     assert figures("8.3.4")["unlocked"] == 0
@@ -61,13 +62,13 @@ def test_an_unlock_that_failed_is_listed_and_not_counted() -> None:
         (WEEK.ends, 0),
     ],
 )
-def test_the_week_has_its_monday_and_not_the_next(now: object, listed: int) -> None:
+def test_the_week_includes_its_monday_and_not_the_next(now: datetime, listed: int) -> None:
     unlocked(now=now)
 
     assert len(rows("8.3.4", "unlocks")) == listed
 
 
-def test_of_a_domain_only_acts_on_its_accounts() -> None:
+def test_the_report_of_a_domain_has_only_acts_on_its_accounts() -> None:
     unlocked()
     unlocked(account=make_account(domain_id="other", domain_name="Other"))
 
@@ -75,34 +76,34 @@ def test_of_a_domain_only_acts_on_its_accounts() -> None:
     assert figures("acts", scope="other")["acts"] == 1
 
 
-def test_what_the_seen_failures_were_may_be_nonsense() -> None:
+def test_an_unlock_with_unreadable_failures_is_listed() -> None:
     event = unlocked()
     forge("UPDATE audit_event SET seen = 'nonsense' WHERE id = %s", event.id)
 
     assert [row[4] for row in rows("8.3.4", "unlocks")] == [0]
 
 
-def test_sign_ins_are_counted_and_files_are_listed() -> None:
-    record(now=IN_IT)
-    record(now=IN_IT, action=Event.Action.EXPORT, resource="accounts.csv")
+def test_sign_ins_are_counted_and_downloads_are_listed() -> None:
+    record(now=IN_WEEK)
+    record(now=IN_WEEK, action=Event.Action.EXPORT, resource="accounts.csv")
 
     assert [row[1] for row in rows("acts", "acts")] == ["Exported"]
     assert rows("acts", "acts_numbers") == [("Signed in", "Success", 1), ("Exported", "Success", 1)]
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 7])
-def test_a_batch_may_end_anywhere(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_of_acts_may_end_anywhere(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pciops.audit.selectors.BATCH", batch)
     for _ in range(6):
-        record(now=IN_IT, action=Event.Action.EXPORT)
+        record(now=IN_WEEK, action=Event.Action.EXPORT)
 
     assert len({row[-1] for row in rows("acts", "acts")}) == 6
 
 
-def test_an_option_that_changed_is_marked(settings: object) -> None:
-    policy.compare(policies.sourced(), IN_IT)
-    settings.POLICY_OVERRIDES = {"lockout_failure_attempts": "9"}  # type: ignore[attr-defined]
-    policy.compare(policies.sourced(), IN_IT + timedelta(minutes=5))
+def test_a_changed_option_is_marked(settings: Settings) -> None:
+    policy.compare(policies.sourced(), IN_WEEK)
+    settings.POLICY_OVERRIDES = {"lockout_failure_attempts": "9"}
+    policy.compare(policies.sourced(), IN_WEEK + timedelta(minutes=5))
     values = {row[0]: row[1:] for row in rows("policy", "policy_values")}
 
     assert values["lockout_failure_attempts"] == (
@@ -114,32 +115,27 @@ def test_an_option_that_changed_is_marked(settings: object) -> None:
     assert "3 → 9" in str(rows("policy", "policy_changes")[1][2])
 
 
-def trail() -> tuple[str, str | None]:
-    return said("acts")[0]
-
-
-def test_a_trail_that_fits_is_said_with_its_head() -> None:
+# --- The verification of the audit log -----------------------------------------------------------
+def test_an_audit_log_that_passes_is_met_with_its_number_of_rows() -> None:
     record()
     verify.run(NOW)
+    [(words, verdict)] = statements("acts")
 
-    words, verdict = trail()
-    assert "1 rows fit" in words
+    assert "1 rows" in words
     assert verdict == "met"
 
 
-def test_a_trail_that_nobody_verified_is_not_known() -> None:
-    assert trail()[1] == "unknown"
+@pytest.mark.parametrize("checked_at", [None, NOW - timedelta(days=3)])
+def test_an_audit_log_not_verified_of_late_is_not_known(checked_at: datetime | None) -> None:
+    if checked_at:
+        verify.run(checked_at)
+
+    assert statements("acts")[0][1] == "unknown"
 
 
-def test_a_verification_of_long_ago_is_not_known() -> None:
-    verify.run(NOW - timedelta(days=3))
-
-    assert trail()[1] == "unknown"
-
-
-def test_a_trail_that_does_not_fit_is_a_finding() -> None:
+def test_an_audit_log_that_fails_is_a_finding() -> None:
     record()
     forge("UPDATE audit_event SET remark = 'forged'")
     verify.run(NOW)
 
-    assert trail()[1] == "finding"
+    assert statements("acts")[0][1] == "finding"

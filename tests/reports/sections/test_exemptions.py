@@ -1,4 +1,4 @@
-"""What the report says of the exemption register."""
+"""The exemption register in the report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pciops.actions.models import Exemption
 from pciops.keystone import options
 from pciops.keystone.models import User
 from tests.factories import NOW, make_user
-from tests.reports.scenes import figures, rows, said
+from tests.reports.weekly import figures, rows, statements
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
@@ -36,15 +36,15 @@ def recorded(user: User, ends_on: date) -> None:
     )
 
 
-def test_an_exemption_that_nobody_recorded_is_a_finding() -> None:
+def test_an_unrecorded_exemption_is_a_finding() -> None:
     exempt()
 
     assert figures("8.6")["register_unrecorded"] == 1
     assert [row[5] for row in rows("8.6", "register_findings")] == ["Not recorded"]
-    assert said("8.6")[0][1] == "finding"
+    assert statements("8.6")[0][1] == "finding"
 
 
-def test_an_exemption_whose_day_has_gone_by_is_a_finding() -> None:
+def test_an_overdue_exemption_is_a_finding() -> None:
     recorded(exempt(), date(2026, 11, 1))
 
     assert [row[5:8] for row in rows("8.6", "register_findings")] == [
@@ -52,15 +52,15 @@ def test_an_exemption_whose_day_has_gone_by_is_a_finding() -> None:
     ]
 
 
-def test_one_with_owner_and_end_is_none() -> None:
+def test_an_exemption_with_owner_and_end_is_met() -> None:
     recorded(exempt(), date(2027, 1, 1))
 
     assert rows("8.6", "register_findings") == []
     assert len(rows("8.6", "register")) == 1
-    assert said("8.6")[0][1] == "met"
+    assert statements("8.6")[0][1] == "met"
 
 
-def test_of_a_domain_only_its_own() -> None:
+def test_the_report_of_a_domain_has_only_its_own_exemptions() -> None:
     exempt()
     exempt("other", domain_id="other")
 

@@ -1,0 +1,209 @@
+"""The sections about policy, population and accounts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+from pytest_django import Settings
+
+from pciops.accounts.census import census
+from pciops.accounts.census.counting import Tally
+from pciops.accounts.policy import policy
+from pciops.keystone import options
+from pciops.keystone.models import User
+from pciops.reports.spool import ReportTables
+from tests.factories import (
+    NOW,
+    PasswordRow,
+    grant,
+    make_federated_user,
+    make_ldap_user,
+    make_locked_user,
+    make_project,
+    make_user,
+)
+from tests.reports.weekly import figures, rows, section, statements
+
+pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
+
+
+@pytest.fixture(autouse=True)
+def rules(settings: Settings) -> None:
+    """Rules as PCI DSS wants them."""
+    settings.POLICY_OVERRIDES = {
+        "lockout_failure_attempts": "3",
+        "lockout_duration": "1800",
+        "disable_user_account_days_inactive": "90",
+        "password_expires_days": "90",
+    }
+
+
+def names(key: str, table: str, *, scope: str | None = None) -> list[object]:
+    return [row[1] for row in rows(key, table, scope=scope)]
+
+
+# --- Population ----------------------------------------------------------------------------------
+@examples(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.sampled_from(["local", "locked", "ldap", "federated", "nameless"]), max_size=8))
+def test_every_user_is_reported_or_listed_as_not_covered(kinds: list[str]) -> None:
+    tables = ReportTables()
+    with transaction.atomic(using="keystone"):
+        for number, kind in enumerate(kinds):
+            if kind == "local":
+                make_user(f"user{number}")
+            elif kind == "locked":
+                make_locked_user(f"user{number}")
+            elif kind == "ldap":
+                make_ldap_user(f"user{number}", domain_id="default")
+            else:
+                make_federated_user("fred" if kind == "federated" else None)
+        population = section("population", tables)
+        users = User.objects.count()
+        transaction.set_rollback(True, using="keystone")
+    numbers = {figure.key: figure.number for figure in population.figures}
+
+    assert numbers["accounts"] == sum(kind in {"local", "locked"} for kind in kinds)
+    assert numbers["accounts"] + len(list(tables.rows("not_covered"))) == users == len(kinds)
+    assert numbers["unexplained"] == 0
+
+
+def test_the_reconciliation_is_a_statement() -> None:
+    make_user()
+    make_ldap_user()
+    [(words, verdict)] = statements("population")
+
+    assert "2 rows in Keystone's table user = 1 accounts reported + 1 named" in words
+    assert verdict == "met"
+
+
+def test_an_account_created_while_the_report_is_built_is_a_finding(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counting = census.count
+
+    def slow(*, policy: policy.Policy, now: object) -> Tally:
+        tally = counting(policy=policy, now=NOW)
+        make_user("new")
+        return tally
+
+    monkeypatch.setattr(census, "count", slow)
+    # The census comes before the count of users only if something else has asked for it.
+    made = section("population")
+
+    assert made.figures[2].key == "unexplained"
+
+
+def test_each_domain_has_its_own_counts() -> None:
+    make_locked_user("ann", at=NOW)
+    make_user("bob", domain_id="other")
+    counts = {row[1]: row[2:4] for row in rows("population", "population_domains")}
+
+    assert counts == {"Default": (1, 1), "Other": (1, 0)}
+
+
+def test_the_report_of_a_domain_has_no_other_accounts() -> None:
+    make_locked_user("ann", at=NOW)
+    make_user("bob", domain_id="other")
+
+    assert names("population", "population_domains", scope="other") == ["Other"]
+    assert figures("population", scope="other")["accounts"] == 1
+    assert figures("8.3.4", scope="other")["locked"] == 0
+
+
+# --- Lists ---------------------------------------------------------------------------------------
+def test_inactive_and_exempt_accounts_are_in_different_lists() -> None:
+    for name, days in (("gone", 90), ("soon", 84), ("here", 82)):
+        make_user(name, last_active_at=NOW.date() - timedelta(days=days))
+    make_user(
+        "exempt",
+        last_active_at=NOW.date() - timedelta(days=400),
+        options={options.IGNORE_USER_INACTIVITY: True},
+    )
+
+    assert names("8.2.6", "inactive") == ["gone"]
+    assert names("8.2.6", "inactive_soon") == ["soon"]
+    assert names("8.2.6", "inactivity_exempt") == ["exempt"]
+
+
+def test_locked_accounts_have_failures_and_an_end_and_exempt_ones_are_apart() -> None:
+    make_locked_user("ann", at=NOW - timedelta(minutes=1))
+    make_locked_user("nova", at=NOW, options={options.IGNORE_LOCKOUT: True})
+    [locked] = rows("8.3.4", "locked")
+
+    assert locked[1:8] == (
+        *("ann", "Default", "", 3, "2026-11-22T14:01:11Z", "2026-11-22T14:31:11Z"),
+        "no failure recorded",
+    )
+    assert names("8.3.4", "attacked_exempt") == ["nova"]
+
+
+def test_a_first_password_is_not_an_expired_one() -> None:
+    row = PasswordRow(created_at=NOW - timedelta(days=2), expires_at=NOW - timedelta(days=2))
+    make_user("new", passwords=[row])
+
+    assert names("8.3.5", "must_change") == ["new"]
+    assert rows("8.3.9", "expired") == []
+
+
+def test_a_password_without_expiry_is_a_finding() -> None:
+    make_user("old", passwords=[PasswordRow(expires_at=None)])
+
+    assert figures("8.3.9")["no_expiry"] == 1
+    assert statements("8.3.9")[0][1] == "finding"
+
+
+def test_an_enabled_administrator_with_one_factor_is_a_finding() -> None:
+    grant(make_user("one"))
+    grant(make_user("two", options={options.MFA_RULES: [["password", "totp"]]}))
+    grant(make_user("off", enabled=False))
+
+    assert names("8.4", "single_factor") == ["one"]
+    assert figures("8.4")["administrators"] == 3
+    assert section("8.4").verdict == "finding"
+
+
+def test_the_second_factor_of_an_ldap_administrator_is_not_known() -> None:
+    grant(make_ldap_user("lena"))
+
+    assert names("8.4", "factor_elsewhere") == ["lena"]
+    assert rows("8.4", "single_factor") == []
+
+
+def test_service_accounts_have_the_age_of_their_password() -> None:
+    created_at = NOW - timedelta(days=400)
+    nova = make_user("nova", passwords=[PasswordRow(created_at=created_at)])
+    grant(nova, "member", on=make_project("service"))
+
+    [row] = rows("8.6", "services")
+    assert row[1:7] == ("nova", "Default", "Service account", True, "2025-10-18", 400)
+
+
+@pytest.mark.parametrize("name", ["=1+1", "<script>", "a\x1b[2J\r\nb", "\u202eevil", "a\ud83d"])
+def test_a_name_is_taken_as_it_is(name: str) -> None:
+    stored = name.encode("utf-8", "replace").decode()
+    make_user(stored, last_active_at=NOW.date() - timedelta(days=100))
+
+    assert names("8.2.6", "inactive") == [stored]
+
+
+# --- Policy --------------------------------------------------------------------------------------
+def test_requirements_have_their_old_numbers() -> None:
+    numbers = [row[:2] for row in rows("policy", "policy_requirements")]
+
+    assert ("8.2.6", "8.1.4") in numbers
+    assert ("8.3.9", "8.2.4") in numbers
+
+
+def test_a_rule_that_is_off_is_a_finding(settings: Settings) -> None:
+    settings.POLICY_OVERRIDES = {"lockout_failure_attempts": "3"}
+    [(words, verdict)] = statements("8.2.6")
+
+    assert "rule is off" in words
+    assert verdict == "finding"

@@ -1,0 +1,111 @@
+"""The sections about failed sign-ins and changes of accounts, from Keystone's notifications."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pciops.events.models import ConsumerSession
+from pciops.reports.spool import ReportTables
+from tests.events.rows import REASON, activity, attempts
+from tests.reports.weekly import IN_WEEK, WEEK, figures, section, statements
+
+pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
+
+DAY = timedelta(days=1)
+
+
+def table(key: str, name: str, *, scope: str | None = None) -> list[dict[str, Any]]:
+    """Return the rows of a table by the keys of its columns."""
+    tables = ReportTables()
+    [made] = [table for table in section(key, tables, scope=scope).tables if table.key == name]
+    keys = [column.key for column in made.columns]
+    return [dict(zip(keys, row, strict=True)) for row in tables.rows(name)]
+
+
+def connected() -> None:
+    ConsumerSession.objects.create(consumer="a", connected=True, since=WEEK.begins, until=WEEK.ends)
+
+
+# --- 8.3.4 ---------------------------------------------------------------------------------------
+def test_sources_of_failures_are_summed_up_the_worst_first() -> None:
+    attempts(2, at=IN_WEEK).save()
+    attempts(3, at=IN_WEEK - DAY, user_id="x", name="x").save()
+    attempts(
+        9, at=IN_WEEK, user_id="", reason=REASON.UNKNOWN_NAME, address="203.0.113.66", agent="go"
+    ).save()
+    attempts(at=IN_WEEK, reason=REASON.NONE).save()
+    worst, other = table("8.3.4", "failure_sources")
+
+    assert (worst["address"], worst["failures"], worst["accounts"], worst["unknown"]) == (
+        *("203.0.113.66", 9, 0, 9),
+    )
+    assert (other["address"], other["failures"], other["accounts"], other["unknown"]) == (
+        *("10.2.3.4", 5, 2, 0),
+    )
+    assert other["first_at"] == "2026-11-10T03:00:00Z"
+    assert other["last_at"] == "2026-11-11T03:00:00Z"
+
+
+def test_accounts_with_attempts_while_locked_are_listed() -> None:
+    attempts(4, at=IN_WEEK, reason=REASON.LOCKED).save()
+    attempts(3, at=IN_WEEK, reason=REASON.LOCKED, address="::1").save()
+    attempts(at=IN_WEEK).save()
+    [row] = table("8.3.4", "locked_tries")
+
+    assert (row["user_name"], row["domain_name"], row["tries"], row["addresses"]) == (
+        *("j.doe", "corp", 7, 2),
+    )
+
+
+def test_failed_sign_ins_are_counted() -> None:
+    connected()
+    attempts(4, at=IN_WEEK, reason=REASON.LOCKED).save()
+    attempts(2, at=IN_WEEK, reason=REASON.UNKNOWN_NAME, user_id="").save()
+    numbers = figures("8.3.4")
+
+    assert [numbers[f"sign_ins_{key}"] for key in ("failed", "locked", "unknown", "addresses")] == [
+        *(6, 4, 2, 1)
+    ]
+    assert "unknown" not in {verdict for _, verdict in statements("8.3.4")}
+
+
+def test_the_sources_of_a_week_without_a_consumer_are_not_known() -> None:
+    assert "unknown" in {verdict for _, verdict in statements("8.3.4")}
+
+
+@pytest.mark.parametrize(
+    "at", [WEEK.begins - timedelta(minutes=2), WEEK.ends + timedelta(minutes=2)]
+)
+def test_other_weeks_do_not_count(at: datetime) -> None:
+    attempts(at=at).save()
+    activity(at=at).save()
+
+    assert figures("8.3.4")["sign_ins_failed"] == 0
+    assert table("8.2.4", "changes") == []
+
+
+def test_the_report_of_a_domain_has_only_its_own_events() -> None:
+    for domain_id in ("shops", "payments", ""):
+        attempts(at=IN_WEEK, domain_id=domain_id).save()
+        activity(at=IN_WEEK, domain_id=domain_id).save()
+
+    assert figures("8.3.4", scope="shops")["sign_ins_failed"] == 1
+    assert len(table("8.2.4", "changes", scope="shops")) == 1
+
+
+# --- 8.2.4 ---------------------------------------------------------------------------------------
+def test_changes_of_accounts_are_listed_with_the_person() -> None:
+    activity("created", at=IN_WEEK - DAY).save()
+    activity("disabled", at=IN_WEEK, event_id="e-1").save()
+    first, second = table("8.2.4", "changes")
+
+    assert (first["at"], first["action"], first["by"], first["event_id"]) == (
+        *("2026-11-11T03:00:00Z", "Disabled the account", "admin (Default)", "e-1"),
+    )
+    assert first["sentence"].startswith("admin (Default) disabled j.doe (corp)")
+    assert second["action"] == "Created the account"
+    assert figures("8.2.4")["changes_disabled"] == 1
+    assert figures("8.2.4")["changes_deleted"] == 0

@@ -1,0 +1,173 @@
+"""The four formats of a report agree, number by number, whatever is in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from pciops.lib.canonical import canonical
+from pciops.reports.archive import codec
+from pciops.reports.render import csv, html
+from pciops.reports.render import json as json_format
+from pciops.reports.value import Row
+from tests.reports import rendered
+from tests.reports.samples import (
+    HOSTILE,
+    Sample,
+    arbitrary_reports,
+    changes,
+    numbers,
+    sample_report,
+)
+
+SCHEMA = json.loads(
+    (Path(__file__).resolve().parents[2] / "docs" / "report.schema.json").read_text()
+)
+# A PDF takes a second to write and to read.
+few = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+slow = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@st.composite
+def renumbered(draw: st.DrawFn) -> Sample:
+    """The believable report with any numbers in it."""
+    sample = sample_report(draw(st.integers(0, 30)))
+    sections = tuple(
+        replace(
+            section,
+            figures=tuple(
+                replace(figure, number=draw(st.none() | numbers), change=draw(changes))
+                for figure in section.figures
+            ),
+        )
+        for section in sample.report.sections
+    )
+    return replace(sample, report=replace(sample.report, sections=sections))
+
+
+@slow
+@given(sample=arbitrary_reports())
+@pytest.mark.parametrize("read", [rendered.from_html, rendered.from_json, rendered.from_csv])
+def test_every_figure_and_every_count_is_that_of_the_value(
+    read: Callable[[Sample], rendered.Numbers], sample: Sample
+) -> None:
+    assert read(sample) == rendered.from_value(sample)
+
+
+@few
+@given(sample=renumbered())
+def test_the_pdf_has_the_same_figures_and_counts(sample: Sample) -> None:
+    assert rendered.from_pdf(sample) == rendered.from_value(sample) == rendered.from_html(sample)
+
+
+@few
+@given(sample=arbitrary_reports())
+def test_any_report_can_be_printed(sample: Sample) -> None:
+    assert rendered.printed(sample).pages
+
+
+@slow
+@given(sample=arbitrary_reports())
+def test_the_json_matches_the_published_schema(sample: Sample) -> None:
+    found = json.loads("".join(json_format.stream(sample.report, sample.rows)))
+
+    Draft202012Validator(SCHEMA).validate(found)
+
+
+def test_the_schema_is_valid() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+@slow
+@given(sample=arbitrary_reports())
+def test_json_and_csv_have_every_row(sample: Sample) -> None:
+    found = rendered.document(sample)
+    lines = rendered.files(sample)
+
+    for key, rows in sample.lists.items():
+        assert [tuple(row) for row in found["rows"][key]] == rows
+        assert len(lines[f"lists/{key}.csv"]) == len(rows) + 1
+
+
+@slow
+@given(sample=arbitrary_reports())
+def test_the_hash_is_over_the_report_in_the_json(sample: Sample) -> None:
+    found = rendered.document(sample)["report"]
+
+    assert canonical(found) == codec.text(sample.report)
+
+
+def test_no_cell_of_the_csv_begins_a_formula() -> None:
+    sample = sample_report()
+
+    for lines in rendered.files(sample).values():
+        for line in lines:
+            for cell in line:
+                assert not cell.startswith(("=", "+", "@", "\t", "\r"))
+                assert not cell.startswith("-") or cell[1:].isdigit()
+
+
+def test_no_name_is_markup_in_the_html() -> None:
+    page = rendered.page(sample_report())
+
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "</table><b>" not in page
+
+
+def test_control_characters_are_escapes_in_html_and_pdf() -> None:
+    sample = sample_report()
+    page, words = rendered.page(sample), rendered.pdf_text(rendered.printed(sample))
+
+    for character in ("\u202e", "\x07", "\x00"):
+        for text in (page, words):
+            assert character not in text
+            assert character.encode("unicode_escape").decode() in text
+
+
+def test_the_html_needs_no_other_file() -> None:
+    page = rendered.page(sample_report())
+
+    for reference in ("<link", "<script", "<img", "src=", "url(/", "http", " style="):
+        assert reference not in page.replace("url(#", "")
+
+
+def test_hostile_names_are_whole_in_the_json() -> None:
+    found = json.dumps(rendered.document(sample_report()))
+
+    for name in HOSTILE:
+        assert json.dumps(name)[1:-1] in found
+
+
+def test_two_zips_of_one_report_are_the_same() -> None:
+    sample = sample_report()
+
+    assert b"".join(csv.stream(sample.report, sample.rows)) == b"".join(
+        csv.stream(sample.report, sample.rows)
+    )
+
+
+def test_a_list_that_breaks_off_leaves_no_whole_file() -> None:
+    sample = sample_report()
+
+    def rows(key: str) -> Iterator[Row]:
+        yield from list(sample.rows(key))[:1]
+        raise OSError("gone")
+
+    for stream in (csv.stream, json_format.stream):
+        with pytest.raises(OSError, match="gone"):
+            list(stream(sample.report, rows))
+
+
+def test_html_names_the_file_that_has_all_rows_of_a_table() -> None:
+    page = "".join(html.stream(sample_report(700).report, lambda key: []))
+
+    assert "The first 500 of 700 rows" in page
+    assert "lists/inactive.csv" in page

@@ -1,0 +1,77 @@
+"""Rows of any number are hashed, compressed and returned as they came."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pciops.reports import spool
+from pciops.reports.spool import ReportTables, Spool
+from pciops.reports.value import Cell, Row
+from tests.reports.samples import ACCOUNT
+
+cells: st.SearchStrategy[Cell] = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63)
+    | st.text(st.characters(exclude_categories=["Cs"]))
+)
+
+
+@given(st.lists(st.lists(cells, max_size=4).map(tuple), max_size=20))
+def test_a_spool_returns_its_rows_and_hashes_their_canonical_json(rows: list[Row]) -> None:
+    lines = [
+        json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False) for row in rows
+    ]
+    text = "".join(f"{line}\n" for line in lines)
+    filled = Spool.of(rows)
+
+    assert (list(filled.rows()), filled.count, filled.first) == (rows, len(rows), rows)
+    assert filled.sha256 == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_rows_beyond_a_chunk_and_beyond_memory_are_returned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(spool, "CHUNK_SIZE", 100)
+    monkeypatch.setattr(spool, "IN_MEMORY", 200)
+    rows = [(number, "x" * 30) for number in range(1000)]
+    filled = Spool.of(rows)
+
+    assert len(list(filled.chunks())) > 200
+    assert list(filled.rows()) == rows
+
+
+def test_only_the_first_rows_stay_in_memory() -> None:
+    rows = ((number,) for number in range(spool.FIRST_ROWS + 1))
+
+    assert len(Spool.of(rows).first) == spool.FIRST_ROWS
+
+
+def test_rows_are_appended_after_some_were_read() -> None:
+    filled = Spool.of([(1,)])
+    list(filled.rows())
+    filled.append((2,))
+
+    assert list(filled.rows()) == [(1,), (2,)]
+
+
+@pytest.mark.parametrize("text", ["\r", "\n", "\u2028", "\0", '"', "\\"])
+def test_no_character_ends_a_row(text: str) -> None:
+    assert list(Spool.of([(text, 1)]).rows()) == [(text, 1)]
+
+
+def test_half_a_surrogate_pair_becomes_a_question_mark() -> None:
+    assert Spool.of([("a\ud800",)]).first == [("a?",)]
+
+
+def test_two_tables_with_one_key_are_an_error() -> None:
+    tables = ReportTables()
+    tables.add("locked", "Locked", ACCOUNT, [])
+
+    with pytest.raises(ValueError, match="locked"):
+        tables.add("locked", "Locked again", ACCOUNT, [])

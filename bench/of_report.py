@@ -19,10 +19,11 @@ from pciops.accounts.census import scans
 from pciops.accounts.models import Census
 from pciops.audit.services import PCIOPS
 from pciops.reports import weeks
-from pciops.reports.archive import chain, store
-from pciops.reports.build import Built, build
-from pciops.reports.render import download
+from pciops.reports.archive import store, verify
+from pciops.reports.build import build
 from pciops.reports.render.formats import FORMATS
+from pciops.reports.sources import CloudSources
+from pciops.reports.spool import BuiltReport
 
 BUILD, PDF, STATEMENT = 60, 30, 10  # seconds
 MEMORY = 300  # MiB
@@ -33,11 +34,11 @@ def measured(bench: Bench) -> Iterator[Row]:
     now = timezone.now()
     week = weeks.last_ended(now)
     Census.objects.create(counted_at=week.begins, milliseconds=1)
-    found: list[Built] = []
+    reports: list[BuiltReport] = []
     with Memory([os.getpid()]) as memory:
-        took = once(lambda: found.append(build(week, now=now)))
+        took = once(lambda: reports.append(build(week, cloud=CloudSources(now=now))))
     with _taken() as (statements, longest):
-        build(week, now=now).close()
+        build(week, cloud=CloudSources(now=now)).tables.close()
     bare = Bare(port=bench.server.port, user="keystone", password=KEYSTONES)
     plain = once(lambda: bare.run(statements))
     yield _row("building the report", took, plain, f"{BUILD} s", kept=took <= BUILD)
@@ -52,16 +53,16 @@ def measured(bench: Bench) -> Iterator[Row]:
         kept=grown <= MEMORY,
         unit="MiB",
     )
-    rows = sum(spool.count for spool in found[0].spools.values())
-    kept = once(lambda: store.keep(found[0], initiator=PCIOPS))
+    rows = sum(table.count for table in reports[0].report.tables())
+    kept = once(lambda: store.keep(reports[0], initiator=PCIOPS))
     yield _row(f"keeping it with its {rows:,} rows", kept, None, "", kept=True)
     stored = store.newest(str(week), "")
     assert stored is not None
-    for name, form in FORMATS.items():
-        took = once(lambda: [len(block) for block in download.blocks(stored, form)])  # noqa: B023
+    for name, format_ in FORMATS.items():
+        took = once(lambda: [len(block) for block in format_.blocks(stored)])  # noqa: B023 called at once
         limit = f"{PDF} s" if name == "pdf" else ""
-        yield _row(f"as {form.label}", took, None, limit, kept=name != "pdf" or took <= PDF)
-    yield _row("verifying it", once(chain.verify), None, "", kept=chain.verify().problem == "")
+        yield _row(f"as {format_.label}", took, None, limit, kept=name != "pdf" or took <= PDF)
+    yield _row("verifying it", once(verify.verify), None, "", kept=not verify.verify().problem)
 
 
 def _row(what: str, ours: float, bare: float | None, limit: str, *, kept: bool) -> Row:

@@ -18,12 +18,12 @@ pytestmark = pytest.mark.browser
 
 BUILD = """
 from django.utils import timezone
-from pciops.audit.services import PCIOPS
-from pciops.reports import build, store
+from pciops.reports.schedule import build_and_store
+from pciops.reports.sources import CloudSources
 from pciops.reports.weeks import last_ended
 week = last_ended(timezone.now())
 for each in (week.before, week):
-    store.keep(build.build(each, now=timezone.now()), initiator=PCIOPS)
+    build_and_store(each, cloud=CloudSources(now=timezone.now()))
 print("built", week)
 """
 

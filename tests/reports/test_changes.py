@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pciops.reports import changes
 from pciops.reports.changes import ListChange
-from pciops.reports.value import Report, Row
+from pciops.reports.value import Figure, Report, Row
 from tests.reports.samples import (
     ACCOUNT,
     columns,
@@ -20,11 +20,11 @@ from tests.reports.samples import (
 )
 
 
-def report(rows: Iterable[Row], **more: object) -> tuple[Report, list[Row]]:
+def report(rows: Iterable[Row], figures: tuple[Figure, ...] = ()) -> tuple[Report, list[Row]]:
     """Return a report with one table of these rows."""
     listed = list(rows)
     table = make_table("inactive", "Inactive", ACCOUNT, listed)
-    section = make_section("8.2.6", tables=(table,), **more)
+    section = make_section("8.2.6", tables=(table,), figures=figures)
     return Report(header=make_header(), sections=(section,), gaps=()), listed
 
 

@@ -35,9 +35,9 @@ BY_DOMAIN: Final = (
 
 def section(sources: Sources, tables: ReportTables) -> Section:
     """Return the section that reconciles the report with Keystone's table `user`."""
-    rows = _user_rows(sources.scope)
     covered = sources.count(EVERY) - sources.count(NOT_COVERED.name)
     not_covered = sources.accounts.not_covered
+    rows = _user_rows(sources.scope)
     unexplained = rows - covered - not_covered.count
     return Section(
         key="population",

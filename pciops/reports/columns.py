@@ -11,23 +11,23 @@ from pciops.lib import times
 from pciops.reports.value import Cell, Column
 
 NAMES: Final = (
-    Column(key="user_id", title="Id"),
-    Column(key="user_name", title="Account"),
-    Column(key="domain_name", title="Domain"),
+    Column("user_id", "Id"),
+    Column("user_name", "Account"),
+    Column("domain_name", "Domain"),
 )
-ACCOUNT: Final = (*NAMES, Column(key="kinds", title="Kind"))
-ENABLED: Final = Column(key="enabled", title="Enabled", kind="yes")
+ACCOUNT: Final = (*NAMES, Column("kinds", "Kind"))
+ENABLED: Final = Column("enabled", "Enabled", "yes")
 ACTIVITY: Final = (
-    Column(key="last_active_on", title="Last active", kind="day"),
-    Column(key="created_on", title="Created", kind="day"),
-    Column(key="days", title="Days", kind="number"),
-    Column(key="inactive_on", title="Inactive on", kind="day"),
+    Column("last_active_on", "Last active", "day"),
+    Column("created_on", "Created", "day"),
+    Column("days", "Days", "number"),
+    Column("inactive_on", "Inactive on", "day"),
 )
 PASSWORD: Final = (
     ENABLED,
-    Column(key="password_set_on", title="Password set", kind="day"),
-    Column(key="password_age_days", title="Age in days", kind="number"),
-    Column(key="password_expires_at", title="Expires", kind="instant"),
+    Column("password_set_on", "Password set", "day"),
+    Column("password_age_days", "Age in days", "number"),
+    Column("password_expires_at", "Expires", "instant"),
 )
 
 

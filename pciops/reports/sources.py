@@ -6,17 +6,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import TypeVar
+
+from django.db.models import Model, QuerySet
 
 from pciops.accounts.census import census
 from pciops.accounts.census.counting import CLOUD, EVERY, Tally
 from pciops.accounts.models import Census, CensusGap
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.policy.policy import Policy, SourcedPolicy
-from pciops.events import selectors
+from pciops.audit import selectors
+from pciops.audit.models import Event
 from pciops.events.models import ConsumerSession
+from pciops.events.selectors import gaps as consumer_gaps
 from pciops.reports.account_lists import AccountLists, Directory, PrivilegedLists
 from pciops.reports.value import Gap
 from pciops.reports.weeks import Week
+
+M = TypeVar("M", bound=Model)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,8 +111,23 @@ class Sources:
         )
         return [
             Gap(source="consumer", begins=begins, ends=ends, words=words)
-            for begins, ends in selectors.gaps(self.week.begins, self.until)
+            for begins, ends in consumer_gaps(self.week.begins, self.until)
         ]
+
+    def of_domain(self, rows: QuerySet[M]) -> QuerySet[M]:
+        """Return the rows of the domain that the report is about; all for the whole cloud."""
+        return rows if self.scope is None else rows.filter(domain_id=self.scope)
+
+    def of_week(self, rows: QuerySet[M], column: str) -> QuerySet[M]:
+        """Return the rows of the domain with a time of the week in this column."""
+        week = {f"{column}__gte": self.week.begins, f"{column}__lt": self.week.ends}
+        return self.of_domain(rows).filter(**week)
+
+    def audit_events(self, *actions: str) -> Iterator[Event]:
+        """Yield the acts of the week, the oldest first."""
+        return selectors.between(
+            self.week.begins, self.week.ends, actions=actions, scope=self.scope
+        )
 
     def count(self, state: str, kind: str = EVERY) -> int:
         """Return how many accounts of a kind are in a state, by the census of the moment."""

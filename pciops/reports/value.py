@@ -7,7 +7,7 @@ rows. `pciops.reports.spool` and, once the report is stored, the archive hold th
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal, TypeAlias
@@ -25,7 +25,7 @@ class ReportVerdict(StrEnum):
     UNKNOWN = "unknown"  # the data has a gap, which the statement names
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Statement:
     """A sentence of a section, with or without a verdict."""
 
@@ -33,13 +33,14 @@ class Statement:
     verdict: ReportVerdict | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Figure:
     """One number of the report."""
 
     key: str  # unique in the report
     label: str
     number: int | None  # None: not known; `words` gives the reason
+    _: KW_ONLY
     change: int | None = None  # since the week before; None: not known. Set by `build`
     words: str = ""
     finding: bool = False  # whether any number but zero requires action
@@ -61,7 +62,7 @@ class Bars:
     series: tuple[tuple[str, tuple[int, ...]], ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Column:
     """A column of a table."""
 

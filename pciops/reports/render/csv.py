@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pciops.lib import tables, times
+from pciops.reports.archive import codec
 from pciops.reports.render.text import Acknowledgement, RowReader
 from pciops.reports.value import Report
 
@@ -18,9 +19,13 @@ MANIFEST: Final = "SHA256SUMS"  # `sha256sum --check SHA256SUMS` verifies the fi
 _BLOCK: Final = 64 * 1024
 _HEADER: Final = (
     *("cloud", "domain_id", "domain_name", "week", "revision", "zone", "version"),
-    *("previous_week", "previous_hash"),
+    *("previous_week", "previous_hash", "begins", "ends", "generated_at"),
 )
-_HEADER_TIMES: Final = ("begins", "ends", "generated_at")
+# Parts of sections and their columns, which have the names of the JSON.
+_PARTS: Final[dict[str, tuple[str, ...]]] = {
+    "figures": ("figure", "label", "number", "change", "words"),
+    "statements": ("verdict", "words"),
+}
 _Lines = Iterable[Mapping[str, Any]]
 
 
@@ -88,74 +93,32 @@ def _files(
     report: Report, rows: RowReader, sha256: str, signoffs: Iterable[Acknowledgement]
 ) -> Iterator[tuple[str, Sequence[str], _Lines]]:
     """Yield name, columns and lines of each file but the sums."""
-    of_section = ("section", "requirement")
     yield "report.csv", ("fact", "value"), _facts(report, sha256)
-    yield (
-        "figures.csv",
-        (*of_section, "figure", "label", "number", "change", "words"),
-        (
+    for name, columns in _PARTS.items():
+        parts = (
             {
                 "section": section.key,
                 "requirement": section.requirement,
-                "figure": figure.key,
-                "label": figure.label,
-                "number": figure.number,
-                "change": figure.change,
-                "words": figure.words,
+                "figure": getattr(part, "key", ""),
+                **codec.as_dict(part),
             }
             for section in report.sections
-            for figure in section.figures
-        ),
-    )
-    yield (
-        "statements.csv",
-        (*of_section, "verdict", "words"),
-        (
-            {
-                "section": section.key,
-                "requirement": section.requirement,
-                "verdict": statement.verdict,
-                "words": statement.words,
-            }
-            for section in report.sections
-            for statement in section.statements
-        ),
-    )
-    yield (
-        "gaps.csv",
-        ("source", "begins", "ends", "words"),
-        (
-            {
-                "source": gap.source,
-                "begins": times.iso(gap.begins),
-                "ends": times.iso(gap.ends),
-                "words": gap.words,
-            }
-            for gap in report.gaps
-        ),
-    )
-    yield (
-        "sign-offs.csv",
-        ("by", "at", "remark"),
-        (
-            {"by": signed.by, "at": times.iso(signed.at), "remark": signed.remark}
-            for signed in signoffs
-        ),
-    )
-    for table in report.tables():
-        columns = [column.key for column in table.columns]
-        yield (
-            file_name(table.key),
-            columns,
-            (dict(zip(columns, row, strict=True)) for row in rows(table.key)),
+            for part in getattr(section, name)
         )
+        yield f"{name}.csv", ("section", "requirement", *columns), parts
+    yield "gaps.csv", ("source", "begins", "ends", "words"), map(codec.as_dict, report.gaps)
+    signed = ({"by": s.by, "at": times.iso(s.at), "remark": s.remark} for s in signoffs)
+    yield "sign-offs.csv", ("by", "at", "remark"), signed
+    for table in report.tables():
+        keys = [column.key for column in table.columns]
+        lines = (dict(zip(keys, row, strict=True)) for row in rows(table.key))
+        yield file_name(table.key), keys, lines
 
 
 def _facts(report: Report, sha256: str) -> Iterator[dict[str, Any]]:
-    header = report.header
+    header = codec.as_dict(report.header)
     facts = {
-        **{name: getattr(header, name) for name in _HEADER},
-        **{name: times.iso(getattr(header, name)) for name in _HEADER_TIMES},
+        **{name: header[name] for name in _HEADER},
         "sha256": sha256,
         **{f"rows:{table.key}": table.count for table in report.tables()},
         **{f"sha256:{table.key}": table.sha256 for table in report.tables()},

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Final
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
 
 from pciops.lib import keyset
 from pciops.notices.models import Notice
@@ -33,12 +33,6 @@ BY_ACCOUNT: Final[keyset.Order[Notice]] = keyset.Order(
 )
 
 
-def of_domain(sources: Sources) -> QuerySet[Notice]:
-    """Return the notices for accounts that the report is about."""
-    rows = Notice.objects.all()
-    return rows if sources.scope is None else rows.filter(domain_id=sources.scope)
-
-
 def notice_figures(
     sources: Sources, tables: ReportTables, topic: str, *kinds: Notice.Kind
 ) -> tuple[list[Figure], Table]:
@@ -52,21 +46,17 @@ def notice_figures(
     failed = sum(numbers[status] for status in FAILED)
     unaddressed = sum(numbers[status] for status in UNADDRESSED)
     figures = [
+        Figure(f"notices_{topic}_sent", f"Notices of {topic} sent", numbers[Status.SENT]),
         Figure(
-            key=f"notices_{topic}_sent",
-            label=f"Notices of {topic} sent",
-            number=numbers[Status.SENT],
-        ),
-        Figure(
-            key=f"notices_{topic}_failed",
-            label=f"Notices of {topic} that no server took",
-            number=failed,
+            f"notices_{topic}_failed",
+            f"Notices of {topic} that no server took",
+            failed,
             finding=True,
         ),
         Figure(
-            key=f"notices_{topic}_unaddressed",
-            label=f"Notices of {topic} without an address",
-            number=unaddressed,
+            f"notices_{topic}_unaddressed",
+            f"Notices of {topic} without an address",
+            unaddressed,
             finding=True,
         ),
     ]
@@ -75,10 +65,10 @@ def notice_figures(
         f"Notices of {topic} that did not get through in this week",
         (
             *NAMES,
-            Column(key="notice", title="Notice"),
-            Column(key="status", title="Ended"),
-            Column(key="at", title="When", kind="instant"),
-            Column(key="answer", title="Why"),
+            Column("notice", "Notice"),
+            Column("status", "Ended"),
+            Column("at", "When", "instant"),
+            Column("answer", "Why"),
         ),
         _undelivered(rows),
         empty="Every notice that was due got through.",
@@ -89,10 +79,9 @@ def notice_figures(
 
 def _of_week(sources: Sources, kinds: tuple[Notice.Kind, ...]) -> QuerySet[Notice]:
     """Return the notices settled in the week; those without an address by when planned."""
-    begins, ends = sources.week.begins, sources.week.ends
-    settled = Q(settled_at__gte=begins, settled_at__lt=ends)
-    planned = Q(status__in=UNADDRESSED, planned_at__gte=begins, planned_at__lt=ends)
-    return of_domain(sources).filter(settled | planned, kind__in=kinds)
+    rows = Notice.objects.filter(kind__in=kinds)
+    settled = sources.of_week(rows, "settled_at")
+    return settled | sources.of_week(rows.filter(status__in=UNADDRESSED), "planned_at")
 
 
 def _undelivered(rows: QuerySet[Notice]) -> Iterator[Row]:

@@ -26,21 +26,17 @@ def out_of_band_changes(
     sources: Sources, tables: ReportTables, kind: HiddenChange.Kind, *, label: str, title: str
 ) -> tuple[Figure, Table]:
     """Return the number and the list of the changes of this kind found in the week."""
-    rows = HiddenChange.objects.filter(
-        kind=kind, found_at__gte=sources.week.begins, found_at__lt=sources.week.ends
-    )
-    if sources.scope is not None:
-        rows = rows.filter(domain_id=sources.scope)
-    figure = Figure(key=f"hidden_{kind}", label=label, number=rows.count(), finding=True)
+    rows = sources.of_week(HiddenChange.objects.filter(kind=kind), "found_at")
+    figure = Figure(f"hidden_{kind}", label, rows.count(), finding=True)
     table = tables.add(
         f"hidden_{kind}",
         title,
         (
-            Column(key="found_at", title="Found", kind="instant"),
+            Column("found_at", "Found", "instant"),
             *NAMES,
-            Column(key="before", title="Before"),
-            Column(key="after", title="After"),
-            Column(key="how", title="How"),
+            Column("before", "Before"),
+            Column("after", "After"),
+            Column("how", "How"),
         ),
         _rows(rows, sources.now),
         empty="None was found.",

@@ -23,9 +23,7 @@ BATCH: Final = 2000  # rows in memory at a time
 
 def section(sources: Sources, tables: ReportTables) -> Section:
     """Return the section about changes of accounts."""
-    rows = Activity.objects.filter(at__gte=sources.week.begins, at__lt=sources.week.ends)
-    if sources.scope is not None:
-        rows = rows.filter(domain_id=sources.scope)
+    rows = sources.of_week(Activity.objects.all(), "at")
     numbers = Counter[str](dict(rows.order_by().values_list("action").annotate(number=Count("id"))))
     return Section(
         key="8.2.4",
@@ -34,11 +32,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         title="Changes of accounts",
         demand="Accounts are made, changed and deleted with approval alone.",
         figures=tuple(
-            Figure(
-                key=f"changes_{action}",
-                label=f"{action.label}: times in this week",
-                number=numbers[action],
-            )
+            Figure(f"changes_{action}", f"{action.label}: times in this week", numbers[action])
             for action in Activity.Action
         ),
         tables=(
@@ -46,14 +40,14 @@ def section(sources: Sources, tables: ReportTables) -> Section:
                 "changes",
                 "Changes of accounts in this week, by any tool",
                 (
-                    Column(key="at", title="When", kind="instant"),
+                    Column("at", "When", "instant"),
                     *NAMES,
-                    Column(key="action", title="What"),
-                    Column(key="by", title="By whom"),
-                    Column(key="outcome", title="Ended"),
-                    Column(key="address", title="Reported address"),
-                    Column(key="sentence", title="In words"),
-                    Column(key="event_id", title="Event"),
+                    Column("action", "What"),
+                    Column("by", "By whom"),
+                    Column("outcome", "Ended"),
+                    Column("address", "Reported address"),
+                    Column("sentence", "In words"),
+                    Column("event_id", "Event"),
                 ),
                 _rows(rows),
                 empty="No account was changed in this week, as far as Keystone notified.",

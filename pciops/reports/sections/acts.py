@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from pciops.audit import selectors, verify
+from pciops.audit import verify
 from pciops.audit.doctor import OLD
 from pciops.audit.models import Event
 from pciops.lib import times
@@ -26,9 +26,7 @@ NOT_LISTED: Final = (Action.SIGN_IN, Action.SIGN_OUT)  # many, and about no acco
 def section(sources: Sources, tables: ReportTables) -> Section:
     """Return the section about everything that the audit log has of the week."""
     acts, numbers = Spool(), Counter[tuple[str, str]]()
-    for event in selectors.between(
-        sources.week.begins, sources.week.ends, actions=Action.values, scope=sources.scope
-    ):
+    for event in sources.audit_events(*Action.values):
         numbers[event.action, event.outcome] += 1
         if event.action not in NOT_LISTED:
             acts.append(_row(event))
@@ -41,15 +39,15 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         statements=(_verification(sources),),
         figures=(
             Figure(
-                key="acts",
-                label="Acts on accounts",
-                number=sum(n for (action, _), n in numbers.items() if action in ON_ACCOUNTS),
+                "acts",
+                "Acts on accounts",
+                sum(n for (action, _), n in numbers.items() if action in ON_ACCOUNTS),
                 main=True,
             ),
             Figure(
-                key="acts_failed",
-                label="Acts and sign-ins that failed",
-                number=sum(n for (_, outcome), n in numbers.items() if outcome != Outcome.SUCCESS),
+                "acts_failed",
+                "Acts and sign-ins that failed",
+                sum(n for (_, outcome), n in numbers.items() if outcome != Outcome.SUCCESS),
             ),
         ),
         tables=(
@@ -57,9 +55,9 @@ def section(sources: Sources, tables: ReportTables) -> Section:
                 "acts_numbers",
                 "Acts by kind and outcome",
                 (
-                    Column(key="action", title="Act"),
-                    Column(key="outcome", title="Ended"),
-                    Column(key="number", title="How many", kind="number"),
+                    Column("action", "Act"),
+                    Column("outcome", "Ended"),
+                    Column("number", "How many", "number"),
                 ),
                 [
                     (Action(action).label, Outcome(outcome).label, number)
@@ -72,17 +70,17 @@ def section(sources: Sources, tables: ReportTables) -> Section:
                 "acts",
                 "Acts, but for sign-ins and sign-outs",
                 (
-                    Column(key="at", title="When", kind="instant"),
-                    Column(key="action", title="Act"),
-                    Column(key="outcome", title="Ended"),
-                    Column(key="by", title="By whom"),
-                    Column(key="via", title="Through"),
-                    Column(key="address", title="From"),
+                    Column("at", "When", "instant"),
+                    Column("action", "Act"),
+                    Column("outcome", "Ended"),
+                    Column("by", "By whom"),
+                    Column("via", "Through"),
+                    Column("address", "From"),
                     *NAMES,
-                    Column(key="resource", title="What"),
-                    Column(key="reason", title="Reason"),
-                    Column(key="remark", title="Remark"),
-                    Column(key="event_id", title="Row of the trail"),
+                    Column("resource", "What"),
+                    Column("reason", "Reason"),
+                    Column("remark", "Remark"),
+                    Column("event_id", "Row of the trail"),
                 ),
                 acts,
                 empty="Nothing was done through pciops in this week.",
@@ -113,22 +111,17 @@ def _row(event: Event) -> Row:
 def _verification(sources: Sources) -> Statement:
     check = verify.last()
     if check is None:
-        return Statement(
-            words="The chain of the trail has not been verified yet.",
-            verdict=ReportVerdict.UNKNOWN,
-        )
+        return Statement("The chain of the trail has not been verified yet.", ReportVerdict.UNKNOWN)
     checked_at = times.dated(check.checked_at)
     if check.problem:
         return Statement(
-            words=f"The trail does not fit, found on {checked_at}: {check.problem}.",
-            verdict=ReportVerdict.FINDING,
+            f"The trail does not fit, found on {checked_at}: {check.problem}.",
+            ReportVerdict.FINDING,
         )
     return Statement(
-        words=(
+        (
             f"The chain of the trail was verified on {checked_at}: {check.rows:,} rows fit, the "
             f"last of them is number {check.position} with the hash {check.hash or 'none'}."
         ),
-        verdict=(
-            ReportVerdict.MET if sources.now - check.checked_at <= OLD else ReportVerdict.UNKNOWN
-        ),
+        (ReportVerdict.MET if sources.now - check.checked_at <= OLD else ReportVerdict.UNKNOWN),
     )

@@ -26,8 +26,8 @@ def section(sources: Sources, tables: ReportTables) -> Section:
     account_columns = (
         *ACCOUNT,
         *PASSWORD,
-        Column(key="password_locked", title="May not change it", kind="yes"),
-        Column(key="exemptions", title="Exempt by"),
+        Column("password_locked", "May not change it", "yes"),
+        Column("exemptions", "Exempt by"),
     )
     return Section(
         key="8.6",
@@ -40,18 +40,18 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         ),
         statements=(
             Statement(
-                words=_summary(numbers[Status.UNRECORDED], numbers[Status.OVERDUE]),
-                verdict=ReportVerdict.FINDING if findings.count else ReportVerdict.MET,
+                _summary(numbers[Status.UNRECORDED], numbers[Status.OVERDUE]),
+                ReportVerdict.FINDING if findings.count else ReportVerdict.MET,
             ),
         ),
         figures=(
-            Figure(key="exempt", label="Exempt accounts", number=exempt.count, main=True),
-            Figure(key="services", label="Service accounts", number=services.count),
+            Figure("exempt", "Exempt accounts", exempt.count, main=True),
+            Figure("services", "Service accounts", services.count),
             *(
                 Figure(
-                    key=f"register_{status.value}",
-                    label=f"Exemptions: {status.label.lower()}",
-                    number=numbers[status],
+                    f"register_{status.value}",
+                    f"Exemptions: {status.label.lower()}",
+                    numbers[status],
                     finding=status.is_finding,
                     main=status.is_finding,
                 )
@@ -84,13 +84,13 @@ def section(sources: Sources, tables: ReportTables) -> Section:
 ALL_RECORDED = "Every exemption has an owner and an end that is still to come."
 REGISTER = (
     *ACCOUNT,
-    Column(key="option", title="Exempt by"),
-    Column(key="status", title="Status"),
-    Column(key="owner", title="Owner"),
-    Column(key="reason", title="Reason"),
-    Column(key="starts_on", title="From", kind="day"),
-    Column(key="ends_on", title="Until", kind="day"),
-    Column(key="recorded_by", title="Recorded by"),
+    Column("option", "Exempt by"),
+    Column("status", "Status"),
+    Column("owner", "Owner"),
+    Column("reason", "Reason"),
+    Column("starts_on", "From", "day"),
+    Column("ends_on", "Until", "day"),
+    Column("recorded_by", "Recorded by"),
 )
 
 

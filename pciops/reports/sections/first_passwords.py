@@ -23,20 +23,18 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         demand="A first or reset password is unique, and has to be changed at first use.",
         statements=(
             Statement(
-                words=(
+                (
                     "Accounts with a first or reset password, which Keystone takes only to change "
                     f"it: {must_change.count:,}."
                     if is_on
                     else "Keystone's rule is off: a password that an administrator set stays valid."
                 ),
-                verdict=ReportVerdict.MET if is_on else ReportVerdict.FINDING,
+                ReportVerdict.MET if is_on else ReportVerdict.FINDING,
             ),
         ),
         figures=(
-            Figure(key="must_change", label="Must change their password", number=must_change.count),
-            Figure(
-                key="first_use_exempt", label="Exempt from it", number=exempt.count, finding=True
-            ),
+            Figure("must_change", "Must change their password", must_change.count),
+            Figure("first_use_exempt", "Exempt from it", exempt.count, finding=True),
         ),
         tables=(
             tables.add(

@@ -23,35 +23,35 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         demand="It is noticed when what records events stops.",
         statements=(
             Statement(
-                words=(
+                (
                     f"The schedule stood still {counted(len(schedule), 'time')} in this week, for "
                     f"{times.span(_lost(schedule))} in all."
                     if schedule
                     else "The schedule ran all week: a census was taken every few minutes."
                 ),
-                verdict=ReportVerdict.UNKNOWN if schedule else ReportVerdict.MET,
+                ReportVerdict.UNKNOWN if schedule else ReportVerdict.MET,
             ),
             Statement(
-                words=(
+                (
                     "Nobody listened to Keystone's notifications "
                     f"{counted(len(consumer), 'time')}, for {times.span(_lost(consumer))}."
                     if consumer
                     else "Keystone's notifications were listened to all week."
                 ),
-                verdict=ReportVerdict.UNKNOWN if consumer else ReportVerdict.MET,
+                ReportVerdict.UNKNOWN if consumer else ReportVerdict.MET,
             ),
         ),
         figures=(
             Figure(
-                key="schedule_gaps",
-                label="Minutes in which the schedule did not run",
-                number=_lost(schedule) // timedelta(minutes=1),
+                "schedule_gaps",
+                "Minutes in which the schedule did not run",
+                _lost(schedule) // timedelta(minutes=1),
                 finding=True,
             ),
             Figure(
-                key="consumer_gaps",
-                label="Minutes in which nobody listened to Keystone's notifications",
-                number=_lost(consumer) // timedelta(minutes=1),
+                "consumer_gaps",
+                "Minutes in which nobody listened to Keystone's notifications",
+                _lost(consumer) // timedelta(minutes=1),
                 finding=True,
             ),
         ),

@@ -52,15 +52,9 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         demand="Accounts not used for 90 days are disabled or removed.",
         statements=(_statement(sources, inactive.count),),
         figures=(
-            Figure(key="inactive", label="Inactive", number=inactive.count, main=True),
-            Figure(
-                key="inactive_soon",
-                label=f"Inactive within {INACTIVE_DAYS} days",
-                number=soon.count,
-            ),
-            Figure(
-                key="inactivity_exempt", label="Exempt from it", number=exempt.count, finding=True
-            ),
+            Figure("inactive", "Inactive", inactive.count, main=True),
+            Figure("inactive_soon", f"Inactive within {INACTIVE_DAYS} days", soon.count),
+            Figure("inactivity_exempt", "Exempt from it", exempt.count, finding=True),
             changed,
             *notices,
         ),
@@ -72,13 +66,12 @@ def _statement(sources: Sources, inactive: int) -> Statement:
     days = sources.policy.disable_user_account_days_inactive
     if days is None:
         return Statement(
-            words="Keystone's rule is off: it lets unused accounts in for ever.",
-            verdict=ReportVerdict.FINDING,
+            "Keystone's rule is off: it lets unused accounts in for ever.", ReportVerdict.FINDING
         )
     return Statement(
-        words=(
+        (
             f"Accounts that Keystone refuses because they were not used for {days} days: "
             f"{inactive:,}. They are as good as disabled; remove those that nobody needs."
         ),
-        verdict=ReportVerdict.MET if days <= 90 else ReportVerdict.FINDING,
+        ReportVerdict.MET if days <= 90 else ReportVerdict.FINDING,
     )

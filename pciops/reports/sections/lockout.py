@@ -20,7 +20,7 @@ from pciops.lib import keyset, times
 from pciops.notices.models import Notice
 from pciops.reports import account_lists
 from pciops.reports.columns import ACCOUNT, NAMES, account_cells, second
-from pciops.reports.sections._notices import BATCH, BY_ACCOUNT, notice_figures, of_domain
+from pciops.reports.sections._notices import BATCH, BY_ACCOUNT, notice_figures
 from pciops.reports.sections._out_of_band import out_of_band_changes
 from pciops.reports.sources import Sources
 from pciops.reports.spool import ReportTables, Spool
@@ -83,25 +83,25 @@ def _locked_now(sources: Sources, tables: ReportTables) -> Part:
     if policy.lockout_failure_attempts is None:
         statements.append(
             Statement(
-                words="Keystone's rule is off: it locks nobody, however often a password is tried.",
-                verdict=ReportVerdict.FINDING,
+                "Keystone's rule is off: it locks nobody, however often a password is tried.",
+                ReportVerdict.FINDING,
             )
         )
     figures = [
-        Figure(key="locked", label="Locked when built", number=locked.count, main=True),
+        Figure("locked", "Locked when built", locked.count, main=True),
         Figure(
-            key="attacked_exempt",
-            label="Exempt from the lock, with enough failures for one",
-            number=attacked.count,
+            "attacked_exempt",
+            "Exempt from the lock, with enough failures for one",
+            attacked.count,
             finding=True,
         ),
     ]
     columns = (
         *ACCOUNT,
-        Column(key="failed_auth_count", title="Failures", kind="number"),
-        Column(key="failed_auth_at", title="Last failure", kind="instant"),
-        Column(key="locked_until", title="Locked until", kind="instant"),
-        Column(key="origin", title="From where"),
+        Column("failed_auth_count", "Failures", "number"),
+        Column("failed_auth_at", "Last failure", "instant"),
+        Column("locked_until", "Locked until", "instant"),
+        Column("origin", "From where"),
     )
     listed = [
         tables.add("locked", "Accounts that were locked when this was built", columns, locked),
@@ -122,36 +122,28 @@ def _failing_row(account: Account, until: datetime | None, origin: str) -> Row:
 
 # --- Locks of the week, as the planning of notices saw them --------------------------------------
 def _locks_of_the_week(sources: Sources, tables: ReportTables) -> Part:
-    rows = of_domain(sources).filter(
-        kind=Notice.Kind.LOCKED,
-        fact_at__gte=sources.week.begins,
-        fact_at__lt=sources.week.ends,
-    )
+    rows = sources.of_week(Notice.objects.filter(kind=Notice.Kind.LOCKED), "fact_at")
     statement = Statement(
-        words=(
-            "A worker looks every minute for locks of accounts that are neither disabled nor "
-            "inactive, and each one that it saw is listed. Keystone itself records none: a lock "
-            "that began and ended between two looks, or while no worker ran, is known only where "
-            "a consumer of Keystone's notifications saw the failures."
-        ),
+        "A worker looks every minute for locks of accounts that are neither disabled nor "
+        "inactive, and each one that it saw is listed. Keystone itself records none: a lock "
+        "that began and ended between two looks, or while no worker ran, is known only where "
+        "a consumer of Keystone's notifications saw the failures."
     )
-    figure = Figure(
-        key="locks", label="Locks that were seen in this week", number=rows.count(), main=True
-    )
+    figure = Figure("locks", "Locks that were seen in this week", rows.count(), main=True)
     table = tables.add(
         "locks",
         "Locks in this week",
         (
-            Column(key="at", title="Locked", kind="instant"),
+            Column("at", "Locked", "instant"),
             *NAMES,
-            Column(key="failures", title="Failures", kind="number"),
-            Column(key="origin", title="From where"),
-            Column(key="ended", title="How it ended"),
-            Column(key="ended_at", title="Ended", kind="instant"),
-            Column(key="by", title="By whom"),
-            Column(key="reason", title="Reason"),
-            Column(key="identity", title="Identity"),
-            Column(key="after", title="Locked for"),
+            Column("failures", "Failures", "number"),
+            Column("origin", "From where"),
+            Column("ended", "How it ended"),
+            Column("ended_at", "Ended", "instant"),
+            Column("by", "By whom"),
+            Column("reason", "Reason"),
+            Column("identity", "Identity"),
+            Column("after", "Locked for"),
         ),
         _lock_rows(rows, sources),
         empty="No lock was seen in this week.",
@@ -211,21 +203,16 @@ def _end_of_lock(
 def _unlocks(sources: Sources, tables: ReportTables) -> Part:
     unlocks = Spool()
     done = unchecked = 0
-    for event in selectors.between(
-        sources.week.begins,
-        sources.week.ends,
-        actions=(Event.Action.UNLOCK,),
-        scope=sources.scope,
-    ):
+    for event in sources.audit_events(Event.Action.UNLOCK):
         done += event.outcome == Event.Outcome.SUCCESS
         unchecked += event.outcome == Event.Outcome.SUCCESS and not event.identity
         unlocks.append(_unlock_row(event))
     figures = [
-        Figure(key="unlocked", label="Unlocked through pciops", number=done, main=True),
+        Figure("unlocked", "Unlocked through pciops", done, main=True),
         Figure(
-            key="unlocked_unchecked",
-            label="Unlocked early without a check of identity",
-            number=unchecked,
+            "unlocked_unchecked",
+            "Unlocked early without a check of identity",
+            unchecked,
             finding=True,
         ),
     ]
@@ -233,18 +220,18 @@ def _unlocks(sources: Sources, tables: ReportTables) -> Part:
         "unlocks",
         "Unlocks through pciops in this week",
         (
-            Column(key="at", title="When", kind="instant"),
+            Column("at", "When", "instant"),
             *NAMES,
-            Column(key="failures", title="Failures seen", kind="number"),
-            Column(key="failed_at", title="Last failure", kind="instant"),
-            Column(key="after", title="After"),
-            Column(key="outcome", title="Ended"),
-            Column(key="by", title="By whom"),
-            Column(key="via", title="Through"),
-            Column(key="identity", title="Identity"),
-            Column(key="reason", title="Reason"),
-            Column(key="remark", title="Remark"),
-            Column(key="event_id", title="Row of the trail"),
+            Column("failures", "Failures seen", "number"),
+            Column("failed_at", "Last failure", "instant"),
+            Column("after", "After"),
+            Column("outcome", "Ended"),
+            Column("by", "By whom"),
+            Column("via", "Through"),
+            Column("identity", "Identity"),
+            Column("reason", "Reason"),
+            Column("remark", "Remark"),
+            Column("event_id", "Row of the trail"),
         ),
         unlocks,
         empty="Nobody was unlocked through pciops in this week.",
@@ -277,11 +264,7 @@ def _unlock_row(event: Event) -> Row:
 # --- Failed sign-ins, as Keystone notified them --------------------------------------------------
 def _failures(sources: Sources, tables: ReportTables) -> Part:
     week = sources.week
-    rows = Attempts.objects.filter(
-        window__gte=week.begins, window__lt=week.ends, outcome=Outcome.FAILURE
-    )
-    if sources.scope is not None:
-        rows = rows.filter(domain_id=sources.scope)
+    rows = sources.of_week(Attempts.objects.filter(outcome=Outcome.FAILURE), "window")
     totals = rows.aggregate(
         failed=Sum("count"),
         locked=Sum("count", filter=Q(reason=Attempts.Reason.LOCKED)),
@@ -293,15 +276,15 @@ def _failures(sources: Sources, tables: ReportTables) -> Part:
     if not sessions.filter(connected=True).exists():
         statements.append(
             Statement(
-                words=(
+                (
                     "Nobody listened to Keystone's notifications in this week: where failed "
                     "sign-ins came from is not known."
                 ),
-                verdict=ReportVerdict.UNKNOWN,
+                ReportVerdict.UNKNOWN,
             )
         )
     figures = [
-        Figure(key=f"sign_ins_{key}", label=label, number=totals[key] or 0)
+        Figure(f"sign_ins_{key}", label, totals[key] or 0)
         for key, label in (
             ("failed", "Failed sign-ins"),
             ("locked", "of them on accounts that were locked already"),
@@ -310,20 +293,20 @@ def _failures(sources: Sources, tables: ReportTables) -> Part:
         )
     ]
     first_and_last = (
-        Column(key="first_at", title="First", kind="instant"),
-        Column(key="last_at", title="Last", kind="instant"),
+        Column("first_at", "First", "instant"),
+        Column("last_at", "Last", "instant"),
     )
     listed = [
         tables.add(
             "failure_sources",
             "Sources of failed sign-ins in this week",
             (
-                Column(key="address", title="Reported address"),
-                Column(key="agent", title="Program"),
-                Column(key="failures", title="Failures", kind="number"),
-                Column(key="accounts", title="Accounts", kind="number"),
-                Column(key="unknown", title="Under unknown names", kind="number"),
-                Column(key="locked", title="On locked accounts", kind="number"),
+                Column("address", "Reported address"),
+                Column("agent", "Program"),
+                Column("failures", "Failures", "number"),
+                Column("accounts", "Accounts", "number"),
+                Column("unknown", "Under unknown names", "number"),
+                Column("locked", "On locked accounts", "number"),
                 *first_and_last,
             ),
             _source_rows(rows),
@@ -335,8 +318,8 @@ def _failures(sources: Sources, tables: ReportTables) -> Part:
             "Accounts that were tried while they were locked",
             (
                 *NAMES,
-                Column(key="tries", title="Tries", kind="number"),
-                Column(key="addresses", title="Addresses", kind="number"),
+                Column("tries", "Tries", "number"),
+                Column("addresses", "Addresses", "number"),
                 *first_and_last,
             ),
             _attempts_while_locked(rows),

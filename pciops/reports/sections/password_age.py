@@ -46,22 +46,12 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         ),
         statements=(_statement(sources, no_expiry.count),),
         figures=(
-            Figure(key="expired", label="Expired", number=expired.count, main=True),
+            Figure("expired", "Expired", expired.count, main=True),
             *(
-                Figure(
-                    key=f"expiring_{days}",
-                    label=f"Expiring within {days} days",
-                    number=accounts.expiring[days],
-                )
+                Figure(f"expiring_{days}", f"Expiring within {days} days", accounts.expiring[days])
                 for days in EXPIRING_COUNTS
             ),
-            Figure(
-                key="no_expiry",
-                label="No expiry set",
-                number=no_expiry.count,
-                finding=True,
-                main=True,
-            ),
+            Figure("no_expiry", "No expiry set", no_expiry.count, finding=True, main=True),
             *notices,
         ),
         tables=(*account_tables, notice_table),
@@ -71,18 +61,16 @@ def section(sources: Sources, tables: ReportTables) -> Section:
 def _statement(sources: Sources, no_expiry: int) -> Statement:
     days = sources.policy.password_expires_days
     if days is None:
-        return Statement(
-            words="Keystone's rule is off: no password expires.", verdict=ReportVerdict.FINDING
-        )
+        return Statement("Keystone's rule is off: no password expires.", ReportVerdict.FINDING)
     if no_expiry:
         return Statement(
-            words=(
+            (
                 "Accounts with a password from the time before the rule was on, which does not "
                 f"expire until they change it: {no_expiry:,}."
             ),
-            verdict=ReportVerdict.FINDING,
+            ReportVerdict.FINDING,
         )
     return Statement(
-        words=f"Every password expires {days} days after it was set, but for exempt ones.",
-        verdict=ReportVerdict.MET if days <= 90 else ReportVerdict.FINDING,
+        f"Every password expires {days} days after it was set, but for exempt ones.",
+        ReportVerdict.MET if days <= 90 else ReportVerdict.FINDING,
     )

@@ -28,43 +28,39 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         demand="What Keystone enforces, against what PCI DSS 4.0.1 demands; changes are marked.",
         statements=(
             Statement(
-                words=_summary(failing, len(findings)),
-                verdict=ReportVerdict.FINDING if failing else ReportVerdict.MET,
+                _summary(failing, len(findings)),
+                ReportVerdict.FINDING if failing else ReportVerdict.MET,
             ),
             *(
                 Statement(
-                    words=f"{option} differs between Keystone's nodes: "
+                    f"{option} differs between Keystone's nodes: "
                     f"{', '.join(f'{policy.said(option, v)} in {path}' for path, v in values)}.",
-                    verdict=ReportVerdict.FINDING,
+                    ReportVerdict.FINDING,
                 )
                 for option, values in sourced.disagreements.items()
             ),
         ),
         figures=(
             Figure(
-                key="policy_findings",
-                label="Requirements that Keystone's policy does not meet",
-                number=len(failing),
+                "policy_findings",
+                "Requirements that Keystone's policy does not meet",
+                len(failing),
                 finding=True,
                 main=True,
             ),
-            Figure(
-                key="policy_changes",
-                label="Options that changed in this week",
-                number=len(changed),
-            ),
+            Figure("policy_changes", "Options that changed in this week", len(changed)),
         ),
         tables=(
             tables.add(
                 "policy_requirements",
                 "Policy against PCI DSS 4.0.1",
                 (
-                    Column(key="requirement", title="4.0.1"),
-                    Column(key="old", title="3.2.1"),
-                    Column(key="title", title="About"),
-                    Column(key="value", title="Value"),
-                    Column(key="met", title="Met", kind="yes"),
-                    Column(key="reason", title="Why"),
+                    Column("requirement", "4.0.1"),
+                    Column("old", "3.2.1"),
+                    Column("title", "About"),
+                    Column("value", "Value"),
+                    Column("met", "Met", "yes"),
+                    Column("reason", "Why"),
                 ),
                 [(f.requirement, f.old, f.title, f.value, f.passed, f.reason) for f in findings],
                 empty="There is no requirement.",
@@ -74,10 +70,10 @@ def section(sources: Sources, tables: ReportTables) -> Section:
                 "policy_values",
                 "Options of Keystone, and where each value comes from",
                 (
-                    Column(key="option", title="Option"),
-                    Column(key="value", title="Value"),
-                    Column(key="source", title="From"),
-                    Column(key="changed", title="Changed in this week", kind="yes"),
+                    Column("option", "Option"),
+                    Column("value", "Value"),
+                    Column("source", "From"),
+                    Column("changed", "Changed in this week", "yes"),
                 ),
                 [
                     (name, policy.said(name, value), sourced.sources[name], name in changed)
@@ -90,10 +86,10 @@ def section(sources: Sources, tables: ReportTables) -> Section:
                 "policy_changes",
                 "Changes of Keystone's policy in this week",
                 (
-                    Column(key="at", title="Seen", kind="instant"),
-                    Column(key="option", title="Option"),
-                    Column(key="change", title="Change"),
-                    Column(key="event_id", title="Row of the trail"),
+                    Column("at", "Seen", "instant"),
+                    Column("option", "Option"),
+                    Column("change", "Change"),
+                    Column("event_id", "Row of the trail"),
                 ),
                 changes,
                 empty="Nothing changed in this week.",

@@ -45,19 +45,19 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         demand="Every account is in the report, or is named as one that it does not cover.",
         statements=(
             Statement(
-                words=_reconciliation(rows, covered, not_covered.count),
-                verdict=ReportVerdict.FINDING if unexplained else ReportVerdict.MET,
+                _reconciliation(rows, covered, not_covered.count),
+                ReportVerdict.FINDING if unexplained else ReportVerdict.MET,
             ),
         ),
         figures=(
-            Figure(key="accounts", label="Accounts reported", number=covered, main=True),
-            Figure(key="not_covered", label="Named as not covered", number=not_covered.count),
-            Figure(key="unexplained", label="Rows not explained", number=unexplained, finding=True),
+            Figure("accounts", "Accounts reported", covered, main=True),
+            Figure("not_covered", "Named as not covered", not_covered.count),
+            Figure("unexplained", "Rows not explained", unexplained, finding=True),
             *(
                 Figure(
-                    key=f"state_{state.name}",
-                    label=state.label,
-                    number=sources.count(state.name),
+                    f"state_{state.name}",
+                    state.label,
+                    sources.count(state.name),
                     words=state.explanation,
                 )
                 for state in STATES
@@ -76,11 +76,11 @@ def section(sources: Sources, tables: ReportTables) -> Section:
                 "population_states",
                 "Accounts by state",
                 (
-                    Column(key="state", title="State"),
-                    Column(key="accounts", title="Accounts", kind="number"),
-                    Column(key="administrators", title="Administrators", kind="number"),
-                    Column(key="service_accounts", title="Service accounts", kind="number"),
-                    Column(key="meaning", title="Meaning"),
+                    Column("state", "State"),
+                    Column("accounts", "Accounts", "number"),
+                    Column("administrators", "Administrators", "number"),
+                    Column("service_accounts", "Service accounts", "number"),
+                    Column("meaning", "Meaning"),
                 ),
                 [
                     (
@@ -97,10 +97,10 @@ def section(sources: Sources, tables: ReportTables) -> Section:
                 "population_domains",
                 "Accounts by domain",
                 (
-                    Column(key="domain_id", title="Domain's id"),
-                    Column(key="domain_name", title="Domain"),
-                    Column(key="accounts", title="All", kind="number"),
-                    *(Column(key=s.name, title=s.label, kind="number") for s in BY_DOMAIN),
+                    Column("domain_id", "Domain's id"),
+                    Column("domain_name", "Domain"),
+                    Column("accounts", "All", "number"),
+                    *(Column(s.name, s.label, "number") for s in BY_DOMAIN),
                 ),
                 _domain_rows(sources),
                 empty="There is no domain with accounts.",

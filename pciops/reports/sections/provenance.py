@@ -24,18 +24,14 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         demand="A report names its sources, with the instant at which each was read.",
         statements=(
             Statement(
-                words=(
-                    "Keystone keeps no history. Accounts, locks and passwords are as Keystone's "
-                    f"database had them when this was built, {times.dated(sources.now)}, "
-                    f"{_after_the_week(sources)}. What happened in the week comes from what pciops "
-                    "keeps: its censuses, its trail and its notices."
-                )
+                "Keystone keeps no history. Accounts, locks and passwords are as Keystone's "
+                f"database had them when this was built, {times.dated(sources.now)}, "
+                f"{_after_the_week(sources)}. What happened in the week comes from what pciops "
+                "keeps: its censuses, its trail and its notices."
             ),
             Statement(
-                words=(
-                    "Lists are read one after the other, within a minute or two. An account that "
-                    "changed in between may stand in one and not in another."
-                )
+                "Lists are read one after the other, within a minute or two. An account that "
+                "changed in between may stand in one and not in another."
             ),
         ),
         figures=(*_keystone_rows(sources.scope), *_own_rows(sources)),
@@ -54,17 +50,17 @@ def _keystone_rows(scope: str | None) -> list[Figure]:
     if scope is None:
         return [
             Figure(
-                key=f"rows_{model._meta.db_table}",
-                label=f"Rows of Keystone's table {model._meta.db_table}",
-                number=model.objects.count(),
+                f"rows_{model._meta.db_table}",
+                f"Rows of Keystone's table {model._meta.db_table}",
+                model.objects.count(),
             )
             for model in (User, LocalUser, Password, UserOption)
         ]
     return [
         Figure(
-            key=f"rows_{model._meta.db_table}",
-            label=f"Rows of Keystone's table {model._meta.db_table} in this domain",
-            number=model.objects.filter(domain_id=scope).count(),
+            f"rows_{model._meta.db_table}",
+            f"Rows of Keystone's table {model._meta.db_table} in this domain",
+            model.objects.filter(domain_id=scope).count(),
         )
         for model in (User, LocalUser)
     ]
@@ -73,19 +69,17 @@ def _keystone_rows(scope: str | None) -> list[Figure]:
 def _own_rows(sources: Sources) -> Iterator[Figure]:
     begins, ends = sources.week.begins, sources.week.ends
     yield Figure(
-        key="rows_census",
-        label="Censuses of the week that are kept",
-        number=Census.objects.filter(counted_at__gte=begins, counted_at__lt=ends).count(),
+        "rows_census",
+        "Censuses of the week that are kept",
+        Census.objects.filter(counted_at__gte=begins, counted_at__lt=ends).count(),
     )
     if sources.scope is None:
         head = ChainHead.objects.filter(pk=1).first()
         yield Figure(
-            key="rows_trail",
-            label="Rows of the trail, from its first day",
-            number=head.position if head else 0,
+            "rows_trail", "Rows of the trail, from its first day", head.position if head else 0
         )
     yield Figure(
-        key="rows_trail_week",
-        label="Rows of the trail of this week",
-        number=selectors.number(begins, ends, scope=sources.scope),
+        "rows_trail_week",
+        "Rows of the trail of this week",
+        selectors.number(begins, ends, scope=sources.scope),
     )

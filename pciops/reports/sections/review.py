@@ -29,24 +29,18 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         title="Review and acknowledgement",
         demand="Accounts are reviewed every six months at least, and management acknowledges it.",
         statements=(_statement(sign_offs),),
-        figures=(
-            Figure(
-                key="acknowledged",
-                label="Reports acknowledged within six months",
-                number=len(sign_offs),
-            ),
-        ),
+        figures=(Figure("acknowledged", "Reports acknowledged within six months", len(sign_offs)),),
         tables=(
             tables.add(
                 "acknowledged",
                 "Who has acknowledged which report, within six months",
                 (
-                    Column(key="at", title="When", kind="instant"),
-                    Column(key="week", title="Week"),
-                    Column(key="revision", title="Revision", kind="number"),
-                    Column(key="by", title="By whom"),
-                    Column(key="remark", title="Remark"),
-                    Column(key="event_id", title="Row of the trail"),
+                    Column("at", "When", "instant"),
+                    Column("week", "Week"),
+                    Column("revision", "Revision", "number"),
+                    Column("by", "By whom"),
+                    Column("remark", "Remark"),
+                    Column("event_id", "Row of the trail"),
                 ),
                 [
                     (
@@ -69,18 +63,18 @@ def section(sources: Sources, tables: ReportTables) -> Section:
 def _statement(sign_offs: list[SignOff]) -> Statement:
     if not sign_offs:
         return Statement(
-            words=(
+            (
                 "Nobody has acknowledged a report within the last six months. Whoever is "
                 "responsible reads this one and acknowledges it, with a remark where there is one "
                 "to make; pciops keeps name and instant in its trail."
             ),
-            verdict=ReportVerdict.FINDING,
+            ReportVerdict.FINDING,
         )
     newest = sign_offs[0]
     return Statement(
-        words=(
+        (
             f"The report of {newest.report.week} was acknowledged by {newest.by} on "
             f"{times.dated(newest.at)}."
         ),
-        verdict=ReportVerdict.MET,
+        ReportVerdict.MET,
     )

@@ -18,8 +18,8 @@ def section(sources: Sources, tables: ReportTables) -> Section:
     columns = (
         *ACCOUNT,
         ENABLED,
-        Column(key="second_factor", title="Second factor", kind="yes"),
-        Column(key="rules", title="By its rules"),
+        Column("second_factor", "Second factor", "yes"),
+        Column("rules", "By its rules"),
     )
     return Section(
         key="8.4",
@@ -29,19 +29,15 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         demand="Administrators, and all who reach the environment, sign in with a second factor.",
         statements=tuple(_statements(lists)),
         figures=(
-            Figure(key="administrators", label="Administrators", number=lists.administrators.count),
+            Figure("administrators", "Administrators", lists.administrators.count),
             Figure(
-                key="single_factor",
-                label="Administrators without a second factor",
-                number=lists.single_factor.count,
+                "single_factor",
+                "Administrators without a second factor",
+                lists.single_factor.count,
                 finding=True,
                 main=True,
             ),
-            Figure(
-                key="factor_elsewhere",
-                label="Administrators of elsewhere",
-                number=lists.factor_elsewhere.count,
-            ),
+            Figure("factor_elsewhere", "Administrators of elsewhere", lists.factor_elsewhere.count),
         ),
         tables=(
             tables.add(
@@ -65,36 +61,36 @@ def _statements(lists: PrivilegedLists) -> Iterator[Statement]:
     loaded = mfa.methods()
     if loaded is None:
         yield Statement(
-            words=(
+            (
                 "Which methods Keystone has loaded is not known (PCIOPS_KEYSTONE_CONF names no "
                 "file): a rule whose second method is not loaded asks for the first alone."
             ),
-            verdict=ReportVerdict.UNKNOWN,
+            ReportVerdict.UNKNOWN,
         )
     else:
-        yield Statement(words=f"Keystone has loaded these methods: {', '.join(loaded)}.")
+        yield Statement(f"Keystone has loaded these methods: {', '.join(loaded)}.")
     administrators, single = lists.administrators.count, lists.single_factor.count
     if single:
         yield Statement(
-            words=(
+            (
                 "Administrators who are enabled and sign in with one factor: "
                 f"{single:,} of {administrators:,}."
             ),
-            verdict=ReportVerdict.FINDING,
+            ReportVerdict.FINDING,
         )
     else:
         yield Statement(
-            words=(
+            (
                 f"All {administrators:,} administrators whom Keystone's rules reach have a second "
                 "factor, or are disabled."
             ),
-            verdict=ReportVerdict.MET,
+            ReportVerdict.MET,
         )
     if elsewhere := lists.factor_elsewhere.count:
         yield Statement(
-            words=(
+            (
                 "Administrators who sign in elsewhere (LDAP or federation), where it is set what "
                 f"their sign-in takes: {elsewhere:,}."
             ),
-            verdict=ReportVerdict.UNKNOWN,
+            ReportVerdict.UNKNOWN,
         )

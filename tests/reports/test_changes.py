@@ -9,29 +9,26 @@ from hypothesis import strategies as st
 
 from pciops.reports import changes
 from pciops.reports.changes import ListChange
-from pciops.reports.value import Figure, Report, Row
-from tests.reports.samples import (
-    ACCOUNT,
-    columns,
-    make_figure,
-    make_header,
-    make_section,
-    make_table,
-)
+from pciops.reports.spool import BuiltReport, ReportTables
+from pciops.reports.value import Figure, Row
+from tests.reports.samples import ACCOUNT, columns, make_report, make_section
 
 
-def report(rows: Iterable[Row], figures: tuple[Figure, ...] = ()) -> tuple[Report, list[Row]]:
+def report(rows: Iterable[Row], figures: tuple[Figure, ...] = ()) -> BuiltReport:
     """Return a report with one table of these rows."""
-    listed = list(rows)
-    table = make_table("inactive", "Inactive", ACCOUNT, listed)
+    tables = ReportTables()
+    table = tables.add("inactive", "Inactive", ACCOUNT, rows)
     section = make_section("8.2.6", tables=(table,), figures=figures)
-    return Report(header=make_header(), sections=(section,), gaps=()), listed
+    return BuiltReport(report=make_report(section), tables=tables)
+
+
+def list_changes(before: BuiltReport, after: BuiltReport) -> list[ListChange]:
+    rows_before, rows_after = before.tables.rows, after.tables.rows
+    return list(changes.list_changes(before.report, rows_before, after.report, rows_after))
 
 
 def compared(before: Iterable[Row], after: Iterable[Row]) -> ListChange:
-    was, rows_before = report(before)
-    now, rows_after = report(after)
-    [change] = changes.list_changes(was, lambda _: rows_before, now, lambda _: rows_after)
+    [change] = list_changes(report(before), report(after))
     return change
 
 
@@ -68,27 +65,25 @@ def test_only_the_first_are_named_and_all_are_counted() -> None:
 
 
 def test_a_table_of_events_is_not_compared() -> None:
-    rows: list[Row] = [(*account(1), "2026-11-20T10:00:00Z")]
-    heads = (*ACCOUNT, *columns(at="instant"))
-    table = make_table("unlocks", "Unlocks", heads, rows, identity=("user_id", "at"))
-    both = Report(header=make_header(), sections=(make_section("8", tables=(table,)),), gaps=())
+    tables = ReportTables()
+    heads, rows = (*ACCOUNT, *columns(at="instant")), [(*account(1), "2026-11-20T10:00:00Z")]
+    table = tables.add("unlocks", "Unlocks", heads, rows, identity=("user_id", "at"))
+    both = BuiltReport(report=make_report(make_section("8", tables=(table,))), tables=tables)
 
-    assert list(changes.list_changes(both, lambda _: rows, both, lambda _: rows)) == []
+    assert list_changes(both, both) == []
 
 
 def test_a_table_that_the_earlier_report_lacks_is_not_compared() -> None:
-    now, rows = report([account(1)])
-    was = Report(header=make_header(), sections=(), gaps=())
+    before = BuiltReport(report=make_report(), tables=ReportTables())
 
-    assert list(changes.list_changes(was, lambda _: [], now, lambda _: rows)) == []
+    assert list_changes(before, report([account(1)])) == []
 
 
 def test_figures_have_their_numbers_in_both() -> None:
-    was, _ = report([], figures=(make_figure("inactive", "inactive", 3),))
-    figures = (make_figure("inactive", "inactive", 5), make_figure("new", "new", 1))
-    now, _ = report([], figures=figures)
+    before = report([], (Figure("inactive", "inactive", 3),)).report
+    after = report([], (Figure("inactive", "inactive", 5), Figure("new", "new", 1))).report
 
     assert [
         (change.figure.key, change.before, change.after, change.difference)
-        for change in changes.figure_changes(was, now)
+        for change in changes.figure_changes(before, after)
     ] == [("inactive", 3, 5, 2), ("new", None, 1, None)]

@@ -16,11 +16,11 @@ from pciops.lib.canonical import canonical
 from pciops.reports.archive import codec
 from pciops.reports.render import csv, html
 from pciops.reports.render import json as json_format
+from pciops.reports.spool import BuiltReport
 from pciops.reports.value import Row
 from tests.reports import rendered
 from tests.reports.samples import (
     HOSTILE,
-    Sample,
     arbitrary_reports,
     changes,
     numbers,
@@ -36,7 +36,7 @@ slow = settings(max_examples=25, deadline=None, suppress_health_check=[HealthChe
 
 
 @st.composite
-def renumbered(draw: st.DrawFn) -> Sample:
+def renumbered(draw: st.DrawFn) -> BuiltReport:
     """The believable report with any numbers in it."""
     sample = sample_report(draw(st.integers(0, 30)))
     sections = tuple(
@@ -56,27 +56,27 @@ def renumbered(draw: st.DrawFn) -> Sample:
 @given(sample=arbitrary_reports())
 @pytest.mark.parametrize("read", [rendered.from_html, rendered.from_json, rendered.from_csv])
 def test_every_figure_and_every_count_is_that_of_the_value(
-    read: Callable[[Sample], rendered.Numbers], sample: Sample
+    read: Callable[[BuiltReport], rendered.Numbers], sample: BuiltReport
 ) -> None:
     assert read(sample) == rendered.from_value(sample)
 
 
 @few
 @given(sample=renumbered())
-def test_the_pdf_has_the_same_figures_and_counts(sample: Sample) -> None:
+def test_the_pdf_has_the_same_figures_and_counts(sample: BuiltReport) -> None:
     assert rendered.from_pdf(sample) == rendered.from_value(sample) == rendered.from_html(sample)
 
 
 @few
 @given(sample=arbitrary_reports())
-def test_any_report_can_be_printed(sample: Sample) -> None:
+def test_any_report_can_be_printed(sample: BuiltReport) -> None:
     assert rendered.printed(sample).pages
 
 
 @slow
 @given(sample=arbitrary_reports())
-def test_the_json_matches_the_published_schema(sample: Sample) -> None:
-    found = json.loads("".join(json_format.stream(sample.report, sample.rows)))
+def test_the_json_matches_the_published_schema(sample: BuiltReport) -> None:
+    found = json.loads("".join(json_format.stream(sample.report, sample.tables.rows)))
 
     Draft202012Validator(SCHEMA).validate(found)
 
@@ -87,21 +87,20 @@ def test_the_schema_is_valid() -> None:
 
 @slow
 @given(sample=arbitrary_reports())
-def test_json_and_csv_have_every_row(sample: Sample) -> None:
-    found = rendered.document(sample)
-    lines = rendered.files(sample)
+def test_json_and_csv_have_every_row(sample: BuiltReport) -> None:
+    document, lines = rendered.document(sample), rendered.files(sample)
 
-    for key, rows in sample.lists.items():
-        assert [tuple(row) for row in found["rows"][key]] == rows
-        assert len(lines[f"lists/{key}.csv"]) == len(rows) + 1
+    for key, spool in sample.tables.spools.items():
+        assert [tuple(row) for row in document["rows"][key]] == list(spool.rows())
+        assert len(lines[f"lists/{key}.csv"]) == spool.count + 1
 
 
 @slow
 @given(sample=arbitrary_reports())
-def test_the_hash_is_over_the_report_in_the_json(sample: Sample) -> None:
-    found = rendered.document(sample)["report"]
+def test_the_hash_is_over_the_report_in_the_json(sample: BuiltReport) -> None:
+    report = rendered.document(sample)["report"]
 
-    assert canonical(found) == codec.text(sample.report)
+    assert canonical(report) == codec.text(sample.report)
 
 
 def test_no_cell_of_the_csv_begins_a_formula() -> None:
@@ -149,8 +148,8 @@ def test_hostile_names_are_whole_in_the_json() -> None:
 def test_two_zips_of_one_report_are_the_same() -> None:
     sample = sample_report()
 
-    assert b"".join(csv.stream(sample.report, sample.rows)) == b"".join(
-        csv.stream(sample.report, sample.rows)
+    assert b"".join(csv.stream(sample.report, sample.tables.rows)) == b"".join(
+        csv.stream(sample.report, sample.tables.rows)
     )
 
 
@@ -158,7 +157,7 @@ def test_a_list_that_breaks_off_leaves_no_whole_file() -> None:
     sample = sample_report()
 
     def rows(key: str) -> Iterator[Row]:
-        yield from list(sample.rows(key))[:1]
+        yield from list(sample.tables.rows(key))[:1]
         raise OSError("gone")
 
     for stream in (csv.stream, json_format.stream):

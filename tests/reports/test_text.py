@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 
 from pciops.reports.render import text
-from pciops.reports.value import Cell, Column, Report, ReportVerdict, Statement
-from tests.reports.samples import make_figure, make_header, make_section, sample_report
+from pciops.reports.value import Cell, Column, Figure, ReportVerdict, Statement
+from tests.reports.samples import make_report, make_section, sample_report
 
-NAME = Column(key="name", title="Name")
+NAME = Column("name", "Name")
 MET, FINDING, UNKNOWN = ReportVerdict.MET, ReportVerdict.FINDING, ReportVerdict.UNKNOWN
 
 
 def statements(*verdicts: ReportVerdict | None) -> tuple[Statement, ...]:
-    return tuple(Statement(words=f"{verdict}.", verdict=verdict) for verdict in verdicts)
+    return tuple(Statement(f"{verdict}.", verdict) for verdict in verdicts)
 
 
 @pytest.mark.parametrize(
@@ -26,12 +26,12 @@ def statements(*verdicts: ReportVerdict | None) -> tuple[Statement, ...]:
         ({"statements": statements(None, MET)}, MET),
         ({"statements": statements(MET, UNKNOWN)}, UNKNOWN),
         ({"statements": statements(UNKNOWN, FINDING)}, FINDING),
-        ({"figures": (make_figure("a", "a", 0, finding=True),)}, None),
-        ({"figures": (make_figure("a", "a", 3),)}, None),
-        ({"figures": (make_figure("a", "a", None, finding=True),)}, UNKNOWN),
+        ({"figures": (Figure("a", "a", 0, finding=True),)}, None),
+        ({"figures": (Figure("a", "a", 3),)}, None),
+        ({"figures": (Figure("a", "a", None, finding=True),)}, UNKNOWN),
         (
             {
-                "figures": (make_figure("a", "a", 3, finding=True),),
+                "figures": (Figure("a", "a", 3, finding=True),),
                 "statements": statements(MET),
             },
             FINDING,
@@ -46,7 +46,7 @@ def test_findings_are_statements_and_figures() -> None:
     findings = text.findings(sample_report().report)
 
     assert [(section.requirement, sentence) for section, sentence in findings] == [
-        ("8.3.4", "The lock is too short: set lockout_duration to at least 1800 seconds."),
+        ("8.3.4", "Set lockout_duration to at least 1800 seconds."),
         ("8.2.6", "inactive for over 90 days: 40"),
     ]
 
@@ -62,11 +62,11 @@ def test_findings_are_statements_and_figures() -> None:
     ],
 )
 def test_the_answer_counts_the_verdicts(verdicts: list[ReportVerdict], numbers: list[str]) -> None:
-    sections = tuple(
+    sections = [
         make_section(str(number), statements=statements(verdict))
         for number, verdict in enumerate(verdicts)
-    )
-    answer = text.answer(Report(header=make_header(), sections=sections, gaps=()))
+    ]
+    answer = text.answer(make_report(*sections))
 
     assert answer.endswith(".")
     for number in numbers:
@@ -101,9 +101,8 @@ def test_a_cell_is_written_by_the_kind_of_its_column(value: Cell, kind: str, exp
 
 
 def test_every_text_of_a_report_becomes_printable() -> None:
-    section = make_section("s", "a\x07", statements=(Statement(words="b\u202e"),))
-    report = Report(header=make_header(cloud="c\x00"), sections=(section,), gaps=())
-    printable = text.printable_report(report)
+    section = make_section("s", "a\x07", statements=(Statement("b\u202e"),))
+    printable = text.printable_report(make_report(section, cloud="c\x00"))
 
     assert printable.header.cloud == "c\\x00"
     assert printable.sections[0].title == "a\\x07"

@@ -81,4 +81,8 @@ def _added(pdf: FPDF, family: str, style: str, source: str, folder: Path) -> TTF
     path = folder / f"{source}.ttf"
     path.write_bytes(pymupdf_fonts.fontbuffers[source]())
     pdf.add_font(family, style, path)
-    return cast("TTFFont", pdf.fonts[f"{family}{style}"])
+    font = cast("TTFFont", pdf.fonts[f"{family}{style}"])
+    for table in ("GDEF", "GPOS", "GSUB"):  # HarfBuzz reads them from the file
+        if table in font.ttfont:
+            del font.ttfont[table]  # to parse them takes longer than all else in a short report
+    return font

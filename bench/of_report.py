@@ -21,7 +21,7 @@ from pciops.audit.services import PCIOPS
 from pciops.reports import weeks
 from pciops.reports.archive import store, verify
 from pciops.reports.build import build
-from pciops.reports.render.formats import FORMATS
+from pciops.reports.render.formats import FORMATS, content_of
 from pciops.reports.sources import CloudSources
 from pciops.reports.spool import BuiltReport
 
@@ -59,7 +59,7 @@ def measured(bench: Bench) -> Iterator[Row]:
     stored = store.newest(str(week), "")
     assert stored is not None
     for name, format_ in FORMATS.items():
-        took = once(lambda: [len(block) for block in format_.blocks(stored)])  # noqa: B023 called at once
+        took = once(lambda: [len(block) for block in format_.blocks(content_of(stored))])  # noqa: B023 called at once
         limit = f"{PDF} s" if name == "pdf" else ""
         yield _row(f"as {format_.label}", took, None, limit, kept=name != "pdf" or took <= PDF)
     yield _row("verifying it", once(verify.verify), None, "", kept=not verify.verify().problem)

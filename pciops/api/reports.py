@@ -16,7 +16,7 @@ from pciops.reports import lookup
 from pciops.reports.archive import store
 from pciops.reports.lookup import ParameterError, ReportNotFoundError
 from pciops.reports.models import StoredReport
-from pciops.reports.render.formats import record_download
+from pciops.reports.render.formats import download
 
 
 @endpoint("GET")
@@ -48,12 +48,9 @@ def report(request: ApiRequest, week: str) -> StreamingHttpResponse:
     except ReportNotFoundError as error:
         raise ApiError(404, str(error)) from None
     try:
-        name = record_download(stored, format_, initiator=initiator(request), now=timezone.now())
+        return download(stored, format_, initiator=initiator(request), now=timezone.now())
     except AuditLogError as error:
         raise ApiError(503, str(error)) from None
-    response = StreamingHttpResponse(format_.blocks(stored), content_type=format_.content_type)
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
 
 
 def _domain_id(request: ApiRequest) -> str:

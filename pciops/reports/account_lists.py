@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import reduce
 from operator import attrgetter, or_
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
-from django.db.models import Case, Exists, IntegerField, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, Exists, IntegerField, Model, OuterRef, Q, QuerySet, Value, When
 
 from pciops.accounts import mfa, privileged, reading, selectors
 from pciops.accounts.account import Account
@@ -41,6 +41,8 @@ from pciops.lib import keyset
 from pciops.reports.columns import account_cells, activity_cells, password_cells
 from pciops.reports.spool import Spool
 from pciops.reports.value import Cell
+
+M = TypeVar("M", bound=Model)
 
 CHUNK: Final = 5000  # whole accounts in memory at a time
 STRETCH: Final = 25_000  # rows of a table that one statement looks at
@@ -75,6 +77,20 @@ class Directory:
         return user_id, name, self.domains.get(domain_id or "", domain_id or ""), kinds
 
 
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The accounts of a report, and the rules they are judged by."""
+
+    scope: str | None  # a domain's id; None: the whole cloud
+    policy: Policy
+    now: datetime
+    directory: Directory
+
+    def of_domain(self, rows: QuerySet[M, Any]) -> QuerySet[M, Any]:
+        """Return the rows of the domain; all for the whole cloud."""
+        return rows if self.scope is None else rows.filter(domain_id=self.scope)
+
+
 # --- Lists that may hold every account -----------------------------------------------------------
 @dataclass(frozen=True, kw_only=True)
 class AccountLists:
@@ -85,19 +101,20 @@ class AccountLists:
     expiring: Counter[int] = field(default_factory=Counter)  # days → passwords expiring within
 
     @classmethod
-    def read(
-        cls, *, scope: str | None, policy: Policy, now: datetime, directory: Directory
-    ) -> AccountLists:
+    def read(cls, selection: Selection) -> AccountLists:
         """Read all of the lists as they are now.
 
         Raises:
             KeystoneDatabaseDownError
         """
         lists = cls(states={state: Spool() for state in (*BY_ACTIVITY, *BY_PASSWORD)})
-        policy = replace(policy, inactive_soon_days=INACTIVE_DAYS, expiring_days=EXPIRING_DAYS)
-        _read_activity(lists, scope, policy, now, directory)
-        _read_not_covered(lists, scope, directory)
-        _read_passwords(lists, scope, policy, now, directory)
+        policy = replace(
+            selection.policy, inactive_soon_days=INACTIVE_DAYS, expiring_days=EXPIRING_DAYS
+        )
+        selection = replace(selection, policy=policy)
+        _read_activity(lists, selection)
+        _read_not_covered(lists, selection)
+        _read_passwords(lists, selection)
         return lists
 
 
@@ -110,47 +127,46 @@ class _LocalUser(NamedTuple):
     enabled: bool | None
 
 
-def _read_activity(
-    lists: AccountLists, scope: str | None, policy: Policy, now: datetime, directory: Directory
-) -> None:
+def _read_activity(lists: AccountLists, selection: Selection) -> None:
     """Read the inactive accounts by the row of `user`, and only for them that of `local_user`."""
+    policy, now = selection.policy, selection.now
     rules = [state.of_users(policy, now) for state in BY_ACTIVITY]
     rows = User.objects.filter(reduce(or_, rules)).annotate(rule=_first_rule(rules))
     columns = ("pk", "rule", "last_active_at", "created_at")
-    for chunk in _stretches(_in_domain(rows, scope), columns):
-        users = _local_users("user", [row[0] for row in chunk], scope=None)
+    for chunk in _stretches(selection.of_domain(rows), columns):
+        users = _local_users(LocalUser.objects.all(), "user", [row[0] for row in chunk])
         for user_id, rule, last_active_at, created_at in chunk:
             if user := users.get(user_id):  # others are not covered
                 lists.states[BY_ACTIVITY[rule]].append(
                     (
-                        *directory.account_cells(user.user_id, user.name, user.domain_id),
+                        *selection.directory.account_cells(user.user_id, user.name, user.domain_id),
                         *activity_cells(last_active_at, created_at, policy, now),
                     )
                 )
 
 
-def _read_not_covered(lists: AccountLists, scope: str | None, directory: Directory) -> None:
+def _read_not_covered(lists: AccountLists, selection: Selection) -> None:
     """Read the users without a row of `local_user`: one statement for both lists takes longer."""
     local = LocalUser.objects.filter(user=OuterRef("pk"))
-    rows = _in_domain(User.objects.filter(~Exists(local)), scope)
+    rows = selection.of_domain(User.objects.filter(~Exists(local)))
     for chunk in _stretches(rows, ("pk",)):
         users = User.objects.filter(pk__in=[user_id for (user_id,) in chunk]).order_by("pk")
         with database.reading():
-            accounts = reading.accounts(reading.of_users(users), known=directory.kinds)
+            accounts = reading.accounts(reading.of_users(users), known=selection.directory.kinds)
         for account in accounts:
             lists.not_covered.append((*account_cells(account), bool(account.enabled)))
 
 
-def _read_passwords(
-    lists: AccountLists, scope: str | None, policy: Policy, now: datetime, directory: Directory
-) -> None:
+def _read_passwords(lists: AccountLists, selection: Selection) -> None:
     """Rank all of `password` once for all of its states, and then read the rows in a state."""
+    policy, now = selection.policy, selection.now
+    local_users = selection.of_domain(LocalUser.objects.all())
     newest = sorted(newest_passwords([state.fits(policy, now) for state in BY_PASSWORD]))
     exempt = _exempt_ids(Q(option_id=options.IGNORE_PASSWORD_EXPIRY))
     for start in range(0, len(newest), CHUNK):
         rules = dict(newest[start : start + CHUNK])
         rows = _passwords(rules)
-        users = _local_users("pk", [row[1] for row in rows], scope=scope)
+        users = _local_users(local_users, "pk", [row[1] for row in rows])
         for pk, local_id, created_at, *expiries in rows:
             user = users.get(local_id)
             if user is None or user.user_id in exempt:
@@ -162,7 +178,7 @@ def _read_passwords(
                     lists.expiring[days] += expires_at <= now + timedelta(days=days)
             lists.states[state].append(
                 (
-                    *directory.account_cells(user.user_id, user.name, user.domain_id),
+                    *selection.directory.account_cells(user.user_id, user.name, user.domain_id),
                     *password_cells(user.enabled, created_at, expires_at, now),
                 )
             )
@@ -176,11 +192,11 @@ def _passwords(keys: Iterable[int]) -> list[tuple[Any, ...]]:
 
 
 @database.reading()
-def _local_users(column: str, keys: list[Any], *, scope: str | None) -> dict[Any, _LocalUser]:
-    """Return the rows of `local_user` by the keys in this column."""
-    rows = _in_domain(LocalUser.objects.filter(**{f"{column}__in": keys}), scope)
+def _local_users(rows: QuerySet[LocalUser], column: str, keys: list[Any]) -> dict[Any, _LocalUser]:
+    """Return rows of `local_user` by the keys in this column."""
     columns = (column, "user_id", "name", "domain_id", "user__enabled")
-    return {key: _LocalUser(*values) for key, *values in rows.values_list(*columns)}
+    found = rows.filter(**{f"{column}__in": keys}).values_list(*columns)
+    return {key: _LocalUser(*values) for key, *values in found}
 
 
 @database.reading()
@@ -215,25 +231,20 @@ def _first_rule(rules: Iterable[Q]) -> Case:
     return Case(*whens, default=None, output_field=IntegerField())
 
 
-def _in_domain(rows: QuerySet[Any], scope: str | None) -> QuerySet[Any]:
-    return rows if scope is None else rows.filter(domain_id=scope)
-
-
 # --- Accounts at the threshold of failures -------------------------------------------------------
-def failing(
-    *, scope: str | None, policy: Policy, now: datetime, directory: Directory
-) -> Iterator[list[Account]]:
+def failing(selection: Selection) -> Iterator[list[Account]]:
     """Yield the accounts that are locked, or would be if they were not exempt, in chunks.
 
     Raises:
         KeystoneDatabaseDownError
     """
+    policy, now = selection.policy, selection.now
     either = LOCKED.where(policy, now) | ATTACKED_EXEMPT.where(policy, now)
-    rows = _in_domain(LocalUser.objects.filter(either), scope)
+    rows = selection.of_domain(LocalUser.objects.filter(either))
     read = database.reading()(reading.of_local_users)
     for chunk in keyset.chunks(rows, read, attrgetter("local_id"), size=CHUNK):
         with database.reading():
-            accounts = reading.accounts(chunk, known=directory.kinds)
+            accounts = reading.accounts(chunk, known=selection.directory.kinds)
         yield accounts
 
 
@@ -251,19 +262,17 @@ class PrivilegedLists:
     services: Spool = field(default_factory=Spool)
 
     @classmethod
-    def read(
-        cls, *, scope: str | None, policy: Policy, now: datetime, directory: Directory
-    ) -> PrivilegedLists:
+    def read(cls, selection: Selection) -> PrivilegedLists:
         """Read all of the lists as they are now.
 
         Raises:
             KeystoneDatabaseDownError
         """
         lists, loaded = cls(), mfa.methods()
-        ids = sorted({*directory.kinds, *_exempt_ids(Q())})
+        ids = sorted({*selection.directory.kinds, *_exempt_ids(Q())})
         for start in range(0, len(ids), CHUNK):
-            for account in selectors.these(ids[start : start + CHUNK], scope=scope):
-                lists._add(account, policy, now)
+            for account in selectors.these(ids[start : start + CHUNK], scope=selection.scope):
+                lists._add(account, selection.policy, selection.now)
                 if Kind.ADMINISTRATOR in account.kinds:
                     lists._add_administrator(account, mfa.of(account, loaded))
         return lists

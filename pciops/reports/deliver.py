@@ -18,7 +18,7 @@ from pciops.lib.models import OwedMail
 from pciops.notices import domain_file
 from pciops.reports.archive import store
 from pciops.reports.models import StoredReport
-from pciops.reports.render.formats import FORMATS
+from pciops.reports.render.formats import FORMATS, content_of
 from pciops.reports.value import Report, ReportVerdict
 
 GOOD_FOR: Final = timedelta(days=7)  # then there is another report
@@ -95,7 +95,7 @@ def _attachments(stored: StoredReport) -> tuple[list[Attachment], bool]:
     if not settings.REPORT_ATTACHED:
         return [], False
     pdf = FORMATS["pdf"]
-    content = b"".join(pdf.blocks(stored))
+    content = b"".join(pdf.blocks(content_of(stored)))
     if len(content) > LARGEST:
         return [], True
     name = pdf.file_name(stored)

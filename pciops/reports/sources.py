@@ -19,7 +19,7 @@ from pciops.audit import selectors
 from pciops.audit.models import Event
 from pciops.events.models import ConsumerSession
 from pciops.events.selectors import gaps as consumer_gaps
-from pciops.reports.account_lists import AccountLists, Directory, PrivilegedLists
+from pciops.reports.account_lists import AccountLists, Directory, PrivilegedLists, Selection
 from pciops.reports.value import Gap
 from pciops.reports.weeks import Week
 
@@ -72,23 +72,21 @@ class Sources:
         return self.cloud.policy.policy
 
     @property
-    def directory(self) -> Directory:
-        """The names of domains and the kinds of accounts."""
-        return self.cloud.directory
+    def selection(self) -> Selection:
+        """The accounts of the report, and the rules they are judged by."""
+        return Selection(
+            scope=self.scope, policy=self.policy, now=self.now, directory=self.cloud.directory
+        )
 
     @cached_property
     def accounts(self) -> AccountLists:
         """The lists that may hold every account."""
-        return AccountLists.read(
-            scope=self.scope, policy=self.policy, now=self.now, directory=self.directory
-        )
+        return AccountLists.read(self.selection)
 
     @cached_property
     def privileged(self) -> PrivilegedLists:
         """The lists of privileged and exempt accounts."""
-        return PrivilegedLists.read(
-            scope=self.scope, policy=self.policy, now=self.now, directory=self.directory
-        )
+        return PrivilegedLists.read(self.selection)
 
     @cached_property
     def schedule_gaps(self) -> list[Gap]:
@@ -114,14 +112,10 @@ class Sources:
             for begins, ends in consumer_gaps(self.week.begins, self.until)
         ]
 
-    def of_domain(self, rows: QuerySet[M]) -> QuerySet[M]:
-        """Return the rows of the domain that the report is about; all for the whole cloud."""
-        return rows if self.scope is None else rows.filter(domain_id=self.scope)
-
     def of_week(self, rows: QuerySet[M], column: str) -> QuerySet[M]:
         """Return the rows of the domain with a time of the week in this column."""
         week = {f"{column}__gte": self.week.begins, f"{column}__lt": self.week.ends}
-        return self.of_domain(rows).filter(**week)
+        return self.selection.of_domain(rows.filter(**week))
 
     def audit_events(self, *actions: str) -> Iterator[Event]:
         """Yield the acts of the week, the oldest first."""

@@ -20,7 +20,7 @@ from pciops.reports import lookup
 from pciops.reports.archive import store
 from pciops.reports.lookup import ParameterError, ReportNotFoundError
 from pciops.reports.models import BuildFailure, StoredReport
-from pciops.reports.render.formats import FORMATS, record_download
+from pciops.reports.render.formats import FORMATS, content_of, download
 from pciops.reports.render.html import report_context
 from pciops.reports.render.text import number_text
 from pciops.web.errors import BadRequestError
@@ -79,9 +79,7 @@ def report(request: OperatorRequest, week: str) -> HttpResponse:
     revisions = store.revisions(stored.week, stored.domain_id)
     context = {
         **page_context(request, stored),
-        **report_context(
-            store.report(stored), sha256=stored.hash, signoffs=stored.sign_offs.order_by("at")
-        ),
+        **report_context(content_of(stored)),
         "revisions": [
             (other, query_of(request, stored, revision=other.revision)) for other in revisions
         ],
@@ -100,10 +98,7 @@ def report_export(request: OperatorRequest, week: str) -> StreamingHttpResponse:
     except ParameterError as error:
         raise BadRequestError(str(error)) from None
     stored = requested_report(request, week)
-    name = record_download(stored, format_, initiator=initiator(request), now=timezone.now())
-    response = StreamingHttpResponse(format_.blocks(stored), content_type=format_.content_type)
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return download(stored, format_, initiator=initiator(request), now=timezone.now())
 
 
 def requested_report(request: OperatorRequest, week: str) -> StoredReport:

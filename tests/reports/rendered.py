@@ -16,6 +16,7 @@ from pciops.reports.render import csv as csv_format
 from pciops.reports.render import html
 from pciops.reports.render import json as json_format
 from pciops.reports.render.pdf import pdf
+from pciops.reports.render.text import ReportContent
 from pciops.reports.spool import BuiltReport
 
 
@@ -27,19 +28,23 @@ class Numbers:
     counts: dict[str, int]  # key of a table → rows
 
 
+def content(sample: BuiltReport, **more: Any) -> ReportContent:
+    return ReportContent(**{"report": sample.report, "rows": sample.tables.rows, **more})
+
+
 def page(sample: BuiltReport) -> str:
-    return "".join(html.stream(sample.report, sample.tables.rows))
+    return "".join(html.stream(content(sample)))
 
 
 def document(sample: BuiltReport) -> dict[str, Any]:
-    blocks = json_format.stream(sample.report, sample.tables.rows)
+    blocks = json_format.stream(content(sample))
     loaded: dict[str, Any] = json.loads("".join(blocks))
     return loaded
 
 
 def files(sample: BuiltReport) -> dict[str, list[list[str]]]:
     """Return the lines of each CSV file by its name."""
-    blocks = csv_format.stream(sample.report, sample.tables.rows)
+    blocks = csv_format.stream(content(sample))
     archive = zipfile.ZipFile(io.BytesIO(b"".join(blocks)))
     return {
         name: list(csv.reader(io.StringIO(archive.read(name).decode(), newline="")))
@@ -49,7 +54,7 @@ def files(sample: BuiltReport) -> dict[str, list[list[str]]]:
 
 
 def printed(sample: BuiltReport, **options: Any) -> PdfReader:
-    data = b"".join(pdf.stream(sample.report, sample.tables.rows, **options))
+    data = b"".join(pdf.stream(content(sample, **options)))
     return PdfReader(io.BytesIO(data))
 
 

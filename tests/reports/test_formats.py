@@ -76,7 +76,7 @@ def test_any_report_can_be_printed(sample: BuiltReport) -> None:
 @slow
 @given(sample=arbitrary_reports())
 def test_the_json_matches_the_published_schema(sample: BuiltReport) -> None:
-    found = json.loads("".join(json_format.stream(sample.report, sample.tables.rows)))
+    found = json.loads("".join(json_format.stream(rendered.content(sample))))
 
     Draft202012Validator(SCHEMA).validate(found)
 
@@ -148,8 +148,8 @@ def test_hostile_names_are_whole_in_the_json() -> None:
 def test_two_zips_of_one_report_are_the_same() -> None:
     sample = sample_report()
 
-    assert b"".join(csv.stream(sample.report, sample.tables.rows)) == b"".join(
-        csv.stream(sample.report, sample.tables.rows)
+    assert b"".join(csv.stream(rendered.content(sample))) == b"".join(
+        csv.stream(rendered.content(sample))
     )
 
 
@@ -162,11 +162,11 @@ def test_a_list_that_breaks_off_leaves_no_whole_file() -> None:
 
     for stream in (csv.stream, json_format.stream):
         with pytest.raises(OSError, match="gone"):
-            list(stream(sample.report, rows))
+            list(stream(rendered.content(sample, rows=rows)))
 
 
 def test_html_names_the_file_that_has_all_rows_of_a_table() -> None:
-    page = "".join(html.stream(sample_report(700).report, lambda key: []))
+    page = "".join(html.stream(rendered.content(sample_report(700))))
 
     assert "The first 500 of 700 rows" in page
     assert "lists/inactive.csv" in page

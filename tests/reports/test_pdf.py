@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pymupdf_fonts
@@ -19,12 +18,13 @@ from pypdf import PdfReader
 from pypdf.generic import ContentStream
 
 from pciops.lib import charts
+from pciops.reports.models import SignOff
 from pciops.reports.render import text
 from pciops.reports.render.pdf import pdf
 from pciops.reports.render.pdf.layout import BODY, CELL, Document
 from pciops.reports.spool import BuiltReport
 from pciops.reports.value import Row
-from tests.reports.rendered import pdf_text, printed
+from tests.reports.rendered import content, pdf_text, printed
 from tests.reports.samples import MONDAY, make_report, sample_report
 
 FIRAGO = pymupdf_fonts.fontbuffers["figo"]()
@@ -142,13 +142,13 @@ def test_no_more_rows_are_read_than_are_printed(monkeypatch: pytest.MonkeyPatch)
             read[key] = read.get(key, 0) + 1
             yield row
 
-    list(pdf.stream(sample.report, rows))
+    list(pdf.stream(content(sample, rows=rows)))
     assert (read["inactive"], read["passwords"]) == (30, 30)
 
 
 def test_acknowledgements_are_printed() -> None:
-    signed = SimpleNamespace(by="ann (Default)", at=MONDAY + timedelta(days=8), remark="Seen.")
-    reader = printed(sample_report(), signoffs=[signed])
+    signed = SignOff(by="ann (Default)", at=MONDAY + timedelta(days=8), remark="Seen.")
+    reader = printed(sample_report(), sign_offs=[signed])
 
     assert "ann (Default), 24 Nov 2026, 00:00:00 UTC: “Seen.”" in pdf_text(reader)
 

@@ -24,7 +24,7 @@ from pciops.audit.services import PCIOPS, record
 from pciops.lib.canonical import digest
 from pciops.reports.archive import prune, store, triggers, verify
 from pciops.reports.models import RowChunk, SignOff, StoredReport
-from pciops.reports.render.formats import FORMATS
+from pciops.reports.render.formats import FORMATS, content_of
 from tests.audit.acts import chained, forge
 from tests.factories import NOW, make_initiator
 from tests.reports.samples import store_sample
@@ -246,6 +246,6 @@ def test_a_report_of_0_1_0_is_read_and_proven_after_the_migration(old_schema: St
     assert store.report(stored).header.previous_week == "2026-W45"
     assert len(list(store.rows(stored, "inactive"))) == 3
     for format_ in FORMATS.values():
-        assert b"".join(format_.blocks(stored))
+        assert b"".join(format_.blocks(content_of(stored)))
     with pytest.raises(DatabaseError, match="never changed"):
         StoredReport.objects.update(revision=2)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pciops.lib import tables, times
 from pciops.reports.archive import codec
-from pciops.reports.render.text import Acknowledgement, RowReader
+from pciops.reports.render.text import ReportContent
 from pciops.reports.value import Report
 
 MANIFEST: Final = "SHA256SUMS"  # `sha256sum --check SHA256SUMS` verifies the files
@@ -49,23 +49,17 @@ class _Pipe:
         return taken
 
 
-def stream(
-    report: Report,
-    rows: RowReader,
-    *,
-    sha256: str = "",
-    signoffs: Iterable[Acknowledgement] = (),
-) -> Iterator[bytes]:
+def stream(content: ReportContent) -> Iterator[bytes]:
     """Yield the ZIP in blocks.
 
     A list that cannot be read to its end leaves a ZIP that is visibly broken, without its
     directory and its sums.
     """
     pipe, sums = _Pipe(), []
-    year, *rest = report.header.generated_at.timetuple()[:6]
+    year, *rest = content.report.header.generated_at.timetuple()[:6]
     stamp = (max(year, 1980), *rest)  # 1980 is the first year that a ZIP can have
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload] # any file will do
-        for name, columns, lines in _files(report, rows, sha256, signoffs):
+        for name, columns, lines in _files(content):
             digest = hashlib.sha256()
             with archive.open(_entry(name, stamp), "w", force_zip64=True) as file:
                 for block in _blocks(tables.csv_lines(columns, lines)):
@@ -89,11 +83,10 @@ def file_name(key: str) -> str:
     return f"lists/{key}.csv"
 
 
-def _files(
-    report: Report, rows: RowReader, sha256: str, signoffs: Iterable[Acknowledgement]
-) -> Iterator[tuple[str, Sequence[str], _Lines]]:
+def _files(content: ReportContent) -> Iterator[tuple[str, Sequence[str], _Lines]]:
     """Yield name, columns and lines of each file but the sums."""
-    yield "report.csv", ("fact", "value"), _facts(report, sha256)
+    report = content.report
+    yield "report.csv", ("fact", "value"), _facts(report, content.sha256)
     for name, columns in _PARTS.items():
         parts = (
             {
@@ -107,11 +100,11 @@ def _files(
         )
         yield f"{name}.csv", ("section", "requirement", *columns), parts
     yield "gaps.csv", ("source", "begins", "ends", "words"), map(codec.as_dict, report.gaps)
-    signed = ({"by": s.by, "at": times.iso(s.at), "remark": s.remark} for s in signoffs)
+    signed = ({"by": s.by, "at": times.iso(s.at), "remark": s.remark} for s in content.sign_offs)
     yield "sign-offs.csv", ("by", "at", "remark"), signed
     for table in report.tables():
         keys = [column.key for column in table.columns]
-        lines = (dict(zip(keys, row, strict=True)) for row in rows(table.key))
+        lines = (dict(zip(keys, row, strict=True)) for row in content.rows(table.key))
         yield file_name(table.key), keys, lines
 
 

@@ -9,6 +9,8 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
+from django.http import StreamingHttpResponse
+
 from pciops.audit import services
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator
@@ -16,9 +18,10 @@ from pciops.reports.archive import records, store
 from pciops.reports.models import StoredReport
 from pciops.reports.render import csv, html, json
 from pciops.reports.render.pdf import pdf
+from pciops.reports.render.text import ReportContent
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Format:
     """A format: its name, and the function that renders a report."""
 
@@ -26,7 +29,7 @@ class Format:
     label: str
     content_type: str
     suffix: str
-    stream: Callable[..., Iterable[str] | Iterable[bytes]]
+    stream: Callable[[ReportContent], Iterable[str] | Iterable[bytes]]
 
     def file_name(self, stored: StoredReport) -> str:
         """Return `pciops-report-2026-W47-r1.pdf`, with the id of the domain if it is of one."""
@@ -34,15 +37,9 @@ class Format:
         of = f"-{domain}" if domain else ""
         return f"pciops-report-{stored.week}{of}-r{stored.revision}.{self.suffix}"
 
-    def blocks(self, stored: StoredReport) -> Iterator[bytes]:
+    def blocks(self, content: ReportContent) -> Iterator[bytes]:
         """Yield the file in blocks; after an error it does not end cleanly."""
-        rendered = self.stream(
-            store.report(stored),
-            partial(store.rows, stored),
-            sha256=stored.hash,
-            signoffs=list(stored.sign_offs.order_by("at")),
-        )
-        for block in rendered:
+        for block in self.stream(content):
             if block:
                 yield block.encode() if isinstance(block, str) else block
 
@@ -50,45 +47,31 @@ class Format:
 FORMATS: Final = {
     one.name: one
     for one in (
-        Format(
-            name="pdf",
-            label="PDF",
-            content_type="application/pdf",
-            suffix="pdf",
-            stream=pdf.stream,
-        ),
-        Format(
-            name="csv",
-            label="CSV (ZIP)",
-            content_type="application/zip",
-            suffix="csv.zip",
-            stream=csv.stream,
-        ),
-        Format(
-            name="json",
-            label="JSON",
-            content_type="application/json",
-            suffix="json",
-            stream=json.stream,
-        ),
-        Format(
-            name="html",
-            label="HTML",
-            content_type="text/html; charset=utf-8",
-            suffix="html",
-            stream=html.stream,
-        ),
+        Format("pdf", "PDF", "application/pdf", "pdf", pdf.stream),
+        Format("csv", "CSV (ZIP)", "application/zip", "csv.zip", csv.stream),
+        Format("json", "JSON", "application/json", "json", json.stream),
+        Format("html", "HTML", "text/html; charset=utf-8", "html", html.stream),
     )
 }
 
 
-def record_download(
+def content_of(stored: StoredReport) -> ReportContent:
+    """Return a stored report as it is rendered."""
+    return ReportContent(
+        report=store.report(stored),
+        rows=partial(store.rows, stored),
+        sha256=stored.hash,
+        sign_offs=list(stored.sign_offs.order_by("at")),
+    )
+
+
+def download(
     stored: StoredReport, format_: Format, *, initiator: Initiator, now: datetime
-) -> str:
-    """Record a download in the audit log before it begins, and return the name of the file.
+) -> StreamingHttpResponse:
+    """Record a download in the audit log, and return the response with the file.
 
     Raises:
-        AuditLogError: there must be no download.
+        AuditLogError: there is no download.
     """
     name = format_.file_name(stored)
     services.record(
@@ -99,4 +82,7 @@ def record_download(
         remark=records.hash_remark(stored.hash),
         now=now,
     )
-    return name
+    blocks = format_.blocks(content_of(stored))
+    response = StreamingHttpResponse(blocks, content_type=format_.content_type)
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

@@ -5,7 +5,7 @@ Tables are shown with their first rows, which the report itself has; CSV and JSO
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -15,41 +15,33 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
 
 from pciops.reports.render import text
-from pciops.reports.render.text import Acknowledgement, RowReader
-from pciops.reports.value import Report, worst
+from pciops.reports.render.text import ReportContent
+from pciops.reports.value import worst
 
 STYLES: Final = ("variables.css", "base.css", "charts.css", "report.css")
 
 
-def stream(
-    report: Report,
-    rows: RowReader,
-    *,
-    sha256: str = "",
-    signoffs: Iterable[Acknowledgement] = (),
-) -> Iterator[str]:
+def stream(content: ReportContent) -> Iterator[str]:
     """Yield the report as one file that needs neither network nor scripts."""
-    context = {**report_context(report, sha256=sha256, signoffs=signoffs), "style": _style()}
+    context = {**report_context(content), "style": _style()}
     yield render_to_string("reports/report.html", context)
 
 
-def report_context(
-    report: Report, *, sha256: str, signoffs: Iterable[Acknowledgement]
-) -> dict[str, Any]:
+def report_context(content: ReportContent) -> dict[str, Any]:
     """Return the context of `reports/body.html`."""
-    report = text.printable_report(report)
+    report = text.printable_report(content.report)
     return {
         "header": report.header,
         "scope": text.scope(report.header),
         "period": text.period(report.header),
-        "facts": text.facts(report.header, sha256),
+        "facts": text.facts(report.header, content.sha256),
         "answer": text.answer(report),
         "verdict": worst({section.verdict for section in report.sections}),
         "findings": text.findings(report),
         "main_figures": [figure for figure in report.figures() if figure.main],
         "sections": report.sections,
         "gaps": [text.gap_sentence(gap) for gap in report.gaps],
-        "sign_offs": [text.acknowledgement(signed) for signed in signoffs],
+        "sign_offs": [text.acknowledgement(signed) for signed in content.sign_offs],
     }
 
 

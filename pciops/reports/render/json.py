@@ -7,43 +7,36 @@ tables are beside it, written as they are read: they need not fit into memory.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 from pciops.lib import times
 from pciops.reports.archive import codec
-from pciops.reports.render.text import Acknowledgement, RowReader
-from pciops.reports.value import Report
+from pciops.reports.render.text import ReportContent
 
 FORMAT: Final = 1  # raised when a program for the format before would read something wrong
 
 
-def stream(
-    report: Report,
-    rows: RowReader,
-    *,
-    sha256: str = "",
-    signoffs: Iterable[Acknowledgement] = (),
-) -> Iterator[str]:
+def stream(content: ReportContent) -> Iterator[str]:
     """Yield the report with all rows of its tables.
 
     A list that cannot be read to its end leaves a text that is not JSON.
     """
     head: dict[str, Any] = {
         "format": FORMAT,
-        "sha256": sha256 or None,
-        "report": codec.as_dict(report),
-        "verdicts": {section.key: section.verdict for section in report.sections},
+        "sha256": content.sha256 or None,
+        "report": codec.as_dict(content.report),
+        "verdicts": {section.key: section.verdict for section in content.report.sections},
         "sign_offs": [
             {"by": signed.by, "at": times.iso(signed.at), "remark": signed.remark}
-            for signed in signoffs
+            for signed in content.sign_offs
         ],
     }
     yield json.dumps(head).removesuffix("}") + ', "rows": {'
-    for index, table in enumerate(report.tables()):
+    for index, table in enumerate(content.report.tables()):
         yield f"{',' if index else ''}\n {json.dumps(table.key)}: ["
         separator = "\n  "
-        for row in rows(table.key):
+        for row in content.rows(table.key):
             yield separator + json.dumps(row)
             separator = ",\n  "
         yield "]"

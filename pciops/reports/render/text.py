@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import fields, is_dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, date, datetime
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from pciops.lib import charts, times
 from pciops.lib.logs import escape
 from pciops.lib.numbers import counted, grouped
+from pciops.reports.models import SignOff
 from pciops.reports.value import (
     Bars,
     Cell,
@@ -36,17 +37,14 @@ VERDICTS: Final = {
 }
 
 
-class Acknowledgement(Protocol):
-    """An operator's acknowledgement of a report (PCI DSS 7.2.4)."""
+@dataclass(frozen=True, kw_only=True)
+class ReportContent:
+    """A report, and what its renderings show besides."""
 
-    @property
-    def by(self) -> str: ...
-
-    @property
-    def at(self) -> datetime: ...
-
-    @property
-    def remark(self) -> str: ...
+    report: Report
+    rows: RowReader
+    sha256: str = ""  # "": it is not stored
+    sign_offs: Sequence[SignOff] = ()
 
 
 def printable(text: str) -> str:
@@ -186,7 +184,7 @@ def gap_sentence(gap: Gap) -> str:
     return f"{gap.source}, {times.dated(gap.begins)} to {times.dated(gap.ends)}: {gap.words}"
 
 
-def acknowledgement(signed: Acknowledgement) -> tuple[str, str, str]:
+def acknowledgement(signed: SignOff) -> tuple[str, str, str]:
     """Return the person, the time and the remark."""
     return printable(signed.by), times.dated(signed.at), printable(signed.remark)
 

@@ -69,9 +69,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
 def _locked_now(sources: Sources, tables: ReportTables) -> Part:
     locked, attacked = Spool(), Spool()
     policy, now = sources.policy, sources.now
-    for accounts in account_lists.failing(
-        scope=sources.scope, policy=policy, now=now, directory=sources.directory
-    ):
+    for accounts in account_lists.failing(sources.selection):
         origins = answers.origins([account.id for account in accounts], now)
         for account in accounts:
             origin = origins[account.id].words if account.id in origins else ""

@@ -132,7 +132,7 @@ def _user_rows(scope: str | None) -> int:
 
 
 def _domain_rows(sources: Sources) -> Iterator[Row]:
-    numbers, names = sources.cloud.tally.numbers, sources.directory.domains
+    numbers, names = sources.cloud.tally.numbers, sources.cloud.directory.domains
     domains = {domain for domain, state, _ in numbers if state == EVERY and domain != CLOUD}
     if sources.scope is not None:
         domains &= {sources.scope}

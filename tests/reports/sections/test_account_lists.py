@@ -12,7 +12,7 @@ from hypothesis import example, given
 from pciops.accounts.states import EXPIRED, EXPIRING, INACTIVE, MUST_CHANGE
 from pciops.keystone.models import User
 from pciops.reports import account_lists
-from pciops.reports.account_lists import AccountLists, Directory
+from pciops.reports.account_lists import AccountLists, Directory, Selection
 from tests.accounts.scenes import EDGES, SPECIAL, Scene, by_rule, scenes, trying
 from tests.factories import (
     NOW,
@@ -27,7 +27,9 @@ pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 
 def read(scope: str | None = None) -> AccountLists:
-    return AccountLists.read(scope=scope, policy=POLICY, now=NOW, directory=Directory.read())
+    return AccountLists.read(
+        Selection(scope=scope, policy=POLICY, now=NOW, directory=Directory.read())
+    )
 
 
 def check(scene: Scene) -> None:
@@ -41,9 +43,8 @@ def check(scene: Scene) -> None:
         for number, facts in enumerate(scene.users):
             make_user(f"user{number}", **facts)
         expected = by_rule(replace(scene, policy=policy))
-        lists = AccountLists.read(
-            scope=None, policy=policy, now=scene.now, directory=Directory.read()
-        )
+        selection = Selection(scope=None, policy=policy, now=scene.now, directory=Directory.read())
+        lists = AccountLists.read(selection)
         transaction.set_rollback(True, using="keystone")
 
     for state, spool in lists.states.items():

@@ -19,9 +19,9 @@ from pciops.reports import schedule, weeks
 from pciops.reports.archive import store, verify
 from pciops.reports.build import DomainError, build, domain_of
 from pciops.reports.models import StoredReport
-from pciops.reports.render.formats import FORMATS, Format
+from pciops.reports.render.formats import FORMATS, content_of
+from pciops.reports.render.text import ReportContent
 from pciops.reports.sources import CloudSources
-from pciops.reports.spool import BuiltReport
 from pciops.reports.weeks import WeekError
 
 
@@ -62,7 +62,9 @@ class Command(BaseCommand):
             try:
                 if week > weeks.last_ended(now):
                     built = stack.enter_context(build(week, domain, cloud=cloud))
-                    blocks = _preview(format_, built)
+                    blocks = format_.blocks(
+                        ReportContent(report=built.report, rows=built.tables.rows)
+                    )
                     outcome = f"Preview of {week}: the week is not over, and nothing is kept."
                 else:
                     before = store.newest(str(week), domain.id)
@@ -73,7 +75,8 @@ class Command(BaseCommand):
                         initiator=operating_system_user(),
                         again=options["again"],
                     )
-                    blocks, outcome = format_.blocks(stored), _outcome(stored, before)
+                    blocks = format_.blocks(content_of(stored))
+                    outcome = _outcome(stored, before)
             except KeystoneDatabaseDownError as error:
                 raise CommandError(
                     f"Keystone's database does not answer: {error}. Nothing is kept."
@@ -103,11 +106,6 @@ class Command(BaseCommand):
                 f"{counted(check.unproven, 'report')} of them without proof: the trail has been "
                 "pruned since"
             )
-
-
-def _preview(format_: Format, built: BuiltReport) -> Iterator[bytes]:
-    for block in format_.stream(built.report, built.tables.rows):
-        yield block.encode() if isinstance(block, str) else block
 
 
 def _copy(blocks: Iterator[bytes], file: BinaryIO) -> None:

@@ -41,13 +41,11 @@ def draw_cover(document: Document, report: Report, sha256: str) -> None:
         document.paragraph(f"The evidence has {gaps}; the section 10.7.2 names them.", BODY)
     if findings := text.findings(report):
         document.paragraph("What somebody has to do", SUBHEADING, above=4)
-        layout = TableLayout(
-            widths=shares(document, 17, 75, 8), heads=("Requirement", "Finding", "Page")
-        )
+        layout = TableLayout(widths=(17, 75, 8), heads=("Requirement", "Finding", "Page"))
         draw_table(document, layout, [_finding_row(*finding) for finding in findings])
     document.paragraph("Requirements", SUBHEADING, above=4)
     layout = TableLayout(
-        widths=shares(document, 17, 40, 17, 18, 8),
+        widths=(17, 40, 17, 18, 8),
         heads=("Requirement", "Section", "Verdict", "In PCI DSS 3.2.1", "Page"),
     )
     draw_table(document, layout, [_section_row(section) for section in report.sections])
@@ -59,7 +57,7 @@ def draw_cover(document: Document, report: Report, sha256: str) -> None:
         document.need(90)
         document.paragraph("Lists", SUBHEADING, above=4)
         layout = TableLayout(
-            widths=shares(document, 17, 56, 13, 6, 8),
+            widths=(17, 56, 13, 6, 8),
             heads=("Requirement", "List", "Rows", "", "Page"),
             right=(2,),
         )
@@ -67,7 +65,7 @@ def draw_cover(document: Document, report: Report, sha256: str) -> None:
     document.need(200)
     document.paragraph("About this report", SUBHEADING, above=4)
     facts = [(Cell(label, STRONG), value) for label, value in text.facts(header, sha256)]
-    draw_table(document, TableLayout(widths=shares(document, 24, 76)), facts)
+    draw_table(document, TableLayout(widths=(24, 76)), facts)
     document.paragraph(_READING, NOTE)
 
 
@@ -97,7 +95,7 @@ def _table_row(section: Section, table: Table) -> list[str | Cell]:
 def draw_figures(document: Document, figures: Iterable[Figure], *, since: str) -> None:
     """Print a table of figures, with their change since a week."""
     layout = TableLayout(
-        widths=shares(document, 34, 14, 14, 38),
+        widths=(34, 14, 14, 38),
         heads=("Figure", "Number", f"Since {since}" if since else "Change", ""),
         right=(1, 2),
     )
@@ -112,11 +110,6 @@ def draw_figures(document: Document, figures: Iterable[Figure], *, since: str) -
         for figure in figures
     ]
     draw_table(document, layout, rows)
-
-
-def shares(document: Document, *percent: float) -> list[float]:
-    """Return widths of columns by their share of the page."""
-    return [part * document.epw / 100 for part in percent]
 
 
 def section_mark(section: Section) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +10,7 @@ from typing import Final
 
 from pciops.lib import charts
 from pciops.lib.numbers import grouped
+from pciops.reports.models import SignOff
 from pciops.reports.render import text
 from pciops.reports.render.csv import file_name
 from pciops.reports.render.pdf import layout
@@ -17,12 +18,11 @@ from pciops.reports.render.pdf.cover_page import (
     draw_cover,
     draw_figures,
     section_mark,
-    shares,
     table_mark,
 )
 from pciops.reports.render.pdf.layout import BODY, CELL, EDGE, STRONG, Color, Document, Style
 from pciops.reports.render.pdf.tables import Cell, TableLayout, column_widths, draw_table
-from pciops.reports.render.text import Acknowledgement, RowReader
+from pciops.reports.render.text import ReportContent, RowReader
 from pciops.reports.value import Bars, Report, Row, Section, Table
 
 MOST_ROWS: Final = 5000  # of a table; the CSV has all of them
@@ -36,49 +36,28 @@ SERIES: Final[tuple[tuple[Color, Color], ...]] = (
 )
 
 
-def stream(
-    report: Report,
-    rows: RowReader,
-    *,
-    sha256: str = "",
-    signoffs: Iterable[Acknowledgement] = (),
-) -> Iterator[bytes]:
-    """Yield the document, in one piece.
-
-    Args:
-        rows: no more than `MOST_ROWS` of a table are read.
-        sha256: of the report as it is stored.
-    """
-    report = text.printable_report(report)
+def stream(content: ReportContent) -> Iterator[bytes]:
+    """Yield the document, in one piece; no more than `MOST_ROWS` of a table are read."""
+    report = text.printable_report(content.report)
     with TemporaryDirectory(prefix="pciops-fonts-") as folder:
-        document = Document(report.header, sha256, fonts=Path(folder))
-        _draw(document, report, rows, sha256, list(signoffs))
+        document = Document(report.header, content.sha256, fonts=Path(folder))
+        document.add_page()
+        draw_cover(document, report, content.sha256)
+        for section in report.sections:
+            _draw_section(document, report, section)
+            for table in section.tables:
+                _draw_in_section(document, table, content.rows)
+            if section.key == text.GAPS:
+                for gap in report.gaps:
+                    document.paragraph(text.gap_sentence(gap), BODY, bullet="•")
+            if section.key == text.REVIEW:
+                _draw_signatures(document, content.sign_offs)
+        annex = [(s, table) for s in report.sections for table in s.tables if not is_short(table)]
+        if annex:
+            document.add_page(orientation="landscape")
+        for section, table in annex:
+            _draw_in_annex(document, section, table, content.rows)
         yield document.finish()
-
-
-def _draw(
-    document: Document,
-    report: Report,
-    rows: RowReader,
-    sha256: str,
-    signoffs: list[Acknowledgement],
-) -> None:
-    document.add_page()
-    draw_cover(document, report, sha256)
-    for section in report.sections:
-        _draw_section(document, report, section)
-        for table in section.tables:
-            _draw_in_section(document, table, rows)
-        if section.key == text.GAPS:
-            for gap in report.gaps:
-                document.paragraph(text.gap_sentence(gap), BODY, bullet="•")
-        if section.key == text.REVIEW:
-            _draw_signatures(document, signoffs)
-    annex = [(s, table) for s in report.sections for table in s.tables if not is_short(table)]
-    if annex:
-        document.add_page(orientation="landscape")
-    for section, table in annex:
-        _draw_in_annex(document, section, table, rows)
 
 
 def _draw_section(document: Document, report: Report, section: Section) -> None:
@@ -111,17 +90,17 @@ def _draw_in_section(document: Document, table: Table, rows: RowReader) -> None:
         _draw_rows(document, table, rows)
     else:
         reference = (Cell(title, STRONG, mark), "page", Cell("", mark=mark))
-        draw_table(document, TableLayout(widths=shares(document, 84, 6, 10)), [reference])
+        draw_table(document, TableLayout(widths=(84, 6, 10)), [reference])
 
 
-def _draw_signatures(document: Document, signoffs: list[Acknowledgement]) -> None:
+def _draw_signatures(document: Document, sign_offs: Sequence[SignOff]) -> None:
     document.need(130)
-    for by, at, remark in map(text.acknowledgement, signoffs):
+    for by, at, remark in map(text.acknowledgement, sign_offs):
         document.paragraph(f"{by}, {at}{f': “{remark}”' if remark else ''}", BODY, bullet="•")
-    if not signoffs:
+    if not sign_offs:
         document.paragraph("Nobody had signed when this copy was made.", BODY, below=6)
     lines = [(Cell(label, STRONG), "") for label in ("Name", "Role", "Date", "Signature")]
-    draw_table(document, TableLayout(widths=shares(document, 20, 80), leading=21.6), lines)
+    draw_table(document, TableLayout(widths=(20, 80), leading=21.6), lines)
 
 
 def _draw_in_annex(document: Document, section: Section, table: Table, rows: RowReader) -> None:

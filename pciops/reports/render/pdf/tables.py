@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pciops.reports.render.pdf.layout import CELL, EDGE, HEAD, STRONG, Document, Style
@@ -28,7 +28,7 @@ Row = Sequence[str | Cell]
 class TableLayout:
     """What all rows of a table have in common."""
 
-    widths: Sequence[float]
+    widths: Sequence[float]  # of the columns, in relation to one another
     heads: Sequence[str] = ()  # none: a table without a head
     right: Sequence[int] = ()  # the columns that are aligned at the right
     title: str = ""  # above the head, on each page but the first
@@ -37,6 +37,8 @@ class TableLayout:
 
 def draw_table(document: Document, layout: TableLayout, rows: Iterable[Row]) -> None:
     """Print a table from the current place on."""
+    scale = document.epw / sum(layout.widths)
+    layout = replace(layout, widths=[width * scale for width in layout.widths])
     head = [Cell(text, HEAD) for text in layout.heads]
     document.need(3 * (layout.leading + PADDING))
     _draw_row(document, layout, head)
@@ -114,5 +116,4 @@ def column_widths(
             cap = room / left
             break
         room -= width
-    widths = [w if is_firm else min(w, cap) for w, is_firm in zip(needed, firm, strict=True)]
-    return [width * document.epw / sum(widths) for width in widths]
+    return [w if is_firm else min(w, cap) for w, is_firm in zip(needed, firm, strict=True)]

@@ -150,24 +150,6 @@ def sample_report(size: int = 40, seed: int = 1, **header: Any) -> BuiltReport:
             ),
         ),
     )
-    population = make_section(
-        "population",
-        "Accounts by state and domain",
-        demand="Every account of the cloud, so that nothing is left out.",
-        figures=(
-            Figure("accounts", "accounts", 12480, change=31, main=True),
-            Figure("not_covered", "not covered: LDAP and federated", 378),
-        ),
-        tables=(
-            tables.add(
-                "domains",
-                "Accounts by domain",
-                columns(domain_name="text", accounts="number", locked="number"),
-                [(name, 3120, 2) for name in DOMAINS],
-                identity=("domain_name",),
-            ),
-        ),
-    )
     inactivity = make_section(
         "8.2.6",
         "Inactive accounts",
@@ -212,14 +194,6 @@ def sample_report(size: int = 40, seed: int = 1, **header: Any) -> BuiltReport:
             ),
         ),
     )
-    second_factor = make_section(
-        "8.4",
-        "Administrators without a second factor",
-        requirement="8.4.1, 8.4.2",
-        old="8.3",
-        statements=(Statement("Every administrator has one.", ReportVerdict.MET),),
-        figures=(Figure("admins_without", "administrators without", 0, change=0, main=True),),
-    )
     gaps = make_section("gaps", "What this report does not know", requirement="10.7.2")
     review = make_section("review", "Review and acknowledgement", requirement="7.2.4")
     gap = Gap(
@@ -228,7 +202,7 @@ def sample_report(size: int = 40, seed: int = 1, **header: Any) -> BuiltReport:
         ends=MONDAY + 4 * DAY,
         words="no worker took part, so no notices were planned.",
     )
-    sections = (policy, population, inactivity, passwords, second_factor, gaps, review)
+    sections = (policy, inactivity, passwords, gaps, review)
     return BuiltReport(report=make_report(*sections, gaps=[gap], **header), tables=tables)
 
 

@@ -88,7 +88,7 @@ def test_bookmarks_have_the_numbers_of_the_requirements(short: PdfReader) -> Non
 def test_the_first_page_has_findings_verdicts_and_figures(short: PdfReader) -> None:
     first = words(short, 0)
 
-    assert "Findings in 2 of 4 sections" in first
+    assert "Findings in 2 of 3 sections" in first
     assert "Set lockout_duration" in first
     assert "8.2.6 Inactive accounts Finding 8.1.4" in first
     assert "inactive for over 90 days 40 +4" in first

@@ -9,24 +9,30 @@ from zoneinfo import ZoneInfo
 import pytest
 import time_machine
 from django.db import connections
+from kombu.exceptions import OperationalError
 from pytest_django import Settings
 
+from pciops.audit.models import Event
 from pciops.audit.services import PCIOPS
+from pciops.celery import app
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import doctor, jobs
 from pciops.lib.models import JobRun, OwedMail
-from pciops.reports import schedule, tasks
+from pciops.lib.times import iso
+from pciops.reports import rebuild, schedule, tasks
 from pciops.reports.archive import store
 from pciops.reports.build import build
 from pciops.reports.doctor import reports
 from pciops.reports.models import BuildFailure, StoredReport
 from pciops.reports.sources import CloudSources
 from pciops.reports.weeks import Week
-from tests.factories import make_domain, make_locked_user, make_user
+from tests.factories import NOW, make_domain, make_initiator, make_locked_user, make_user
+from tests.reports.samples import store_sample
 from tests.reports.weekly import take_censuses
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
+REQUESTED = str(iso(NOW - timedelta(seconds=5)))
 MONDAY = datetime(2026, 11, 23, 6, tzinfo=UTC)  # W47 is due
 
 
@@ -159,17 +165,48 @@ def test_after_a_run_the_lease_is_released() -> None:
     assert [run.leased_until <= MONDAY for run in JobRun.objects.all()] == [True]
 
 
-# --- Again ---------------------------------------------------------------------------------------
-def test_a_message_delivered_twice_makes_one_revision() -> None:
-    with time_machine.travel(MONDAY, tick=False):
-        tasks.build_due()
-    with time_machine.travel(MONDAY + timedelta(hours=1), tick=False):
-        for _ in range(2):
-            tasks.build_again("2026-W47", "", "2026-11-23T06:59:00Z")
+# --- Building again ------------------------------------------------------------------------------
+def test_the_message_has_only_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored, sent = store_sample(domain_id="shops"), []
+    monkeypatch.setattr(app, "send_task", lambda name, args, **_: sent.append((name, args)))
+    rebuild.request_rebuild(stored, initiator=make_initiator("olga"), now=NOW)
 
-    assert list(
-        StoredReport.objects.filter(week="2026-W47").values_list("revision", flat=True)
-    ) == [1, 2]
+    assert sent == [("reports.build_again", ("2026-W46", "shops", str(iso(NOW))))]
+    event = Event.objects.get(initiator_name="olga")
+    assert event.remark == "asked for another revision"
+
+
+def test_a_broker_that_is_down_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object, **options: object) -> None:
+        raise OperationalError("refused")
+
+    monkeypatch.setattr(app, "send_task", fail)
+    with pytest.raises(rebuild.BrokerDownError, match="refused"):
+        rebuild.request_rebuild(store_sample(), initiator=make_initiator(), now=NOW)
+
+
+@time_machine.travel(NOW, tick=False)
+def test_a_worker_stores_another_revision_and_the_old_one_stays() -> None:
+    store_sample("2026-W45")  # its row in the audit log is the first data
+    old = store_sample()
+    tasks.build_again("2026-W46", "", REQUESTED)
+    new = store.newest("2026-W46", "")
+
+    assert new is not None
+    assert new.revision == 2
+    assert store.report(new).header.previous_week == "2026-W45"
+    assert store.get("2026-W46", "", 1) == old
+    assert store.report(new).header.generated_at == NOW
+
+
+@time_machine.travel(NOW, tick=False)
+def test_a_message_delivered_twice_makes_one_revision() -> None:
+    store_sample("2026-W45")
+    store_sample()
+    for _ in range(2):
+        tasks.build_again("2026-W46", "", REQUESTED)
+
+    assert StoredReport.objects.filter(week="2026-W46").count() == 2
 
 
 def test_a_rebuild_of_a_week_without_data_is_an_error_in_the_log(

@@ -85,7 +85,7 @@ def test_the_page_of_a_report_has_requirements_and_lists(site: Client) -> None:
     page = shown(site.get(WEEK))
 
     assert "Weekly compliance report 2026-W46" in page
-    assert "Findings in 2 of 4 sections" in page
+    assert "Findings in 2 of 3 sections" in page
     assert "8.2.6 Inactive accounts ✗ Finding" in page
     assert "Inactive accounts, over 90 days (5 rows)" in page
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -14,6 +15,7 @@ from pytest_django import Settings
 from pciops.accounts.census import census
 from pciops.accounts.census.counting import Tally
 from pciops.accounts.policy import policy
+from pciops.actions.models import Exemption
 from pciops.keystone import options
 from pciops.keystone.models import User
 from pciops.reports.spool import ReportTables
@@ -30,6 +32,9 @@ from tests.factories import (
 from tests.reports.weekly import figures, rows, section, statements
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
+
+
+DAY = timedelta(days=1)
 
 
 @pytest.fixture(autouse=True)
@@ -118,18 +123,49 @@ def test_the_report_of_a_domain_has_no_other_accounts() -> None:
 
 
 # --- Lists ---------------------------------------------------------------------------------------
-def test_inactive_and_exempt_accounts_are_in_different_lists() -> None:
-    for name, days in (("gone", 90), ("soon", 84), ("here", 82)):
-        make_user(name, last_active_at=NOW.date() - timedelta(days=days))
-    make_user(
-        "exempt",
-        last_active_at=NOW.date() - timedelta(days=400),
-        options={options.IGNORE_USER_INACTIVITY: True},
-    )
+LISTS = {
+    "8.2.6": ("inactive", "inactive_soon", "inactivity_exempt"),
+    "8.3.5": ("must_change", "first_use_exempt"),
+    "8.3.9": ("expired", "no_expiry", "expiring"),
+}
 
-    assert names("8.2.6", "inactive") == ["gone"]
-    assert names("8.2.6", "inactive_soon") == ["soon"]
-    assert names("8.2.6", "inactivity_exempt") == ["exempt"]
+
+def days_ago(days: int) -> dict[str, Any]:
+    return {"last_active_at": NOW.date() - timedelta(days=days)}
+
+
+def password(**facts: Any) -> dict[str, Any]:
+    return {"passwords": [PasswordRow(**facts)]}
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (days_ago(82), set()),
+        (days_ago(84), {"inactive_soon"}),
+        (days_ago(90), {"inactive"}),
+        (
+            days_ago(400) | {"options": {options.IGNORE_USER_INACTIVITY: True}},
+            {"inactivity_exempt"},
+        ),
+        ({"options": {options.IGNORE_CHANGE_PASSWORD: True}}, {"first_use_exempt"}),
+        (password(created_at=NOW - 2 * DAY, expires_at=NOW - 2 * DAY), {"must_change"}),
+        (password(expires_at=NOW - DAY), {"expired"}),
+        (password(expires_at=NOW + DAY), {"expiring"}),
+        (password(expires_at=None), {"no_expiry"}),
+    ],
+)
+def test_an_account_is_only_in_its_lists(facts: dict[str, Any], expected: set[str]) -> None:
+    make_user("ann", **{**password(expires_at=NOW + 90 * DAY), **facts})
+    listed = {table for key, tables in LISTS.items() for table in tables if names(key, table)}
+
+    assert listed == expected
+
+
+def test_a_password_without_expiry_is_a_finding() -> None:
+    make_user("old", **password(expires_at=None))
+
+    assert statements("8.3.9")[0][1] == "finding"
 
 
 def test_locked_accounts_have_failures_and_an_end_and_exempt_ones_are_apart() -> None:
@@ -142,21 +178,6 @@ def test_locked_accounts_have_failures_and_an_end_and_exempt_ones_are_apart() ->
         "no failure recorded",
     )
     assert names("8.3.4", "attacked_exempt") == ["nova"]
-
-
-def test_a_first_password_is_not_an_expired_one() -> None:
-    row = PasswordRow(created_at=NOW - timedelta(days=2), expires_at=NOW - timedelta(days=2))
-    make_user("new", passwords=[row])
-
-    assert names("8.3.5", "must_change") == ["new"]
-    assert rows("8.3.9", "expired") == []
-
-
-def test_a_password_without_expiry_is_a_finding() -> None:
-    make_user("old", passwords=[PasswordRow(expires_at=None)])
-
-    assert figures("8.3.9")["no_expiry"] == 1
-    assert statements("8.3.9")[0][1] == "finding"
 
 
 def test_an_enabled_administrator_with_one_factor_is_a_finding() -> None:
@@ -207,3 +228,55 @@ def test_a_rule_that_is_off_is_a_finding(settings: Settings) -> None:
 
     assert "rule is off" in words
     assert verdict == "finding"
+
+
+# --- The exemption register ----------------------------------------------------------------------
+def exempt(name: str = "nova", **facts: Any) -> User:
+    return make_user(name, options={options.IGNORE_LOCKOUT: True}, **facts)
+
+
+def recorded(user: User, ends_on: date) -> None:
+    Exemption.objects.create(
+        user_id=user.id,
+        user_name="nova",
+        domain_id="default",
+        domain_name="Default",
+        option="ignore_lockout_failure_attempts",
+        owner="compute",
+        reason="service",
+        starts_on=NOW.date(),
+        ends_on=ends_on,
+        recorded_by="olga",
+        event_id="e",
+    )
+
+
+def test_an_unrecorded_exemption_is_a_finding() -> None:
+    exempt()
+
+    assert figures("8.6")["register_unrecorded"] == 1
+    assert [row[5] for row in rows("8.6", "register_findings")] == ["Not recorded"]
+    assert statements("8.6")[0][1] == "finding"
+
+
+def test_an_overdue_exemption_is_a_finding() -> None:
+    recorded(exempt(), date(2026, 11, 1))
+
+    assert [row[5:8] for row in rows("8.6", "register_findings")] == [
+        ("Overdue", "compute", "service")
+    ]
+
+
+def test_an_exemption_with_owner_and_end_is_met() -> None:
+    recorded(exempt(), date(2027, 1, 1))
+
+    assert rows("8.6", "register_findings") == []
+    assert len(rows("8.6", "register")) == 1
+    assert statements("8.6")[0][1] == "met"
+
+
+def test_the_report_of_a_domain_has_only_its_own_exemptions() -> None:
+    exempt()
+    exempt("other", domain_id="other")
+
+    assert [row[2] for row in rows("8.6", "register", scope="other")] == ["Other"]

@@ -147,7 +147,7 @@ def test_a_filter_that_makes_no_sense_is_named(site: Client, query: str) -> None
 def test_pages_go_on_where_the_last_one_ended(
     site: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pciops.web.activity.PAGE", 2)
+    monkeypatch.setattr("pciops.web.activity.PAGE_SIZE", 2)
     for number in range(5):
         attempts(at=NOW - number * MINUTE, agent=f"agent-{number}").save()
     found, address = [], "/activity/?kind=sign_in"
@@ -265,7 +265,7 @@ def test_an_idle_session_ends_though_the_page_asks(
 
 
 def test_an_older_page_is_not_live(site: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pciops.web.activity.PAGE", 1)
+    monkeypatch.setattr("pciops.web.activity.PAGE_SIZE", 1)
     attempts().save()
     activity(at=NOW - MINUTE).save()
     first = cast("Any", site.get("/activity/"))
@@ -365,7 +365,7 @@ def test_the_page_of_an_account_tells_what_happened_to_it(site: Client) -> None:
 def test_its_older_lines_are_on_the_next_page(
     site: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pciops.web.views.LINES", 1)
+    monkeypatch.setattr("pciops.web.account_page.TIMELINE_LINES", 1)
     user = make_user()
     attempts(3, user_id=user.id).save()
     activity("updated", user_id=user.id, at=NOW - MINUTE).save()

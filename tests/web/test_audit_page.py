@@ -100,7 +100,7 @@ def test_a_filter_that_makes_no_sense_is_named(site: Client, query: str) -> None
 def test_pages_go_on_where_the_last_one_ended(
     site: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pciops.web.audit.PAGE", 2)
+    monkeypatch.setattr("pciops.web.audit.PAGE_SIZE", 2)
     for number in range(5):
         record(remark=str(number), now=NOW - timedelta(minutes=number // 2 + 1))
     found, address = [], "/audit/?from=2026-11-22&action=authenticate"

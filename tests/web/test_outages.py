@@ -249,7 +249,7 @@ def test_a_fault_of_ours_is_called_so(site: Client, monkeypatch: pytest.MonkeyPa
     def fault(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("s3cret")
 
-    monkeypatch.setattr("pciops.web.views.selectors.page", fault)
+    monkeypatch.setattr("pciops.web.account_list.selectors.page", fault)
     site.raise_request_exception = False
     response = site.get(LOCKED)
 

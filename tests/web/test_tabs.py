@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from pciops.accounts.census import census
 from pciops.accounts.states import STATES
-from pciops.web.tabs import ORDER
+from pciops.web.account_list import TAB_ORDER
 from tests.factories import NOW, POLICY, grant, make_ldap_user, make_locked_user, make_user
 from tests.fake_keystone import FakeKeystone
 from tests.signin.visit import Response, shown, signed_in
@@ -58,7 +58,7 @@ def strip(response: Response) -> str:
 
 # --- Numbers ------------------------------------------------------------------------------------
 def test_every_state_has_a_tab() -> None:
-    assert sorted(ORDER, key=STATES.index) == list(STATES)
+    assert sorted(TAB_ORDER, key=STATES.index) == list(STATES)
 
 
 @pytest.mark.usefixtures("_users")

@@ -1,4 +1,4 @@
-"""Filters for instants and spans, against the instant of the page."""
+"""Template filters: times and numbers as text, and rights."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ register = template.Library()
 
 @register.filter
 def may(operator: Operator, act: str) -> bool:
-    """`{% if operator|may:"unlock" %}`: what nobody may use is not shown to them."""
+    """Return whether the operator may do this: `{% if operator|may:"unlock" %}`."""
     return operator.may(act)
 
 
 @register.filter
 def within(part: Part, operator: Operator) -> bool:
-    """Whether the account that the words name is one of those that the operator sees."""
+    """Return whether the account that this part of a sentence names is in the operator's scope."""
     return operator.scope in {None, part.domain_id}
 
 
@@ -48,13 +48,13 @@ def distance(value: datetime, now: datetime) -> str:
 
 @register.filter
 def until_then(value: datetime, then: datetime) -> str:
-    """How long it was from one to the other."""
+    """Return the span from one time to the other."""
     return times.span(then - value)
 
 
 @register.filter
 def of(values: Mapping[str, object], key: str) -> object:
-    """`{{ causes|of:account.id }}`."""
+    """Return the value of a key: `{{ causes|of:account.id }}`."""
     return values.get(key)
 
 
@@ -85,13 +85,13 @@ def grouped(number: int) -> str:
 
 @register.filter
 def change(number: int) -> str:
-    """`+12`, `−4`: with a real minus, as wide as the plus."""
+    """Return `+12` or `−4`, with a minus sign as wide as the plus."""
     return f"+{numbers.grouped(number)}" if number > 0 else f"−{numbers.grouped(-number)}"
 
 
 @register.filter
 def missing(state: State | None, policy: Policy) -> Finding | None:
-    """What to set, where the rule of the state is off."""
+    """Return the finding that says what to set if the rule of the state is off."""
     return compliance.missing(state, policy) if state else None
 
 
@@ -102,5 +102,5 @@ def enforces_nothing(policy: Policy) -> bool:
 
 @register.filter
 def options(sentence: str) -> SafeString:
-    """The sentence with Keystone's option names in monospace."""
+    """Return the sentence with Keystone's option names in monospace."""
     return mark_safe(OPTION.sub(r"<code>\g<0></code>", escape(sentence)))  # noqa: S308 escaped

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django import template
 from django.utils.html import escape
@@ -18,7 +18,15 @@ from pciops.events.words import Part
 from pciops.lib import numbers, times
 from pciops.signin.models import Operator
 
+OPTION = re.compile(rf"\b(?:{'|'.join(NAMES)})\b")
+
 register = template.Library()
+register.filter("instant", times.instant)
+register.filter("distance", times.distance)
+register.filter("day", times.day)
+register.filter("days_away", times.days_away)
+register.filter("grouped", numbers.grouped)
+register.filter("enforces_nothing", compliance.enforces_nothing)
 
 
 @register.filter
@@ -31,19 +39,6 @@ def may(operator: Operator, act: str) -> bool:
 def within(part: Part, operator: Operator) -> bool:
     """Return whether the account that this part of a sentence names is in the operator's scope."""
     return operator.scope in {None, part.domain_id}
-
-
-OPTION = re.compile(rf"\b(?:{'|'.join(NAMES)})\b")
-
-
-@register.filter
-def instant(value: datetime, now: datetime) -> str:
-    return times.instant(value, now)
-
-
-@register.filter
-def distance(value: datetime, now: datetime) -> str:
-    return times.distance(value, now)
 
 
 @register.filter
@@ -64,23 +59,8 @@ def left(value: datetime, now: datetime) -> str:
 
 
 @register.filter
-def day(value: date) -> str:
-    return times.day(value)
-
-
-@register.filter
-def days_away(value: date, now: datetime) -> str:
-    return times.days_away(value, now)
-
-
-@register.filter
 def span(seconds: int) -> str:
     return times.span(timedelta(seconds=seconds))
-
-
-@register.filter
-def grouped(number: int) -> str:
-    return numbers.grouped(number)
 
 
 @register.filter
@@ -93,11 +73,6 @@ def change(number: int) -> str:
 def missing(state: State | None, policy: Policy) -> Finding | None:
     """Return the finding that says what to set if the rule of the state is off."""
     return compliance.missing(state, policy) if state else None
-
-
-@register.filter
-def enforces_nothing(policy: Policy) -> bool:
-    return compliance.enforces_nothing(policy)
 
 
 @register.filter

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from django.core.management import get_commands
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import URLResolver, get_resolver
 
 from pciops.celery import app
 
@@ -65,7 +65,7 @@ def api_routes() -> set[str]:
             path = prefix + str(entry.pattern)
             if isinstance(entry, URLResolver):
                 routes |= walk(entry, path)
-            elif isinstance(entry, URLPattern) and entry.name and path.startswith("api/v1/"):
+            elif entry.name and path.startswith("api/v1/"):
                 routes.add("/" + re.sub(r"<\w+:", "<", path))
         return routes
 

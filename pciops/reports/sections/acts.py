@@ -69,25 +69,28 @@ def section(sources: Sources, tables: ReportTables) -> Section:
             tables.add(
                 "acts",
                 "Acts, but for sign-ins and sign-outs",
-                (
-                    Column("at", "When", "instant"),
-                    Column("action", "Act"),
-                    Column("outcome", "Ended"),
-                    Column("by", "By whom"),
-                    Column("via", "Through"),
-                    Column("address", "From"),
-                    *NAMES,
-                    Column("resource", "What"),
-                    Column("reason", "Reason"),
-                    Column("remark", "Remark"),
-                    Column("event_id", "Row of the trail"),
-                ),
+                ACTS,
                 acts,
                 empty="Nothing was done through pciops in this week.",
                 identity=("event_id",),
             ),
         ),
     )
+
+
+ACTS: Final = (
+    Column("at", "When", "instant"),
+    Column("action", "Act"),
+    Column("outcome", "Ended"),
+    Column("by", "By whom"),
+    Column("via", "Through"),
+    Column("address", "From"),
+    *NAMES,
+    Column("resource", "What"),
+    Column("reason", "Reason"),
+    Column("remark", "Remark"),
+    Column("event_id", "Row of the trail"),
+)
 
 
 def _row(event: Event) -> Row:

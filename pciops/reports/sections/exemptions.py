@@ -10,19 +10,14 @@ from pciops.lib import times
 from pciops.reports.columns import ACCOUNT, PASSWORD
 from pciops.reports.sources import Sources
 from pciops.reports.spool import ReportTables, Spool
-from pciops.reports.value import Column, Figure, ReportVerdict, Row, Section, Statement
+from pciops.reports.value import Column, Figure, ReportVerdict, Row, Section, Statement, Table
 
 
 def section(sources: Sources, tables: ReportTables) -> Section:
     """Return the section about exempt and service accounts."""
     exempt, services = sources.privileged.exempt, sources.privileged.services
-    findings, entries = Spool(), Spool()
-    numbers = Counter[Status]()
-    for entry in register.entries(scope=sources.scope, now=sources.now):
-        numbers[entry.status] += 1
-        entries.append(_row(entry))
-        if entry.status.is_finding:
-            findings.append(_row(entry))
+    numbers, register_tables = _register(sources, tables)
+    findings = sum(numbers[status] for status in Status if status.is_finding)
     account_columns = (
         *ACCOUNT,
         *PASSWORD,
@@ -41,7 +36,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         statements=(
             Statement(
                 _summary(numbers[Status.UNRECORDED], numbers[Status.OVERDUE]),
-                ReportVerdict.FINDING if findings.count else ReportVerdict.MET,
+                ReportVerdict.FINDING if findings else ReportVerdict.MET,
             ),
         ),
         figures=(
@@ -61,22 +56,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         tables=(
             tables.add("exempt", "Exempt accounts", account_columns, exempt),
             tables.add("services", "Service accounts", account_columns, services),
-            tables.add(
-                "register_findings",
-                "Exemptions that nobody recorded, or that are overdue",
-                REGISTER,
-                findings,
-                empty=ALL_RECORDED,
-                identity=("user_id", "option"),
-            ),
-            tables.add(
-                "register",
-                "The exemption register",
-                REGISTER,
-                entries,
-                empty="No account is exempt from anything.",
-                identity=("user_id", "option"),
-            ),
+            *register_tables,
         ),
     )
 
@@ -92,6 +72,35 @@ REGISTER = (
     Column("ends_on", "Until", "day"),
     Column("recorded_by", "Recorded by"),
 )
+
+
+def _register(
+    sources: Sources, tables: ReportTables
+) -> tuple[Counter[Status], tuple[Table, Table]]:
+    """Return how many exemptions have each status, and their tables."""
+    findings, entries, numbers = Spool(), Spool(), Counter[Status]()
+    for entry in register.entries(scope=sources.scope, now=sources.now):
+        numbers[entry.status] += 1
+        entries.append(_row(entry))
+        if entry.status.is_finding:
+            findings.append(_row(entry))
+    findings_table = tables.add(
+        "register_findings",
+        "Exemptions that nobody recorded, or that are overdue",
+        REGISTER,
+        findings,
+        empty=ALL_RECORDED,
+        identity=("user_id", "option"),
+    )
+    entries_table = tables.add(
+        "register",
+        "The exemption register",
+        REGISTER,
+        entries,
+        empty="No account is exempt from anything.",
+        identity=("user_id", "option"),
+    )
+    return numbers, (findings_table, entries_table)
 
 
 def _row(entry: Entry) -> Row:

@@ -290,23 +290,11 @@ def _failures(sources: Sources, tables: ReportTables) -> Part:
             ("addresses", "Addresses that they came from, as Keystone reported them"),
         )
     ]
-    first_and_last = (
-        Column("first_at", "First", "instant"),
-        Column("last_at", "Last", "instant"),
-    )
     listed = [
         tables.add(
             "failure_sources",
             "Sources of failed sign-ins in this week",
-            (
-                Column("address", "Reported address"),
-                Column("agent", "Program"),
-                Column("failures", "Failures", "number"),
-                Column("accounts", "Accounts", "number"),
-                Column("unknown", "Under unknown names", "number"),
-                Column("locked", "On locked accounts", "number"),
-                *first_and_last,
-            ),
+            SOURCES,
             _source_rows(rows),
             empty="No sign-in failed in this week, as far as Keystone notified.",
             identity=("address", "agent"),
@@ -314,17 +302,31 @@ def _failures(sources: Sources, tables: ReportTables) -> Part:
         tables.add(
             "locked_tries",
             "Accounts that were tried while they were locked",
-            (
-                *NAMES,
-                Column("tries", "Tries", "number"),
-                Column("addresses", "Addresses", "number"),
-                *first_and_last,
-            ),
+            ATTEMPTS,
             _attempts_while_locked(rows),
             empty="Nobody tried to sign in to a locked account, as far as Keystone notified.",
         ),
     ]
     return statements, figures, listed
+
+
+SOURCES: Final = (
+    Column("address", "Reported address"),
+    Column("agent", "Program"),
+    Column("failures", "Failures", "number"),
+    Column("accounts", "Accounts", "number"),
+    Column("unknown", "Under unknown names", "number"),
+    Column("locked", "On locked accounts", "number"),
+    Column("first_at", "First", "instant"),
+    Column("last_at", "Last", "instant"),
+)
+ATTEMPTS: Final = (
+    *NAMES,
+    Column("tries", "Tries", "number"),
+    Column("addresses", "Addresses", "number"),
+    Column("first_at", "First", "instant"),
+    Column("last_at", "Last", "instant"),
+)
 
 
 def _source_rows(rows: QuerySet[Attempts]) -> Iterator[Row]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from pciops.accounts.policy import compliance, policy
 from pciops.accounts.policy.compliance import Finding
+from pciops.accounts.policy.policy import SourcedPolicy
 from pciops.audit import selectors
 from pciops.audit.models import Event
 from pciops.audit.policy import RESOURCE
@@ -19,32 +21,18 @@ def section(sources: Sources, tables: ReportTables) -> Section:
     """Return the section about Keystone's policy."""
     sourced = sources.cloud.policy
     findings = compliance.findings(sourced.policy)
-    failing = [finding for finding in findings if not finding.passed]
     changes = _changes(sources)
     changed = {str(option) for _, option, *_ in changes} - {ALL_OPTIONS}
     return Section(
         key="policy",
         title="Keystone's policy",
         demand="What Keystone enforces, against what PCI DSS 4.0.1 demands; changes are marked.",
-        statements=(
-            Statement(
-                _summary(failing, len(findings)),
-                ReportVerdict.FINDING if failing else ReportVerdict.MET,
-            ),
-            *(
-                Statement(
-                    f"{option} differs between Keystone's nodes: "
-                    f"{', '.join(f'{policy.said(option, v)} in {path}' for path, v in values)}.",
-                    ReportVerdict.FINDING,
-                )
-                for option, values in sourced.disagreements.items()
-            ),
-        ),
+        statements=tuple(_statements(findings, sourced)),
         figures=(
             Figure(
                 "policy_findings",
                 "Requirements that Keystone's policy does not meet",
-                len(failing),
+                sum(not finding.passed for finding in findings),
                 finding=True,
                 main=True,
             ),
@@ -54,14 +42,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
             tables.add(
                 "policy_requirements",
                 "Policy against PCI DSS 4.0.1",
-                (
-                    Column("requirement", "4.0.1"),
-                    Column("old", "3.2.1"),
-                    Column("title", "About"),
-                    Column("value", "Value"),
-                    Column("met", "Met", "yes"),
-                    Column("reason", "Why"),
-                ),
+                REQUIREMENTS,
                 [(f.requirement, f.old, f.title, f.value, f.passed, f.reason) for f in findings],
                 empty="There is no requirement.",
                 identity=("requirement",),
@@ -69,12 +50,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
             tables.add(
                 "policy_values",
                 "Options of Keystone, and where each value comes from",
-                (
-                    Column("option", "Option"),
-                    Column("value", "Value"),
-                    Column("source", "From"),
-                    Column("changed", "Changed in this week", "yes"),
-                ),
+                VALUES,
                 [
                     (name, policy.said(name, value), sourced.sources[name], name in changed)
                     for name, value in sourced.values.items()
@@ -85,12 +61,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
             tables.add(
                 "policy_changes",
                 "Changes of Keystone's policy in this week",
-                (
-                    Column("at", "Seen", "instant"),
-                    Column("option", "Option"),
-                    Column("change", "Change"),
-                    Column("event_id", "Row of the trail"),
-                ),
+                CHANGES,
                 changes,
                 empty="Nothing changed in this week.",
                 identity=("event_id",),
@@ -99,7 +70,27 @@ def section(sources: Sources, tables: ReportTables) -> Section:
     )
 
 
-ALL_OPTIONS = "all options"  # of a change that is about none in particular
+REQUIREMENTS: Final = (
+    Column("requirement", "4.0.1"),
+    Column("old", "3.2.1"),
+    Column("title", "About"),
+    Column("value", "Value"),
+    Column("met", "Met", "yes"),
+    Column("reason", "Why"),
+)
+VALUES: Final = (
+    Column("option", "Option"),
+    Column("value", "Value"),
+    Column("source", "From"),
+    Column("changed", "Changed in this week", "yes"),
+)
+CHANGES: Final = (
+    Column("at", "Seen", "instant"),
+    Column("option", "Option"),
+    Column("change", "Change"),
+    Column("event_id", "Row of the trail"),
+)
+ALL_OPTIONS: Final = "all options"  # of a change that is about none in particular
 
 
 def _changes(sources: Sources) -> list[Row]:
@@ -116,8 +107,22 @@ def _changes(sources: Sources) -> list[Row]:
     ]
 
 
-def _summary(failing: Sequence[Finding], number: int) -> str:
-    if not failing:
-        return f"Keystone's policy meets all {number} requirements that its options can meet."
-    names = ", ".join(f"{finding.requirement} ({finding.title.lower()})" for finding in failing)
-    return f"Keystone's policy does not meet {len(failing)} of {number} requirements: {names}."
+def _statements(findings: Sequence[Finding], sourced: SourcedPolicy) -> Iterator[Statement]:
+    failing = [finding for finding in findings if not finding.passed]
+    if failing:
+        names = ", ".join(f"{finding.requirement} ({finding.title.lower()})" for finding in failing)
+        yield Statement(
+            f"Keystone's policy does not meet {len(failing)} of {len(findings)} requirements: "
+            f"{names}.",
+            ReportVerdict.FINDING,
+        )
+    else:
+        yield Statement(
+            f"Keystone's policy meets all {len(findings)} requirements that its options can meet.",
+            ReportVerdict.MET,
+        )
+    for option, values in sourced.disagreements.items():
+        where = ", ".join(f"{policy.said(option, value)} in {path}" for path, value in values)
+        yield Statement(
+            f"{option} differs between Keystone's nodes: {where}.", ReportVerdict.FINDING
+        )

@@ -25,7 +25,7 @@ from pciops.keystone.models import User
 from pciops.reports.columns import ACCOUNT, ENABLED
 from pciops.reports.sources import Sources
 from pciops.reports.spool import ReportTables
-from pciops.reports.value import Bars, Column, Figure, ReportVerdict, Row, Section, Statement
+from pciops.reports.value import Bars, Column, Figure, ReportVerdict, Row, Section, Statement, Table
 
 IN_TREND: Final = (LOCKED, INACTIVE, EXPIRED)
 BY_DOMAIN: Final = (
@@ -64,48 +64,52 @@ def section(sources: Sources, tables: ReportTables) -> Section:
             ),
         ),
         bars=tuple(_trend(sources)),
-        tables=(
-            tables.add(
-                "not_covered",
-                "Accounts that Keystone's rules do not cover (LDAP and federated)",
-                (*ACCOUNT, ENABLED),
-                not_covered,
-                empty="Every account is covered.",
+        tables=_tables(sources, tables),
+    )
+
+
+def _tables(sources: Sources, tables: ReportTables) -> tuple[Table, ...]:
+    return (
+        tables.add(
+            "not_covered",
+            "Accounts that Keystone's rules do not cover (LDAP and federated)",
+            (*ACCOUNT, ENABLED),
+            sources.accounts.not_covered,
+            empty="Every account is covered.",
+        ),
+        tables.add(
+            "population_states",
+            "Accounts by state",
+            (
+                Column("state", "State"),
+                Column("accounts", "Accounts", "number"),
+                Column("administrators", "Administrators", "number"),
+                Column("service_accounts", "Service accounts", "number"),
+                Column("meaning", "Meaning"),
             ),
-            tables.add(
-                "population_states",
-                "Accounts by state",
+            [
                 (
-                    Column("state", "State"),
-                    Column("accounts", "Accounts", "number"),
-                    Column("administrators", "Administrators", "number"),
-                    Column("service_accounts", "Service accounts", "number"),
-                    Column("meaning", "Meaning"),
-                ),
-                [
-                    (
-                        state.label,
-                        *(sources.count(state.name, kind) for kind in (EVERY, *Kind)),
-                        state.explanation,
-                    )
-                    for state in STATES
-                ],
-                empty="There is no state.",
-                identity=("state",),
+                    state.label,
+                    *(sources.count(state.name, kind) for kind in (EVERY, *Kind)),
+                    state.explanation,
+                )
+                for state in STATES
+            ],
+            empty="There is no state.",
+            identity=("state",),
+        ),
+        tables.add(
+            "population_domains",
+            "Accounts by domain",
+            (
+                Column("domain_id", "Domain's id"),
+                Column("domain_name", "Domain"),
+                Column("accounts", "All", "number"),
+                *(Column(state.name, state.label, "number") for state in BY_DOMAIN),
             ),
-            tables.add(
-                "population_domains",
-                "Accounts by domain",
-                (
-                    Column("domain_id", "Domain's id"),
-                    Column("domain_name", "Domain"),
-                    Column("accounts", "All", "number"),
-                    *(Column(s.name, s.label, "number") for s in BY_DOMAIN),
-                ),
-                _domain_rows(sources),
-                empty="There is no domain with accounts.",
-                identity=("domain_id",),
-            ),
+            _domain_rows(sources),
+            empty="There is no domain with accounts.",
+            identity=("domain_id",),
         ),
     )
 

@@ -14,12 +14,10 @@ from pciops.audit.services import PCIOPS
 from pciops.reports.archive import store
 from pciops.reports.build import build
 from pciops.reports.models import BuildFailure, RowChunk, SignOff, StoredReport
-from pciops.reports.sections import review
 from pciops.reports.sources import CloudSources
-from pciops.reports.spool import ReportTables
 from tests.factories import NOW, make_initiator, make_ldap_user
 from tests.reports.samples import store_sample
-from tests.reports.weekly import WEEK, sources
+from tests.reports.weekly import WEEK, section
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
@@ -106,13 +104,13 @@ def test_the_next_report_has_the_acknowledgements_of_six_months() -> None:
         store.sign_off(
             stored, initiator=make_initiator(), remark="", now=NOW - timedelta(days=days)
         )
-    section = review.section(sources(), ReportTables())
+    review = section("review")
 
-    assert section.verdict == "met"
-    assert "2026-W46" in section.statements[0].words
-    assert "olga (Default)" in section.statements[0].words
-    assert [row[1] for row in section.tables[0].shown] == ["2026-W46"]
+    assert review.verdict == "met"
+    assert "2026-W46" in review.statements[0].words
+    assert "olga (Default)" in review.statements[0].words
+    assert [row[1] for row in review.tables[0].shown] == ["2026-W46"]
 
 
 def test_a_report_without_acknowledgements_is_a_finding() -> None:
-    assert review.section(sources(), ReportTables()).verdict == "finding"
+    assert section("review").verdict == "finding"

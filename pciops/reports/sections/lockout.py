@@ -331,32 +331,24 @@ ATTEMPTS: Final = (
 
 def _source_rows(rows: QuerySet[Attempts]) -> Iterator[Row]:
     """Yield the sources with the most failures first."""
-    by_source = rows.values("address", "agent").annotate(
+    by_source = rows.values_list("address", "agent").annotate(
         failures=Sum("count"),
         accounts=Count("user_id", distinct=True, filter=~Q(user_id="")),
-        unknown=Sum("count", filter=Q(reason=Attempts.Reason.UNKNOWN_NAME)),
-        locked=Sum("count", filter=Q(reason=Attempts.Reason.LOCKED)),
+        unknown=Sum("count", filter=Q(reason=Attempts.Reason.UNKNOWN_NAME), default=0),
+        locked=Sum("count", filter=Q(reason=Attempts.Reason.LOCKED), default=0),
         first=Min("first_at"),
         last=Max("last_at"),
     )
-    for row in by_source.order_by("-failures", "address", "agent")[:MOST_SOURCES]:
-        yield (
-            row["address"],
-            row["agent"],
-            row["failures"],
-            row["accounts"],
-            row["unknown"] or 0,
-            row["locked"] or 0,
-            second(row["first"]),
-            second(row["last"]),
-        )
+    worst = by_source.order_by("-failures", "address", "agent")[:MOST_SOURCES]
+    for *cells, first, last in worst:
+        yield *cells, second(first), second(last)
 
 
 def _attempts_while_locked(rows: QuerySet[Attempts]) -> Iterator[Row]:
     """Yield the accounts with the most attempts first."""
     by_account = (
         rows.filter(reason=Attempts.Reason.LOCKED)
-        .values("user_id")
+        .values_list("user_id")
         .annotate(
             user_name=Max("name"),
             domain=Max("domain_name"),
@@ -366,13 +358,5 @@ def _attempts_while_locked(rows: QuerySet[Attempts]) -> Iterator[Row]:
             last=Max("last_at"),
         )
     )
-    for row in by_account.order_by("-attempts", "user_id")[:MOST_SOURCES]:
-        yield (
-            row["user_id"],
-            row["user_name"],
-            row["domain"],
-            row["attempts"],
-            row["addresses"],
-            second(row["first"]),
-            second(row["last"]),
-        )
+    for *cells, first, last in by_account.order_by("-attempts", "user_id")[:MOST_SOURCES]:
+        yield *cells, second(first), second(last)

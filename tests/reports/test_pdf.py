@@ -228,6 +228,8 @@ def shaped_glyphs(*runs: str) -> list[object]:
         ("محمد علي", ["محمد علي"]),
         ("לאה כהן", ["לאה כהן"]),
         ("ab דוד cd", ["ab ", "דוד", " cd"]),
+        ("ab דוד 12", ["ab ", "12", "דוד "]),  # the number follows to the left
+        ("دعم 12 ab", ["ab", " ", "12", "دعم "]),
         ("हिन्दी", ["हिन्दी"]),  # its second sign stands before its first
         ("e\u0301a\u0323", ["e\u0301a\u0323"]),
     ],
@@ -236,6 +238,17 @@ def test_names_are_shaped_and_ordered_as_harfbuzz_does(
     document: Document, name: str, runs: list[str]
 ) -> None:
     assert drawn_glyphs(document, name) == shaped_glyphs(*runs)
+
+
+def test_the_first_font_follows_a_name_in_the_second(document: Document) -> None:
+    for line in ("ann", "Ḫamza", "ann"):
+        document.write_line(50, 200, line, CELL)
+    reader = PdfReader(io.BytesIO(document.finish()))
+    operations = ContentStream(reader.pages[0].get_contents(), reader).operations
+    fonts = [operands for operands, operator in operations if operator == b"Tf"]
+
+    assert [font for font, _ in fonts].count("/F2") == 1
+    assert fonts[-1] == ["/F1", 8]
 
 
 def test_arabic_letters_are_joined() -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 import unicodedata
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Final, cast
 
 import pymupdf_fonts
 from fpdf import FPDF
+from fpdf.bidi import BidiParagraph
+from fpdf.enums import TextDirection
 from fpdf.fonts import TTFFont
 
 FAMILY, FALLBACK = "firago", "notosans"
@@ -75,6 +79,24 @@ class Font:
                 space, used = -1, sum(map(self._widths.__getitem__, text[begin:index]))
             used += self._widths[character]
         return [*lines, text[begin:]]
+
+
+def visual_runs(text: str, base: TextDirection | None) -> list[tuple[str, TextDirection]]:
+    """Return the parts of a line that have one direction each, from left to right.
+
+    fpdf2 itself leaves numbers to the right of the right-to-left letters before them; see rule L2
+    of the Unicode bidirectional algorithm.
+    """
+    characters = BidiParagraph(text, base).get_characters_with_embedding_level()
+    runs = [
+        (level, "".join(character.character for character in group))
+        for level, group in groupby(characters, key=attrgetter("embedding_level"))
+    ]
+    for level in range(max(level for level, _ in runs), 0, -1):
+        groups = groupby(runs, key=lambda run: run[0] >= level)  # noqa: B023 used at once
+        runs = [run for high, group in groups for run in ([*group][::-1] if high else group)]
+    left, right = TextDirection.LTR, TextDirection.RTL
+    return [(run, right if level % 2 else left) for level, run in runs]
 
 
 def _added(pdf: FPDF, family: str, style: str, source: str, folder: Path) -> TTFFont:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Final, cast
 
 from fpdf import FPDF
+from fpdf.enums import TextDirection
 
-from pciops.reports.render.pdf.fonts import FAMILY, Font
+from pciops.reports.render.pdf.fonts import FAMILY, Font, visual_runs
 from pciops.reports.value import Header, ReportVerdict
 
 Color = tuple[int, int, int]
@@ -165,9 +166,11 @@ class Document(FPDF):
             self._set_style(style)
             self.text(x, y, line)
             return
-        with self._shaping(style, None if is_name else "ltr"):
-            self.set_xy(x, y - 0.8 * style.size)
-            self.cell(text=font.escaped(line), h=style.size)
+        self.set_xy(x, y - 0.8 * style.size)
+        base = None if is_name else TextDirection.LTR
+        for run, direction in visual_runs(font.escaped(line), base):
+            with self._shaping(style, direction):
+                self.cell(text=run, h=style.size)
 
     def paragraph(
         self, text: str, style: Style, *, above: float = 0, below: float = 3, bullet: str = ""
@@ -192,11 +195,12 @@ class Document(FPDF):
             self._style = style
 
     @contextmanager
-    def _shaping(self, style: Style, direction: str | None = "ltr") -> Iterator[None]:
+    def _shaping(self, style: Style, direction: TextDirection | None = None) -> Iterator[None]:
         self._set_style(style)
         self.set_text_shaping(use_shaping_engine=True, direction=direction)
         yield
         self.set_text_shaping(use_shaping_engine=False)
+        self._style, self.current_font_is_set_on_page = None, False  # it may be the second font
 
     # --- Marks ------------------------------------------------------------------------------------
     def mark(self, mark: str, title: str, level: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""The overview over the API: how many accounts are in each state, and what the next days bring."""
+"""The overview over the API: the accounts in each state, and those of the next days."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def overview(request: ApiRequest) -> HttpResponse:
 
 
 def number_dict(number: Number) -> dict[str, Any]:
-    """How many, how many of each kind, and whether this was counted by this call."""
+    """Return the number of accounts, of each kind, and whether this call has counted them."""
     return {
         "accounts": number.number,
         **{kind.value: number.kinds.get(kind, 0) for kind in Kind},

@@ -1,4 +1,4 @@
-"""The policy over the API: every option with its source, and what PCI DSS says to it."""
+"""The policy over the API: every option with its source, and the PCI DSS findings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def policy(request: ApiRequest) -> HttpResponse:
 
 
 def finding_dict(finding: Finding) -> dict[str, Any]:
-    """One requirement with its old number under a longer name, and each probe's result."""
+    """Return one requirement, with its old number and the result of each probe."""
     fields = asdict(finding)
     old = fields.pop("old")
     probes = [{**asdict(probe), "passed": probe.passed} for probe in finding.probes]

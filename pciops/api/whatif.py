@@ -1,4 +1,4 @@
-"""What would stop under another policy, over the API."""
+"""The preview of another policy over the API."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
 from itertools import islice
 from typing import Final
 
@@ -15,35 +14,34 @@ from django.views.decorators.http import require_safe
 
 from pciops.actions import register
 from pciops.actions.act import MAY_ADMINISTER
-from pciops.actions.register import Entry, Status
+from pciops.actions.register import ExemptionEntry, ExemptionStatus
 from pciops.lib import outages, tables
 from pciops.web.errors import KEYSTONE_DATABASE, BadRequestError
 from pciops.web.requests import OperatorRequest, recorded_export
 from pciops.web.views import EXPORTS
 
-LOOKED_AT: Final = 5000  # entries in memory for the page; the files have all
+READ: Final = 5000  # entries in memory for the page; the files have all
 SHOWN: Final = 500
 
 
 @never_cache
 @require_safe
 def exemption_list(request: OperatorRequest) -> HttpResponse:
-    """Every option that exempts an account beside what is recorded of it; findings first."""
+    """Show every option that exempts an account, with what is recorded of it; findings first."""
     now, status = timezone.now(), _status(request)
-    every = register.entries(scope=request.user.scope, now=now)
-    found = list(islice(every, LOOKED_AT + 1))
+    entries = list(islice(register.entries(scope=request.user.scope, now=now), READ + 1))
     outages.answered(KEYSTONE_DATABASE, now)
-    numbers = Counter(entry.status for entry in found[:LOOKED_AT])
-    wanted = [entry for entry in found[:LOOKED_AT] if status in {None, entry.status}]
+    numbers = Counter(entry.status for entry in entries[:READ])
+    wanted = [entry for entry in entries[:READ] if status in {None, entry.status}]
     context = {
         "section": "exemptions",
         "now": now,
         "status": status,
-        "statuses": [(each, numbers[each]) for each in Status],
-        "findings": sum(numbers[each] for each in Status if each.is_finding),
-        "total": sum(numbers.values()) - numbers[Status.GONE],
+        "statuses": [(each, numbers[each]) for each in ExemptionStatus],
+        "findings": sum(numbers[each] for each in ExemptionStatus if each.is_finding),
+        "total": sum(numbers.values()) - numbers[ExemptionStatus.GONE],
         "entries": sorted(wanted, key=_order)[:SHOWN],
-        "more": len(wanted) > SHOWN or len(found) > LOOKED_AT,
+        "more": len(wanted) > SHOWN or len(entries) > READ,
         "may_act": request.user.may(MAY_ADMINISTER),
     }
     return render(request, "web/exemptions.html", context)
@@ -52,7 +50,7 @@ def exemption_list(request: OperatorRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def exemption_export(request: OperatorRequest) -> StreamingHttpResponse:
-    """The whole register as a file: `?format=csv` or `json`."""
+    """Stream the whole register as a file: `?format=csv` or `json`."""
     now = timezone.now()
     form = request.GET.get("format", "")
     if form not in EXPORTS:
@@ -70,29 +68,26 @@ def exemption_export(request: OperatorRequest) -> StreamingHttpResponse:
         else tables.json_lines("exemptions", rows)
     )
     response = StreamingHttpResponse(lines, content_type=EXPORTS[form])
-    response["Content-Disposition"] = f'attachment; filename="{_file_name(now, form)}"'
+    name = f"exemptions-{now:%Y%m%dT%H%M%SZ}.{form}"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
-def _file_name(now: datetime, form: str) -> str:
-    return f"exemptions-{now:%Y%m%dT%H%M%SZ}.{form}"
-
-
-def _status(request: OperatorRequest) -> Status | None:
-    """The filter in the URL.
+def _status(request: OperatorRequest) -> ExemptionStatus | None:
+    """Return the filter in the URL.
 
     Raises:
         BadRequestError
     """
     text = request.GET.get("status", "")
-    if text and text not in Status.values:
-        allowed = ", ".join(Status.values)
+    if text and text not in ExemptionStatus.values:
+        allowed = ", ".join(ExemptionStatus.values)
         raise BadRequestError(f"status: there is no status {text!r}. They are {allowed}.")
-    return Status(text) if text else None
+    return ExemptionStatus(text) if text else None
 
 
-def _order(entry: Entry) -> tuple[object, ...]:
-    """Findings first, then administrators and service accounts, then by name."""
+def _order(entry: ExemptionEntry) -> tuple[object, ...]:
+    """Sort findings first, then privileged accounts, then by name."""
     kinds = entry.account.kinds if entry.account else ()
-    place = list(Status).index(entry.status)
+    place = list(ExemptionStatus).index(entry.status)
     return place, not kinds, entry.domain_name, entry.user_name, entry.option

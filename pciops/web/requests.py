@@ -1,4 +1,4 @@
-"""The request of a page that only operators reach."""
+"""Requests of pages that only operators reach, and what the audit log keeps of them."""
 
 from __future__ import annotations
 
@@ -9,27 +9,23 @@ from django.http import HttpRequest
 from pciops.audit import services
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator
-from pciops.signin import address
+from pciops.signin import audit
 from pciops.signin.models import Operator
 
 
 class OperatorRequest(HttpRequest):
-    """A request after LoginRequiredMiddleware: somebody is signed in, and has rights."""
+    """A request after LoginRequiredMiddleware, with an operator who has rights."""
 
     user: Operator
 
 
 def initiator(request: OperatorRequest) -> Initiator:
-    """Who acts through this page, for the trail."""
-    return request.user.initiator(
-        via=Event.Via.PAGE,
-        address=address.source(request),
-        agent=request.headers.get("User-Agent", ""),
-    )
+    """Return the operator of a page, for the audit log."""
+    return audit.initiator(request, request.user)
 
 
 def recorded_export(request: OperatorRequest, name: str, now: datetime) -> None:
-    """Write into the trail, before the first line leaves, that a file of this name was asked for.
+    """Write an export into the audit log, before the first line of the file is sent.
 
     Raises:
         AuditLogError: then there is no file.

@@ -19,7 +19,7 @@ from pciops.accounts.states import LOCKED
 from pciops.accounts.verdict import Verdict, judge
 from pciops.actions import batches, bulk, register
 from pciops.actions.act import Act
-from pciops.actions.registry import HELPS, fitting
+from pciops.actions.registry import RESTORING, fitting
 from pciops.actions.unlock import UNLOCK
 from pciops.audit import search as trail
 from pciops.events import liveness, search, timeline
@@ -67,7 +67,7 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
     context = {
         "section": "accounts",
         "refusal": refusal,
-        "under_way": batches.under_way(request.user.id, now) if unlocking else None,
+        "under_way": batches.unfinished(request.user.id, now) if unlocking else None,
         "query": query,
         "verdicts": [judge(account, policy, now) for account in page.accounts],
         "policy": policy,
@@ -124,7 +124,7 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
         "next": f"?{urlencode({'marker': page.next})}" if page.next else "",
         "silence": liveness.silence(verdict.now),
         "acts": acts,
-        "primary": next((act for act in acts if act in HELPS), None),
+        "primary": next((act for act in acts if act in RESTORING), None),
         "exemptions": register.of_account(verdict.account, verdict.now),
         "held": privileged.held(user_id, scope=scope) if verdict.account.kinds else [],
         "credentials": credentials.of(user_id, scope=scope),

@@ -10,16 +10,15 @@ from typing import Any
 import pytest
 
 from pciops.accounts import selectors as accounts
-from pciops.actions.unlock import unlock
-from pciops.audit.models import Event
 from pciops.events.models import Activity, HiddenChange, Outcome, SeenIdle, SeenLock
 from pciops.events.tampering import out_of_band, words
 from pciops.keystone.models import LocalUser, Password, User
 from pciops.lib.evidence import Figure, Question, Table, parts
+from tests.actions.acts import unlock
 from tests.audit.acts import open_event
 from tests.events.heard import consumer, keep
 from tests.events.histories import signed_in
-from tests.factories import NOW, POLICY, make_initiator, make_locked_user, make_user
+from tests.factories import NOW, POLICY, make_locked_user, make_user
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
@@ -92,15 +91,7 @@ def test_an_unlock_here_is_none() -> None:
     look()
     account = accounts.get(user.id, scope=None)
     assert account is not None
-    unlock(
-        account,
-        seen=account.failures,
-        policy=POLICY,
-        initiator=make_initiator(),
-        reason="INC-4711",
-        identity=Event.Identity.CALLBACK,
-        now=NOW + MINUTE / 2,
-    )
+    unlock(account, now=NOW + MINUTE / 2)
 
     assert look(MINUTE) == 0
     assert not SeenLock.objects.exists()

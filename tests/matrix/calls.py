@@ -14,7 +14,7 @@ from uuid import UUID
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from pciops.signin.rights import Act
+from pciops.signin.rights import Permission
 from tests.signin.visit import Response
 
 WEEK: Final = "2026-W46"  # of which there are reports: see conftest
@@ -27,7 +27,7 @@ class Call:
 
     method: str
     route: str
-    needs: Act | None = "see"  # None: of nobody; a form to sign in, say
+    needs: Permission | None = "see"  # None: of nobody; a form to sign in, say
     queries: tuple[str, ...] = ("",)  # that show accounts; the first is the usual one
     body: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200  # for whom it is meant

@@ -18,7 +18,7 @@ from pciops.accounts.models import Census
 from pciops.accounts.policy import policy
 from pciops.keystone.models import User
 from pciops.lib import outages
-from pciops.signin.rights import ACTS, Role
+from pciops.signin.rights import PERMISSIONS, Role
 from tests.events.rows import REASON, activity, attempts, known
 from tests.factories import NOW, grant, make_locked_user, make_user, new_id
 from tests.fake_keystone import FakeKeystone
@@ -84,7 +84,7 @@ def caller(keystone: FakeKeystone, role: str | None, scope: str) -> Caller:
 def allowed(call: Call, role: str | None) -> bool:
     """Whether the role makes the call possible, wherever the account is."""
     ours = ROLES[role]
-    return call.needs is None or (ours is not None and call.needs in ACTS[ours])
+    return call.needs is None or (ours is not None and call.needs in PERMISSIONS[ours])
 
 
 def status(call: Call, role: str | None, scope: str) -> int:

@@ -6,7 +6,7 @@ import pytest
 from django.test import RequestFactory
 from pytest_django import Settings
 
-from pciops.signin.address import source
+from pciops.signin.audit import source_address
 
 PEER = "10.0.0.9"  # what speaks to us: the client itself, or the innermost proxy
 
@@ -41,11 +41,11 @@ def test_the_address_is_what_the_outermost_proxy_of_ours_saw(
     settings.PROXIES = proxies
     headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
 
-    assert source(RequestFactory(REMOTE_ADDR=PEER).get("/", headers=headers)) == expected
+    assert source_address(RequestFactory(REMOTE_ADDR=PEER).get("/", headers=headers)) == expected
 
 
 @pytest.mark.parametrize("peer", ["", "unix:/run/pciops.sock", "localhost"])
 def test_a_peer_without_an_ip_address_has_none(settings: Settings, peer: str) -> None:
     settings.PROXIES = 0
 
-    assert source(RequestFactory(REMOTE_ADDR=peer).get("/")) == ""
+    assert source_address(RequestFactory(REMOTE_ADDR=peer).get("/")) == ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pytest_django import Settings
 
-from pciops.signin.seal import seal, unseal
+from pciops.signin.sessions import seal, unseal
 
 KEY = "another one that is just as long as the one that was used before"
 

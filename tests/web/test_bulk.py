@@ -12,8 +12,7 @@ from django.test import Client
 
 from pciops.audit.models import Event
 from pciops.keystone.models import User
-from tests.actions.acts import delete, read
-from tests.actions.test_trail_down import down
+from tests.actions.acts import delete, down, read
 from tests.factories import NOW, make_locked_user
 from tests.fake_keystone import FakeKeystone, Person
 from tests.signin.visit import shown, signed_in

@@ -27,8 +27,8 @@ pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """A step unlocks one account."""
-    go_on = batches.go_on
-    monkeypatch.setattr(batches, "go_on", lambda batch, **more: go_on(batch, **more, seconds=-1))
+    go_on = batches.run_step
+    monkeypatch.setattr(batches, "run_step", lambda batch, **more: go_on(batch, **more, seconds=-1))
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_what_was_not_unlocked_is_shown_under_way(
     site: Client, address: str, three: list[User]
 ) -> None:
     item = BatchItem.objects.get(number=0)
-    BatchItem.objects.filter(pk=item.pk).update(seen="9@2026-11-22T14:02:11+00:00")
+    BatchItem.objects.filter(pk=item.pk).update(precondition="9@2026-11-22T14:02:11+00:00")
     page = shown(site.get(address))
 
     assert f"{item.name} Default ⚠ Left alone The account was locked again after you" in page

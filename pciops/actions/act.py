@@ -124,6 +124,11 @@ class Act(ABC):
         """Return why this operator must not do it to this account in any role; or ""."""
         return ""
 
+    def why_not(self, verdict: Verdict, operator_id: str) -> str:
+        """Return why this operator cannot do it to this account; or ""."""
+        unfit = "" if self.fits(verdict) else self.why_unfit(verdict)
+        return self.refusal(verdict, operator_id) or unfit
+
     @abstractmethod
     def effects(self, verdict: Verdict) -> list[str]:
         """Return the sentences of the confirmation: what it will do, and its side effects."""

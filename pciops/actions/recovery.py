@@ -8,7 +8,7 @@ import time
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import connections
 from django.utils import timezone
 
 from pciops.accounts import selectors
@@ -20,7 +20,7 @@ from pciops.audit import selectors as audit
 from pciops.audit import services
 from pciops.audit.models import Event
 from pciops.keystone import database
-from pciops.lib.env import SettingError
+from pciops.lib.numbers import counted
 
 GRACE: Final = timedelta(minutes=1)  # longer than an act takes that is still under way
 _AFTER_CRASH: Final = "settled after a crash"
@@ -62,18 +62,16 @@ def _settle(event: Event, policy: Policy, now: datetime) -> None:
     act.settle(event, outcome, f"{_AFTER_CRASH}: {remark}")
 
 
-def settle_quietly(*, policy: Policy, now: datetime) -> int:
-    """Settle pending acts, and return how many; outages are logged, and the next run tries again.
-
-    For tasks and the start of the site.
-    """
-    try:
-        return len(settle_pending(policy=policy, now=now))
-    except database.KeystoneDatabaseDownError as error:
-        log.warning("pending acts stay so: Keystone's database does not answer: %s", error)
-    except (DatabaseError, InterfaceError, services.AuditLogError) as error:
-        log.error("pending acts stay so: %s", database.reason(error))
-    return 0
+def settle_quietly() -> None:
+    """Settle pending acts; an outage is logged, and the next run tries again."""
+    with database.outages_logged("settle_pending"):
+        try:
+            settled = settle_pending(policy=policies.current(), now=timezone.now())
+        except services.AuditLogError as error:
+            log.error("pending acts stay so: %s", error)
+        else:
+            if settled:
+                log.warning("%s settled", counted(len(settled), "pending act"))
 
 
 def begin() -> None:
@@ -86,11 +84,9 @@ def begin() -> None:
 
 def _settle_twice() -> None:
     try:
-        settle_quietly(policy=policies.current(), now=timezone.now())
+        settle_quietly()
         connections.close_all()
         time.sleep(GRACE.total_seconds() + 1)
-        settle_quietly(policy=policies.current(), now=timezone.now())
-    except SettingError as error:
-        log.error("pending acts stay so: the policy cannot be read: %s", error)
+        settle_quietly()
     finally:
         connections.close_all()

@@ -19,4 +19,4 @@ RESTORING: Final = (UNLOCK, ENABLE)
 
 def fitting(verdict: Verdict, operator_id: str) -> list[Act]:
     """Return the acts that fit the account, if the operator's role allows them."""
-    return [act for act in ACTS if act.fits(verdict) and not act.refusal(verdict, operator_id)]
+    return [act for act in ACTS if not act.why_not(verdict, operator_id)]

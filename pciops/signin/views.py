@@ -38,9 +38,41 @@ from pciops.signin.signin_steps import PendingSignin, Step
 
 log = logging.getLogger(__name__)
 
-SIGN_IN: Final = "signin/signin.html"
-CODE: Final = "signin/code.html"
-PASSWORD: Final = "signin/password.html"  # noqa: S105 (a template)
+
+@dataclass(frozen=True, kw_only=True)
+class SigninPage:
+    """One of the three pages of a sign-in."""
+
+    template: str
+    form: type[forms.Form]
+    step: Step | None  # None: the first page
+    refusal: str  # the sentence if Keystone refuses
+    remark: str  # the same for the audit log
+    action: Event.Action = Event.Action.SIGN_IN
+
+
+FIRST: Final = SigninPage(
+    template="signin/signin.html",
+    form=SignInForm,
+    step=None,
+    refusal=sentences.REFUSED,
+    remark="refused by Keystone",
+)
+CODE: Final = SigninPage(
+    template="signin/code.html",
+    form=CodeForm,
+    step=Step.CODE,
+    refusal=sentences.REFUSED_CODE,
+    remark="refused by Keystone: the code",
+)
+PASSWORD: Final = SigninPage(
+    template="signin/password.html",
+    form=NewPasswordForm,
+    step=Step.PASSWORD,
+    refusal=sentences.REFUSED_CURRENT,
+    remark="refused by Keystone: the current password",
+    action=Event.Action.PASSWORD,
+)
 
 
 class _ChangedError(Exception):
@@ -49,40 +81,38 @@ class _ChangedError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class _Attempt:
-    """A form that was sent on one of the three pages, and the sign-in that it belongs to."""
+    """A form that was sent on one of the pages, and the person who signs in."""
 
     request: HttpRequest
-    template: str
+    page: SigninPage
     form: forms.Form
     name: str
     domain: str
     next: str
-    refusal: str  # the sentence if Keystone refuses
-    remark: str  # the same for the audit log
     at: datetime
     pending: PendingSignin | None = None
-
-    @property
-    def changing(self) -> bool:
-        """Return whether it changes the password."""
-        return self.template == PASSWORD
 
     def refuse(self, remark: str, sentence: str, *, status: int = 200) -> HttpResponse:
         """Return the page again with a sentence, and write the remark, if any, to the audit log."""
         if remark:
             # Without an answer it is not known whether the password was changed.
-            lost = status == HTTPStatus.SERVICE_UNAVAILABLE and self.changing
-            audit.refused(
-                self.request,
-                self.name,
-                self.domain,
-                remark,
-                self.at,
-                action=Event.Action.PASSWORD if self.changing else Event.Action.SIGN_IN,
-                outcome=Event.Outcome.UNKNOWN if lost else Event.Outcome.FAILURE,
-            )
+            lost = status == HTTPStatus.SERVICE_UNAVAILABLE and self.page is PASSWORD
+            outcome = Event.Outcome.UNKNOWN if lost else Event.Outcome.FAILURE
+            self.note(remark, action=self.page.action, outcome=outcome)
         self.form.add_error(None, sentence)
-        return _page(self.request, self.template, self.form, self.pending, status=status)
+        return _render(self.request, self.page, self.form, self.pending, status=status)
+
+    def note(
+        self,
+        remark: str,
+        *,
+        action: Event.Action = Event.Action.SIGN_IN,
+        outcome: Event.Outcome = Event.Outcome.FAILURE,
+    ) -> None:
+        """Write to the audit log why the attempt did not succeed."""
+        audit.refused(
+            self.request, self.name, self.domain, remark, self.at, action=action, outcome=outcome
+        )
 
     def next_step(self, error: Exception) -> PendingSignin | None:
         """Return the step that the error asks for, or None if pciops has no page for it."""
@@ -110,19 +140,17 @@ def signin(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         if request.user.is_authenticated:
             return redirect(_ours(request, _target(request)))
-        return _page(request, SIGN_IN, SignInForm())
+        return _render(request, FIRST, SignInForm())
     form = SignInForm(request.POST)
     if not form.is_valid():
-        return _page(request, SIGN_IN, form)
+        return _render(request, FIRST, form)
     attempt = _Attempt(
         request=request,
-        template=SIGN_IN,
+        page=FIRST,
         form=form,
         name=form.cleaned_data["name"],
         domain=form.cleaned_data["domain"],
         next=_target(request),
-        refusal=sentences.REFUSED,
-        remark="refused by Keystone",
         at=timezone.now(),
     )
     return _answer(attempt, partial(_authenticate, request, **form.cleaned_data))
@@ -134,18 +162,7 @@ def signin(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def code(request: HttpRequest) -> HttpResponse:
     """Ask for a one-time code, if Keystone wants one after the right password."""
-    pending = signin_steps.find(request, Step.CODE)
-    if pending is None or pending.ended(timezone.now()):
-        return _start_over(request, pending)
-    form = CodeForm(request.POST) if request.method == "POST" else CodeForm()
-    if not form.is_valid():
-        return _page(request, CODE, form, pending)
-    attempt = _of_pending(
-        request, CODE, form, pending, sentences.REFUSED_CODE, "refused by Keystone: the code"
-    )
-    passcode = form.cleaned_data["passcode"]
-    factors = {"receipt": pending.receipt, "user_id": pending.user_id, "passcode": passcode}
-    return _answer(attempt, partial(_authenticate, request, **factors))
+    return _continue(request, CODE, _second_factor)
 
 
 @login_not_required
@@ -154,22 +171,7 @@ def code(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def password(request: HttpRequest) -> HttpResponse:
     """Ask for a new password, if Keystone wants the right one to be changed first."""
-    pending = signin_steps.find(request, Step.PASSWORD)
-    if pending is None or pending.ended(timezone.now()):
-        return _start_over(request, pending)
-    form = NewPasswordForm(request.POST) if request.method == "POST" else NewPasswordForm()
-    if not form.is_valid():
-        return _page(request, PASSWORD, form, pending)
-    attempt = _of_pending(
-        request,
-        PASSWORD,
-        form,
-        pending,
-        sentences.REFUSED_CURRENT,
-        "refused by Keystone: the current password",
-    )
-    passwords = form.cleaned_data["current"], form.cleaned_data["new"]
-    return _answer(attempt, partial(_change, request, pending, *passwords))
+    return _continue(request, PASSWORD, _change)
 
 
 @login_not_required
@@ -189,26 +191,27 @@ def change_scope(request: HttpRequest) -> HttpResponse:
     return redirect("overview")
 
 
-def _of_pending(
-    request: HttpRequest,
-    template: str,
-    form: forms.Form,
-    pending: PendingSignin,
-    refusal: str,
-    remark: str,
-) -> _Attempt:
-    return _Attempt(
+def _continue(
+    request: HttpRequest, page: SigninPage, sign_in: Callable[..., Operator]
+) -> HttpResponse:
+    """Show or answer the page of the pending step, or start over if there is none."""
+    pending = signin_steps.find(request, page.step) if page.step else None
+    if pending is None or pending.ended(timezone.now()):
+        return _start_over(request, pending)
+    form = page.form(request.POST) if request.method == "POST" else page.form()
+    if not form.is_valid():
+        return _render(request, page, form, pending)
+    attempt = _Attempt(
         request=request,
-        template=template,
+        page=page,
         form=form,
         name=pending.name,
         domain=pending.domain,
         next=pending.next,
-        refusal=refusal,
-        remark=remark,
         at=timezone.now(),
         pending=pending,
     )
+    return _answer(attempt, partial(sign_in, request, pending, form.cleaned_data))
 
 
 @sensitive_variables()
@@ -229,10 +232,10 @@ def _answer(attempt: _Attempt, sign_in: Callable[[], Operator]) -> HttpResponse:
     except client.UnreachableError as error:
         throttle.take_back(source, now)
         log.warning("sign-in impossible, Keystone at %s: %s", settings.OS_AUTH_URL, error)
-        sentence = sentences.unreachable(error, changing=attempt.changing)
+        sentence = sentences.unreachable(error, changing=attempt.page is PASSWORD)
         return attempt.refuse("Keystone does not answer", sentence, status=503)
     except client.RefusedError:
-        page = attempt.refuse(attempt.remark, attempt.refusal)
+        page = attempt.refuse(attempt.page.remark, attempt.page.refusal)
         throttle.hold(started, settings.SIGNIN_REFUSAL_SECONDS)
         return page
     except (client.KeystoneError, NoRoleError, _ChangedError) as error:
@@ -251,8 +254,7 @@ def _after_right_password(attempt: _Attempt, error: Exception) -> HttpResponse:
         signin_steps.keep(request, step)
         return redirect(f"signin_{step.step}")
     if isinstance(error, _ChangedError):
-        remark = "not signed in after a change of password"
-        audit.refused(request, attempt.name, attempt.domain, remark, attempt.at)
+        attempt.note("not signed in after a change of password")
         messages.success(request, f"{error} Sign in with the new one.")
         return redirect(_signin_url(attempt.next))
     sentence = sentences.missing(error, attempt.name, attempt.domain)
@@ -268,9 +270,18 @@ def _authenticate(request: HttpRequest, **credentials: str) -> Operator:
 
 
 @sensitive_variables()
-def _change(request: HttpRequest, pending: PendingSignin, current: str, new: str) -> Operator:
+def _second_factor(
+    request: HttpRequest, pending: PendingSignin, inputs: dict[str, str]
+) -> Operator:
+    """Sign in with the receipt of the right password, and a code."""
+    return _authenticate(request, receipt=pending.receipt, user_id=pending.user_id, **inputs)
+
+
+@sensitive_variables()
+def _change(request: HttpRequest, pending: PendingSignin, inputs: dict[str, str]) -> Operator:
     """Change the password, and sign in with the new one."""
-    client.change_password(pending.user_id, current, new)
+    new = inputs["new"]
+    client.change_password(pending.user_id, inputs["current"], new)
     signin_steps.drop(request)
     audit.password_changed(request, pending, timezone.now())
     try:
@@ -319,9 +330,9 @@ def _signin_url(target: str) -> str:
     return f"{resolve_url('signin')}?{query}".rstrip("?")
 
 
-def _page(
+def _render(
     request: HttpRequest,
-    template: str,
+    page: SigninPage,
     form: forms.Form,
     pending: PendingSignin | None = None,
     *,
@@ -333,9 +344,9 @@ def _page(
         "next": _target(request),
         "idle_minutes": settings.SESSION_COOKIE_AGE // 60,
     }
-    if template == PASSWORD:
+    if page is PASSWORD:
         context["rule"] = _password_rule()
-    return render(request, template, context, status=status)
+    return render(request, page.template, context, status=status)
 
 
 def _password_rule() -> str | None:

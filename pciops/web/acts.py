@@ -42,11 +42,7 @@ def account_act(request: OperatorRequest, user_id: str, name: str) -> HttpRespon
     rights.require(request, act.needs)
     verdict = verdict_of(request, user_id)
     if request.method != "POST":
-        if act.fits(verdict):
-            why_not = act.refusal(verdict, request.user.id)
-        else:
-            why_not = act.why_unfit(verdict)
-        if why_not:
+        if why_not := act.why_not(verdict, request.user.id):
             messages.info(request, why_not)
             return redirect("account", user_id)
         typed = {"option": request.GET.get("option", "")}

@@ -79,8 +79,8 @@ class Unlock(Act):
 
     def outcome_after_crash(self, event: Event, verdict: Verdict) -> tuple[Event.Outcome, str]:
         """Return the outcome; the UPDATE changes the row only from the precondition to none."""
-        account, seen = verdict.account, Failures.parse(event.seen)
-        if account.failures == seen:
+        account, before = verdict.account, Failures.parse(event.seen)
+        if account.failures == before:
             return Event.Outcome.FAILURE, "not carried out, Keystone's row is unchanged"
         other = audit.unlock_of(event.target_id, seen=event.seen, but=event)
         if other and other.outcome == Event.Outcome.SUCCESS:
@@ -89,7 +89,7 @@ class Unlock(Act):
             return Event.Outcome.UNKNOWN, f"the account may have been unlocked by {other.initiator}"
         if account.failures != Failures(failed_auth_count=0, failed_auth_at=None):
             return Event.Outcome.UNKNOWN, "Keystone's row has other failures by now"
-        if not LOCKED.holds(replace(account, **asdict(seen)), verdict.policy, verdict.now):
+        if not LOCKED.holds(replace(account, **asdict(before)), verdict.policy, verdict.now):
             return Event.Outcome.UNKNOWN, (
                 "Keystone's row shows no failures, but the lock has run out since, and a sign-in "
                 "may have cleared them"
@@ -119,10 +119,10 @@ def _failed(event: Event, failures: Failures, reason: str) -> Refused | Unknown:
 
 def _who_was_first(event: Event, now: datetime) -> str:
     """Return who ended the lock that the operator saw, as far as the audit log can tell."""
-    seen = Failures.parse(event.seen)
+    before = Failures.parse(event.seen)
     act = None
     for _ in range(10):  # between its UPDATE and its row an unlock needs milliseconds
-        if not seen.failed_auth_count:  # there was no lock, so no other unlock has ended one
+        if not before.failed_auth_count:  # there was no lock, so no other unlock has ended one
             break
         act = audit.unlock_of(event.target_id, seen=event.seen, but=event)
         if act is None or act.outcome == Event.Outcome.SUCCESS:
@@ -132,7 +132,7 @@ def _who_was_first(event: Event, now: datetime) -> str:
         at = times.dated(act.event_time)
         return f"{act.initiator} began to unlock it on {at}; how that ended is not recorded yet."
     # An unlock of other failures, then: since those of the precondition, or else within a day.
-    since = seen.failed_auth_at or now - timedelta(days=1)
+    since = before.failed_auth_at or now - timedelta(days=1)
     if act := act or audit.last_unlock(event.target_id, since=since):
         return f"{act.initiator} unlocked it on {times.dated(act.event_time)}."
     return "A sign-in or another tool has cleared its failures."

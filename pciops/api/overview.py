@@ -19,8 +19,8 @@ from pciops.lib import times
 def overview(request: ApiRequest) -> HttpResponse:
     """`GET /api/v1/overview`."""
     now, scope = timezone.now(), request.operator.scope
-    seen = overviews.build(scope=scope, policy=policies.current(), now=now)
-    counted = seen.counted
+    built = overviews.build(scope=scope, policy=policies.current(), now=now)
+    counted = built.counted
     return JsonResponse(
         {
             "live_at": times.iso(now),
@@ -29,12 +29,12 @@ def overview(request: ApiRequest) -> HttpResponse:
             "domains": counted.domains if counted else None,
             "states": {
                 state.name: number_dict(number)
-                for state, number in seen.numbers.items()
+                for state, number in built.numbers.items()
                 if number.number is not None
             },
             "days": [
                 {"day": times.iso(day.day), "expired": day.expired, "inactive": day.inactive}
-                for day in seen.days
+                for day in built.days
             ],
         }
     )

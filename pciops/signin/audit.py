@@ -21,9 +21,7 @@ from pciops.audit.services import Initiator
 from pciops.keystone import database
 from pciops.keystone.models import NonLocalUser
 from pciops.signin.models import Operator
-from pciops.signin.signin_steps import PendingSignin
 
-RESOURCE: Final = "pciops"
 UNKNOWN_NAME: Final = "unknown name"
 
 log = logging.getLogger(__name__)
@@ -61,46 +59,21 @@ def initiator(
     )
 
 
-def signed_in(request: HttpRequest, operator: Operator, now: datetime) -> None:
-    """Write that an operator has signed in."""
-    _note(Event.Action.SIGN_IN, Event.Outcome.SUCCESS, initiator(request, operator), now)
-
-
-def signed_out(request: HttpRequest, now: datetime) -> None:
-    """Write that the operator of this request, if there is one, has signed out."""
-    if isinstance(request.user, Operator):
-        _note(Event.Action.SIGN_OUT, Event.Outcome.SUCCESS, initiator(request, request.user), now)
-
-
-def refused(
+def note(
     request: HttpRequest,
-    name: str,
-    domain: str,
-    why: str,
+    operator: Operator,
     now: datetime,
     *,
     action: Event.Action = Event.Action.SIGN_IN,
-    outcome: Event.Outcome = Event.Outcome.FAILURE,
+    outcome: Event.Outcome = Event.Outcome.SUCCESS,
+    remark: str = "",
 ) -> None:
-    """Write that a sign-in, or a change of password on the way to it, did not succeed."""
-    _note(action, outcome, initiator(request, _claimed(name, domain)), now, why)
+    """Write a sign-in or another act of the sign-in pages; an outage is only logged."""
+    by = initiator(request, operator)
+    services.note(action, outcome, initiator=by, resource="pciops", remark=remark, now=now)
 
 
-def password_changed(request: HttpRequest, pending: PendingSignin, now: datetime) -> None:
-    """Write that an expired password was changed; a sign-in with the new one is another row."""
-    owner = _claimed(pending.name, pending.domain)
-    # Keystone has just confirmed these.
-    owner.id, owner.name, owner.domain_name = pending.user_id, pending.name, pending.domain
-    _note(Event.Action.PASSWORD, Event.Outcome.SUCCESS, initiator(request, owner), now)
-
-
-def _note(
-    action: Event.Action, outcome: Event.Outcome, by: Initiator, now: datetime, why: str = ""
-) -> None:
-    services.note(action, outcome, initiator=by, resource=RESOURCE, remark=why, now=now)
-
-
-def _claimed(name: str, domain: str) -> Operator:
+def find_person(name: str, domain: str) -> Operator:
     """Return the person of this name and domain, as far as Keystone knows them."""
     try:
         for account in selectors.named(name, domain=domain):

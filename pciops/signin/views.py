@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from django import forms
@@ -102,17 +102,11 @@ class _Attempt:
         self.form.add_error(None, sentence)
         return _render(self.request, self.page, self.form, self.pending, status=status)
 
-    def note(
-        self,
-        remark: str,
-        *,
-        action: Event.Action = Event.Action.SIGN_IN,
-        outcome: Event.Outcome = Event.Outcome.FAILURE,
-    ) -> None:
+    def note(self, remark: str, **changes: Any) -> None:
         """Write to the audit log why the attempt did not succeed."""
-        audit.refused(
-            self.request, self.name, self.domain, remark, self.at, action=action, outcome=outcome
-        )
+        person = audit.find_person(self.name, self.domain)
+        facts = {"outcome": Event.Outcome.FAILURE, "remark": remark, **changes}
+        audit.note(self.request, person, self.at, **facts)
 
     def next_step(self, error: Exception) -> PendingSignin | None:
         """Return the step that the error asks for, or None if pciops has no page for it."""
@@ -178,7 +172,8 @@ def password(request: HttpRequest) -> HttpResponse:
 @require_POST
 def signout(request: HttpRequest) -> HttpResponse:
     """End the session. The token in it ends by itself."""
-    audit.signed_out(request, timezone.now())
+    if isinstance(request.user, Operator):
+        audit.note(request, request.user, timezone.now(), action=Event.Action.SIGN_OUT)
     logout(request)
     return redirect("signin")
 
@@ -243,7 +238,7 @@ def _answer(attempt: _Attempt, sign_in: Callable[[], Operator]) -> HttpResponse:
         return _after_right_password(attempt, error)
     throttle.take_back(source, now)
     _begin(request, operator)
-    audit.signed_in(request, operator, now)
+    audit.note(request, operator, now)
     return redirect(_ours(request, attempt.next))
 
 
@@ -283,7 +278,10 @@ def _change(request: HttpRequest, pending: PendingSignin, inputs: dict[str, str]
     new = inputs["new"]
     client.change_password(pending.user_id, inputs["current"], new)
     signin_steps.drop(request)
-    audit.password_changed(request, pending, timezone.now())
+    owner = audit.find_person(pending.name, pending.domain)
+    # Keystone has just confirmed these.
+    owner.id, owner.name, owner.domain_name = pending.user_id, pending.name, pending.domain
+    audit.note(request, owner, timezone.now(), action=PASSWORD.action)
     try:
         return _authenticate(request, name=pending.name, password=new, domain=pending.domain)
     except client.SecondFactorError:

@@ -40,15 +40,15 @@ class ActRequest:
 
     @property
     def resource(self) -> str:
-        """The part of the account that the act is about, for the audit log."""
+        """Return the part of the account that the act is about, for the audit log."""
         if self.ends_on is None:
             return self.option
         return str(Grant(option=self.option, owner=self.owner, ends_on=self.ends_on))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
-    """What became of an act. Its event is settled once `Act.perform` has returned."""
+class _Result:
+    """The end of an act. Its event is settled once `Act.perform` has returned."""
 
     outcome: ClassVar[Event.Outcome]
 
@@ -59,7 +59,7 @@ class Result:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Done(Result):
+class Done(_Result):
     """The act was done; the remark says what Keystone changed besides."""
 
     outcome = Event.Outcome.SUCCESS
@@ -67,7 +67,7 @@ class Done(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Conflict(Result):
+class Conflict(_Result):
     """The account did not meet the precondition, and was not changed."""
 
     outcome = Event.Outcome.FAILURE
@@ -77,7 +77,7 @@ class Conflict(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Refused(Result):
+class Refused(_Result):
     """Keystone, its database or a rule of ours did not do the act: nothing was changed."""
 
     outcome = Event.Outcome.FAILURE
@@ -85,16 +85,19 @@ class Refused(Result):
 
     @property
     def only_here(self) -> bool:
-        """Whether the refusal is about this account, so that others may be tried."""
+        """Return whether only this account is refused, so that others may be tried."""
         return self.status == HTTPStatus.FORBIDDEN
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unknown(Result):
+class Unknown(_Result):
     """The answer was lost: the act may have been done."""
 
     outcome = Event.Outcome.UNKNOWN
     status: int = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+ActResult = Done | Conflict | Refused | Unknown
 
 
 class Act(ABC):
@@ -177,7 +180,7 @@ class Act(ABC):
             self.fits(verdict) and has_option and self.precondition(verdict) == request.precondition
         )
 
-    def perform(self, verdict: Verdict, request: ActRequest) -> Result:
+    def perform(self, verdict: Verdict, request: ActRequest) -> ActResult:
         """Do it: the intent is on disk before the act, the outcome after it.
 
         Every act that was begun ends in a result with its settled event. Outages that leave no
@@ -223,7 +226,7 @@ class Act(ABC):
             services.settle(event, outcome, remark)
             self.keep(event)
 
-    def _attempt(self, event: Event, verdict: Verdict, request: ActRequest) -> Result:
+    def _attempt(self, event: Event, verdict: Verdict, request: ActRequest) -> ActResult:
         if sentence := self.refusal(verdict, request.initiator.id):
             return Refused(event=event, sentence=sentence, status=HTTPStatus.FORBIDDEN)
         result = None

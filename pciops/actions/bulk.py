@@ -30,7 +30,7 @@ class BulkOutcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class BulkResult:
-    """What became of one account; the sentence says why the act was not done."""
+    """The result for one account; the sentence says why the act was not done."""
 
     account: Account
     outcome: BulkOutcome

@@ -13,7 +13,7 @@ from pciops.accounts import selectors
 from pciops.accounts.account import Account
 from pciops.accounts.verdict import judge
 from pciops.actions import unlock as unlock_module
-from pciops.actions.act import Act, ActRequest, Conflict, Result
+from pciops.actions.act import Act, ActRequest, ActResult, Conflict
 from pciops.actions.unlock import UNLOCK
 from pciops.audit.models import Event
 from pciops.keystone.database import KeystoneDatabaseDownError
@@ -45,13 +45,13 @@ def make_request(act: Act, account: Account, token_id: str = "", **facts: Any) -
 
 def perform(
     act: Act, account: Account, token_id: str = "", *, now: datetime = NOW, **facts: Any
-) -> Result:
+) -> ActResult:
     """Perform an act for olga on the account as it is given."""
     request = make_request(act, account, token_id, **facts)
     return act.perform(judge(account, POLICY, now), request)
 
 
-def unlock(account: Account, **facts: Any) -> Result:
+def unlock(account: Account, **facts: Any) -> ActResult:
     """Unlock the account for olga."""
     return perform(UNLOCK, account, **facts)
 

@@ -10,7 +10,7 @@ from django.db import connections
 
 from pciops.accounts.account import Account
 from pciops.accounts.verdict import judge
-from pciops.actions.act import Act, Conflict, Done, Refused, Result, Unknown
+from pciops.actions.act import Act, ActResult, Conflict, Done, Refused, Unknown
 from pciops.actions.exempting import EXEMPT, LIFT
 from pciops.actions.models import Exemption
 from pciops.actions.patch import DISABLE, ENABLE
@@ -202,7 +202,7 @@ def test_deleted_account_is_a_conflict(admin: str) -> None:
 
 
 # --- Refused ------------------------------------------------------------------------------------
-def assert_refused(result: Result, status: int, sentence: str) -> None:
+def assert_refused(result: ActResult, status: int, sentence: str) -> None:
     """Assert that nothing was done, and that the audit log has it."""
     assert isinstance(result, Refused)
     assert (result.status, result.only_here) == (status, status == 403)

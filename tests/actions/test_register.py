@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pciops.actions import register
-from pciops.actions.act import Conflict, Result
+from pciops.actions.act import ActResult, Conflict
 from pciops.actions.exempting import RECORD
 from pciops.actions.models import Exemption
 from pciops.actions.register import ExemptionEntry, ExemptionStatus, Grant
@@ -30,7 +30,7 @@ def make_exempt(name: str = "svc", *, option_id: str = "1001", **facts: Any) -> 
     return make_user(name, options={option_id: True}, **facts)
 
 
-def record(user: User, *, option: str = EXPIRY, **facts: Any) -> Result:
+def record(user: User, *, option: str = EXPIRY, **facts: Any) -> ActResult:
     """Record an exemption for olga."""
     return perform(RECORD, read(user.id), option=option, **facts)
 

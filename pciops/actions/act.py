@@ -33,7 +33,7 @@ class ActRequest:
     identity: str = ""  # of Event.Identity; "" for acts that do not ask for it
     # The operator's own token, for Keystone's API; never stored or logged.
     token_id: str = field(default="", repr=False)
-    # Of exemptions: the option's name, who answers for it, and its last day.
+    # Of exemptions: the name of the option, its owner, and its last day.
     option: str = ""
     owner: str = ""
     ends_on: date | None = None

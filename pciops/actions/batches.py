@@ -158,7 +158,7 @@ def run_step(
 
 
 def _claim(batch: Batch, now: datetime) -> BatchItem | None:
-    """The next account, for us alone; None where there is none, or somebody else is at one."""
+    """Claim the next account; None if there is none, or if another process works on one."""
     Batch.objects.filter(pk=batch.pk).update(looked_at=now)
     if not Batch.objects.filter(pk=batch.pk, stopped_at=None).exists():
         return None

@@ -16,17 +16,17 @@ from pciops.api.auth import ApiRequest, endpoint
 @endpoint("GET")
 def policy(request: ApiRequest) -> HttpResponse:
     """`GET /api/v1/policy`."""
-    found = policies.sourced()
+    sourced = policies.sourced()
     return JsonResponse(
         {
             "policy": {
-                name: {"value": value, "source": found.sources[name]}
-                for name, value in found.values.items()
+                name: {"value": value, "source": sourced.sources[name]}
+                for name, value in sourced.values.items()
             },
-            "findings": [finding_dict(item) for item in compliance.findings(found.policy)],
+            "findings": [finding_dict(item) for item in compliance.findings(sourced.policy)],
             "disagreements": {
                 name: [{"source": path, "value": value} for path, value in values]
-                for name, values in found.disagreements.items()
+                for name, values in sourced.disagreements.items()
             },
         }
     )

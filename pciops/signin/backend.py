@@ -37,7 +37,7 @@ class KeystoneBackend(BaseBackend):
         choices = rights.choices(unscoped)
         if not choices:
             raise rights.NoRoleError
-        (token, found), *others = choices
+        (token, held), *others = choices
         operator, _created = Operator.objects.update_or_create(
             id=token.user_id,
             defaults={
@@ -46,7 +46,7 @@ class KeystoneBackend(BaseBackend):
                 "domain_name": token.user_domain_name,
             },
         )
-        operator.token, operator.rights, operator.choices = token, found, others
+        operator.token, operator.rights, operator.choices = token, held, others
         return operator
 
     def get_user(self, user_id: str) -> Operator | None:

@@ -24,7 +24,7 @@ from pciops.audit.models import Event
 from pciops.audit.verify import verify
 from pciops.keystone.models import User, UserOption
 from tests.actions.acts import change, delete, make_request, read
-from tests.audit.acts import ROOT, environment, manage, open_event
+from tests.audit.acts import ROOT, environment, open_event
 from tests.factories import NOW, POLICY, make_initiator, make_user
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
@@ -230,8 +230,10 @@ import os, signal, sys, django
 django.setup()
 from datetime import timedelta
 from django.apps import apps
+from django.core.management import call_command
 from django.db import connections
 from django.utils import timezone
+call_command("migrate", verbosity=0)
 with connections["keystone_unlock"].schema_editor() as editor:
     for model in apps.get_app_config("keystone").get_models():
         editor.create_model(model)
@@ -249,20 +251,30 @@ def killed(*args, **failures):
 unlock_module.clear_failures = killed
 unlock(account, now=now - timedelta(seconds=61), precondition=str(account.failures))
 """
+NEXT_START = """
+import django
+django.setup()
+from django.core.management import call_command
+call_command("settle_pending")
+call_command("verify_audit")
+"""
 
 
-@pytest.mark.parametrize(
-    ("moment", "expected"),
-    [("before", "failure, settled after a crash"), ("after", "success, settled after a crash")],
-)
-def test_act_of_a_killed_process_is_settled(tmp_path: Path, moment: str, expected: str) -> None:
+@pytest.mark.parametrize(("moment", "outcome"), [("before", "failure"), ("after", "success")])
+def test_act_of_a_killed_process_is_settled(tmp_path: Path, moment: str, outcome: str) -> None:
     (tmp_path / "keystone.sqlite3").touch()
-    env = environment(tmp_path)
-    assert manage("migrate", "--verbosity", "0", env=env).returncode == 0
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", CRASH, moment], cwd=ROOT, env=env, check=False
-    )
 
-    assert done.returncode == -signal.SIGKILL
-    assert expected in manage("settle_pending", env=env).stdout
-    assert "1 row, head" in manage("verify_audit", env=env).stdout
+    def run(code: str, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code, *words],
+            cwd=ROOT,
+            env=environment(tmp_path),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert run(CRASH, moment).returncode == -signal.SIGKILL
+    output = run(NEXT_START).stdout
+    assert f"{outcome}, settled after a crash" in output
+    assert "1 row, head" in output

@@ -56,7 +56,4 @@ def verdict_of(request: ApiRequest, user_id: str) -> Verdict:
 def _query(request: ApiRequest) -> selectors.Query:
     by_domain = "domain_id" in request.GET
     domains = selectors.domains(scope=request.operator.scope) if by_domain else []
-    try:
-        return filters.query(request.GET.dict(), domains=domains, domain_filter="domain_id")
-    except filters.FilterError as error:
-        raise ApiError(400, str(error)) from None
+    return filters.query(request.GET.dict(), domains=domains, domain_filter="domain_id")

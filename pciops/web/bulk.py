@@ -30,10 +30,10 @@ from pciops.lib import outages
 from pciops.lib.numbers import counted
 from pciops.signin import sessions
 from pciops.web import rights
+from pciops.web.account_list import listing, query_of
 from pciops.web.errors import KEYSTONE_DATABASE
 from pciops.web.forms import ReasonForm
 from pciops.web.requests import OperatorRequest, initiator
-from pciops.web.views import listing, query_of
 
 
 class SelectionError(Exception):

@@ -48,7 +48,7 @@ class Dashboard:
             PCIOPS_DIGEST_RECIPIENTS="operators@demo.example",
             PCIOPS_DIGEST_HOUR="0",
             OS_AUTH_URL=auth_url,
-            DJANGO_SETTINGS_MODULE="pciops.settings",
+            DJANGO_SETTINGS_MODULE="pciops.demo.settings",
         )
 
     def start(self, port: int | None, report: Report) -> None:

@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 
 from pciops.demo import run as demo
 from pciops.demo.keystone import is_installed
+from pciops.demo.management.commands.demo import Command
 from pciops.demo.passwords import kept_password
 from pciops.demo.process import DemoError
 from pciops.demo.progress import Progress
@@ -66,7 +67,7 @@ def test_what_the_demo_has_not_made_is_left_alone(tmp_path: Path, reset: bool) -
 @pytest.mark.parametrize("port", ["0", "65536", "http", "-1"])
 def test_a_port_that_is_none_is_wrong_usage(port: str) -> None:
     with pytest.raises(CommandError, match="is no port"):
-        call_command("demo", f"--port={port}")
+        call_command(Command(), f"--port={port}")
 
 
 def test_a_kept_password_stays_and_is_its_owners(tmp_path: Path) -> None:

@@ -41,7 +41,8 @@ def feed(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Feed]
     """What is written there arrives as if it came from RabbitMQ."""
     path = tmp_path_factory.mktemp("feed") / "notifications.jsonl"
     command = [*ENDS_WITH_US, sys.executable, "manage.py", "demo_feed", str(path)]
-    process = subprocess.Popen(command, cwd=ROOT, env=site.environment)
+    environment = {**site.environment, "DJANGO_SETTINGS_MODULE": "pciops.demo.settings"}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment)
     yield Feed(path)
     process.terminate()
     with suppress(subprocess.TimeoutExpired):

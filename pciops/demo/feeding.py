@@ -1,7 +1,6 @@
-"""Takes the notifications of the demo's Keystone in from a file: the demo has no RabbitMQ.
+"""Reads the notifications of the demo's Keystone from a file, since the demo has no RabbitMQ.
 
-From there on everything is as with one: `services.take_in`, and what a consumer writes down about
-itself.
+They are recorded as the consumer records them, and so is the consumer's session.
 """
 
 from __future__ import annotations
@@ -28,23 +27,24 @@ log = logging.getLogger(__name__)
 
 
 def feed(path: Path, *, stop: threading.Event, clock: Callable[[], datetime]) -> None:
-    """Keep what the lines of this file say, and those that come, until `stop`.
+    """Record the notifications in the file, and later ones, until `stop`.
 
-    It begins at the beginning each time: what has been taken in before is left out.
+    Each start reads the file from its beginning; notifications that were recorded before are
+    ignored.
     """
-    names, run, place, beat = Names(), Run(clock()), 0, 0.0
+    names, run, offset, beat = Names(), Run(clock()), 0, 0.0
     run.connect(clock())
     while not stop.is_set():
         try:
-            found, bodies = _read(path, place)
+            end, bodies = _read(path, offset)
             if bodies:
                 record.take_in(bodies, names=names, now=clock())
-                place = found
+                offset = end
                 run.took(len(bodies), clock())
             if bodies or time.monotonic() >= beat:
                 run.beat(clock())
                 beat = time.monotonic() + BEAT
-        except DatabaseError as error:  # somebody else writes: it is SQLite
+        except DatabaseError as error:  # SQLite, and another process writes
             log.warning("not taken in yet: %s", error)
             bodies = []
         if not bodies:
@@ -52,13 +52,13 @@ def feed(path: Path, *, stop: threading.Event, clock: Callable[[], datetime]) ->
     run.end(ENDED, clock())
 
 
-def _read(path: Path, place: int) -> tuple[int, list[str]]:
-    """The whole lines behind this place, and where they end."""
+def _read(path: Path, offset: int) -> tuple[int, list[str]]:
+    """Return the whole lines from this offset on, and the offset of their end."""
     try:
         with path.open("rb") as file:
-            file.seek(place)
+            file.seek(offset)
             block = file.read(BATCH)
     except FileNotFoundError:
-        return place, []
+        return offset, []
     whole = block[: block.rfind(b"\n") + 1]
-    return place + len(whole), whole.decode("utf-8", "replace").splitlines()
+    return offset + len(whole), whole.decode("utf-8", "replace").splitlines()

@@ -1,4 +1,4 @@
-"""The demo's consumer of a file."""
+"""The demo's consumer records the notifications in a file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 
 class Turns(threading.Event):
-    """Says that it is time to stop after so many waits, and does something before each."""
+    """An event that runs one act at each wait, and is set after the last."""
 
     def __init__(self, *acts: object) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ def clock() -> datetime:
     return NOW
 
 
-def test_what_comes_is_taken_in_and_a_line_only_as_a_whole(tmp_path: Path) -> None:
+def test_new_lines_are_recorded_when_they_are_complete(tmp_path: Path) -> None:
     path = tmp_path / "lines"
     whole = bodies.sign_in()
     path.write_text(f"{bodies.sign_in()}\n{whole[:40]}")
@@ -56,7 +56,7 @@ def test_what_comes_is_taken_in_and_a_line_only_as_a_whole(tmp_path: Path) -> No
     assert not DeadLetter.objects.exists()
 
 
-def test_a_file_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
+def test_the_file_may_come_later(tmp_path: Path) -> None:
     path = tmp_path / "lines"
     feed(
         path,
@@ -67,7 +67,7 @@ def test_a_file_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
     assert Attempts.objects.get().count == 1
 
 
-def test_many_lines_are_taken_in_piece_by_piece(
+def test_many_lines_are_recorded_in_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feeding, "BATCH", 5000)
@@ -78,7 +78,7 @@ def test_many_lines_are_taken_in_piece_by_piece(
     assert Attempts.objects.get().count == 20
 
 
-def test_a_second_start_counts_nothing_twice(tmp_path: Path) -> None:
+def test_a_second_start_records_nothing_twice(tmp_path: Path) -> None:
     path = tmp_path / "lines"
     path.write_text(f"{bodies.sign_in()}\n")
     for _ in range(2):
@@ -87,7 +87,7 @@ def test_a_second_start_counts_nothing_twice(tmp_path: Path) -> None:
     assert Attempts.objects.get().count == 1
 
 
-def test_it_writes_down_that_it_was_there(tmp_path: Path) -> None:
+def test_the_session_is_recorded(tmp_path: Path) -> None:
     path = tmp_path / "lines"
     path.write_text(f"{bodies.sign_in()}\n")
     feed(path, stop=Turns(), clock=clock)

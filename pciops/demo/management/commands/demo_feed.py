@@ -1,4 +1,4 @@
-"""The demo's consumer: reads what its Keystone notifies from a file."""
+"""Runs the demo's consumer, which reads notifications from a file."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ from typing import Final
 from django.db import DatabaseError
 
 from pciops.events.intake import record
-from pciops.events.intake.sessions import ENDED, Run
-from pciops.events.names import Names
+from pciops.events.intake.consumer import ENDED, SessionRecorder
+from pciops.events.intake.names import NameResolver
 
 BATCH: Final = 256 * 1024  # bytes
 TICK: Final = 0.3  # seconds
@@ -32,24 +32,24 @@ def feed(path: Path, *, stop: threading.Event, clock: Callable[[], datetime]) ->
     Each start reads the file from its beginning; notifications that were recorded before are
     ignored.
     """
-    names, run, offset, beat = Names(), Run(clock()), 0, 0.0
-    run.connect(clock())
+    resolver, session, offset, beat = NameResolver(), SessionRecorder(), 0, 0.0
+    session.connect(clock())
     while not stop.is_set():
         try:
             end, bodies = _read(path, offset)
             if bodies:
-                record.take_in(bodies, names=names, now=clock())
+                record.record_messages(bodies, resolver=resolver, now=clock())
                 offset = end
-                run.took(len(bodies), clock())
+                session.count(len(bodies), clock())
             if bodies or time.monotonic() >= beat:
-                run.beat(clock())
+                session.beat(clock())
                 beat = time.monotonic() + BEAT
         except DatabaseError as error:  # SQLite, and another process writes
             log.warning("not taken in yet: %s", error)
             bodies = []
         if not bodies:
             stop.wait(TICK)
-    run.end(ENDED, clock())
+    session.end(ENDED, clock())
 
 
 def _read(path: Path, offset: int) -> tuple[int, list[str]]:

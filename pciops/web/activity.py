@@ -12,9 +12,9 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from pciops.events import exports, liveness, search, selectors, timeline
+from pciops.events import liveness, search, timeline
 from pciops.events.models import Outcome
-from pciops.events.tampering import words
+from pciops.events.tampering import selectors as tampering
 from pciops.lib import tables
 from pciops.lib.filters import FilterError
 from pciops.lib.keyset import MarkerError
@@ -64,13 +64,15 @@ def activity(request: OperatorRequest) -> HttpResponse:
         return render(request, "includes/activity.html", context)
     context |= {
         "query": query,
-        "kinds": search.KINDS,
+        "kinds": search.EVENT_KINDS,
         "outcomes": Outcome.choices,
         "export": urlencode(filters),
         "silence": liveness.silence(now),
         "reader": who,
-        "hidden": words.newest(since=now - HIDDEN, scope=who.scope, now=now, limit=HIDDEN_SHOWN),
-        "set_aside": selectors.set_aside_count() if who.unknown_names else 0,
+        "hidden": tampering.newest_changes(
+            since=now - HIDDEN, scope=who.scope, now=now, limit=HIDDEN_SHOWN
+        ),
+        "set_aside": search.dead_letter_count() if who.unknown_names else 0,
     }
     return render(request, "web/activity.html", context)
 
@@ -84,9 +86,9 @@ def activity_export(request: OperatorRequest) -> StreamingHttpResponse:
     if form not in EXPORTS:
         raise BadRequestError(f"format: {form!r} is no format of a file; csv and json are.")
     recorded_export(request, f"activity.{form}", now)
-    rows = (exports.as_dict(row, who) for row in search.everything(query, who))
+    rows = (search.as_dict(row, who) for row in search.everything(query, who))
     lines = (
-        tables.csv_lines(exports.COLUMNS, rows)
+        tables.csv_lines(search.EXPORT_COLUMNS, rows)
         if form == "csv"
         else tables.json_lines("activity", rows)
     )
@@ -105,15 +107,15 @@ def set_aside(request: OperatorRequest) -> HttpResponse:
     context = {
         "section": "activity",
         "now": timezone.now(),
-        "kinds": selectors.set_aside()[:SET_ASIDE],
-        "count": selectors.set_aside_count(),
+        "kinds": search.dead_letters()[:SET_ASIDE],
+        "count": search.dead_letter_count(),
     }
     return render(request, "web/set_aside.html", context)
 
 
-def _query(request: OperatorRequest) -> search.Query:
+def _query(request: OperatorRequest) -> search.EventQuery:
     try:
-        return search.Query.parse(request.GET)
+        return search.EventQuery.parse(request.GET)
     except FilterError as error:
         raise BadRequestError(str(error)) from None
 

@@ -92,7 +92,7 @@ def overview(request: OperatorRequest) -> HttpResponse:
     seen = overviews.build(scope=request.user.scope, policy=found.policy, now=now)
     outages.answered(KEYSTONE_DATABASE, now)
     findings = compliance.findings(found.policy)
-    storm = storms.going_on(scope=request.user.scope, now=now)
+    storm = storms.current_storm(scope=request.user.scope, now=now)
     context = {
         "section": "overview",
         "storm": alerts.told(storm, scope=request.user.scope) if storm else None,

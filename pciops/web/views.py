@@ -23,9 +23,9 @@ from pciops.actions.registry import HELPS, fitting
 from pciops.actions.unlock import UNLOCK
 from pciops.audit import search as trail
 from pciops.events import liveness, search, timeline
-from pciops.events.diagnosis import answers
-from pciops.events.diagnosis.diagnosis import Cause
-from pciops.events.tampering import words
+from pciops.events.diagnosis import selectors as diagnoses
+from pciops.events.diagnosis.rules import Cause
+from pciops.events.tampering import selectors as tampering
 from pciops.lib import outages, tables
 from pciops.lib.keyset import MarkerError
 from pciops.notices import selectors as notices
@@ -130,13 +130,15 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
         "credentials": credentials.of(user_id, scope=scope),
         "most": privileged.SHOWN,
         "notices": notices.of_account(user_id, limit=NOTICES),
-        "hidden": words.of_account(user_id, now=verdict.now, limit=HIDDEN),
-        "why": answers.why(verdict.account, policy=verdict.policy, now=verdict.now, scope=scope),
+        "hidden": tampering.changes_of(user_id, now=verdict.now, limit=HIDDEN),
+        "why": diagnoses.explain_lock(
+            verdict.account, policy=verdict.policy, now=verdict.now, scope=scope
+        ),
     }
     return render(request, "web/account_detail.html", context)
 
 
-def _happened(request: OperatorRequest, verdict: Verdict) -> timeline.Page:
+def _happened(request: OperatorRequest, verdict: Verdict) -> timeline.TimelinePage:
     """What was done through pciops and what Keystone notified, the newest first."""
     user_id = verdict.account.id
     try:
@@ -190,7 +192,7 @@ def _causes(
     if query.state is not LOCKED or not page.accounts:
         return {}
     ids = [account.id for account in page.accounts]
-    return answers.causes(ids, policy=policy, now=now, scope=scope)
+    return diagnoses.causes(ids, policy=policy, now=now, scope=scope)
 
 
 def query_of(request: OperatorRequest, domains: list[selectors.Domain]) -> selectors.Query:

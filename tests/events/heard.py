@@ -8,14 +8,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from pciops.events.diagnosis.rhythm import Tries
+from pciops.events.diagnosis.cadence import AttemptRow
 from pciops.events.models import Attempts, ConsumerSession, Outcome
 from tests.factories import NOW
 
 _numbers = itertools.count(1)
 
 
-def keep(user_id: str, tries: Iterable[Tries], *, name: str = "") -> None:
+def keep(user_id: str, tries: Iterable[AttemptRow], *, name: str = "") -> None:
     """The tries as rows of an account; "" for a name that Keystone does not know."""
     Attempts.objects.bulk_create(
         [
@@ -37,7 +37,7 @@ def keep(user_id: str, tries: Iterable[Tries], *, name: str = "") -> None:
 
 
 def keep_unknown(names: Iterable[str], *, address: str, ago: float = 60) -> None:
-    """Tries of names that Keystone does not know, a second after the other."""
+    """AttemptRow of names that Keystone does not know, a second after the other."""
     at = NOW - timedelta(seconds=ago)
     Attempts.objects.bulk_create(
         [
@@ -65,4 +65,4 @@ def consumer(*, ago: timedelta = timedelta(days=3), until: timedelta = timedelta
 
 def _row(**facts: Any) -> Attempts:
     window = facts["first_at"].replace(second=0, microsecond=0)
-    return Attempts(fold=UUID(int=next(_numbers)), window=window, **facts)
+    return Attempts(dedup_key=UUID(int=next(_numbers)), window=window, **facts)

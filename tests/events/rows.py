@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from pciops.events.intake.aggregate import window_of
-from pciops.events.models import Activity, Attempts, Name, Outcome
+from pciops.events.models import Activity, Attempts, KnownName, Outcome
 from tests.factories import NOW
 
 _numbers: Final = itertools.count(1)
@@ -22,7 +22,7 @@ def attempts(
     facts.setdefault("reason", REASON.WRONG_PASSWORD)
     signed_in = facts["reason"] == REASON.NONE
     usual = {
-        "fold": UUID(int=next(_numbers)),
+        "dedup_key": UUID(int=next(_numbers)),
         "window": window_of(at),
         "user_id": "d0e",
         "name": "j.doe",
@@ -61,4 +61,4 @@ def activity(
 
 def known(user_id: str, name: str, *, at: datetime = NOW) -> None:
     """The consumer has heard of this account."""
-    Name.objects.create(user_id=user_id, name=name, at=at)
+    KnownName.objects.create(user_id=user_id, name=name, at=at)

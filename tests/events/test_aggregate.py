@@ -89,22 +89,22 @@ def test_none_is_lost_and_none_invented(events: list[SignIn]) -> None:
 def test_an_address_that_makes_up_names_and_agents_fills_few_rows() -> None:
     made_up = [
         replace(attempt(), user_id="", name=f"name-{n}", agent=f"agent-{n}")
-        for n in range(3 * aggregate.MOST)
+        for n in range(3 * aggregate.MAX_VARIANTS)
     ]
     found = aggregate.aggregate(made_up).values()
 
-    assert len(found) <= aggregate.MOST + 1
-    assert sum(it.count for it in found) == 3 * aggregate.MOST
+    assert len(found) <= aggregate.MAX_VARIANTS + 1
+    assert sum(it.count for it in found) == 3 * aggregate.MAX_VARIANTS
 
 
 def test_accounts_are_told_apart_however_many_an_address_tries() -> None:
-    tried = [attempt(user_id=f"{n:032x}") for n in range(3 * aggregate.MOST)]
+    tried = [attempt(user_id=f"{n:032x}") for n in range(3 * aggregate.MAX_VARIANTS)]
 
-    assert len(aggregate.aggregate(tried)) == 3 * aggregate.MOST
+    assert len(aggregate.aggregate(tried)) == 3 * aggregate.MAX_VARIANTS
 
 
 def test_what_comes_from_elsewhere_is_told_apart_beside_a_flood() -> None:
-    flood = [attempt(agent=f"agent-{n}") for n in range(3 * aggregate.MOST)]
+    flood = [attempt(agent=f"agent-{n}") for n in range(3 * aggregate.MAX_VARIANTS)]
     other = attempt(address="10.9.9.9", agent="curl")
 
     assert other in [it.example for it in aggregate.aggregate([*flood, other]).values()]
@@ -112,7 +112,9 @@ def test_what_comes_from_elsewhere_is_told_apart_beside_a_flood() -> None:
 
 @given(st.randoms(use_true_random=False))
 def test_a_flood_in_any_order_becomes_the_same_rows(random: Any) -> None:
-    flood = [attempt(agent=f"agent-{n}", at=later(n % 40)) for n in range(aggregate.MOST + 20)]
+    flood = [
+        attempt(agent=f"agent-{n}", at=later(n % 40)) for n in range(aggregate.MAX_VARIANTS + 20)
+    ]
     shuffled = list(flood)
     random.shuffle(shuffled)
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pciops.events.intake.cadf import Change, Foreign, SignIn, Unreadable, parse
+from pciops.events.intake.cadf import AccountChange, Ignored, SignIn, Unreadable, parse
 from pciops.events.models import Activity, Attempts
 from tests.events.bodies import ADMIN, DOE, RECORDED, opened, recorded, sealed, spoilt
 
@@ -21,13 +21,13 @@ LONGEST = {
     **dict.fromkeys(("user_id", "doer_id", "domain_id", "domain_name", "address"), 64),
     "partial_hash": 64,
     **dict.fromkeys(("name", "doer_name", "agent"), 255),
-    **dict.fromkeys(("words", "detail"), 500),
+    **dict.fromkeys(("reason_text", "detail"), 500),
 }
 
 
-def read(name: str) -> SignIn | Change:
+def read(name: str) -> SignIn | AccountChange:
     found = parse(recorded(name))
-    assert isinstance(found, SignIn | Change), found
+    assert isinstance(found, SignIn | AccountChange), found
     return found
 
 
@@ -94,7 +94,7 @@ def test_a_change_says_what_to_whom_and_by_whom(
 ) -> None:
     found = read(name)
 
-    assert isinstance(found, Change)
+    assert isinstance(found, AccountChange)
     assert (found.action, found.outcome, found.reason) == (action, outcome, reason)
     assert (found.user_id, found.doer_id) == (DOE, doer_id)
 
@@ -102,21 +102,21 @@ def test_a_change_says_what_to_whom_and_by_whom(
 def test_a_refused_password_has_keystones_words() -> None:
     found = read("password_refused_requirements")
 
-    assert isinstance(found, Change)
-    assert found.words == "The password does not match the requirements: seven with a digit."
+    assert isinstance(found, AccountChange)
+    assert found.reason_text == "The password does not match the requirements: seven with a digit."
 
 
 def test_a_role_says_which_and_where() -> None:
     found = read("role_granted_domain")
 
-    assert isinstance(found, Change)
+    assert isinstance(found, AccountChange)
     assert found.detail == "role=4e484b122a5549529215805d0ce84a73 domain=default"
 
 
 def test_what_the_command_line_does_has_no_doer_and_no_address() -> None:
     found = parse(RECORDED["bootstrap"][0])
 
-    assert isinstance(found, Change)
+    assert isinstance(found, AccountChange)
     assert (found.action, found.doer_id, found.address) == ("updated", "", "")
 
 
@@ -128,7 +128,7 @@ def test_what_the_command_line_does_has_no_doer_and_no_address() -> None:
     ],
 )
 def test_what_is_about_no_account_is_foreign(name: str) -> None:
-    assert [type(parse(body)) for body in RECORDED[name]] == [Foreign] * len(RECORDED[name])
+    assert [type(parse(body)) for body in RECORDED[name]] == [Ignored] * len(RECORDED[name])
 
 
 @pytest.mark.parametrize(
@@ -185,14 +185,14 @@ def test_a_reason_is_known_by_keystones_words_or_is_another(
 def test_why_a_password_was_refused(words: str, reason: Activity.Reason) -> None:
     found = parse(spoilt("password_refused_history", "payload.reason.reasonType", words))
 
-    assert isinstance(found, Change)
+    assert isinstance(found, AccountChange)
     assert found.reason == reason
 
 
 def test_a_refused_password_is_one_with_a_token_too() -> None:
     found = parse(spoilt("password_refused_history", "payload.initiator.user_id", DOE))
 
-    assert isinstance(found, Change)
+    assert isinstance(found, AccountChange)
     assert (found.action, found.outcome, found.doer_id) == ("password", "failure", DOE)
 
 
@@ -323,7 +323,7 @@ def test_whatever_stands_in_a_message_it_is_read_or_not_and_fits_its_columns(
 
     for field in fields(found):
         value = getattr(found, field.name)
-        if isinstance(found, SignIn | Change) and isinstance(value, str):
+        if isinstance(found, SignIn | AccountChange) and isinstance(value, str):
             assert len(value) <= LONGEST.get(field.name, 32)
             value.encode()  # no half character
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pciops.events.diagnosis.diagnosis import Cause, Confidence, Elsewhere, History, diagnose
+from pciops.events.diagnosis.cadence import AttemptRow
 from pciops.events.diagnosis.explanation import CAVEAT, FOR_HASHES, as_dict, explain
-from pciops.events.diagnosis.rhythm import Tries
+from pciops.events.diagnosis.rules import AddressActivity, Cause, Confidence, History, diagnose
 from pciops.events.models import Attempts, Outcome
 from tests.events.histories import (
     BROWSER,
@@ -33,10 +33,10 @@ class Case:
     """A history, and what an expert says of it."""
 
     name: str
-    tries: Sequence[Tries]
+    tries: Sequence[AttemptRow]
     cause: Cause
     confidence: Confidence
-    elsewhere: dict[str, Elsewhere] = field(default_factory=dict)
+    elsewhere: dict[str, AddressActivity] = field(default_factory=dict)
     heard: dict[str, bool] = field(default_factory=dict)
 
 
@@ -119,14 +119,14 @@ CASES = [
     Case(
         name="a sprayer: one password against everybody",
         tries=[tried(300, "Summer"), tried(200, "Winter"), tried(100, "Spring")],
-        elsewhere={"10.2.3.4": Elsewhere(accounts=40, unknown_names=25, same_hash=40)},
+        elsewhere={"10.2.3.4": AddressActivity(accounts=40, unknown_names=25, same_hash=40)},
         cause=Cause.SPRAYING,
         confidence=Confidence.SURE,
     ),
     Case(
         name="a sprayer whose passwords are not known: Keystone reports no hashes",
         tries=[unhashed(tried(300, "x")), unhashed(tried(200, "x")), unhashed(tried(100, "x"))],
-        elsewhere={"10.2.3.4": Elsewhere(accounts=12, unknown_names=7)},
+        elsewhere={"10.2.3.4": AddressActivity(accounts=12, unknown_names=7)},
         cause=Cause.SPRAYING,
         confidence=Confidence.SURE,
     ),
@@ -138,7 +138,7 @@ CASES = [
             tried(868, "Abc1", address="192.0.2.7", agent=BROWSER),
             *(tried(ago) for ago in (300, 200, 100)),
         ],
-        elsewhere={"10.2.3.4": Elsewhere(accounts=40, unknown_names=25)},
+        elsewhere={"10.2.3.4": AddressActivity(accounts=40, unknown_names=25)},
         cause=Cause.TYPING,
         confidence=Confidence.LIKELY,
     ),
@@ -146,7 +146,7 @@ CASES = [
         name="a sprayer behind the proxy that everybody comes through",
         tries=[tried(300, "Summer"), tried(200, "Winter"), tried(100, "Spring")],
         elsewhere={
-            "10.2.3.4": Elsewhere(
+            "10.2.3.4": AddressActivity(
                 accounts=60, unknown_names=5, same_hash=30, signed_in=900, shared=True
             )
         },
@@ -156,7 +156,7 @@ CASES = [
     Case(
         name="a machine whose six service accounts all have the old password",
         tries=stale_script(),
-        elsewhere={"10.2.3.4": Elsewhere(accounts=5, same_hash=5)},
+        elsewhere={"10.2.3.4": AddressActivity(accounts=5, same_hash=5)},
         cause=Cause.OLD_PASSWORD,
         confidence=Confidence.SURE,
     ),
@@ -167,7 +167,7 @@ CASES = [
             tried(325, "Abc2", agent=BROWSER),
             tried(301, "Abc1", agent=BROWSER),
         ],
-        elsewhere={"10.2.3.4": Elsewhere(accounts=6, signed_in=80)},
+        elsewhere={"10.2.3.4": AddressActivity(accounts=6, signed_in=80)},
         cause=Cause.TYPING,
         confidence=Confidence.LIKELY,
     ),
@@ -261,7 +261,7 @@ def words_of(found: History) -> object:
     return as_dict(explain(diagnose(found, policy=POLICY, now=NOW), now=NOW))
 
 
-def words(*tries: Tries, **elsewhere: Elsewhere) -> str:
+def words(*tries: AttemptRow, **elsewhere: AddressActivity) -> str:
     """Everything that is said, in one text."""
     found = history(list(tries), {"10.2.3.4": elsewhere["main"]} if elsewhere else None)
     said = explain(diagnose(found, policy=POLICY, now=NOW), now=NOW)
@@ -319,11 +319,11 @@ def test_who_guesses_and_gets_in_is_said_first() -> None:
 def test_an_owner_who_signs_in_from_elsewhere_has_not_guessed() -> None:
     found = history([*GUESSES, signed_in(20, address="192.0.2.7")])
 
-    assert diagnose(found, policy=POLICY, now=NOW).entered is None
+    assert diagnose(found, policy=POLICY, now=NOW).intrusion is None
 
 
 def test_a_proxys_address_is_not_to_be_blocked() -> None:
-    said = words(*GUESSES, main=Elsewhere(signed_in=900, shared=True))
+    said = words(*GUESSES, main=AddressActivity(signed_in=900, shared=True))
 
     assert "Block" not in said
     assert "most likely a proxy's" in said
@@ -359,7 +359,7 @@ def test_without_notifications_it_says_what_to_set() -> None:
 def test_a_gap_in_what_was_heard_is_part_of_the_evidence() -> None:
     found = history(stale_script())
     gap = (NOW - timedelta(hours=3), NOW - timedelta(hours=2))
-    found = replace(found, heard=replace(found.heard, gaps=[gap]))
+    found = replace(found, coverage=replace(found.coverage, gaps=[gap]))
 
     assert any(
         line.startswith("Nothing was heard from 11:02:11 UTC to 12:02:11 UTC")
@@ -369,7 +369,9 @@ def test_a_gap_in_what_was_heard_is_part_of_the_evidence() -> None:
 
 moments = st.integers(0, 86_000)
 rows = st.builds(
-    lambda ago, over, count, success, reason, address, agent, partial: Tries(
+    lambda ago, over, count, success, reason, address, agent, partial: AttemptRow(
+        user_id="",
+        name="",
         first_at=NOW - timedelta(seconds=ago),
         last_at=NOW - timedelta(seconds=max(0, ago - over)),
         count=count,
@@ -391,7 +393,7 @@ rows = st.builds(
 
 
 @given(st.lists(rows, max_size=40))
-def test_whatever_was_heard_there_are_words_for_it(tries: list[Tries]) -> None:
+def test_whatever_was_heard_there_are_words_for_it(tries: list[AttemptRow]) -> None:
     said = explain(diagnose(history(tries), policy=POLICY, now=NOW), now=NOW)
 
     assert said.sentence.isprintable()

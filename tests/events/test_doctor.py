@@ -11,8 +11,8 @@ from pytest_django import Settings
 
 from pciops.events import doctor
 from pciops.events.intake import record
-from pciops.events.intake.sessions import Run
-from pciops.events.names import Names
+from pciops.events.intake.consumer import SessionRecorder
+from pciops.events.intake.names import NameResolver
 from pciops.lib.doctor import Finding
 from tests.live.wait import free_port
 
@@ -66,7 +66,7 @@ def test_no_consumer_is_a_problem(away: str) -> None:
 
 
 def test_a_consumer_that_is_connected_is_in_order(away: str) -> None:
-    run = Run(timezone.now())
+    run = SessionRecorder()
     run.connect(timezone.now())
     [finding] = found("consumer")
 
@@ -74,9 +74,9 @@ def test_a_consumer_that_is_connected_is_in_order(away: str) -> None:
 
 
 def test_a_consumer_that_is_not_connected_is_a_problem_and_says_why(away: str) -> None:
-    run = Run(timezone.now())
+    run = SessionRecorder()
     run.connect(timezone.now())
-    run.lose("the rabbit is gone", timezone.now())
+    run.disconnect("the rabbit is gone", timezone.now())
     [finding] = found("consumer")
 
     assert finding.level == "problem"
@@ -84,7 +84,7 @@ def test_a_consumer_that_is_not_connected_is_a_problem_and_says_why(away: str) -
 
 
 def test_messages_that_were_set_aside_are_a_warning(away: str) -> None:
-    record.take_in(["{", "{"], names=Names(), now=timezone.now())
+    record.record_messages(["{", "{"], resolver=NameResolver(), now=timezone.now())
     finding = found("consumer")[-1]
 
     assert finding.level == "warning"
@@ -127,7 +127,7 @@ def test_the_consumer_does_not_start_without_an_address() -> None:
 
 @pytest.mark.parametrize("form", ["table", "csv", "json"])
 def test_what_was_set_aside_is_shown(form: str, capsys: pytest.CaptureFixture[str]) -> None:
-    record.take_in(["=1+1{"], names=Names(), now=timezone.now())
+    record.record_messages(["=1+1{"], resolver=NameResolver(), now=timezone.now())
     call_command("set_aside", "--format", form)
 
     assert "not JSON" in capsys.readouterr().out

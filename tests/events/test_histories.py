@@ -11,11 +11,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
-from pciops.events.diagnosis.diagnosis import Cause, Confidence, Elsewhere
-from pciops.events.diagnosis.histories import LEAST_PEOPLE, OF_ACCOUNT, diagnoses
+from pciops.events.diagnosis.rules import AddressActivity, Cause, Confidence
+from pciops.events.diagnosis.selectors import LEAST_ACCOUNTS, ROWS_OF_ACCOUNT, diagnoses
 from pciops.events.intake import record
+from pciops.events.intake.names import NameResolver
 from pciops.events.models import Attempts, ProcessedNotification
-from pciops.events.names import Names
 from tests.events.bodies import DOE, later, sign_in
 from tests.events.heard import consumer, keep, keep_unknown
 from tests.events.histories import BROWSER, signed_in, stale_script, tried
@@ -29,9 +29,9 @@ def judged(user_id: str = "ann") -> Cause:
     return diagnoses([user_id], policy=POLICY, now=NOW)[user_id].cause
 
 
-def elsewhere_of(user_id: str, address: str = "10.2.3.4") -> Elsewhere:
+def elsewhere_of(user_id: str, address: str = "10.2.3.4") -> AddressActivity:
     """What is known of an address, as it concerns this account."""
-    return diagnoses([user_id], policy=POLICY, now=NOW)[user_id].history.elsewhere[address]
+    return diagnoses([user_id], policy=POLICY, now=NOW)[user_id].history.addresses[address]
 
 
 def test_a_stale_script_is_told_from_its_rows() -> None:
@@ -49,14 +49,14 @@ def test_what_one_address_does_to_many_accounts_is_spraying() -> None:
         keep(f"user{number}", [tried(600 - 10 * number, "Summer", agent="curl/8.5")])
 
     assert judged("user3") is Cause.SPRAYING
-    assert elsewhere_of("user3") == Elsewhere(accounts=11, same_hash=11)
+    assert elsewhere_of("user3") == AddressActivity(accounts=11, same_hash=11)
 
 
 def test_names_that_nobody_has_count_for_spraying() -> None:
     keep("ann", [tried(50, "Summer")])
     keep_unknown([f"admin{number}" for number in range(9)], address="10.2.3.4")
 
-    assert elsewhere_of("ann") == Elsewhere(unknown_names=9)
+    assert elsewhere_of("ann") == AddressActivity(unknown_names=9)
     assert judged() is Cause.SPRAYING
 
 
@@ -70,7 +70,7 @@ def test_only_the_worst_hour_of_an_address_counts() -> None:
 
 def test_an_address_from_which_most_sign_in_is_a_proxys() -> None:
     keep("ann", [tried(50, "Summer", agent=BROWSER)])
-    for number in range(LEAST_PEOPLE):
+    for number in range(LEAST_ACCOUNTS):
         keep(f"user{number}", [signed_in(600 - number)])
 
     assert elsewhere_of("ann").shared
@@ -91,11 +91,11 @@ def test_what_is_older_than_a_day_is_left_out() -> None:
 
 
 def test_of_one_account_only_the_newest_rows_are_read() -> None:
-    keep("ann", [tried(60 * number, "Ab3x") for number in range(OF_ACCOUNT + 50)])
+    keep("ann", [tried(60 * number, "Ab3x") for number in range(ROWS_OF_ACCOUNT + 50)])
 
     found = diagnoses(["ann"], policy=POLICY, now=NOW)["ann"]
 
-    assert len(found.failures) == OF_ACCOUNT
+    assert len(found.failures) == ROWS_OF_ACCOUNT
     assert max(row.last_at for row in found.failures) == NOW
 
 
@@ -103,7 +103,7 @@ def test_a_time_without_a_consumer_is_a_gap() -> None:
     consumer(ago=timedelta(hours=20), until=timedelta(0))
     keep("ann", stale_script())
 
-    [(begins, ends)] = diagnoses(["ann"], policy=POLICY, now=NOW)["ann"].history.heard.gaps
+    [(begins, ends)] = diagnoses(["ann"], policy=POLICY, now=NOW)["ann"].history.coverage.gaps
 
     assert (begins, ends) == (NOW - timedelta(hours=24), NOW - timedelta(hours=20))
 
@@ -115,7 +115,7 @@ def test_what_an_address_did_in_another_domain_changes_nothing_for_who_sees_one_
 
     found = diagnoses(["user3"], policy=POLICY, now=NOW, scope="shops")["user3"]
 
-    assert found.history.elsewhere["10.2.3.4"] == Elsewhere(accounts=1, same_hash=1)
+    assert found.history.addresses["10.2.3.4"] == AddressActivity(accounts=1, same_hash=1)
     assert found.cause is not Cause.SPRAYING
 
 
@@ -148,7 +148,7 @@ def test_neither_order_nor_duplicates_of_messages_change_the_verdict(data: st.Da
     mixed = data.draw(st.permutations([*sent, *again]))
     cut = data.draw(st.integers(0, len(mixed)))
     for batch in (mixed[:cut], mixed[cut:]):
-        record.take_in(batch, names=Names(), now=NOW)
+        record.record_messages(batch, resolver=NameResolver(), now=NOW)
 
     found = diagnoses([DOE], policy=POLICY, now=NOW)[DOE]
 

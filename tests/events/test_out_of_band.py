@@ -12,8 +12,8 @@ import pytest
 from pciops.accounts import selectors as accounts
 from pciops.actions.unlock import unlock
 from pciops.audit.models import Event
-from pciops.events.models import Activity, HiddenChange, Outcome, SeenIdle, SeenLock
-from pciops.events.tampering import out_of_band, words
+from pciops.events.models import Activity, IdleSnapshot, LockSnapshot, Outcome, OutOfBandChange
+from pciops.events.tampering import detection, selectors
 from pciops.keystone.models import LocalUser, Password, User
 from pciops.lib.evidence import Figure, Question, Table, parts
 from tests.audit.acts import open_event
@@ -30,11 +30,11 @@ DAY = timedelta(days=1)
 
 def look(after: timedelta = timedelta(0)) -> int:
     """At locks."""
-    return out_of_band.look_at_locks(policy=POLICY, now=NOW + after)
+    return detection.find_unlocks(policy=POLICY, now=NOW + after)
 
 
 def look_at_activity(after: timedelta = timedelta(0)) -> int:
-    return out_of_band.look_at_activity(policy=POLICY, now=NOW + after)
+    return detection.find_activity_changes(policy=POLICY, now=NOW + after)
 
 
 def change(user: User, **columns: Any) -> None:
@@ -48,8 +48,8 @@ def touch(user: User, day: Any) -> None:
 
 
 def said(user: User, after: timedelta = MINUTE) -> str:
-    [one] = words.of_account(user.id, now=NOW + after, limit=5)
-    return f"{one.words}. {one.how}"
+    [one] = selectors.changes_of(user.id, now=NOW + after, limit=5)
+    return f"{one.summary}. {one.attribution}"
 
 
 def api_change(user: User, at: datetime) -> None:
@@ -74,7 +74,7 @@ def test_an_unlock_by_another_hand_is_found() -> None:
     change(user, failed_auth_count=0, failed_auth_at=None)
 
     assert look(MINUTE) == 1
-    found = HiddenChange.objects.get()
+    found = OutOfBandChange.objects.get()
     assert (found.kind, found.user_id, found.name) == ("unlock", user.id, "ann")
     assert "locked after 3 failures, the last at 22 Nov 2026, 14:02:11 UTC" in found.before
 
@@ -103,7 +103,7 @@ def test_an_unlock_here_is_none() -> None:
     )
 
     assert look(MINUTE) == 0
-    assert not SeenLock.objects.exists()
+    assert not LockSnapshot.objects.exists()
 
 
 def test_an_unlock_here_an_hour_ago_explains_no_later_one() -> None:
@@ -155,7 +155,7 @@ def test_a_threshold_that_was_raised_unlocks_nobody() -> None:
     look()
     raised = replace(POLICY, lockout_failure_attempts=5)
 
-    assert out_of_band.look_at_locks(policy=raised, now=NOW + MINUTE) == 0
+    assert detection.find_unlocks(policy=raised, now=NOW + MINUTE) == 0
 
 
 def test_who_did_it_through_keystones_api_is_named() -> None:
@@ -200,7 +200,7 @@ def test_an_inactive_account_that_was_active_again_was_changed() -> None:
     touch(user, NOW.date())
 
     assert look_at_activity(HOUR) == 1
-    found = HiddenChange.objects.get()
+    found = OutOfBandChange.objects.get()
     assert found.kind == "activity"
     assert found.before == "last active on 6 May 2026"
     assert found.after == "last active on 22 Nov 2026"
@@ -218,7 +218,7 @@ def test_only_idle_accounts_are_remembered() -> None:
     idle(5, "cleo")
     look_at_activity()
 
-    assert SeenIdle.objects.count() == 2
+    assert IdleSnapshot.objects.count() == 2
 
 
 def test_an_account_that_became_inactive_was_not_changed() -> None:
@@ -226,7 +226,7 @@ def test_an_account_that_became_inactive_was_not_changed() -> None:
     look_at_activity()
 
     assert look_at_activity(DAY) == 0
-    assert SeenIdle.objects.get().inactive
+    assert IdleSnapshot.objects.get().inactive
 
 
 def test_an_idle_account_that_signed_in_was_not_changed() -> None:
@@ -295,22 +295,22 @@ def test_a_rule_that_is_off_remembers_nobody() -> None:
     look_at_activity()
     off = replace(POLICY, disable_user_account_days_inactive=None)
 
-    assert out_of_band.look_at_activity(policy=off, now=NOW) == 0
-    assert not SeenIdle.objects.exists()
+    assert detection.find_activity_changes(policy=off, now=NOW) == 0
+    assert not IdleSnapshot.objects.exists()
 
 
 # --- The report ---------------------------------------------------------------------------------
 @pytest.mark.parametrize(("section", "key"), [("8.2.6", "activity"), ("8.3.4", "unlock")])
 def test_the_report_has_each_change_once(section: str, key: str) -> None:
-    HiddenChange.objects.bulk_create(
-        HiddenChange(
-            fold=uuid.uuid4(),
+    OutOfBandChange.objects.bulk_create(
+        OutOfBandChange(
+            dedup_key=uuid.uuid4(),
             kind=kind,
             user_id=f"{kind}{number}",
             name="ann",
             before="a",
             after="b",
-            seen_at=NOW - HOUR,
+            checked_at=NOW - HOUR,
             found_at=NOW + number // 3 * MINUTE,
         )
         for number in range(7)

@@ -10,25 +10,25 @@ from pytest_django import Settings
 
 from pciops.events import prune, tasks
 from pciops.events.intake import record
-from pciops.events.intake.sessions import Run
+from pciops.events.intake.consumer import SessionRecorder
+from pciops.events.intake.names import NameResolver
 from pciops.events.models import (
     Activity,
     Attempts,
     ConsumerSession,
     DeadLetter,
-    HiddenChange,
-    Name,
+    KnownName,
+    OutOfBandChange,
     ProcessedNotification,
     Storm,
 )
-from pciops.events.names import Names
 from pciops.lib.models import JobRun
 from tests.events.bodies import sign_in, updated
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
-KEPT = (Attempts, Activity, Name, ConsumerSession, DeadLetter)
+KEPT = (Attempts, Activity, KnownName, ConsumerSession, DeadLetter)
 
 
 @pytest.fixture(autouse=True)
@@ -40,8 +40,8 @@ def aged(days: float) -> None:
     """One of everything, so old."""
     at = NOW - timedelta(days=days)
     bodies = [sign_in(at=at), updated(at=at, user_id=f"{days}", doer_id=""), "{"]
-    record.take_in(bodies, names=Names(), now=at)
-    Run(at).connect(at)
+    record.record_messages(bodies, resolver=NameResolver(), now=at)
+    SessionRecorder().connect(at)
 
 
 def left() -> list[int]:
@@ -92,11 +92,11 @@ def test_many_go_chunk_by_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_made_up_nonsense_does_not_fill_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prune, "NONSENSE", 2)
+    monkeypatch.setattr(prune, "MAX_DEAD_LETTERS", 2)
     for n in range(5):
         at = NOW + timedelta(seconds=n)
         body = f'{{"event_type": "made.up.{n}", "payload": {{"typeURI": 1}}}}'
-        record.take_in([body], names=Names(), now=at)
+        record.record_messages([body], resolver=NameResolver(), now=at)
     prune.prune(NOW)
 
     assert {row.event_type for row in DeadLetter.objects.all()} == {"made.up.3", "made.up.4"}
@@ -117,8 +117,8 @@ def test_storms_and_hidden_changes_go_with_the_rest() -> None:
     Storm.objects.create(
         began_at=old, last_at=old, ended_at=old, few=True, sources=[], accounts=9, names=0, tries=9
     )
-    HiddenChange.objects.create(
-        fold=uuid.uuid4(), kind="unlock", user_id="a", name="ann", seen_at=old, found_at=old
+    OutOfBandChange.objects.create(
+        dedup_key=uuid.uuid4(), kind="unlock", user_id="a", name="ann", checked_at=old, found_at=old
     )
     deleted = prune.prune(NOW)
 

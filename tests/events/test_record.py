@@ -13,8 +13,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from pciops.events.intake import record
-from pciops.events.models import Activity, Attempts, DeadLetter, Name, ProcessedNotification
-from pciops.events.names import Names
+from pciops.events.intake.names import NameResolver
+from pciops.events.models import Activity, Attempts, DeadLetter, KnownName, ProcessedNotification
 from pciops.keystone.models import LocalUser, Password, User
 from tests.events.bodies import ADMIN, DOE, RECORDED, later, recorded, sign_in, updated
 from tests.factories import NOW, make_domain, make_user
@@ -22,8 +22,8 @@ from tests.factories import NOW, make_domain, make_user
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 
-def take_in(*bodies: bytes | str, names: Names | None = None, seconds: float = 0) -> int:
-    return record.take_in(bodies, names=names or Names(), now=later(seconds))
+def take_in(*bodies: bytes | str, names: NameResolver | None = None, seconds: float = 0) -> int:
+    return record.record_messages(bodies, resolver=names or NameResolver(), now=later(seconds))
 
 
 def counts() -> dict[str, int]:
@@ -111,7 +111,7 @@ def test_everything_that_keystone_sent_is_kept_or_foreign() -> None:
 
 def test_a_batch_takes_a_handful_of_statements(django_assert_num_queries: Any) -> None:
     bodies = [sign_in(user_id=f"{n % 50:032x}", at=later(n)) for n in range(400)]
-    names = Names()
+    names = NameResolver()
     with django_assert_num_queries(7):
         # savepoint, seen?, seen, attempts, names kept, names, release
         take_in(*bodies, names=names)
@@ -167,23 +167,23 @@ def test_a_name_that_only_a_notification_knows_is_kept() -> None:
 def test_an_unknown_name_becomes_nobodys() -> None:
     take_in(recorded("unknown_name"), recorded("unknown_id"))
 
-    assert not Name.objects.exists()
+    assert not KnownName.objects.exists()
     assert {row.user_id for row in Attempts.objects.all()} == {"", "f" * 32}
 
 
 def test_a_new_name_is_seen_with_the_change() -> None:
-    names = Names()
+    names = NameResolver()
     user = made(DOE, "j.doe")
     take_in(sign_in(), names=names)
     LocalUser.objects.using("keystone").filter(user=user).update(name="j.smith")
     take_in(updated(), names=names)
 
     assert Activity.objects.get().name == "j.smith"
-    assert Name.objects.get(pk=DOE).name == "j.smith"
+    assert KnownName.objects.get(pk=DOE).name == "j.smith"
 
 
 def test_who_is_known_is_not_asked_for_again(django_assert_num_queries: Any) -> None:
-    names = Names()
+    names = NameResolver()
     made(DOE, "j.doe")
     take_in(sign_in(), names=names)
 
@@ -194,19 +194,19 @@ def test_who_is_known_is_not_asked_for_again(django_assert_num_queries: Any) -> 
 
 
 def test_what_a_process_remembers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pciops.events.names.MOST", 10)
-    names = Names()
+    monkeypatch.setattr("pciops.events.intake.names.MAX_CACHED", 10)
+    names = NameResolver()
     for n in range(25):
         made(f"{n:032x}", f"user-{n}")
         take_in(sign_in(user_id=f"{n:032x}"), names=names)
 
-    assert len(names._known) <= 10
+    assert len(names._cache) <= 10
 
 
 def test_without_keystones_database_names_come_from_what_was_heard(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    names = Names()
+    names = NameResolver()
     made(DOE, "j.doe")
     take_in(sign_in(), names=names)
     with away("user", "keystone"), caplog.at_level("WARNING", "pciops"):
@@ -224,7 +224,7 @@ def turned(user: User, *, enabled: bool) -> None:
 
 def test_enabling_and_disabling_are_told_from_other_changes() -> None:
     user = made(DOE, "j.doe")
-    names = Names()
+    names = NameResolver()
     take_in(sign_in(), names=names)
     take_in(updated(at=later(1)), names=names)
     for n, enabled in enumerate((False, True)):

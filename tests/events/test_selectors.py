@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from pciops.events import selectors
+from pciops.events import liveness, search
 from pciops.events.intake import record
-from pciops.events.intake.sessions import Run
-from pciops.events.models import ConsumerSession
-from pciops.events.names import Names
-from tests.events.bodies import ADMIN, DOE, later, sign_in, updated
+from pciops.events.intake.consumer import SessionRecorder
+from pciops.events.intake.names import NameResolver
+from pciops.events.models import Activity, Attempts, ConsumerSession
+from tests.events.bodies import later, sign_in, updated
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
@@ -32,50 +32,50 @@ def ran(since: float, until: float, *, connected: bool = True, error: str = "") 
 def gaps(since: float = -60, until: float = 0) -> list[tuple[float, float]]:
     return [
         ((begin - NOW).total_seconds() / 60, (end - NOW).total_seconds() / 60)
-        for begin, end in selectors.gaps(later(60 * since), later(60 * until))
+        for begin, end in liveness.gaps(later(60 * since), later(60 * until))
     ]
 
 
 # --- News ---------------------------------------------------------------------------------------
 def test_without_a_consumer_there_never_was_news() -> None:
-    assert selectors.news(NOW) == selectors.News(
+    assert liveness.liveness(NOW) == liveness.Liveness(
         running=False, connected=False, until=None, last_message_at=None, error=""
     )
 
 
 def test_a_consumer_that_is_connected_brings_news() -> None:
-    run = Run(NOW)
+    run = SessionRecorder()
     run.connect(NOW)
-    run.took(3, later(5))
+    run.count(3, later(5))
     run.beat(later(10))
-    news = selectors.news(later(20))
+    news = liveness.liveness(later(20))
 
     assert (news.running, news.connected, news.error) == (True, True, "")
     assert (news.until, news.last_message_at) == (later(10), later(5))
 
 
 def test_a_consumer_that_gives_no_sign_is_gone() -> None:
-    Run(NOW).connect(NOW)
+    SessionRecorder().connect(NOW)
 
-    assert selectors.news(NOW + selectors.QUIET - timedelta(seconds=1)).running
-    assert not selectors.news(NOW + selectors.QUIET).running
+    assert liveness.liveness(NOW + liveness.TIMEOUT - timedelta(seconds=1)).running
+    assert not liveness.liveness(NOW + liveness.TIMEOUT).running
 
 
 def test_a_consumer_that_ended_in_order_is_gone_at_once() -> None:
-    run = Run(NOW)
+    run = SessionRecorder()
     run.connect(NOW)
     run.end("ended", later(5))
-    news = selectors.news(later(6))
+    news = liveness.liveness(later(6))
 
     assert (news.running, news.connected, news.until) == (False, False, later(5))
 
 
 def test_one_that_is_not_connected_says_why_and_since_when_there_is_no_news() -> None:
-    run = Run(NOW)
+    run = SessionRecorder()
     run.connect(NOW)
-    run.lose("rabbit is gone", later(30))
-    run.lose("rabbit does not answer", later(60))
-    news = selectors.news(later(61))
+    run.disconnect("rabbit is gone", later(30))
+    run.disconnect("rabbit does not answer", later(60))
+    news = liveness.liveness(later(61))
 
     assert (news.running, news.connected) == (True, False)
     assert (news.until, news.error) == (later(30), "rabbit does not answer")
@@ -85,16 +85,16 @@ def test_of_two_consumers_one_that_is_connected_is_enough() -> None:
     ran(-10, 0, connected=False, error="rabbit does not answer")
     ran(-10, 0)
 
-    assert (selectors.news(later(1)).connected, selectors.news(later(1)).error) == (True, "")
+    assert (liveness.liveness(later(1)).connected, liveness.liveness(later(1)).error) == (True, "")
 
 
 def test_a_stretch_begins_with_each_change_of_connection() -> None:
-    run = Run(NOW)
-    run.lose("away", NOW)
-    run.lose("away", later(5))
+    run = SessionRecorder()
+    run.disconnect("away", NOW)
+    run.disconnect("away", later(5))
     run.connect(later(10))
     run.connect(later(20))
-    run.lose("gone", later(30))
+    run.disconnect("gone", later(30))
     rows = ConsumerSession.objects.order_by("pk").values_list("connected", "error")
 
     assert list(rows) == [
@@ -138,34 +138,16 @@ def test_a_consumer_that_is_not_connected_fills_no_gap() -> None:
 
 # --- One account --------------------------------------------------------------------------------
 def take_in(*bodies: str) -> None:
-    record.take_in(bodies, names=Names(), now=NOW)
-
-
-def windows(user_id: str = "") -> list[datetime]:
-    return [row.last_at for row in selectors.attempts(user_id)]
-
-
-def test_attempts_are_one_accounts_or_all_newest_first() -> None:
-    take_in(*(sign_in(at=later(60 * n), user_id=who) for n, who in enumerate([DOE, ADMIN, DOE])))
-
-    assert windows(DOE) == [later(120), NOW]
-    assert windows() == [later(120), later(60), NOW]
-
-
-def test_activity_is_what_was_done_to_or_by_an_account_newest_first() -> None:
-    take_in(updated(DOE, doer_id=ADMIN), updated(ADMIN, doer_id=DOE, at=later(5)))
-
-    assert [row.at for row in selectors.activity()] == [later(5), NOW]
-    assert [row.user_id for row in selectors.activity(DOE)] == [DOE]
-    assert [row.user_id for row in selectors.activity_by(DOE)] == [ADMIN]
+    record.record_messages(bodies, resolver=NameResolver(), now=NOW)
 
 
 @pytest.mark.parametrize("kind", ["attempts", "activity"])
 def test_pages_go_on_behind_a_marker(kind: str) -> None:
     take_in(*(sign_in(at=later(60 * (n // 2)), agent=f"agent {n}") for n in range(9)))
     take_in(*(updated(at=later(n // 2)) for n in range(9)))
-    order: Any = getattr(selectors, f"{kind.upper()}_ORDER")
-    rows: Any = getattr(selectors, kind)(DOE)
+    order: Any = getattr(search, f"{kind.upper()}_ORDER")
+    model: Any = {"attempts": Attempts, "activity": Activity}[kind]
+    rows = order.sort(model.objects.all())
     found: list[int] = []
     marker = ""
     while page := list((order.after(rows, marker) if marker else rows)[:4]):
@@ -179,11 +161,5 @@ def test_pages_go_on_behind_a_marker(kind: str) -> None:
 def test_set_aside_messages_are_counted() -> None:
     take_in("{", "[", "null")
 
-    assert selectors.set_aside_count() == 3
-    assert {row.reason for row in selectors.set_aside()} == {"not JSON", "not a JSON object"}
-
-
-def test_names_are_known_by_id() -> None:
-    take_in(sign_in())
-
-    assert selectors.names([DOE, "b"])[DOE].name == "j.doe"
+    assert search.dead_letter_count() == 3
+    assert {row.reason for row in search.dead_letters()} == {"not JSON", "not a JSON object"}

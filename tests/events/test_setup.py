@@ -10,11 +10,11 @@ import pytest
 from pytest_django import Settings
 
 from pciops.accounts.policy.policy import Policy
-from pciops.events.intake import setup
-from pciops.events.intake.setup import Setup
+from pciops.events.intake import keystone_options
+from pciops.events.intake.keystone_options import NotificationOptions
 from pciops.lib.env import SettingError
 
-ALL = Setup(
+ALL = NotificationOptions(
     notification_opt_out=(),
     drivers=("messagingv2",),
     transport_url_set=True,
@@ -35,12 +35,12 @@ enable_proxy_headers_parsing = True
 """
 
 
-def changed(**facts: Any) -> Setup:
+def changed(**facts: Any) -> NotificationOptions:
     return replace(ALL, **facts)
 
 
 def test_nothing_is_lacking_where_all_is_set() -> None:
-    assert list(setup.lacks(ALL, HASHES)) == []
+    assert list(keystone_options.missing_options(ALL, HASHES)) == []
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_nothing_is_lacking_where_all_is_set() -> None:
 def test_what_is_lacking_is_named_with_the_line_to_paste(
     facts: dict[str, Any], section: str, line: str
 ) -> None:
-    [lack] = setup.lacks(changed(**facts), HASHES)
+    [lack] = keystone_options.missing_options(changed(**facts), HASHES)
 
     assert (lack.section, lack.line) == (section, line)
     assert lack.remedy == f"In keystone.conf, below [{section}]: {line}"
@@ -94,31 +94,35 @@ def test_what_is_lacking_is_named_with_the_line_to_paste(
     ],
 )
 def test_hashes_of_wrong_passwords_are_wanted_and_with_a_key(policy: Policy, begin: str) -> None:
-    [lack] = setup.lacks(ALL, policy)
+    [lack] = keystone_options.missing_options(ALL, policy)
 
     assert (lack.section, lack.line[: len(begin)]) == ("security_compliance", begin)
 
 
 def test_keystones_own_defaults_send_nothing() -> None:
-    lines = [lack.line for lack in setup.lacks(Setup(), Policy())]
+    lines = [
+        lack.line for lack in keystone_options.missing_options(NotificationOptions(), Policy())
+    ]
 
     assert lines[0] == "driver = messagingv2"
     assert "notification_opt_out =" in lines
 
 
 def test_a_successful_sign_in_alone_is_told_in_other_words() -> None:
-    [lack] = setup.lacks(changed(notification_opt_out=(setup.SUCCESSES,)), HASHES)
+    [lack] = keystone_options.missing_options(
+        changed(notification_opt_out=(keystone_options.SUCCESSES,)), HASHES
+    )
 
     assert lack.sentence.startswith("Sign-ins that succeed are not sent")
 
 
 # --- Files --------------------------------------------------------------------------------------
-def read(settings: Settings, tmp_path: Path, *texts: str) -> Setup:
+def read(settings: Settings, tmp_path: Path, *texts: str) -> NotificationOptions:
     paths = [tmp_path / f"{number}.conf" for number in range(len(texts))]
     for path, text in zip(paths, texts, strict=True):
         path.write_text(text)
     settings.KEYSTONE_CONF = [str(path) for path in paths]
-    return setup.current()
+    return keystone_options.current_options()
 
 
 def test_a_keystone_conf_is_read(settings: Settings, tmp_path: Path) -> None:
@@ -129,7 +133,7 @@ def test_a_keystone_conf_is_read(settings: Settings, tmp_path: Path) -> None:
 
 
 def test_an_empty_file_has_keystones_defaults(settings: Settings, tmp_path: Path) -> None:
-    assert read(settings, tmp_path, "") == Setup()
+    assert read(settings, tmp_path, "") == NotificationOptions()
 
 
 def test_of_several_files_the_last_that_sets_an_option_counts(
@@ -154,4 +158,4 @@ def test_the_common_transport_url_counts_too(settings: Settings, tmp_path: Path)
 def test_a_file_that_cannot_be_read_is_named(settings: Settings) -> None:
     settings.KEYSTONE_CONF = ["/no/such"]
     with pytest.raises(SettingError, match="/no/such"):
-        setup.current()
+        keystone_options.current_options()

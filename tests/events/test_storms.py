@@ -17,7 +17,13 @@ from pytest_django import Settings
 from pciops.accounts.policy.policy import Policy
 from pciops.events.models import Alert, Storm
 from pciops.events.storms import alerts, storms
-from pciops.events.storms.storms import Limits, Stream, Suspicion, is_storm, limits
+from pciops.events.storms.storms import (
+    AddressAttempts,
+    PeriodAttempts,
+    StormLimits,
+    is_storm,
+    limits,
+)
 from pciops.keystone.models import User
 from pciops.lib.models import OwedMail
 from tests.events.heard import keep, keep_unknown
@@ -46,13 +52,13 @@ def watch(now: datetime = NOW, policy: Policy = POLICY) -> Storm | None:
     return storms.watch(policy=policy, now=now)
 
 
-def seen(**facts: int) -> Suspicion:
+def seen(**facts: int) -> PeriodAttempts:
     """What one address did."""
     usual = {"accounts": 0, "names": 0, "tries": 0, "locked": 0, **facts}
-    stream = Stream(
+    stream = AddressAttempts(
         address=ADDRESS, accounts=usual["accounts"], names=usual["names"], tries=usual["tries"]
     )
-    return Suspicion(began_at=NOW, streams=[stream], **usual)
+    return PeriodAttempts(began_at=NOW, addresses=[stream], **usual)
 
 
 # --- What is one --------------------------------------------------------------------------------
@@ -66,22 +72,25 @@ def seen(**facts: int) -> Suspicion:
     ],
 )
 def test_a_storm_begins_at_the_limits(facts: dict[str, int], storm: bool) -> None:
-    assert is_storm(seen(**facts), Limits(accounts=10, names=50)) is storm
+    assert is_storm(seen(**facts), StormLimits(accounts=10, names=50)) is storm
 
 
 def test_locks_from_everywhere_are_a_storm_only_when_they_are_many() -> None:
     streams = [
-        Stream(address=f"10.0.0.{number}", accounts=1, names=0, tries=3) for number in range(50)
+        AddressAttempts(address=f"10.0.0.{number}", accounts=1, names=0, tries=3)
+        for number in range(50)
     ]
-    scattered = Suspicion(began_at=NOW, streams=streams, accounts=50, names=0, tries=150, locked=49)
+    scattered = PeriodAttempts(
+        began_at=NOW, addresses=streams, accounts=50, names=0, tries=150, locked=49
+    )
 
-    assert not is_storm(scattered, Limits(accounts=10, names=50))
-    assert is_storm(replace(scattered, locked=50), Limits(accounts=10, names=50))
+    assert not is_storm(scattered, StormLimits(accounts=10, names=50))
+    assert is_storm(replace(scattered, locked=50), StormLimits(accounts=10, names=50))
 
 
 def test_a_large_cloud_has_more_before_it_is_a_storm() -> None:
-    assert limits(1_000_000) == Limits(accounts=100, names=100)
-    assert limits(1_000) == Limits(accounts=10, names=50)
+    assert limits(1_000_000) == StormLimits(accounts=100, names=100)
+    assert limits(1_000) == StormLimits(accounts=10, names=50)
 
 
 # --- Its life -----------------------------------------------------------------------------------
@@ -146,7 +155,7 @@ def test_a_storm_that_is_not_seen_for_a_while_is_over() -> None:
     storm.refresh_from_db()
 
     assert storm.ended_at == NOW
-    assert storms.going_on(scope=None, now=NOW + 16 * MINUTE) is None
+    assert storms.current_storm(scope=None, now=NOW + 16 * MINUTE) is None
 
 
 def test_without_keystones_database_a_storm_is_judged_by_what_was_heard() -> None:
@@ -174,11 +183,11 @@ def test_an_operator_of_another_domain_sees_no_storm() -> None:
     hit(12)
     watch()
 
-    storm = storms.going_on(scope="payments", now=NOW)
+    storm = storms.current_storm(scope="payments", now=NOW)
     assert storm is not None
     assert alerts.told(storm, scope="payments").locked == 12
     assert alerts.told(storm, scope="payments").sources == []
-    assert storms.going_on(scope="shops", now=NOW) is None
+    assert storms.current_storm(scope="shops", now=NOW) is None
 
 
 # --- The alert ----------------------------------------------------------------------------------

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pciops.audit import search as trail
-from pciops.events import search, timeline, words
+from pciops.events import search, sentences, timeline
 from pciops.events.models import Activity, Attempts
-from pciops.events.timeline import Page
-from pciops.events.words import Tries
+from pciops.events.sentences import AttemptGroup
+from pciops.events.timeline import TimelinePage
 from pciops.lib.keyset import MarkerError
 from tests.audit.acts import open_event
 from tests.events.rows import REASON, activity, attempts
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
 
 
-def page(*, marker: str = "", limit: int = 50) -> Page:
+def page(*, marker: str = "", limit: int = 50) -> TimelinePage:
     """Lines about j.doe."""
     sources = [trail.of_account("d0e"), *search.of_account("d0e")]
     return timeline.page(sources, marker=marker, limit=limit, unknown_names=True, within="d0e")
@@ -33,7 +33,9 @@ def page(*, marker: str = "", limit: int = 50) -> Page:
 def lines(*, marker: str = "", limit: int = 50) -> list[str]:
     """The same as texts, without where they came from."""
     return [
-        line.event.action if line.event else words.plain(line.sentence).partition(", reported")[0]
+        line.event.action
+        if line.event
+        else sentences.as_text(line.sentence).partition(", reported")[0]
         for line in page(marker=marker, limit=limit).lines
     ]
 
@@ -92,7 +94,9 @@ def test_what_was_done_to_another_account_ends_none() -> None:
     attempts(3, at=NOW - 6 * MINUTE).save()
     activity(user_id="another", at=NOW - 4 * MINUTE).save()
     attempts(2, at=NOW - 2 * MINUTE).save()
-    sources = search.sources(search.Query(), search.Reader(scope=None, unknown_names=True))
+    sources = search.sources(
+        search.EventQuery(), search.EventAccess(scope=None, unknown_names=True)
+    )
     found = timeline.page(sources, marker="", limit=50, unknown_names=True)
 
     assert len(found.lines) == 2
@@ -116,12 +120,12 @@ def test_a_page_reads_each_table_once(django_assert_num_queries: Any) -> None:
 
 
 def test_a_page_ends_however_few_lines_its_rows_make(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timeline, "MOST", 5)
+    monkeypatch.setattr(timeline, "MAX_ROWS", 5)
     for minute in range(12):
         attempts(at=NOW - minute * MINUTE).save()
     first = page()
 
-    assert words.plain(first.lines[0].sentence).startswith("5 failed sign-ins")
+    assert sentences.as_text(first.lines[0].sentence).startswith("5 failed sign-ins")
     assert lines(marker=first.next)[0].startswith("5 failed sign-ins")
 
 
@@ -156,17 +160,17 @@ def test_every_row_is_on_one_page_whatever_the_order_and_the_size(data: st.DataO
     assert total == number
 
 
-def _rows_of(line: timeline.Line) -> int:
+def _rows_of(line: timeline.TimelineLine) -> int:
     """How many rows a line stands for, where each row is one try."""
-    first = words.plain(line.sentence).split()[0]
+    first = sentences.as_text(line.sentence).split()[0]
     return int(first) if first.isdigit() else 1
 
 
 def test_tries_are_added_whatever_the_order() -> None:
     early, late = attempts(2, at=NOW - MINUTE), attempts(3)
-    first, second = Tries.of(late), Tries.of(early)
-    first.add(Tries.of(early))
-    second.add(Tries.of(late))
+    first, second = AttemptGroup.of(late), AttemptGroup.of(early)
+    first.add(AttemptGroup.of(early))
+    second.add(AttemptGroup.of(late))
 
     assert (first.count, first.first_at, first.last_at) == (5, NOW - MINUTE, NOW)
     assert (second.count, second.first_at, second.last_at) == (5, NOW - MINUTE, NOW)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pciops.events import words
+from pciops.events import sentences
 from pciops.events.models import Activity, Attempts, Outcome
-from pciops.events.words import Tries
+from pciops.events.sentences import AttemptGroup
 from tests.events.rows import REASON, activity, attempts
 from tests.factories import NOW
 
@@ -18,17 +18,19 @@ SOURCE = ", reported from 10.2.3.4 (keystoneauth1/5.18.0)"
 
 def said(*rows: Attempts, within: str = "", unknown_names: bool = True) -> str:
     """These rows, which are alike, in one sentence."""
-    tries, *others = map(Tries.of, rows)
+    tries, *others = map(AttemptGroup.of, rows)
     for other in others:
         tries.add(other)
-    return words.plain(words.of_tries(tries, within=within, unknown_names=unknown_names))
+    return sentences.as_text(
+        sentences.of_attempts(tries, within=within, unknown_names=unknown_names)
+    )
 
 
 def done(action: str, **facts: Any) -> str:
     """A change in a sentence, up to where it came from."""
     facts.setdefault("address", "")
     facts.setdefault("agent", "")
-    return words.plain(words.of_activity(activity(action, **facts)))
+    return sentences.as_text(sentences.of_activity(activity(action, **facts)))
 
 
 # --- Sign-ins -----------------------------------------------------------------------------------
@@ -108,7 +110,7 @@ def test_names_that_no_account_has_are_listed_for_whom_they_may_be_shown_to() ->
     ],
 )
 def test_an_agent_is_named_by_its_first_program(agent: str, expected: str) -> None:
-    assert words.program(agent) == expected
+    assert sentences.program(agent) == expected
 
 
 @pytest.mark.parametrize(
@@ -160,7 +162,7 @@ def test_what_one_does_to_oneself_says_so(action: str) -> None:
 
 
 def test_where_it_came_from_ends_the_sentence() -> None:
-    sentence = words.plain(words.of_activity(activity()))
+    sentence = sentences.as_text(sentences.of_activity(activity()))
 
     assert sentence == (
         "admin (Default) disabled j.doe (corp), reported from 10.2.3.4 (openstacksdk/4.0)"
@@ -213,12 +215,14 @@ def test_every_text_of_strangers_is_a_part_of_its_own() -> None:
     ours = "".join(
         part.text
         for row in (activity(), activity(doer_id=""))
-        for part in words.of_activity(row)
-        if part.kind != "stranger"
+        for part in sentences.of_activity(row)
+        if part.kind != "untrusted"
     )
-    tries = Tries.of(attempts(reason=REASON.UNKNOWN_NAME, name="evil"))
+    tries = AttemptGroup.of(attempts(reason=REASON.UNKNOWN_NAME, name="evil"))
     ours += "".join(
-        part.text for part in words.of_tries(tries, unknown_names=True) if part.kind != "stranger"
+        part.text
+        for part in sentences.of_attempts(tries, unknown_names=True)
+        if part.kind != "untrusted"
     )
 
     for text in ("admin", "Default", "j.doe", "corp", "10.2.3.4", "openstacksdk", "evil"):
@@ -227,6 +231,6 @@ def test_every_text_of_strangers_is_a_part_of_its_own() -> None:
 
 @pytest.mark.parametrize("user_id", ["a/b", "..", "", "%2e", "a b"])
 def test_an_id_that_fits_into_no_address_is_no_link(user_id: str) -> None:
-    parts = words.of_activity(activity(user_id=user_id))
+    parts = sentences.of_activity(activity(user_id=user_id))
 
     assert [part.account_id for part in parts if part.account_id] == ["adm1n"]

@@ -16,7 +16,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from pciops.audit.models import Event
-from pciops.events import search, words
+from pciops.events import search, sentences
 from pciops.events.models import DeadLetter, Outcome
 from tests.events.rows import REASON, activity, attempts, known
 from tests.factories import NOW, make_user
@@ -32,7 +32,7 @@ def lines(site: Client, address: str = "/activity/") -> list[str]:
     """The lines of the page, without where they came from."""
     response = cast("Any", site.get(address))
     assert response.status_code == 200, shown(response)
-    found = [words.plain(line.sentence) for line in response.context["lines"]]
+    found = [sentences.as_text(line.sentence) for line in response.context["lines"]]
     return [text.partition(", reported")[0] for text in found]
 
 
@@ -122,7 +122,7 @@ def test_filters_are_in_the_address(site: Client, query: str, found: list[str]) 
 def test_a_name_of_very_many_accounts_is_looked_for_row_by_row(
     site: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "MOST", 1)
+    monkeypatch.setattr(search, "MAX_IDS", 1)
     for number in range(3):
         known(f"id-{number}", f"svc-{number}")
         attempts(user_id=f"id-{number}", name=f"svc-{number}").save()
@@ -153,7 +153,7 @@ def test_pages_go_on_where_the_last_one_ended(
     found, address = [], "/activity/?kind=sign_in"
     while address:
         response = cast("Any", site.get(address))
-        found += [words.plain(line.sentence) for line in response.context["lines"]]
+        found += [sentences.as_text(line.sentence) for line in response.context["lines"]]
         following = response.context["next"]
         address = f"/activity/{following}" if following else ""
 
@@ -228,7 +228,7 @@ def test_they_are_not_found_out_by_searching(
     assert len(lines(site, "/activity/?account=hunter")) == 1
     assert lines(auditor, "/activity/?account=hunter") == []
     assert lines(auditor, "/activity/?account=an+id") == []
-    monkeypatch.setattr(search, "MOST", -1)
+    monkeypatch.setattr(search, "MAX_IDS", -1)
     assert lines(auditor, "/activity/?account=hunter") == []
 
 
@@ -332,7 +332,7 @@ def test_no_other_file_is_made(site: Client, query: str) -> None:
 def test_messages_set_aside_are_counted_and_shown(site: Client, auditor: Client) -> None:
     facts = {"first_at": NOW, "last_at": NOW, "count": 12}
     DeadLetter.objects.create(
-        fold="00000000-0000-0000-0000-000000000001",
+        dedup_key="00000000-0000-0000-0000-000000000001",
         reason="not JSON",
         body="<script>alert(1)</script>",
         **facts,

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from pciops.events.intake.sessions import Run
+from pciops.events.intake.consumer import SessionRecorder
 from tests.factories import make_user
 from tests.fake_keystone import FakeKeystone, Person
 from tests.signin.visit import shown, signed_in
@@ -228,7 +228,7 @@ def test_readyz_says_that_no_notifications_come_and_is_ready_all_the_same(
 ) -> None:
     settings.NOTIFICATIONS_URLS = ["amqp://rabbit.example//"]
     before = client.get("/readyz")
-    Run(timezone.now()).connect(timezone.now())
+    SessionRecorder().connect(timezone.now())
     after = client.get("/readyz")
 
     assert (before.status_code, before.json()["notifications"]) == (200, "no news yet")

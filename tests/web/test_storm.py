@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from pciops.events.models import HiddenChange
+from pciops.events.models import OutOfBandChange
 from pciops.events.storms import storms
 from tests.events.heard import keep
 from tests.events.histories import tried
@@ -51,14 +51,14 @@ def test_what_strangers_call_an_address_is_text(site: Client) -> None:
 
 def test_what_was_changed_past_pciops_stands_on_the_account_page(site: Client) -> None:
     user = make_user()
-    HiddenChange.objects.create(
-        fold=uuid.uuid4(),
+    OutOfBandChange.objects.create(
+        dedup_key=uuid.uuid4(),
         kind="activity",
         user_id=user.id,
         name="ann",
         before="last active on 6 May 2026",
         after="last active on 22 Nov 2026",
-        seen_at=NOW - timedelta(hours=1),
+        checked_at=NOW - timedelta(hours=1),
         found_at=NOW,
     )
     page = shown(site.get(f"/accounts/{user.id}/"))
@@ -68,14 +68,14 @@ def test_what_was_changed_past_pciops_stands_on_the_account_page(site: Client) -
 
 
 def test_what_was_changed_past_pciops_stands_above_the_activity(site: Client) -> None:
-    HiddenChange.objects.create(
-        fold=uuid.uuid4(),
+    OutOfBandChange.objects.create(
+        dedup_key=uuid.uuid4(),
         kind="unlock",
         user_id=make_user("<b>bob").id,
         name="<b>bob",
         before="locked after 3 failures",
         after="0 failures",
-        seen_at=NOW - MINUTE,
+        checked_at=NOW - MINUTE,
         found_at=NOW,
     )
     page = site.get("/activity/")

@@ -1,4 +1,4 @@
-"""Puts sign-ins together that are alike; pure, and the order in which they come does not matter."""
+"""Aggregates equal sign-ins of a minute: pure, and independent of their order."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from uuid import UUID
 from pciops.events.intake.cadf import SignIn
 from pciops.events.models import WINDOW
 
-MOST: Final = 100  # unlike sign-ins of one address and minute that are told apart at a time
+MAX_VARIANTS: Final = 100  # different sign-ins of one address and minute that are kept apart
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_BETWEEN: Final = "\x1f"  # no text of an event holds it: `cadf.clean`
+_SEPARATOR: Final = "\x1f"  # `cadf.clean` removes it from every text
 
 Key = tuple[str, ...]
 
 
 @dataclass(kw_only=True, slots=True)
-class Aggregate:
-    """Sign-ins that are alike: one of them, and how many there were from when to when."""
+class AttemptAggregate:
+    """Equal sign-ins: one of them, and the count, first and last time of all."""
 
     example: SignIn
     window: datetime
@@ -31,73 +31,75 @@ class Aggregate:
     count: int
 
 
-def aggregate(events: Iterable[SignIn]) -> dict[UUID, Aggregate]:
-    """The sign-ins by what makes them alike.
+def aggregate(sign_ins: Iterable[SignIn]) -> dict[UUID, AttemptAggregate]:
+    """Return the sign-ins by their dedup key.
 
-    Agents and unknown names are whatever a stranger types, so an address could fill the disk with
-    sign-ins that are all unlike. Of one address and minute `MOST` are told apart; of the others
-    only what is true of accounts, and none is left out of the counts.
+    Clients choose agents and unknown usernames, so one address could fill the disk with sign-ins
+    that are all different. Beyond `MAX_VARIANTS` of an address and minute, only facts about
+    accounts are kept apart; every sign-in is counted.
     """
-    aggregates: dict[Key, Aggregate] = {}
-    for event in events:
-        window = window_of(event.at)
-        one = Aggregate(example=event, window=window, first_at=event.at, last_at=event.at, count=1)
-        _add(aggregates, one)
-    return {digest(_BETWEEN.join(key)): found for key, found in _bounded(aggregates).items()}
+    aggregates: dict[Key, AttemptAggregate] = {}
+    for sign_in in sign_ins:
+        at, window = sign_in.at, window_of(sign_in.at)
+        _add(
+            aggregates,
+            AttemptAggregate(example=sign_in, window=window, first_at=at, last_at=at, count=1),
+        )
+    _limit_variants(aggregates)
+    return {dedup_key(*key): aggregate for key, aggregate in aggregates.items()}
 
 
-def _add(aggregates: dict[Key, Aggregate], aggregate: Aggregate) -> None:
-    key = _key(aggregate.example, aggregate.window)
-    found = aggregates.setdefault(key, aggregate)
-    if found is not aggregate:
-        found.count += aggregate.count
-        found.first_at = min(found.first_at, aggregate.first_at)
-        found.last_at = max(found.last_at, aggregate.last_at)
+def _add(aggregates: dict[Key, AttemptAggregate], added: AttemptAggregate) -> None:
+    present = aggregates.setdefault(_key(added.example, added.window), added)
+    if present is not added:
+        present.count += added.count
+        present.first_at = min(present.first_at, added.first_at)
+        present.last_at = max(present.last_at, added.last_at)
 
 
-def _bounded(aggregates: dict[Key, Aggregate]) -> dict[Key, Aggregate]:
-    if len(aggregates) <= MOST:
-        return aggregates
-    sources: defaultdict[tuple[str, datetime], list[Key]] = defaultdict(list)
-    for key, found in aggregates.items():
-        sources[found.example.address, found.window].append(key)
-    for keys in sources.values():
-        for key in sorted(keys)[MOST:]:
-            found = aggregates.pop(key)
-            _add(aggregates, replace(found, example=_without_whim(found.example)))
-    return aggregates
+def _limit_variants(aggregates: dict[Key, AttemptAggregate]) -> None:
+    if len(aggregates) <= MAX_VARIANTS:
+        return
+    variants: defaultdict[tuple[str, datetime], list[Key]] = defaultdict(list)
+    for key, aggregate in aggregates.items():
+        variants[aggregate.example.address, aggregate.window].append(key)
+    for keys in variants.values():
+        for key in sorted(keys)[MAX_VARIANTS:]:
+            aggregate = aggregates.pop(key)
+            _add(aggregates, replace(aggregate, example=_without_free_text(aggregate.example)))
 
 
-def _without_whim(event: SignIn) -> SignIn:
-    """The sign-in without what a stranger can vary at will."""
-    if event.user_id:
-        return replace(event, agent="")
-    return replace(event, agent="", name="", domain_id="", domain_name="")
+def _without_free_text(sign_in: SignIn) -> SignIn:
+    """Return the sign-in without the texts that a client chooses freely."""
+    if sign_in.user_id:
+        return replace(sign_in, agent="")
+    return replace(sign_in, agent="", name="", domain_id="", domain_name="")
 
 
 def window_of(at: datetime) -> datetime:
-    """When the window began in which this instant lies."""
+    """Return the start of the window that contains this time."""
     return _EPOCH + (at - _EPOCH) // WINDOW * WINDOW
 
 
-def digest(text: str) -> UUID:
-    """122 bits that stand for the text where that is too long for an index.
+def dedup_key(*parts: str) -> UUID:
+    """Return a hash of 122 bits for texts that are too long for an index.
 
-    Its version is that of UUIDs that are hashes: MariaDB takes no bits that are no UUID.
+    Its version is the one for hashes: MariaDB accepts only valid UUIDs.
     """
+    text = _SEPARATOR.join(parts)
     return UUID(bytes=blake2b(text.encode("utf-8", "replace"), digest_size=16).digest(), version=5)
 
 
-def _key(event: SignIn, window: datetime) -> Key:
+def _key(sign_in: SignIn, window: datetime) -> Key:
     return (
         window.isoformat(),
-        event.user_id,
-        event.name,
-        event.domain_id,
-        event.domain_name,
-        event.outcome,
-        event.reason,
-        event.address,
-        event.agent,
-        event.partial_hash,
+        sign_in.user_id,
+        sign_in.name,
+        sign_in.domain_id,
+        sign_in.domain_name,
+        sign_in.outcome,
+        sign_in.reason,
+        sign_in.address,
+        sign_in.agent,
+        sign_in.partial_hash,
     )

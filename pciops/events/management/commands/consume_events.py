@@ -1,4 +1,4 @@
-"""Takes Keystone's notifications in until it is told to end."""
+"""Receives Keystone's notifications until SIGTERM."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.NOTIFICATIONS_URLS:
             raise CommandError("PCIOPS_NOTIFICATIONS_URL is not set: nobody knows where they are")
-        taker = NotificationConsumer(settings.NOTIFICATIONS_URLS, clock=timezone.now)
+        consumer = NotificationConsumer(settings.NOTIFICATIONS_URLS, clock=timezone.now)
 
         def stop(number: int, frame: FrameType | None) -> None:
-            taker.stop()
+            consumer.stop()
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
-        taker.run()
+        consumer.run()

@@ -1,13 +1,13 @@
-"""What keystone.conf lacks for each thing that notifications are good for, with the line to paste.
+"""Finds options that keystone.conf lacks for notifications, with the line to paste.
 
-Of a transport_url nothing is kept but whether there is one: it holds a password.
+Only the presence of a transport_url is kept, since it contains a password.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 
@@ -27,8 +27,8 @@ _YES: Final = {"true", "1", "yes", "on"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setup:
-    """The options of keystone.conf that matter here; each begins with Keystone's own default."""
+class NotificationOptions:
+    """The options of keystone.conf for notifications, with Keystone's defaults."""
 
     notification_format: str = "cadf"
     notification_opt_out: tuple[str, ...] = (SUCCESSES, "identity.authenticate.pending")
@@ -40,8 +40,8 @@ class Setup:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lack:
-    """What does not work, and the line of keystone.conf that would make it."""
+class MissingOption:
+    """Something that does not work, and the line of keystone.conf that enables it."""
 
     sentence: str
     section: str
@@ -52,48 +52,51 @@ class Lack:
         return f"In keystone.conf, below [{self.section}]: {self.line}"
 
 
-def current() -> Setup:
-    """What the files of PCIOPS_KEYSTONE_CONF say; of several the last that sets an option.
+def current_options() -> NotificationOptions:
+    """Return the options of the files of PCIOPS_KEYSTONE_CONF; the last file wins.
 
     Raises:
         SettingError: a file cannot be read.
     """
-    found = Setup()
+    options = NotificationOptions()
     for path in settings.KEYSTONE_CONF:
         try:
-            found = _with(
-                found, every(path, "default"), every(path, _MESSAGES), every(path, _PROXY)
+            options = _with(
+                options, every(path, "default"), every(path, _MESSAGES), every(path, _PROXY)
             )
         except ConfError as error:
             problem = f"names a file that cannot be read: {error}"
             raise SettingError(
                 "PCIOPS_KEYSTONE_CONF", problem, "/etc/keystone/keystone.conf"
             ) from None
-    return found
+    return options
 
 
 Lines = Mapping[str, Sequence[Assignment]]
 
 
-def _with(found: Setup, default: Lines, messages: Lines, proxy: Lines) -> Setup:
-    """What a file changes."""
-    if "notification_format" in default:
-        found = replace(found, notification_format=_last(default, "notification_format"))
-    if "control_exchange" in default:
-        found = replace(found, control_exchange=_last(default, "control_exchange"))
+def _with(
+    options: NotificationOptions, default: Lines, messages: Lines, proxy: Lines
+) -> NotificationOptions:
+    """Return the options with those that a file sets."""
+    changes: dict[str, Any] = {
+        name: _last(default, name)
+        for name in ("notification_format", "control_exchange")
+        if name in default
+    }
     if "notification_opt_out" in default:
-        found = replace(found, notification_opt_out=_all(default, "notification_opt_out"))
+        changes["notification_opt_out"] = _all(default, "notification_opt_out")
     if "driver" in messages:
-        found = replace(found, drivers=_all(messages, "driver"))
+        changes["drivers"] = _all(messages, "driver")
     if "topics" in messages:
-        topics = tuple(word.strip() for word in _last(messages, "topics").split(","))
-        found = replace(found, topics=topics)
+        topics = _last(messages, "topics").split(",")
+        changes["topics"] = tuple(topic.strip() for topic in topics)
     if _last(messages, "transport_url") or _last(default, "transport_url"):
-        found = replace(found, transport_url_set=True)
+        changes["transport_url_set"] = True
     if "enable_proxy_headers_parsing" in proxy:
         parsing = _last(proxy, "enable_proxy_headers_parsing").lower() in _YES
-        found = replace(found, enable_proxy_headers_parsing=parsing)
-    return found
+        changes["enable_proxy_headers_parsing"] = parsing
+    return replace(options, **changes)
 
 
 def _last(lines: Lines, name: str) -> str:
@@ -104,26 +107,26 @@ def _all(lines: Lines, name: str) -> tuple[str, ...]:
     return tuple(text for line in lines[name] if (text := line.text.strip()))
 
 
-def lacks(setup: Setup, policy: Policy) -> Iterator[Lack]:
-    """What is missing, the most important first; pure."""
-    yield from _sending(setup)
-    yield from _opted_out(setup.notification_opt_out)
+def missing_options(options: NotificationOptions, policy: Policy) -> Iterator[MissingOption]:
+    """Yield what is missing, the most important first; pure."""
+    yield from _not_sending(options)
+    yield from _opted_out(options.notification_opt_out)
     if "event" not in policy.report_invalid_password_hash:
-        yield Lack(
+        yield MissingOption(
             sentence="A program with an old password cannot be told from somebody who guesses: "
             "failed sign-ins carry no hash of the password.",
             section="security_compliance",
             line="report_invalid_password_hash = event",
         )
     elif not policy.invalid_password_hash_secret_key_set:
-        yield Lack(
+        yield MissingOption(
             sentence="The hashes of wrong passwords are made without a key: who reads them can "
             "try passwords on them.",
             section="security_compliance",
             line="invalid_password_hash_secret_key = <a long random word, the same on all nodes>",
         )
-    if not setup.enable_proxy_headers_parsing:
-        yield Lack(
+    if not options.enable_proxy_headers_parsing:
+        yield MissingOption(
             sentence="Keystone believes no proxy's headers: where one stands in front of it, every "
             "sign-in seems to come from the proxy. (Who reaches Keystone past the proxy can then "
             "forge an address.)",
@@ -132,62 +135,62 @@ def lacks(setup: Setup, policy: Policy) -> Iterator[Lack]:
         )
 
 
-def _sending(setup: Setup) -> Iterator[Lack]:
-    if not SENDING & set(setup.drivers):
-        yield Lack(
+def _not_sending(options: NotificationOptions) -> Iterator[MissingOption]:
+    if not SENDING & set(options.drivers):
+        yield MissingOption(
             sentence="Keystone sends no notifications: who locks accounts cannot be known.",
             section=_MESSAGES,
             line="driver = messagingv2",
         )
-    if not setup.transport_url_set:
-        yield Lack(
+    if not options.transport_url_set:
+        yield MissingOption(
             sentence="Keystone is not told where to send notifications.",
             section=_MESSAGES,
             line="transport_url = rabbit://keystone:<password>@<rabbit>:5672/",
         )
-    if setup.notification_format != "cadf":
-        yield Lack(
+    if options.notification_format != "cadf":
+        yield MissingOption(
             sentence="Notifications do not say who did it from where.",
             section="DEFAULT",
             line="notification_format = cadf",
         )
-    if setup.control_exchange != settings.NOTIFICATIONS_EXCHANGE:
-        yield Lack(
-            sentence=f"Keystone publishes to the exchange {setup.control_exchange!r}, and pciops "
+    if options.control_exchange != settings.NOTIFICATIONS_EXCHANGE:
+        yield MissingOption(
+            sentence=f"Keystone publishes to the exchange {options.control_exchange!r}, and pciops "
             f"listens at {settings.NOTIFICATIONS_EXCHANGE!r} (PCIOPS_NOTIFICATIONS_EXCHANGE).",
             section="DEFAULT",
             line=f"control_exchange = {settings.NOTIFICATIONS_EXCHANGE}",
         )
-    if settings.NOTIFICATIONS_TOPIC not in setup.topics:
-        yield Lack(
-            sentence=f"Keystone publishes to the topics {', '.join(setup.topics)}, and pciops "
+    if settings.NOTIFICATIONS_TOPIC not in options.topics:
+        yield MissingOption(
+            sentence=f"Keystone publishes to the topics {', '.join(options.topics)}, and pciops "
             f"listens at {settings.NOTIFICATIONS_TOPIC!r} (PCIOPS_NOTIFICATIONS_TOPIC).",
             section=_MESSAGES,
-            line=f"topics = {','.join((*setup.topics, settings.NOTIFICATIONS_TOPIC))}",
+            line=f"topics = {','.join((*options.topics, settings.NOTIFICATIONS_TOPIC))}",
         )
 
 
-def _opted_out(names: Iterable[str]) -> Iterator[Lack]:
-    held = [
+def _opted_out(names: Iterable[str]) -> Iterator[MissingOption]:
+    suppressed = [
         name
         for name in (FAILURES, SUCCESSES, *(f"identity.user.{kind}" for kind in USERS))
         if name in names
     ]
-    if held == [SUCCESSES]:
+    if suppressed == [SUCCESSES]:
         sentence = (
             "Sign-ins that succeed are not sent: typing errors look like attacks, and a last "
             "activity that somebody changed by hand is not found."
         )
     else:
-        sentence = f"Keystone is told not to send {', '.join(held)}."
-    if held:
-        yield Lack(sentence=sentence, section="DEFAULT", line="notification_opt_out =")
+        sentence = f"Keystone is told not to send {', '.join(suppressed)}."
+    if suppressed:
+        yield MissingOption(sentence=sentence, section="DEFAULT", line="notification_opt_out =")
 
 
-def findings() -> list[Lack]:
-    """What is missing now.
+def currently_missing() -> list[MissingOption]:
+    """Return what is missing in the current files.
 
     Raises:
         SettingError: a keystone.conf cannot be read.
     """
-    return list(lacks(current(), policies.current()))
+    return list(missing_options(current_options(), policies.current()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pciops.events.intake.cadf import AccountChange, Ignored, SignIn, Unreadable, parse
+from pciops.events.intake.cadf import Ignored, SignIn, Unreadable, parse
 from pciops.events.models import Activity, Attempts
 from tests.events.bodies import ADMIN, DOE, RECORDED, opened, recorded, sealed, spoilt
 
@@ -25,9 +24,9 @@ LONGEST = {
 }
 
 
-def read(name: str) -> SignIn | AccountChange:
+def read(name: str) -> SignIn | Activity:
     found = parse(recorded(name))
-    assert isinstance(found, SignIn | AccountChange), found
+    assert isinstance(found, SignIn | Activity), found
     return found
 
 
@@ -94,7 +93,7 @@ def test_a_change_says_what_to_whom_and_by_whom(
 ) -> None:
     found = read(name)
 
-    assert isinstance(found, AccountChange)
+    assert isinstance(found, Activity)
     assert (found.action, found.outcome, found.reason) == (action, outcome, reason)
     assert (found.user_id, found.doer_id) == (DOE, doer_id)
 
@@ -102,21 +101,21 @@ def test_a_change_says_what_to_whom_and_by_whom(
 def test_a_refused_password_has_keystones_words() -> None:
     found = read("password_refused_requirements")
 
-    assert isinstance(found, AccountChange)
+    assert isinstance(found, Activity)
     assert found.reason_text == "The password does not match the requirements: seven with a digit."
 
 
 def test_a_role_says_which_and_where() -> None:
     found = read("role_granted_domain")
 
-    assert isinstance(found, AccountChange)
+    assert isinstance(found, Activity)
     assert found.detail == "role=4e484b122a5549529215805d0ce84a73 domain=default"
 
 
 def test_what_the_command_line_does_has_no_doer_and_no_address() -> None:
     found = parse(RECORDED["bootstrap"][0])
 
-    assert isinstance(found, AccountChange)
+    assert isinstance(found, Activity)
     assert (found.action, found.doer_id, found.address) == ("updated", "", "")
 
 
@@ -185,14 +184,14 @@ def test_a_reason_is_known_by_keystones_words_or_is_another(
 def test_why_a_password_was_refused(words: str, reason: Activity.Reason) -> None:
     found = parse(spoilt("password_refused_history", "payload.reason.reasonType", words))
 
-    assert isinstance(found, AccountChange)
+    assert isinstance(found, Activity)
     assert found.reason == reason
 
 
 def test_a_refused_password_is_one_with_a_token_too() -> None:
     found = parse(spoilt("password_refused_history", "payload.initiator.user_id", DOE))
 
-    assert isinstance(found, AccountChange)
+    assert isinstance(found, Activity)
     assert (found.action, found.outcome, found.doer_id) == ("password", "failure", DOE)
 
 
@@ -321,10 +320,10 @@ def test_whatever_stands_in_a_message_it_is_read_or_not_and_fits_its_columns(
     part[last] = data.draw(JSON)
     found = parse(sealed(message))
 
-    for field in fields(found):
-        value = getattr(found, field.name)
-        if isinstance(found, SignIn | AccountChange) and isinstance(value, str):
-            assert len(value) <= LONGEST.get(field.name, 32)
+    if isinstance(found, SignIn | Activity):
+        for name in LONGEST:
+            value = getattr(found, name, "")
+            assert len(value) <= LONGEST[name]
             value.encode()  # no half character
 
 

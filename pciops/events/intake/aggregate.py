@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Final
 from uuid import UUID
 
 from pciops.events.intake.cadf import SignIn
-from pciops.events.models import WINDOW
+from pciops.events.models import WINDOW, Attempts
 
 MAX_VARIANTS: Final = 100  # different sign-ins of one address and minute that are kept apart
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -20,60 +19,66 @@ _SEPARATOR: Final = "\x1f"  # `cadf.clean` removes it from every text
 Key = tuple[str, ...]
 
 
-@dataclass(kw_only=True, slots=True)
-class AttemptAggregate:
-    """Equal sign-ins: one of them, and the count, first and last time of all."""
-
-    example: SignIn
-    window: datetime
-    first_at: datetime
-    last_at: datetime
-    count: int
-
-
-def aggregate(sign_ins: Iterable[SignIn]) -> dict[UUID, AttemptAggregate]:
-    """Return the sign-ins by their dedup key.
+def aggregate(sign_ins: Iterable[SignIn]) -> list[Attempts]:
+    """Return the sign-ins as unsaved rows.
 
     Clients choose agents and unknown usernames, so one address could fill the disk with sign-ins
     that are all different. Beyond `MAX_VARIANTS` of an address and minute, only facts about
     accounts are kept apart; every sign-in is counted.
     """
-    aggregates: dict[Key, AttemptAggregate] = {}
+    rows: dict[Key, Attempts] = {}
     for sign_in in sign_ins:
-        at, window = sign_in.at, window_of(sign_in.at)
-        _add(
-            aggregates,
-            AttemptAggregate(example=sign_in, window=window, first_at=at, last_at=at, count=1),
-        )
-    _limit_variants(aggregates)
-    return {dedup_key(*key): aggregate for key, aggregate in aggregates.items()}
+        window = window_of(sign_in.at)
+        row = rows.get(_key(sign_in, window))
+        if row is None:
+            rows[_key(sign_in, window)] = _row(sign_in, window)
+        else:
+            _add(row, count=1, first_at=sign_in.at, last_at=sign_in.at)
+    _limit_variants(rows)
+    for key, row in rows.items():
+        row.dedup_key = dedup_key(*key)
+    return list(rows.values())
 
 
-def _add(aggregates: dict[Key, AttemptAggregate], added: AttemptAggregate) -> None:
-    present = aggregates.setdefault(_key(added.example, added.window), added)
-    if present is not added:
-        present.count += added.count
-        present.first_at = min(present.first_at, added.first_at)
-        present.last_at = max(present.last_at, added.last_at)
+def _row(sign_in: SignIn, window: datetime) -> Attempts:
+    return Attempts(
+        window=window,
+        user_id=sign_in.user_id,
+        name=sign_in.name,
+        domain_id=sign_in.domain_id,
+        domain_name=sign_in.domain_name,
+        outcome=sign_in.outcome,
+        reason=sign_in.reason,
+        address=sign_in.address,
+        agent=sign_in.agent,
+        partial_hash=sign_in.partial_hash,
+        first_at=sign_in.at,
+        last_at=sign_in.at,
+        count=1,
+    )
 
 
-def _limit_variants(aggregates: dict[Key, AttemptAggregate]) -> None:
-    if len(aggregates) <= MAX_VARIANTS:
+def _add(row: Attempts, *, count: int, first_at: datetime, last_at: datetime) -> None:
+    row.count += count
+    row.first_at = min(row.first_at, first_at)
+    row.last_at = max(row.last_at, last_at)
+
+
+def _limit_variants(rows: dict[Key, Attempts]) -> None:
+    if len(rows) <= MAX_VARIANTS:
         return
     variants: defaultdict[tuple[str, datetime], list[Key]] = defaultdict(list)
-    for key, aggregate in aggregates.items():
-        variants[aggregate.example.address, aggregate.window].append(key)
+    for key, row in rows.items():
+        variants[row.address, row.window].append(key)
     for keys in variants.values():
         for key in sorted(keys)[MAX_VARIANTS:]:
-            aggregate = aggregates.pop(key)
-            _add(aggregates, replace(aggregate, example=_without_free_text(aggregate.example)))
-
-
-def _without_free_text(sign_in: SignIn) -> SignIn:
-    """Return the sign-in without the texts that a client chooses freely."""
-    if sign_in.user_id:
-        return replace(sign_in, agent="")
-    return replace(sign_in, agent="", name="", domain_id="", domain_name="")
+            row = rows.pop(key)
+            row.agent = ""  # the texts that a client chooses freely
+            if not row.user_id:
+                row.name = row.domain_id = row.domain_name = ""
+            common = rows.setdefault(_key(row, row.window), row)
+            if common is not row:
+                _add(common, count=row.count, first_at=row.first_at, last_at=row.last_at)
 
 
 def window_of(at: datetime) -> datetime:
@@ -90,16 +95,16 @@ def dedup_key(*parts: str) -> UUID:
     return UUID(bytes=blake2b(text.encode("utf-8", "replace"), digest_size=16).digest(), version=5)
 
 
-def _key(sign_in: SignIn, window: datetime) -> Key:
+def _key(attempt: SignIn | Attempts, window: datetime) -> Key:
     return (
         window.isoformat(),
-        sign_in.user_id,
-        sign_in.name,
-        sign_in.domain_id,
-        sign_in.domain_name,
-        sign_in.outcome,
-        sign_in.reason,
-        sign_in.address,
-        sign_in.agent,
-        sign_in.partial_hash,
+        attempt.user_id,
+        attempt.name,
+        attempt.domain_id,
+        attempt.domain_name,
+        attempt.outcome,
+        attempt.reason,
+        attempt.address,
+        attempt.agent,
+        attempt.partial_hash,
     )

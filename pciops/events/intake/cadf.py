@@ -56,25 +56,7 @@ class SignIn:
     partial_hash: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AccountChange:
-    """A change of an account, or an act of its owner."""
-
-    event_id: str
-    at: datetime
-    action: Activity.Action
-    outcome: Outcome
-    reason: Activity.Reason
-    reason_text: str  # Keystone's
-    user_id: str
-    doer_id: str  # "" for the command line, and for a password change without a token
-    doer_name: str
-    address: str
-    agent: str
-    detail: str
-
-
-Notification = SignIn | AccountChange
+Notification = SignIn | Activity
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +79,10 @@ class _UnreadableError(Exception):
 
 
 def parse(body: bytes | str) -> Notification | Ignored | Unreadable:
-    """Return the content of the message, with each text cut to its column. Raise nothing."""
+    """Return the content of the message; a change is an unsaved row without names of accounts.
+
+    Each text is cut to its column. Nothing is raised.
+    """
     event_type = ""
     try:
         message = _unwrapped(body)
@@ -278,10 +263,10 @@ def _change(
     user_id: str,
     outcome: Outcome,
     detail: str = "",
-) -> AccountChange:
+) -> Activity:
     initiator = _part(payload, "initiator")
     host = _part(initiator, "host")
-    return AccountChange(
+    return Activity(
         event_id=_id(payload),
         at=_at(payload),
         action=action,
@@ -297,7 +282,7 @@ def _change(
     )
 
 
-def _user(payload: Mapping[str, Any], action: Activity.Action) -> AccountChange:
+def _user(payload: Mapping[str, Any], action: Activity.Action) -> Activity:
     user_id, outcome = _account(payload, "resource_info"), _outcome(payload)
     if action is Activity.Action.UPDATED and payload.get("initiator"):
         # Keystone reports a refused password change as a success with a reason. Only a
@@ -309,7 +294,7 @@ def _user(payload: Mapping[str, Any], action: Activity.Action) -> AccountChange:
     return _change(payload, action, user_id=user_id, outcome=outcome)
 
 
-def _role(payload: Mapping[str, Any], action: Activity.Action) -> AccountChange | None:
+def _role(payload: Mapping[str, Any], action: Activity.Action) -> Activity | None:
     if not payload.get("user"):
         return None  # the role of a group
     parts = [
@@ -326,7 +311,7 @@ def _role(payload: Mapping[str, Any], action: Activity.Action) -> AccountChange 
     )
 
 
-def _credential(payload: Mapping[str, Any], action: Activity.Action) -> AccountChange | None:
+def _credential(payload: Mapping[str, Any], action: Activity.Action) -> Activity | None:
     owner = _text(_part(payload, "initiator"), "user_id", MAX_USER_ID)
     if not owner:
         return None  # deleted with its owner or project, which has its own event
@@ -349,7 +334,7 @@ _REFUSED_PASSWORDS: Final = {
     "disallowing password changes": Activity.Reason.SELF_SERVICE,
 }
 
-_ChangeParser = Callable[[Mapping[str, Any], Activity.Action], AccountChange | None]
+_ChangeParser = Callable[[Mapping[str, Any], Activity.Action], Activity | None]
 _CHANGES: Final[Mapping[str, tuple[_ChangeParser, Activity.Action]]] = {
     "identity.user.created": (_user, Activity.Action.CREATED),
     "identity.user.updated": (_user, Activity.Action.UPDATED),

@@ -6,23 +6,16 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from copy import copy
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from django.db import DatabaseError, DataError, IntegrityError, OperationalError, transaction
 
-from pciops.events.intake.aggregate import AttemptAggregate, aggregate, dedup_key
-from pciops.events.intake.cadf import (
-    AccountChange,
-    Ignored,
-    Notification,
-    SignIn,
-    Unreadable,
-    clean,
-    parse,
-)
+from pciops.events.intake.aggregate import aggregate, dedup_key
+from pciops.events.intake.cadf import Ignored, Notification, SignIn, Unreadable, clean, parse
 from pciops.events.intake.names import UNNAMED, NameResolver, ResolvedName
 from pciops.events.intake.upsert import ADD, GREATEST, LEAST, REPLACE, upsert
 from pciops.events.models import MAX_BODY, Activity, Attempts, DeadLetter, ProcessedNotification
@@ -122,7 +115,7 @@ def _resolve_names(
     reported: dict[str, str] = {}
     changed: set[str] = set()
     for event in notifications:
-        if isinstance(event, AccountChange):
+        if isinstance(event, Activity):
             changed.add(event.user_id)
             reported.setdefault(event.user_id, "")
             if event.doer_id:
@@ -148,81 +141,42 @@ def _insert(
         [ProcessedNotification(event=key, at=now) for key in sorted(new)]
     )
     _add_attempts(aggregate(event for event in new.values() if isinstance(event, SignIn)), names)
-    changes = [event for event in new.values() if isinstance(event, AccountChange)]
-    Activity.objects.bulk_create(_activities(changes, names, now))
+    changes = [event for event in new.values() if isinstance(event, Activity)]
+    _add_changes(changes, names, now)
     _add_dead_letters(unreadable, now)
     return len(new)
 
 
-def _add_attempts(aggregates: dict[UUID, AttemptAggregate], names: Names) -> None:
-    rows = []
-    for key, group in aggregates.items():
-        sign_in = group.example
-        # Keystone reports the domain only of unknown usernames.
-        home = sign_in if sign_in.domain_id else names.get(sign_in.user_id, UNNAMED)
-        rows.append(
-            Attempts(
-                dedup_key=key,
-                window=group.window,
-                user_id=sign_in.user_id,
-                name=sign_in.name,
-                domain_id=home.domain_id,
-                domain_name=home.domain_name,
-                outcome=sign_in.outcome,
-                reason=sign_in.reason,
-                address=sign_in.address,
-                agent=sign_in.agent,
-                partial_hash=sign_in.partial_hash,
-                first_at=group.first_at,
-                last_at=group.last_at,
-                count=group.count,
-            )
-        )
+def _add_attempts(rows: Sequence[Attempts], names: Names) -> None:
+    for row in rows:
+        if not row.domain_id:  # Keystone reports it only of unknown usernames
+            name = names.get(row.user_id, UNNAMED)
+            row.domain_id, row.domain_name = name.domain_id, name.domain_name
     on_conflict = {"count": ADD, "first_at": LEAST, "last_at": GREATEST}
     upsert(Attempts, rows, unique="dedup_key", on_conflict=on_conflict)
 
 
-def _activities(
-    changes: Sequence[AccountChange], names: Names, now: datetime
-) -> Iterator[Activity]:
-    """Make rows in the order of time.
+def _add_changes(changes: Sequence[Activity], names: Names, now: datetime) -> None:
+    """Insert changes in the order of time, with names.
 
     Keystone does not report what an update changed. If the account was enabled or disabled since
     its last read, an update did it, provided that it is recent and the only one: otherwise one
     account might be named for the act of another.
     """
-    updates = Counter(
-        change.user_id for change in changes if change.action is Activity.Action.UPDATED
-    )
+    updates = Counter(row.user_id for row in changes if row.action == Activity.Action.UPDATED)
+    rows = []
     for change in sorted(changes, key=lambda change: change.at):
-        row, subject = _activity(change, names), names.get(change.user_id, UNNAMED)
-        only = change.action is Activity.Action.UPDATED and updates[change.user_id] == 1
-        if only and subject.enabled_changed and abs(now - change.at) <= JUST_NOW:
+        subject, doer = names.get(change.user_id, UNNAMED), names.get(change.doer_id, UNNAMED)
+        row = copy(change)  # the original stays as it is, for a repeated transaction
+        row.name = subject.name
+        row.domain_id, row.domain_name = subject.domain_id, subject.domain_name
+        row.doer_name = row.doer_name or doer.name
+        row.doer_domain_id, row.doer_domain_name = doer.domain_id, doer.domain_name
+        only = row.action == Activity.Action.UPDATED and updates[row.user_id] == 1
+        if only and subject.enabled_changed and abs(now - row.at) <= JUST_NOW:
             row.action = Activity.Action.ENABLED if subject.enabled else Activity.Action.DISABLED
-        yield row
-
-
-def _activity(change: AccountChange, names: Names) -> Activity:
-    subject, doer = names.get(change.user_id, UNNAMED), names.get(change.doer_id, UNNAMED)
-    return Activity(
-        event_id=change.event_id,
-        at=change.at,
-        action=change.action,
-        outcome=change.outcome,
-        reason=change.reason,
-        reason_text=change.reason_text,
-        user_id=change.user_id,
-        name=subject.name,
-        domain_id=subject.domain_id,
-        domain_name=subject.domain_name,
-        doer_id=change.doer_id,
-        doer_name=change.doer_name or doer.name,
-        doer_domain_id=doer.domain_id,
-        doer_domain_name=doer.domain_name,
-        address=change.address,
-        agent=change.agent,
-        detail=change.detail,
-    )
+        rows.append(row)
+    Activity.objects.bulk_create(rows)
 
 
 def _add_dead_letters(messages: Sequence[UnreadableMessage], now: datetime) -> None:

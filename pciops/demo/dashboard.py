@@ -75,8 +75,7 @@ class Dashboard:
                 log=self.log,
                 tick=partial(report, words),
             )
-        listener = process.listen(port)
-        try:
+        with process.listen(port) as listener:
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
             self.process = process.start(
                 [
@@ -91,18 +90,8 @@ class Dashboard:
                 log=self.log,
                 listener=listener,
             )
-        finally:
-            listener.close()
-        try:
-            process.wait_until_answers(
-                f"{self.url}healthz",
-                self.process,
-                log=self.log,
-                tick=lambda: report("Starting the dashboard"),
-            )
-        except BaseException:
-            self.stop()
-            raise
+        tick, health = partial(report, "Starting the dashboard"), f"{self.url}healthz"
+        process.wait_until_answers(health, self.process, log=self.log, tick=tick)
 
     def stop(self) -> None:
         """Stop the server if it runs."""

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -137,12 +136,7 @@ class Keystone:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def start(self) -> None:
@@ -154,8 +148,7 @@ class Keystone:
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.log.write_bytes(b"")
         self.admin_password = kept_password(self.data / "admin_password")
-        listener = process.listen(self.port or self._last_port())
-        try:
+        with process.listen(self.port or self._last_port()) as listener:
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/v3"
             self._write_conf()
             self._prepare()
@@ -173,15 +166,8 @@ class Keystone:
                 log=self.log,
                 listener=listener,
             )
-        finally:
-            listener.close()  # the server has its own copy
-        try:
-            process.wait_until_answers(
-                self.url, self.process, log=self.log, tick=lambda: self.report("Starting Keystone")
-            )
-        except BaseException:
-            self.stop()
-            raise
+        tick = partial(self.report, "Starting Keystone")
+        process.wait_until_answers(self.url, self.process, log=self.log, tick=tick)
 
     def stop(self) -> None:
         """Stop the server if it runs."""
@@ -267,7 +253,7 @@ class Keystone:
             ],
             env=env or self._env(),
             log=self.log,
-            tick=lambda: self.report(words),
+            tick=partial(self.report, words),
         )
 
 

@@ -194,24 +194,30 @@ def wait_until_answers(
 ) -> None:
     """Wait until the server answers this address with 200; `tick` is called meanwhile.
 
+    The server is stopped if it does not.
+
     Raises:
         DemoError: the server ended, or the seconds have passed.
     """
     deadline = time.monotonic() + seconds
     answer = "nothing"
-    with requests.Session() as session:
-        session.trust_env = False  # no proxy
-        while time.monotonic() < deadline:
-            if process.poll() is not None:
-                raise DemoError(f"The server ended by itself.{last_lines(log)}")
-            with suppress(requests.RequestException):
-                response = session.get(url, timeout=5)
-                if response.status_code == requests.codes.ok:
-                    return
-                answer = str(response.status_code)
-            tick()
-            time.sleep(_TICK)
-    raise DemoError(f"{url} answers {answer} after {seconds:.0f} s.{last_lines(log)}")
+    try:
+        with requests.Session() as session:
+            session.trust_env = False  # no proxy
+            while time.monotonic() < deadline:
+                if process.poll() is not None:
+                    raise DemoError(f"The server ended by itself.{last_lines(log)}")
+                with suppress(requests.RequestException):
+                    response = session.get(url, timeout=5)
+                    if response.status_code == requests.codes.ok:
+                        return
+                    answer = str(response.status_code)
+                tick()
+                time.sleep(_TICK)
+        raise DemoError(f"{url} answers {answer} after {seconds:.0f} s.{last_lines(log)}")
+    except BaseException:
+        stop(process, by=QUICKLY)
+        raise
 
 
 def last_lines(log: Path, count: int = 12) -> str:

@@ -20,9 +20,7 @@ from pciops.events.storms import alerts, storms
 from pciops.events.storms.storms import (
     AddressAttempts,
     PeriodAttempts,
-    StormLimits,
     is_storm,
-    limits,
 )
 from pciops.keystone.models import User
 from pciops.lib.models import OwedMail
@@ -72,7 +70,7 @@ def seen(**facts: int) -> PeriodAttempts:
     ],
 )
 def test_a_storm_begins_at_the_limits(facts: dict[str, int], storm: bool) -> None:
-    assert is_storm(seen(**facts), StormLimits(accounts=10, names=50)) is storm
+    assert is_storm(seen(**facts), cloud_size=1000) is storm
 
 
 def test_locks_from_everywhere_are_a_storm_only_when_they_are_many() -> None:
@@ -84,13 +82,13 @@ def test_locks_from_everywhere_are_a_storm_only_when_they_are_many() -> None:
         began_at=NOW, addresses=streams, accounts=50, names=0, tries=150, locked=49
     )
 
-    assert not is_storm(scattered, StormLimits(accounts=10, names=50))
-    assert is_storm(replace(scattered, locked=50), StormLimits(accounts=10, names=50))
+    assert not is_storm(scattered, cloud_size=1000)
+    assert is_storm(replace(scattered, locked=50), cloud_size=1000)
 
 
-def test_a_large_cloud_has_more_before_it_is_a_storm() -> None:
-    assert limits(1_000_000) == StormLimits(accounts=100, names=100)
-    assert limits(1_000) == StormLimits(accounts=10, names=50)
+@pytest.mark.parametrize(("locked", "storm"), [(99, False), (100, True)])
+def test_the_limits_of_a_large_cloud_are_higher(locked: int, storm: bool) -> None:
+    assert is_storm(seen(locked=locked), cloud_size=1_000_000) is storm
 
 
 # --- Its life -----------------------------------------------------------------------------------

@@ -65,26 +65,13 @@ class PeriodAttempts:
     locked: int  # accounts that were locked
 
 
-@dataclass(frozen=True, kw_only=True)
-class StormLimits:
-    """The numbers that make a storm."""
-
-    accounts: int
-    names: int
-
-
-def limits(cloud: int) -> StormLimits:
-    """Return the limits of the settings, or higher ones for a large cloud."""
-    return StormLimits(
-        accounts=max(settings.STORM_ACCOUNTS, cloud // PER_CLOUD),
-        names=max(settings.STORM_NAMES, cloud // PER_CLOUD),
-    )
-
-
-def is_storm(attempts: PeriodAttempts, limits: StormLimits) -> bool:
-    """Return whether administrators have to be alerted."""
+def is_storm(attempts: PeriodAttempts, *, cloud_size: int) -> bool:
+    """Return whether administrators have to be alerted; the limits of a large cloud are higher."""
+    usual = cloud_size // PER_CLOUD
     factor = 1 if from_few(attempts) else SCATTERED
-    return attempts.locked >= limits.accounts * factor or attempts.names >= limits.names * factor
+    locks = max(settings.STORM_ACCOUNTS, usual) * factor
+    names = max(settings.STORM_NAMES, usual) * factor
+    return attempts.locked >= locks or attempts.names >= names
 
 
 def from_few(attempts: PeriodAttempts) -> bool:
@@ -99,7 +86,7 @@ def watch(*, policy: Policy, now: datetime) -> Storm | None:
     locked, number = _locked_accounts(_storm_rows(attempts, now), policy=policy, now=now)
     attempts = replace(attempts, locked=number)
     current = Storm.objects.filter(ended_at=None).order_by("-began_at").first()
-    if not is_storm(attempts, limits(_cloud_size())):
+    if not is_storm(attempts, cloud_size=_cloud_size()):
         if current is not None and now - current.last_at >= CALM:
             Storm.objects.filter(pk=current.pk, ended_at=None).update(ended_at=current.last_at)
         return None

@@ -73,7 +73,7 @@ class Dashboard:
                 [sys.executable, settings.ROOT / "manage.py", *command],
                 env=self.env,
                 log=self.log,
-                tick=partial(report, words),
+                report=report,
             )
         with process.listen(port) as listener:
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/"

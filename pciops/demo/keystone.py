@@ -253,7 +253,7 @@ class Keystone:
             ],
             env=env or self._env(),
             log=self.log,
-            tick=partial(self.report, words),
+            report=self.report,
         )
 
 
@@ -295,7 +295,7 @@ def _install(environment: Path, report: ReportStep, requirements: Path) -> None:
     log = environment.with_name(f"{environment.name}-install.log")
     log.write_bytes(b"")
     words = f"Installing Keystone {_release(requirements).removeprefix('keystone==')} from PyPI"
-    run = partial(process.run, words, env=env, log=log, tick=partial(report, words))
+    run = partial(process.run, words, env=env, log=log, report=report)
     run([sys.executable, "-m", "venv", environment])
     pip = [_python(environment), "-m", "pip", "install", "--no-input", "--progress-bar", "off"]
     run([*pip, "--quiet", "--require-hashes", "-r", requirements])

@@ -166,9 +166,9 @@ def run(
     *,
     env: Mapping[str, str],
     log: Path,
-    tick: Callable[[], None] = lambda: None,
+    report: ReportStep = lambda words: None,
 ) -> None:
-    """Run a program to its end; `tick` is called while it runs.
+    """Run a program to its end; meanwhile its name is reported as the current step.
 
     Raises:
         DemoError: its exit status is not 0; the message begins with the name.
@@ -176,7 +176,7 @@ def run(
     process = start(command, env=env, log=log)
     try:
         while process.poll() is None:
-            tick()
+            report(name)
             time.sleep(_TICK)
     finally:
         stop(process)

@@ -5,9 +5,10 @@ Only the presence of a transport_url is kept, since it contains a password.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Final
 
 from django.conf import settings
 
@@ -21,6 +22,7 @@ FAILURES: Final = "identity.authenticate.failure"
 USERS: Final = ("created", "updated", "deleted")
 SENDING: Final = {"messagingv2", "messaging"}
 
+_DEFAULT: Final = "default"
 _MESSAGES: Final = "oslo_messaging_notifications"
 _PROXY: Final = "oslo_middleware"
 _YES: Final = {"true", "1", "yes", "on"}
@@ -58,53 +60,37 @@ def current_options() -> NotificationOptions:
     Raises:
         SettingError: a file cannot be read.
     """
-    options = NotificationOptions()
-    for path in settings.KEYSTONE_CONF:
-        try:
-            options = _with(
-                options, every(path, "default"), every(path, _MESSAGES), every(path, _PROXY)
-            )
-        except ConfError as error:
-            problem = f"names a file that cannot be read: {error}"
-            raise SettingError(
-                "PCIOPS_KEYSTONE_CONF", problem, "/etc/keystone/keystone.conf"
-            ) from None
-    return options
+    lines: dict[tuple[str, str], Sequence[Assignment]] = {}
+    try:
+        for path, section in product(settings.KEYSTONE_CONF, (_DEFAULT, _MESSAGES, _PROXY)):
+            for name, assignments in every(path, section).items():
+                lines[section, name] = assignments
+    except ConfError as error:
+        problem = f"names a file that cannot be read: {error}"
+        example = "/etc/keystone/keystone.conf"
+        raise SettingError("PCIOPS_KEYSTONE_CONF", problem, example) from None
 
+    def value(section: str, name: str, default: str = "") -> str:
+        return lines[section, name][-1].text.strip() if (section, name) in lines else default
 
-Lines = Mapping[str, Sequence[Assignment]]
+    def values(section: str, name: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+        if (section, name) not in lines:
+            return default
+        return tuple(text for line in lines[section, name] if (text := line.text.strip()))
 
-
-def _with(
-    options: NotificationOptions, default: Lines, messages: Lines, proxy: Lines
-) -> NotificationOptions:
-    """Return the options with those that a file sets."""
-    changes: dict[str, Any] = {
-        name: _last(default, name)
-        for name in ("notification_format", "control_exchange")
-        if name in default
-    }
-    if "notification_opt_out" in default:
-        changes["notification_opt_out"] = _all(default, "notification_opt_out")
-    if "driver" in messages:
-        changes["drivers"] = _all(messages, "driver")
-    if "topics" in messages:
-        topics = _last(messages, "topics").split(",")
-        changes["topics"] = tuple(topic.strip() for topic in topics)
-    if _last(messages, "transport_url") or _last(default, "transport_url"):
-        changes["transport_url_set"] = True
-    if "enable_proxy_headers_parsing" in proxy:
-        parsing = _last(proxy, "enable_proxy_headers_parsing").lower() in _YES
-        changes["enable_proxy_headers_parsing"] = parsing
-    return replace(options, **changes)
-
-
-def _last(lines: Lines, name: str) -> str:
-    return lines[name][-1].text.strip() if name in lines else ""
-
-
-def _all(lines: Lines, name: str) -> tuple[str, ...]:
-    return tuple(text for line in lines[name] if (text := line.text.strip()))
+    usual = NotificationOptions()
+    topics = value(_MESSAGES, "topics", ",".join(usual.topics)).split(",")
+    urls = [value(section, "transport_url") for section in (_DEFAULT, _MESSAGES)]
+    parsing = value(_PROXY, "enable_proxy_headers_parsing").lower()
+    return NotificationOptions(
+        notification_format=value(_DEFAULT, "notification_format", usual.notification_format),
+        notification_opt_out=values(_DEFAULT, "notification_opt_out", usual.notification_opt_out),
+        drivers=values(_MESSAGES, "driver"),
+        topics=tuple(topic.strip() for topic in topics),
+        control_exchange=value(_DEFAULT, "control_exchange", usual.control_exchange),
+        transport_url_set=any(urls),
+        enable_proxy_headers_parsing=parsing in _YES,
+    )
 
 
 def missing_options(options: NotificationOptions, policy: Policy) -> Iterator[MissingOption]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from types import FrameType
 from typing import Any
 
 from django.conf import settings
@@ -23,10 +22,6 @@ class Command(BaseCommand):
         if not settings.NOTIFICATIONS_URLS:
             raise CommandError("PCIOPS_NOTIFICATIONS_URL is not set: nobody knows where they are")
         consumer = NotificationConsumer(settings.NOTIFICATIONS_URLS, clock=timezone.now)
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            consumer.stop()
-
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, stop)
+            signal.signal(number, lambda *_: consumer.stop())
         consumer.run()

@@ -12,7 +12,7 @@ import pytest
 from pciops.demo import feeding
 from pciops.demo.feeding import feed
 from pciops.events.models import Attempts, ConsumerSession, DeadLetter
-from tests.events import bodies
+from tests.events import messages
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
@@ -40,8 +40,8 @@ def clock() -> datetime:
 
 def test_new_lines_are_recorded_when_they_are_complete(tmp_path: Path) -> None:
     path = tmp_path / "lines"
-    whole = bodies.sign_in()
-    path.write_text(f"{bodies.sign_in()}\n{whole[:40]}")
+    whole = messages.sign_in()
+    path.write_text(f"{messages.sign_in()}\n{whole[:40]}")
     counted: list[int] = []
 
     def rest() -> None:
@@ -60,7 +60,7 @@ def test_the_file_may_come_later(tmp_path: Path) -> None:
     path = tmp_path / "lines"
     feed(
         path,
-        stop=Turns(lambda: path.write_text(f"{bodies.sign_in()}\n"), lambda: None),
+        stop=Turns(lambda: path.write_text(f"{messages.sign_in()}\n"), lambda: None),
         clock=clock,
     )
 
@@ -72,7 +72,7 @@ def test_many_lines_are_recorded_in_batches(
 ) -> None:
     monkeypatch.setattr(feeding, "BATCH", 5000)
     path = tmp_path / "lines"
-    path.write_text("".join(f"{bodies.sign_in()}\n" for _ in range(20)))
+    path.write_text("".join(f"{messages.sign_in()}\n" for _ in range(20)))
     feed(path, stop=Turns(), clock=clock)
 
     assert Attempts.objects.get().count == 20
@@ -80,7 +80,7 @@ def test_many_lines_are_recorded_in_batches(
 
 def test_a_second_start_records_nothing_twice(tmp_path: Path) -> None:
     path = tmp_path / "lines"
-    path.write_text(f"{bodies.sign_in()}\n")
+    path.write_text(f"{messages.sign_in()}\n")
     for _ in range(2):
         feed(path, stop=Turns(), clock=clock)
 
@@ -89,7 +89,7 @@ def test_a_second_start_records_nothing_twice(tmp_path: Path) -> None:
 
 def test_the_session_is_recorded(tmp_path: Path) -> None:
     path = tmp_path / "lines"
-    path.write_text(f"{bodies.sign_in()}\n")
+    path.write_text(f"{messages.sign_in()}\n")
     feed(path, stop=Turns(), clock=clock)
     run = ConsumerSession.objects.get()
 

@@ -19,7 +19,7 @@ from kombu import Connection
 from pytest_django import Settings
 
 from pciops.events.intake import broker
-from tests.events.bodies import sign_in
+from tests.events.messages import sign_in
 from tests.factories import NOW
 from tests.live.consumer import consuming, environment_of, manage, publish
 from tests.live.mariadb import MariaDB

@@ -19,7 +19,7 @@ from pciops.accounts.policy import policy
 from pciops.keystone.models import User
 from pciops.lib import outages
 from pciops.signin.rights import ACTS, Role
-from tests.events.rows import REASON, activity, attempts, known
+from tests.events.factories import REASON, activity, attempts, save_name
 from tests.factories import NOW, grant, make_locked_user, make_user, new_id
 from tests.fake_keystone import FakeKeystone
 from tests.matrix.calls import CALLS, METHODS, Call, routes
@@ -219,7 +219,7 @@ def notified(user: User) -> None:
         activity(user_id=user.id, **facts, **where).save()
     attempts(user_id="", reason=REASON.UNKNOWN_NAME, **facts, **home).save()
     activity(user_id=user.id, doer_id=user.id, doer_name="ann", **facts, **home).save()
-    known(user.id, "zelda")
+    save_name(user.id, "zelda")
 
 
 # --- A scope is no more than what Keystone gives -------------------------------------------------

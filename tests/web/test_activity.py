@@ -18,7 +18,7 @@ from pytest_django import DjangoAssertNumQueries
 from pciops.audit.models import Event
 from pciops.events import search, sentences
 from pciops.events.models import DeadLetter, Outcome
-from tests.events.rows import REASON, activity, attempts, known
+from tests.events.factories import REASON, activity, attempts, save_name
 from tests.factories import NOW, make_user
 from tests.fake_keystone import FakeKeystone
 from tests.signin.visit import shown, signed_in
@@ -98,8 +98,8 @@ def test_a_line_leads_to_the_account_and_to_who_did_it(site: Client) -> None:
     ],
 )
 def test_filters_are_in_the_address(site: Client, query: str, found: list[str]) -> None:
-    known("d0e", "j.doe")
-    known("adm1n", "admin")
+    save_name("d0e", "j.doe")
+    save_name("adm1n", "admin")
     attempts(2).save()
     attempts(at=NOW - timedelta(days=1), reason=REASON.NONE, user_id="x", address="::1").save()
     activity(at=NOW - timedelta(days=2)).save()
@@ -124,7 +124,7 @@ def test_a_name_of_very_many_accounts_is_looked_for_row_by_row(
 ) -> None:
     monkeypatch.setattr(search, "MAX_IDS", 1)
     for number in range(3):
-        known(f"id-{number}", f"svc-{number}")
+        save_name(f"id-{number}", f"svc-{number}")
         attempts(user_id=f"id-{number}", name=f"svc-{number}").save()
         activity(user_id=f"id-{number}", name=f"svc-{number}", doer_name="svc-doer").save()
     attempts(user_id="another", name="another").save()

@@ -10,8 +10,7 @@ from django.test import Client
 
 from pciops.events.models import OutOfBandChange
 from pciops.events.storms import storms
-from tests.events.heard import keep
-from tests.events.histories import tried
+from tests.events.factories import failure, save_attempts
 from tests.factories import NOW, POLICY, grant, make_locked_user, make_project, make_user
 from tests.signin.visit import shown
 
@@ -24,7 +23,7 @@ def blow(address: str = "198.51.100.7") -> None:
     """Twelve accounts are locked by one address, an administrator among them."""
     for number in range(12):
         user = make_locked_user(f"user{number:02}", at=NOW - MINUTE)
-        keep(user.id, [tried(60, "Summer", address=address, count=3)])
+        save_attempts(user.id, [failure(60, "Summer", address=address, count=3)])
         if number == 7:
             grant(user, "admin", on=make_project("ops"))
     storms.watch(policy=POLICY, now=NOW)

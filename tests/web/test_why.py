@@ -8,8 +8,13 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from tests.events.heard import keep, keep_unknown
-from tests.events.histories import SCRIPT, stale_script, tried
+from tests.events.factories import (
+    SCRIPT,
+    failure,
+    save_attempts,
+    save_unknown_names,
+    stale_script,
+)
 from tests.factories import NOW, make_locked_user, make_user
 from tests.signin.visit import shown
 
@@ -20,7 +25,7 @@ LOCKED = "/accounts/?state=locked"
 
 def test_the_page_of_a_locked_account_says_why(site: Client) -> None:
     user = make_locked_user(at=NOW)
-    keep(user.id, stale_script())
+    save_attempts(user.id, stale_script())
 
     page = shown(site.get(f"/accounts/{user.id}/"))
 
@@ -32,7 +37,7 @@ def test_the_page_of_a_locked_account_says_why(site: Client) -> None:
 
 def test_the_page_of_an_account_without_failures_asks_nothing(site: Client) -> None:
     user = make_user()
-    keep(user.id, stale_script())
+    save_attempts(user.id, stale_script())
 
     assert "Old password" not in shown(site.get(f"/accounts/{user.id}/"))
 
@@ -49,7 +54,7 @@ def test_where_nothing_is_heard_the_page_says_what_to_set(site: Client) -> None:
 def test_what_strangers_wrote_is_text_on_the_page(site: Client) -> None:
     user = make_locked_user(at=NOW)
     agent = "<script>alert(1)</script>"
-    keep(user.id, stale_script(agent=agent))
+    save_attempts(user.id, stale_script(agent=agent))
     page = site.get(f"/accounts/{user.id}/").content.decode()
 
     assert agent not in page
@@ -58,7 +63,7 @@ def test_what_strangers_wrote_is_text_on_the_page(site: Client) -> None:
 
 def test_the_form_says_why_and_that_an_unlock_will_be_undone(site: Client) -> None:
     user = make_locked_user(at=NOW)
-    keep(user.id, stale_script())
+    save_attempts(user.id, stale_script())
     page = shown(site.get(f"/accounts/{user.id}/unlock/"))
 
     assert "the same wrong password every 300 s from 10.2.3.4" in page
@@ -67,16 +72,16 @@ def test_the_form_says_why_and_that_an_unlock_will_be_undone(site: Client) -> No
 
 def test_the_form_of_another_act_says_nothing_of_it(site: Client) -> None:
     user = make_locked_user(at=NOW)
-    keep(user.id, stale_script())
+    save_attempts(user.id, stale_script())
 
     assert "Old password" not in shown(site.get(f"/accounts/{user.id}/disable/"))
 
 
 def test_the_list_says_why_each_account_is_locked(site: Client) -> None:
     script, sprayed, unheard = (make_locked_user(name, at=NOW) for name in ("ann", "bob", "cleo"))
-    keep(script.id, stale_script())
-    keep(sprayed.id, [tried(60, "Summer", address="198.51.100.7")])
-    keep_unknown([f"admin{number}" for number in range(9)], address="198.51.100.7")
+    save_attempts(script.id, stale_script())
+    save_attempts(sprayed.id, [failure(60, "Summer", address="198.51.100.7")])
+    save_unknown_names([f"admin{number}" for number in range(9)], address="198.51.100.7")
 
     rows = site.get(LOCKED).content.decode().split('role="row"')
     said = {
@@ -102,7 +107,7 @@ def test_the_list_asks_no_more_for_more_accounts(
 ) -> None:
     for number in range(accounts):
         user = make_locked_user(f"user{number}", at=NOW)
-        keep(user.id, stale_script(times=4, agent=f"{SCRIPT} {number}"))
+        save_attempts(user.id, stale_script(times=4, agent=f"{SCRIPT} {number}"))
     site.get(LOCKED)
 
     # The session and operator, its new end (3), no census; then four of what was heard.

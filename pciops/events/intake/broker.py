@@ -50,7 +50,7 @@ def connect(url: str, *, timeout: float = 5) -> Connection:
     """
     link = connection(url, timeout=timeout)
     try:
-        link.ensure_connection(max_retries=1, timeout=timeout)
+        link.ensure_connection(max_retries=1, interval_start=0.2, timeout=timeout)
     except Exception as error:  # the errors of kombu and its transports have no common base
         link.release()
         raise BrokerError(f"{address(link)} does not answer: {reason(error)}") from error

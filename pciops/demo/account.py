@@ -97,6 +97,10 @@ class Account:
     history: History = History()
 
     @property
+    def key(self) -> str:
+        return f"{self.domain}/{self.name}"
+
+    @property
     def is_locked(self) -> bool:
         exempt = EXEMPT_FROM_LOCKOUT in self.options
         enough = self.history.failures >= LOCKOUT_ATTEMPTS

@@ -13,7 +13,7 @@ import requests
 
 from pciops.demo.account import Account
 from pciops.demo.cloud import sign_in
-from pciops.demo.passwords import Passwords, password_of
+from pciops.demo.passwords import Passwords
 from pciops.demo.people import ACCOUNTS
 from pciops.demo.process import DemoError, ReportStep
 
@@ -38,7 +38,7 @@ def check(
         browser.sign_in("admin", admin_password, "Default")
         report("Reading the locked accounts")
         account, path = browser.locked_account()
-        password = password_of(passwords, account)
+        password = passwords[account.key]
         report(f"Signing in at Keystone as {account.name} with the right password: refused")
         _expect(sign_in(auth_url, account, password), requests.codes.unauthorized, account)
         report(f"Unlocking {account.name} in the dashboard")

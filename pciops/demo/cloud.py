@@ -12,7 +12,7 @@ from keystoneauth1.session import Session
 from keystoneclient.v3.client import Client
 
 from pciops.demo.account import Account, AttemptSource, Grant
-from pciops.demo.passwords import Passwords, password_of
+from pciops.demo.passwords import Passwords
 from pciops.demo.people import ACCOUNTS, PROJECTS
 from pciops.demo.process import DemoError, ReportStep
 
@@ -28,14 +28,7 @@ def sign_in(url: str, account: Account, password: str, source: AttemptSource | N
     Args:
         source: the address and agent that Keystone is told.
     """
-    return sign_in_as(url, account.domain, account.name, password, source)
-
-
-def sign_in_as(
-    url: str, domain: str, name: str, password: str, source: AttemptSource | None = None
-) -> int:
-    """Sign in with any name; see `sign_in`."""
-    user = {"name": name, "domain": {"name": domain}, "password": password}
+    user = {"name": account.name, "domain": {"name": account.domain}, "password": password}
     identity = {"methods": ["password"], "password": {"user": user}}
     with _direct() as direct:
         response = direct.post(
@@ -92,7 +85,7 @@ class Cloud:
         """Make missing accounts, roles and application credentials."""
         for account in ACCOUNTS:
             report("Making domains and accounts through Keystone's API")
-            password = password_of(passwords, account)
+            password = passwords[account.key]
             self._make_user(account, password)
             for grant in account.grants:
                 self._grant(account, grant)

@@ -9,8 +9,8 @@ import requests
 
 from pciops.demo import ageing
 from pciops.demo.account import DESK, EXEMPT_FROM_LOCKOUT, LOCKOUT_ATTEMPTS, POLICY, Account
-from pciops.demo.cloud import Cloud, sign_in, sign_in_as
-from pciops.demo.passwords import Passwords, password_of
+from pciops.demo.cloud import Cloud, sign_in
+from pciops.demo.passwords import Passwords
 from pciops.demo.people import ACCOUNTS, SPRAYED, SPRAYER, TYPIST, UNKNOWN_NAMES
 from pciops.demo.process import DemoError, ReportStep
 
@@ -42,7 +42,7 @@ def fail_sign_ins(
     if len(untouched) == len(SPRAYED):
         report("Trying one password at many accounts")
         _spray(cloud, untouched)
-        _mistype(cloud, named[TYPIST], password_of(passwords, named[TYPIST]))
+        _mistype(cloud, named[TYPIST], passwords[named[TYPIST].key])
     return failed
 
 
@@ -66,10 +66,9 @@ def _fail(cloud: Cloud, account: Account, times: int) -> None:
 
 
 def _spray(cloud: Cloud, accounts: list[Account]) -> None:
-    for account in accounts:
+    unknown = [Account(domain="corp", name=name) for name in UNKNOWN_NAMES]
+    for account in (*accounts, *unknown):
         _refused(sign_in(cloud.url, account, _WRONG.format("Winter2026"), SPRAYER))
-    for name in UNKNOWN_NAMES:
-        _refused(sign_in_as(cloud.url, "corp", name, _WRONG.format("Winter2026"), SPRAYER))
 
 
 def _mistype(cloud: Cloud, account: Account, password: str) -> None:

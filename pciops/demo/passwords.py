@@ -7,7 +7,6 @@ import os
 import secrets
 from pathlib import Path
 
-from pciops.demo.account import Account
 from pciops.demo.people import ACCOUNTS
 from pciops.demo.process import DemoError
 
@@ -41,10 +40,6 @@ def kept_password(path: Path) -> str:
     return password
 
 
-def password_of(passwords: Passwords, account: Account) -> str:
-    return passwords[_key(account)]
-
-
 def kept_passwords(path: Path) -> Passwords:
     """Return the passwords in the file, with a new one for each account that is not in it.
 
@@ -58,7 +53,7 @@ def kept_passwords(path: Path) -> Passwords:
         except ValueError:
             problem = f"{path} is damaged. Begin anew with script/demo --reset."
             raise DemoError(problem) from None
-    missing = [_key(account) for account in ACCOUNTS if _key(account) not in passwords]
+    missing = [account.key for account in ACCOUNTS if account.key not in passwords]
     passwords |= {key: new_password() for key in missing}
     if missing:
         # On disk before an account has it: the start after an interrupted one needs it.
@@ -67,7 +62,3 @@ def kept_passwords(path: Path) -> Passwords:
         draft.write_text(json.dumps(passwords, indent=2, ensure_ascii=False), encoding="utf-8")
         os.replace(draft, path)
     return passwords
-
-
-def _key(account: Account) -> str:
-    return f"{account.domain}/{account.name}"

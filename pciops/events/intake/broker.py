@@ -30,8 +30,12 @@ class NoExchangeError(BrokerError):
     """Keystone has not published yet, or uses another exchange."""
 
 
-def connection(url: str, *, timeout: float) -> Connection:
-    """Return a connection that is not open yet. It verifies RabbitMQ's certificate and name."""
+def connect(url: str, *, timeout: float = 5) -> Connection:
+    """Return an open connection, with RabbitMQ's certificate and name verified.
+
+    Raises:
+        BrokerError
+    """
     link = Connection(url, connect_timeout=timeout, heartbeat=HEARTBEAT)
     if link.transport_cls == "amqps":
         link.ssl = {
@@ -39,16 +43,6 @@ def connection(url: str, *, timeout: float) -> Connection:
             "cert_reqs": ssl.CERT_REQUIRED,
             "server_hostname": link.hostname,
         }
-    return link
-
-
-def connect(url: str, *, timeout: float = 5) -> Connection:
-    """Return an open connection.
-
-    Raises:
-        BrokerError
-    """
-    link = connection(url, timeout=timeout)
     try:
         link.ensure_connection(max_retries=1, interval_start=0.2, timeout=timeout)
     except Exception as error:  # the errors of kombu and its transports have no common base

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pciops.demo import feeding
-from pciops.demo.feeding import feed
+from pciops.demo.management.commands import demo_feed
+from pciops.demo.management.commands.demo_feed import feed
 from pciops.events.models import Attempts, ConsumerSession, DeadLetter
 from tests.events import messages
 from tests.factories import NOW
@@ -70,7 +70,7 @@ def test_the_file_may_come_later(tmp_path: Path) -> None:
 def test_many_lines_are_recorded_in_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feeding, "BATCH", 5000)
+    monkeypatch.setattr(demo_feed, "BATCH", 5000)
     path = tmp_path / "lines"
     path.write_text("".join(f"{messages.sign_in()}\n" for _ in range(20)))
     feed(path, stop=Turns(), clock=clock)

@@ -29,10 +29,9 @@ from kombu import Connection, Exchange, Queue
 
 from bench.measure import Row, markdown
 from pciops.lib.numbers import counted
-from tests.live.mariadb import MariaDB
-from tests.live.programs import ENDS_WITH_US
-from tests.live.rabbit import RabbitMQ
-from tests.live.site import ROOT
+from tests.support.mariadb import MariaDB
+from tests.support.processes import ENDS_WITH_US, ROOT
+from tests.support.rabbitmq import RabbitMQ
 
 RATIO: Final = 0.35  # of the bare loop's rate
 RATE: Final = 2000  # a second, if the bare loop allows it

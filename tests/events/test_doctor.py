@@ -14,7 +14,7 @@ from pciops.events.intake.consumer import SessionRecorder
 from pciops.events.intake.names import NameResolver
 from pciops.events.intake.record import record_messages
 from pciops.lib.doctor import Finding
-from tests.live.wait import free_port
+from tests.support.processes import free_port
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 

@@ -33,8 +33,8 @@ def lines(site: Client, query: str = "") -> list[str]:
     """Return the lines of the page, without the address they were reported from."""
     response = cast("Any", site.get(f"/activity/{query}"))
     assert response.status_code == 200, shown(response)
-    sentences = [sentences.as_text(line.sentence) for line in response.context["lines"]]
-    return [text.partition(", reported")[0] for text in sentences]
+    texts = [sentences.as_text(line.sentence) for line in response.context["lines"]]
+    return [text.partition(", reported")[0] for text in texts]
 
 
 def exported(site: Client, query: str = "?format=json") -> list[dict[str, Any]]:

@@ -11,7 +11,8 @@ from pciops.accounts.verdict import Verdict, as_dict, judge
 from pciops.api import paging
 from pciops.api.auth import ApiRequest, endpoint
 from pciops.api.errors import ApiError
-from pciops.events.diagnosis import answers, explanation
+from pciops.events.diagnosis import explanation
+from pciops.events.diagnosis import selectors as diagnoses
 
 
 @endpoint("GET")
@@ -34,7 +35,7 @@ def accounts(request: ApiRequest) -> HttpResponse:
 def account(request: ApiRequest, user_id: str) -> HttpResponse:
     """`GET /api/v1/accounts/<user_id>`."""
     verdict = verdict_of(request, user_id)
-    why = answers.why(
+    why = diagnoses.explain_lock(
         verdict.account, policy=verdict.policy, now=verdict.now, scope=request.operator.scope
     )
     diagnosis = explanation.as_dict(why) if why else None

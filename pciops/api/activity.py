@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from pciops.api import paging
 from pciops.api.accounts import verdict_of
 from pciops.api.auth import ApiRequest, endpoint
-from pciops.events import exports, search
+from pciops.events import search
 from pciops.events.models import Activity, Attempts
 from pciops.lib.merging import Source, merged
 from pciops.signin.event_access import reader
@@ -18,7 +18,7 @@ from pciops.signin.event_access import reader
 @endpoint("GET")
 def activity(request: ApiRequest) -> HttpResponse:
     """`GET /api/v1/activity?kind=&outcome=&account=&doer=&address=&from=&to=&limit=&marker=`."""
-    query = search.Query.parse(request.GET)
+    query = search.EventQuery.parse(request.GET)
     return _page(request, search.sources(query, reader(request.operator)))
 
 
@@ -37,7 +37,7 @@ def _page(request: ApiRequest, sources: list[Source]) -> HttpResponse:
         source, last = page[limit - 1]
         marker = source.place(last)
     shown = [
-        exports.as_dict(row, access)
+        search.as_dict(row, access)
         for _, row in page[:limit]
         if isinstance(row, Attempts | Activity)
     ]

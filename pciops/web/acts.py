@@ -21,7 +21,7 @@ from pciops.actions.registry import BY_NAME
 from pciops.actions.unlock import UNLOCK
 from pciops.audit import selectors as audit
 from pciops.audit.services import AuditLogError
-from pciops.events.diagnosis import answers
+from pciops.events.diagnosis import selectors as diagnoses
 from pciops.keystone import client
 from pciops.signin import sessions
 from pciops.web import rights
@@ -100,9 +100,9 @@ def _cause(verdict: Verdict, scope: str | None) -> dict[str, object]:
     account, now = verdict.account, verdict.now
     before = audit.last_unlock(account.id, since=now - RECENT)
     return {
-        "why": answers.why(account, policy=verdict.policy, now=now, scope=scope),
+        "why": diagnoses.explain_lock(account, policy=verdict.policy, now=now, scope=scope),
         "before": before,
-        "undone": answers.undone(account, before),
+        "undone": diagnoses.locked_again(account, before),
     }
 
 

@@ -13,8 +13,7 @@ from django.test import Client
 from pciops.accounts.states import STATES
 from pciops.keystone.models import User
 from tests.api.call import ACCOUNTS, assert_refused, get, pages
-from tests.events.heard import keep
-from tests.events.histories import SCRIPT, stale_script
+from tests.events.factories import SCRIPT, save_attempts, stale_script
 from tests.factories import (
     NOW,
     PasswordRow,
@@ -268,7 +267,7 @@ def test_marker_with_an_invalid_time_is_refused(token: str, value: str) -> None:
 # --- The diagnosis ------------------------------------------------------------------------------
 def test_diagnosis_is_beside_the_account(token: str) -> None:
     user = make_locked_user(at=NOW)
-    keep(user.id, stale_script())
+    save_attempts(user.id, stale_script())
 
     diagnosis = get(token, f"{ACCOUNTS}/{user.id}").json()["diagnosis"]
 

@@ -13,7 +13,7 @@ from pciops.accounts.census import census
 from pciops.accounts.models import Census
 from pciops.accounts.policy import policy
 from pciops.signin.rights import PERMISSIONS, Role
-from tests.events.rows import REASON, activity, attempts, known
+from tests.events.factories import REASON, activity, attempts, save_name
 from tests.factories import NOW, grant, make_locked_user, make_user, new_id
 from tests.fake_keystone import FakeKeystone
 from tests.matrix.calls import CALLS, METHODS, Call, Caller, rolled_back, routes
@@ -194,7 +194,7 @@ def fill_payments(keystone: FakeKeystone, user_id: str) -> None:
         activity(user_id=zelda.id, **facts, **domain).save()
     attempts(user_id="", reason=REASON.UNKNOWN_NAME, **facts, **home).save()
     activity(user_id=zelda.id, doer_id=zelda.id, doer_name="ann", **facts, **home).save()
-    known(zelda.id, "zelda")
+    save_name(zelda.id, "zelda")
     [unlock] = [it for it in CALLS if str(it) == "POST /api/v1/accounts/<str:user_id>/unlock"]
     assert Caller.of(keystone, "admin", "payments").send(unlock, other.id).status_code == 200
 

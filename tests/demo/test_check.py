@@ -1,8 +1,8 @@
-"""What the demo's check reads from a page."""
+"""HtmlPage finds the links, forms and alerts of a page."""
 
 from __future__ import annotations
 
-from pciops.demo.page import Page
+from pciops.demo.check import HtmlPage
 
 HTML = """
 <title>Sign in</title>
@@ -20,26 +20,20 @@ HTML = """
 
 
 def test_links_have_their_text() -> None:
-    links = Page(HTML).links
+    links = HtmlPage(HTML).links
 
     assert links == [("/accounts/1/", "O'Brien <ops>"), ("/accounts/2/", "nova")]
 
 
-def test_the_form_with_a_field_is_found_with_what_it_holds() -> None:
-    form = Page(HTML).form_with("reason")
+def test_form_with_finds_a_form_with_its_initial_values() -> None:
+    form = HtmlPage(HTML).form_with("reason")
 
     assert form is not None
     assert form.action == ""
     assert form.fields == {"csrfmiddlewaretoken": "abc", "reason": "", "identity": ""}
+    assert HtmlPage(HTML).form_with("password") is None
 
 
-def test_no_form_has_an_unknown_field() -> None:
-    assert Page(HTML).form_with("password") is None
-
-
-def test_the_complaint_is_the_alert() -> None:
-    assert Page(HTML).complaint() == "✗ Keystone refused <this>."
-
-
-def test_the_complaint_of_a_page_without_an_alert_is_how_it_begins() -> None:
-    assert Page("<h1>Not found</h1>\n<p>Search.</p>").complaint() == "Not found Search."
+def test_complaint_is_the_alert_or_the_beginning_of_the_page() -> None:
+    assert HtmlPage(HTML).complaint() == "✗ Keystone refused <this>."
+    assert HtmlPage("<h1>Not found</h1>\n<p>Search.</p>").complaint() == "Not found Search."

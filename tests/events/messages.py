@@ -1,4 +1,4 @@
-"""Bodies of messages: recorded from a Keystone 30.0.0 and its RabbitMQ, and made up after them."""
+"""Bodies of messages, recorded from a Keystone 30.0.0 and its RabbitMQ, or made after them."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ RECORDED: Final[dict[str, list[str]]] = json.loads(
 )
 _numbers: Final = itertools.count(1)
 
-# Of the recording.
+# Accounts of the recording.
 ADMIN: Final = "bd3f9d7e5bd14c38838aaf9567c0a28f"
 DOE: Final = "a3c0b66673b743d9a261acfd4dab2f5d"
 
 
 def recorded(name: str) -> str:
-    """The last message that this act sent."""
+    """Return the last message of this act."""
     return RECORDED[name][-1]
 
 
-def opened(body: str) -> dict[str, Any]:
-    """The notification in an envelope."""
-    message: dict[str, Any] = json.loads(json.loads(body)["oslo.message"])
-    return message
+def unwrapped(body: str) -> dict[str, Any]:
+    """Return the notification of a message."""
+    notification: dict[str, Any] = json.loads(json.loads(body)["oslo.message"])
+    return notification
 
 
-def sealed(message: Any) -> str:
-    """The body of a message with this notification."""
-    return json.dumps({"oslo.version": "2.0", "oslo.message": json.dumps(message)})
+def wrapped(notification: Any) -> str:
+    """Return a message with this notification."""
+    return json.dumps({"oslo.version": "2.0", "oslo.message": json.dumps(notification)})
 
 
-def spoilt(name: str, path: str, value: Any) -> str:
-    """A recorded one with one fact changed, such as `payload.initiator.host`; None takes it out."""
-    message = opened(recorded(name))
+def changed(name: str, path: str, value: Any) -> str:
+    """Return a recorded message with another value at `payload.initiator.host`; None removes it."""
+    notification = unwrapped(recorded(name))
     *steps, last = path.split(".")
-    part = message
+    part = notification
     for step in steps:
         part = part[step]
     if value is None:
         del part[last]
     else:
         part[last] = value
-    return sealed(message)
+    return wrapped(notification)
 
 
 def sign_in(
@@ -61,8 +61,8 @@ def sign_in(
     partial_hash: str = "",
     event_id: str = "",
 ) -> str:
-    """Somebody tried to sign in; each time another event unless told."""
-    message = opened(recorded("sign_in_user" if outcome == "success" else "wrong_password"))
+    """Return an attempt to sign in, each time a new event unless it has an id."""
+    message = unwrapped(recorded("sign_in_user" if outcome == "success" else "wrong_password"))
     payload = message["payload"]
     payload["id"] = event_id or f"event-{next(_numbers)}"
     payload["eventTime"] = at.isoformat()
@@ -72,23 +72,23 @@ def sign_in(
     payload.pop("attachments", None)
     if partial_hash:
         payload["attachments"] = [{"name": "partial_password_hash", "content": partial_hash}]
-    return sealed(message)
+    return wrapped(message)
 
 
 def updated(
     user_id: str = DOE, *, doer_id: str = ADMIN, at: datetime = NOW, operation: str = "updated"
 ) -> str:
-    """Somebody did something to an account."""
-    message = opened(recorded("user_updated"))
+    """Return a change of an account."""
+    message = unwrapped(recorded("user_updated"))
     message["event_type"] = f"identity.user.{operation}"
     payload = message["payload"]
     payload["id"] = f"event-{next(_numbers)}"
     payload["eventTime"] = at.isoformat()
     payload["resource_info"] = user_id
     payload["initiator"]["user_id"] = doer_id
-    return sealed(message)
+    return wrapped(message)
 
 
 def later(seconds: float) -> datetime:
-    """So long after the tests' now."""
+    """Return the time so many seconds after `NOW`."""
     return NOW + timedelta(seconds=seconds)

@@ -1,4 +1,4 @@
-"""The demo's consumer of a file."""
+"""The demo's consumer records the notifications in a file."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from pciops.demo import feeding
-from pciops.demo.feeding import feed
+from pciops.demo.management.commands import demo_feed
+from pciops.demo.management.commands.demo_feed import feed
 from pciops.events.models import Attempts, ConsumerSession, DeadLetter
-from tests.events import bodies
+from tests.events import messages
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 
 class Turns(threading.Event):
-    """Says that it is time to stop after so many waits, and does something before each."""
+    """An event that runs one act at each wait, and is set after the last."""
 
     def __init__(self, *acts: object) -> None:
         super().__init__()
@@ -38,10 +38,10 @@ def clock() -> datetime:
     return NOW
 
 
-def test_what_comes_is_taken_in_and_a_line_only_as_a_whole(tmp_path: Path) -> None:
+def test_new_lines_are_recorded_when_they_are_complete(tmp_path: Path) -> None:
     path = tmp_path / "lines"
-    whole = bodies.sign_in()
-    path.write_text(f"{bodies.sign_in()}\n{whole[:40]}")
+    whole = messages.sign_in()
+    path.write_text(f"{messages.sign_in()}\n{whole[:40]}")
     counted: list[int] = []
 
     def rest() -> None:
@@ -56,40 +56,40 @@ def test_what_comes_is_taken_in_and_a_line_only_as_a_whole(tmp_path: Path) -> No
     assert not DeadLetter.objects.exists()
 
 
-def test_a_file_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
+def test_the_file_may_come_later(tmp_path: Path) -> None:
     path = tmp_path / "lines"
     feed(
         path,
-        stop=Turns(lambda: path.write_text(f"{bodies.sign_in()}\n"), lambda: None),
+        stop=Turns(lambda: path.write_text(f"{messages.sign_in()}\n"), lambda: None),
         clock=clock,
     )
 
     assert Attempts.objects.get().count == 1
 
 
-def test_many_lines_are_taken_in_piece_by_piece(
+def test_many_lines_are_recorded_in_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feeding, "BATCH", 5000)
+    monkeypatch.setattr(demo_feed, "BATCH", 5000)
     path = tmp_path / "lines"
-    path.write_text("".join(f"{bodies.sign_in()}\n" for _ in range(20)))
+    path.write_text("".join(f"{messages.sign_in()}\n" for _ in range(20)))
     feed(path, stop=Turns(), clock=clock)
 
     assert Attempts.objects.get().count == 20
 
 
-def test_a_second_start_counts_nothing_twice(tmp_path: Path) -> None:
+def test_a_second_start_records_nothing_twice(tmp_path: Path) -> None:
     path = tmp_path / "lines"
-    path.write_text(f"{bodies.sign_in()}\n")
+    path.write_text(f"{messages.sign_in()}\n")
     for _ in range(2):
         feed(path, stop=Turns(), clock=clock)
 
     assert Attempts.objects.get().count == 1
 
 
-def test_it_writes_down_that_it_was_there(tmp_path: Path) -> None:
+def test_the_session_is_recorded(tmp_path: Path) -> None:
     path = tmp_path / "lines"
-    path.write_text(f"{bodies.sign_in()}\n")
+    path.write_text(f"{messages.sign_in()}\n")
     feed(path, stop=Turns(), clock=clock)
     run = ConsumerSession.objects.get()
 

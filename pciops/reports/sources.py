@@ -17,8 +17,8 @@ from pciops.accounts.policy import policy as policies
 from pciops.accounts.policy.policy import Policy, SourcedPolicy
 from pciops.audit import selectors
 from pciops.audit.models import Event
+from pciops.events import liveness
 from pciops.events.models import ConsumerSession
-from pciops.events.selectors import gaps as consumer_gaps
 from pciops.reports.account_lists import AccountLists, Directory, PrivilegedLists, Selection
 from pciops.reports.value import Gap
 from pciops.reports.weeks import Week
@@ -109,7 +109,7 @@ class Sources:
         )
         return [
             Gap(source="consumer", begins=begins, ends=ends, words=words)
-            for begins, ends in consumer_gaps(self.week.begins, self.until)
+            for begins, ends in liveness.gaps(self.week.begins, self.until)
         ]
 
     def of_week(self, rows: QuerySet[M], column: str) -> QuerySet[M]:

@@ -9,9 +9,9 @@ from typing import Final
 
 from django.db.models import Count, QuerySet
 
-from pciops.events import words
+from pciops.events import sentences
 from pciops.events.models import Activity
-from pciops.events.selectors import ACTIVITY_ORDER
+from pciops.events.search import ACTIVITY_ORDER
 from pciops.lib import keyset
 from pciops.reports.columns import NAMES, second
 from pciops.reports.sources import Sources
@@ -69,6 +69,6 @@ def _rows(rows: QuerySet[Activity]) -> Iterator[Row]:
             f"{row.doer_name or row.doer_id} ({row.doer_domain_name})" if row.doer_id else "",
             row.get_outcome_display(),
             row.address,
-            words.plain(words.of_activity(row)),
+            sentences.as_text(sentences.of_activity(row)),
             row.event_id,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from pciops.actions import register
-from pciops.actions.register import Entry, Status
+from pciops.actions.register import ExemptionEntry, ExemptionStatus
 from pciops.lib import times
 from pciops.reports.columns import ACCOUNT, PASSWORD
 from pciops.reports.sources import Sources
@@ -17,7 +17,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
     """Return the section about exempt and service accounts."""
     exempt, services = sources.privileged.exempt, sources.privileged.services
     numbers, register_tables = _register(sources, tables)
-    findings = sum(numbers[status] for status in Status if status.is_finding)
+    findings = sum(numbers[status] for status in ExemptionStatus if status.is_finding)
     account_columns = (
         *ACCOUNT,
         *PASSWORD,
@@ -35,7 +35,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         ),
         statements=(
             Statement(
-                _summary(numbers[Status.UNRECORDED], numbers[Status.OVERDUE]),
+                _summary(numbers[ExemptionStatus.UNRECORDED], numbers[ExemptionStatus.OVERDUE]),
                 ReportVerdict.FINDING if findings else ReportVerdict.MET,
             ),
         ),
@@ -50,7 +50,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
                     finding=status.is_finding,
                     main=status.is_finding,
                 )
-                for status in Status
+                for status in ExemptionStatus
             ),
         ),
         tables=(
@@ -65,7 +65,7 @@ ALL_RECORDED = "Every exemption has an owner and an end that is still to come."
 REGISTER = (
     *ACCOUNT,
     Column("option", "Exempt by"),
-    Column("status", "Status"),
+    Column("status", "ExemptionStatus"),
     Column("owner", "Owner"),
     Column("reason", "Reason"),
     Column("starts_on", "From", "day"),
@@ -76,9 +76,9 @@ REGISTER = (
 
 def _register(
     sources: Sources, tables: ReportTables
-) -> tuple[Counter[Status], tuple[Table, Table]]:
+) -> tuple[Counter[ExemptionStatus], tuple[Table, Table]]:
     """Return how many exemptions have each status, and their tables."""
-    findings, entries, numbers = Spool(), Spool(), Counter[Status]()
+    findings, entries, numbers = Spool(), Spool(), Counter[ExemptionStatus]()
     for entry in register.entries(scope=sources.scope, now=sources.now):
         numbers[entry.status] += 1
         entries.append(_row(entry))
@@ -103,7 +103,7 @@ def _register(
     return numbers, (findings_table, entries_table)
 
 
-def _row(entry: Entry) -> Row:
+def _row(entry: ExemptionEntry) -> Row:
     record = entry.record
     kinds = ", ".join(kind.label for kind in entry.account.kinds) if entry.account else ""
     return (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pciops.accounts.states import INACTIVE, INACTIVE_SOON
-from pciops.events.models import HiddenChange
+from pciops.events.models import OutOfBandChange
 from pciops.notices.models import Notice
 from pciops.reports.account_lists import INACTIVE_DAYS
 from pciops.reports.columns import ACCOUNT, ACTIVITY
@@ -39,7 +39,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
     changed, changed_table = out_of_band_changes(
         sources,
         tables,
-        HiddenChange.Kind.ACTIVITY,
+        OutOfBandChange.Kind.ACTIVITY,
         label="Accounts whose last activity was changed without a sign-in",
         title="Last activity that no sign-in explains",
     )

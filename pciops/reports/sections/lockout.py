@@ -14,8 +14,8 @@ from pciops.accounts.states import ATTACKED_EXEMPT, LOCKED
 from pciops.accounts.states.lock import locked_until
 from pciops.audit import selectors
 from pciops.audit.models import Event
-from pciops.events.diagnosis import answers
-from pciops.events.models import Attempts, ConsumerSession, HiddenChange, Outcome
+from pciops.events.diagnosis import selectors as diagnoses
+from pciops.events.models import Attempts, ConsumerSession, Outcome, OutOfBandChange
 from pciops.lib import keyset, times
 from pciops.notices.models import Notice
 from pciops.reports import account_lists
@@ -35,7 +35,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
     changed, changed_table = out_of_band_changes(
         sources,
         tables,
-        HiddenChange.Kind.UNLOCK,
+        OutOfBandChange.Kind.UNLOCK,
         label="Locks that were ended past pciops",
         title="Unlocks that are not in the trail",
     )
@@ -70,9 +70,9 @@ def _locked_now(sources: Sources, tables: ReportTables) -> Part:
     locked, attacked = Spool(), Spool()
     policy, now = sources.policy, sources.now
     for accounts in account_lists.failing(sources.selection):
-        origins = answers.origins([account.id for account in accounts], now)
+        origins = diagnoses.origins([account.id for account in accounts], now)
         for account in accounts:
-            origin = origins[account.id].words if account.id in origins else ""
+            origin = origins[account.id].summary if account.id in origins else ""
             if LOCKED.holds(account, policy, now):
                 locked.append(_failing_row(account, locked_until(account, policy), origin))
             elif ATTACKED_EXEMPT.holds(account, policy, now):
@@ -153,7 +153,7 @@ def _locks_of_the_week(sources: Sources, tables: ReportTables) -> Part:
 def _lock_rows(rows: QuerySet[Notice], sources: Sources) -> Iterator[Row]:
     for notices in keyset.batches(rows, BY_ACCOUNT, size=BATCH):
         ids = [notice.user_id for notice in notices]
-        origins = answers.origins(ids, sources.now)
+        origins = diagnoses.origins(ids, sources.now)
         unlocks = selectors.unlocks_of(ids)
         for notice in notices:
             origin = origins.get(notice.user_id)
@@ -164,7 +164,7 @@ def _lock_rows(rows: QuerySet[Notice], sources: Sources) -> Iterator[Row]:
                 notice.name,
                 notice.domain_name,
                 notice.failures,
-                origin.words if origin else "not known",
+                origin.summary if origin else "not known",
                 *_end_of_lock(
                     notice.fact_at,
                     unlocks.get((notice.user_id, locked_at or "")),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from pciops.events.models import ConsumerSession
+from pciops.events.models import ConsumerSession, OutOfBandChange
 from pciops.reports.spool import ReportTables
-from tests.events.rows import REASON, activity, attempts
-from tests.reports.weekly import IN_WEEK, WEEK, figures, section, statements
+from tests.events.factories import REASON, activity, attempts
+from tests.reports.weekly import IN_WEEK, WEEK, figures, rows, section, statements
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
@@ -94,6 +95,32 @@ def test_the_report_of_a_domain_has_only_its_own_events() -> None:
 
     assert figures("8.3.4", scope="shops")["sign_ins_failed"] == 1
     assert len(table("8.2.4", "changes", scope="shops")) == 1
+
+
+@pytest.mark.parametrize(("section_key", "kind"), [("8.2.6", "activity"), ("8.3.4", "unlock")])
+def test_changes_outside_pciops_are_listed_once(
+    section_key: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pciops.reports.sections._out_of_band.BATCH", 2)
+    OutOfBandChange.objects.bulk_create(
+        OutOfBandChange(
+            dedup_key=uuid.uuid4(),
+            kind=of_kind,
+            user_id=f"{of_kind}{number}",
+            name="ann",
+            before="a",
+            after="b",
+            checked_at=WEEK.begins,
+            found_at=WEEK.ends + timedelta(minutes=number // 3 - 2),
+        )
+        for number in range(7)
+        for of_kind in ("activity", "unlock")
+    )
+
+    assert figures(section_key)[f"hidden_{kind}"] == 6
+    assert [row[1] for row in rows(section_key, f"hidden_{kind}")] == [
+        f"{kind}{number}" for number in range(6)
+    ]
 
 
 # --- 8.2.4 ---------------------------------------------------------------------------------------

@@ -110,7 +110,7 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="*/5"),
         "options": {"expires": 240},
     },
-    # Every day at 03:40: reports that are too old are pruned, and the others verified.
+    # Every day at 03:40: reports that are too old are pruned, and the chain of the others verified.
     "keep_reports": {
         "task": "reports.keep",
         "schedule": crontab(hour="3", minute="40"),

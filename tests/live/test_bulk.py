@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -216,6 +217,7 @@ def test_four_windows_unlock_no_account_twice(
             page = requests.get(address, cookies={"pciops-session": visitor.session}, timeout=60)
             if "Refresh" not in page.headers:
                 return page.text
+            time.sleep(float(page.headers["Refresh"]))
 
     with ThreadPoolExecutor(4) as windows:
         pages = list(windows.map(reload, range(4)))

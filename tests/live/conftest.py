@@ -6,6 +6,7 @@ tests run on one worker of pytest-xdist (see tests/conftest.py), so the servers 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -185,14 +186,16 @@ def visitor(site: Site, operator: Person) -> Visitor:
     return visitor
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """One headless Chromium for the tests of a module.
+    """One headless Chromium.
 
-    Not for the session: while it runs, Django sees its event loop and refuses queries.
+    Playwright's event loop runs as long as it does; without the variable Django refuses queries.
     """
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "yes"
     with chromium() as running:
         yield running
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture

@@ -156,43 +156,47 @@ def test_the_doctor_finds_no_problem_with_the_granted_rights(site: Site) -> None
     assert levels(findings["Keystone's API"]) == ["ok", "ok"]
 
 
-@pytest.mark.parametrize(
-    ("grant", "named"),
-    [
-        ("ALL PRIVILEGES ON keystone.*", "ALL PRIVILEGES on keystone.*"),
-        ("SELECT (password_hash) ON keystone.password", "SELECT (password_hash) on keystone."),
-        ("SELECT ON keystone.credential", "SELECT on keystone.credential"),
-        ("UPDATE (name) ON keystone.local_user", "UPDATE (name) on keystone.local_user"),
-        ("CREATE ON keystone.*", "CREATE on keystone.*"),
-    ],
-)
-def test_the_doctor_names_each_excessive_right(
-    site: Site, mariadb: MariaDB, grant: str, named: str
-) -> None:
-    mariadb.execute("CREATE OR REPLACE USER 'strong'")
-    mariadb.execute(site.manage("grants", "--user", "strong").stdout)
-    mariadb.execute(f"GRANT {grant} TO 'strong'")
-    url = mariadb.url("keystone", user="strong", password="")
-    code, findings = doctor(site, PCIOPS_KEYSTONE_DATABASE_URL=url)
-
-    assert code == 1
-    assert named in findings["grants"][0]["finding"]
+@pytest.fixture(scope="module")
+def grants_of_tested(site: Site) -> str:
+    """The SQL that grants the login `tested` what it needs."""
+    return site.manage("grants", "--user", "tested").stdout
 
 
 @pytest.mark.parametrize(
-    ("revoke", "check", "named"),
+    ("change", "check", "named"),
     [
-        ("SELECT (extra) ON keystone.user", "Keystone's tables", "user.extra cannot be read"),
-        ("UPDATE (failed_auth_at) ON keystone.local_user", "unlocking", "Nothing can be unlocked"),
+        ("GRANT ALL PRIVILEGES ON keystone.* TO", "grants", "ALL PRIVILEGES on keystone.*"),
+        (
+            "GRANT SELECT (password_hash) ON keystone.password TO",
+            "grants",
+            "SELECT (password_hash) on keystone.",
+        ),
+        ("GRANT SELECT ON keystone.credential TO", "grants", "SELECT on keystone.credential"),
+        (
+            "GRANT UPDATE (name) ON keystone.local_user TO",
+            "grants",
+            "UPDATE (name) on keystone.local_user",
+        ),
+        ("GRANT CREATE ON keystone.* TO", "grants", "CREATE on keystone.*"),
+        (
+            "REVOKE SELECT (extra) ON keystone.user FROM",
+            "Keystone's tables",
+            "user.extra cannot be read",
+        ),
+        (
+            "REVOKE UPDATE (failed_auth_at) ON keystone.local_user FROM",
+            "unlocking",
+            "Nothing can be unlocked",
+        ),
     ],
 )
-def test_the_doctor_names_each_missing_right(
-    site: Site, mariadb: MariaDB, revoke: str, check: str, named: str
+def test_the_doctor_names_each_excessive_or_missing_right(
+    site: Site, mariadb: MariaDB, grants_of_tested: str, change: str, check: str, named: str
 ) -> None:
-    mariadb.execute("CREATE OR REPLACE USER 'weak'")
-    mariadb.execute(site.manage("grants", "--user", "weak").stdout)
-    mariadb.execute(f"REVOKE {revoke} FROM 'weak'")
-    url = mariadb.url("keystone", user="weak", password="")
+    mariadb.execute("CREATE OR REPLACE USER 'tested'")
+    mariadb.execute(grants_of_tested)
+    mariadb.execute(f"{change} 'tested'")
+    url = mariadb.url("keystone", user="tested", password="")
     code, findings = doctor(site, PCIOPS_KEYSTONE_DATABASE_URL=url)
 
     assert code == 1
@@ -245,34 +249,20 @@ def test_the_login_can_clear_failures(login: Any, cloud: Cloud) -> None:
 
 def test_unlocks_can_have_a_login_of_their_own(site: Site, cloud: Cloud, mariadb: MariaDB) -> None:
     locked = cloud.create_locked()
-    mariadb.execute("CREATE USER IF NOT EXISTS 'reads', 'unlocks'")
+    mariadb.execute("CREATE USER 'reads', 'unlocks'")
     mariadb.execute(site.manage("grants", "--user", "reads", "--unlock-user", "unlocks").stdout)
+    unlock = ("unlock", locked.id, "--reason", "Called back")
+    reads = {"PCIOPS_KEYSTONE_DATABASE_URL": mariadb.url("keystone", user="reads", password="")}
+    unlocks = mariadb.url("keystone", user="unlocks", password="")
 
-    result = site.manage(
-        *("unlock", locked.id, "--reason", "Called back"),
-        PCIOPS_KEYSTONE_DATABASE_URL=mariadb.url("keystone", user="reads", password=""),
-        PCIOPS_KEYSTONE_UNLOCK_DATABASE_URL=mariadb.url("keystone", user="unlocks", password=""),
-    )
+    refused = site.manage(*unlock, **reads)
+    assert refused.code == 1
+    assert "Nothing was changed" in refused.stderr
+    assert not cloud.sign_in(locked)
 
+    result = site.manage(*unlock, **reads, PCIOPS_KEYSTONE_UNLOCK_DATABASE_URL=unlocks)
     assert result.code == 0, result.stderr
     assert cloud.sign_in(locked)
-
-
-def test_a_login_that_only_reads_unlocks_nothing(
-    site: Site, cloud: Cloud, mariadb: MariaDB
-) -> None:
-    locked = cloud.create_locked()
-    mariadb.execute("CREATE USER IF NOT EXISTS 'looks', 'unlocks'")
-    mariadb.execute(site.manage("grants", "--user", "looks", "--unlock-user", "unlocks").stdout)
-
-    result = site.manage(
-        *("unlock", locked.id, "--reason", "Called back"),
-        PCIOPS_KEYSTONE_DATABASE_URL=mariadb.url("keystone", user="looks", password=""),
-    )
-
-    assert result.code == 1
-    assert "Nothing was changed" in result.stderr
-    assert not cloud.sign_in(locked)
 
 
 def test_pciops_refuses_to_migrate_keystones_database(site: Site, cloud: Cloud) -> None:

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.browser
 PATHS = {
     "sign-in": "/signin/",
     "overview": "/",
-    "locked list": "/accounts/?state=locked",
+    "locked list": "/accounts/?state=locked&q={id}",
     "account": "/accounts/{id}/",
     "unlock form": "/accounts/{id}/unlock/",
     "policy": "/policy/",

@@ -7,6 +7,7 @@ import itertools
 import os
 import secrets
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +37,20 @@ def keystone_on(
     mariadb: MariaDB, database: str, folder: Path, *, release: str = "30", **options: Any
 ) -> Keystone:
     """Return a Keystone on a new database of this name, not started yet."""
-    variable, usual = RELEASES[release]
-    environment = Path(os.environ.get(variable, usual))
-    if not is_installed(environment):
-        pytest.fail(f"There is no Keystone in {environment}: run script/test, which installs it.")
+    environment = _installed(release)
     url = mariadb.create_database(database, password=DATABASE_PASSWORD)
     return Keystone(
         environment, folder, database=url.replace("mysql://", "mysql+pymysql://"), **options
     )
+
+
+@cache
+def _installed(release: str) -> Path:
+    variable, usual = RELEASES[release]
+    environment = Path(os.environ.get(variable, usual))
+    if not is_installed(environment):
+        pytest.fail(f"There is no Keystone in {environment}: run script/test, which installs it.")
+    return environment
 
 
 def copy_admin_password(mariadb: MariaDB, database: str) -> None:

@@ -15,6 +15,7 @@ from typing import Self
 
 from kombu import Connection, Exchange
 
+from tests.support.certificates import certificate
 from tests.support.processes import ENDS_WITH_US, free_port, program, wait_until
 
 USER = PASSWORD = "pciops"
@@ -32,11 +33,9 @@ log.console = true
 log.console.level = info
 log.file = false
 heartbeat = 10
-"""
-_TLS = """\
-listeners.ssl.1 = 127.0.0.1:{port}
-ssl_options.certfile = {folder}/server.pem
-ssl_options.keyfile = {folder}/server.pem
+listeners.ssl.1 = 127.0.0.1:{tls_port}
+ssl_options.certfile = {certificate}
+ssl_options.keyfile = {certificate}
 ssl_options.verify = verify_none
 """
 
@@ -46,21 +45,19 @@ class RabbitMQ:
 
     Attributes:
         url: For AMQP, with a login that has all rights.
+        tls_port: For AMQP over TLS, as `localhost`.
+        certificate: The file of the node's self-signed certificate.
     """
 
-    def __init__(self, *, certificate: Path | None = None) -> None:
-        """Start nothing yet.
-
-        Args:
-            certificate: With its key, in one PEM file; the node then speaks TLS on `tls_port` too.
-        """
+    def __init__(self) -> None:
+        """Start nothing yet."""
         # The server gives up root for a user that must be able to reach this folder.
         self.folder = Path(tempfile.mkdtemp(prefix="pciops-rabbitmq-"))
         self.log = self.folder / "log"
+        self.certificate = certificate(self.folder, name="localhost")
         self.port, self.tls_port = free_port(), free_port()
         self.url = f"amqp://{USER}:{PASSWORD}@127.0.0.1:{self.port}//"
         self._names, self._nodes = free_port(), free_port()
-        self._certificate = certificate
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
@@ -152,10 +149,13 @@ class RabbitMQ:
         }
 
     def _write(self) -> None:
-        conf = _CONF.format(port=self.port, user=USER, password=PASSWORD)
-        if self._certificate:
-            conf += _TLS.format(port=self.tls_port, folder=self.folder)
-            shutil.copy(self._certificate, self.folder / "server.pem")
+        conf = _CONF.format(
+            port=self.port,
+            user=USER,
+            password=PASSWORD,
+            tls_port=self.tls_port,
+            certificate=self.certificate,
+        )
         (self.folder / "rabbitmq.conf").write_text(conf)
         (self.folder / "plugins").write_text("[].\n")
         self.log.touch()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.events import bodies
+from tests.events import messages
 from tests.support.browser import assert_good, enter
 from tests.support.cloud import Cloud, Person
 from tests.support.processes import running
@@ -28,7 +28,8 @@ def feed(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
     folder = tmp_path_factory.mktemp("feed")
     path = folder / "notifications.jsonl"
     command = [sys.executable, "manage.py", "demo_feed", path]
-    with running(command, env=site.environment, log=folder / "log"):
+    env = {**site.environment, "DJANGO_SETTINGS_MODULE": "pciops.demo.settings"}
+    with running(command, env=env, log=folder / "log"):
         yield path
 
 
@@ -47,7 +48,7 @@ def send(feed: Path, *messages: str) -> None:
 def failed(person: Person, address: str) -> str:
     """Return a sign-in of this person that failed just now."""
     at = datetime.now(UTC)
-    return bodies.sign_in(at=at, user_id=person.id, name=person.name, address=address)
+    return messages.sign_in(at=at, user_id=person.id, name=person.name, address=address)
 
 
 def wait_for_text(window: Page, text: str) -> None:
@@ -63,7 +64,7 @@ def wait_for_text(window: Page, text: str) -> None:
 def test_the_pages_are_accessible_and_fit_their_window(
     window: Page, person: Person, feed: Path
 ) -> None:
-    updated = bodies.updated(person.id, at=datetime.now(UTC))
+    updated = messages.updated(person.id, at=datetime.now(UTC))
     send(feed, failed(person, "10.2.3.4"), updated, "{")
     window.goto(f"/activity/?account={person.id}")
     wait_for_text(window, "1 failed sign-in")

@@ -13,7 +13,7 @@ from kombu import Connection
 from pytest_django import Settings
 
 from pciops.events.intake import broker
-from tests.events.bodies import sign_in
+from tests.events.messages import sign_in
 from tests.factories import NOW
 from tests.support.mariadb import MariaDB
 from tests.support.processes import free_port, wait_until

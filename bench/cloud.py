@@ -14,14 +14,12 @@ import django
 
 from bench.fill import ATTEMPTS, DAYS, Say, Size, fill, refresh
 from pciops.demo.keystone import Keystone
-from tests.live.conftest import READER, READERS_PASSWORD
-from tests.support.cloud import Cloud, Person
+from tests.support.cloud import DATABASE_PASSWORD, Cloud, Person, keystone_on
 from tests.support.mariadb import MariaDB
-from tests.support.processes import ROOT
-from tests.support.proxy import Door
-from tests.support.site import Site
+from tests.support.proxy import TcpProxy
+from tests.support.site import READER, READERS_PASSWORD, Site
 
-KEYSTONES, OURS = "keystones-own", "ours"  # passwords of the databases
+KEYSTONES, OURS = DATABASE_PASSWORD, "ours"  # passwords of the databases
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +37,12 @@ class Bench:
 def running(size: Size, say: Say) -> Iterator[Bench]:
     """Fill a private MariaDB and start the rest; all of it is gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="pciops-bench-"))
-    environment = Path(os.environ.get("TEST_KEYSTONE", ROOT / "var" / "demo" / "keystone"))
     try:
         with MariaDB(buffer_pool="3G") as server:
-            url = server.create_database("keystone", password=KEYSTONES)
-            keystone = Keystone(
-                environment,
+            keystone = keystone_on(
+                server,
+                "keystone",
                 folder / "keystone",
-                database=url.replace("mysql://", "mysql+pymysql://"),
                 security_compliance={
                     "lockout_failure_attempts": ATTEMPTS,
                     "lockout_duration": 1800,
@@ -57,7 +53,7 @@ def running(size: Size, say: Say) -> Iterator[Bench]:
             with keystone:
                 fill(server, size, say)
                 with _site(server, keystone, folder) as site:
-                    cloud = Cloud(keystone.url, server, _admin(server, keystone))
+                    cloud = Cloud(keystone, server)
                     operator = cloud.create_operator()
                     refresh(server)
                     yield Bench(
@@ -99,25 +95,9 @@ def _site(server: MariaDB, keystone: Keystone, folder: Path) -> Iterator[Site]:
             "PCIOPS_PROXIES": "1",
             "PCIOPS_SECRET_KEY": "of the measurements, and as long as the real ones have to be",
         },
-        keystone_api=Door(keystone_port),
-        keystone_database=Door(server.port),
+        keystone_api=TcpProxy(keystone_port),
+        keystone_database=TcpProxy(server.port),
     )
-    server.execute(f"CREATE USER '{READER}'@'%%' IDENTIFIED BY %s", READERS_PASSWORD)
-    grants = site.manage("grants", "--user", READER)
-    assert grants.code == 0, grants.stderr
-    server.execute(grants.stdout)
+    site.grant(server)
     with site:
         yield site
-
-
-def _admin(server: MariaDB, keystone: Keystone) -> Person:
-    [row] = server.execute(
-        "SELECT user_id FROM local_user WHERE name = 'admin'", database="keystone"
-    )
-    return Person(
-        id=str(row["user_id"]),
-        name="admin",
-        password=keystone.admin_password,
-        domain_id="default",
-        domain="Default",
-    )

@@ -129,8 +129,7 @@ def _take_census() -> None:
 
 def _export(bench: Bench, visitor: Visitor, bare: BareConnection) -> Iterator[Row]:
     """A long list as CSV; its rows, newest passwords and options as one streamed statement."""
-    assert bench.site.process
-    workers = children(bench.site.process.pid)
+    workers = children(bench.site.server.process.pid)
     address = f"{bench.site.url}/accounts/export?state={EXPORTED}&format=csv"
     count = 0
 

@@ -1,20 +1,20 @@
-# Sourced by script/demo and script/test: a Python environment, and Debian packages, on a machine
-# that may have nothing but python3. POSIX sh; every function that cannot do its work says why in
-# one sentence and ends the script with 1.
+# Sourced by the scripts beside it: a Python environment and Debian packages on a machine that may
+# have only python3. POSIX sh. A function that cannot do its work prints one sentence that says why
+# and ends the script with 1.
 
 fail() {
     printf '%s\n' "$*" >&2
     exit 1
 }
 
-# progress WORDS COMMAND...: run a command that takes its time, "WORDS… 12 s" while it does. What
-# it prints goes to a log, of which the end is shown where it fails. Returns its exit status.
+# progress WORDS COMMAND...: run a command that takes long, and print "WORDS… 12 s" meanwhile. Its
+# output goes to a log, of which the end is shown if it fails. Returns its exit status.
 progress() {
     words=$1
     shift
     log=$(mktemp)
     begun=$(date +%s)
-    # In the background, where Ctrl-C does not reach it: so the trap passes it on.
+    # In the background, where Ctrl-C does not reach it: the trap passes it on.
     "$@" >"$log" 2>&1 </dev/null &
     child=$!
     trap 'kill "$child" 2>/dev/null; rm -f "$log"; printf "\n" >&2; exit 130' INT TERM HUP
@@ -36,14 +36,14 @@ progress() {
 }
 
 _apt_install() {
-    # The package lists of a fresh machine are empty or old: then fetch them and try again.
+    # The package lists of a fresh machine are empty or old: fetch them and try again.
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" && return
     apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
 }
 
 _installer=_apt_install
 
-# install_debian PACKAGE...: as root install these; otherwise name them and end.
+# install_debian PACKAGE...: install these as root; otherwise name them and end.
 install_debian() {
     command -v apt-get >/dev/null 2>&1 ||
         fail "This needs what Debian and Ubuntu call $*; install it with this system's tools."
@@ -52,24 +52,24 @@ install_debian() {
         fail "apt-get could not install $*; its last words are above."
 }
 
-# need_debian COMMAND=PACKAGE...: each command must be there (a name, or a path); where some are
-# not, install their packages as root, otherwise name them and end.
+# need_debian COMMAND=PACKAGE...: require each command (a name or a path). If some are missing,
+# install their packages as root, or name them and end.
 need_debian() {
     missing=
     for pair in "$@"; do
         command -v "${pair%%=*}" >/dev/null 2>&1 || missing="$missing ${pair#*=}"
     done
-    # Package names hold no white space: splitting is meant.
+    # Package names contain no white space: splitting is intended.
     # shellcheck disable=SC2086
     [ -z "$missing" ] || install_debian $missing
 }
 
-# need_library SONAME=PACKAGE: the same for a shared library, which some wheels expect.
+# need_library SONAME=PACKAGE: the same for a shared library, which some wheels need.
 need_library() {
     /sbin/ldconfig -p | grep -qF "${1%%=*} " || install_debian "${1#*=}"
 }
 
-# A server's package starts it as a service of the machine, unless this file says no.
+# The package of a server starts it as a service of the machine, unless this file forbids it.
 _apt_install_idle() {
     policy=/usr/sbin/policy-rc.d
     if [ -e "$policy" ]; then
@@ -87,7 +87,7 @@ _apt_install_idle() {
     return "$status"
 }
 
-# need_server COMMAND=PACKAGE: the same for a server that this machine is not to run by itself.
+# need_server COMMAND=PACKAGE: the same for a server that must not run as a service.
 need_server() {
     command -v "${1%%=*}" >/dev/null 2>&1 && return
     _installer=_apt_install_idle
@@ -99,7 +99,7 @@ _python_fits() {
     "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1
 }
 
-# find_python: sets PYTHON to the first Python on the PATH that pciops runs on.
+# find_python: set PYTHON to the first Python on the PATH that pciops supports.
 find_python() {
     for PYTHON in python3 python3.13 python3.12 python3.11; do
         _python_fits "$PYTHON" && return
@@ -119,7 +119,7 @@ _new_environment() {
     }
 }
 
-# An environment stops being usable when the system's Python under it becomes another release.
+# An environment becomes unusable when the system's Python under it changes to another release.
 _usable() {
     [ -x "$1/bin/python" ] && _python_fits "$1/bin/python" && "$1/bin/python" -c '
 import os, sys
@@ -127,17 +127,17 @@ packages = "lib/python%d.%d/site-packages" % sys.version_info[:2]
 sys.exit(not os.path.isdir(os.path.join(sys.prefix, packages)))'
 }
 
-# make_environment FOLDER REQUIREMENTS...: a virtual environment that holds these requirements,
-# with hashes. What was installed from each file is noted by a copy of it in the environment, so
-# a file that has not changed costs nothing, and an install that was interrupted is repeated.
-# What else is in the environment stays there.
+# make_environment FOLDER REQUIREMENTS...: make a virtual environment with these requirements, with
+# hashes. A copy of each file in the environment records that it was installed: a file that has not
+# changed costs nothing, and an interrupted install is repeated. Other packages in the environment
+# stay.
 make_environment() {
     folder=$1
     shift
-    # pip must not see another environment, nor install elsewhere than here.
+    # pip must not see another environment or install elsewhere.
     unset PYTHONPATH PYTHONHOME
     export PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1
-    # One at a time: two scripts may be started at once. The lock lies on the folder itself.
+    # Two scripts may start at once: the lock is on the folder itself.
     if command -v flock >/dev/null 2>&1; then
         exec 9<.
         flock 9
@@ -174,4 +174,29 @@ _install_changed() {
         cp "$file" "$stamp.new"
         mv "$stamp.new" "$stamp"
     done
+}
+
+# step COMMAND...: run a command under its own words as a heading.
+step() {
+    printf '\n== %s\n' "$*"
+    "$@"
+}
+
+# test_environment: what the tests and tools of .venv need.
+test_environment() {
+    export PATH="$PWD/.venv/bin:$PATH"
+    export DJANGO_SETTINGS_MODULE=tests.settings
+    # Development mode reports files and sockets that are left open; pytest turns warnings into
+    # errors. Its checks of memory allocation cost a tenth of the time and concern C code only.
+    export PYTHONDEVMODE=1 PYTHONMALLOC=default
+    # Tests start Python a hundred times: compiled modules are kept.
+    unset PYTHONDONTWRITEBYTECODE
+}
+
+# style_and_types: what script/check and script/test begin with.
+style_and_types() {
+    step ruff format --check
+    step ruff check
+    step mypy
+    step python -W error manage.py makemigrations --check --dry-run
 }

@@ -1,4 +1,4 @@
-"""What every test stands on: Keystone's tables in the test database."""
+"""What every test needs: Keystone's tables in the test database, and an order for the workers."""
 
 from __future__ import annotations
 
@@ -9,13 +9,35 @@ import pytest
 from django.apps import apps
 from django.db import connections
 from django.db.backends.sqlite3.base import DatabaseWrapper
+from hypothesis import settings
 from pytest_django.plugin import DjangoDbBlocker
 
 from pciops.celery import app
 
+# Examples take long on a busy machine. `script/check` chooses the profile with few of them.
+settings.register_profile("full", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=10)
+settings.load_profile("full")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Run the tests of a file on one worker, and all live tests on the same one.
+
+    The live tests share servers, which would otherwise be started on every worker.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduler(LoadFileScheduling):  # type: ignore[misc]  # published without types
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "live" if file.startswith("tests/live/") else file
+
+    return Scheduler(config, log)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever may use `keystone` may use `keystone_unlock`: see `django_db_setup`."""
+    """Allow `keystone_unlock` in every test that may use `keystone`: see `django_db_setup`."""
     for marker in (marker for item in items for marker in item.iter_markers("django_db")):
         databases = marker.kwargs.get("databases") or ()
         if "keystone" in databases and "keystone_unlock" not in databases:
@@ -25,13 +47,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Give Keystone's unmanaged models their tables in the test database.
+    """Create the tables of Keystone's unmanaged models in the test database.
 
     `keystone_unlock` becomes the same connection, not another one to the same tables: a second
     connection to SQLite in memory would find what the test has written locked.
     """
     keystone = cast("DatabaseWrapper", connections["keystone"])
-    if not keystone.is_in_memory_db():  # none of the chosen tests asks for it
+    if not keystone.is_in_memory_db():  # none of the chosen tests needs it
         yield
         return
     with django_db_blocker.unblock():
@@ -46,5 +68,5 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 
 @pytest.fixture(scope="session", autouse=True)
 def _messages_stay_in_memory() -> None:
-    """What is asked of a worker in unit tests is not left in files: there is none."""
+    """Keep tasks that unit tests enqueue out of files: no worker reads them."""
     app.conf.update(broker_url="memory://localhost", broker_transport_options={})

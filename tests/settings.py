@@ -1,4 +1,4 @@
-"""The product's settings for unit tests and mypy: in memory, whatever the environment says."""
+"""pciops' settings for unit tests and mypy: in memory, independent of the environment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ for _name in list(os.environ):
         del os.environ[_name]
 
 _var = Path(__file__).resolve().parent.parent / "var" / "test" / "unit"
-(_var / "static").mkdir(parents=True, exist_ok=True)  # WhiteNoise warns where there is none
+(_var / "static").mkdir(parents=True, exist_ok=True)  # WhiteNoise warns if it is missing
 
 os.environ.update(
     {
@@ -28,14 +28,14 @@ os.environ.update(
 from pciops.settings import *  # noqa: E402, F403  the environment above must come first
 from pciops.settings import DATABASES  # noqa: E402  the same
 
-# Files as they lie in static/: nothing is collected for unit tests.
+# Files as they are in static/: nothing is collected for unit tests.
 STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 
-# Nobody waits in unit tests.
+# Unit tests do not wait.
 KEYSTONE_REVOCATION_SECONDS = 0.0
 SIGNIN_REFUSAL_SECONDS = 0.0
 
-# Unit tests write their rows through the alias that otherwise only reads. What a read-only session
-# refuses is tested in tests/live, on MariaDB.
+# Unit tests write their rows through the alias that otherwise only reads. tests/live shows on
+# MariaDB what a read-only session refuses.
 DATABASES["keystone"]["OPTIONS"].pop("init_command")
-DATABASES["keystone"]["TEST"] = {"DEPENDENCIES": []}  # it can be made without ours
+DATABASES["keystone"]["TEST"] = {"DEPENDENCIES": []}  # it can be created without the other one

@@ -1,6 +1,7 @@
-"""The servers of the live tests: each is started once in a worker of pytest-xdist, when needed.
+"""The servers of the live tests: each is started once, when a test first needs it.
 
-What is missing on this machine fails a test with a sentence; nothing is skipped.
+A server that is missing on this machine fails a test with a sentence; nothing is skipped. All live
+tests run on one worker of pytest-xdist (see tests/conftest.py), so the servers exist once.
 """
 
 from __future__ import annotations
@@ -12,23 +13,29 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from pciops.demo.keystone import Keystone, is_installed
-from tests.support.browser import chromium, context_of
-from tests.support.cloud import ATTEMPTS, Cloud, Person
+from pciops.demo.keystone import Keystone
+from tests.support.browser import LOOKS, chromium, context_of
+from tests.support.cloud import ATTEMPTS, DATABASE_PASSWORD, Cloud, Person, keystone_on
 from tests.support.mariadb import MariaDB
-from tests.support.processes import ROOT
-from tests.support.proxy import Door
+from tests.support.proxy import TcpProxy
 from tests.support.rabbitmq import RabbitMQ
-from tests.support.site import Site
+from tests.support.site import READER, READERS_PASSWORD, Site, environment, manage
 from tests.support.visitor import Visitor
 
 HERE = Path(__file__).parent
-READER = "pciops-reads"  # the login in Keystone's database that `manage.py grants` makes
-READERS_PASSWORD = "only-what-it-needs"
+PUBLISHING = """\
+[DEFAULT]
+notification_format = cadf
+notification_opt_out =
+
+[oslo_messaging_notifications]
+driver = messagingv2
+transport_url = {url}
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark all that lies here as live."""
+    """Mark the tests of this folder as live."""
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.live)
@@ -38,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show with a failure what the site's processes have written last."""
+    """Show the end of the site's log with a failure."""
     report = yield
     site = getattr(item, "funcargs", {}).get("site")
     if report.failed and isinstance(site, Site):
@@ -46,6 +53,7 @@ def pytest_runtest_makereport(
     return report
 
 
+# --- Servers ------------------------------------------------------------------------------------
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[MariaDB]:
     """A private MariaDB."""
@@ -63,14 +71,10 @@ def rabbitmq() -> Iterator[RabbitMQ]:
 @pytest.fixture(scope="session")
 def keystone(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keystone]:
     """A real Keystone on that MariaDB, which locks after three failures."""
-    environment = Path(os.environ.get("TEST_KEYSTONE", ROOT / "var" / "demo" / "keystone"))
-    if not is_installed(environment):
-        pytest.fail(f"There is no Keystone in {environment}: run script/test, which installs it.")
-    url = mariadb.create_database("keystone", password="keystones-own")
-    with Keystone(
-        environment,
+    with keystone_on(
+        mariadb,
+        "keystone",
         tmp_path_factory.mktemp("keystone"),
-        database=url.replace("mysql://", "mysql+pymysql://"),
         security_compliance={
             "lockout_failure_attempts": ATTEMPTS,
             "lockout_duration": 1800,
@@ -84,93 +88,141 @@ def keystone(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture(scope="session")
+def notifying(
+    mariadb: MariaDB, rabbitmq: RabbitMQ, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Keystone]:
+    """A second Keystone, which publishes every notification that it can to RabbitMQ."""
+    url = rabbitmq.url.replace("amqp:", "rabbit:").rstrip("/") + "/"
+    with keystone_on(
+        mariadb,
+        "notifying",
+        tmp_path_factory.mktemp("notifying"),
+        security_compliance={
+            "lockout_failure_attempts": ATTEMPTS,
+            "lockout_duration": 1800,
+            "unique_last_password_count": 3,
+            "password_regex": r"^(?=.*\d).{7,}$$",
+            "password_regex_description": "Seven characters, one a number.",
+            "report_invalid_password_hash": "event",
+            "invalid_password_hash_secret_key": "only-of-this-test",
+        },
+        further=PUBLISHING.format(url=url),
+    ) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def events_environment(
+    mariadb: MariaDB,
+    rabbitmq: RabbitMQ,
+    notifying: Keystone,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, str]:
+    """The environment of a pciops that reads that Keystone, with tables and a queue of its own."""
+    folder = tmp_path_factory.mktemp("events")
+    env = environment(
+        folder,
+        {
+            "OS_AUTH_URL": notifying.url,
+            "PCIOPS_DATABASE_URL": mariadb.create_database("events", password="ours"),
+            "PCIOPS_KEYSTONE_CONF": str(notifying.conf),
+            "PCIOPS_KEYSTONE_DATABASE_URL": mariadb.url(
+                "notifying", user="notifying", password=DATABASE_PASSWORD
+            ),
+            "PCIOPS_NOTIFICATIONS_QUEUE": folder.name,
+            "PCIOPS_NOTIFICATIONS_URL": rabbitmq.url,
+        },
+    )
+    assert manage(env, "migrate", "-v0").code == 0
+    return env
+
+
+@pytest.fixture(scope="session")
 def cloud(keystone: Keystone, mariadb: MariaDB) -> Cloud:
-    """What people do to that Keystone."""
-    [row] = mariadb.execute(
-        "SELECT user_id FROM local_user WHERE name = 'admin'", database="keystone"
-    )
-    admin = Person(
-        id=str(row["user_id"]),
-        name="admin",
-        password=keystone.admin_password,
-        domain_id="default",
-        domain="Default",
-    )
-    return Cloud(keystone.url, mariadb, admin)
-
-
-@pytest.fixture(scope="session")
-def keystone_database(mariadb: MariaDB) -> Iterator[Door]:
-    """The door through which pciops gets to Keystone's database; Keystone has its own way."""
-    with Door(mariadb.port) as door:
-        yield door
-
-
-@pytest.fixture(scope="session")
-def keystone_api(keystone: Keystone) -> Iterator[Door]:
-    """The door through which pciops gets to Keystone's API."""
-    with Door(int(keystone.url.split(":")[2].split("/")[0])) as door:
-        yield door
+    """That Keystone as its administrator uses it."""
+    return Cloud(keystone, mariadb)
 
 
 @pytest.fixture(scope="session")
 def site(
-    mariadb: MariaDB,
-    keystone: Keystone,
-    keystone_api: Door,
-    keystone_database: Door,
-    tmp_path_factory: pytest.TempPathFactory,
+    mariadb: MariaDB, keystone: Keystone, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
-    """The dashboard, on its own MariaDB database, with no more rights than `grants` gives."""
-    ours = mariadb.create_database("pciops", password="ours")
-    keystones = mariadb.url(
-        "keystone", user=READER, password=READERS_PASSWORD, port=keystone_database.port
-    )
-    site = Site(
-        folder=tmp_path_factory.mktemp("site"),
-        settings={
-            "OS_AUTH_URL": f"http://127.0.0.1:{keystone_api.port}/v3",
-            "PCIOPS_DATABASE_URL": ours,
-            "PCIOPS_HTTPS": "no",
-            "PCIOPS_KEYSTONE_CONF": str(keystone.conf),
-            "PCIOPS_KEYSTONE_DATABASE_URL": keystones,
-            "PCIOPS_PROXIES": "1",  # so that each visitor can have an address of their own
-            "PCIOPS_SECRET_KEY": "of the live tests, and as long as the real ones have to be",
-        },
-        keystone_api=keystone_api,
-        keystone_database=keystone_database,
-    )
-    mariadb.execute(f"CREATE USER '{READER}'@'%%' IDENTIFIED BY %s", READERS_PASSWORD)
-    grants = site.manage("grants", "--user", READER)
-    assert grants.code == 0, grants.stderr
-    mariadb.execute(grants.stdout)
-    with site:
-        yield site
+    """The dashboard on a MariaDB database of its own, with only the rights that `grants` gives."""
+    keystone_port = int(keystone.url.split(":")[2].split("/")[0])
+    with TcpProxy(keystone_port) as api, TcpProxy(mariadb.port) as database:
+        site = Site(
+            folder=tmp_path_factory.mktemp("site"),
+            settings={
+                "OS_AUTH_URL": f"http://127.0.0.1:{api.port}/v3",
+                "PCIOPS_DATABASE_URL": mariadb.create_database("pciops", password="ours"),
+                "PCIOPS_KEYSTONE_CONF": str(keystone.conf),
+                "PCIOPS_KEYSTONE_DATABASE_URL": mariadb.url(
+                    "keystone", user=READER, password=READERS_PASSWORD, port=database.port
+                ),
+                "PCIOPS_PROXIES": "1",  # so that each visitor can have an address of its own
+            },
+            keystone_api=api,
+            keystone_database=database,
+        )
+        site.grant(mariadb)
+        with site:
+            yield site
     assert "Traceback" not in site.logs()  # whatever the tests did to it
     assert "ResourceWarning" not in site.logs()
 
 
+# --- Clients ------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for the tests of a module, without a window.
+def operator(cloud: Cloud) -> Person:
+    """One administrator for the tests of a module."""
+    return cloud.create_operator("alice")
 
-    Not for the session: as long as it runs, Django takes its event loop for a reason to refuse
-    the unit tests their queries.
+
+@pytest.fixture(scope="module")
+def visitor(site: Site, operator: Person) -> Visitor:
+    """That administrator, signed in once."""
+    visitor = site.visitor()
+    visitor.sign_in(operator)
+    return visitor
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One headless Chromium.
+
+    Playwright's event loop runs as long as it does; without the variable Django refuses queries.
     """
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "yes"
     with chromium() as running:
         yield running
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture
 def page(browser: Browser, site: Site) -> Iterator[Page]:
-    """A new window on the site; the test fails where a page made the browser complain."""
+    """A new window that is not signed in; a page that causes a browser error fails the test."""
     with context_of(browser, site.url) as context:
         yield context.new_page()
 
 
 @pytest.fixture
-def visitor(site: Site, cloud: Cloud) -> Visitor:
-    """An operator who has signed in."""
-    visitor = site.visitor()
-    visitor.sign_in(cloud.create_operator())
-    return visitor
+def plain_page(browser: Browser, site: Site) -> Iterator[Page]:
+    """A new window without JavaScript that is not signed in."""
+    with context_of(browser, site.url, java_script_enabled=False) as context:
+        yield context.new_page()
+
+
+@pytest.fixture
+def signed_in(browser: Browser, site: Site, visitor: Visitor) -> Iterator[Page]:
+    """A new window with the session of the administrator."""
+    with context_of(browser, site.url, session=visitor.session) as context:
+        yield context.new_page()
+
+
+@pytest.fixture(params=LOOKS)
+def window(
+    request: pytest.FixtureRequest, browser: Browser, site: Site, visitor: Visitor
+) -> Iterator[Page]:
+    """A window with that session, once light and wide, once dark and narrow."""
+    with context_of(browser, site.url, session=visitor.session, **LOOKS[request.param]) as context:
+        yield context.new_page()

@@ -1,4 +1,4 @@
-"""Accounts for the oracle: every combination of what decides a sign-in, and odd rows besides."""
+"""Accounts for the oracle: every combination of the rules of a sign-in, and odd rows besides."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LAST = datetime.max.replace(microsecond=0, tzinfo=UTC)
 
 
 def combinations(policy: Policy, now: datetime) -> list[Facts]:
-    """One account for each way in which the rules can meet."""
+    """Return one account for each combination of the rules."""
     ways = itertools.product(
         locks(policy, now), activities(policy, now), passwords(policy, now), exemptions()
     )
@@ -29,7 +29,7 @@ def combinations(policy: Policy, now: datetime) -> list[Facts]:
 
 
 def locks(policy: Policy, now: datetime) -> list[Facts]:
-    """No failure, a lock that holds, one that has lapsed, one failure less than locks."""
+    """Return no failure, a lock, a lapsed lock, and one failure less than a lock takes."""
     attempts, lockout = policy.lockout_failure_attempts or 0, policy.lockout or timedelta(0)
     return [
         {"failed_auth_count": 0},
@@ -40,7 +40,7 @@ def locks(policy: Policy, now: datetime) -> list[Facts]:
 
 
 def activities(policy: Policy, now: datetime) -> list[Facts]:
-    """Enabled on the last day that is not too late, too late, disabled, and NULL."""
+    """Return active on the last day that counts, a day too late, disabled, and NULL."""
     limit = now.date() - timedelta(days=policy.disable_user_account_days_inactive or 0)
     return [
         {"last_active_at": limit + DAY},
@@ -51,7 +51,7 @@ def activities(policy: Policy, now: datetime) -> list[Facts]:
 
 
 def passwords(policy: Policy, now: datetime) -> list[Facts]:
-    """One without an expiry, with one ahead, with one gone by, and the last in old columns."""
+    """Return passwords without an expiry, with a future one, a past one, and one in old columns."""
     made = now - timedelta(days=policy.password_expires_days or 0)
     row = PasswordRow(created_at=made)
     return [
@@ -63,7 +63,7 @@ def passwords(policy: Policy, now: datetime) -> list[Facts]:
 
 
 def exemptions() -> list[Facts]:
-    """From nothing, from each rule, and options that are there but not true."""
+    """Return no exemption, one from each rule, and options that are set but not true."""
     rules = [options.IGNORE_PASSWORD_EXPIRY, options.IGNORE_LOCKOUT, options.IGNORE_USER_INACTIVITY]
     return [
         {"options": {}},
@@ -73,7 +73,7 @@ def exemptions() -> list[Facts]:
 
 
 def odd(policy: Policy, now: datetime) -> list[Facts]:
-    """Rows that Keystone would not write, or would write once in a lifetime."""
+    """Return rows that Keystone never writes, or hardly ever."""
     attempts = policy.lockout_failure_attempts
     row = PasswordRow(created_at=now - DAY)
     good, bad = replace(row, expires_at=now + DAY), replace(row, expires_at=now - DAY)
@@ -100,8 +100,8 @@ def odd(policy: Policy, now: datetime) -> list[Facts]:
         {"passwords": [bad, replace(older, expires_at=None)]},
         {"passwords": [replace(bad, old_columns=True), good]},  # an old row is the older one
         {"passwords": [good, replace(bad, old_columns=True)]},
-        # Of equal age. Which of them Keystone takes its database decides anew each time, so only
-        # here, where it makes no difference, is there an answer at all.
+        # Of equal age. Keystone's database decides each time which of them counts, so there is an
+        # answer only for rows where it makes no difference.
         *({"passwords": [rows] * number} for rows in (row, good, bad) for number in (2, 3, 4)),
         {"passwords": [row, good]},
         {"passwords": [good, row, replace(good, expires_at=now + 2 * DAY)]},
@@ -111,11 +111,11 @@ def odd(policy: Policy, now: datetime) -> list[Facts]:
 
 
 def close(policy: Policy, now: datetime, number: int) -> list[Facts]:
-    """Locks that end, and passwords that expire, while the accounts sign in one by one."""
+    """Return locks that end and passwords that expire while the accounts sign in one by one."""
     choose = random.Random(2026)
     lockout = policy.lockout or timedelta(0)
     row = PasswordRow(created_at=now - DAY)
-    found: list[Facts] = []
+    accounts: list[Facts] = []
     for _ in range(number):
         soon = now + timedelta(milliseconds=choose.randrange(20_000))
         expiry = replace(row, expires_at=soon, old_columns=choose.random() < 0.3)
@@ -123,10 +123,10 @@ def close(policy: Policy, now: datetime, number: int) -> list[Facts]:
             "failed_auth_count": policy.lockout_failure_attempts,
             "failed_auth_at": soon.replace(microsecond=0) - lockout,
         }
-        found.append(choose.choice([locked, {"passwords": [expiry]}]))
-    return found
+        accounts.append(choose.choice([locked, {"passwords": [expiry]}]))
+    return accounts
 
 
 def described(facts: Facts) -> str:
-    """An account's facts, for the message of a failure."""
+    """Return the facts of an account for the message of a failure."""
     return json.dumps(facts, default=str)

@@ -1,4 +1,4 @@
-"""The consumer in bad times: killed, thrown out, without a database, with too much to do."""
+"""The consumer under failures: killed, disconnected, without a database, with a full queue."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,149 +15,149 @@ from pytest_django import Settings
 from pciops.events.intake import broker
 from tests.events.messages import sign_in
 from tests.factories import NOW
-from tests.support.certificates import certificate
-from tests.support.consumer import consuming, environment_of, manage, publish
 from tests.support.mariadb import MariaDB
 from tests.support.processes import free_port, wait_until
-from tests.support.proxy import Door
-from tests.support.rabbitmq import RabbitMQ
+from tests.support.proxy import TcpProxy
+from tests.support.rabbitmq import RabbitMQ, publish
+from tests.support.site import consuming, environment, manage
 
 _COUNT = "SELECT COALESCE(SUM(`count`), 0) AS number FROM events_attempts"
 
 
 @pytest.fixture(scope="module")
-def door(mariadb: MariaDB) -> Iterator[Door]:
-    """The way to our own database."""
-    with Door(mariadb.port) as door:
-        yield door
+def database(mariadb: MariaDB) -> Iterator[TcpProxy]:
+    """The way to pciops' own database."""
+    with TcpProxy(mariadb.port) as proxy:
+        yield proxy
 
 
 @pytest.fixture(scope="module")
-def environment(
+def env(
     mariadb: MariaDB,
     rabbitmq: RabbitMQ,
-    door: Door,
+    database: TcpProxy,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, str]:
-    """A pciops that reads this RabbitMQ; there is no Keystone, and so nobody has a name."""
+    """The environment of a pciops that reads this RabbitMQ. There is no Keystone to ask names."""
     folder = tmp_path_factory.mktemp("consumer")
     mariadb.create_database("consumer", password="ours")
-    environment = environment_of(
+    env = environment(
         folder,
-        OS_AUTH_URL="http://127.0.0.1:1/v3",
-        PCIOPS_DATABASE_URL=mariadb.url(
-            "consumer", user="consumer", password="ours", port=door.port
-        ),
-        PCIOPS_KEYSTONE_DATABASE_URL=f"sqlite:///{folder}/nothing",
-        PCIOPS_NOTIFICATIONS_QUEUE="of-test-consumer",
-        PCIOPS_NOTIFICATIONS_QUEUE_LENGTH="20000",
-        PCIOPS_NOTIFICATIONS_URL=rabbitmq.url,
+        {
+            "OS_AUTH_URL": "http://127.0.0.1:1/v3",
+            "PCIOPS_DATABASE_URL": mariadb.url(
+                "consumer", user="consumer", password="ours", port=database.port
+            ),
+            "PCIOPS_KEYSTONE_DATABASE_URL": f"sqlite:///{folder}/nothing",
+            "PCIOPS_NOTIFICATIONS_QUEUE": "of-test-consumer",
+            "PCIOPS_NOTIFICATIONS_QUEUE_LENGTH": "20000",
+            "PCIOPS_NOTIFICATIONS_URL": rabbitmq.url,
+            "PCIOPS_POLICY_LOCKOUT_FAILURE_ATTEMPTS": "3",
+        },
     )
-    manage(environment, "migrate", "-v0")
+    assert manage(env, "migrate", "-v0").code == 0
     publish(rabbitmq.url, [])  # now there is an exchange
-    return environment
+    return env
 
 
 @pytest.fixture(autouse=True)
-def nothing_kept(environment: dict[str, str], mariadb: MariaDB, rabbitmq: RabbitMQ) -> None:
-    """As if no message had ever come."""
+def _nothing_kept(env: dict[str, str], mariadb: MariaDB, rabbitmq: RabbitMQ) -> None:
+    """Empty the tables and the queues."""
     for table in ("attempts", "activity", "seen", "setaside", "running"):
         mariadb.execute(f"DELETE FROM events_{table}", database="consumer")
-    with Connection(rabbitmq.url) as link:
-        for queue in ("of-test-consumer", "pciops.notifications"):  # the latter of others' tests
-            link.default_channel.queue_delete(queue)
+    with Connection(rabbitmq.url) as connection:
+        for queue in ("of-test-consumer", "pciops.notifications"):
+            connection.default_channel.queue_delete(queue)
 
 
 def counted(mariadb: MariaDB) -> int:
+    """Return the number of sign-ins that pciops has kept."""
     [row] = mariadb.execute(_COUNT, database="consumer")
     return int(str(row["number"]))
 
 
-def _more(mariadb: MariaDB, number: int) -> bool:
-    return counted(mariadb) > number
+def queued(rabbitmq: RabbitMQ, queue: str = "of-test-consumer") -> int:
+    """Return the number of messages in the queue."""
+    with Connection(rabbitmq.url) as connection:
+        declared = connection.default_channel.queue_declare(queue, passive=True)
+        return int(declared.message_count)
 
 
-def waiting(rabbitmq: RabbitMQ) -> int:
-    """How many messages lie in the queue."""
-    with Connection(rabbitmq.url) as link:
-        found = link.default_channel.queue_declare("of-test-consumer", passive=True)
-        return int(found.message_count)
-
-
-def bodies(number: int) -> list[str]:
+def sign_ins(number: int) -> list[str]:
+    """Return the bodies of so many failed sign-ins."""
     return [sign_in(address=f"10.0.0.{n % 9}", at=NOW) for n in range(number)]
 
 
-def test_none_is_lost_and_none_counted_twice_however_often_consumers_are_killed(
-    environment: dict[str, str], mariadb: MariaDB, rabbitmq: RabbitMQ, tmp_path: Path
+def test_killed_consumers_lose_no_message_and_count_none_twice(
+    env: dict[str, str], mariadb: MariaDB, rabbitmq: RabbitMQ, tmp_path: Path
 ) -> None:
-    sent = bodies(6000)
+    sent = sign_ins(3000)
     with ExitStack() as stack:
-        first = stack.enter_context(consuming(environment, tmp_path / "first"))
-        first.wait_until_it_says("connected to")
+        first = stack.enter_context(consuming(env, tmp_path / "first"))
+        first.wait_for_output("connected to")
         load = threading.Thread(target=publish, args=(rabbitmq.url, sent))
         load.start()
         for number in range(3):
-            wait_until(partial(_more, mariadb, 500 * number), "some are kept")
+            wait_until(lambda n=number: counted(mariadb) > 250 * n, "some are kept")  # type: ignore[misc]
             first.kill()
-            first = stack.enter_context(consuming(environment, tmp_path / f"next-{number}"))
-            first.wait_until_it_says("connected to")
-        second = stack.enter_context(consuming(environment, tmp_path / "second"))
-        publish(rabbitmq.url, sent[:1000])  # once more
+            first = stack.enter_context(consuming(env, tmp_path / f"next-{number}"))
+            first.wait_for_output("connected to")
+        second = stack.enter_context(consuming(env, tmp_path / "second"))
+        publish(rabbitmq.url, sent[:500])  # once more
         load.join()
-        wait_until(lambda: waiting(rabbitmq) == 0 and counted(mariadb) >= 6000, "all are kept")
+        wait_until(lambda: queued(rabbitmq) == 0 and counted(mariadb) >= 3000, "all are kept")
 
-        assert (first.end(), second.end()) == (0, 0)
-    assert counted(mariadb) == 6000
+        assert (first.stop(), second.stop()) == (0, 0)
+    assert counted(mariadb) == 3000
 
 
-def test_without_our_database_nothing_is_acknowledged_and_one_line_says_so(
-    environment: dict[str, str], mariadb: MariaDB, rabbitmq: RabbitMQ, door: Door, tmp_path: Path
+def test_without_its_database_the_consumer_acknowledges_nothing_and_warns_once(
+    env: dict[str, str], mariadb: MariaDB, rabbitmq: RabbitMQ, database: TcpProxy, tmp_path: Path
 ) -> None:
-    with consuming(environment, tmp_path / "log") as consumer:
-        consumer.wait_until_it_says("connected to")
-        with door.shut():
-            publish(rabbitmq.url, bodies(50))
-            consumer.wait_until_it_says("own database does not answer")
-            wait_until(lambda: waiting(rabbitmq) == 50, "they lie in the queue again")
+    with consuming(env, tmp_path / "log") as consumer:
+        consumer.wait_for_output("connected to")
+        with database.down():
+            publish(rabbitmq.url, sign_ins(50))
+            consumer.wait_for_output("own database does not answer")
+            wait_until(lambda: queued(rabbitmq) == 50, "they lie in the queue again")
         wait_until(lambda: counted(mariadb) == 50, "they are kept")
-        consumer.wait_until_it_says("own database answers")
+        consumer.wait_for_output("own database answers")
 
-        assert consumer.said.count("own database does not answer") == 1
-        assert consumer.said.count("connected to") == 1
-        assert consumer.end() == 0
+        assert consumer.output.count("own database does not answer") == 1
+        assert consumer.output.count("connected to") == 1
+        assert consumer.stop() == 0
 
 
-def test_with_both_away_each_is_told_once_and_all_comes_right_again(
-    environment: dict[str, str], mariadb: MariaDB, rabbitmq: RabbitMQ, door: Door, tmp_path: Path
+def test_with_database_and_broker_down_each_is_reported_once_and_it_recovers(
+    env: dict[str, str], mariadb: MariaDB, rabbitmq: RabbitMQ, database: TcpProxy, tmp_path: Path
 ) -> None:
-    with Door(rabbitmq.port) as to_rabbit:
-        url = rabbitmq.url.replace(str(rabbitmq.port), str(to_rabbit.port))
-        other = {**environment, "PCIOPS_NOTIFICATIONS_URL": url}
+    with TcpProxy(rabbitmq.port) as broker_proxy:
+        url = rabbitmq.url.replace(str(rabbitmq.port), str(broker_proxy.port))
+        other = {**env, "PCIOPS_NOTIFICATIONS_URL": url}
         with consuming(other, tmp_path / "log") as consumer:
-            consumer.wait_until_it_says("connected to")
-            with door.shut(), to_rabbit.shut():
+            consumer.wait_for_output("connected to")
+            with database.down(), broker_proxy.down():
                 time.sleep(8)  # several tries
-            consumer.wait_until_it_says("connected to", times=2)
-            publish(rabbitmq.url, bodies(5))
+            consumer.wait_for_output("connected to", times=2)
+            publish(rabbitmq.url, sign_ins(5))
             wait_until(lambda: counted(mariadb) == 5, "they are kept")
 
-            assert consumer.said.count(" WARNING ") - consumer.said.count("names are not") == 2
-            assert consumer.end() == 0
+            assert consumer.output.count(" WARNING ") - consumer.output.count("names are not") == 2
+            assert consumer.stop() == 0
 
 
-def test_a_restart_of_rabbitmq_is_survived_and_the_exchange_made_again_as_it_was(
-    environment: dict[str, str], mariadb: MariaDB, rabbitmq: RabbitMQ, tmp_path: Path
+def test_the_consumer_survives_a_restart_of_rabbitmq_and_declares_the_exchange_again(
+    env: dict[str, str], mariadb: MariaDB, rabbitmq: RabbitMQ, tmp_path: Path
 ) -> None:
-    with consuming(environment, tmp_path / "log") as consumer:
-        consumer.wait_until_it_says("connected to")
+    with consuming(env, tmp_path / "log") as consumer:
+        consumer.wait_for_output("connected to")
         rabbitmq.restart()
-        consumer.wait_until_it_says("connected to", times=2)
-        publish(rabbitmq.url, bodies(10))  # it declares the exchange as Keystone does
+        consumer.wait_for_output("connected to", times=2)
+        publish(rabbitmq.url, sign_ins(10))  # it declares the exchange as Keystone does
         wait_until(lambda: counted(mariadb) == 10, "they are kept")
 
-        assert consumer.said.count(" WARNING ") - consumer.said.count("names are not") == 1
-        assert consumer.end() == 0
+        assert consumer.output.count(" WARNING ") - consumer.output.count("names are not") == 1
+        assert consumer.stop() == 0
     rows = mariadb.execute(
         "SELECT connected, error FROM events_running ORDER BY id", database="consumer"
     )
@@ -167,50 +166,48 @@ def test_a_restart_of_rabbitmq_is_survived_and_the_exchange_made_again_as_it_was
     assert rows[2]["error"] == "ended"
 
 
-def test_it_waits_for_the_exchange_and_does_not_make_one(
-    environment: dict[str, str], rabbitmq: RabbitMQ, tmp_path: Path
+def test_the_consumer_waits_for_the_exchange_and_does_not_declare_one(
+    env: dict[str, str], rabbitmq: RabbitMQ, tmp_path: Path
 ) -> None:
-    other = {**environment, "PCIOPS_NOTIFICATIONS_EXCHANGE": "of-another-keystone"}
+    other = {**env, "PCIOPS_NOTIFICATIONS_EXCHANGE": "of-another-keystone"}
     with consuming(other, tmp_path / "log") as consumer:
-        consumer.wait_until_it_says("there is no exchange 'of-another-keystone'")
+        consumer.wait_for_output("there is no exchange 'of-another-keystone'")
 
-        assert consumer.end() == 0
-    with Connection(rabbitmq.url) as link, pytest.raises(link.channel_errors, match="404"):
-        link.default_channel.exchange_declare("of-another-keystone", "topic", passive=True)
+        assert consumer.stop() == 0
+    with Connection(rabbitmq.url) as broker, pytest.raises(broker.channel_errors, match="404"):
+        broker.default_channel.exchange_declare("of-another-keystone", "topic", passive=True)
 
 
-def test_the_queue_holds_no_more_than_it_may(
-    environment: dict[str, str], rabbitmq: RabbitMQ, tmp_path: Path
+def test_the_queue_has_a_maximum_length(
+    env: dict[str, str], rabbitmq: RabbitMQ, tmp_path: Path
 ) -> None:
     small = {
-        **environment,
+        **env,
         "PCIOPS_NOTIFICATIONS_QUEUE": "small",
         "PCIOPS_NOTIFICATIONS_QUEUE_LENGTH": "1000",
     }
     with consuming(small, tmp_path / "log") as consumer:
-        consumer.wait_until_it_says("connected to")
-        consumer.end()
-    publish(rabbitmq.url, bodies(1200))
+        consumer.wait_for_output("connected to")
+        consumer.stop()
+    publish(rabbitmq.url, sign_ins(1200))
 
-    with Connection(rabbitmq.url) as link:
-        found = link.default_channel.queue_declare("small", passive=True)
-        assert found.message_count == 1000
-    assert "notifications wait at" in manage(small, "doctor", check=False)
+    assert queued(rabbitmq, "small") == 1000
+    assert "notifications wait at" in manage(small, "doctor").stdout
 
 
-def test_of_several_nodes_the_first_that_answers_is_taken(
-    environment: dict[str, str], rabbitmq: RabbitMQ, tmp_path: Path
+def test_the_consumer_connects_to_the_first_node_that_answers(
+    env: dict[str, str], rabbitmq: RabbitMQ, tmp_path: Path
 ) -> None:
     nodes = f"amqp://nobody:secret@127.0.0.1:{free_port()}//;{rabbitmq.url}"
-    with consuming({**environment, "PCIOPS_NOTIFICATIONS_URL": nodes}, tmp_path / "log") as one:
-        one.wait_until_it_says(f"connected to 127.0.0.1:{rabbitmq.port}")
+    with consuming({**env, "PCIOPS_NOTIFICATIONS_URL": nodes}, tmp_path / "log") as one:
+        one.wait_for_output(f"connected to 127.0.0.1:{rabbitmq.port}")
 
-        assert one.end() == 0
-        assert "secret" not in one.said
+        assert one.stop() == 0
+        assert "secret" not in one.output
 
 
-def test_a_login_that_may_do_no_more_than_the_documents_say_is_enough(
-    environment: dict[str, str], mariadb: MariaDB, rabbitmq: RabbitMQ, tmp_path: Path
+def test_a_login_with_the_documented_permissions_is_enough(
+    env: dict[str, str], mariadb: MariaDB, rabbitmq: RabbitMQ, tmp_path: Path
 ) -> None:
     queue = "pciops.notifications"
     may = [r"^pciops\.", r"^pciops\.", r"^(pciops\.notifications|keystone)$"]
@@ -218,50 +215,48 @@ def test_a_login_that_may_do_no_more_than_the_documents_say_is_enough(
     rabbitmq.control("set_permissions", "least", *may)
     url = rabbitmq.url.replace("pciops:pciops", "least:s3cret")
     least = {
-        **environment,
+        **env,
         "PCIOPS_NOTIFICATIONS_URL": url,
         "PCIOPS_NOTIFICATIONS_QUEUE": queue,
     }
     with consuming(least, tmp_path / "log") as consumer:
-        consumer.wait_until_it_says("connected to")
-        publish(rabbitmq.url, bodies(5))
+        consumer.wait_for_output("connected to")
+        publish(rabbitmq.url, sign_ins(5))
         wait_until(lambda: counted(mariadb) == 5, "they are kept")
 
-        assert consumer.end() == 0
+        assert consumer.stop() == 0
 
 
-def test_a_text_that_the_database_cannot_hold_is_set_aside_alone(
-    environment: dict[str, str], mariadb: MariaDB, rabbitmq: RabbitMQ, tmp_path: Path
+def test_only_a_message_that_the_database_cannot_hold_becomes_a_dead_letter(
+    env: dict[str, str], mariadb: MariaDB, rabbitmq: RabbitMQ, tmp_path: Path
 ) -> None:
     mariadb.execute(
         "ALTER TABLE events_attempts MODIFY name VARCHAR(255) CHARACTER SET latin1",
         database="consumer",
     )
-    with consuming(environment, tmp_path / "log") as consumer:
-        consumer.wait_until_it_says("connected to")
-        publish(rabbitmq.url, [*bodies(5), sign_in(name="🙂"), "{", *bodies(5)])
+    with consuming(env, tmp_path / "log") as consumer:
+        consumer.wait_for_output("connected to")
+        publish(rabbitmq.url, [*sign_ins(5), sign_in(name="🙂"), "{", *sign_ins(5)])
         wait_until(lambda: counted(mariadb) == 10, "the others are kept")
 
-        assert consumer.end() == 0
+        assert consumer.stop() == 0
     rows = mariadb.execute(
         "SELECT reason FROM events_setaside ORDER BY reason", database="consumer"
     )
     assert [row["reason"] for row in rows] == ["not JSON", "refused by pciops' database"]
-    assert "not JSON" in manage(environment, "set_aside", "--format", "csv")
+    assert "not JSON" in manage(env, "set_aside", "--format", "csv").stdout
 
 
 # --- TLS ----------------------------------------------------------------------------------------
 def test_over_tls_the_certificate_and_its_name_are_checked(
-    settings: Settings, tmp_path: Path
+    settings: Settings, rabbitmq: RabbitMQ
 ) -> None:
-    trusted = certificate(tmp_path, name="localhost")
-    with RabbitMQ(certificate=trusted) as server:
-        url = f"amqps://pciops:pciops@localhost:{server.tls_port}//"
-        settings.NOTIFICATIONS_CACERT = str(trusted)
-        broker.connect(url).release()
+    url = f"amqps://pciops:pciops@localhost:{rabbitmq.tls_port}//"
+    settings.NOTIFICATIONS_CACERT = str(rabbitmq.certificate)
+    broker.connect(url).release()
 
-        with pytest.raises(broker.BrokerError, match="doesn't match|not valid for"):
-            broker.connect(url.replace("localhost", "127.0.0.1"))
-        settings.NOTIFICATIONS_CACERT = ""
-        with pytest.raises(broker.BrokerError, match="certificate verify failed"):
-            broker.connect(url)
+    with pytest.raises(broker.BrokerError, match="doesn't match|not valid for"):
+        broker.connect(url.replace("localhost", "127.0.0.1"))
+    settings.NOTIFICATIONS_CACERT = ""
+    with pytest.raises(broker.BrokerError, match="certificate verify failed"):
+        broker.connect(url)

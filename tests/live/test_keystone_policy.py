@@ -1,4 +1,4 @@
-"""Keystone's own policy refuses what our settings would allow: its words, and nothing changed."""
+"""Keystone's own policy refuses what pciops' settings allow: its message, and nothing changed."""
 
 from __future__ import annotations
 
@@ -8,39 +8,49 @@ from dataclasses import replace
 import pytest
 import requests
 
-from tests.live.test_acts import LOCKOUT, act
+from tests.live.test_acts import LOCKOUT
 from tests.support.cloud import Cloud, Person
 from tests.support.processes import free_port
 from tests.support.site import Site
-from tests.support.visitor import Visitor, text_of
+from tests.support.visitor import text_of
 
-ROLE = "deputy"  # of which Keystone's default policy knows nothing
-WORDS = "You are not authorized to perform the requested action: identity:update_user."
+ROLE = "deputy"  # unknown to Keystone's default policy
+REFUSED = "Keystone refused (HTTP 403): "
+MESSAGE = "You are not authorized to perform the requested action: identity:update_user"
 
 
 @pytest.fixture(scope="module")
 def lenient(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The dashboard beside the other one, which takes deputies for administrators."""
+    """A second dashboard, which takes deputies for administrators."""
     settings = {**site.settings, "PCIOPS_ADMIN_ROLES": f"admin,{ROLE}"}
     folder = tmp_path_factory.mktemp("lenient")
-    with replace(site, folder=folder, settings=settings, port=free_port(), process=None) as other:
+    with replace(site, folder=folder, settings=settings, port=free_port()) as other:
         yield other
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def deputy(cloud: Cloud) -> Person:
-    """Who holds that role on the system."""
+    """A user with that role on the system."""
     return cloud.create_operator("deputy", role=ROLE)
 
 
-def rows(cloud: Cloud, person: Person) -> list[tuple[str, str, str]]:
-    """What the trail has of an account: action, outcome and remark."""
-    found = cloud.database.execute(
+def credentials_of(person: Person) -> dict[str, str]:
+    """Return the environment of a command that signs in as this person."""
+    return {
+        "OS_USERNAME": person.name,
+        "OS_PASSWORD": person.password,
+        "OS_USER_DOMAIN_NAME": person.domain,
+    }
+
+
+def audit_rows(cloud: Cloud, person: Person) -> list[tuple[str, str, str]]:
+    """Return action, outcome and remark of each row about an account in the audit log."""
+    rows = cloud.database.execute(
         "SELECT action, outcome, remark FROM audit_event WHERE target_id = %s ORDER BY position",
         person.id,
         database="pciops",
     )
-    return [(str(row["action"]), str(row["outcome"]), str(row["remark"])) for row in found]
+    return [(str(row["action"]), str(row["outcome"]), str(row["remark"])) for row in rows]
 
 
 def enabled(cloud: Cloud, person: Person) -> bool:
@@ -48,25 +58,23 @@ def enabled(cloud: Cloud, person: Person) -> bool:
 
 
 @pytest.mark.parametrize("name", ["disable", "enable"])
-def test_the_page_says_what_keystone_says(
+def test_the_page_shows_keystones_message(
     lenient: Site, cloud: Cloud, deputy: Person, name: str
 ) -> None:
     person = cloud.create_user(enabled=name == "disable")
     before = enabled(cloud, person)
-    visitor: Visitor = lenient.visitor()
+    visitor = lenient.visitor()
     visitor.sign_in(deputy)
     values = {"identity": "callback"} if name == "enable" else {}
-    page = act(visitor, person, name, **values)
-    [(action, outcome, remark)] = rows(cloud, person)
+    page = visitor.act(person, name, **values)
 
     assert page.status_code == 403
-    assert f"Keystone refused (HTTP 403): {WORDS} Nothing was changed." in text_of(page)
-    assert (action, outcome) == (name, "failure")
-    assert remark == f"Keystone refused (HTTP 403): {WORDS.rstrip('.')}"
+    assert f"{REFUSED}{MESSAGE}." in text_of(page)
+    assert audit_rows(cloud, person) == [(name, "failure", f"{REFUSED}{MESSAGE}")]
     assert enabled(cloud, person) is before
 
 
-def test_the_api_says_what_keystone_says(lenient: Site, cloud: Cloud, deputy: Person) -> None:
+def test_the_api_returns_keystones_message(lenient: Site, cloud: Cloud, deputy: Person) -> None:
     person = cloud.create_user()
     answer = requests.post(
         f"{lenient.url}/api/v1/accounts/{person.id}/disable",
@@ -76,56 +84,44 @@ def test_the_api_says_what_keystone_says(lenient: Site, cloud: Cloud, deputy: Pe
     )
 
     assert answer.status_code == 403
-    assert answer.json()["error"]["message"] == (
-        f"Keystone refused (HTTP 403): {WORDS} Nothing was changed."
-    )
-    assert [row[:2] for row in rows(cloud, person)] == [("disable", "failure")]
+    assert f"{REFUSED}{MESSAGE}." in answer.json()["error"]["message"]
+    assert [row[:2] for row in audit_rows(cloud, person)] == [("disable", "failure")]
     assert enabled(cloud, person)
 
 
-def test_the_command_says_what_keystone_says(lenient: Site, cloud: Cloud, deputy: Person) -> None:
+def test_the_command_prints_keystones_message(lenient: Site, cloud: Cloud, deputy: Person) -> None:
     person = cloud.create_user()
-    credentials = {
-        "OS_USERNAME": deputy.name,
-        "OS_PASSWORD": deputy.password,
-        "OS_USER_DOMAIN_NAME": deputy.domain,
-    }
-    result = lenient.manage("act", "disable", person.id, "--reason", "INC-4711", **credentials)
+    act = ("act", "disable", person.id, "--reason", "INC-4711")
+    result = lenient.manage(*act, **credentials_of(deputy))
 
     assert result.code == 1
-    assert f"Keystone refused (HTTP 403): {WORDS} Nothing was changed." in result.stderr
+    assert f"{REFUSED}{MESSAGE}." in result.stderr
     assert "Traceback" not in result.stderr
-    assert [row[:2] for row in rows(cloud, person)] == [("disable", "failure")]
+    assert [row[:2] for row in audit_rows(cloud, person)] == [("disable", "failure")]
     assert enabled(cloud, person)
 
 
-# --- What it does not refuse --------------------------------------------------------------------
-def test_a_command_acts_with_the_credentials_of_its_environment(site: Site, cloud: Cloud) -> None:
-    operator, person = cloud.create_operator(), cloud.create_user()
-    credentials = {
-        "OS_USERNAME": operator.name,
-        "OS_PASSWORD": operator.password,
-        "OS_USER_DOMAIN_NAME": operator.domain,
-        "OS_PROJECT_NAME": "",
-        "OS_SYSTEM_SCOPE": "all",
-    }
-    result = site.manage("act", "disable", person.id, "--reason", "left us", **credentials)
-    [(action, outcome, _)] = rows(cloud, person)
+# --- Commands with the right credentials --------------------------------------------------------
+def test_a_command_acts_with_the_credentials_of_its_environment(
+    site: Site, cloud: Cloud, operator: Person
+) -> None:
+    person = cloud.create_user()
+    scope = {"OS_PROJECT_NAME": "", "OS_SYSTEM_SCOPE": "all"}
+    act = ("act", "disable", person.id, "--reason", "left us")
+    result = site.manage(*act, **credentials_of(operator), **scope)
 
     assert result.code == 0, result.stderr
-    assert (action, outcome) == ("disable", "success")
+    assert [row[:2] for row in audit_rows(cloud, person)] == [("disable", "success")]
     assert not cloud.sign_in(person)
 
 
-def test_a_command_sets_an_exemption_that_keystone_heeds(site: Site, cloud: Cloud) -> None:
-    operator, person = cloud.create_operator(), cloud.create_user()
-    credentials = {
-        "OS_USERNAME": operator.name,
-        "OS_PASSWORD": operator.password,
-        "OS_USER_DOMAIN_NAME": operator.domain,
-    }
+def test_a_command_sets_an_exemption_that_keystone_applies(
+    site: Site, cloud: Cloud, operator: Person
+) -> None:
+    person = cloud.create_user()
     grant = ("--option", LOCKOUT, "--owner", "network team", "--ends-on", "2999-12-31")
-    result = site.manage("act", "exempt", person.id, "--reason", "robot", *grant, **credentials)
+    act = ("act", "exempt", person.id, "--reason", "robot", *grant)
+    result = site.manage(*act, **credentials_of(operator))
     cloud.lock(person)
 
     assert result.code == 0, result.stderr
@@ -135,16 +131,8 @@ def test_a_command_sets_an_exemption_that_keystone_heeds(site: Site, cloud: Clou
 def test_the_doctor_signs_in_with_the_credentials_of_its_environment(
     site: Site, cloud: Cloud
 ) -> None:
-    operator = cloud.create_operator(role="reader")
-    credentials = {
-        "OS_USERNAME": operator.name,
-        "OS_PASSWORD": operator.password,
-        "OS_USER_DOMAIN_NAME": operator.domain,
-    }
-    result = site.manage("doctor", **credentials)
+    auditor = cloud.create_operator(role="reader")
+    result = site.manage("doctor", **credentials_of(auditor))
 
-    assert (
-        f"OS_USERNAME signs in {operator.name} (Default), auditor of the whole cloud by the roles "
-        "reader."
-    ) in result.stdout
-    assert operator.password not in result.stdout + result.stderr
+    assert f"OS_USERNAME signs in {auditor.name} (Default), auditor" in result.stdout
+    assert auditor.password not in result.stdout + result.stderr

@@ -58,12 +58,11 @@ def signed_in(
 
 
 @pytest.mark.parametrize("path", ["", "{week}/", "{week}/sign-off/", "{week}/changes/"])
-@pytest.mark.parametrize(("scheme", "width"), LOOKS)
+@pytest.mark.parametrize("look", LOOKS)
 def test_the_pages_of_reports_are_accessible_and_fit(
-    browser: Browser, site: Site, visitor: Visitor, week: str, path: str, width: int, scheme: str
+    browser: Browser, site: Site, visitor: Visitor, week: str, path: str, look: str
 ) -> None:
-    options = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}}
-    with signed_in(browser, visitor, site, **options) as context:
+    with signed_in(browser, visitor, site, **LOOKS[look]) as context:
         page = context.new_page()
         page.goto(f"/reports/{path.format(week=week)}")
         for summary in page.locator("main details summary").all():

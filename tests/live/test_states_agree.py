@@ -1,4 +1,4 @@
-"""Each state has its rule twice; on any rows both say the same. Here on MariaDB."""
+"""Each state has its rule in two forms, which agree on any rows. Here on MariaDB."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from pciops.demo.keystone import Keystone
 from tests.accounts.scenes import EDGES, SPECIAL, Scene, check, scenes, trying
-from tests.support.alias import keystone_at
-from tests.support.mariadb import MariaDB
+from tests.support.mariadb import MariaDB, keystone_at
 
-# What the rules read. Keystone's own columns, of which DATETIME keeps no fraction of a second.
+# The tables that the rules read. Keystone's DATETIME columns keep no fraction of a second.
 TABLES = [
     "project",
     "user",
@@ -29,7 +28,7 @@ TABLES = [
 def _keystone_on_mariadb(
     keystone: Keystone, mariadb: MariaDB, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[None]:
-    """Make `keystone` a database there, with Keystone's tables and none of its users."""
+    """Let `keystone` be a database there, with Keystone's tables and no users."""
     url = mariadb.create_database("scenes", password="scenes")
     for table in TABLES:
         mariadb.execute(f"CREATE TABLE scenes.`{table}` LIKE keystone.`{table}`")
@@ -41,10 +40,10 @@ def _keystone_on_mariadb(
 @given(scene=scenes())
 @example(EDGES)
 @trying
-def test_the_rule_for_one_and_the_query_for_all_find_the_same_accounts(scene: Scene) -> None:
+def test_the_rule_and_the_query_find_the_same_accounts(scene: Scene) -> None:
     check(scene)
 
 
 @pytest.mark.parametrize("scene", SPECIAL.values(), ids=SPECIAL.keys())
-def test_they_agree_at_the_ends_of_what_there_is(scene: Scene) -> None:
+def test_they_agree_on_extreme_values(scene: Scene) -> None:
     check(scene)

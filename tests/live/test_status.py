@@ -1,61 +1,101 @@
-"""The status page and the menu in a real browser, and the doctor while something is away."""
+"""The status page, the menu and the audit log's page in a real browser, on MariaDB."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+import requests
+from playwright.sync_api import Page, expect
 
-from tests.support.browser import LOOKS, assert_accessible, assert_fits, context_of
-from tests.support.cloud import Cloud, Person
+from tests.support.browser import assert_good, enter
+from tests.support.cloud import Cloud
 from tests.support.site import Site
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(params=LOOKS, ids=lambda look: f"{look[0]}-{look[1]}")
-def window(request: pytest.FixtureRequest, browser: Browser, site: Site) -> Iterator[Page]:
-    """A window, light or dark, narrow or wide."""
-    scheme, width = request.param
-    options = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}}
-    with context_of(browser, site.url, **options) as context:
-        yield context.new_page()
-
-
-def enter(site: Site, window: Page, person: Person) -> None:
-    """Sign in, without the form: its throttle counts by address."""
-    visitor = site.visitor()
-    visitor.sign_in(person)
-    value = str(visitor.http.cookies["pciops-session"])
-    window.context.add_cookies([{"name": "pciops-session", "value": value, "url": site.url}])
-
-
-def test_the_status_page_is_accessible_and_fits_its_window(
-    window: Page, site: Site, cloud: Cloud
-) -> None:
-    enter(site, window, cloud.create_operator())
-    with site.keystone_database.shut():
+# --- Status and menu ----------------------------------------------------------------------------
+def test_the_status_page_is_accessible_and_fits_its_window(window: Page, site: Site) -> None:
+    with site.keystone_database.down():
         window.goto("/status/")
 
         expect(window.get_by_role("heading", name="Something does not work.")).to_be_visible()
         expect(window.get_by_role("row").nth(1)).to_contain_text("→")
-        assert_accessible(window)
-        assert_fits(window)
+        assert_good(window)
 
 
 def test_the_menu_of_two_scopes_is_accessible_and_fits_its_window(
     window: Page, site: Site, cloud: Cloud
 ) -> None:
-    ours = cloud.create_domain("ours")
-    operator = cloud.create_operator(domain=ours)
+    domain = cloud.create_domain("ours")
+    operator = cloud.create_operator(domain=domain)
     cloud.grant(operator, "reader")
-    enter(site, window, operator)
+    visitor = site.visitor()
+    visitor.sign_in(operator)
+    enter(window.context, site.url, visitor.session)
     window.goto("/")
     window.locator(".menu summary").click()
 
-    assert_accessible(window)
-    assert_fits(window)
-    window.get_by_role("button", name=f"administrator of {ours.name}").click()
+    assert_good(window)
+    window.get_by_role("button", name=f"administrator of {domain.name}").click()
     window.locator(".menu summary").click()
-    expect(window.locator(".menu .card")).to_contain_text(f"Sees the domain {ours.name}")
+    expect(window.locator(".menu .card")).to_contain_text(f"Sees the domain {domain.name}")
+
+
+# --- The audit log ------------------------------------------------------------------------------
+def refuse_acts(site: Site, cloud: Cloud, *, times: int = 1, role: str = "reader") -> str:
+    """Let a new user try so often to disable an account without the right; return their name."""
+    person, victim = cloud.create_operator(role=role), cloud.create_user()
+    url = f"{site.url}/api/v1/accounts/{victim.id}/disable"
+    headers = {"X-Auth-Token": cloud.token(person)}
+    for _ in range(times):
+        answer = requests.post(url, json={"reason": "just so"}, headers=headers, timeout=60)
+        assert answer.status_code == 403
+    return person.name
+
+
+def test_the_audit_page_is_accessible_and_fits_its_window(
+    window: Page, site: Site, cloud: Cloud
+) -> None:
+    refuse_acts(site, cloud)
+    window.goto("/audit/")
+
+    expect(window.get_by_role("heading", name="Day by day")).to_be_visible()
+    wide = (window.viewport_size or {"width": 0})["width"] > 700  # else only the table
+    expect(window.locator("svg:visible")).to_have_count(int(wide))
+    assert_good(window)
+    window.get_by_text("As a table, with the rows of each day").click()
+    assert_good(window)
+    window.get_by_role("table").get_by_role("link").last.click()
+    expect(window).to_have_url(re.compile(r"from=(\S+)&to=\1$"))
+
+
+def audit_rows(site: Site, cloud: Cloud, **query: str) -> list[dict[str, Any]]:
+    """Return rows of the audit log from the API."""
+    headers = {"X-Auth-Token": cloud.token(cloud.create_operator())}
+    url = f"{site.url}/api/v1/audit"
+    rows: list[dict[str, Any]] = requests.get(url, query, headers=headers, timeout=60).json()[
+        "events"
+    ]
+    return rows
+
+
+def test_the_audit_log_keeps_twenty_refusals_of_one_script(site: Site, cloud: Cloud) -> None:
+    name = refuse_acts(site, cloud, times=25, role="helpdesk")
+    rows = audit_rows(site, cloud, action="deny", operator=name, limit="100")
+
+    assert len(rows) == 20
+    assert {row["outcome"] for row in rows} == {"failure"}
+    assert site.manage("verify_audit").code == 0
+
+
+def test_an_act_with_an_invalid_token_is_in_the_audit_log(site: Site, cloud: Cloud) -> None:
+    url = f"{site.url}/api/v1/accounts/{cloud.create_user().id}/disable"
+    headers = {"X-Auth-Token": "gAAAAAended", "X-Forwarded-For": "192.0.2.99"}
+    answer = requests.post(url, json={"reason": "just so"}, headers=headers, timeout=60)
+    rows = audit_rows(site, cloud, action="deny", operator="unknown token")
+
+    assert answer.status_code == 401
+    assert "192.0.2.99" in {row["initiator"]["address"] for row in rows}

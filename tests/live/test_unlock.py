@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import pytest
 import requests
 
-from tests.support.cloud import Cloud
+from tests.support.cloud import LONG_AGO, Cloud
 from tests.support.site import Site
 from tests.support.visitor import Visitor, text_of
 
+CROWD = 50
 
-def test_an_unlocked_person_gets_in_at_once(visitor: Visitor, cloud: Cloud) -> None:
+
+@pytest.fixture(scope="module")
+def other(site: Site, cloud: Cloud) -> Visitor:
+    """A second administrator, signed in."""
+    visitor = site.visitor()
+    visitor.sign_in(cloud.create_operator("second"))
+    return visitor
+
+
+def test_an_unlocked_person_can_sign_in_at_once(visitor: Visitor, cloud: Cloud) -> None:
     locked = cloud.create_locked()
     assert not cloud.sign_in(locked)
 
@@ -22,23 +36,14 @@ def test_an_unlocked_person_gets_in_at_once(visitor: Visitor, cloud: Cloud) -> N
 
 def test_an_unlock_sets_two_columns(visitor: Visitor, cloud: Cloud) -> None:
     locked = cloud.create_locked()
-    before = cloud.row(locked)
+    cloud.make_inactive(locked)
+    before, user_before = cloud.row(locked), cloud.row(locked, "user")
+    assert str(user_before["last_active_at"]) == LONG_AGO
 
     visitor.unlock(locked)
 
-    changed = {"failed_auth_count": 0, "failed_auth_at": None}
-    assert cloud.row(locked) == {**before, **changed}
-
-
-def test_an_unlock_leaves_activity_and_enabled_as_they_were(visitor: Visitor, cloud: Cloud) -> None:
-    locked = cloud.create_locked()
-    cloud.sql("UPDATE user SET last_active_at = '2020-02-02' WHERE id = %s", locked.id)
-    before = cloud.row(locked, "user")
-
-    visitor.unlock(locked)
-
-    assert cloud.row(locked)["failed_auth_count"] == 0
-    assert cloud.row(locked, "user") == before
+    assert cloud.row(locked) == {**before, "failed_auth_count": 0, "failed_auth_at": None}
+    assert cloud.row(locked, "user") == user_before
 
 
 def test_an_unlock_does_not_enable_a_disabled_account(visitor: Visitor, cloud: Cloud) -> None:
@@ -61,7 +66,7 @@ def test_an_unlock_without_a_reason_is_refused(visitor: Visitor, cloud: Cloud) -
     assert not cloud.sign_in(locked)
 
 
-def test_an_unlock_needs_the_token_of_its_own_form(visitor: Visitor, cloud: Cloud) -> None:
+def test_an_unlock_needs_the_csrf_token_of_its_form(visitor: Visitor, cloud: Cloud) -> None:
     locked = cloud.create_locked()
     form = visitor.form(visitor.get(f"/accounts/{locked.id}/unlock/"), "reason")
     del form.fields["csrfmiddlewaretoken"]
@@ -72,37 +77,23 @@ def test_an_unlock_needs_the_token_of_its_own_form(visitor: Visitor, cloud: Clou
     assert not cloud.sign_in(locked)
 
 
-def test_a_token_from_before_the_lock_works_during_it(cloud: Cloud) -> None:
-    person = cloud.create_user()
-    token = cloud.token(person, scope={"unscoped": True})
-
-    cloud.lock(person)
-
-    assert cloud.accepts(token)
-
-
-def test_a_token_from_before_the_lock_works_after_the_unlock(
+def test_a_token_from_before_the_lock_works_during_it_and_after_the_unlock(
     visitor: Visitor, cloud: Cloud
 ) -> None:
     person = cloud.create_user()
     token = cloud.token(person, scope={"unscoped": True})
+
     cloud.lock(person)
+    assert cloud.accepts(token)
+    form = visitor.get(f"/accounts/{person.id}/unlock/")
+    assert "Tokens and application credentials were never stopped" in text_of(form)
 
     visitor.unlock(person)
-
     assert cloud.row(person)["failed_auth_count"] == 0
     assert cloud.accepts(token)
 
 
-def test_the_unlock_form_says_that_tokens_were_never_stopped(
-    visitor: Visitor, cloud: Cloud
-) -> None:
-    page = visitor.get(f"/accounts/{cloud.create_locked().id}/unlock/")
-
-    assert "Tokens and application credentials were never stopped" in text_of(page)
-
-
-# --- Two at once, and a lock that is not the one that was seen ----------------------------------
+# --- Two at once, and a lock that changed in between --------------------------------------------
 def test_of_two_operators_at_once_one_succeeds_and_the_other_is_told_who(
     site: Site, cloud: Cloud
 ) -> None:
@@ -114,25 +105,18 @@ def test_of_two_operators_at_once_one_succeeds_and_the_other_is_told_who(
         visitor.sign_in(operator)
         forms.append(visitor.form(visitor.get(f"/accounts/{locked.id}/unlock/"), "reason"))
     start = threading.Barrier(2)
-    pages: dict[int, requests.Response] = {}
 
-    def send(number: int) -> None:
+    def send(number: int) -> requests.Response:
         start.wait()
-        pages[number] = visitors[number].send(
-            forms[number], reason="Called back", identity="callback"
-        )
+        return visitors[number].send(forms[number], reason="Called back", identity="callback")
 
-    threads = [threading.Thread(target=send, args=(number,)) for number in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(2) as pool:
+        pages = list(pool.map(send, range(2)))
 
-    succeeded = [number for number, page in pages.items() if "is unlocked." in text_of(page)]
+    succeeded = [number for number, page in enumerate(pages) if "is unlocked." in text_of(page)]
     assert len(succeeded) == 1
     winner, loser = succeeded[0], 1 - succeeded[0]
-    first = f"The account is not locked. {operators[winner].name} (Default) unlocked it"
-    assert first in text_of(pages[loser])
+    assert f"{operators[winner].name} (Default) unlocked it" in text_of(pages[loser])
     assert cloud.sign_in(locked)
 
 
@@ -143,7 +127,7 @@ def test_an_account_that_was_locked_again_in_between_stays_locked(
     form = visitor.form(visitor.get(f"/accounts/{locked.id}/unlock/"), "reason")
     cloud.sql("UPDATE local_user SET failed_auth_count = 0 WHERE user_id = %s", locked.id)
     cloud.lock(locked)
-    cloud.sql(  # the clock of these rows has whole seconds
+    cloud.sql(  # the column has whole seconds
         "UPDATE local_user SET failed_auth_at = failed_auth_at + INTERVAL 1 SECOND"
         " WHERE user_id = %s",
         locked.id,
@@ -156,26 +140,42 @@ def test_an_account_that_was_locked_again_in_between_stays_locked(
     assert not cloud.sign_in(locked)
 
 
-def test_a_second_unlock_says_who_was_first(visitor: Visitor, site: Site, cloud: Cloud) -> None:
-    locked, first = cloud.create_locked(), cloud.create_operator("first")
-    form = visitor.form(visitor.get(f"/accounts/{locked.id}/unlock/"), "reason")
-    other = site.visitor()
-    other.sign_in(first)
-    other.unlock(locked)
-
-    page = visitor.send(form, reason="Called back", identity="callback")
-
-    assert f"{first.name} (Default) unlocked it" in text_of(page)
-
-
-def test_a_refused_unlock_is_in_the_trail_too(visitor: Visitor, site: Site, cloud: Cloud) -> None:
+def test_a_second_unlock_is_told_who_was_first_and_is_in_the_audit_log_too(
+    visitor: Visitor, other: Visitor, cloud: Cloud
+) -> None:
     locked = cloud.create_locked()
     form = visitor.form(visitor.get(f"/accounts/{locked.id}/unlock/"), "reason")
-    other = site.visitor()
-    other.sign_in(cloud.create_operator())
     other.unlock(locked, reason="The first to come")
 
-    page = visitor.send(form, reason="The second to come", identity="callback")
+    page = text_of(visitor.send(form, reason="The second to come", identity="callback"))
 
-    assert "The first to come" in text_of(page)
-    assert "The second to come" in text_of(page)
+    assert "second-" in page
+    assert "(Default) unlocked it" in page
+    assert "The first to come" in page
+    assert "The second to come" in page
+
+
+def test_of_fifty_unlocks_at_once_one_succeeds_and_each_is_in_the_audit_log(
+    site: Site, cloud: Cloud
+) -> None:
+    locked = cloud.create_locked()
+    headers = {"X-Auth-Token": cloud.token(cloud.create_operator())}
+
+    def unlock(number: int) -> int:
+        body = {"reason": f"Caller {number}", "identity": "callback"}
+        url = f"{site.url}/api/v1/accounts/{locked.id}/unlock"
+        return requests.post(url, headers=headers, json=body, timeout=120).status_code
+
+    with ThreadPoolExecutor(CROWD) as crowd:
+        codes = Counter(crowd.map(unlock, range(CROWD)))
+    query: dict[str, Any] = {"account": locked.id, "limit": 1000}
+    rows = requests.get(f"{site.url}/api/v1/audit", query, headers=headers, timeout=60).json()
+
+    assert codes == {200: 1, 409: CROWD - 1}
+    assert Counter(row["outcome"] for row in rows["events"]) == {
+        "success": 1,
+        "failure": CROWD - 1,
+    }
+    assert {row["reason"] for row in rows["events"]} == {f"Caller {n}" for n in range(CROWD)}
+    assert site.manage("verify_audit").code == 0
+    assert cloud.sign_in(locked)

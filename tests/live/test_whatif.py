@@ -1,19 +1,16 @@
-"""What would stop, put to the test: Keystone is started again with the policy that was asked for.
+"""The preview of a policy change, checked by a Keystone that restarts with the new policy.
 
-Every account then signs in with the right password. Those that are refused are those that were
-named before, and with the present policy back in its place they get in.
+Every account then signs in with the right password. Exactly the accounts that the preview named
+are refused, and under the present policy they can sign in.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from django.db import transaction
 from django.utils import timezone
 from pytest_django.plugin import DjangoDbBlocker
@@ -21,14 +18,12 @@ from pytest_django.plugin import DjangoDbBlocker
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.policy import whatif
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.policy.whatif import WhatIf
-from pciops.demo.keystone import Keystone, is_installed
+from pciops.demo.keystone import Keystone
 from pciops.keystone import options
 from pciops.keystone.models import User
 from tests.factories import PasswordRow, grant, make_user
-from tests.support.alias import keystone_at
-from tests.support.mariadb import MariaDB
-from tests.support.processes import ROOT
+from tests.support.cloud import authenticate, copy_admin_password, keystone_on
+from tests.support.mariadb import MariaDB, keystone_at
 
 PRESENT: dict[str, str | int] = {
     "lockout_failure_attempts": 6,
@@ -46,32 +41,21 @@ STOPPED = {"disabled", "inactive already"}  # whatever the policy is
 def keystone(
     mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Keystone]:
-    """A Keystone of its own that has been started once, with accounts of all sorts."""
-    environment = Path(os.environ.get("TEST_KEYSTONE", ROOT / "var" / "demo" / "keystone"))
-    if not is_installed(environment):
-        pytest.fail(f"There is no Keystone in {environment}: run script/test, which installs it.")
-    url = mariadb.create_database("whatif", password="keystones-own")
-    keystone = Keystone(
-        environment,
-        tmp_path_factory.mktemp("whatif"),
-        database=url.replace("mysql://", "mysql+pymysql://"),
-        security_compliance=PRESENT,
+    """A Keystone of its own that was started once, with accounts of all sorts."""
+    keystone = keystone_on(
+        mariadb, "whatif", tmp_path_factory.mktemp("whatif"), security_compliance=PRESENT
     )
+    url = keystone.database.replace("mysql+pymysql://", "mysql://")
     with keystone:
         pass
     with keystone_at(url, django_db_blocker):
         make_accounts(timezone.now())
-        mariadb.execute(
-            "UPDATE password SET password_hash = (SELECT password_hash FROM password JOIN"
-            " local_user ON local_user.id = local_user_id WHERE name = 'admin' LIMIT 1)"
-            " WHERE password_hash IS NULL",
-            database="whatif",
-        )
+        copy_admin_password(mariadb, "whatif")
         yield keystone
 
 
 def make_accounts(now: datetime) -> None:
-    """On either side of what changes; each is an administrator, so that it is named."""
+    """Create accounts on either side of the change; each is an administrator, so it is named."""
     failed_at = now.replace(microsecond=0)
     failed = {"failed_auth_at": failed_at}
     sorts: dict[str, dict[str, Any]] = {
@@ -109,32 +93,29 @@ def make_accounts(now: datetime) -> None:
             grant(make_user(name, **{"last_active_at": now.date(), **facts}))
 
 
-def refused(keystone: Keystone, names: list[str]) -> set[str]:
-    """Those who do not get in with the right password."""
+def refused(keystone: Keystone, names: list[str], password: str = "") -> set[str]:
+    """Sign in with the right password unless given, and return the names that are refused."""
     found = set()
     for name in names:
-        user = {"name": name, "domain": {"id": "default"}, "password": keystone.admin_password}
-        identity = {"methods": ["password"], "password": {"user": user}}
-        answer = requests.post(
-            f"{keystone.url}/auth/tokens", json={"auth": {"identity": identity}}, timeout=30
-        )
+        user = {"name": name, "domain": {"id": "default"}}
+        answer = authenticate(keystone.url, user, password or keystone.admin_password)
         if answer.status_code != 201:
             assert answer.status_code == 401
             found.add(name)
     return found
 
 
-def test_those_stop_who_were_named_and_no_others(keystone: Keystone) -> None:
+def test_exactly_the_named_accounts_are_refused(keystone: Keystone) -> None:
     current = policies.read([str(keystone.conf)], {}).policy
     proposed = whatif.proposal(current, {name: str(value) for name, value in PROPOSED.items()})
     found = whatif.ask(proposed, current=current, scope=None, now=timezone.now())
     named = {stop.account.name for stop in found.stops if stop.today}
-    everybody = list(User.objects.values_list("local_user__name", flat=True))
+    names = list(User.objects.values_list("local_user__name", flat=True))
 
     keystone.security_compliance = PROPOSED
     with keystone:
         assert policies.read([str(keystone.conf)], {}).policy == proposed
-        stopped = refused(keystone, everybody)
+        stopped = refused(keystone, names)
     keystone.security_compliance = PRESENT
     with keystone:
         stopped_before = refused(keystone, sorted(stopped))
@@ -144,27 +125,17 @@ def test_those_stop_who_were_named_and_no_others(keystone: Keystone) -> None:
     assert len(named) == found.today.accounts == 5
 
 
-def test_a_day_of_activity_is_noted_while_the_rule_is_off(keystone: Keystone) -> None:
+def test_activity_and_failures_are_recorded_while_the_rules_are_off(keystone: Keystone) -> None:
+    active = User.objects.get(local_user__name="never, made today")
+    failing = User.objects.get(local_user__name="29 days")
     keystone.security_compliance = {}
     with keystone:
         assert refused(keystone, ["never, made today"]) == set()
+        assert refused(keystone, ["29 days"] * 3, "wrong") == {"29 days"}
 
-    row = User.objects.get(local_user__name="never, made today")
-    assert row.last_active_at == timezone.now().date()
-
-
-def test_failures_are_counted_while_the_rule_is_off(keystone: Keystone) -> None:
-    keystone.security_compliance = {}
-    user = User.objects.get(local_user__name="29 days")
-    with keystone:
-        password, keystone.admin_password = keystone.admin_password, "wrong"
-        assert refused(keystone, ["29 days"] * 3) == {"29 days"}
-        keystone.admin_password = password
-
-    found = asked(Policy(lockout_failure_attempts=3))
-    assert user.id in {stop.account.id for stop in found.stops if stop.today}
-
-
-def asked(proposed: Policy) -> WhatIf:
-    """What would stop if this followed on no policy at all."""
-    return whatif.ask(proposed, current=Policy(), scope=None, now=timezone.now())
+    active.refresh_from_db()
+    assert active.last_active_at == timezone.now().date()
+    found = whatif.ask(
+        Policy(lockout_failure_attempts=3), current=Policy(), scope=None, now=timezone.now()
+    )
+    assert failing.id in {stop.account.id for stop in found.stops if stop.today}

@@ -69,7 +69,7 @@ def test_a_worker_takes_the_census_once_keystones_database_answers(
     worker: Worker, site: Site, cloud: Cloud, mariadb: MariaDB
 ) -> None:
     cloud.create_locked()
-    with site.keystone_database.shut():
+    with site.keystone_database.down():
         tell(site)
         worker.wait_until_it_says("census: Keystone's database does not answer")
     tell(site)

@@ -1,4 +1,4 @@
-"""Debian's Chromium through playwright, and what every page must get right."""
+"""Debian's Chromium through Playwright, and what every page must get right."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Response
 from playwright.sync_api import sync_playwright as start_playwright
 
+from tests.support.cloud import Person
 from tests.support.processes import program
 from tests.support.visitor import new_address
 
@@ -21,14 +22,17 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
-# Colours hang on the scheme and places on the width: each is looked at once.
-LOOKS = [("light", 1440), ("dark", 360)]
+# Colors depend on the scheme and layout on the width: each value occurs once.
+LOOKS: dict[str, dict[str, Any]] = {
+    "light-1440": {"color_scheme": "light", "viewport": {"width": 1440, "height": 800}},
+    "dark-360": {"color_scheme": "dark", "viewport": {"width": 360, "height": 800}},
+}
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser without a window."""
+    """Run a headless browser."""
     path = program("chromium", package="chromium")
     flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else FLAGS  # root has no sandbox
     with start_playwright() as playwright:
@@ -37,8 +41,8 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-class Complaints(list[str]):
-    """What a browser has to say against the pages it showed: errors, and blocked content."""
+class PageErrors(list[str]):
+    """The errors that the pages of a browser context caused, and the content it blocked."""
 
     def __init__(self, context: BrowserContext) -> None:
         super().__init__()
@@ -52,46 +56,95 @@ class Complaints(list[str]):
             self._documents.add(response.url)
 
     def _on_console(self, message: ConsoleMessage) -> None:
-        # That a page itself is a 404 is no complaint; that something on it is one is.
-        itself = message.text.startswith("Failed to load resource") and (
+        # A page may be a 404 itself; nothing on it may be one.
+        is_the_page = message.text.startswith("Failed to load resource") and (
             message.location["url"] in self._documents
         )
-        if message.type in {"error", "warning"} and not itself:
+        if message.type in {"error", "warning"} and not is_the_page:
             self.append(f"{message.type}: {message.text} ({message.location['url']})")
 
 
 @contextmanager
-def context_of(browser: Browser, url: str, **options: Any) -> Iterator[BrowserContext]:
-    """A browser of its own; fails in the end where a page made it complain."""
+def context_of(
+    browser: Browser, url: str, *, session: str | None = None, **options: Any
+) -> Iterator[BrowserContext]:
+    """Open a context of its own, signed in if a session is given.
+
+    Fails at the end if a page caused an error in the browser.
+    """
     context = browser.new_context(
         base_url=url, extra_http_headers={"X-Forwarded-For": new_address()}, **options
     )
     context.set_default_timeout(15_000)
-    complaints = Complaints(context)
+    if session:
+        enter(context, url, session)
+    errors = PageErrors(context)
     try:
         yield context
     finally:
         context.close()
-    assert not complaints, "\n".join(complaints)
+    assert not errors, "\n".join(errors)
+
+
+def enter(context: BrowserContext, url: str, session: str) -> None:
+    """Give the browser the cookie of a session, so that it need not sign in."""
+    context.add_cookies([{"name": "pciops-session", "value": session, "url": url}])
+
+
+def assert_good(page: Page) -> None:
+    """Assert that the page is accessible and fits its window."""
+    assert_accessible(page)
+    assert_fits(page)
 
 
 def assert_accessible(page: Page) -> None:
-    """No violation of WCAG 2.2 A and AA that axe can see."""
+    """Assert that axe finds no violation of WCAG 2.2 A and AA."""
     options = {"runOnly": {"type": "tag", "values": WCAG}, "resultTypes": ["violations"]}
-    found = Axe().run(page, options=options).response["violations"]
+    violations = Axe().run(page, options=options).response["violations"]
     lines = [
         f"{violation['id']}: {violation['help']}\n"
         + "\n".join(
             f"    {' '.join(node['target'])}: {node['html']}" for node in violation["nodes"]
         )
-        for violation in found
+        for violation in violations
     ]
     assert not lines, f"{page.url}\n" + "\n".join(lines)
 
 
 def assert_fits(page: Page) -> None:
-    """Nobody has to scroll sideways."""
-    wide, window = page.evaluate(
+    """Assert that nothing requires sideways scrolling."""
+    width, window = page.evaluate(
         "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
     )
-    assert wide <= window, f"{page.url} is {wide} px wide in a window of {window} px"
+    assert width <= window, f"{page.url} is {width} px wide in a window of {window} px"
+
+
+# --- What a person does on the pages ------------------------------------------------------------
+def sign_in(page: Page, person: Person) -> None:
+    """Fill in the sign-in form and submit it."""
+    page.goto("/signin/")
+    page.get_by_label("User name").fill(person.name)
+    page.get_by_label("Password").fill(person.password)
+    page.get_by_label("Domain").fill(person.domain)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def row_of(page: Page, person: Person) -> Locator:
+    """Return the row of a person in the list."""
+    return page.get_by_role("row").filter(has_text=person.name)
+
+
+def fill_in_reason(page: Page, reason: str) -> None:
+    """Fill in the unlock form that is open."""
+    page.get_by_label("Reason").fill(reason)
+    page.get_by_label("How was the identity confirmed?").select_option("callback")
+
+
+def tab_to(page: Page, target: Locator) -> None:
+    """Press Tab until the element has the focus."""
+    target.wait_for()
+    for _ in range(150):
+        if target.evaluate("element => element === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"no way to {target} by Tab")

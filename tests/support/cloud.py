@@ -1,65 +1,113 @@
-"""A cloud as its people use it: Keystone's API as administrator, and its tables to look at."""
+"""A real Keystone on a private MariaDB: its API as administrator, sign-ins, and its tables."""
 
 from __future__ import annotations
 
 import base64
 import itertools
+import os
 import secrets
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 from keystoneauth1 import session
 from keystoneauth1.identity import v3
 from keystoneclient.v3 import client
 
+from pciops.demo.keystone import Keystone, is_installed
 from tests.support.mariadb import MariaDB, Row
+from tests.support.processes import ROOT
 
 ATTEMPTS = 3  # failed sign-ins that lock, as the fixture `keystone` sets the policy
 PASSWORD = "Correct-Horse-7"
+DATABASE_PASSWORD = "keystones-own"
+LONG_AGO = "2020-02-02"
 FACTORS = ["password", "totp"]
+RELEASES = {
+    "30": ("TEST_KEYSTONE", ROOT / "var" / "demo" / "keystone"),
+    "25": ("TEST_KEYSTONE_25", ROOT / "var" / "test" / "keystone-25"),
+}
 _numbers = itertools.count(1)
+
+
+def keystone_on(
+    mariadb: MariaDB, database: str, folder: Path, *, release: str = "30", **options: Any
+) -> Keystone:
+    """Return a Keystone on a new database of this name, not started yet."""
+    environment = _installed(release)
+    url = mariadb.create_database(database, password=DATABASE_PASSWORD)
+    return Keystone(
+        environment, folder, database=url.replace("mysql://", "mysql+pymysql://"), **options
+    )
+
+
+@cache
+def _installed(release: str) -> Path:
+    variable, usual = RELEASES[release]
+    environment = Path(os.environ.get(variable, usual))
+    if not is_installed(environment):
+        pytest.fail(f"There is no Keystone in {environment}: run script/test, which installs it.")
+    return environment
+
+
+def copy_admin_password(mariadb: MariaDB, database: str) -> None:
+    """Give every password row without a hash the administrator's password."""
+    mariadb.execute(
+        "UPDATE password SET password_hash = (SELECT password_hash FROM password JOIN"
+        " local_user ON local_user.id = local_user_id WHERE name = 'admin' LIMIT 1)"
+        " WHERE password_hash IS NULL",
+        database=database,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """A user, with what they would type into a sign-in form."""
+    """A user of Keystone, with what they type into a sign-in form."""
 
     id: str
     name: str
     password: str
-    domain_id: str
-    domain: str
+    domain_id: str = "default"
+    domain: str = "Default"
+
+
+UNKNOWN = Person(id="0" * 32, name="nobody", password="x")
 
 
 class Cloud:
-    """What tests do to Keystone. Names are made unique, so that tests do not meet each other's."""
+    """Keystone as its administrator uses it. Names are unique, so tests do not share accounts."""
 
-    def __init__(self, auth_url: str, database: MariaDB, admin: Person) -> None:
-        self.auth_url = auth_url
+    def __init__(self, keystone: Keystone, database: MariaDB) -> None:
+        self.auth_url = keystone.url
         self.database = database
-        self.admin = admin
+        self._name = keystone.database.rpartition("/")[2]
+        [row] = self.sql("SELECT user_id FROM local_user WHERE name = 'admin'")
+        self.admin = Person(id=row["user_id"], name="admin", password=keystone.admin_password)
         self.api: Any = client.Client(
-            session=session.Session(
-                v3.Password(
-                    auth_url,
-                    username=admin.name,
-                    password=admin.password,
-                    user_domain_name=admin.domain,
-                    system_scope="all",
-                )
-            ),
-            endpoint_override=auth_url,
+            session=session.Session(self._auth(self.admin, system_scope="all")),
+            endpoint_override=self.auth_url,
         )
         self._roles = {role.name: role for role in self.api.roles.list()}
 
-    # --- Making ---------------------------------------------------------------------------------
+    def _auth(self, person: Person, **scope: Any) -> v3.Password:
+        return v3.Password(
+            self.auth_url,
+            username=person.name,
+            password=person.password,
+            user_domain_name=person.domain,
+            **scope,
+        )
+
+    # --- Creating -------------------------------------------------------------------------------
     def create_domain(self, name: str = "domain") -> Any:
-        """A domain whose name starts like this."""
+        """Create a domain whose name starts like this."""
         return self.api.domains.create(f"{name}-{next(_numbers)}")
 
     def create_user(self, name: str = "user", *, domain: Any = None, **fields: Any) -> Person:
-        """A user whose name starts like this, in a domain (or Default), who can sign in."""
+        """Create a user who can sign in, in a domain or in Default."""
         domain_id = domain.id if domain else "default"
         user = self.api.users.create(
             f"{name}-{next(_numbers)}",
@@ -77,69 +125,56 @@ class Cloud:
     def create_operator(
         self, name: str = "operator", *, role: str = "admin", domain: Any = None
     ) -> Person:
-        """Who holds the role on the system, or where one is given on that domain of theirs."""
+        """Create a user with this role on the system, or on their own domain if one is given."""
         person = self.create_user(name, domain=domain)
         self.grant(person, role, domain=domain)
         return person
 
+    def create_locked(self, name: str = "locked", *, domain: Any = None, **fields: Any) -> Person:
+        """Create a user and lock the account by failed sign-ins."""
+        person = self.create_user(name, domain=domain, **fields)
+        self.lock(person)
+        return person
+
+    def role(self, name: str) -> Any:
+        """Return a role; one that Keystone does not have yet is created."""
+        if name not in self._roles:
+            self._roles[name] = self.api.roles.create(name)
+        return self._roles[name]
+
+    def grant(self, person: Person, role: str = "admin", *, domain: Any = None) -> None:
+        """Grant a role on a domain, or on the system."""
+        self.api.roles.grant(self.role(role), user=person.id, **_scope(domain))
+
+    def revoke(self, person: Person, role: str = "admin", *, domain: Any = None) -> None:
+        """Revoke a role on a domain, or on the system."""
+        self.api.roles.revoke(self.role(role), user=person.id, **_scope(domain))
+
     def require_totp(self, person: Person) -> str:
-        """Let Keystone ask them for a code after the password; the secret of their device."""
+        """Require a code after the password, and return the secret of the device."""
         secret = base64.b32encode(secrets.token_bytes(20)).decode("ascii")
         self.api.credentials.create(person.id, "totp", secret)
         rules = {"multi_factor_auth_enabled": True, "multi_factor_auth_rules": [FACTORS]}
         self.api.users.update(person.id, options=rules)
         return secret
 
-    def create_application_credential(self, person: Person, project: str) -> str:
-        """A token of an application credential that they made in a project where they are admin."""
-        [found] = self.api.projects.list(name=project)
-        self.api.roles.grant(self._roles["admin"], user=person.id, project=found)
-        headers = {"X-Auth-Token": self.token(person, scope={"project_id": found.id})}
-        url = f"{self.auth_url}/users/{person.id}/application_credentials"
-        body = {"application_credential": {"name": "script"}}
-        made = requests.post(url, json=body, headers=headers, timeout=30).json()
-        identity = {
-            "methods": ["application_credential"],
-            "application_credential": {
-                key: made["application_credential"][key] for key in ("id", "secret")
-            },
-        }
-        answer = requests.post(
-            f"{self.auth_url}/auth/tokens", json={"auth": {"identity": identity}}, timeout=30
+    def create_application_credential(self, person: Person, project: Any) -> Any:
+        """Create an application credential of this person for a project."""
+        return self.client(person, project_id=project.id).application_credentials.create(
+            f"script-{next(_numbers)}"
         )
-        return answer.headers["X-Subject-Token"]
-
-    def grant(self, person: Person, role: str = "admin", *, domain: Any = None) -> None:
-        """Give somebody a role; one that Keystone does not have yet is made."""
-        if role not in self._roles:
-            self._roles[role] = self.api.roles.create(role)
-        self.api.roles.grant(self._roles[role], user=person.id, **_scope(domain))
-
-    def revoke(self, person: Person, role: str = "admin", *, domain: Any = None) -> None:
-        """Take a role away again."""
-        self.api.roles.revoke(self._roles[role], user=person.id, **_scope(domain))
-
-    def create_locked(self, name: str = "locked", *, domain: Any = None, **fields: Any) -> Person:
-        """A user who was locked by failed sign-ins."""
-        person = self.create_user(name, domain=domain, **fields)
-        self.lock(person)
-        return person
 
     # --- Signing in -----------------------------------------------------------------------------
     def authenticate(self, person: Person, password: str | None = None) -> requests.Response:
-        """What Keystone answers to a real sign-in; the right password unless told."""
-        user = {
-            "name": person.name,
-            "domain": {"name": person.domain},
-            "password": person.password if password is None else password,
-        }
-        identity = {"methods": ["password"], "password": {"user": user}}
-        return requests.post(
-            f"{self.auth_url}/auth/tokens", json={"auth": {"identity": identity}}, timeout=30
+        """Sign in for real, with the right password unless given, and return the response."""
+        return authenticate(
+            self.auth_url,
+            {"name": person.name, "domain": {"name": person.domain}},
+            person.password if password is None else password,
         )
 
     def sign_in(self, person: Person, password: str | None = None) -> bool:
-        """Whether Keystone lets them in."""
+        """Sign in, and return whether Keystone accepts it."""
         return self.authenticate(person, password).status_code == 201
 
     def lock(self, person: Person) -> None:
@@ -148,49 +183,69 @@ class Cloud:
             assert not self.sign_in(person, "wrong")
 
     def token(self, person: Person, *, scope: dict[str, Any] | None = None) -> str:
-        """A token as `openstack token issue` gives it; for the whole system unless told."""
-        auth = v3.Password(
-            self.auth_url,
-            username=person.name,
-            password=person.password,
-            user_domain_name=person.domain,
-            **({"system_scope": "all"} if scope is None else scope),
+        """Return a token as `openstack token issue` does; for the whole system unless given."""
+        scope = {"system_scope": "all"} if scope is None else scope
+        return str(session.Session(self._auth(person, **scope)).get_token())
+
+    def client(self, person: Person, **scope: Any) -> Any:
+        """Return Keystone's client as this person."""
+        return client.Client(
+            session=session.Session(self._auth(person, **scope)), endpoint_override=self.auth_url
         )
-        return str(session.Session(auth).get_token())
 
     def accepts(self, token: str) -> bool:
-        """Whether Keystone still takes this token."""
+        """Return whether Keystone still accepts this token."""
         headers = {"X-Auth-Token": token, "X-Subject-Token": token}
         response = requests.get(f"{self.auth_url}/auth/tokens", headers=headers, timeout=30)
         return response.status_code == 200
 
-    # --- Looking, and ageing --------------------------------------------------------------------
+    # --- Tables ---------------------------------------------------------------------------------
     def row(self, person: Person, table: str = "local_user") -> Row:
-        """Somebody's row in Keystone's table `local_user` or `user`."""
+        """Return the row of a person in Keystone's table `local_user` or `user`."""
         column = {"local_user": "user_id", "user": "id"}[table]
         [row] = self.sql(f"SELECT * FROM `{table}` WHERE {column} = %s", person.id)
         return row
 
     def sql(self, statement: str, *values: object) -> list[Row]:
-        """A statement in Keystone's database, as MariaDB's root."""
-        return self.database.execute(statement, *values, database="keystone")
+        """Run a statement in Keystone's database, as MariaDB's root."""
+        return self.database.execute(statement, *values, database=self._name)
 
-    def expire_password(self, person: Person) -> None:
-        """Let the password have expired an hour ago."""
+    def make_inactive(self, person: Person) -> None:
+        """Set the last activity to a day years ago."""
+        self.sql("UPDATE user SET last_active_at = %s WHERE id = %s", LONG_AGO, person.id)
+
+    def expire_password(self, person: Person, *, hours: int = -1) -> None:
+        """Let the password expire in this number of hours; a negative one is in the past."""
         self.sql(
-            "UPDATE password SET expires_at = UTC_TIMESTAMP() - INTERVAL 1 HOUR,"
-            " expires_at_int = (UNIX_TIMESTAMP() - 3600) * 1000000 WHERE local_user_id ="
+            "UPDATE password SET expires_at = UTC_TIMESTAMP() + INTERVAL %s HOUR,"
+            " expires_at_int = (UNIX_TIMESTAMP() + %s * 3600) * 1000000 WHERE local_user_id ="
             " (SELECT id FROM local_user WHERE user_id = %s)",
+            hours,
+            hours,
             person.id,
         )
 
     def must_change(self, person: Person) -> None:
-        """Let the password be as a first one: expired when it was made."""
+        """Make the password a first one, which expired when it was created."""
         self.sql(
             "UPDATE password SET expires_at = created_at, expires_at_int = created_at_int"
             " WHERE local_user_id = (SELECT id FROM local_user WHERE user_id = %s)",
             person.id,
         )
+
+
+def authenticate(
+    auth_url: str, user: dict[str, Any], password: str, *, http: Any = requests, **headers: str
+) -> requests.Response:
+    """Ask Keystone for an unscoped token with a password."""
+    identity = {"methods": ["password"], "password": {"user": {**user, "password": password}}}
+    response: requests.Response = http.post(
+        f"{auth_url}/auth/tokens",
+        json={"auth": {"identity": identity}},
+        headers=headers,
+        timeout=30,
+    )
+    return response
 
 
 def _scope(domain: Any) -> dict[str, Any]:

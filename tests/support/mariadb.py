@@ -1,4 +1,4 @@
-"""A private MariaDB: its own folder and port on loopback, gone afterwards."""
+"""A private MariaDB with its own folder and port on loopback, removed afterwards."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+import dj_database_url
 import pymysql
+from django.db import connections
 from pymysql.cursors import DictCursor
+from pytest_django.plugin import DjangoDbBlocker
 
 from tests.support.processes import ENDS_WITH_US, free_port, program, wait_until
 
@@ -22,7 +26,7 @@ Row = dict[str, Any]
 
 
 class MariaDB:
-    """One server. `root` speaks to it through its socket; everybody else over TCP."""
+    """One server. `root` connects through its socket, everyone else over TCP."""
 
     def __init__(self, *, buffer_pool: str = "64M") -> None:
         # Not pytest's tmp_path: a socket's path may have 107 characters, and the server gives up
@@ -59,7 +63,7 @@ class MariaDB:
 
     @property
     def _as_user(self) -> list[str]:
-        """Words for setpriv. A server that gives up root itself would lose the wish to end."""
+        """Return options for setpriv. A server that drops root itself would lose its pdeathsig."""
         return [f"--reuid={self.user}", "--clear-groups"] if os.geteuid() == 0 else []
 
     @property
@@ -68,7 +72,7 @@ class MariaDB:
         return {**os.environ, "TMPDIR": str(self.folder)}
 
     def _prepare(self) -> None:
-        """Make the system tables."""
+        """Create the system tables."""
         install = program("mariadb-install-db", package="mariadb-server-core")
         options = [
             "--auth-root-authentication-method=normal",
@@ -101,7 +105,7 @@ class MariaDB:
                     "--collation-server=utf8mb4_unicode_ci",
                     "--skip-name-resolve",
                     f"--innodb-buffer-pool-size={self.buffer_pool}",
-                    "--innodb-flush-log-at-trx-commit=0",  # nothing here must outlive a power cut
+                    "--innodb-flush-log-at-trx-commit=0",  # nothing here must survive a power cut
                 ],
                 env=self._environment,
                 stdout=log,
@@ -109,9 +113,9 @@ class MariaDB:
             )
 
     def execute(self, sql: str, *values: object, database: str | None = None) -> list[Row]:
-        """The rows of one statement, run as root.
+        """Run a statement as root and return its rows.
 
-        Several statements, separated by semicolons, may be given too; the rows are the first's.
+        Several statements, separated by semicolons, are possible; the rows are the first's.
         """
         with (
             pymysql.connect(
@@ -132,9 +136,9 @@ class MariaDB:
             return list(rows)
 
     def create_database(self, name: str, *, password: str) -> str:
-        """An empty database with a user of the same name who may do everything in it; its URL.
+        """Create an empty database and a user of this name with all rights in it; return its URL.
 
-        Of modules that share fixtures each has its own, so what an earlier one left is dropped.
+        Modules that share a fixture each get their own: what an earlier one left is dropped.
         """
         self.execute(
             f"DROP DATABASE IF EXISTS `{name}`;"
@@ -147,7 +151,7 @@ class MariaDB:
         return self.url(name, user=name, password=password)
 
     def url(self, database: str, *, user: str, password: str, port: int | None = None) -> str:
-        """The address of a database here, or as seen through a proxy's port."""
+        """Return the URL of a database, directly or through the port of a proxy."""
         return f"mysql://{user}:{password}@127.0.0.1:{port or self.port}/{database}"
 
     def _answers(self) -> bool:
@@ -155,8 +159,25 @@ class MariaDB:
 
 
 def server_user() -> str:
-    """Whom the server runs as: it does not like to be root."""
+    """Return the user that the server runs as: it refuses to be root."""
     if os.geteuid() != 0:
         return getpass.getuser()
     users = {entry.pw_name for entry in pwd.getpwall()}
     return "mysql" if "mysql" in users else "nobody"
+
+
+@contextmanager
+def keystone_at(url: str, blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Let the alias `keystone` be the database at this URL, readable and writable."""
+    # Imported late: the benches start servers before Django is configured.
+    from django.db.backends.mysql.base import DatabaseWrapper
+
+    usual = connections["keystone"]
+    settings = {**usual.settings_dict, **dj_database_url.parse(url), "OPTIONS": {}}
+    connections["keystone"] = DatabaseWrapper(settings, alias="keystone")
+    try:
+        with blocker.unblock():
+            yield
+            connections["keystone"].close()
+    finally:
+        connections["keystone"] = usual

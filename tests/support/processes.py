@@ -6,10 +6,13 @@ import contextlib
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,51 @@ def program(name: str, *, package: str) -> str:
     if path is None:
         pytest.fail(f"{name} is missing: run script/test, or apt-get install {package}.", False)
     return path
+
+
+@dataclass
+class Program:
+    """A program that runs in the background and writes to a log."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def wait_for_output(self, text: str, times: int = 1) -> None:
+        """Return once the program has written this text so often."""
+        wait_until(
+            lambda: self.output.count(text) >= times,
+            f"the program writes {text!r}",
+            self.process,
+            self.log,
+        )
+
+    def kill(self) -> None:
+        """Kill it at once."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Ask it to end and return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=TIMEOUT)
+
+
+@contextmanager
+def running(command: Sequence[object], *, env: Mapping[str, str], log: Path) -> Iterator[Program]:
+    """Run a program inside this block, and kill it at the end if it still runs."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [*ENDS_WITH_US, *map(str, command)], cwd=ROOT, env=env, stdout=output, stderr=output
+        )
+    program = Program(process, log)
+    try:
+        yield program
+    finally:
+        program.kill()
 
 
 def wait_until(

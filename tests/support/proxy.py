@@ -1,4 +1,4 @@
-"""A door in front of a server, which a test can shut: that is how an outage is made."""
+"""A TCP proxy in front of a server, which a test can take down to simulate an outage."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections.abc import Iterator
 from typing import Self
 
 
-class Door:
-    """Passes TCP through to a port of loopback; while shut, connections are cut and refused."""
+class TcpProxy:
+    """A proxy from a port of loopback to another; while it is down, connections are refused."""
 
     def __init__(self, target: int) -> None:
         self.target = target
-        self.port = 0  # chosen when it opens, and kept from then on
+        self.port = 0  # chosen at the first start, and kept from then on
         self._listener: socket.socket | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
-        self._open: set[socket.socket] = set()
+        self._connections: set[socket.socket] = set()
 
     def __enter__(self) -> Self:
         self._start()
@@ -28,8 +28,8 @@ class Door:
         self._stop()
 
     @contextlib.contextmanager
-    def shut(self) -> Iterator[None]:
-        """Nobody gets through inside this block, and whoever was through is thrown out."""
+    def down(self) -> Iterator[None]:
+        """Cut all connections, and refuse new ones inside this block."""
         self._stop()
         try:
             yield
@@ -39,7 +39,7 @@ class Door:
     def _start(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self.port = self._listener.getsockname()[1]
-        self._thread = threading.Thread(target=self._listen, args=(self._listener,), daemon=True)
+        self._thread = threading.Thread(target=self._accept, args=(self._listener,), daemon=True)
         self._thread.start()
 
     def _stop(self) -> None:
@@ -52,35 +52,35 @@ class Door:
         thread.join()
         listener.close()
         with self._lock:
-            for connection in self._open:
+            for connection in self._connections:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
 
-    def _listen(self, listener: socket.socket) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
-                near, _ = listener.accept()
+                client, _ = listener.accept()
             except OSError:
                 return
             try:
-                far = socket.create_connection(("127.0.0.1", self.target))
+                server = socket.create_connection(("127.0.0.1", self.target))
             except OSError:
-                near.close()
+                client.close()
                 continue
             with self._lock:
-                self._open |= {near, far}
-            threading.Thread(target=self._pump, args=(near, far), daemon=True).start()
+                self._connections |= {client, server}
+            threading.Thread(target=self._forward, args=(client, server), daemon=True).start()
 
-    def _pump(self, near: socket.socket, far: socket.socket) -> None:
-        """Carry bytes both ways until both sides have said all they had to say."""
-        back = threading.Thread(target=_copy, args=(far, near), daemon=True)
+    def _forward(self, client: socket.socket, server: socket.socket) -> None:
+        """Copy bytes in both directions until both sides have ended."""
+        back = threading.Thread(target=_copy, args=(server, client), daemon=True)
         back.start()
-        _copy(near, far)
+        _copy(client, server)
         back.join()
         with self._lock:
-            self._open -= {near, far}
-        near.close()
-        far.close()
+            self._connections -= {client, server}
+        client.close()
+        server.close()
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:

@@ -1,9 +1,4 @@
-"""A private RabbitMQ: its own folder, ports of loopback, cookie and name service; gone afterwards.
-
-with RabbitMQ() as server:
-    Connection(server.url)
-    server.restart()
-"""
+"""A private RabbitMQ with its own folder, ports, cookie and name service, removed afterwards."""
 
 from __future__ import annotations
 
@@ -13,13 +8,18 @@ import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from kombu import Connection, Exchange
+
+from tests.support.certificates import certificate
 from tests.support.processes import ENDS_WITH_US, free_port, program, wait_until
 
 USER = PASSWORD = "pciops"
+EXCHANGE = Exchange("keystone", "topic", durable=False)  # as Keystone declares it
 
 _CONF = """\
 listeners.tcp.1 = 127.0.0.1:{port}
@@ -33,11 +33,9 @@ log.console = true
 log.console.level = info
 log.file = false
 heartbeat = 10
-"""
-_TLS = """\
-listeners.ssl.1 = 127.0.0.1:{port}
-ssl_options.certfile = {folder}/server.pem
-ssl_options.keyfile = {folder}/server.pem
+listeners.ssl.1 = 127.0.0.1:{tls_port}
+ssl_options.certfile = {certificate}
+ssl_options.keyfile = {certificate}
 ssl_options.verify = verify_none
 """
 
@@ -46,22 +44,20 @@ class RabbitMQ:
     """One node.
 
     Attributes:
-        url: for AMQP, with a login that may do everything.
+        url: For AMQP, with a login that has all rights.
+        tls_port: For AMQP over TLS, as `localhost`.
+        certificate: The file of the node's self-signed certificate.
     """
 
-    def __init__(self, *, certificate: Path | None = None) -> None:
-        """Nothing is started before the block.
-
-        Args:
-            certificate: With its key, in one PEM file; the node then speaks TLS on `tls_port` too.
-        """
-        # The server gives up root for a user that must be able to get there.
+    def __init__(self) -> None:
+        """Start nothing yet."""
+        # The server gives up root for a user that must be able to reach this folder.
         self.folder = Path(tempfile.mkdtemp(prefix="pciops-rabbitmq-"))
         self.log = self.folder / "log"
+        self.certificate = certificate(self.folder, name="localhost")
         self.port, self.tls_port = free_port(), free_port()
         self.url = f"amqp://{USER}:{PASSWORD}@127.0.0.1:{self.port}//"
         self._names, self._nodes = free_port(), free_port()
-        self._certificate = certificate
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
@@ -84,7 +80,7 @@ class RabbitMQ:
         wait_until(self._answers, "RabbitMQ answers", self._processes[-1], self.log)
 
     def stop(self, by: signal.Signals = signal.SIGTERM) -> None:
-        """End it in good order, or by SIGKILL."""
+        """Stop it in good order, or by SIGKILL."""
         for process in reversed(self._processes):  # the name service last
             process.send_signal(by)
             with suppress(subprocess.TimeoutExpired):
@@ -94,14 +90,14 @@ class RabbitMQ:
         self._processes = []
 
     def restart(self, by: signal.Signals = signal.SIGTERM) -> None:
-        """Everybody is thrown out, and what is not durable is gone."""
+        """Close all connections and lose what is not durable."""
         self.stop(by)
         self.start()
 
-    def control(self, *words: str) -> None:
-        """What its operator does with rabbitmqctl."""
+    def control(self, *arguments: str) -> None:
+        """Run rabbitmqctl."""
         name = f"pciops-{self.port}@localhost"
-        command = ["/usr/lib/rabbitmq/bin/rabbitmqctl", "--node", name, *words]
+        command = ["/usr/lib/rabbitmq/bin/rabbitmqctl", "--node", name, *arguments]
         done = subprocess.run(
             [*self._as_user, *command],
             cwd=self.folder,
@@ -114,7 +110,7 @@ class RabbitMQ:
 
     @property
     def _as_user(self) -> list[str]:
-        """As root: the cookie is its user's."""
+        """Return what makes root the owner of the cookie."""
         root = ["setpriv", "--reuid=rabbitmq", "--regid=rabbitmq", "--clear-groups"]
         return root if os.geteuid() == 0 else []
 
@@ -133,30 +129,33 @@ class RabbitMQ:
 
     @property
     def _environment(self) -> dict[str, str]:
-        here = str(self.folder)
+        folder = str(self.folder)
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
         return {
             **kept,
-            "HOME": here,  # the cookie
+            "HOME": folder,  # the cookie
             "ERL_EPMD_PORT": str(self._names),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "RUNNING_UNDER_SYSTEMD": "1",  # the script becomes the node, which SIGTERM then reaches
+            "RUNNING_UNDER_SYSTEMD": "1",  # the script execs the node, so SIGTERM reaches it
             "RABBITMQ_NODENAME": f"pciops-{self.port}@localhost",
             "RABBITMQ_DIST_PORT": str(self._nodes),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
-            "RABBITMQ_CONF_ENV_FILE": f"{here}/none",
-            "RABBITMQ_CONFIG_FILE": f"{here}/rabbitmq.conf",
-            "RABBITMQ_ENABLED_PLUGINS_FILE": f"{here}/plugins",
-            "RABBITMQ_MNESIA_BASE": f"{here}/data",
-            "RABBITMQ_LOG_BASE": here,
+            "RABBITMQ_CONF_ENV_FILE": f"{folder}/none",
+            "RABBITMQ_CONFIG_FILE": f"{folder}/rabbitmq.conf",
+            "RABBITMQ_ENABLED_PLUGINS_FILE": f"{folder}/plugins",
+            "RABBITMQ_MNESIA_BASE": f"{folder}/data",
+            "RABBITMQ_LOG_BASE": folder,
             "RABBITMQ_LOGS": "-",
         }
 
     def _write(self) -> None:
-        conf = _CONF.format(port=self.port, user=USER, password=PASSWORD)
-        if self._certificate:
-            conf += _TLS.format(port=self.tls_port, folder=self.folder)
-            shutil.copy(self._certificate, self.folder / "server.pem")
+        conf = _CONF.format(
+            port=self.port,
+            user=USER,
+            password=PASSWORD,
+            tls_port=self.tls_port,
+            certificate=self.certificate,
+        )
         (self.folder / "rabbitmq.conf").write_text(conf)
         (self.folder / "plugins").write_text("[].\n")
         self.log.touch()
@@ -174,3 +173,13 @@ class RabbitMQ:
             socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
             return True
         return False
+
+
+def publish(url: str, bodies: Iterable[str | bytes]) -> None:
+    """Publish these as Keystone does, and return when each is in its queues."""
+    with Connection(url, transport_options={"confirm_publish": True}) as connection:
+        channel = connection.default_channel
+        EXCHANGE(channel).declare()
+        producer = connection.Producer(channel, exchange=EXCHANGE, auto_declare=False)
+        for body in bodies:
+            producer.publish(body, "notifications.info", content_type="application/json")

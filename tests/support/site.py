@@ -1,113 +1,145 @@
-"""The dashboard as an operator has it: gunicorn's processes, their own database and logins."""
+"""An installation of pciops: its environment, its commands, and the dashboard under gunicorn."""
 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 import requests
 
-from tests.support.processes import ENDS_WITH_US, ROOT, free_port, wait_until
-from tests.support.proxy import Door
+from tests.support.mariadb import MariaDB
+from tests.support.processes import ROOT, Program, free_port, running, wait_until
+from tests.support.proxy import TcpProxy
 from tests.support.visitor import Visitor
+
+SETTINGS = {  # of every pciops that a test starts
+    "PCIOPS_HTTPS": "no",
+    "PCIOPS_SECRET_KEY": "of the live tests, and as long as the real ones have to be",
+}
+READER = "pciops-reads"  # the login in Keystone's database, with the rights of `manage.py grants`
+READERS_PASSWORD = "only-what-it-needs"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """How a command ended and what it said."""
+    """The exit code and the output of a command."""
 
     code: int
     stdout: str
     stderr: str
 
 
+def environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a pciops with these settings and no others, and its folder."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PCIOPS_", "OS_", "DJANGO_"))
+    }
+    return {**kept, **SETTINGS, "PCIOPS_VAR": str(folder), **settings}
+
+
+def manage(env: Mapping[str, str], *arguments: str) -> Result:
+    """Run manage.py in this environment."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return Result(code=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+
+@contextmanager
+def consuming(env: Mapping[str, str], log: Path) -> Iterator[Program]:
+    """Run the consumer of notifications inside this block."""
+    command = [sys.executable, "manage.py", "consume_events"]
+    with running(command, env=env, log=log) as consumer:
+        yield consumer
+    assert "Traceback" not in consumer.output
+
+
 @dataclass
 class Site:
-    """pciops in production's shape. Its Keystone is behind two doors that a test can shut."""
+    """The dashboard as in production. Its ways to Keystone are proxies that a test can take down.
+
+    Attributes:
+        settings: PCIOPS_* and OS_*; nothing else of this kind reaches the site.
+    """
 
     folder: Path
-    settings: dict[str, str]  # PCIOPS_* and OS_*; nothing else of this kind reaches it
-    keystone_api: Door
-    keystone_database: Door
+    settings: dict[str, str]
+    keystone_api: TcpProxy
+    keystone_database: TcpProxy
     port: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
+    server: Program = field(init=False)
+    _stack: ExitStack = field(default_factory=ExitStack, init=False)
 
     @property
     def url(self) -> str:
-        """Without a slash at the end."""
+        """The address, without a slash at the end."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def environment(self) -> dict[str, str]:
-        """That of the tests, without what was set for other sites and for unit tests."""
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("PCIOPS_", "OS_", "DJANGO_"))
-        }
-        return {**kept, "PCIOPS_VAR": str(self.folder), **self.settings}
+        return environment(self.folder, self.settings)
 
     def __enter__(self) -> Self:
         for command in (["migrate"], ["collectstatic", "--noinput"]):
             result = self.manage(*command)
             assert result.code == 0, result.stdout + result.stderr
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
+        self.server = self._stack.enter_context(
+            running(
                 [
-                    *ENDS_WITH_US,
                     *(sys.executable, "-m", "gunicorn", "pciops.wsgi:application"),
                     *("--bind", f"127.0.0.1:{self.port}", "--workers", "2", "--threads", "4"),
                     *("--access-logfile", "-", "--graceful-timeout", "5", "--no-control-socket"),
                 ],
-                cwd=ROOT,
                 env=self.environment,
-                stdout=log,
-                stderr=log,
+                log=self.folder / "log",
             )
+        )
+        self._stack.callback(self.server.stop)
         try:
-            wait_until(self._answers, "the site answers", self.process, self._log)
+            wait_until(self._answers, "the site answers", self.server.process, self.server.log)
         except BaseException:
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.process:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(timeout=60)
+        self._stack.close()
 
-    def manage(self, *words: str, **settings: str) -> Result:
-        """Run manage.py with the site's environment, and these settings on top of it."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *words],
-            cwd=ROOT,
-            env={**self.environment, **settings},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        return Result(code=done.returncode, stdout=done.stdout, stderr=done.stderr)
+    def grant(self, mariadb: MariaDB) -> None:
+        """Create the login in Keystone's database with the rights that `manage.py grants` gives."""
+        mariadb.execute(f"CREATE USER '{READER}'@'%%' IDENTIFIED BY %s", READERS_PASSWORD)
+        grants = self.manage("grants", "--user", READER)
+        assert grants.code == 0, grants.stderr
+        mariadb.execute(grants.stdout)
+
+    def manage(self, *arguments: str, **settings: str) -> Result:
+        """Run manage.py in the site's environment, with these settings on top of it."""
+        return manage({**self.environment, **settings}, *arguments)
 
     def visitor(self) -> Visitor:
-        """Somebody with a browser of their own and no session yet."""
+        """Return a browser of its own that has no session yet."""
         return Visitor(self.url)
 
     def logs(self) -> str:
-        """All that the site's processes have written since they were started."""
-        return self._log.read_text(encoding="utf-8", errors="replace")
-
-    @property
-    def _log(self) -> Path:
-        return self.folder / "log"
+        """Return all that the site's processes have written since they were started."""
+        return self.server.output
 
     def _answers(self) -> bool:
         try:
             return requests.get(f"{self.url}/healthz", timeout=5).status_code == 200
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False

@@ -1,4 +1,4 @@
-"""A person's browser without its pictures: cookies, pages, and forms as a page has them."""
+"""A browser without rendering: cookies, redirects, and forms as a page has them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _addresses = itertools.count(1)
 
 
 def new_address() -> str:
-    """An address that nobody has come from yet: sign-ins are slowed per address."""
+    """Return an address that no client has used yet: sign-ins are throttled per address."""
     number = next(_addresses)
     return f"10.1.{number // 250}.{number % 250 + 1}"
 
@@ -50,19 +50,24 @@ class _Forms(HTMLParser):
 
 
 class Visitor:
-    """Follows redirects, keeps cookies, and sends a form with all that its page put into it."""
+    """A client that keeps cookies and sends a form with everything its page put into it."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.http = requests.Session()
         self.http.headers["X-Forwarded-For"] = new_address()
 
+    @property
+    def session(self) -> str:
+        """The value of the session cookie."""
+        return str(self.http.cookies["pciops-session"])
+
     def get(self, path: str, **headers: str) -> requests.Response:
-        """The page at a path of the site."""
+        """Return the page at a path of the site."""
         return self.http.get(urljoin(self.url, path), headers=headers, timeout=60)
 
     def form(self, page: requests.Response, *names: str) -> Form:
-        """The form of a page that has all these fields."""
+        """Return the form of a page that has all these fields."""
         parser = _Forms()
         parser.feed(page.text)
         for form in parser.forms:
@@ -72,14 +77,14 @@ class Visitor:
         raise AssertionError(f"no form with {names} on {page.url}:\n{text_of(page)}")
 
     def send(self, form: Form, **values: str) -> requests.Response:
-        """Press the form's button after filling in these values."""
+        """Submit the form with these values filled in."""
         headers = {"Referer": form.action}
         return self.http.post(
             form.action, data={**form.fields, **values}, headers=headers, timeout=60
         )
 
     def sign_in(self, person: Person, password: str | None = None) -> requests.Response:
-        """Fill in the sign-in form; what came of it."""
+        """Submit the sign-in form and return the page that follows."""
         form = self.form(self.get("/signin/"), "name", "password", "domain")
         return self.send(
             form,
@@ -89,21 +94,26 @@ class Visitor:
         )
 
     def sign_out(self) -> requests.Response:
-        """Press "Sign out" on whatever page has it."""
-        page = self.get("/")
-        form = self.form(page)
+        """Press "Sign out" in the header of a page."""
+        form = self.form(self.get("/"))
         assert form.action.endswith("/signout/")
         return self.send(form)
 
     def unlock(
         self, person: Person, reason: str = "Called back", identity: str = "callback"
     ) -> requests.Response:
-        """Open the unlock form of an account and send it."""
+        """Open the unlock form of an account and submit it."""
         page = self.get(f"/accounts/{person.id}/unlock/")
         return self.send(self.form(page, "reason"), reason=reason, identity=identity)
 
+    def act(self, person: Person, name: str, **values: str) -> requests.Response:
+        """Open the form of another act on an account and submit it."""
+        page = self.get(f"/accounts/{person.id}/{name}/")
+        fields = {"reason": "INC-4711", **values}
+        return self.send(self.form(page, *fields), **fields)
+
 
 def text_of(page: requests.Response) -> str:
-    """What a person reads on the page, in one line."""
+    """Return the text that a reader sees on the page, in one line."""
     body = re.sub(r"(?s)<(script|style|title)\b.*?</\1>", " ", page.text)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())

@@ -23,11 +23,12 @@ from pciops.actions.models import Batch, BatchItem
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator
 from pciops.keystone.database import KeystoneDatabaseDownError
+from pciops.lib import claims
 
 MOST: Final = 500  # accounts at once: their form is below DATA_UPLOAD_MAX_MEMORY_SIZE
 STEP: Final = 2.0  # seconds of work before the operator sees how far it is
 UNWATCHED: Final = timedelta(minutes=15)  # then it has ended: nothing goes on unseen
-LOST: Final = timedelta(minutes=1)  # then whoever tried an account is taken for dead
+LEASE: Final = timedelta(minutes=1)  # longer than one account takes
 KEPT: Final = timedelta(days=1)
 
 
@@ -159,7 +160,7 @@ def _claim(batch: Batch, now: datetime) -> BatchItem | None:
     if not Batch.objects.filter(pk=batch.pk, stopped_at=None).exists():
         return None
     if busy := batch.items.filter(outcome=BatchItem.TRYING).first():
-        if busy.began_at and busy.began_at < now - LOST:
+        if busy.claimed_until is None or busy.claimed_until <= now:
             sentence = "The process that tried it has ended: look at the account and at the trail."
             _write(busy, BatchItem.UNCLEAR, sentence)
             stop(batch, f"The process that tried {busy.name} has ended.", now)
@@ -167,8 +168,9 @@ def _claim(batch: Batch, now: datetime) -> BatchItem | None:
     item = batch.items.filter(outcome=BatchItem.WAITING).order_by("number").first()
     if item is None:
         return None
-    ours = batch.items.filter(pk=item.pk, outcome=BatchItem.WAITING)
-    return item if ours.update(outcome=BatchItem.TRYING, began_at=now) else None
+    waiting = BatchItem.objects.filter(pk=item.pk, outcome=BatchItem.WAITING)
+    claimed = claims.claim(waiting, now=now, lease=LEASE, outcome=BatchItem.TRYING)
+    return claimed[0] if claimed else None
 
 
 def _unlock(
@@ -195,5 +197,4 @@ def _unlock(
 
 def _write(item: BatchItem, outcome: str, sentence: str = "") -> None:
     """What became of an account that was being tried."""
-    trying = BatchItem.objects.filter(pk=item.pk, outcome=BatchItem.TRYING)
-    trying.update(outcome=str(outcome), sentence=sentence)
+    claims.held(item).update(outcome=str(outcome), sentence=sentence, claimed_until=None)

@@ -7,6 +7,7 @@ from typing import Final
 from django.db import models
 
 from pciops.audit.models import Event, new_id
+from pciops.lib.claims import Claimable
 
 
 class Exemption(models.Model):
@@ -59,7 +60,7 @@ class Batch(models.Model):
         return self.id
 
 
-class BatchItem(models.Model):
+class BatchItem(Claimable):
     """One account of a batch: what the operator saw, and what became of it."""
 
     WAITING: Final = "waiting"
@@ -74,7 +75,6 @@ class BatchItem(models.Model):
     seen = models.CharField(max_length=64)  # accounts.account.Failures
     outcome = models.CharField(max_length=16, default=WAITING)  # or one of bulk.Outcome
     sentence = models.TextField(blank=True)
-    began_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("batch", "number"), name="batch_item_once"),)

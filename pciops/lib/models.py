@@ -6,6 +6,7 @@ import uuid
 
 from django.db import models
 
+from pciops.lib.claims import Claimable
 from pciops.lib.post import WHOLE
 
 
@@ -20,13 +21,11 @@ class Source(models.Model):
         return self.name
 
 
-class JobRun(models.Model):
-    """One run of a job: of several processes that are told to do it, one wins the row."""
+class JobRun(Claimable):
+    """A run of a job: the process that claims the row runs it."""
 
     job = models.CharField(max_length=64)
-    slot = models.DateTimeField()  # the instant that it was due; see jobs.slot
-    owner = models.CharField(max_length=32)  # a word of the winner's own
-    leased_until = models.DateTimeField()  # then a winner that has not done it is taken for dead
+    slot = models.DateTimeField()  # when it was due; see jobs.slot
     done_at = models.DateTimeField(null=True)
 
     class Meta:

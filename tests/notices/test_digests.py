@@ -51,9 +51,7 @@ def timetable() -> None:
     """Every job has run all the time, and will."""
     half_hours = [NOW + number * HOUR / 2 for number in range(-9 * 48, 9 * 48)]
     JobRun.objects.bulk_create(
-        JobRun(job=job, slot=slot, owner="x", leased_until=slot, done_at=slot)
-        for job in digest_facts.JOBS
-        for slot in half_hours
+        JobRun(job=job, slot=slot, done_at=slot) for job in digest_facts.JOBS for slot in half_hours
     )
 
 

@@ -154,7 +154,7 @@ def test_after_a_run_nobody_holds_the_lease() -> None:
     with time_machine.travel(MONDAY, tick=False):
         tasks.issue_due()
 
-    assert [run.leased_until <= MONDAY for run in JobRun.objects.all()] == [True]
+    assert [run.claimed_until for run in JobRun.objects.all()] == [None]
 
 
 # --- Again ---------------------------------------------------------------------------------------

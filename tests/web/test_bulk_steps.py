@@ -76,7 +76,8 @@ def test_an_account_that_somebody_else_is_at_is_waited_for(
 ) -> None:
     """Two windows on the same page: one account at a time, none twice."""
     BatchItem.objects.filter(number=0).update(
-        outcome=BatchItem.TRYING, began_at=Batch.objects.get().created_at
+        outcome=BatchItem.TRYING,
+        claimed_until=Batch.objects.get().created_at + timedelta(minutes=1),
     )
     page = site.get(address)
 
@@ -216,8 +217,8 @@ def test_a_process_that_died_at_an_account_ends_it(
 ) -> None:
     """Whether that account was unlocked only its row in the trail can say."""
     item = BatchItem.objects.get(number=0)
-    began = Batch.objects.get().created_at - timedelta(minutes=2)
-    BatchItem.objects.filter(pk=item.pk).update(outcome=BatchItem.TRYING, began_at=began)
+    lapsed = Batch.objects.get().created_at - timedelta(minutes=1)
+    BatchItem.objects.filter(pk=item.pk).update(outcome=BatchItem.TRYING, claimed_until=lapsed)
     page = shown(site.get(address))
 
     assert f"{item.name} Default ? Not known The process that tried it has ended" in page

@@ -1,7 +1,7 @@
-"""The file of `PCIOPS_NOTICE_DOMAINS`: what a site wants for single domains, by id or by name.
+"""The file of `PCIOPS_NOTICE_DOMAINS`: settings of single domains, by id or by name.
 
     [customers]
-    contacts = ["desk@customers.example"]   # who gets the domain's digests and reports
+    contacts = ["desk@customers.example"]   # recipients of the domain's digests and reports
 
 The other keys of a table are rules for notices: pciops.notices.rules.
 """
@@ -30,66 +30,62 @@ Addresses = tuple[str, ...]
 
 
 def tables() -> Tables:
-    """What the file has now; one that changed is read again. Nothing where none is named.
+    """Return the tables of the file; a file that changed is read again. Without a file, none.
 
     Raises:
-        SettingError: where it cannot be read, or its tables or contacts make no sense.
+        SettingError: it cannot be read, or its tables or contacts are not valid.
     """
     path = settings.NOTICE_DOMAINS
     return _cached(path, files.stamp(path)) if path else {}
 
 
 def contacts(domains: Iterable[Domain]) -> dict[Domain, Addresses]:
-    """Those of the domains that have contacts, each with their addresses.
+    """Return the addresses of each domain that has contacts.
 
     Raises:
         SettingError
     """
-    known = tables()
-    found = {domain: _contacts(_table(known, domain)) for domain in domains}
-    return {domain: addresses for domain, addresses in found.items() if addresses}
+    all_tables = tables()
+    addresses = {domain: _contacts(_table(all_tables, domain)) for domain in domains}
+    return {domain: found for domain, found in addresses.items() if found}
 
 
 def unknown(domains: Iterable[Domain]) -> list[str]:
-    """What the file calls a domain, and Keystone has none of.
+    """Return the names in the file that are of none of these domains.
 
     Raises:
         SettingError
     """
-    names = {word for domain in domains for word in (domain.id, domain.name)}
+    names = {name for domain in domains for name in (domain.id, domain.name)}
     return [name for name in tables() if name not in names]
 
 
 def wrong(problem: str) -> SettingError:
-    """The error of a file that makes no sense."""
+    """Return the error of a file that is not valid."""
     return SettingError(_SETTING, f"names {settings.NOTICE_DOMAINS}: {problem}", _EXAMPLE)
 
 
-def _table(known: Tables, domain: Domain) -> Mapping[str, Any]:
-    """The table of a domain; its id comes before its name."""
-    return known.get(domain.id, known.get(domain.name, {}))
+def _table(all_tables: Tables, domain: Domain) -> Mapping[str, Any]:
+    """Return the table of a domain; its id comes before its name."""
+    return all_tables.get(domain.id, all_tables.get(domain.name, {}))
 
 
 def _contacts(table: Mapping[str, Any]) -> Addresses:
-    found = (mail_address(text) for text in table.get(CONTACTS, ()))
-    return tuple(dict.fromkeys(address for address in found if address))
+    addresses = (mail_address(text) for text in table.get(CONTACTS, ()))
+    return tuple(dict.fromkeys(address for address in addresses if address))
 
 
 @lru_cache(maxsize=1)
 def _cached(path: str, _stamp: object) -> Tables:
-    found = _read(path)
-    for name, table in found.items():
+    all_tables = _read(path)
+    for name, table in all_tables.items():
         if not isinstance(table, dict):
             raise wrong(f"{name} is no table")
-        _check(name, table.get(CONTACTS, []))
-    return found
-
-
-def _check(name: str, value: object) -> None:
-    texts = value if isinstance(value, list) else [None]
-    for text in texts:
-        if not isinstance(text, str) or mail_address(text) is None:
+        contacts = table.get(CONTACTS, [])
+        texts = contacts if isinstance(contacts, list) else [None]
+        if not all(isinstance(text, str) and mail_address(text) for text in texts):
             raise wrong(f"[{name}] {CONTACTS} is no list of mail addresses")
+    return all_tables
 
 
 def _read(path: str) -> dict[str, Any]:
@@ -97,6 +93,6 @@ def _read(path: str) -> dict[str, Any]:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         problem = f"names {path}, which cannot be read: {error.strerror}"
-    except ValueError as error:  # also what is no text
+    except ValueError as error:  # also of bytes that are not UTF-8
         problem = f"names {path}, which is no TOML: {error}"
     raise SettingError(_SETTING, problem, _EXAMPLE)

@@ -1,7 +1,7 @@
-"""Which kinds of notice go out, how many days ahead, and where answers go: for each domain.
+"""Rules for notices by domain: kinds, days ahead, and where answers go.
 
-The settings say it for all; the file of `PCIOPS_NOTICE_DOMAINS` for single domains, which it names
-by id or by name:
+The settings hold the rules of all domains; the file of `PCIOPS_NOTICE_DOMAINS` those of single
+domains, which it names by id or by name:
 
     [customers]
     reply_to = "desk@customers.example"
@@ -22,79 +22,80 @@ from pciops.accounts.account import Account
 from pciops.lib.addresses import mail_address
 from pciops.notices import domain_file
 from pciops.notices.domain_file import CONTACTS, wrong
-from pciops.notices.models import Notice
+from pciops.notices.models import NoticeKind
 
-Kind = Notice.Kind
 Steps = tuple[int, ...]
 
-AHEAD: Final = (Kind.PASSWORD_EXPIRING, Kind.INACTIVITY)  # those that have days
-AFTER: Final = (0,)  # the one step of those that come after the fact
+AHEAD: Final = (NoticeKind.PASSWORD_EXPIRING, NoticeKind.INACTIVITY)  # kinds that have days
+AFTER: Final = (0,)  # the one step of the others, which come after the fact
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rules:
-    """What goes out in one domain."""
+class DomainRules:
+    """The rules of one domain."""
 
-    steps: Mapping[Kind, Steps]  # a kind that is off is missing
+    steps: Mapping[NoticeKind, Steps]  # a kind that is off is missing
     reply_to: str = ""
 
-    def steps_of(self, kind: Kind) -> Steps:
-        """The days ahead, the greatest first; nothing where the kind is off."""
+    def steps_of(self, kind: NoticeKind) -> Steps:
+        """Return the days ahead, the greatest first; none if the kind is off."""
         return self.steps.get(kind, ())
 
 
 @dataclass(frozen=True, kw_only=True)
-class Book:
+class RuleBook:
     """The rules of every domain."""
 
-    usual: Rules
-    domains: Mapping[str, Rules] = field(default_factory=dict)  # by id or name
+    default: DomainRules
+    domains: Mapping[str, DomainRules] = field(default_factory=dict)  # by id or name
 
-    def of(self, account: Account) -> Rules:
-        """The rules of the account's domain; its id comes before its name."""
+    def of(self, account: Account) -> DomainRules:
+        """Return the rules of the account's domain."""
         return self.of_domain(account.domain_id, account.domain_name)
 
-    def of_domain(self, domain_id: str, name: str) -> Rules:
-        """As `of`."""
-        return self.domains.get(domain_id, self.domains.get(name, self.usual))
+    def of_domain(self, domain_id: str, name: str) -> DomainRules:
+        """Return the rules of a domain; its id comes before its name."""
+        return self.domains.get(domain_id, self.domains.get(name, self.default))
 
-    def furthest(self, kind: Kind) -> int:
-        """The greatest number of days that any domain has; 0 where the kind is off everywhere."""
-        everyone = [self.usual, *self.domains.values()]
-        return max((step for rules in everyone for step in rules.steps_of(kind)), default=0)
+    def furthest(self, kind: NoticeKind) -> int:
+        """Return the greatest number of days of any domain; 0 if the kind is off everywhere."""
+        rules = [self.default, *self.domains.values()]
+        return max((step for one in rules for step in one.steps_of(kind)), default=0)
 
-    def on(self, kind: Kind) -> bool:
-        """Whether the kind is on anywhere."""
-        return any(rules.steps_of(kind) for rules in [self.usual, *self.domains.values()])
+    def on(self, kind: NoticeKind) -> bool:
+        """Return whether the kind is on in any domain."""
+        return any(rules.steps_of(kind) for rules in [self.default, *self.domains.values()])
 
 
-def current() -> Book:
-    """The rules as settings and file have them now; a file that changed is read again.
+def current() -> RuleBook:
+    """Return the rules of settings and file; a file that changed is read again.
 
     Raises:
-        SettingError: where the file cannot be read or makes no sense.
+        SettingError: the file cannot be read or is not valid.
     """
     days = {
-        Kind.PASSWORD_EXPIRING: tuple(settings.NOTICE_DAYS),
-        Kind.INACTIVITY: tuple(settings.INACTIVITY_NOTICE_DAYS),
+        NoticeKind.PASSWORD_EXPIRING: tuple(settings.NOTICE_DAYS),
+        NoticeKind.INACTIVITY: tuple(settings.INACTIVITY_NOTICE_DAYS),
     }
-    wanted = {kind: days.get(kind, AFTER) for kind in Kind}
-    on = frozenset(map(Kind, settings.NOTICE_KINDS))
-    usual = Rules(
-        steps={kind: steps for kind, steps in wanted.items() if kind in on},
+    all_steps = {kind: days.get(kind, AFTER) for kind in NoticeKind}
+    on = frozenset(map(NoticeKind, settings.NOTICE_KINDS))
+    default = DomainRules(
+        steps={kind: steps for kind, steps in all_steps.items() if kind in on},
         reply_to=settings.MAIL_REPLY_TO,
     )
     tables = domain_file.tables()
-    return Book(
-        usual=usual,
-        domains={name: _of_domain(name, table, usual, wanted) for name, table in tables.items()},
+    return RuleBook(
+        default=default,
+        domains={
+            name: _of_domain(name, table, default, all_steps) for name, table in tables.items()
+        },
     )
 
 
 def _of_domain(
-    name: str, table: Mapping[str, Any], usual: Rules, everything: Mapping[Kind, Steps]
-) -> Rules:
-    steps, reply_to = dict(usual.steps), usual.reply_to
+    name: str, table: Mapping[str, Any], default: DomainRules, all_steps: Mapping[NoticeKind, Steps]
+) -> DomainRules:
+    steps, reply_to = dict(default.steps), default.reply_to
     for key, value in table.items():
         if key == "reply_to":
             if not isinstance(value, str) or mail_address(value) is None:
@@ -102,19 +103,19 @@ def _of_domain(
             reply_to = value
         elif key == CONTACTS:
             continue
-        elif key not in Kind.values:
-            known = ", ".join(Kind.values)
-            raise wrong(f"[{name}] {key} is neither reply_to, {CONTACTS} nor one of {known}")
+        elif key not in NoticeKind.values:
+            kinds = ", ".join(NoticeKind.values)
+            raise wrong(f"[{name}] {key} is neither reply_to, {CONTACTS} nor one of {kinds}")
         elif value is False:
-            steps.pop(Kind(key), None)
+            steps.pop(NoticeKind(key), None)
         elif value is True:
-            steps[Kind(key)] = everything[Kind(key)]
+            steps[NoticeKind(key)] = all_steps[NoticeKind(key)]
         else:
-            steps[Kind(key)] = _days(name, Kind(key), value)
-    return Rules(steps=steps, reply_to=reply_to)
+            steps[NoticeKind(key)] = _days(name, NoticeKind(key), value)
+    return DomainRules(steps=steps, reply_to=reply_to)
 
 
-def _days(name: str, kind: Kind, value: object) -> Steps:
+def _days(name: str, kind: NoticeKind, value: object) -> Steps:
     if kind not in AHEAD:
         raise wrong(f"[{name}] {kind} is neither true nor false")
     days = value if isinstance(value, list) else []

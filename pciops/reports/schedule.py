@@ -1,7 +1,7 @@
 """Builds what is due: each week once, when its hour has come, and what an outage has left undone.
 
 Whoever dies between two steps leaves the rest to the next run: a report is kept once, and owed once
-to each of its recipients. pciops.lib.outbox hands the mails in.
+to each of its recipients. notices.mail.operator_mail sends the mails.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ from pciops.accounts.states import (
 )
 from pciops.accounts.states.state import State
 from pciops.events import liveness
-from pciops.events.storms import alerts, storms
+from pciops.events.storms import storms, summary
 from pciops.lib import charts, outages
 from pciops.lib.charts import Bars, Drawing, Line, Series
 from pciops.lib.numbers import grouped
@@ -95,7 +95,7 @@ def overview(request: OperatorRequest) -> HttpResponse:
     storm = storms.going_on(scope=request.user.scope, now=now)
     context = {
         "section": "overview",
-        "storm": alerts.told(storm, scope=request.user.scope) if storm else None,
+        "storm": summary.summarize(storm, scope=request.user.scope) if storm else None,
         "now": now,
         "seen": seen,
         "policy": found.policy,

@@ -24,7 +24,7 @@ from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states import LOCKED
 from pciops.events.diagnosis import histories
 from pciops.events.models import Attempts, Outcome, Storm, StormAccount
-from pciops.events.storms import alerts
+from pciops.events.storms.summary import WORST
 from pciops.keystone import database
 from pciops.keystone.models import User
 from pciops.lib.addresses import storable
@@ -99,7 +99,7 @@ def from_few(seen: Suspicion) -> bool:
 
 
 def watch(*, policy: Policy, now: datetime) -> Storm | None:
-    """Look for a storm; begins one with its alert, or follows the one that is on, or ends it."""
+    """Look for a storm; begins one, or follows the one that is on, or ends it."""
     seen = _seen(_streams(now), now)
     locked, many = _locked_and_many(_tried(seen, now), policy=policy, now=now)
     seen = replace(seen, locked=many)
@@ -112,7 +112,6 @@ def watch(*, policy: Policy, now: datetime) -> Storm | None:
         if on is None:
             storm = _begun(seen, now)
             _add(storm, locked)
-            alerts.raise_for(storm, now=now)
         else:
             storm = _followed(on, seen, now)
             _add(storm, locked)
@@ -166,7 +165,7 @@ def _worst(streams: Sequence[Stream]) -> list[str]:
     return [
         stream.address
         for place, stream in enumerate(streams[:FEW])
-        if not place or stream.accounts + stream.names >= alerts.WORST
+        if not place or stream.accounts + stream.names >= WORST
     ]
 
 

@@ -26,11 +26,11 @@ from pciops.lib.evidence import (
     evidence,
 )
 from pciops.lib.spool import Row
-from pciops.notices.models import Notice
+from pciops.notices.models import Notice, NoticeKind, NoticeStatus
 from pciops.reports.sections.evidence_population import sourced
 
-Kind = Notice.Kind
-Status = Notice.Status
+Kind = NoticeKind
+Status = NoticeStatus
 
 BATCH: Final = 2000  # rows in memory at a time
 # Which notices speak for which requirement.

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connections
+from pciops.notices.digest import NAMED, Digest
 from pytest_django import Settings
 
 from pciops.accounts.selectors import Domain
@@ -16,7 +17,6 @@ from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import jobs, outbox
 from pciops.lib.models import JobRun, OwedMail
 from pciops.notices import digest_facts, digests, rendering
-from pciops.notices.digest import NAMED, Digest
 from pciops.notices.models import DailyDigest
 from tests.factories import (
     NOW,
@@ -27,8 +27,8 @@ from tests.factories import (
     make_project,
     make_user,
 )
-from tests.notices.letterbox import Letterbox
-from tests.notices.scenes import a_notice
+from tests.notices.queued import build_notice
+from tests.notices.smtp_server import SmtpServer
 
 pytestmark = [
     pytest.mark.django_db(databases=["default", "keystone"]),
@@ -121,10 +121,10 @@ def test_more_accounts_than_are_read_at_a_time_are_all_counted(
 
 def test_mails_that_failed_are_told_with_the_words_of_the_server() -> None:
     words = "550 5.1.1 no such user"
-    a_notice(name="bob", status="refused", answer=words, settled_at=NOW - HOUR).save()
-    a_notice(status="refused", answer=words, settled_at=NOW - 2 * DAY).save()
-    a_notice(status="sent", settled_at=NOW - HOUR).save()
-    a_notice(status="no_address", email="", planned_at=NOW - HOUR).save()
+    build_notice(name="bob", status="refused", answer=words, settled_at=NOW - HOUR).save()
+    build_notice(status="refused", answer=words, settled_at=NOW - 2 * DAY).save()
+    build_notice(status="sent", settled_at=NOW - HOUR).save()
+    build_notice(status="no_address", email="", planned_at=NOW - HOUR).save()
     found = cloud()
 
     assert (found.failed.total, found.unaddressed) == (1, 1)
@@ -176,13 +176,13 @@ def test_a_database_that_is_away_writes_nothing() -> None:
 
 
 # --- Who gets it, and when ------------------------------------------------------------------------
-def test_the_clouds_digest_goes_to_those_who_run_it(letterbox: Letterbox) -> None:
+def test_the_clouds_digest_goes_to_those_who_run_it(smtp_server: SmtpServer) -> None:
     make_locked_user("lou", at=NOW - HOUR / 2)
     assert issue() == ["Test cloud: 1 new lock"]
     outbox.send_due(clock=lambda: NOW)
-    [mail] = letterbox.mails
+    [mail] = smtp_server.mails
 
-    assert letterbox.reached == ["ops@cloud.example"]
+    assert smtp_server.recipients == ["ops@cloud.example"]
     assert mail["Subject"] == "Test cloud: 1 new lock"
 
 
@@ -203,10 +203,10 @@ def test_the_next_day_begins_where_this_one_ended() -> None:
     assert len(issue(tomorrow, TODAY + DAY)) == 1
 
 
-def test_what_a_digest_that_nobody_got_has_told_is_told_again(letterbox: Letterbox) -> None:
+def test_what_a_digest_that_nobody_got_has_told_is_told_again(smtp_server: SmtpServer) -> None:
     make_locked_user("lou", at=NOW - HOUR)
     issue()
-    letterbox.answers["ops@cloud.example"] = "550 no such user"
+    smtp_server.replies["ops@cloud.example"] = "550 no such user"
     outbox.send_due(clock=lambda: NOW)
     found = cloud(NOW + DAY)
 
@@ -214,10 +214,10 @@ def test_what_a_digest_that_nobody_got_has_told_is_told_again(letterbox: Letterb
     assert found.since == NOW + DAY - digests.FURTHEST
 
 
-def test_one_who_got_it_is_enough(settings: Settings, letterbox: Letterbox) -> None:
+def test_one_who_got_it_is_enough(settings: Settings, smtp_server: SmtpServer) -> None:
     settings.DIGEST_RECIPIENTS = ("ops@cloud.example", "gone@cloud.example")
     issue()
-    letterbox.answers["gone@cloud.example"] = "550 no such user"
+    smtp_server.replies["gone@cloud.example"] = "550 no such user"
     outbox.send_due(clock=lambda: NOW)
 
     assert cloud(NOW + DAY).since == NOW
@@ -232,12 +232,12 @@ def test_after_days_without_any_it_looks_back_a_week_at_most(days: int, back: in
 
 
 @pytest.mark.usefixtures("contacts")
-def test_a_domains_contacts_hear_of_that_domain_alone(letterbox: Letterbox) -> None:
+def test_a_domains_contacts_hear_of_that_domain_alone(smtp_server: SmtpServer) -> None:
     make_locked_user("ours", at=NOW - HOUR / 4, domain_id="shops", domain_name="Shops")
     make_locked_user("theirs", at=NOW - HOUR / 4)
     issue()
     outbox.send_due(clock=lambda: NOW)
-    mails = {mail["To"]: mail for mail in letterbox.mails}
+    mails = {mail["To"]: mail for mail in smtp_server.mails}
     body = mails["desk@shops.example"].get_body(("plain",))
     assert body is not None
 

@@ -14,7 +14,8 @@ from pytest_django import Settings
 from pciops.audit.services import PCIOPS
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import doctor, jobs
-from pciops.lib.models import JobRun, OwedMail
+from pciops.lib.models import JobRun
+from pciops.notices.models import OperatorMail
 from pciops.reports import schedule, tasks
 from pciops.reports.archive import store
 from pciops.reports.build import build
@@ -82,7 +83,9 @@ def test_domains_with_contacts_get_their_own(tmp_path: Path, settings: Settings)
 
     assert stored is not None
     assert [one["number"] for one in stored.main if one["key"] in {"accounts", "locked"}] == [1, 0]
-    assert set(OwedMail.objects.values_list("to", "domain_id")) == {("desk@other.example", "other")}
+    assert set(OperatorMail.objects.values_list("to", "domain_id")) == {
+        ("desk@other.example", "other")
+    }
 
 
 def test_keystones_database_away_keeps_nothing_but_the_trouble() -> None:

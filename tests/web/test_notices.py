@@ -11,14 +11,14 @@ from django.test import Client
 from pytest_django import Settings
 
 from pciops.audit.models import Event
-from pciops.lib import outbox
+from pciops.notices.mail import operator_mail
 from pciops.lib.env import MailServer
 from pciops.notices import digests
-from pciops.notices.models import Notice, NoticeForecast
+from pciops.notices.models import Notice, NoticeForecast, NoticeKind
 from tests.factories import NOW, POLICY, make_locked_user, make_user
 from tests.fake_keystone import FakeKeystone
-from tests.notices.letterbox import open_letterbox
-from tests.notices.scenes import a_notice
+from tests.notices.smtp_server import smtp_server_running
+from tests.notices.queued import build_notice
 from tests.signin.visit import shown, signed_in
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 def kept(**facts: Any) -> Notice:
     """A notice in the table."""
-    notice = a_notice(**facts)
+    notice = build_notice(**facts)
     notice.save()
     return notice
 
@@ -208,7 +208,7 @@ def test_sending_again_is_no_link(site: Client) -> None:
     assert site.get(f"/notices/{failed().pk}/again/").status_code == 405
 
 
-@pytest.mark.parametrize("kind", Notice.Kind.values)
+@pytest.mark.parametrize("kind", NoticeKind.values)
 def test_each_kind_has_its_preview(site: Client, kind: str) -> None:
     page = shown(site.get(f"/notices/preview/{kind}/"))
 
@@ -233,11 +233,11 @@ def test_a_preview_for_nobody_is_refused(site: Client) -> None:
 def test_a_sample_goes_to_the_operator(site: Client, operator: Any, settings: Settings) -> None:
     make_user("olga2", user_id=operator.id, email="olga@example.test")
     settings.MAIL_FROM = "pciops@cloud.example"
-    with open_letterbox() as box:
-        settings.MAIL_SERVER = box.server
+    with smtp_server_running() as server:
+        settings.MAIL_SERVER = server.address
         page = shown(site.post("/notices/sample/locked/", follow=True))
 
-        assert box.reached == ["olga@example.test"]
+        assert server.recipients == ["olga@example.test"]
     assert "Sent to olga@example.test: 250 queued" in page
     [event] = Event.objects.filter(action="send/sample")
     assert (event.outcome, event.resource, event.remark) == (
@@ -281,11 +281,11 @@ def test_the_last_digests_are_listed_with_what_became_of_them(
     settings.DIGEST_RECIPIENTS = ("ops@cloud.example", "gone@cloud.example")
     settings.MAIL_FROM = "pciops@cloud.example"
     make_locked_user("lou", at=NOW - timedelta(minutes=5))
-    digests.issue(policy=POLICY, now=NOW, day=NOW.date())
-    with open_letterbox() as box:
-        box.answers["gone@cloud.example"] = "550 no such user"
-        settings.MAIL_SERVER = box.server
-        outbox.send_due(clock=lambda: NOW)
+    digests.write_due(policy=POLICY, now=NOW, day=NOW.date())
+    with smtp_server_running() as server:
+        server.replies["gone@cloud.example"] = "550 no such user"
+        settings.MAIL_SERVER = server.address
+        operator_mail.send_due(clock=lambda: NOW)
     page = shown(site.get("/notices/"))
 
     assert "22 Nov 2026 the cloud OpenStack: 1 new lock, 3 gaps in the timetable" in page
@@ -309,7 +309,7 @@ def test_who_sees_one_domain_sees_its_digest_alone(
     settings.DIGEST_RECIPIENTS = ("ops@cloud.example",)
     make_locked_user("ours", at=NOW, domain_id="shops", domain_name="Shops")
     make_locked_user("theirs", at=NOW)
-    digests.issue(policy=POLICY, now=NOW, day=NOW.date())
+    digests.write_due(policy=POLICY, now=NOW, day=NOW.date())
     page, preview = shown(site.get("/notices/")), shown(site.get("/notices/digest/"))
 
     assert "ops@cloud.example" not in page
@@ -323,11 +323,11 @@ def test_a_sample_of_the_digest_goes_to_the_operator(
 ) -> None:
     make_user("olga2", user_id=operator.id, email="olga@example.test")
     settings.MAIL_FROM = "pciops@cloud.example"
-    with open_letterbox() as box:
-        settings.MAIL_SERVER = box.server
+    with smtp_server_running() as server:
+        settings.MAIL_SERVER = server.address
         page = shown(site.post("/notices/digest/sample/", follow=True))
 
-        assert box.reached == ["olga@example.test"]
+        assert server.recipients == ["olga@example.test"]
     assert "Sent to olga@example.test: 250 queued" in page
     assert site.get("/notices/digest/sample/").status_code == 405
     assert Event.objects.get(action="send/sample").resource == "digest"

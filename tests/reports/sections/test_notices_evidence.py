@@ -12,14 +12,14 @@ from pciops.audit import services
 from pciops.audit.models import Event
 from tests.audit.acts import open_event
 from tests.factories import make_account
-from tests.notices.scenes import a_notice
+from tests.notices.queued import build_notice
 from tests.reports.scenes import IN_IT, WEEK, figures, rows
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 
 def locked(**facts: object) -> None:
-    a_notice(
+    build_notice(
         **{"kind": "locked", "step": 0, "fact_at": IN_IT, "failures": 6, "status": "sent", **facts}
     ).save()
 
@@ -36,7 +36,7 @@ def locked(**facts: object) -> None:
 )
 def test_notices_are_counted_by_how_they_ended(status: str, figure: str) -> None:
     settled = None if "address" in status else IN_IT
-    a_notice(status=status, settled_at=settled, planned_at=IN_IT).save()
+    build_notice(status=status, settled_at=settled, planned_at=IN_IT).save()
     found = figures("8.3.9")
 
     assert {key for key, number in found.items() if key.startswith("notices") and number} == {
@@ -46,13 +46,13 @@ def test_notices_are_counted_by_how_they_ended(status: str, figure: str) -> None
 
 def test_what_ended_in_another_week_does_not_count() -> None:
     for at in (WEEK.begins - timedelta(seconds=1), WEEK.ends):
-        a_notice(status="sent", settled_at=at).save()
+        build_notice(status="sent", settled_at=at).save()
 
     assert figures("8.3.9")["notices_passwords_sent"] == 0
 
 
 def test_what_did_not_get_through_is_listed_with_the_reason() -> None:
-    a_notice(kind="inactivity", status="refused", settled_at=IN_IT, answer="550 no").save()
+    build_notice(kind="inactivity", status="refused", settled_at=IN_IT, answer="550 no").save()
 
     [row] = rows("8.2.6", "notices_inactivity")
     assert row[1:] == (

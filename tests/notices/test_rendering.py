@@ -1,4 +1,4 @@
-"""What the mails say, and what hostile names cannot make of them."""
+"""The mails of notices, and hostile names in them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ HEADERS = [
 
 
 def mail_of(notice: Notice, to: str = "ann@example.test") -> EmailMessage:
-    """The mail as somebody gets it."""
+    """Return the mail as it is received."""
     mail = rendering.render_notice(notice, policy=POLICY, now=NOW)
     return message_from_bytes(build(notice, mail, to=to), policy=SMTP if to.isascii() else SMTPUTF8)
 
@@ -53,7 +53,7 @@ def rendered(kind: str = "locked", **facts: Any) -> RenderedMail:
 
 
 def parts(mail: EmailMessage) -> tuple[str, str]:
-    """Text and HTML."""
+    """Return text and HTML."""
     text, html = mail.get_body(("plain",)), mail.get_body(("html",))
     assert text is not None
     assert html is not None
@@ -66,7 +66,7 @@ def test_each_kind_has_its_three_templates(kind: NoticeKind) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_says_what_where_until_when_and_whom_to_ask(
+def test_each_kind_names_account_cloud_time_and_contact(
     settings: Settings, kind: NoticeKind
 ) -> None:
     settings.PASSWORD_CHANGE_URL = "https://cloud.example/password"
@@ -82,16 +82,14 @@ def test_each_kind_says_what_where_until_when_and_whom_to_ask(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_in_a_mail_is_a_link_but_the_page_that_the_settings_name(
-    settings: Settings, kind: NoticeKind
-) -> None:
+def test_the_only_link_is_the_page_of_the_settings(settings: Settings, kind: NoticeKind) -> None:
     settings.PASSWORD_CHANGE_URL = "https://cloud.example/password"
     text, html = parts(mail_of(rendering.sample(kind, policy=POLICY, now=NOW)))
 
     assert set(re.findall(r"https?://[^\s\"<]+", text + html)) <= {"https://cloud.example/password"}
 
 
-def test_an_expiring_password_names_the_command_and_an_expired_one_that_it_is_refused() -> None:
+def test_the_command_is_named_only_while_the_password_works() -> None:
     expiring, _ = parts(mail_of(build_notice()))
     expired, _ = parts(mail_of(build_notice(kind="password_expired", step=0, fact_at=NOW)))
 
@@ -102,22 +100,22 @@ def test_an_expiring_password_names_the_command_and_an_expired_one_that_it_is_re
 @pytest.mark.parametrize(
     ("minutes", "words"), [(5, "ends by itself at 14:"), (31, "ended by itself at")]
 )
-def test_a_lock_says_when_it_ends(minutes: int, words: str) -> None:
+def test_the_mail_about_a_lock_says_when_it_ends(minutes: int, words: str) -> None:
     at = NOW - timedelta(minutes=minutes)
     text, _ = parts(mail_of(build_notice(kind="locked", step=0, fact_at=at, failures=6)))
 
-    assert "after 6 sign-ins with a wrong password" in text
+    assert "6 sign-ins" in text
     assert words in text.replace("22 Nov 2026, ", "")
 
 
-def test_the_last_day_for_a_sign_in_is_the_one_before() -> None:
+def test_the_last_day_to_sign_in_is_the_day_before() -> None:
     fact = NOW.replace(hour=0, minute=0, second=0)
     text, _ = parts(mail_of(build_notice(kind="inactivity", fact_at=fact)))
 
-    assert "on 21 Nov 2026 (UTC) at the\nlatest" in text
+    assert "21 Nov 2026 (UTC)" in text
 
 
-def test_the_mail_has_the_message_id_that_was_planned_and_asks_machines_for_no_answer() -> None:
+def test_the_mail_has_its_message_id_and_asks_for_no_automatic_reply() -> None:
     mail = mail_of(build_notice(message_id="<17@cloud.example>"))
 
     assert mail["Message-ID"] == "<17@cloud.example>"
@@ -131,7 +129,7 @@ def test_replies_go_to_the_reply_to() -> None:
     assert message_from_bytes(wire, policy=SMTP)["Reply-To"] == "help@cloud.example"
 
 
-# --- Text of others -----------------------------------------------------------------------------
+# --- Hostile text -----------------------------------------------------------------------------
 HOSTILE = [
     "ann\r\nBcc: all@example.test",
     "ann\nSubject: you have won",
@@ -165,7 +163,7 @@ def test_a_hostile_name_adds_no_header_no_line_and_no_markup(kind: str, name: st
 
 
 @given(name=st.text(max_size=255), cloud=st.text(min_size=1, max_size=50))
-def test_whatever_a_name_is_the_headers_are_ours(name: str, cloud: str) -> None:
+def test_no_name_adds_a_header(name: str, cloud: str) -> None:
     facts = {"cloud": cloud, "left": name, "failures": name}
     template = "Your account on {{ cloud }} {{ left }}"
     subject = Engine().from_string(template).render(Context(facts, autoescape=False))
@@ -190,7 +188,7 @@ def test_a_subject_arrives_as_it_was_written(subject: str) -> None:
     assert all(len(line) <= 78 for line in wire.partition(b"\r\n\r\n")[0].split(b"\r\n"))
 
 
-def test_a_line_that_is_long_or_a_dot_arrives_as_it_was_written() -> None:
+def test_long_lines_and_dots_arrive_as_they_were_written() -> None:
     text = f"{'x' * 2000}\n.\n..\n ends with a space \n=3D é\n"
     mail = RenderedMail(subject="x", text=text, html="x")
     wire = build(build_notice(), mail)
@@ -199,22 +197,22 @@ def test_a_line_that_is_long_or_a_dot_arrives_as_it_was_written() -> None:
     assert all(len(line) <= 78 for line in wire.split(b"\r\n"))
 
 
-def test_an_address_of_another_script_stays_whole() -> None:
+def test_a_non_ascii_address_is_not_encoded() -> None:
     mail = mail_of(build_notice(), "用户@xn--fsqu00a.example")
 
     assert mail["To"] == "用户@xn--fsqu00a.example"
 
 
-# --- Templates of the site's --------------------------------------------------------------------
+# --- Templates of the site ----------------------------------------------------------------------
 @pytest.fixture
 def own(settings: Settings, tmp_path: Path) -> Path:
-    """A folder of templates of the site's."""
+    """The folder of the site's templates."""
     settings.NOTICE_TEMPLATES = str(tmp_path)
     (tmp_path / "locked").mkdir()
     return tmp_path
 
 
-def test_a_template_of_the_sites_takes_the_place_of_ours(own: Path) -> None:
+def test_a_template_of_the_site_replaces_the_built_in_one(own: Path) -> None:
     (own / "locked" / "subject.txt").write_text("{{ name }} ist gesperrt")
     (own / "footer.txt").write_text("Fragen?")
     (own / "locked" / "body.txt").write_text('Hallo\n{% include "footer.txt" %}')
@@ -225,7 +223,7 @@ def test_a_template_of_the_sites_takes_the_place_of_ours(own: Path) -> None:
     assert "was locked at" in mail.html
 
 
-def test_a_template_that_does_not_compile_is_named_with_its_line_and_ours_is_used(
+def test_a_template_that_does_not_compile_is_reported_and_not_used(
     own: Path,
 ) -> None:
     (own / "locked" / "body.txt").write_text("one\ntwo\n{% if %}\n")
@@ -240,19 +238,19 @@ def test_a_template_that_does_not_compile_is_named_with_its_line_and_ours_is_use
     ("content", "line"),
     [("{% nonsense %}", 1), ("\n{{ name|nonsense }}", 2), ("{% if name %}", 1), ("{{ }}", 1)],
 )
-def test_whatever_is_wrong_in_it_the_line_is_told(own: Path, content: str, line: int) -> None:
+def test_the_line_of_an_error_is_reported(own: Path, content: str, line: int) -> None:
     (own / "locked" / "body.html").write_text(content)
 
     assert [broken.line for broken in rendering.broken_templates()] == [line]
 
 
-def test_a_template_that_is_no_text_is_named(own: Path) -> None:
+def test_a_template_that_is_not_utf8_is_reported(own: Path) -> None:
     (own / "locked" / "body.html").write_bytes(b"\xff\xfe")
 
     assert "cannot be read" in str(*rendering.broken_templates())
 
 
-def test_a_template_that_fails_when_it_is_used_keeps_no_mail_back(own: Path) -> None:
+def test_a_template_that_fails_at_rendering_is_not_used(own: Path) -> None:
     (own / "locked" / "body.txt").write_text('{% include "no/such.txt" %}')
     mail = rendered()
 
@@ -269,22 +267,19 @@ def test_a_template_that_changes_is_read_again(own: Path) -> None:
     assert rendered().subject == "two"
 
 
-def test_a_folder_that_is_not_there_stops_the_start(settings: Settings) -> None:
+def test_a_missing_folder_stops_the_start(settings: Settings) -> None:
     settings.NOTICE_TEMPLATES = "/no/such"
     with pytest.raises(SettingError, match="PCIOPS_NOTICE_TEMPLATES"):
         rendering.broken_templates()
 
 
-def test_the_mail_of_a_lock_says_where_the_failures_came_from() -> None:
-    origin = Origin(address="10.2.3.4", agent="curl", words="words")
-    mail = rendered(origin=origin)
+@pytest.mark.parametrize(
+    ("address", "is_named"), [("10.2.3.4", True), ("evil.example, call 0800 1", False)]
+)
+def test_the_mail_about_a_lock_names_a_valid_source_address_only(
+    address: str, is_named: bool
+) -> None:
+    mail = rendered(origin=Origin(address=address, agent="evil.example", words="words"))
 
-    assert "They came from 10.2.3.4, as it was reported." in mail.text
-    assert "They came from 10.2.3.4, as it was reported." in mail.html
-
-
-def test_an_address_that_is_none_is_no_way_to_write_to_the_owner() -> None:
-    origin = Origin(address="evil.example, call 0800 1", agent="evil.example", words="words")
-    mail = rendered(origin=origin)
-
+    assert (address in mail.text, address in mail.html) == (is_named, is_named)
     assert "evil" not in mail.text + mail.html

@@ -11,14 +11,14 @@ from django.test import Client
 from pytest_django import Settings
 
 from pciops.audit.models import Event
-from pciops.notices.mail import operator_mail
 from pciops.lib.env import MailServer
 from pciops.notices import digests
+from pciops.notices.mail import operator_mail
 from pciops.notices.models import Notice, NoticeForecast, NoticeKind
 from tests.factories import NOW, POLICY, make_locked_user, make_user
 from tests.fake_keystone import FakeKeystone
-from tests.notices.smtp_server import smtp_server_running
 from tests.notices.queued import build_notice
+from tests.notices.smtp_server import smtp_server_running
 from tests.signin.visit import shown, signed_in
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])

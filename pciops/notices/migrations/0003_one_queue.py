@@ -5,6 +5,7 @@ The tables of the latter two come from the apps `lib` and `events` as they are.
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import django.db.models.deletion
 from django.db import migrations, models
@@ -18,7 +19,7 @@ STATUSES = [
 ]
 
 
-def convert(apps, schema_editor):
+def convert(apps: Any, schema_editor: Any) -> None:
     """Give back what is claimed to the queue; the leases stay.
 
     Notices had the time of the first attempt; a day later they are given up.

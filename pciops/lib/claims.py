@@ -6,7 +6,7 @@ A process that dies keeps its claim until the lease ends; then another process m
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -54,11 +54,17 @@ def claim(
 
 def held(row: M) -> QuerySet[M]:
     """Return the query for a claimed row; it is empty after another process took the row over."""
-    rows = type(row)._default_manager.filter(pk=row.pk, claimed_by=row.claimed_by)
-    return rows.filter(claimed_until__isnull=False)
+    return type(row)._default_manager.filter(
+        pk=row.pk, claimed_by=row.claimed_by, claimed_until__isnull=False
+    )
 
 
-def release(rows: Collection[M], **changes: Any) -> None:
+def release(rows: Sequence[M], **changes: Any) -> None:
     """Give up the claims on rows of one `claim`, so that they can be claimed again at once."""
-    for row in rows:
-        held(row).update(claimed_until=None, **changes)
+    if rows:
+        claimed = type(rows[0])._default_manager.filter(
+            pk__in=[row.pk for row in rows],
+            claimed_by=rows[0].claimed_by,
+            claimed_until__isnull=False,
+        )
+        claimed.update(claimed_until=None, **changes)

@@ -20,6 +20,7 @@ from pciops.lib.addresses import mail_address
 LONGEST_SUBJECT: Final = 150
 _FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _FILE_TYPE: Final = re.compile(r"[a-z]+/[a-z0-9.+-]+")
+_BOUNDARY: Final = "=_alternative"  # neither quoted-printable text nor base64 can have "=_"
 # EmailPolicy takes four times as long, and loses spaces when it folds long subjects.
 _POLICY: Final = compat32.clone(linesep="\r\n")
 
@@ -81,6 +82,7 @@ def build(
     message["X-Auto-Response-Suppress"] = "All"
     text: dict[str, Any] = {"cte": "quoted-printable", "content_manager": raw_data_manager}
     message.set_content(mail.text, **text)
+    message.make_alternative(boundary=_BOUNDARY)
     message.add_alternative(mail.html, subtype="html", **text)
     for file in attachments:
         maintype, _, subtype = file.type.partition("/")

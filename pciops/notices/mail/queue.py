@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 
 from pciops.lib import claims
 from pciops.notices.mail.transport import (
@@ -75,28 +75,22 @@ def deliver_batch(batch: list[M], deliver: Deliver[M], result: SendResult, *, cl
                 raise
             settle(message, delivery, result, clock())
     finally:
-        if unattempted:
-            claims.release(unattempted)
+        claims.release(unattempted)
 
 
 def settle(
     message: QueuedMessage, delivery: DeliveryResult, result: SendResult, now: datetime
 ) -> None:
     """Record an attempt, unless another worker has taken the message over."""
+    row, reply = claims.held(message), delivery.reply[:REPLY_LENGTH]
+    values = {"attempts": message.attempts + 1, "answer": reply, "claimed_until": None}
     give_up_at = message.give_up_at or now + PATIENCE
-    values = {
-        "attempts": F("attempts") + 1,
-        "give_up_at": give_up_at,
-        "answer": delivery.reply[:REPLY_LENGTH],
-        "claimed_until": None,
-    }
-    row = claims.held(message)
     if delivery.outcome is DeliveryOutcome.DEFERRED and now < give_up_at:
         wait = message.BACK_OFF[min(message.attempts, len(message.BACK_OFF) - 1)]
-        values["next_attempt_at"] = now + timedelta(minutes=wait)
+        next_attempt_at = now + timedelta(minutes=wait)
         with transaction.atomic():
-            if row.update(**values):
-                message.record_deferral(delivery.reply[:REPLY_LENGTH], now)
+            if row.update(**values, give_up_at=give_up_at, next_attempt_at=next_attempt_at):
+                message.record_deferral(reply, now)
                 result.deferred += 1
         return
     status = _FINAL[delivery.outcome]

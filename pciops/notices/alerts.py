@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from pciops.accounts.privileged import Kind
 from pciops.events.models import Storm, StormAccount
 from pciops.events.storms.summary import StormSummary, summarize
-from pciops.lib import claims, times
+from pciops.lib import times
 from pciops.lib.addresses import plain
 from pciops.notices import webhook
 from pciops.notices.mail import operator_mail, queue
@@ -32,7 +32,7 @@ def raise_alerts(now: datetime) -> None:
 def call_due(*, clock: Clock) -> SendResult:
     """Make the calls that are due."""
     result = SendResult()
-    while batch := claims.claim(queue.due(WebhookCall, clock()), now=clock(), lease=queue.LEASE):
+    while batch := queue.claim(WebhookCall, clock()):
         queue.deliver_batch(
             batch,
             lambda call: webhook.post(call.body, delivery=call.pk, now=clock()),

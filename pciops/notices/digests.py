@@ -30,7 +30,7 @@ from pciops.lib import times
 from pciops.lib.addresses import plain, storable
 from pciops.lib.keyset import chunks
 from pciops.lib.models import JobRun
-from pciops.notices import digest_content, domain_file, rendering
+from pciops.notices import digest_content, rendering, rules
 from pciops.notices.digest_content import (
     CLOUD,
     NAMED,
@@ -42,10 +42,10 @@ from pciops.notices.digest_content import (
     FailedMails,
     JobTimes,
 )
-from pciops.notices.domain_file import Addresses
 from pciops.notices.mail import operator_mail
 from pciops.notices.mail.message import RenderedMail
 from pciops.notices.models import FAILED, DailyDigest, Notice, NoticeStatus, OperatorMail
+from pciops.notices.rules import Addresses
 
 DEFAULT_SPAN: Final = timedelta(days=1)  # of the first digest
 LONGEST_SPAN: Final = timedelta(days=7)  # of any, however long pciops was down
@@ -133,8 +133,9 @@ def _recipients() -> dict[Domain | None, Addresses]:
     recipients: dict[Domain | None, Addresses] = {}
     if settings.DIGEST_RECIPIENTS:
         recipients[None] = settings.DIGEST_RECIPIENTS
-    if domain_file.tables():
-        recipients |= dict(domain_file.contacts(selectors.domains(scope=None)).items())
+    book = rules.current()
+    if book.domains:
+        recipients |= book.contacts(selectors.domains(scope=None))
     return recipients
 
 

@@ -14,7 +14,7 @@ from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import times
 from pciops.lib.doctor import TIMEOUT, Finding, check, ok, problem, warning
 from pciops.lib.numbers import counted
-from pciops.notices import domain_file
+from pciops.notices import rules
 from pciops.notices.models import DeliveryStatus, WebhookCall
 
 SHORTEST_SECRET: Final = 16  # characters of the secret that signs calls of the webhook
@@ -57,7 +57,7 @@ def digest() -> Iterator[Finding]:
                 "Set PCIOPS_DIGEST_RECIPIENTS to the addresses of those who run the cloud.",
             )
     try:
-        unknown = domain_file.unknown(selectors.domains(scope=None))
+        unknown = rules.current().unknown(selectors.domains(scope=None))
     except KeystoneDatabaseDownError:
         return  # another check says so
     for name in unknown:

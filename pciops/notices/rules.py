@@ -1,9 +1,10 @@
-"""Rules for notices by domain: kinds, days ahead, and where answers go.
+"""Rules of domains: kinds of notices, days ahead, where replies go, and contacts.
 
 The settings hold the rules of all domains; the file of `PCIOPS_NOTICE_DOMAINS` those of single
 domains, which it names by id or by name:
 
     [customers]
+    contacts = ["desk@customers.example"]   # recipients of the domain's digests and reports
     reply_to = "desk@customers.example"
     password_expiring = [30, 7, 1]   # these days
     locked = false                   # not at all
@@ -12,19 +13,24 @@ domains, which it names by id or by name:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
 
 from pciops.accounts.account import Account
+from pciops.accounts.selectors import Domain
+from pciops.lib import files
 from pciops.lib.addresses import mail_address
-from pciops.notices import domain_file
-from pciops.notices.domain_file import CONTACTS, wrong
+from pciops.lib.env import SettingError
 from pciops.notices.models import NoticeKind
 
 Steps = tuple[int, ...]
+Addresses = tuple[str, ...]
 
 AHEAD: Final = (NoticeKind.PASSWORD_EXPIRING, NoticeKind.INACTIVITY)  # kinds that have days
 AFTER: Final = (0,)  # the one step of the others, which come after the fact
@@ -36,6 +42,7 @@ class DomainRules:
 
     steps: Mapping[NoticeKind, Steps]  # a kind that is off is missing
     reply_to: str = ""
+    contacts: Addresses = ()
 
     def steps_of(self, kind: NoticeKind) -> Steps:
         """Return the days ahead, the greatest first; none if the kind is off."""
@@ -66,6 +73,16 @@ class RuleBook:
         """Return whether the kind is on in any domain."""
         return any(rules.steps_of(kind) for rules in [self.default, *self.domains.values()])
 
+    def contacts(self, domains: Iterable[Domain]) -> dict[Domain, Addresses]:
+        """Return the contacts of each domain that has any."""
+        rules = {domain: self.of_domain(domain.id, domain.name) for domain in domains}
+        return {domain: found.contacts for domain, found in rules.items() if found.contacts}
+
+    def unknown(self, domains: Iterable[Domain]) -> list[str]:
+        """Return the names in the file that are of none of these domains."""
+        names = {name for domain in domains for name in (domain.id, domain.name)}
+        return [name for name in self.domains if name not in names]
+
 
 def current() -> RuleBook:
     """Return the rules of settings and file; a file that changed is read again.
@@ -78,12 +95,12 @@ def current() -> RuleBook:
         NoticeKind.INACTIVITY: tuple(settings.INACTIVITY_NOTICE_DAYS),
     }
     all_steps = {kind: days.get(kind, AFTER) for kind in NoticeKind}
-    on = frozenset(map(NoticeKind, settings.NOTICE_KINDS))
     default = DomainRules(
-        steps={kind: steps for kind, steps in all_steps.items() if kind in on},
+        steps={kind: all_steps[kind] for kind in NoticeKind if kind in settings.NOTICE_KINDS},
         reply_to=settings.MAIL_REPLY_TO,
     )
-    tables = domain_file.tables()
+    path = settings.NOTICE_DOMAINS
+    tables = _read(path, files.stamp(path)) if path else {}
     return RuleBook(
         default=default,
         domains={
@@ -92,37 +109,65 @@ def current() -> RuleBook:
     )
 
 
+@lru_cache(maxsize=1)
+def _read(path: str, _stamp: object) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _invalid(f"which cannot be read: {error.strerror}", separator=", ") from None
+    except ValueError as error:  # also of bytes that are not UTF-8
+        raise _invalid(f"which is no TOML: {error}", separator=", ") from None
+
+
 def _of_domain(
-    name: str, table: Mapping[str, Any], default: DomainRules, all_steps: Mapping[NoticeKind, Steps]
+    name: str, table: object, default: DomainRules, all_steps: Mapping[NoticeKind, Steps]
 ) -> DomainRules:
-    steps, reply_to = dict(default.steps), default.reply_to
+    if not isinstance(table, dict):
+        raise _invalid(f"{name} is no table")
+    steps, reply_to, contacts = dict(default.steps), default.reply_to, ()
     for key, value in table.items():
         if key == "reply_to":
             if not isinstance(value, str) or mail_address(value) is None:
-                raise wrong(f"[{name}] reply_to is no mail address")
+                raise _invalid(f"[{name}] reply_to is no mail address")
             reply_to = value
-        elif key == CONTACTS:
-            continue
+        elif key == "contacts":
+            contacts = _contacts(name, value)
         elif key not in NoticeKind.values:
             kinds = ", ".join(NoticeKind.values)
-            raise wrong(f"[{name}] {key} is neither reply_to, {CONTACTS} nor one of {kinds}")
+            raise _invalid(f"[{name}] {key} is neither reply_to, contacts nor one of {kinds}")
         elif value is False:
             steps.pop(NoticeKind(key), None)
         elif value is True:
             steps[NoticeKind(key)] = all_steps[NoticeKind(key)]
         else:
             steps[NoticeKind(key)] = _days(name, NoticeKind(key), value)
-    return DomainRules(steps=steps, reply_to=reply_to)
+    return DomainRules(steps=steps, reply_to=reply_to, contacts=contacts)
+
+
+def _contacts(name: str, value: object) -> Addresses:
+    texts = value if isinstance(value, list) else [None]
+    addresses = [mail_address(text) if isinstance(text, str) else None for text in texts]
+    if None in addresses:
+        raise _invalid(f"[{name}] contacts is no list of mail addresses")
+    return tuple(dict.fromkeys(address for address in addresses if address))
 
 
 def _days(name: str, kind: NoticeKind, value: object) -> Steps:
     if kind not in AHEAD:
-        raise wrong(f"[{name}] {kind} is neither true nor false")
+        raise _invalid(f"[{name}] {kind} is neither true nor false")
     days = value if isinstance(value, list) else []
     if (
         not days
         or not all(type(day) is int and 1 <= day <= 365 for day in days)
         or len(set(days)) < len(days)
     ):
-        raise wrong(f"[{name}] {kind} is no list of days from 1 to 365, each once")
+        raise _invalid(f"[{name}] {kind} is no list of days from 1 to 365, each once")
     return tuple(sorted(days, reverse=True))
+
+
+def _invalid(problem: str, separator: str = ": ") -> SettingError:
+    return SettingError(
+        "PCIOPS_NOTICE_DOMAINS",
+        f"names {settings.NOTICE_DOMAINS}{separator}{problem}",
+        "/etc/pciops/notice-domains.toml",
+    )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
-from django.db.models import QuerySet
 
 from pciops.accounts.policy.policy import Policy
 from pciops.events.diagnosis import answers
@@ -56,8 +56,8 @@ def send_due(
         result.problem = "PCIOPS_EMAIL_URL is not set: what is due stays due"
         return result
     try:
-        with open_transport() as transport:
-            while (until is None or clock() < until) and _due(clock()).exists():
+        with closing(open_transport()) as transport:
+            while (until is None or clock() < until) and _is_due(clock()):
                 if batch := _claim(clock()):
                     _send_batch(batch, transport, result, policy=policy, book=book, clock=clock)
                 else:
@@ -81,8 +81,8 @@ def send_again(notice: Notice, *, by: str, now: datetime) -> bool:
     return True
 
 
-def _due(now: datetime) -> QuerySet[Notice]:
-    return queue.due(Notice, now).filter(claims.unclaimed(now))
+def _is_due(now: datetime) -> bool:
+    return queue.due(Notice, now).filter(claims.unclaimed(now)).exists()
 
 
 def _claim(now: datetime) -> list[Notice]:
@@ -91,7 +91,7 @@ def _claim(now: datetime) -> list[Notice]:
     if allowed <= 0:
         return []
     limit = min(BATCH, allowed)
-    batch = claims.claim(_due(now), now=now, lease=queue.LEASE, limit=limit, claimed_at=now)
+    batch = queue.claim(Notice, now, limit=limit, claimed_at=now)
     if allowed < CROWD * BATCH and (excess := -_allowed(now)) > 0:  # others claimed meanwhile
         claims.release(batch[-excess:], claimed_at=None)
         del batch[-excess:]
@@ -123,12 +123,21 @@ def _send_batch(
         origins = _origins(sendable, clock())
 
         def deliver(notice: Notice) -> DeliveryResult:
+            to = mail_address(notice.email) or ""  # valid, or its status would say so
             try:
-                content = _render(notice, origins.get(notice.user_id), policy, book, clock())
+                content = message.build(
+                    rendering.render_notice(
+                        notice, policy=policy, now=clock(), origin=origins.get(notice.user_id)
+                    ),
+                    message_id=notice.message_id,
+                    to=to,
+                    reply_to=book.of_domain(notice.domain_id, notice.domain_name).reply_to,
+                    now=clock(),
+                )
             except Exception as error:  # the notices after this one have to be sent
                 log.exception("a notice cannot be written: %s", notice)
                 return DeliveryResult(DeliveryOutcome.DEFERRED, f"it cannot be written: {error}")
-            return transport.send(content, to=mail_address(notice.email) or "")
+            return transport.send(content, to=to)
 
         queue.deliver_batch(sendable, deliver, result, clock=clock)
 
@@ -141,15 +150,3 @@ def _origins(notices: Iterable[Notice], now: datetime) -> Mapping[str, Origin]:
     except Exception:
         log.exception("notices of locks go out without where the failures came from")
         return {}
-
-
-def _render(
-    notice: Notice, origin: Origin | None, policy: Policy, book: RuleBook, now: datetime
-) -> bytes:
-    return message.build(
-        rendering.render_notice(notice, policy=policy, now=now, origin=origin),
-        message_id=notice.message_id,
-        to=mail_address(notice.email) or "",
-        reply_to=book.of_domain(notice.domain_id, notice.domain_name).reply_to,
-        now=now,
-    )

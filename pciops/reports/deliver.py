@@ -10,11 +10,10 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.template import Context, Engine
 
-from pciops.accounts.selectors import Domain
 from pciops.lib import times
 from pciops.lib.addresses import plain
 from pciops.lib.evidence import Verdict
-from pciops.notices import domain_file
+from pciops.notices import rules
 from pciops.notices.mail import operator_mail
 from pciops.notices.mail.message import LONGEST_SUBJECT, Attachment, RenderedMail
 from pciops.notices.models import OperatorMail
@@ -77,8 +76,7 @@ def recipients(stored: StoredReport) -> list[str]:
     """
     if not stored.domain_id:
         return list(settings.REPORT_RECIPIENTS)
-    domain = Domain(id=stored.domain_id, name=stored.domain_name)
-    return list(domain_file.contacts([domain]).get(domain, ()))
+    return list(rules.current().of_domain(stored.domain_id, stored.domain_name).contacts)
 
 
 def about(stored: StoredReport) -> str:

@@ -17,7 +17,7 @@ from pciops.accounts.selectors import Domain
 from pciops.audit.services import PCIOPS, Initiator
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import times
-from pciops.notices import domain_file
+from pciops.notices import rules
 from pciops.reports import deliver, weeks
 from pciops.reports.archive import store
 from pciops.reports.build import CLOUD, build
@@ -96,10 +96,11 @@ def _domains(week: Week, now: datetime) -> list[Domain]:
     Raises:
         KeystoneDatabaseDownError, SettingError
     """
-    if not domain_file.tables():
+    book = rules.current()
+    if not book.domains:
         return [CLOUD]
     try:
-        return [CLOUD, *domain_file.contacts(selectors.domains(scope=None))]
+        return [CLOUD, *book.contacts(selectors.domains(scope=None))]
     except KeystoneDatabaseDownError as error:
         if not _kept(week, CLOUD):
             _trouble(week, CLOUD, error, now)

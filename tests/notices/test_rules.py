@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from pciops.accounts.selectors import Domain
 from pciops.lib.env import SettingError
-from pciops.notices import domain_file, rules
+from pciops.notices import rules
 from pciops.notices.models import NoticeKind
 from pciops.notices.rules import DomainRules
 from tests.factories import make_account
@@ -40,7 +40,7 @@ def test_without_a_file_the_settings_hold_for_all_domains() -> None:
         NoticeKind.LOCKED: (0,),
         NoticeKind.UNLOCKED: (0,),
     }
-    assert domain_file.contacts([CUSTOMERS]) == {}
+    assert rules.current().contacts([CUSTOMERS]) == {}
 
 
 def test_a_kind_that_the_settings_leave_out_is_off(settings: Settings) -> None:
@@ -79,7 +79,7 @@ def test_the_id_of_a_domain_comes_before_its_name(file: Path) -> None:
 
     assert NoticeKind.LOCKED in found.steps
     assert NoticeKind.UNLOCKED not in found.steps
-    assert domain_file.contacts([CUSTOMERS]) == {}
+    assert rules.current().contacts([CUSTOMERS]) == {}
 
 
 def test_a_file_that_changes_is_read_again(file: Path) -> None:
@@ -87,19 +87,21 @@ def test_a_file_that_changes_is_read_again(file: Path) -> None:
     found = customers(file, '[customers]\nlocked = true\ncontacts = ["bob@x.example"]\n')
 
     assert NoticeKind.LOCKED in found.steps
-    assert domain_file.contacts([CUSTOMERS]) == {CUSTOMERS: ("bob@x.example",)}
+    assert rules.current().contacts([CUSTOMERS]) == {CUSTOMERS: ("bob@x.example",)}
 
 
 def test_contacts_are_returned_once_each(file: Path) -> None:
     file.write_text('[customers]\ncontacts = ["a@x.example", " b@X.example", "a@x.example"]')
 
-    assert domain_file.contacts([CUSTOMERS, SHOPS]) == {CUSTOMERS: ("a@x.example", "b@x.example")}
+    assert rules.current().contacts([CUSTOMERS, SHOPS]) == {
+        CUSTOMERS: ("a@x.example", "b@x.example")
+    }
 
 
 def test_unknown_domains_are_those_that_keystone_does_not_have(file: Path) -> None:
     file.write_text("[shops]\n[c1]\n[shop]\n")
 
-    assert domain_file.unknown([CUSTOMERS, SHOPS]) == ["shop"]
+    assert rules.current().unknown([CUSTOMERS, SHOPS]) == ["shop"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +17,12 @@ from pciops.lib import claims
 from pciops.lib.env import MailServer
 from pciops.notices import plan, rendering, rules, send
 from pciops.notices.mail import queue
-from pciops.notices.mail.transport import DeliveryOutcome, DeliveryResult, SmtpTransport
+from pciops.notices.mail.transport import (
+    DeliveryOutcome,
+    DeliveryResult,
+    SmtpTransport,
+    open_transport,
+)
 from pciops.notices.models import Notice, NoticeStatus
 from tests.events.heard import keep
 from tests.events.histories import stale_script
@@ -292,7 +298,7 @@ def test_a_batch_ends_before_its_lease_and_releases_the_rest(
     def clock() -> datetime:
         return late if len(smtp_server.mails) >= 2 else NOW
 
-    with SmtpTransport(smtp_server.address, sender="pciops@cloud.example") as transport:
+    with closing(open_transport()) as transport:
         send._send_batch(
             batch,
             transport,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socketserver
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,7 +82,7 @@ def serving(script: Script) -> Iterator[SmtpTransport]:
         thread.start()
         address = MailServer(host="127.0.0.1", port=server.server_address[1], tls="none")
         try:
-            with SmtpTransport(address, sender="pciops@cloud.example") as transport:
+            with closing(SmtpTransport(address, sender="pciops@cloud.example")) as transport:
                 yield transport
         finally:
             server.shutdown()
@@ -190,7 +190,7 @@ def test_a_refused_login_is_reported_without_the_password(
     settings.MAIL_SERVER = MailServer(
         host="127.0.0.1", port=smtp_server.port, tls="none", user="pciops", password="s3cret"
     )
-    with open_transport() as transport, pytest.raises(MailServerDown) as raised:
+    with closing(open_transport()) as transport, pytest.raises(MailServerDown) as raised:
         send(transport)
 
     assert "s3cret" not in str(raised.value)
@@ -200,7 +200,7 @@ def test_without_the_tls_of_the_settings_nothing_is_sent(
     smtp_server: SmtpServer, settings: Settings
 ) -> None:
     settings.MAIL_SERVER = MailServer(host="127.0.0.1", port=smtp_server.port, tls="starttls")
-    with open_transport() as transport, pytest.raises(MailServerDown, match="STARTTLS"):
+    with closing(open_transport()) as transport, pytest.raises(MailServerDown, match="STARTTLS"):
         send(transport)
 
 
@@ -213,7 +213,7 @@ def test_without_a_server_there_is_no_transport(settings: Settings) -> None:
 def test_a_folder_gets_each_mail_as_a_file(tmp_path: Path, settings: Settings) -> None:
     settings.MAIL_SERVER = MailServer(folder=str(tmp_path / "mails"))
     content = b"Message-ID: <17@cloud.example>\r\n" + CONTENT
-    with open_transport() as transport:
+    with closing(open_transport()) as transport:
         results = [transport.send(content, to="ann@example.test") for _ in range(2)]
 
     assert {result.outcome for result in results} == {DeliveryOutcome.SENT}

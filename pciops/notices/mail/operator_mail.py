@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Final
 
 from pciops.lib import claims
@@ -19,7 +19,6 @@ from pciops.notices.mail.transport import (
     REPLY_LENGTH,
     DeliveryResult,
     MailServerDown,
-    MailTransport,
     open_transport,
 )
 from pciops.notices.models import FAILED, DeliveryStatus, OperatorMail
@@ -45,26 +44,26 @@ def put(
         to: an address as `mail_address` returns it.
         good_for: how long it is attempted.
     """
-    row = OperatorMail(
+    row_id = uuid.uuid4()
+    message_id = message.message_id(row_id.hex)
+    content = message.build(
+        mail, message_id=message_id, to=to, reply_to=reply_to, now=now, attachments=attachments
+    )
+    _, created = OperatorMail.objects.get_or_create(
         about=about,
         domain_id=domain_id,
         to=to,
-        subject=mail.subject,
-        written_at=now,
-        give_up_at=now + good_for,
-        next_attempt_at=now,
+        defaults={
+            "id": row_id,
+            "subject": mail.subject,
+            "message_id": message_id,
+            "content": content,
+            "written_at": now,
+            "next_attempt_at": now,
+            "give_up_at": now + good_for,
+        },
     )
-    row.message_id = message.message_id(row.id.hex)
-    row.content = message.build(
-        mail,
-        message_id=row.message_id,
-        to=to,
-        reply_to=reply_to,
-        now=now,
-        attachments=attachments,
-    )
-    OperatorMail.objects.bulk_create([row], ignore_conflicts=True)
-    return OperatorMail.objects.filter(pk=row.pk).exists()
+    return created
 
 
 def send_due(*, clock: Clock, until: datetime | None = None) -> SendResult:
@@ -74,10 +73,17 @@ def send_due(*, clock: Clock, until: datetime | None = None) -> SendResult:
     if not queue.due(OperatorMail, clock()).exists():
         return result
     try:
-        with open_transport() as transport:
-            deliver = partial(_deliver, transport)
-            while (until is None or clock() < until) and (batch := _claim(clock())):
-                queue.deliver_batch(batch, deliver, result, clock=clock)
+        with closing(open_transport()) as transport:
+            # One by one: with its attachments a mail may be large.
+            while (until is None or clock() < until) and (
+                batch := queue.claim(OperatorMail, clock())
+            ):
+                queue.deliver_batch(
+                    batch,
+                    lambda mail: transport.send(bytes(mail.content), to=mail.to),
+                    result,
+                    clock=clock,
+                )
     except MailServerDown as error:
         result.problem = str(error)
         queue.due(OperatorMail, clock()).update(answer=result.problem[:REPLY_LENGTH])
@@ -92,7 +98,7 @@ def send_sample(mail: RenderedMail, *, to: str, now: datetime, reply_to: str) ->
     """
     message_id = message.message_id(f"sample.{uuid.uuid4().hex}")
     content = message.build(mail, message_id=message_id, to=to, reply_to=reply_to, now=now)
-    with open_transport() as transport:
+    with closing(open_transport()) as transport:
         return transport.send(content, to=to)
 
 
@@ -119,15 +125,6 @@ def failed(*, since: datetime, scope: str | None, limit: int) -> list[OperatorMa
 def forget(now: datetime) -> None:
     """Delete what was settled long ago."""
     OperatorMail.objects.filter(settled_at__lt=now - KEPT).delete()
-
-
-def _claim(now: datetime) -> list[OperatorMail]:
-    """Claim one mail: with its attachments it may be large."""
-    return claims.claim(queue.due(OperatorMail, now), now=now, lease=queue.LEASE)
-
-
-def _deliver(transport: MailTransport, mail: OperatorMail) -> DeliveryResult:
-    return transport.send(bytes(mail.content), to=mail.to)
 
 
 def _give_up(now: datetime) -> int:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -55,6 +55,11 @@ def due(model: type[M], now: datetime) -> QuerySet[M]:
     """Return the messages that are due, the one that waits longest first."""
     rows = model._default_manager.filter(status=DeliveryStatus.PLANNED, next_attempt_at__lte=now)
     return rows.order_by("next_attempt_at")
+
+
+def claim(model: type[M], now: datetime, *, limit: int = 1, **changes: Any) -> list[M]:
+    """Claim messages that are due."""
+    return claims.claim(due(model, now), now=now, lease=LEASE, limit=limit, **changes)
 
 
 def deliver_batch(batch: list[M], deliver: Deliver[M], result: SendResult, *, clock: Clock) -> None:

@@ -14,7 +14,7 @@ from email import message_from_bytes
 from email.utils import parseaddr
 from enum import Enum
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 from django.conf import settings
 
@@ -59,12 +59,6 @@ class MailTransport(ABC):
     @abstractmethod
     def close(self) -> None:
         """Close the connection; the next `send` opens it again."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 class SmtpTransport(MailTransport):
@@ -165,7 +159,7 @@ class FileTransport(MailTransport):
 
 
 def open_transport() -> MailTransport:
-    """Return the transport of the settings.
+    """Return the transport of the settings; to be closed.
 
     Raises:
         MailServerDown: PCIOPS_EMAIL_URL is not set.

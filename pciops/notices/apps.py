@@ -23,6 +23,6 @@ def check_site_templates(**_: Any) -> list[CheckMessage]:
     from pciops.notices import rendering  # noqa: PLC0415 (it needs the models)
 
     return [
-        Warning(f"{broken}", "The built-in template is used instead.", id="pciops.W010")
+        Warning(broken, "The built-in template is used instead.", id="pciops.W010")
         for broken in rendering.broken_templates()
     ]

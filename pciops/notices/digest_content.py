@@ -1,7 +1,8 @@
 """The content of daily digests: one frozen value for the cloud or a domain, made of sources.
 
 However many accounts there are, a digest names `NAMED` of each sort and counts the others. All
-digests of a day are made in one pass over the sources.
+digests of a day are made in one pass over the sources. Templates use the attributes of sections and
+lines by their names (docs/notices.md).
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any, Final
+from urllib.parse import quote
+
+from django.conf import settings
 
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
@@ -62,6 +66,11 @@ class DigestLine:
     kinds: str = ""  # "administrator, service account"
     user_id: str = ""
 
+    @property
+    def url(self) -> str:
+        """The page of the account."""
+        return page_url(f"/accounts/{quote(self.user_id, safe='')}/") if self.user_id else ""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DigestSection:
@@ -69,12 +78,23 @@ class DigestSection:
 
     total: int
     lines: tuple[DigestLine, ...]
-    privileged: int = 0  # accounts of the total
+    of_kind: int = 0  # privileged accounts of the total
+    path: str = ""  # of the page that lists all of them
+
+    @property
+    def url(self) -> str:
+        """The page that lists all of them."""
+        return page_url(self.path) if self.path else ""
 
     @property
     def hidden(self) -> int:
         """The number that is counted and not named."""
         return self.total - len(self.lines)
+
+
+def page_url(path: str) -> str:
+    """Return the URL of a page; "" if PCIOPS_SITE_URL is not set."""
+    return f"{settings.SITE_URL}{path}" if settings.SITE_URL else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,11 +193,13 @@ def _digest(
         domain=scope.domain,
         since=scope.since,
         now=now,
-        locks=rankings["locks", scope.id].section(),
+        locks=rankings["locks", scope.id].section(""),  # no list has the locks that ended as well
         locked_now=sources.locked_now.get(scope.id, 0),
-        attacked=rankings["attacked", scope.id].section(),
-        coming=rankings["coming", scope.id].section(),
-        failed=DigestSection(total=failed.total, lines=failed.newest[:NAMED]),
+        attacked=rankings["attacked", scope.id].section("/accounts/?state=attacked_exempt"),
+        coming=rankings["coming", scope.id].section("/"),
+        failed=DigestSection(
+            total=failed.total, lines=failed.newest[:NAMED], path="/notices/?view=failed"
+        ),
         unaddressed=failed.unaddressed,
         # The timetable is of the cloud, not of a domain.
         gaps=() if scope.domain else _gaps(sources.jobs, scope.since, now),
@@ -189,12 +211,12 @@ class _Ranking:
     """A section that is being filled: it counts all accounts and keeps the first."""
 
     total: int = 0
-    privileged: int = 0
+    of_kind: int = 0
     first: list[tuple[tuple[Any, ...], DigestLine]] = field(default_factory=list)
 
     def add(self, account: Account, rank: tuple[Any, ...], words: str) -> None:
         self.total += 1
-        self.privileged += bool(account.kinds)
+        self.of_kind += bool(account.kinds)
         line = DigestLine(
             name=plain(account.name, 100),
             domain=plain(account.domain_name, 64),
@@ -205,9 +227,9 @@ class _Ranking:
         insort(self.first, ((*rank, account.name, account.id), line), key=itemgetter(0))
         del self.first[NAMED:]
 
-    def section(self) -> DigestSection:
+    def section(self, path: str) -> DigestSection:
         lines = tuple(line for _, line in self.first)
-        return DigestSection(total=self.total, lines=lines, privileged=self.privileged)
+        return DigestSection(total=self.total, lines=lines, of_kind=self.of_kind, path=path)
 
 
 # --- Accounts: the sort key and the words, or None if there is nothing to say -------------------

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from operator import attrgetter
 from typing import Any, Final
-from urllib.parse import quote
 
 from django.conf import settings
 from django.db import transaction
@@ -37,10 +36,10 @@ from pciops.notices.digest_content import (
     Digest,
     DigestLine,
     DigestScope,
-    DigestSection,
     DigestSources,
     FailedMails,
     JobTimes,
+    page_url,
 )
 from pciops.notices.mail import operator_mail
 from pciops.notices.mail.message import RenderedMail
@@ -135,7 +134,7 @@ def _recipients() -> dict[Domain | None, Addresses]:
         recipients[None] = settings.DIGEST_RECIPIENTS
     book = rules.current()
     if book.domains:
-        recipients |= book.contacts(selectors.domains(scope=None))
+        recipients |= dict(book.contacts(selectors.domains(scope=None)).items())
     return recipients
 
 
@@ -287,45 +286,14 @@ def _variables(digest: Digest) -> dict[str, Any]:
         "headline": ", ".join(digest.headlines[:2]),
         "empty": digest.empty,
         "locked_now": digest.locked_now,
-        "locks": _section(digest.locks, ""),  # no list has the locks that ended as well
-        "locks_url": _url("/accounts/?state=locked"),
-        "attacked": _section(digest.attacked, "/accounts/?state=attacked_exempt"),
-        "coming": _section(digest.coming, "/"),
-        "failed": _section(digest.failed, "/notices/?view=failed"),
+        "locks": digest.locks,
+        "locks_url": page_url("/accounts/?state=locked"),
+        "attacked": digest.attacked,
+        "coming": digest.coming,
+        "failed": digest.failed,
         "unaddressed": digest.unaddressed,
-        "unaddressed_url": _url("/notices/?view=unaddressed"),
+        "unaddressed_url": page_url("/notices/?view=unaddressed"),
         "gaps": digest.gaps,
-        "site": _url("/"),
+        "site": page_url("/"),
         "contact": settings.HELP_CONTACT,
-    }
-
-
-def _url(path: str) -> str:
-    """Return the URL of a page; "" if PCIOPS_SITE_URL is not set."""
-    return f"{settings.SITE_URL}{path}" if settings.SITE_URL else ""
-
-
-def _section(section: DigestSection, path: str) -> dict[str, Any]:
-    """Return the variables of a section.
-
-    Args:
-        path: of the page that lists all of it; "" if there is none.
-    """
-    return {
-        "total": section.total,
-        "of_kind": section.privileged,
-        "hidden": section.hidden,
-        "url": _url(path) if path else "",
-        "lines": [_line(line) for line in section.lines],
-    }
-
-
-def _line(line: DigestLine) -> dict[str, str]:
-    path = f"/accounts/{quote(line.user_id, safe='')}/"
-    return {
-        "name": line.name,
-        "domain": line.domain,
-        "kinds": line.kinds,
-        "words": line.words,
-        "url": _url(path) if line.user_id else "",
     }

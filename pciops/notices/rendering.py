@@ -6,8 +6,6 @@ A site's folder has the shape of `templates/notices/` and only the files that it
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from ipaddress import ip_address
@@ -33,19 +31,6 @@ DIGEST: Final = "digest"  # the folder of the daily digest, beside those of the 
 PARTS: Final = ("subject.txt", "body.txt", "body.html")
 BUILT_IN: Final = Path(__file__).resolve().parent.parent.parent / "templates" / "notices"
 _SETTING: Final = "PCIOPS_NOTICE_TEMPLATES"
-
-
-@dataclass(frozen=True, kw_only=True)
-class BrokenTemplate:
-    """A template of the site that does not compile."""
-
-    path: Path
-    line: int | None
-    problem: str
-
-    def __str__(self) -> str:
-        line = "" if self.line is None else f", line {self.line}"
-        return f"{self.path}{line}: {self.problem}"
 
 
 def render_notice(
@@ -91,16 +76,18 @@ def sample(
     )
 
 
-def broken_templates() -> list[BrokenTemplate]:
-    """Return the site's templates that do not compile, and so are not used.
+def broken_templates() -> list[str]:
+    """Return path, line and problem of the site's templates that do not compile.
 
     Raises:
         SettingError: the folder does not exist.
     """
-    folder = _site_folder()
-    if folder is None:
+    site = _site_folder()
+    if site is None:
         return []
-    return [broken for path in _site_files(folder) if (broken := _compile(folder, path))]
+    names = (f"{folder}/{part}" for folder in (*NoticeKind.values, DIGEST) for part in PARTS)
+    problems = ((site / name, _problem(site, name)) for name in names if (site / name).exists())
+    return [f"{path}{problem}" for path, problem in problems if problem]
 
 
 def _variables(notice: Notice, policy: Policy, now: datetime) -> dict[str, Any]:
@@ -190,20 +177,13 @@ def _site_folder() -> Path | None:
     return folder
 
 
-def _site_files(site: Path) -> Iterator[Path]:
-    """Yield the files of the site that replace built-in ones."""
-    for folder in (*NoticeKind.values, DIGEST):
-        for part in PARTS:
-            if (site / folder / part).exists():
-                yield Path(folder) / part
-
-
-def _compile(site: Path, name: Path) -> BrokenTemplate | None:
+def _problem(site: Path, name: str) -> str:
+    """Return why a template does not compile; "" if it does."""
     try:
-        _site_engine(site).get_template(str(name))
+        _site_engine(site).get_template(name)
     except TemplateSyntaxError as error:
         line = getattr(getattr(error, "token", None), "lineno", None)
-        return BrokenTemplate(path=site / name, line=line, problem=str(error))
+        return f"{'' if line is None else f', line {line}'}: {error}"
     except (OSError, UnicodeDecodeError, TemplateDoesNotExist) as error:
-        return BrokenTemplate(path=site / name, line=None, problem=f"cannot be read: {error}")
-    return None
+        return f": cannot be read: {error}"
+    return ""

@@ -124,7 +124,8 @@ def _of_domain(
 ) -> DomainRules:
     if not isinstance(table, dict):
         raise _invalid(f"{name} is no table")
-    steps, reply_to, contacts = dict(default.steps), default.reply_to, ()
+    steps, reply_to = dict(default.steps), default.reply_to
+    contacts: Addresses = ()
     for key, value in table.items():
         if key == "reply_to":
             if not isinstance(value, str) or mail_address(value) is None:

@@ -79,7 +79,7 @@ def test_privileged_accounts_come_first_then_the_newest_locks() -> None:
 
     assert [line.name for line in found.lines] == ["root", "new", "old"]
     assert found.lines[0].kinds == "administrator, service account"
-    assert (found.total, found.privileged) == (3, 1)
+    assert (found.total, found.of_kind) == (3, 1)
 
 
 def test_twenty_accounts_are_named_and_the_others_counted() -> None:

@@ -106,7 +106,7 @@ def test_locked_administrators_come_first() -> None:
         ("root", "administrator"),
         ("ann", ""),
     ]
-    assert (digest.locked_now, digest.locks.privileged) == (2, 1)
+    assert (digest.locked_now, digest.locks.of_kind) == (2, 1)
 
 
 def test_chunks_leave_no_account_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -365,7 +365,7 @@ def test_a_template_of_the_site_replaces_the_built_in_one(
     (tmp_path / "digest" / "body.html").write_text("{% if %}")
 
     assert digests.render(cloud()).subject == "Guten Morgen, Test cloud"
-    assert "digest/body.html" in str(*rendering.broken_templates())
+    assert "digest/body.html" in rendering.broken_templates()[0]
 
 
 def test_an_empty_digest_says_so() -> None:

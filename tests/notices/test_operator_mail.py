@@ -10,13 +10,12 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
-from pciops.lib import claims
 from pciops.lib.env import MailServer
 from pciops.notices import tasks
-from pciops.notices.mail import operator_mail, queue
+from pciops.notices.mail import operator_mail
 from pciops.notices.mail.message import Attachment, RenderedMail
 from pciops.notices.mail.queue import SendResult
-from pciops.notices.mail.transport import NO_SERVER, DeliveryOutcome, DeliveryResult
+from pciops.notices.mail.transport import NO_SERVER
 from pciops.notices.models import OperatorMail
 from tests.factories import NOW
 from tests.notices.smtp_server import SmtpServer
@@ -140,26 +139,6 @@ def test_a_mail_that_is_not_sent_in_its_time_is_given_up_with_the_reason(
 
     assert (result.settled["given_up"], result.problem) == (1, "")
     assert (mail.status, mail.settled_at, mail.answer) == ("given_up", NOW + DAY, reason)
-
-
-def test_the_mail_of_a_dead_worker_is_sent_after_its_lease() -> None:
-    put()
-    claims.claim(queue.due(OperatorMail, NOW), now=NOW, lease=queue.LEASE)
-
-    assert send(NOW + queue.LEASE - MINUTE) == SendResult()
-    assert send(NOW + queue.LEASE).settled["sent"] == 1
-
-
-def test_a_worker_whose_lease_has_lapsed_settles_nothing() -> None:
-    put()
-    [late] = claims.claim(queue.due(OperatorMail, NOW), now=NOW, lease=queue.LEASE)
-    send(NOW + queue.LEASE)
-    result = SendResult()
-    for outcome in DeliveryOutcome:
-        queue.settle(late, DeliveryResult(outcome, "late"), result, NOW)
-
-    assert OperatorMail.objects.get().answer == "250 queued as 4711"
-    assert result == SendResult()
 
 
 def test_an_operator_of_one_domain_sees_its_mails_only() -> None:

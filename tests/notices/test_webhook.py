@@ -16,9 +16,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from pciops.lib import claims
 from pciops.notices import alerts
-from pciops.notices.mail import queue
 from pciops.notices.models import DeliveryStatus, WebhookCall
 from tests.audit.test_syslog import certificate
 from tests.factories import NOW
@@ -134,14 +132,6 @@ def test_a_call_that_fails_is_repeated_and_signed_anew(receiver: Receiver) -> No
     assert receiver.accepts(now=NOW.timestamp() + 60)
     assert first != second
     assert (call.status, call.attempts) == (DeliveryStatus.SENT, 2)
-
-
-def test_a_call_of_a_dead_worker_is_made_after_its_lease(receiver: Receiver) -> None:
-    claims.claim(queue.due(WebhookCall, NOW), now=NOW, lease=queue.LEASE)
-    call_due(queue.LEASE - MINUTE)
-    assert receiver.calls == []
-
-    assert call_due(queue.LEASE).status == DeliveryStatus.SENT
 
 
 def test_a_call_is_given_up_after_a_day_with_the_reason(receiver: Receiver) -> None:

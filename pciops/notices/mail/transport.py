@@ -72,7 +72,7 @@ class SmtpTransport(MailTransport):
 
     def send(self, content: bytes, *, to: str) -> DeliveryResult:
         smtp = self._smtp = self._smtp or self._connect()
-        options = [] if to.isascii() else ["SMTPUTF8"]
+        options = [] if (self._sender + to).isascii() else ["SMTPUTF8"]
         if options and not smtp.has_extn("smtputf8"):
             reason = "the server cannot take such an address (SMTPUTF8)"
             return DeliveryResult(DeliveryOutcome.REFUSED, reason)
@@ -87,14 +87,12 @@ class SmtpTransport(MailTransport):
                 if code == 250:
                     return DeliveryResult(DeliveryOutcome.SENT, _text(code, reply))
         except smtplib.SMTPDataError as error:  # the server refuses the text before it comes
-            code, reply = error.smtp_code, _bytes(error.smtp_error)
+            return self._not_accepted(error.smtp_code, error.smtp_error)
         except (smtplib.SMTPException, OSError) as error:
             self._drop()
             reason = f"the connection broke: {_reason(error)}"
             return DeliveryResult(DeliveryOutcome.DEFERRED, reason)
-        self._reset(code)
-        outcome = DeliveryOutcome.REFUSED if code >= 500 else DeliveryOutcome.DEFERRED
-        return DeliveryResult(outcome, _text(code, reply))
+        return self._not_accepted(code, reply)
 
     def close(self) -> None:
         if self._smtp is not None:
@@ -122,15 +120,17 @@ class SmtpTransport(MailTransport):
             raise MailServerDown(f"{server}: {_reason(error)}") from None
         return smtp
 
-    def _reset(self, code: int) -> None:
-        """End the transaction of a mail that was not accepted."""
-        if self._smtp is None or code == 421:  # "closing transmission channel"
-            self._drop()
-            return
+    def _not_accepted(self, code: int, reply: bytes | str) -> DeliveryResult:
+        """End the transaction of a mail and return its result."""
         try:
-            self._smtp.rset()
+            if self._smtp and code != 421:  # "closing transmission channel"
+                self._smtp.rset()
+            else:
+                self._drop()
         except (smtplib.SMTPException, OSError):
             self._drop()
+        outcome = DeliveryOutcome.REFUSED if code >= 500 else DeliveryOutcome.DEFERRED
+        return DeliveryResult(outcome, _text(code, reply))
 
     def _drop(self) -> None:
         if self._smtp is not None:
@@ -173,12 +173,9 @@ def open_transport() -> MailTransport:
     return SmtpTransport(server, sender=sender, cacert=settings.MAIL_CACERT)
 
 
-def _text(code: int, reply: bytes) -> str:
-    return plain(f"{code} {reply.decode('utf-8', 'replace')}", REPLY_LENGTH)
-
-
-def _bytes(reply: bytes | str) -> bytes:
-    return reply if isinstance(reply, bytes) else reply.encode()
+def _text(code: int, reply: bytes | str) -> str:
+    text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
+    return plain(f"{code} {text}", REPLY_LENGTH)
 
 
 def _reason(error: Exception) -> str:
@@ -186,5 +183,5 @@ def _reason(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPAuthenticationError):
         return f"the login is refused: {error.smtp_code}"  # the reply may repeat the login
     if isinstance(error, smtplib.SMTPResponseException):
-        return _text(error.smtp_code, _bytes(error.smtp_error))
+        return _text(error.smtp_code, error.smtp_error)
     return plain(getattr(error, "strerror", None) or str(error), REPLY_LENGTH)

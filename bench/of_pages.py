@@ -24,7 +24,7 @@ from pciops.keystone.models import LocalUser
 from pciops.signin.models import Operator
 from pciops.signin.rights import Rights, Role
 from pciops.web import overview, views
-from tests.live.visitor import Visitor
+from tests.support.visitor import Visitor
 
 PAGE_LIMIT = "1.3 × bare + 50 ms"
 DEEP = 100  # the page that is measured beside the first

@@ -122,7 +122,7 @@ app.conf.beat_schedule = {
         "schedule": crontab(),
         "options": {"expires": 50},
     },
-    "alert": {
+    "raise_alerts": {
         "task": "notices.alerts",
         "schedule": crontab(),
         "options": {"expires": 50},

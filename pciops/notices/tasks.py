@@ -67,7 +67,7 @@ def write_digests() -> None:
 
 
 @app.task(name="notices.alerts")
-def alert() -> None:
+def raise_alerts() -> None:
     """Alert about lockout storms. Several workers may do so at once."""
     with database.outages_logged("notices.alerts"):
         alerts.raise_alerts(timezone.now())

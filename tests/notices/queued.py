@@ -11,6 +11,7 @@ from typing import Any, Final
 from pciops.events.models import Storm, StormAccount
 from pciops.keystone.models import User
 from pciops.notices import plan, rules, send
+from pciops.notices.mail import queue
 from pciops.notices.mail.queue import SendResult
 from pciops.notices.models import Notice
 from tests.factories import NOW, POLICY, PasswordRow, make_user
@@ -60,6 +61,11 @@ def make_due(*names: str) -> None:
 def send_all(now: datetime = NOW, pause: Callable[[float], object] = time.sleep) -> SendResult:
     """Send what is due at this time."""
     return send.send_due(policy=POLICY, book=rules.current(), clock=lambda: now, pause=pause)
+
+
+def claim(limit: int = 10, now: datetime = NOW) -> list[Notice]:
+    """Claim as another worker does."""
+    return queue.claim(Notice, now, limit=limit, claimed_at=now)
 
 
 def notice(name: str = "ann") -> Notice:

@@ -126,7 +126,7 @@ def test_the_task_raises_alerts_and_makes_the_calls(
     caplog.set_level("INFO", "pciops")
     now = NOW.now(NOW.tzinfo)
     make_storm(began_at=now, last_at=now)
-    tasks.alert()
+    tasks.raise_alerts()
 
     assert queued() == (1, 1)
     assert "0 sent, 0 refused, 1 put off" in caplog.text

@@ -18,10 +18,10 @@ from pytest_django import Settings
 
 from pciops.notices import alerts
 from pciops.notices.models import DeliveryStatus, WebhookCall
-from tests.audit.test_syslog import certificate
 from tests.factories import NOW
-from tests.live.wait import free_port
 from tests.notices.queued import make_storm
+from tests.support.certificates import certificate
+from tests.support.processes import free_port
 
 pytestmark = pytest.mark.django_db
 

@@ -1,7 +1,7 @@
 """Lockout storms: who locks many accounts at once, or looks for names, stops a cloud.
 
 Looked for every minute in what was heard in the last ten. A storm is one row from its first
-minute to its last, and one alert.
+minute to its last.
 """
 
 from __future__ import annotations

@@ -44,7 +44,6 @@ INSTALLED_APPS = [
     "pciops.signin",
     "pciops.web",
     "pciops.api",
-    "pciops.demo",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -59,7 +58,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "pciops.signin.middleware.OperatorMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
-    "pciops.web.middleware.OutageMiddleware",
+    "pciops.web.errors.OutageMiddleware",
 ]
 TEMPLATES = [
     {

@@ -9,13 +9,10 @@ from typing import Final
 from pciops.accounts import privileged
 from pciops.accounts.selectors import Domain, Query
 from pciops.accounts.states import BY_NAME
+from pciops.lib.filters import FilterError as FilterError
 
 TEXT: Final = 255  # characters of a search: no name is longer
 NAMED: Final = 20  # domains that an error names
-
-
-class FilterError(ValueError):
-    """A filter that does not do; the text begins with its name and says what would."""
 
 
 def query(

@@ -12,7 +12,7 @@ from django.urls import reverse
 from pciops.api.auth import ApiRequest, endpoint
 from pciops.api.errors import ApiError
 from pciops.api.views import limit, verdict_of
-from pciops.events import exports, search
+from pciops.events import search
 from pciops.events.models import Activity, Attempts
 from pciops.lib.filters import FilterError
 from pciops.lib.keyset import MarkerError
@@ -24,7 +24,7 @@ from pciops.signin.event_access import reader
 def activity(request: ApiRequest) -> HttpResponse:
     """`GET /api/v1/activity?kind=&outcome=&account=&doer=&address=&from=&to=&limit=&marker=`."""
     try:
-        query = search.Query.parse(request.GET)
+        query = search.EventQuery.parse(request.GET)
     except FilterError as error:
         raise ApiError(400, str(error)) from None
     sources = search.sources(query, reader(request.operator))
@@ -52,7 +52,7 @@ def _page(request: ApiRequest, sources: list[Source], address: str) -> HttpRespo
         source, last = found[most - 1]
         following = urlencode({**request.GET.dict(), "marker": source.place(last)})
     shown: list[dict[str, Any]] = [
-        exports.as_dict(row, who) for _, row in found[:most] if isinstance(row, Attempts | Activity)
+        search.as_dict(row, who) for _, row in found[:most] if isinstance(row, Attempts | Activity)
     ]
     return JsonResponse(
         {

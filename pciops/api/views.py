@@ -20,7 +20,8 @@ from pciops.actions.inputs import ReasonError, checked_reason
 from pciops.api.auth import ApiRequest, endpoint
 from pciops.api.errors import ApiError
 from pciops.audit.models import Event
-from pciops.events.diagnosis import answers, explanation
+from pciops.events.diagnosis import explanation
+from pciops.events.diagnosis import selectors as diagnoses
 from pciops.lib import times
 from pciops.lib.keyset import MarkerError
 
@@ -61,7 +62,7 @@ def accounts(request: ApiRequest) -> HttpResponse:
 def account(request: ApiRequest, user_id: str) -> HttpResponse:
     """`GET /api/v1/accounts/<user_id>`."""
     verdict = verdict_of(request, user_id)
-    why = answers.why(
+    why = diagnoses.explain_lock(
         verdict.account, policy=verdict.policy, now=verdict.now, scope=request.operator.scope
     )
     diagnosis = explanation.as_dict(why) if why else None

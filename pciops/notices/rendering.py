@@ -17,7 +17,7 @@ from django.template import Context, Engine, Template, TemplateDoesNotExist, Tem
 
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
-from pciops.events.diagnosis.answers import Origin
+from pciops.events.diagnosis.selectors import AttemptOrigin
 from pciops.lib import times
 from pciops.lib.addresses import plain
 from pciops.lib.env import SettingError
@@ -34,7 +34,7 @@ _SETTING: Final = "PCIOPS_NOTICE_TEMPLATES"
 
 
 def render_notice(
-    notice: Notice, *, policy: Policy, now: datetime, origin: Origin | None = None
+    notice: Notice, *, policy: Policy, now: datetime, origin: AttemptOrigin | None = None
 ) -> RenderedMail:
     """Render the mail to the owner of the account.
 
@@ -112,7 +112,7 @@ def _variables(notice: Notice, policy: Policy, now: datetime) -> dict[str, Any]:
     }
 
 
-def _source(origin: Origin | None) -> str:
+def _source(origin: AttemptOrigin | None) -> str:
     """Return the reported address; "" if there is none.
 
     Program names and invalid addresses are left out: a client chooses them, and could so write to

@@ -12,8 +12,8 @@ from typing import Final
 from django.conf import settings
 
 from pciops.accounts.policy.policy import Policy
-from pciops.events.diagnosis import answers
-from pciops.events.diagnosis.answers import Origin
+from pciops.events.diagnosis import selectors as diagnoses
+from pciops.events.diagnosis.selectors import AttemptOrigin
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import claims
 from pciops.lib.addresses import mail_address
@@ -142,11 +142,11 @@ def _send_batch(
         queue.deliver_batch(sendable, deliver, result, clock=clock)
 
 
-def _origins(notices: Iterable[Notice], now: datetime) -> Mapping[str, Origin]:
+def _origins(notices: Iterable[Notice], now: datetime) -> Mapping[str, AttemptOrigin]:
     """Return the origin of the failures that locked each account."""
     users = [notice.user_id for notice in notices if notice.kind == NoticeKind.LOCKED]
     try:
-        return answers.origins(users, now) if users else {}
+        return diagnoses.origins(users, now) if users else {}
     except Exception:
         log.exception("notices of locks go out without where the failures came from")
         return {}

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pciops.events.search import Reader
+from pciops.events.search import EventAccess
 from pciops.signin.models import Operator
 
 
-def reader(operator: Operator) -> Reader:
+def reader(operator: Operator) -> EventAccess:
     """Names that no account has are for administrators of the whole cloud alone.
 
     People type their passwords into the field for the name. Who guesses names is found by the
     address, which everybody sees.
     """
     alone = operator.scope is None and operator.may("administer")
-    return Reader(scope=operator.scope, unknown_names=alone)
+    return EventAccess(scope=operator.scope, unknown_names=alone)

@@ -21,13 +21,13 @@ from pciops.actions.registry import BY_NAME
 from pciops.actions.unlock import UNLOCK
 from pciops.audit import selectors as trail
 from pciops.audit.services import AuditLogError
-from pciops.events.diagnosis import answers
+from pciops.events.diagnosis import selectors as diagnoses
 from pciops.keystone import client
 from pciops.signin import sessions
 from pciops.web import rights
+from pciops.web.account_page import account_context, verdict_of
 from pciops.web.forms import ActForm
 from pciops.web.requests import OperatorRequest, initiator
-from pciops.web.views import about, verdict_of
 
 UNLOCKED_BEFORE: Final = timedelta(days=30)  # so long an unlock is worth a word
 
@@ -108,9 +108,9 @@ def _cause(verdict: Verdict, scope: str | None) -> dict[str, object]:
     account, now = verdict.account, verdict.now
     before = trail.last_unlock(account.id, since=now - UNLOCKED_BEFORE)
     return {
-        "why": answers.why(account, policy=verdict.policy, now=now, scope=scope),
+        "why": diagnoses.explain_lock(account, policy=verdict.policy, now=now, scope=scope),
         "before": before,
-        "undone": answers.undone(account, before),
+        "undone": diagnoses.locked_again(account, before),
     }
 
 
@@ -125,7 +125,7 @@ def _page(
 ) -> HttpResponse:
     stops = credentials.of(verdict.account.id, scope=request.user.scope) if act is DISABLE else []
     context = {
-        **about(verdict),
+        **account_context(verdict),
         **(_cause(verdict, request.user.scope) if act is UNLOCK else {}),
         "act": act,
         "effects": act.effects(verdict),

@@ -9,8 +9,7 @@ import pytest
 from django.test import Client
 
 from tests.api.call import ACCOUNTS, get
-from tests.events.heard import keep
-from tests.events.histories import SCRIPT, stale_script
+from tests.events.factories import SCRIPT, save_attempts, stale_script
 from tests.factories import (
     NOW,
     PasswordRow,
@@ -300,7 +299,7 @@ def test_a_marker_with_an_instant_that_is_none_is_refused(token: str, value: str
 # --- Why it is locked ---------------------------------------------------------------------------
 def test_the_diagnosis_stands_beside_the_account(token: str) -> None:
     user = make_locked_user(at=NOW)
-    keep(user.id, stale_script())
+    save_attempts(user.id, stale_script())
 
     found = get(token, f"{ACCOUNTS}/{user.id}").json()["diagnosis"]
 

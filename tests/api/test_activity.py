@@ -8,7 +8,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from tests.api.call import get
-from tests.events.rows import REASON, activity, attempts
+from tests.events.factories import REASON, activity, attempts
 from tests.factories import NOW, make_user
 from tests.fake_keystone import FakeKeystone
 

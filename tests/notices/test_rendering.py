@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from pciops.events.diagnosis.answers import Origin
+from pciops.events.diagnosis.selectors import AttemptOrigin
 from pciops.lib.addresses import plain
 from pciops.lib.env import SettingError
 from pciops.notices import rendering
@@ -281,7 +281,7 @@ def test_a_missing_folder_stops_the_start(settings: Settings) -> None:
 def test_the_mail_about_a_lock_names_a_valid_source_address_only(
     address: str, is_named: bool
 ) -> None:
-    mail = rendered(origin=Origin(address=address, agent="evil.example", words="words"))
+    mail = rendered(origin=AttemptOrigin(address=address, agent="evil.example", summary="words"))
 
     assert (address in mail.text, address in mail.html) == (is_named, is_named)
     assert "evil" not in mail.text + mail.html

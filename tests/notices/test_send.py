@@ -17,8 +17,7 @@ from pciops.notices.models import (
     Notice,
     NoticeStatus,
 )
-from tests.events.heard import keep
-from tests.events.histories import stale_script
+from tests.events.factories import save_attempts, stale_script
 from tests.factories import NOW, POLICY, make_locked_user
 from tests.notices.queued import (
     claim,
@@ -242,7 +241,7 @@ def test_a_hostile_name_adds_no_recipient(smtp_server: SmtpServer, name: str) ->
 
 def test_the_mail_about_a_lock_names_the_reported_address(smtp_server: SmtpServer) -> None:
     user = make_locked_user(at=NOW, email="ann@example.test")
-    keep(user.id, stale_script())
+    save_attempts(user.id, stale_script())
     plan.by_lock(policy=POLICY, book=rules.current(), now=NOW)
     send_all()
     [mail] = smtp_server.mails

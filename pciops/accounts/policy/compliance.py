@@ -44,6 +44,7 @@ class Finding:
     value: str  # as a person reads it
     passed: bool
     reason: str  # why, and what to set
+    short: str = ""  # the value in two or three words; "" if the value is no longer than that
     remedy: tuple[str, ...] = ()  # lines for keystone.conf; none where it passed
     probes: tuple[Probe, ...] = ()
 
@@ -110,10 +111,11 @@ def _lockout(policy: Policy) -> Finding:
         )
         remedy.append(f"lockout_duration = {SHORTEST_LOCK}")
     lasts = "until somebody unlocks" if seconds is None else span(timedelta(seconds=seconds))
-    value = "off"
+    value = short = "off"
     if tries is not None:
-        value = f"{tries} {'try' if tries == 1 else 'tries'}, then locked "
-        value += lasts if seconds is None else f"for {lasts}"
+        number = f"{tries} {'try' if tries == 1 else 'tries'}"
+        value = f"{number}, then locked {lasts if seconds is None else f'for {lasts}'}"
+        short = f"{number}, {'until unlocked' if seconds is None else lasts}"
     return Finding(
         requirement="8.3.4",
         old="8.1.6, 8.1.7",
@@ -124,6 +126,7 @@ def _lockout(policy: Policy) -> Finding:
         ),
         options=("lockout_failure_attempts", "lockout_duration"),
         value=value,
+        short=short,
         passed=few and long,
         reason=" ".join(problems) or "Keystone locks early enough, and for long enough.",
         remedy=tuple(remedy),
@@ -178,6 +181,7 @@ def _strength(policy: Policy) -> Finding:
         ),
         options=("password_regex",),
         value="off" if regex is None else regex,
+        short="" if regex is None else "too weak" if problem else "strong",
         passed=not problem,
         reason=(
             f"{problem} to {SUGGESTED_REGEX} or stricter."
@@ -200,6 +204,7 @@ def _history(policy: Policy) -> Finding:
         demand=f"A new password is none of the last {LEAST_REMEMBERED}.",
         options=(option,),
         value=f"the last {count} are refused" if count else "off",
+        short=f"last {count}" if count else "",
         passed=passed,
         reason=(
             f"Keystone refuses a password that is one of the last {count}."

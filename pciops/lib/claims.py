@@ -53,18 +53,14 @@ def claim(
 
 
 def held(row: M) -> QuerySet[M]:
-    """Return the query for a claimed row; it is empty after another process took the row over."""
-    return type(row)._default_manager.filter(
-        pk=row.pk, claimed_by=row.claimed_by, claimed_until__isnull=False
-    )
+    """Return the query for a claimed row; it is empty after the row was released or taken over."""
+    return type(row)._default_manager.filter(pk=row.pk, claimed_by=row.claimed_by)
 
 
 def release(rows: Sequence[M], **changes: Any) -> None:
     """Give up the claims on rows of one `claim`, so that they can be claimed again at once."""
     if rows:
         claimed = type(rows[0])._default_manager.filter(
-            pk__in=[row.pk for row in rows],
-            claimed_by=rows[0].claimed_by,
-            claimed_until__isnull=False,
+            pk__in=[row.pk for row in rows], claimed_by=rows[0].claimed_by
         )
-        claimed.update(claimed_until=None, **changes)
+        claimed.update(claimed_by="", claimed_until=None, **changes)

@@ -31,7 +31,7 @@ from tests.notices.queued import build_notice
 pytestmark = pytest.mark.usefixtures("sender")
 KINDS = list(NoticeKind)
 HEADERS = [
-    *("To", "From", "Subject", "Date", "Message-ID", "Auto-Submitted"),
+    *("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted"),
     *("X-Auto-Response-Suppress", "MIME-Version", "Content-Type"),
 ]
 

@@ -11,6 +11,7 @@ from email.header import Header
 from email.message import EmailMessage
 from email.policy import Compat32
 from email.utils import format_datetime, formataddr, parseaddr
+from functools import lru_cache
 from typing import Any, Final
 
 from django.conf import settings
@@ -65,8 +66,13 @@ class Attachment:
 
 def message_id(token: str) -> str:
     """Return the Message-ID of a token; the same token has the same Message-ID."""
-    address = mail_address(parseaddr(settings.MAIL_FROM)[1]) or "pciops@pciops.invalid"
-    return f"<{token}@{address.rpartition('@')[2]}>"
+    return f"<{token}@{_domain(settings.MAIL_FROM)}>"
+
+
+@lru_cache(maxsize=1)
+def _domain(sender: str) -> str:
+    address = mail_address(parseaddr(sender)[1]) or "pciops@pciops.invalid"
+    return address.rpartition("@")[2]
 
 
 def build(

@@ -1,4 +1,4 @@
-"""What of Keystone's notifications an operator may read."""
+"""Access of operators to Keystone's notifications."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pciops.signin.models import Operator
 
 
 def reader(operator: Operator) -> EventAccess:
-    """Names that no account has are for administrators of the whole cloud alone.
+    """Return what an operator may read.
 
-    People type their passwords into the field for the name. Who guesses names is found by the
-    address, which everybody sees.
+    Only administrators of the whole cloud read unknown usernames: people type their passwords into
+    the field for the name. All operators see the source address, which identifies a guesser.
     """
-    alone = operator.scope is None and operator.may("administer")
-    return EventAccess(scope=operator.scope, unknown_names=alone)
+    whole_cloud = operator.scope is None and operator.may("administer")
+    return EventAccess(scope=operator.scope, unknown_names=whole_cloud)

@@ -104,7 +104,7 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
     context = {
         "section": "accounts",
         "refusal": refusal,
-        "under_way": batches.under_way(request.user.id, now) if unlocking else None,
+        "under_way": batches.unfinished(request.user.id, now) if unlocking else None,
         "query": query,
         "verdicts": [judge(account, policy, now) for account in page.accounts],
         "policy": policy,

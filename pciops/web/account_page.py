@@ -16,7 +16,7 @@ from pciops.accounts.policy import policy as policies
 from pciops.accounts.verdict import Verdict, judge
 from pciops.actions import register
 from pciops.actions.act import Act
-from pciops.actions.registry import HELPS, fitting
+from pciops.actions.registry import RESTORING, fitting
 from pciops.audit import search as audit
 from pciops.events import liveness, search, timeline
 from pciops.events.diagnosis import selectors as diagnoses
@@ -46,7 +46,7 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
         "next": f"?{urlencode({'marker': page.next})}" if page.next else "",
         "silence": liveness.silence(verdict.now),
         "acts": acts,
-        "primary": next((act for act in acts if act in HELPS), None),
+        "primary": next((act for act in acts if act in RESTORING), None),
         "exemptions": register.of_account(verdict.account, verdict.now),
         "held": privileged.held(user_id, scope=scope) if verdict.account.kinds else [],
         "credentials": credentials.of(user_id, scope=scope),

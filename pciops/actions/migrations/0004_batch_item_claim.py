@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("actions", "0002_batch")]
+    dependencies = [("actions", "0003_stopped_by_operator")]
 
     operations = [
         migrations.RenameField("batchitem", "began_at", "claimed_until"),

@@ -1,11 +1,11 @@
-"""Kills workers at random while notices go out, and counts who got what.
+"""Kills workers at random while notices are sent, and counts the mails that arrive.
 
     .venv/bin/python -m bench.chaos [--users 15500] [--kills 20]
 
-Starts what bench.pages does, a RabbitMQ, an SMTP server that takes its time, and three Celery
-workers. Their messages come every second, as from many beats at once. While they send, one of them
-is killed (SIGKILL) and started anew again and again; the SMTP server and RabbitMQ are stopped for
-ten seconds each. In the end everybody who was due must have their mail.
+Starts what bench.pages does, a RabbitMQ, a slow SMTP server and three Celery workers, which are
+told to send every second, as by many beats. While they send, one of them is killed (SIGKILL) and
+started again, many times; the SMTP server and RabbitMQ are stopped for ten seconds each. In the end
+every notice that was due must have arrived, and at most one must have come twice for each kill.
 """
 
 from __future__ import annotations
@@ -42,12 +42,13 @@ _WORKER: Final = f"""
 import sys
 from datetime import timedelta
 from pciops.celery import app
-from pciops.notices import claims, send
-claims.LEASE, send.MARGIN, send.BATCH = timedelta(seconds={LEASE}), timedelta(seconds=8), 50
+from pciops.notices import send
+from pciops.notices.mail import queue
+queue.LEASE, queue.MARGIN, send.BATCH = timedelta(seconds={LEASE}), timedelta(seconds=8), 50
 app.worker_main(["worker", "--pool", "solo", "--without-gossip", "--without-mingle",
     "--without-heartbeat"])
 """
-_TELL: Final = """
+_BEAT: Final = """
 from pciops.celery import app
 import sys
 from kombu.exceptions import OperationalError
@@ -55,40 +56,28 @@ from pciops.notices import tasks
 for line in sys.stdin:
     try:
         tasks.send_due.apply_async(expires=30, retry=False)
-    except OperationalError as error:  # as a beat, which says the same again a minute later
+    except OperationalError as error:  # a beat repeats it a minute later
         print(error, flush=True)
 """
 
 
 @dataclass
-class Box:
-    """Counts the mails that it has taken, which is when it has said so."""
+class Mailbox:
+    """The mails that the SMTP server has accepted."""
 
-    seen: Counter[str] = field(default_factory=Counter)  # Message-ID → how often
-    people: Counter[str] = field(default_factory=Counter)
-
-    async def handle_EHLO(  # noqa: N802 (aiosmtpd's own name)
-        self,
-        server: SMTP,
-        session: Session,
-        envelope: Envelope,
-        hostname: str,
-        responses: list[str],
-    ) -> list[str]:
-        """aiosmtpd asks here; most servers offer this."""
-        session.host_name = hostname
-        return [*responses[:-1], "250-PIPELINING", responses[-1]]
+    message_ids: Counter[str] = field(default_factory=Counter)
+    recipients: Counter[str] = field(default_factory=Counter)
 
     async def handle_DATA(  # noqa: N802 (aiosmtpd's own name)
         self, server: SMTP, session: Session, envelope: Envelope
     ) -> str:
-        """aiosmtpd asks here."""
+        """Reply as aiosmtpd asks."""
         await asyncio.sleep(PAUSE)
         content = envelope.content
         head = (content if isinstance(content, bytes) else b"").partition(b"\r\n\r\n")[0]
         lines = head.decode().split("\r\n")
-        self.seen[next(line for line in lines if line.startswith("Message-ID: "))] += 1
-        self.people[envelope.rcpt_tos[0]] += 1
+        self.message_ids[next(line for line in lines if line.startswith("Message-ID: "))] += 1
+        self.recipients[envelope.rcpt_tos[0]] += 1
         return "250 taken"
 
 
@@ -103,7 +92,7 @@ def main() -> None:
 
 
 def _chaos(bench: Bench, broker: RabbitMQ, kills: int) -> int:
-    port, box = free_port(), Box()
+    port, mailbox = free_port(), Mailbox()
     bench.site.settings |= {
         "PCIOPS_BROKER_URL": broker.url,
         "PCIOPS_EMAIL_URL": f"smtp://127.0.0.1:{port}?tls=none",
@@ -116,23 +105,25 @@ def _chaos(bench: Bench, broker: RabbitMQ, kills: int) -> int:
     assert planned.code == 0, planned.stderr
     due, begun = _count(bench, "planned"), time.monotonic()
     say(f"{due} notices are due")
-    with _told(bench):
-        _kill(bench, broker, box, port, kills, due)
+    with _beat(bench):
+        _kill(bench, broker, mailbox, port, kills, due)
     took, sent = time.monotonic() - begun, _count(bench, "sent")
-    twice = sum(number - 1 for number in box.seen.values())
-    more = sum((box.people - _owed(bench)).values())
+    twice = sum(number - 1 for number in mailbox.message_ids.values())
+    more = sum((mailbox.recipients - _sent(bench)).values())
     for line in (
-        f"due {due}, sent by our table {sent}, arrived {len(box.seen)} in {took:.0f} s",
-        f"{kills} kills; lost {due - len(box.seen)}",
+        f"due {due}, sent by our table {sent}, arrived {len(mailbox.message_ids)} in {took:.0f} s",
+        f"{kills} kills; lost {due - len(mailbox.message_ids)}",
         f"came twice: {twice} by Message-ID; {more} mails more than people were to get",
     ):
         sys.stdout.write(line + "\n")
-    return 0 if len(box.seen) == due == sent and twice <= kills else 1
+    return 0 if len(mailbox.message_ids) == due == sent and twice <= kills else 1
 
 
-def _kill(bench: Bench, broker: RabbitMQ, box: Box, port: int, kills: int, due: int) -> None:
-    """Let workers send until nothing is left, and nobody be in peace meanwhile."""
-    smtp = _open(box, port)
+def _kill(
+    bench: Bench, broker: RabbitMQ, mailbox: Mailbox, port: int, kills: int, due: int
+) -> None:
+    """Let workers send until nothing is left, and kill them meanwhile."""
+    smtp = _open(mailbox, port)
     workers = [_worker(bench) for _ in range(WORKERS)]
     outages = {kills // 3: "smtp", 2 * kills // 3: "broker"}
     for number in range(kills):
@@ -142,11 +133,11 @@ def _kill(bench: Bench, broker: RabbitMQ, box: Box, port: int, kills: int, due: 
         workers[victim].kill()
         workers[victim].wait()
         workers[victim] = _worker(bench)
-        say(f"killed {number + 1}; {len(box.seen)} of {due} have arrived")
+        say(f"killed {number + 1}; {len(mailbox.message_ids)} of {due} have arrived")
         if outages.get(number) == "smtp":
             smtp.stop()
             time.sleep(AWAY)
-            smtp = _open(box, port)
+            smtp = _open(mailbox, port)
             say("the SMTP server was away")
         elif outages.get(number) == "broker":
             broker.stop()
@@ -154,7 +145,7 @@ def _kill(bench: Bench, broker: RabbitMQ, box: Box, port: int, kills: int, due: 
             broker.start()
             say("RabbitMQ was away")
     begun = time.monotonic()
-    while _count(bench, "planned") + _count(bench, "claimed"):
+    while _count(bench, "planned"):
         assert time.monotonic() - begun < PATIENCE, "it does not come to an end"
         time.sleep(1)
     for worker in workers:
@@ -164,8 +155,8 @@ def _kill(bench: Bench, broker: RabbitMQ, box: Box, port: int, kills: int, due: 
     smtp.stop()
 
 
-def _open(box: Box, port: int) -> Controller:
-    controller = Controller(box, hostname="127.0.0.1", port=port)
+def _open(mailbox: Mailbox, port: int) -> Controller:
+    controller = Controller(mailbox, hostname="127.0.0.1", port=port)
     controller.start()
     return controller
 
@@ -181,10 +172,10 @@ def _worker(bench: Bench) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def _told(bench: Bench) -> Iterator[None]:
-    """A message every second."""
+def _beat(bench: Bench) -> Iterator[None]:
+    """Tell the workers to send every second."""
     process = subprocess.Popen(
-        [*ENDS_WITH_US, sys.executable, "-c", _TELL],
+        [*ENDS_WITH_US, sys.executable, "-c", _BEAT],
         cwd=ROOT,
         env=bench.site.environment,
         stdin=subprocess.PIPE,
@@ -192,13 +183,13 @@ def _told(bench: Bench) -> Iterator[None]:
     )
     over = threading.Event()
 
-    def tell(pipe: Any) -> None:
+    def write(pipe: Any) -> None:
         while not over.wait(1):
             pipe.write(b"\n")
             pipe.flush()
         pipe.close()
 
-    thread = threading.Thread(target=tell, args=(process.stdin,))
+    thread = threading.Thread(target=write, args=(process.stdin,))
     thread.start()
     try:
         yield
@@ -208,8 +199,8 @@ def _told(bench: Bench) -> Iterator[None]:
         process.wait()
 
 
-def _owed(bench: Bench) -> Counter[str]:
-    """Address → how many notices it was to get."""
+def _sent(bench: Bench) -> Counter[str]:
+    """Return the number of sent notices by address."""
     rows = bench.server.execute(
         "SELECT email, COUNT(*) AS number FROM notices_notice WHERE status = 'sent' GROUP BY email",
         database="pciops",

@@ -85,9 +85,9 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="*/5"),
         "options": {"expires": 240},
     },
-    # Every minute: mails to those who run the cloud (digests, reports).
-    "send_mails": {
-        "task": "lib.send_mails",
+    # Every minute: mails to operators (digests, reports, alerts).
+    "send_operator_mails": {
+        "task": "notices.operator_mails",
         "schedule": crontab(),
         "options": {"expires": 50},
     },
@@ -116,14 +116,14 @@ app.conf.beat_schedule = {
         "schedule": crontab(hour="3", minute="40"),
         "options": {"expires": 3600},
     },
-    # Every minute: lockout storms, and the calls to the webhook that are owed.
+    # Every minute: lockout storms, and the alerts about them.
     "find_storms": {
         "task": "events.storms",
         "schedule": crontab(),
         "options": {"expires": 50},
     },
-    "call_webhook": {
-        "task": "events.alerts",
+    "raise_alerts": {
+        "task": "notices.alerts",
         "schedule": crontab(),
         "options": {"expires": 50},
     },

@@ -201,7 +201,7 @@ NOTICE_KINDS = env.some_of(
 )
 NOTICE_DAYS = env.days("PCIOPS_NOTICE_DAYS", "14,7,3,1")
 INACTIVITY_NOTICE_DAYS = env.days("PCIOPS_INACTIVITY_NOTICE_DAYS", "7,1")
-NOTICE_DOMAINS = env.text("PCIOPS_NOTICE_DOMAINS")  # a TOML file; see pciops.notices.domain_file
+NOTICE_DOMAINS = env.text("PCIOPS_NOTICE_DOMAINS")  # a TOML file; see pciops.notices.rules
 NOTICE_TEMPLATES = env.text("PCIOPS_NOTICE_TEMPLATES")
 NOTICE_RATE = env.integer("PCIOPS_NOTICE_RATE", 600, minimum=1, maximum=1_000_000)  # per minute
 PASSWORD_CHANGE_URL = env.http_url(

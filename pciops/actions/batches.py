@@ -26,11 +26,12 @@ from pciops.actions.unlock import UNLOCK
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator
 from pciops.keystone.database import KeystoneDatabaseDownError
+from pciops.lib import claims
 
 MOST: Final = 500  # accounts at once: their form is below DATA_UPLOAD_MAX_MEMORY_SIZE
 STEP: Final = 2.0  # seconds of work before the operator sees the progress
 UNWATCHED: Final = timedelta(minutes=15)  # without a request of the operator, a batch stops
-LOST: Final = timedelta(minutes=1)  # then the process that claimed an account counts as ended
+LEASE: Final = timedelta(minutes=1)  # longer than one account takes
 KEPT: Final = timedelta(days=1)
 
 
@@ -163,7 +164,7 @@ def _claim(batch: Batch, now: datetime) -> BatchItem | None:
     if not Batch.objects.filter(pk=batch.pk, stopped_at=None).exists():
         return None
     if busy := batch.items.filter(outcome=BatchItem.TRYING).first():
-        if busy.began_at and busy.began_at < now - LOST:
+        if busy.claimed_until is None or busy.claimed_until <= now:
             sentence = "The process that tried it has ended: look at the account and at the trail."
             _write(busy, BatchItem.UNCLEAR, sentence)
             stop(batch, f"The process that tried {busy.name} has ended.", now)
@@ -171,8 +172,9 @@ def _claim(batch: Batch, now: datetime) -> BatchItem | None:
     item = batch.items.filter(outcome=BatchItem.WAITING).order_by("number").first()
     if item is None:
         return None
-    ours = batch.items.filter(pk=item.pk, outcome=BatchItem.WAITING)
-    return item if ours.update(outcome=BatchItem.TRYING, began_at=now) else None
+    waiting = BatchItem.objects.filter(pk=item.pk, outcome=BatchItem.WAITING)
+    claimed = claims.claim(waiting, now=now, lease=LEASE, outcome=BatchItem.TRYING)
+    return claimed[0] if claimed else None
 
 
 def _unlock(
@@ -198,5 +200,6 @@ def _unlock(
 
 def _write(item: BatchItem, outcome: str, sentence: str = "") -> None:
     """Write the outcome of an account that was claimed."""
-    trying = BatchItem.objects.filter(pk=item.pk, outcome=BatchItem.TRYING)
-    trying.update(outcome=str(outcome), sentence=sentence)
+    claims.held(item).update(
+        outcome=str(outcome), sentence=sentence, claimed_by="", claimed_until=None
+    )

@@ -7,6 +7,7 @@ from typing import Final
 from django.db import models
 
 from pciops.audit.models import Event, new_id
+from pciops.lib.claims import Claimable
 
 
 class Exemption(models.Model):
@@ -60,7 +61,7 @@ class Batch(models.Model):
         return self.id
 
 
-class BatchItem(models.Model):
+class BatchItem(Claimable):
     """One account of a batch, with its outcome."""
 
     WAITING: Final = "waiting"
@@ -75,7 +76,6 @@ class BatchItem(models.Model):
     precondition = models.CharField(max_length=64)  # of the unlock
     outcome = models.CharField(max_length=16, default=WAITING)  # or one of bulk.BulkOutcome
     sentence = models.TextField(blank=True)
-    began_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("batch", "number"), name="batch_item_once"),)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.utils import timezone
@@ -12,14 +10,11 @@ from kombu import Connection
 
 from pciops.events import liveness, search
 from pciops.events.intake import broker, keystone_options
-from pciops.events.models import Alert
-from pciops.events.storms import alerts
 from pciops.lib import times
 from pciops.lib.doctor import TIMEOUT, Finding, check, ok, problem, warning
 from pciops.lib.env import SettingError
 
-SECRET: Final = 16  # characters that the secret of the webhook has at least
-NOT_SET_UP: Final = (
+NOT_SET_UP = (
     "Nobody knows from where and with which program an account was locked, who changed it, and "
     "whether an attack is on"
 )
@@ -99,51 +94,6 @@ def consumer() -> Iterator[Finding]:
         came = times.both(last, now) if last else "never, so far"
         yield ok(f"It is running and connected; the last notification came {came}.")
     yield from _dead_letters()
-
-
-@check("alerts")
-def told() -> Iterator[Finding]:
-    """Somebody hears of a lockout storm, and the webhook of the site takes calls."""
-    url = settings.ALERT_WEBHOOK_URL
-    if not url and not settings.ALERT_RECIPIENTS:
-        yield warning(
-            "Nobody is told of a lockout storm: only the overview shows it.",
-            "Set PCIOPS_ALERT_RECIPIENTS or PCIOPS_ALERT_WEBHOOK_URL (docs/events.md).",
-        )
-        return
-    if not url:
-        yield ok(f"Of a lockout storm {', '.join(settings.ALERT_RECIPIENTS)} get a mail.")
-        return
-    yield from _webhook(url)
-
-
-def _webhook(url: str) -> Iterator[Finding]:
-    host = urlsplit(url).hostname
-    if not settings.ALERT_WEBHOOK_SECRET:
-        yield problem(
-            f"Calls to the webhook at {host} are not signed: anybody could make them up.",
-            "Set PCIOPS_ALERT_WEBHOOK_SECRET, and have the other side check it (docs/events.md).",
-        )
-    elif len(settings.ALERT_WEBHOOK_SECRET) < SECRET:
-        yield warning(
-            f"The secret that signs calls to {host} is shorter than {SECRET} characters.",
-            "Set PCIOPS_ALERT_WEBHOOK_SECRET to a longer one: openssl rand -hex 32",
-        )
-    if url.startswith("http:"):
-        yield warning(
-            f"The webhook at {host} is called without TLS: whoever is on the way reads it.",
-            "Give PCIOPS_ALERT_WEBHOOK_URL an https address.",
-        )
-    last = alerts.newest()
-    if last is None:
-        yield ok(f"The webhook is at {host}; it was not called yet.")
-    elif last.status == Alert.Status.SENT:
-        yield ok(f"The webhook at {host} took the last call, at {times.dated(last.raised_at)}.")
-    elif last.attempts:
-        yield problem(
-            f"The webhook at {host} does not take the last call: {last.answer}",
-            "It is tried for a day. Look at the other side, or at PCIOPS_ALERT_WEBHOOK_URL.",
-        )
 
 
 def _dead_letters() -> Iterator[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import timedelta
 from typing import Final
 
@@ -246,31 +245,6 @@ class StormAccount(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-
-class Alert(models.Model):
-    """A call that is owed to the webhook of the site: what it says, and what became of it."""
-
-    class Status(models.TextChoices):
-        PLANNED = "planned", "Waiting to be sent"
-        SENT = "sent", "Sent"
-        GIVEN_UP = "given_up", "Given up"
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    storm = models.OneToOneField(Storm, on_delete=models.CASCADE, related_name="alert")
-    body = models.TextField()  # JSON, as it is signed
-    raised_at = models.DateTimeField()
-    status = models.CharField(max_length=12, choices=Status.choices, default=Status.PLANNED)
-    attempts = models.PositiveIntegerField(default=0)
-    next_attempt_at = models.DateTimeField()  # later while somebody is at it
-    settled_at = models.DateTimeField(null=True)
-    answer = models.CharField(max_length=MAX_TEXT, blank=True)  # the last, or why there was none
-
-    class Meta:
-        indexes = (models.Index(fields=("status", "next_attempt_at"), name="alert_due"),)
-
-    def __str__(self) -> str:
-        return f"{self.storm}: {self.status}"
 
 
 class LockSnapshot(models.Model):

@@ -1,4 +1,4 @@
-"""Tasks: find storms and changes outside pciops, send alerts, prune old rows."""
+"""Tasks: find storms and changes outside pciops, prune old rows."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import DatabaseError, InterfaceError
-from django.utils import timezone
 
 from pciops.accounts.policy import policy as policies
 from pciops.celery import app
 from pciops.events import prune
-from pciops.events.storms import alerts, storms
+from pciops.events.storms import storms
 from pciops.events.tampering import detection
 from pciops.keystone import database
 from pciops.lib import jobs
@@ -45,14 +44,6 @@ def find_storms() -> None:
     """Detect a lockout storm, or update the current one."""
     with database.outages_logged("events.storms"):
         jobs.once("events.storms", MINUTE, _watch, lease=5 * MINUTE)
-
-
-@app.task(name="events.alerts")
-def call_webhook() -> None:
-    """Make the calls that are due. Several workers may run it: each claims its calls."""
-    with database.outages_logged("events.alerts"):
-        for alert in alerts.call_due(clock=timezone.now):
-            log.info("call to the webhook: %s, %s", alert.status, alert.answer)
 
 
 def _watch(now: datetime) -> None:

@@ -1,56 +1,83 @@
-"""Writes the daily digests: the cloud's to `PCIOPS_DIGEST_RECIPIENTS`, a domain's to its contacts.
+"""Daily digests: the cloud's to `PCIOPS_DIGEST_RECIPIENTS`, a domain's to its contacts.
 
-Each is written once a day, from the hour of the settings on, and its mails are owed in the same
-transaction: pciops.lib.outbox hands them in.
+Each is written once a day, after the hour of the settings, and its mails are queued in the same
+transaction; mail.operator_mail sends them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from operator import attrgetter
 from typing import Any, Final
-from urllib.parse import quote
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Count, Min, Q, QuerySet
 
-from pciops.accounts import selectors
+from pciops.accounts import privileged, reading, selectors
+from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
+from pciops.accounts.privileged import Kinds
 from pciops.accounts.selectors import Domain
-from pciops.lib import outbox, times
+from pciops.accounts.states import ATTACKED_EXEMPT, LOCK_LAPSED, LOCKED
+from pciops.keystone import database
+from pciops.keystone.models import LocalUser
+from pciops.lib import times
 from pciops.lib.addresses import plain, storable
-from pciops.lib.mail import Letter
-from pciops.lib.models import OwedMail
-from pciops.notices import digest, digest_facts, domain_file, rendering
-from pciops.notices.digest import CLOUD, Digest, Line, Part, Span
-from pciops.notices.domain_file import Addresses
-from pciops.notices.models import DailyDigest
+from pciops.lib.keyset import chunks
+from pciops.lib.models import JobRun
+from pciops.notices import digest_content, rendering, rules
+from pciops.notices.digest_content import (
+    CLOUD,
+    NAMED,
+    Digest,
+    DigestLine,
+    DigestScope,
+    DigestSources,
+    FailedMails,
+    JobTimes,
+    page_url,
+)
+from pciops.notices.mail import operator_mail
+from pciops.notices.mail.message import RenderedMail
+from pciops.notices.models import FAILED, DailyDigest, Notice, NoticeStatus, OperatorMail
+from pciops.notices.rules import Addresses
 
-USUAL: Final = timedelta(days=1)  # that the first digest looks back
-FURTHEST: Final = timedelta(days=7)  # that any does, whatever was away
-GOOD_FOR: Final = timedelta(days=1)  # then the next one says it better
-LISTED: Final = 20  # digests that the page lists
+DEFAULT_SPAN: Final = timedelta(days=1)  # of the first digest
+LONGEST_SPAN: Final = timedelta(days=7)  # of any, however long pciops was down
+GOOD_FOR: Final = timedelta(days=1)  # then the next one is due
+LISTED: Final = 20  # digests on the page
+CHUNK: Final = 1000  # accounts in memory at a time
+UNADDRESSED: Final = (NoticeStatus.NO_ADDRESS, NoticeStatus.BAD_ADDRESS)
+# Job → its label, and how often it runs.
+JOBS: Final = {
+    "census": ("The census", timedelta(minutes=5)),
+    "notices.plan": ("The planning of notices", timedelta(hours=1)),
+    "notices.locks": ("The look for locks", timedelta(minutes=1)),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Written:
-    """A digest that was written, and what became of its mails."""
+class WrittenDigest:
+    """A digest that was written, and its mails."""
 
     row: DailyDigest
-    mails: list[OwedMail]
+    mails: list[OperatorMail]
 
 
-def today(now: datetime) -> date | None:
-    """The day whose digests are due; None before the hour of sending."""
+def due_day(now: datetime) -> date | None:
+    """Return the day whose digests are due; None before the hour of sending."""
     local = now.astimezone(settings.SITE_ZONE)
     return local.date() if local.hour >= settings.DIGEST_HOUR else None
 
 
-def issue(
+def write_due(
     *, policy: Policy, now: datetime, day: date, only: Domain | None = None
 ) -> list[DailyDigest]:
-    """Write the digests of this day that are not written yet, and owe their mails.
+    """Write the digests of this day that are not written yet, and queue their mails.
 
     Args:
         only: the one domain whose digest is written.
@@ -64,165 +91,209 @@ def issue(
         for domain, addresses in _recipients().items()
         if only is None or domain == only
     }
-    done = set(DailyDigest.objects.filter(day=day).values_list("domain_id", flat=True))
-    spans = [_span(domain, now) for domain in recipients if _scope(domain) not in done]
-    if not spans:
+    written = set(DailyDigest.objects.filter(day=day).values_list("domain_id", flat=True))
+    scopes = [_scope(domain, now) for domain in recipients if _scope_id(domain) not in written]
+    if not scopes:
         return []
-    digests = build(spans, policy=policy, now=now)
-    rows = [_written(one, day, recipients[one.domain]) for one in digests.values()]
+    digests = _build(scopes, policy=policy, now=now).values()
+    rows = [_store(digest, day, recipients[digest.domain]) for digest in digests]
     return [row for row in rows if row is not None]
 
 
-def build(spans: list[Span], *, policy: Policy, now: datetime) -> Mapping[str, Digest]:
-    """Scope → digest, as it would be at this instant.
-
-    Raises:
-        KeystoneDatabaseDownError
-    """
-    facts = digest_facts.gather(spans, policy=policy, now=now)
-    return digest.build(facts, spans, policy=policy, now=now)
-
-
 def preview(domain: Domain | None, *, policy: Policy, now: datetime) -> Digest:
-    """The next digest of the cloud or of a domain, as it would be at this instant.
+    """Return the next digest of the cloud or of a domain as it would be now.
 
     Raises:
         KeystoneDatabaseDownError
     """
-    [found] = build([_span(domain, now)], policy=policy, now=now).values()
-    return found
+    [digest] = _build([_scope(domain, now)], policy=policy, now=now).values()
+    return digest
 
 
-def write(one: Digest) -> Letter:
-    """The letter of a digest, by its templates."""
-    return rendering.rendered(rendering.DIGEST, _words(one))
+def render(digest: Digest) -> RenderedMail:
+    """Render the mail of a digest."""
+    return rendering.render(rendering.DIGEST, _variables(digest))
 
 
-def recent(*, scope: str | None) -> list[Written]:
-    """The last digests that an operator may see, with their mails, the newest first."""
-    rows = (
-        DailyDigest.objects.all() if scope is None else DailyDigest.objects.filter(domain_id=scope)
-    )
-    found = list(rows.order_by("-day", "domain_name", "domain_id")[:LISTED])
-    mails = outbox.about({row.about for row in found}, scope=scope)
-    return [
-        Written(
-            row=row,
-            mails=[
-                one for one in mails if (one.about, one.domain_id) == (row.about, row.domain_id)
-            ],
-        )
-        for row in found
-    ]
+def recent(*, scope: str | None) -> list[WrittenDigest]:
+    """Return the last digests that an operator may see, with their mails, the newest first."""
+    rows = DailyDigest.objects.all()
+    if scope is not None:
+        rows = rows.filter(domain_id=scope)
+    rows = rows.order_by("-day", "domain_name", "domain_id")[:LISTED]
+    mails = defaultdict(list)
+    for mail in operator_mail.about({row.about for row in rows}, scope=scope):
+        mails[mail.about, mail.domain_id].append(mail)
+    return [WrittenDigest(row=row, mails=mails[row.about, row.domain_id]) for row in rows]
 
 
 def _recipients() -> dict[Domain | None, Addresses]:
-    """Who gets which digest; None is the cloud's."""
-    found: dict[Domain | None, Addresses] = {}
+    """Return the recipients of each domain's digest, and of the cloud's (None)."""
+    recipients: dict[Domain | None, Addresses] = {}
     if settings.DIGEST_RECIPIENTS:
-        found[None] = settings.DIGEST_RECIPIENTS
-    if domain_file.tables():
-        found |= dict(domain_file.contacts(selectors.domains(scope=None)).items())
-    return found
+        recipients[None] = settings.DIGEST_RECIPIENTS
+    book = rules.current()
+    if book.domains:
+        recipients |= dict(book.contacts(selectors.domains(scope=None)).items())
+    return recipients
 
 
-def _scope(domain: Domain | None) -> str:
+def _scope_id(domain: Domain | None) -> str:
     return domain.id if domain else CLOUD
 
 
-def _span(domain: Domain | None, now: datetime) -> Span:
-    """From the last digest that reached anybody, as far as that is not too long ago."""
-    rows = DailyDigest.objects.filter(
-        domain_id=_scope(domain), written_at__lt=now, written_at__gte=now - FURTHEST
-    )
-    before = list(rows.order_by("-written_at"))
-    if not before:
-        older = DailyDigest.objects.filter(domain_id=_scope(domain), written_at__lt=now)
-        return Span(domain=domain, since=now - (FURTHEST if older.exists() else USUAL))
-    mails = outbox.about({row.about for row in before}, scope=_scope(domain))
-    alive = {one.about for one in mails if one.status not in outbox.FAILED}
-    reached = (row for row in before if not row.mails or row.about in alive)
-    last = next(reached, None)
-    return Span(domain=domain, since=last.written_at if last else now - FURTHEST)
+def _scope(domain: Domain | None, now: datetime) -> DigestScope:
+    """Return the scope of the next digest; it begins with the last one that reached a recipient."""
+    earlier = DailyDigest.objects.filter(domain_id=_scope_id(domain), written_at__lt=now)
+    if not earlier.exists():
+        return DigestScope(domain=domain, since=now - DEFAULT_SPAN)
+    recent = list(earlier.filter(written_at__gte=now - LONGEST_SPAN).order_by("-written_at"))
+    mails = operator_mail.about({row.about for row in recent}, scope=_scope_id(domain))
+    alive = {mail.about for mail in mails if mail.status not in FAILED}
+    reached = (row.written_at for row in recent if not row.mails or row.about in alive)
+    return DigestScope(domain=domain, since=next(reached, now - LONGEST_SPAN))
 
 
 @transaction.atomic
-def _written(one: Digest, day: date, addresses: Addresses) -> DailyDigest | None:
-    """The row of a digest whose mails are owed from now on; None where another has written it."""
-    letter = write(one)
-    silent = one.empty and (one.domain is not None or not settings.DIGEST_EMPTY)
+def _store(digest: Digest, day: date, addresses: Addresses) -> DailyDigest | None:
+    """Store a digest and queue its mails; return None if another process has stored it."""
+    mail = render(digest)
+    silent = digest.empty and (digest.domain is not None or not settings.DIGEST_EMPTY)
     row, created = DailyDigest.objects.get_or_create(
         day=day,
-        domain_id=_scope(one.domain),
+        domain_id=_scope_id(digest.domain),
         defaults={
-            "domain_name": storable(one.domain.name) if one.domain else "",
-            "written_at": one.now,
-            "subject": letter.subject,
-            "empty": one.empty,
+            "domain_name": storable(digest.domain.name) if digest.domain else "",
+            "written_at": digest.now,
+            "subject": mail.subject,
+            "empty": digest.empty,
             "mails": 0 if silent else len(addresses),
         },
     )
     if not created:
         return None
     for address in addresses[: row.mails]:
-        outbox.put(
-            letter,
+        operator_mail.put(
+            mail,
             about=row.about,
             domain_id=row.domain_id,
             to=address,
             reply_to=settings.MAIL_REPLY_TO,
-            now=one.now,
+            now=digest.now,
             good_for=GOOD_FOR,
         )
     return row
 
 
-# --- Words --------------------------------------------------------------------------------------
-def _words(one: Digest) -> dict[str, Any]:
-    """What templates may use: words, each in one line, and numbers."""
+# --- Sources ------------------------------------------------------------------------------------
+def _build(scopes: list[DigestScope], *, policy: Policy, now: datetime) -> Mapping[str, Digest]:
+    """Build the digests of these scopes; the accounts are read in constant memory.
+
+    Raises:
+        KeystoneDatabaseDownError
+    """
+    since = min(scope.since for scope in scopes)
+    kinds = privileged.everyone()
+    lock = LOCKED.where(policy, now) | LOCK_LAPSED.where(policy, now)
+    attack = Q(failed_auth_at__gt=since) | Q(failed_auth_at=None)
+    sources = DigestSources(
+        locked=_failing(Q(failed_auth_at__gt=since) & lock, kinds),
+        attacked=_failing(attack & ATTACKED_EXEMPT.where(policy, now), kinds),
+        privileged=_privileged(list(kinds)),
+        locked_now=_locked_now(policy, now),
+        failed_mails={scope.id: _failed_mails(scope) for scope in scopes},
+        jobs=_job_times(since, now),
+    )
+    return digest_content.build(sources, scopes, policy=policy, now=now)
+
+
+def _failing(condition: Q, kinds: Mapping[str, Kinds]) -> Iterator[Account]:
+    @database.reading()
+    def read(rows: QuerySet[LocalUser]) -> list[reading.Row]:
+        return reading.of_local_users(rows)
+
+    rows = LocalUser.objects.filter(condition)
+    for chunk in chunks(rows, read, attrgetter("local_id"), size=CHUNK):
+        with database.reading():
+            accounts = reading.accounts(chunk, known=kinds)
+        yield from accounts
+
+
+def _privileged(user_ids: list[str]) -> Iterator[Account]:
+    for start in range(0, len(user_ids), CHUNK):
+        yield from selectors.these(user_ids[start : start + CHUNK], scope=None)
+
+
+@database.reading()
+def _locked_now(policy: Policy, now: datetime) -> dict[str, int]:
+    rows = LocalUser.objects.filter(LOCKED.where(policy, now)).order_by()
+    numbers = dict(rows.values_list("domain_id").annotate(Count("pk")))
+    return {**numbers, CLOUD: sum(numbers.values())}
+
+
+def _failed_mails(scope: DigestScope) -> FailedMails:
+    domain_id = scope.domain.id if scope.domain else None
+    notices = Notice.objects.all()
+    if domain_id is not None:
+        notices = notices.filter(domain_id=domain_id)
+    failed = notices.filter(status__in=FAILED, settled_at__gt=scope.since)
+    mails = operator_mail.failed(since=scope.since, scope=domain_id, limit=NAMED)
+    newest: list[Notice | OperatorMail] = [*failed.order_by("-settled_at", "message_id")[:NAMED]]
+    newest += mails
+    newest.sort(key=lambda mail: mail.settled_at or scope.since, reverse=True)
+    return FailedMails(
+        total=failed.count() + len(mails),
+        newest=tuple(_failed_mail(mail) for mail in newest[:NAMED]),
+        unaddressed=notices.filter(status__in=UNADDRESSED, planned_at__gt=scope.since).count(),
+    )
+
+
+def _failed_mail(mail: Notice | OperatorMail) -> DigestLine:
+    at = f" at {times.dated(mail.settled_at)}" if mail.settled_at else ""
+    status = mail.get_status_display().lower()
+    ended = f"{status}{at}: {plain(mail.answer, 150) or 'no words'}"
+    if isinstance(mail, OperatorMail):
+        return DigestLine(name=mail.to, domain="", words=f"{plain(mail.subject, 100)}: {ended}")
+    return DigestLine(
+        name=plain(mail.name, 100),
+        domain=plain(mail.domain_name, 64),
+        words=f"{mail.get_kind_display()}, to {plain(mail.email, 100)}: {ended}",
+        user_id=mail.user_id,
+    )
+
+
+def _job_times(since: datetime, now: datetime) -> list[JobTimes]:
+    done = JobRun.objects.filter(done_at__isnull=False, slot__lte=now)
+    begins = done.aggregate(first=Min("slot"))["first"]
+    at: dict[str, list[datetime]] = defaultdict(list)
+    rows = done.filter(job__in=JOBS, slot__gt=since).order_by("slot")
+    for job, slot in rows.values_list("job", "slot"):
+        at[job].append(slot)
+    return [
+        JobTimes(label=label, every=every, at=at[job], begins=begins)
+        for job, (label, every) in JOBS.items()
+    ]
+
+
+# --- Rendering ----------------------------------------------------------------------------------
+def _variables(digest: Digest) -> dict[str, Any]:
+    """Return the variables of the templates; each text is one line."""
     return {
         "cloud": settings.CLOUD_NAME,
-        "domain": plain(one.domain.name, 64) if one.domain else "",
-        "since": times.dated(one.since),
-        "now": times.dated(one.now),
-        "headline": ", ".join(one.headlines[:2]),
-        "empty": one.empty,
-        "locked_now": one.locked_now,
-        "locks": _part(one.locks, ""),  # no one list has the ended ones as well
-        "locks_url": _address("/accounts/?state=locked"),
-        "attacked": _part(one.attacked, "/accounts/?state=attacked_exempt"),
-        "coming": _part(one.coming, "/"),
-        "failed": _part(one.failed, "/notices/?view=failed"),
-        "unaddressed": one.unaddressed,
-        "unaddressed_url": _address("/notices/?view=unaddressed"),
-        "gaps": one.gaps,
-        "site": _address("/"),
+        "domain": plain(digest.domain.name, 64) if digest.domain else "",
+        "since": times.dated(digest.since),
+        "now": times.dated(digest.now),
+        "headline": ", ".join(digest.headlines[:2]),
+        "empty": digest.empty,
+        "locked_now": digest.locked_now,
+        "locks": digest.locks,
+        "locks_url": page_url("/accounts/?state=locked"),
+        "attacked": digest.attacked,
+        "coming": digest.coming,
+        "failed": digest.failed,
+        "unaddressed": digest.unaddressed,
+        "unaddressed_url": page_url("/notices/?view=unaddressed"),
+        "gaps": digest.gaps,
+        "site": page_url("/"),
         "contact": settings.HELP_CONTACT,
-    }
-
-
-def _address(path: str) -> str:
-    """The address of a page; "" where the settings do not say where pages are."""
-    return f"{settings.SITE_URL}{path}" if settings.SITE_URL else ""
-
-
-def _part(part: Part, path: str) -> dict[str, Any]:
-    """A sort of thing, with the address of the page that has all of it, where there is one."""
-    return {
-        "total": part.total,
-        "of_kind": part.of_kind,
-        "hidden": part.hidden,
-        "url": _address(path) if path else "",
-        "lines": [_line(line) for line in part.lines],
-    }
-
-
-def _line(line: Line) -> dict[str, str]:
-    path = f"/accounts/{quote(line.user_id, safe='')}/"
-    return {
-        "name": line.name,
-        "domain": line.domain,
-        "kinds": line.kinds,
-        "words": line.words,
-        "url": _address(path) if line.user_id else "",
     }

@@ -1,19 +1,23 @@
-"""A check of mail: whether there is a server, and whether it can be reached."""
+"""Checks of mail: the server, the recipients of digests and alerts, and the webhook."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from pciops.accounts import selectors
 from pciops.keystone.database import KeystoneDatabaseDownError
-from pciops.lib.doctor import Finding, check, ok, problem, warning
-from pciops.notices import domain_file
+from pciops.lib import times
+from pciops.lib.doctor import TIMEOUT, Finding, check, ok, problem, warning
+from pciops.lib.numbers import counted
+from pciops.notices import rules
+from pciops.notices.models import DeliveryStatus, WebhookCall
 
-PATIENCE: Final = 5  # seconds
+SHORTEST_SECRET: Final = 16  # characters of the secret that signs calls of the webhook
 
 
 @check("mail")
@@ -30,7 +34,7 @@ def mail() -> Iterator[Finding]:
         yield ok(f"Mails become files in {server.folder}.")
         return
     try:
-        socket.create_connection((server.host, server.port), timeout=PATIENCE).close()
+        socket.create_connection((server.host, server.port), timeout=TIMEOUT).close()
     except OSError as error:
         yield problem(
             f"{server.host}:{server.port} takes no connection: {error.strerror or error}.",
@@ -42,22 +46,67 @@ def mail() -> Iterator[Finding]:
 
 @check("digest")
 def digest() -> Iterator[Finding]:
-    """Somebody gets the daily digest, and contacts are of domains that exist."""
+    """The digest has a recipient, and contacts are of domains that exist."""
     if settings.MAIL_SERVER is not None:
         if settings.DIGEST_RECIPIENTS:
-            number = len(settings.DIGEST_RECIPIENTS)
-            yield ok(f"The cloud's digest goes to {number} address{'' if number == 1 else 'es'}.")
+            number = counted(len(settings.DIGEST_RECIPIENTS), "address", "addresses")
+            yield ok(f"The cloud's digest goes to {number}.")
         else:
             yield warning(
                 "Nobody gets the cloud's daily digest.",
                 "Set PCIOPS_DIGEST_RECIPIENTS to the addresses of those who run the cloud.",
             )
     try:
-        unknown = domain_file.unknown(selectors.domains(scope=None))
+        unknown = rules.current().unknown(selectors.domains(scope=None))
     except KeystoneDatabaseDownError:
         return  # another check says so
     for name in unknown:
         yield warning(
             f"PCIOPS_NOTICE_DOMAINS has [{name}], and Keystone has no such domain.",
             "Its rules reach nobody, and its contacts hear nothing: correct the name or id.",
+        )
+
+
+@check("alerts")
+def alerts() -> Iterator[Finding]:
+    """Alerts have a recipient, and the webhook takes calls."""
+    url = settings.ALERT_WEBHOOK_URL
+    if not url and not settings.ALERT_RECIPIENTS:
+        yield warning(
+            "Nobody is told of a lockout storm: only the overview shows it.",
+            "Set PCIOPS_ALERT_RECIPIENTS or PCIOPS_ALERT_WEBHOOK_URL (docs/events.md).",
+        )
+        return
+    if not url:
+        yield ok(f"Of a lockout storm {', '.join(settings.ALERT_RECIPIENTS)} get a mail.")
+        return
+    yield from _webhook(url)
+
+
+def _webhook(url: str) -> Iterator[Finding]:
+    host = urlsplit(url).hostname
+    if not settings.ALERT_WEBHOOK_SECRET:
+        yield problem(
+            f"Calls to the webhook at {host} are not signed: anybody could make them up.",
+            "Set PCIOPS_ALERT_WEBHOOK_SECRET, and have the other side check it (docs/events.md).",
+        )
+    elif len(settings.ALERT_WEBHOOK_SECRET) < SHORTEST_SECRET:
+        yield warning(
+            f"The secret that signs calls to {host} is shorter than {SHORTEST_SECRET} characters.",
+            "Set PCIOPS_ALERT_WEBHOOK_SECRET to a longer one: openssl rand -hex 32",
+        )
+    if url.startswith("http:"):
+        yield warning(
+            f"The webhook at {host} is called without TLS: whoever is on the way reads it.",
+            "Give PCIOPS_ALERT_WEBHOOK_URL an https address.",
+        )
+    last = WebhookCall.objects.order_by("-raised_at").first()
+    if last is None:
+        yield ok(f"The webhook is at {host}; it was not called yet.")
+    elif last.status == DeliveryStatus.SENT:
+        yield ok(f"The webhook at {host} took the last call, at {times.dated(last.raised_at)}.")
+    elif last.attempts:
+        yield problem(
+            f"The webhook at {host} does not take the last call: {last.answer}",
+            "It is tried for a day. Look at the other side, or at PCIOPS_ALERT_WEBHOOK_URL.",
         )

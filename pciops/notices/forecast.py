@@ -1,6 +1,6 @@
-"""What will go out in the next days, as it stands now: counted with every planning, and kept.
+"""The forecast of the notices of the next days, counted and stored with every planning.
 
-Who changes a password or signs in meanwhile gets nothing, so the days to come bring less.
+Owners who change a password or sign in meanwhile get none, so fewer notices are sent.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from operator import itemgetter
 from typing import Any, Final
 
@@ -22,96 +22,97 @@ from pciops.accounts.states.password import expires
 from pciops.accounts.states.state import option_is_true
 from pciops.keystone import database, options
 from pciops.keystone.models import Password, User
-from pciops.lib.inserts import ROWS
 from pciops.lib.keyset import chunks
-from pciops.notices.models import Notice, NoticeForecast
-from pciops.notices.plan import CHUNK
-from pciops.notices.rules import Book, Rules
-
-Kind = Notice.Kind
+from pciops.notices.models import NoticeForecast, NoticeKind
+from pciops.notices.plan import CHUNK, INSERTED
+from pciops.notices.rules import DomainRules, RuleBook
 
 DAYS: Final = 14
 
-_Count = Counter[tuple[str, date, str]]  # domain id, day, kind
+_Counts = Counter[tuple[str, date, str]]  # by domain id, day, kind
 
 
-def take(*, policy: Policy, book: Book, now: datetime) -> None:
-    """Count anew, and keep it in the place of the count before.
+def take(*, policy: Policy, book: RuleBook, now: datetime) -> None:
+    """Count the notices of the next days and replace the stored forecast.
 
     Raises:
         KeystoneDatabaseDownError
     """
     names = {domain.id: domain.name for domain in selectors.domains(scope=None)}
     rules = {domain_id: book.of_domain(domain_id, name) for domain_id, name in names.items()}
-    found: _Count = Counter()
-    _count_passwords(found, rules, book, now)
-    _count_activity(found, rules, policy, book, now)
+    counts: _Counts = Counter()
+    _count_passwords(counts, rules, book, now)
+    _count_activity(counts, rules, policy, book, now)
     rows = [
         NoticeForecast(domain_id=domain_id, day=day, kind=kind, number=number)
-        for (domain_id, day, kind), number in found.items()
+        for (domain_id, day, kind), number in counts.items()
     ]
     with transaction.atomic():
         NoticeForecast.objects.all().delete()
-        NoticeForecast.objects.bulk_create(rows, batch_size=ROWS)
+        NoticeForecast.objects.bulk_create(rows, batch_size=INSERTED)
 
 
 def days(*, scope: str | None, now: datetime) -> list[tuple[date, dict[str, int]]]:
-    """Each of the next days with the number of each kind; nothing where none is known."""
+    """Return each of the next days with the number of each kind."""
     rows = NoticeForecast.objects.all()
     if scope is not None:
         rows = rows.filter(domain_id=scope)
     grouped = rows.order_by().values_list("day", "kind").annotate(sum=Sum("number"))
     numbers = {(day, kind): number for day, kind, number in grouped}
     coming = [now.astimezone(UTC).date() + timedelta(days=ahead) for ahead in range(DAYS)]
-    return [(day, {kind: numbers.get((day, kind), 0) for kind in Kind.values}) for day in coming]
+    return [
+        (day, {kind: numbers.get((day, kind), 0) for kind in NoticeKind.values}) for day in coming
+    ]
 
 
-def _count_passwords(found: _Count, rules: dict[str, Rules], book: Book, now: datetime) -> None:
-    ahead = timedelta(days=DAYS + book.furthest(Kind.PASSWORD_EXPIRING))
+def _count_passwords(
+    counts: _Counts, rules: dict[str, DomainRules], book: RuleBook, now: datetime
+) -> None:
+    ahead = timedelta(days=DAYS + book.furthest(NoticeKind.PASSWORD_EXPIRING))
     rows = Password.objects.filter(
         expires(gt=now, lte=now + ahead),
         ~option_is_true(options.IGNORE_PASSWORD_EXPIRY, user_id="local_user__user_id"),
         local_user__user__enabled=True,
     )
     columns = ("local_user__domain_id", "expires_at_int", "expires_at")
-    for domain_id, new, old in _streamed(rows, columns):
-        of_domain = rules.get(domain_id, book.usual)
-        at = new or old
-        for step in of_domain.steps_of(Kind.PASSWORD_EXPIRING):
-            _add(found, domain_id, at - timedelta(days=step), Kind.PASSWORD_EXPIRING, now)
-        if of_domain.steps_of(Kind.PASSWORD_EXPIRED):
-            _add(found, domain_id, at, Kind.PASSWORD_EXPIRED, now)
+    for domain_id, expires_at_int, expires_at in _streamed(rows, columns):
+        domain_rules = rules.get(domain_id, book.default)
+        at = expires_at_int or expires_at
+        for step in domain_rules.steps_of(NoticeKind.PASSWORD_EXPIRING):
+            _add(counts, domain_id, at - timedelta(days=step), NoticeKind.PASSWORD_EXPIRING, now)
+        if domain_rules.steps_of(NoticeKind.PASSWORD_EXPIRED):
+            _add(counts, domain_id, at, NoticeKind.PASSWORD_EXPIRED, now)
 
 
 def _count_activity(
-    found: _Count, rules: dict[str, Rules], policy: Policy, book: Book, now: datetime
+    counts: _Counts, rules: dict[str, DomainRules], policy: Policy, book: RuleBook, now: datetime
 ) -> None:
     limit = policy.disable_user_account_days_inactive
-    if limit is None or not book.on(Kind.INACTIVITY):
+    if limit is None or not book.on(NoticeKind.INACTIVITY):
         return
-    soon = replace(policy, inactive_soon_days=DAYS + book.furthest(Kind.INACTIVITY))
+    soon = replace(policy, inactive_soon_days=DAYS + book.furthest(NoticeKind.INACTIVITY))
     rows = User.objects.filter(INACTIVE_SOON.of_users(soon, now), local_user__isnull=False)
     columns = ("local_user__domain_id", "last_active_at", "created_at")
-    for domain_id, last, made in _streamed(rows, columns):
-        active = last or made.astimezone(UTC).date()
-        first = datetime.combine(active + timedelta(days=limit), datetime.min.time(), UTC)
-        for step in rules.get(domain_id, book.usual).steps_of(Kind.INACTIVITY):
-            _add(found, domain_id, first - timedelta(days=step), Kind.INACTIVITY, now)
+    for domain_id, last_active_at, created_at in _streamed(rows, columns):
+        active_on = last_active_at or created_at.astimezone(UTC).date()
+        begins = datetime.combine(active_on + timedelta(days=limit), time.min, UTC)
+        for step in rules.get(domain_id, book.default).steps_of(NoticeKind.INACTIVITY):
+            _add(counts, domain_id, begins - timedelta(days=step), NoticeKind.INACTIVITY, now)
 
 
-def _add(found: _Count, domain_id: str, at: datetime, kind: Notice.Kind, now: datetime) -> None:
-    """Count it on its day; what came due before today has been planned already."""
+def _add(counts: _Counts, domain_id: str, at: datetime, kind: NoticeKind, now: datetime) -> None:
+    """Count a notice on its day, if that is one of the next days."""
     day, today = at.astimezone(UTC).date(), now.astimezone(UTC).date()
     if today <= day < today + timedelta(days=DAYS):
-        found[domain_id, day, kind.value] += 1
+        counts[domain_id, day, kind.value] += 1
 
 
 def _streamed(rows: QuerySet[Any], columns: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
-    """The columns of all rows, a chunk in memory at a time."""
+    """Yield the columns of all rows, with one chunk in memory."""
 
     @database.reading()
     def read(part: QuerySet[Any]) -> list[tuple[Any, ...]]:
         return list(part.values_list(*columns, "pk"))
 
-    for found in chunks(rows, read, itemgetter(-1), size=CHUNK):
-        yield from (row[:-1] for row in found)
+    for chunk in chunks(rows, read, itemgetter(-1), size=CHUNK):
+        yield from (row[:-1] for row in chunk)

@@ -1,18 +1,79 @@
-"""Notices: mails that are owed to the owners of accounts, and what became of each."""
+"""Messages that are owed: notices to owners of accounts, mails to operators, webhook calls."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from django.db import models
 
-from pciops.lib.post import WHOLE
+from pciops.events.models import Storm
+from pciops.lib.claims import Claimable
+from pciops.notices.mail.transport import REPLY_LENGTH
 
 
-class Moment(NamedTuple):
+class DeliveryStatus(models.TextChoices):
+    PLANNED = "planned", "Waiting to be sent"
+    SENT = "sent", "Sent"
+    REFUSED = "refused", "Refused by the mail server"
+    GIVEN_UP = "given_up", "Given up"
+
+
+FAILED = (DeliveryStatus.REFUSED, DeliveryStatus.GIVEN_UP)
+
+
+class QueuedMessage(Claimable):
+    """A message that is due until it is sent, refused or given up; see mail.queue."""
+
+    BACK_OFF: ClassVar[tuple[int, ...]] = (
+        1,
+        5,
+        15,
+        60,
+    )  # minutes after each deferral; then the last of them
+    ON_SETTLED: ClassVar[Mapping[str, Any]] = {}  # columns that change when it is settled
+
+    status = models.CharField(
+        max_length=12, choices=DeliveryStatus.choices, default=DeliveryStatus.PLANNED
+    )
+    attempts = models.PositiveIntegerField(default=0)
+    next_attempt_at = models.DateTimeField()
+    give_up_at = models.DateTimeField(null=True)  # None: a day after the first attempt
+    settled_at = models.DateTimeField(null=True)
+    answer = models.CharField(max_length=REPLY_LENGTH, blank=True)  # the reply, or the reason
+
+    class Meta:
+        abstract = True
+
+    def record_deferral(self, reply: str, now: datetime) -> None:
+        """Keep a history of deferrals, in models that have one."""
+
+
+class NoticeKind(models.TextChoices):
+    """The kind of a notice; also its folder below `templates/notices/` and its name in settings."""
+
+    PASSWORD_EXPIRING = "password_expiring", "Password expires soon"
+    PASSWORD_EXPIRED = "password_expired", "Password has expired"
+    INACTIVITY = "inactivity", "Inactive soon"
+    LOCKED = "locked", "Account was locked"
+    UNLOCKED = "unlocked", "Account was unlocked"
+
+
+class NoticeStatus(models.TextChoices):
+    """The status of a notice: those of every message, and its own."""
+
+    PLANNED = "planned", "Waiting to be sent"
+    SENT = "sent", "Sent"
+    REFUSED = "refused", "Refused by the mail server"
+    GIVEN_UP = "given_up", "Given up after a day"
+    CANCELLED = "cancelled", "Cancelled: no longer true"
+    NO_ADDRESS = "no_address", "No mail address"
+    BAD_ADDRESS = "bad_address", "Broken mail address"
+
+
+class HistoryEntry(NamedTuple):
     """A line of a notice's history."""
 
     at: datetime
@@ -20,57 +81,31 @@ class Moment(NamedTuple):
     words: str
 
 
-class Notice(models.Model):
-    """One mail to one person about one fact.
+class Notice(QueuedMessage):
+    """One mail to the owner of an account about one fact.
 
-    The fact is an instant: when the password expires, when inactivity begins, when the account was
-    locked or unlocked. A changed password makes a new fact. For each fact and step there is one
-    notice, so planning again adds nothing.
+    A fact is a time: when the password expires, when inactivity begins, when the account was
+    locked or unlocked. Each fact and step has one notice, so planning again adds nothing.
     """
 
-    class Kind(models.TextChoices):
-        """Also the name of its folder below `templates/notices/`, and in settings."""
-
-        PASSWORD_EXPIRING = "password_expiring", "Password expires soon"
-        PASSWORD_EXPIRED = "password_expired", "Password has expired"
-        INACTIVITY = "inactivity", "Inactive soon"
-        LOCKED = "locked", "Account was locked"
-        UNLOCKED = "unlocked", "Account was unlocked"
-
-    class Status(models.TextChoices):
-        PLANNED = "planned", "Waiting to be sent"
-        CLAIMED = "claimed", "Being sent"
-        SENT = "sent", "Sent"
-        REFUSED = "refused", "Refused by the mail server"
-        GIVEN_UP = "given_up", "Given up after a day"
-        CANCELLED = "cancelled", "Cancelled: no longer true"
-        NO_ADDRESS = "no_address", "No mail address"
-        BAD_ADDRESS = "bad_address", "Broken mail address"
-
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    kind = models.CharField(max_length=20, choices=Kind.choices)
+    kind = models.CharField(max_length=20, choices=NoticeKind.choices)
     fact_at = models.DateTimeField()
-    step = models.PositiveSmallIntegerField(default=0)  # days ahead; 0 where it comes after
-    # What was true when it was planned. Of the texts none is ours.
+    step = models.PositiveSmallIntegerField(default=0)  # days ahead; 0 if it comes after the fact
+    # As Keystone had it when the notice was planned. None of the texts is ours.
     user_id = models.CharField(max_length=64)
     name = models.CharField(max_length=255)
     domain_id = models.CharField(max_length=64)
     domain_name = models.CharField(max_length=64)
-    email = models.TextField(blank=True)  # as Keystone has it; `pciops.lib.addresses` judges it
-    failures = models.PositiveIntegerField(default=0)  # that have locked the account
+    email = models.TextField(blank=True)  # not validated; see `pciops.lib.addresses`
+    failures = models.PositiveIntegerField(default=0)  # that locked the account
     planned_at = models.DateTimeField()
-    good_until = models.DateTimeField()  # later than this it would tell nobody anything
-
-    status = models.CharField(max_length=12, choices=Status.choices, default=Status.PLANNED)
+    good_until = models.DateTimeField()  # later than this it is of no use
     message_id = models.CharField(max_length=255)
-    attempts = models.PositiveIntegerField(default=0)
-    first_attempt_at = models.DateTimeField(null=True)
-    next_attempt_at = models.DateTimeField()
-    claimed_at = models.DateTimeField(null=True)
-    claimed_until = models.DateTimeField(null=True)  # then who claimed it is taken for dead
-    claimed_by = models.CharField(max_length=32, blank=True)  # a word of the claimer's own
-    settled_at = models.DateTimeField(null=True)  # sent, refused, given up or cancelled
-    answer = models.CharField(max_length=WHOLE, blank=True)  # the server's words, or why not
+    status = models.CharField(
+        max_length=12, choices=NoticeStatus.choices, default=NoticeStatus.PLANNED
+    )
+    claimed_at = models.DateTimeField(null=True)  # counts for PCIOPS_NOTICE_RATE
 
     class Meta:
         constraints = (
@@ -88,37 +123,41 @@ class Notice(models.Model):
         return f"{self.kind} for {self.name} ({self.user_id})"
 
     @property
-    def history(self) -> Iterator[Moment]:
-        """What happened to it, from the beginning.
+    def history(self) -> Iterator[HistoryEntry]:
+        """The planning, the events and the end, from the oldest.
 
-        The beginning and the end are its own columns, and only what lies between has rows: of
-        100,000 notices most are planned and sent, and nothing else.
+        Planning and end are columns of the notice: most notices are planned and sent, and so need
+        no other row.
         """
-        yield Moment(self.planned_at, "Planned", "")
+        yield HistoryEntry(self.planned_at, "Planned", "")
         for event in sorted(self.events.all(), key=lambda event: (event.at, event.pk)):
-            yield Moment(event.at, event.what, event.words)
+            yield HistoryEntry(event.at, event.what, event.words)
         if self.settled_at is not None:
-            yield Moment(self.settled_at, self.get_status_display(), self.answer)
+            yield HistoryEntry(self.settled_at, self.get_status_display(), self.answer)
+
+    def record_deferral(self, reply: str, now: datetime) -> None:
+        """Add the deferral to the history."""
+        self.events.create(at=now, what="Tried, and put off", words=reply)
 
 
 class NoticeEvent(models.Model):
-    """What happened to a notice between its planning and its end."""
+    """An event of a notice between its planning and its end."""
 
     notice = models.ForeignKey(Notice, models.CASCADE, related_name="events")
     at = models.DateTimeField()
     what = models.CharField(max_length=64)
-    words = models.CharField(max_length=WHOLE, blank=True)  # of the server
+    words = models.CharField(max_length=REPLY_LENGTH, blank=True)  # the server's reply
 
     def __str__(self) -> str:
         return f"{self.what}: {self.words}"
 
 
 class NoticeForecast(models.Model):
-    """How many notices of a kind a coming UTC day will bring in a domain, as counted last."""
+    """The number of notices of a kind that a coming UTC day brings in a domain, as last counted."""
 
     domain_id = models.CharField(max_length=64)
     day = models.DateField()
-    kind = models.CharField(max_length=20, choices=Notice.Kind.choices)
+    kind = models.CharField(max_length=20, choices=NoticeKind.choices)
     number = models.PositiveIntegerField()
 
     class Meta:
@@ -132,11 +171,54 @@ class NoticeForecast(models.Model):
         return f"{self.number} {self.kind} on {self.day}"
 
 
-class DailyDigest(models.Model):
-    """A digest that was written: for each day and scope there is one, so writing again adds none.
+class OperatorMail(QueuedMessage):
+    """One mail to one operator, stored as it is sent: a digest, a report or an alert."""
 
-    What became of its mails is in the outbox: lib.models.OwedMail, by `about`.
-    """
+    ON_SETTLED: ClassVar = {"content": b""}
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    about = models.CharField(max_length=100)  # dedup key, with domain and address
+    domain_id = models.CharField(max_length=64, blank=True)  # "": all domains
+    to = models.CharField(max_length=254)
+    subject = models.CharField(max_length=255)
+    message_id = models.CharField(max_length=255)
+    content = models.BinaryField()
+    written_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "lib_owedmail"
+        constraints = (
+            models.UniqueConstraint(fields=("about", "domain_id", "to"), name="owed_mails_once"),
+        )
+        indexes = (
+            models.Index(fields=("status", "next_attempt_at"), name="owed_mail_due"),
+            models.Index(fields=("settled_at",), name="owed_mail_settled"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.about} to {self.to}"
+
+
+class WebhookCall(QueuedMessage):
+    """A call of the site's webhook about a lockout storm."""
+
+    BACK_OFF: ClassVar[tuple[int, ...]] = (1, 2, 5, 15, 60)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    storm = models.OneToOneField(Storm, on_delete=models.CASCADE, related_name="webhook_call")
+    body = models.TextField()  # JSON, as it is signed
+    raised_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "events_alert"
+        indexes = (models.Index(fields=("status", "next_attempt_at"), name="alert_due"),)
+
+    def __str__(self) -> str:
+        return f"{self.storm}: {self.status}"
+
+
+class DailyDigest(models.Model):
+    """A digest that was written: one for each day and scope."""
 
     day = models.DateField()  # in the site's zone
     domain_id = models.CharField(max_length=64, blank=True)  # "": the whole cloud
@@ -144,7 +226,7 @@ class DailyDigest(models.Model):
     written_at = models.DateTimeField()  # the next one begins here
     subject = models.CharField(max_length=255)
     empty = models.BooleanField()
-    mails = models.PositiveIntegerField()  # 0 where an empty one goes to nobody
+    mails = models.PositiveIntegerField()  # 0 if it is empty and so is not sent
 
     class Meta:
         constraints = (
@@ -156,4 +238,5 @@ class DailyDigest(models.Model):
 
     @property
     def about(self) -> str:
+        """The `about` of its mails."""
         return f"digest {self.day.isoformat()}"

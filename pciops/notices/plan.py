@@ -1,7 +1,7 @@
-"""Planning: finds what is due in Keystone's tables, keeps it, and cancels what no longer holds.
+"""Planning: stores the notices that are due by Keystone's tables, and cancels obsolete ones.
 
-Everything is read and written in chunks, so memory does not grow with the cloud. Doing it twice,
-or in two processes at once, adds nothing: see the key of models.Notice.
+Everything is read and written in chunks, so memory does not grow with the cloud. Planning twice,
+or in two processes at once, adds nothing: see the unique key of models.Notice.
 """
 
 from __future__ import annotations
@@ -21,154 +21,146 @@ from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states import INACTIVE_SOON, LOCKED
 from pciops.accounts.states.password import expires, superseded
-from pciops.audit import selectors as trail
+from pciops.audit import selectors as audit
 from pciops.keystone import database
 from pciops.keystone.models import LocalUser, Password, User
-from pciops.lib import mail
 from pciops.lib.addresses import mail_address, storable
-from pciops.lib.inserts import insert_new
+from pciops.lib.claims import unclaimed
 from pciops.lib.keyset import chunks
-from pciops.notices.facts import WORTH, Due, due, unlocked, why_not
-from pciops.notices.models import Notice
-from pciops.notices.rules import Book
-
-Kind = Notice.Kind
-Status = Notice.Status
+from pciops.notices.due import USEFUL_FOR, DueNotice, due_notices, due_unlock, why_obsolete
+from pciops.notices.mail.message import message_id
+from pciops.notices.models import Notice, NoticeKind, NoticeStatus
+from pciops.notices.rules import RuleBook
 
 CHUNK: Final = 5000  # rows of Keystone's in memory at a time
-BY_DATE: Final = (Kind.PASSWORD_EXPIRING, Kind.PASSWORD_EXPIRED, Kind.INACTIVITY)
+INSERTED: Final = 500  # notices that are inserted with one statement
+OPEN: Final = (NoticeStatus.PLANNED, NoticeStatus.NO_ADDRESS, NoticeStatus.BAD_ADDRESS)
 
-Dues = list[tuple[Account, Due]]
-_Key = tuple[str, str, datetime, int]
+AccountDues = list[tuple[Account, DueNotice]]
 
 
 @dataclass(kw_only=True)
-class Plan:
-    """What a planning did."""
+class PlanResult:
+    """The result of a planning."""
 
-    planned: Counter[str] = field(default_factory=Counter)  # kind → new notices, sendable or not
+    planned: Counter[str] = field(default_factory=Counter)  # kind → new notices
     unsendable: int = 0  # of the new ones
-    cancelled: int = 0
 
 
-def by_date(*, policy: Policy, book: Book, now: datetime) -> Plan:
-    """Plan what days bring: expiry and inactivity. Once an hour is plenty.
+def by_date(*, policy: Policy, book: RuleBook, now: datetime) -> PlanResult:
+    """Plan what is due by date: expiry and inactivity.
 
     Raises:
-        KeystoneDatabaseDownError: what was planned until then stays.
+        KeystoneDatabaseDownError: what was planned until then is kept.
     """
-    plan = Plan()
-    for dues in dues_by_date(policy=policy, book=book, now=now):
-        _keep(dues, plan, now)
-    return plan
+    return _store(dues_by_date(policy=policy, book=book, now=now), now)
 
 
-def by_lock(*, policy: Policy, book: Book, now: datetime) -> Plan:
+def by_lock(*, policy: Policy, book: RuleBook, now: datetime) -> PlanResult:
     """Plan what cannot wait for the hour: locks and unlocks.
 
     Raises:
         KeystoneDatabaseDownError
     """
-    plan = Plan()
-    for dues in dues_by_lock(policy=policy, book=book, now=now):
-        _keep(dues, plan, now)
-    return plan
+    return _store(dues_by_lock(policy=policy, book=book, now=now), now)
 
 
-def dues_by_date(*, policy: Policy, book: Book, now: datetime) -> Iterator[Dues]:
-    """What `by_date` plans, whether it is planned already or not, chunk by chunk."""
-    if book.on(Kind.PASSWORD_EXPIRING) or book.on(Kind.PASSWORD_EXPIRED):
-        for accounts in _by_password(book, now):
-            yield _dues(accounts, BY_DATE[:2], policy, book, now)
-    if book.on(Kind.INACTIVITY):
-        for accounts in _by_activity(policy, book, now):
-            yield _dues(accounts, BY_DATE[2:], policy, book, now)
+def dues_by_date(*, policy: Policy, book: RuleBook, now: datetime) -> Iterator[AccountDues]:
+    """Yield what `by_date` plans in chunks, including what is planned already."""
+    expiry = (NoticeKind.PASSWORD_EXPIRING, NoticeKind.PASSWORD_EXPIRED)
+    if any(book.on(kind) for kind in expiry):
+        for accounts in _with_expiring_passwords(book, now):
+            yield _dues(accounts, expiry, policy, book, now)
+    if book.on(NoticeKind.INACTIVITY):
+        for accounts in _inactive_soon(policy, book, now):
+            yield _dues(accounts, (NoticeKind.INACTIVITY,), policy, book, now)
 
 
-def dues_by_lock(*, policy: Policy, book: Book, now: datetime) -> Iterator[Dues]:
-    """What `by_lock` plans, whether it is planned already or not, chunk by chunk."""
-    if book.on(Kind.LOCKED):
+def dues_by_lock(*, policy: Policy, book: RuleBook, now: datetime) -> Iterator[AccountDues]:
+    """Yield what `by_lock` plans in chunks, including what is planned already."""
+    if book.on(NoticeKind.LOCKED):
         for accounts in _locked(policy, now):
-            yield _dues(accounts, (Kind.LOCKED,), policy, book, now)
-    if book.on(Kind.UNLOCKED):
-        times = trail.unlocks(since=now - WORTH[Kind.UNLOCKED])
-        for users in _chunks(list(times)):
-            found = [
-                (account, unlocked(account, times[account.id], book.of(account), policy, now))
-                for account in accounts_of(users)
-            ]
-            yield [(account, one) for account, one in found if one is not None]
+            yield _dues(accounts, (NoticeKind.LOCKED,), policy, book, now)
+    if book.on(NoticeKind.UNLOCKED):
+        times = audit.unlocks(since=now - USEFUL_FOR[NoticeKind.UNLOCKED])
+        user_ids = list(times)
+        for start in range(0, len(user_ids), CHUNK):
+            dues = (
+                (account, due_unlock(account, times[account.id], book.of(account), policy, now))
+                for account in accounts_of(user_ids[start : start + CHUNK])
+            )
+            yield [(account, due) for account, due in dues if due is not None]
 
 
-def unknown(dues: Dues, now: datetime) -> Dues:
-    """Those that have no notice yet."""
+def without_notice(dues: AccountDues, now: datetime) -> AccountDues:
+    """Return those that have no notice yet."""
     users = {account.id for account, _ in dues}
     rows = Notice.objects.filter(user_id__in=users, good_until__gt=now)
-    known: set[_Key] = set(rows.values_list("user_id", "kind", "fact_at", "step"))
+    existing = set(rows.values_list("user_id", "kind", "fact_at", "step"))
     return [
-        (account, one)
-        for account, one in dues
-        if (account.id, one.kind.value, one.fact_at, one.step) not in known
+        (account, due)
+        for account, due in dues
+        if (account.id, due.kind.value, due.fact_at, due.step) not in existing
     ]
 
 
 def accounts_of(user_ids: Collection[str]) -> list[Account]:
-    """The accounts of these users, as far as they still exist."""
-    return _read_accounts(User.objects.filter(id__in=user_ids))
+    """Return the accounts of these users that still exist."""
+    return _read_users(User.objects.filter(id__in=user_ids))
 
 
 def _dues(
     accounts: Iterable[Account],
-    kinds: Collection[Notice.Kind],
+    kinds: Collection[NoticeKind],
     policy: Policy,
-    book: Book,
+    book: RuleBook,
     now: datetime,
-) -> Dues:
+) -> AccountDues:
     return [
-        (account, one)
+        (account, due)
         for account in accounts
-        for one in due(account, book.of(account), policy, now, kinds=kinds)
+        for due in due_notices(account, book.of(account), policy, now, kinds=kinds)
     ]
 
 
-# --- What may be due: few statements, each a range of one table --------------------------------
-def _by_password(book: Book, now: datetime) -> Iterator[list[Account]]:
-    """Accounts whose newest password expires in the range; of equally old ones any.
+# --- Candidates: few statements, each a range of one table -------------------------------------
+def _with_expiring_passwords(book: RuleBook, now: datetime) -> Iterator[list[Account]]:
+    """Yield accounts whose newest password expires in the range.
 
-    Who changed a password in the last days has one that expired then, and is most of the range.
+    Most passwords of the range were superseded by a change: they expired when it was made.
     """
-    ahead = timedelta(days=book.furthest(Kind.PASSWORD_EXPIRING))
-    behind = WORTH[Kind.PASSWORD_EXPIRED] if book.on(Kind.PASSWORD_EXPIRED) else timedelta(0)
-    within = expires(gt=now - behind, lte=now + ahead)
-    rows = Password.objects.filter(within, ~superseded())
-    for pairs in chunks(rows, _read_pairs, lambda pair: pair[0], size=CHUNK):
+    ahead = timedelta(days=book.furthest(NoticeKind.PASSWORD_EXPIRING))
+    expired = NoticeKind.PASSWORD_EXPIRED
+    behind = USEFUL_FOR[expired] if book.on(expired) else timedelta(0)
+    rows = Password.objects.filter(expires(gt=now - behind, lte=now + ahead), ~superseded())
+    for pairs in chunks(rows, _read_passwords, lambda pair: pair[0], size=CHUNK):
         local = LocalUser.objects.filter(pk__in={local_id for _, local_id in pairs})
-        yield _accounts(_read_local(local))
+        yield _accounts(_read_local_users(local))
 
 
-@database.reading()
-def _read_pairs(rows: QuerySet[Password]) -> list[tuple[int, int]]:
-    return list(rows.values_list("pk", "local_user_id"))
-
-
-def _by_activity(policy: Policy, book: Book, now: datetime) -> Iterator[list[Account]]:
-    soon = replace(policy, inactive_soon_days=book.furthest(Kind.INACTIVITY))
-    rows = User.objects.filter(INACTIVE_SOON.fits(soon, now))
-    return chunks(rows, _read_accounts, attrgetter("id"), size=CHUNK)
+def _inactive_soon(policy: Policy, book: RuleBook, now: datetime) -> Iterator[list[Account]]:
+    policy = replace(policy, inactive_soon_days=book.furthest(NoticeKind.INACTIVITY))
+    rows = User.objects.filter(INACTIVE_SOON.fits(policy, now))
+    return chunks(rows, _read_users, attrgetter("id"), size=CHUNK)
 
 
 def _locked(policy: Policy, now: datetime) -> Iterator[list[Account]]:
     rows = LocalUser.objects.filter(LOCKED.where(policy, now))
-    return map(_accounts, chunks(rows, _read_local, attrgetter("local_id"), size=CHUNK))
+    return map(_accounts, chunks(rows, _read_local_users, attrgetter("local_id"), size=CHUNK))
 
 
 @database.reading()
-def _read_accounts(rows: QuerySet[User]) -> list[Account]:
+def _read_passwords(rows: QuerySet[Password]) -> list[tuple[int, int]]:
+    return list(rows.values_list("pk", "local_user_id"))
+
+
+@database.reading()
+def _read_users(rows: QuerySet[User]) -> list[Account]:
     return reading.accounts(reading.of_users(rows), known={})
 
 
 @database.reading()
-def _read_local(rows: QuerySet[LocalUser]) -> list[reading.Row]:
+def _read_local_users(rows: QuerySet[LocalUser]) -> list[reading.Row]:
     return reading.of_local_users(rows)
 
 
@@ -177,98 +169,93 @@ def _accounts(rows: list[reading.Row]) -> list[Account]:
     return reading.accounts(rows, known={})
 
 
-# --- What is kept ------------------------------------------------------------------------------
-def _keep(dues: Dues, plan: Plan, now: datetime) -> None:
-    rows = [_notice(account, one, now) for account, one in unknown(dues, now)]
-    if not rows:
-        return
-    insert_new(rows)
-    plan.planned.update(row.kind for row in rows)
-    plan.unsendable += sum(row.status != Status.PLANNED for row in rows)
+# --- Storing -----------------------------------------------------------------------------------
+def _store(chunks_of_dues: Iterable[AccountDues], now: datetime) -> PlanResult:
+    result = PlanResult()
+    for dues in chunks_of_dues:
+        rows = [_notice(account, due, now) for account, due in without_notice(dues, now)]
+        Notice.objects.bulk_create(rows, batch_size=INSERTED, ignore_conflicts=True)
+        result.planned.update(row.kind for row in rows)
+        result.unsendable += sum(row.status != NoticeStatus.PLANNED for row in rows)
+    return result
 
 
-def _notice(account: Account, one: Due, now: datetime) -> Notice:
+def _notice(account: Account, due: DueNotice, now: datetime) -> Notice:
     notice = Notice(
-        kind=one.kind.value,
-        fact_at=one.fact_at,
-        step=one.step,
+        kind=due.kind.value,
+        fact_at=due.fact_at,
+        step=due.step,
         user_id=account.id,
         name=storable(account.name),
         domain_id=account.domain_id,
         domain_name=storable(account.domain_name),
         email=storable(account.email),
-        failures=one.failures,
+        failures=due.failures,
         planned_at=now,
-        good_until=one.good_until,
+        good_until=due.good_until,
         status=status_of(account.email),
         next_attempt_at=now,
     )
-    notice.message_id = mail.message_id(notice.id.hex)
+    notice.message_id = message_id(notice.id.hex)
     return notice
 
 
-def status_of(email: str) -> Notice.Status:
-    """How a notice to this address begins."""
+def status_of(email: str) -> NoticeStatus:
+    """Return the first status of a notice to this address."""
     if not email.strip():
-        return Status.NO_ADDRESS
-    return Status.PLANNED if mail_address(email) else Status.BAD_ADDRESS
+        return NoticeStatus.NO_ADDRESS
+    return NoticeStatus.PLANNED if mail_address(email) else NoticeStatus.BAD_ADDRESS
 
 
-# --- What no longer holds ----------------------------------------------------------------------
-OPEN: Final = (Status.PLANNED, Status.NO_ADDRESS, Status.BAD_ADDRESS)
-
-
-def review(*, policy: Policy, book: Book, now: datetime) -> int:
-    """Cancel what waits and no longer holds, and follow addresses that changed; says how many.
+# --- Review ------------------------------------------------------------------------------------
+def review(*, policy: Policy, book: RuleBook, now: datetime) -> int:
+    """Cancel obsolete notices and update changed addresses; return how many were canceled.
 
     Raises:
         KeystoneDatabaseDownError
     """
-    still = Q(status=Status.PLANNED) | Q(good_until__gt=now)
-    rows = Notice.objects.filter(still, status__in=OPEN)
+    current = Q(status=NoticeStatus.PLANNED) | Q(good_until__gt=now)
+    rows = Notice.objects.filter(current, unclaimed(now), status__in=OPEN)
     return sum(
-        len(found) - len(standing(found, policy=policy, book=book, now=now))
-        for found in chunks(rows, list, attrgetter("pk"), size=CHUNK)
+        len(notices) - len(standing(notices, policy=policy, book=book, now=now))
+        for notices in chunks(rows, list, attrgetter("pk"), size=CHUNK)
     )
 
 
 def standing(
-    notices: Sequence[Notice], *, policy: Policy, book: Book, now: datetime
+    notices: Sequence[Notice], *, policy: Policy, book: RuleBook, now: datetime
 ) -> list[Notice]:
-    """Those that still hold; the others are cancelled. Addresses are as Keystone has them now.
+    """Cancel the obsolete notices and return the others, with their addresses of now.
 
     Raises:
         KeystoneDatabaseDownError
     """
-    statuses = {notice.status for notice in notices}
-    accounts = {one.id: one for one in accounts_of({notice.user_id for notice in notices})}
-    gone: dict[str, list[uuid.UUID]] = defaultdict(list)
+    accounts = {account.id: account for account in accounts_of({n.user_id for n in notices})}
+    obsolete: dict[str, list[uuid.UUID]] = defaultdict(list)
     kept = []
     for notice in notices:
         account = accounts.get(notice.user_id)
-        rules = book.usual if account is None else book.of(account)
-        reason = why_not(notice, account, rules, policy, now)
-        if reason:
-            gone[reason].append(notice.pk)
+        rules = book.default if account is None else book.of(account)
+        if reason := why_obsolete(notice, account, rules, policy, now):
+            obsolete[reason].append(notice.pk)
             continue
         if account is not None and storable(account.email) != notice.email:
-            _readdress(notice, storable(account.email))
+            _update_address(notice, storable(account.email))
         kept.append(notice)
-    for reason, ids in gone.items():
-        Notice.objects.filter(pk__in=ids, status__in=statuses).update(
-            status=Status.CANCELLED, answer=reason, settled_at=now
+    # A worker that claims one of them meanwhile sets a new token.
+    unchanged = Notice.objects.filter(claimed_by__in={notice.claimed_by for notice in notices})
+    for reason, keys in obsolete.items():
+        unchanged.filter(pk__in=keys, status__in=OPEN).update(
+            status=NoticeStatus.CANCELLED, answer=reason, settled_at=now, claimed_until=None
         )
     return kept
 
 
-def _readdress(notice: Notice, email: str) -> None:
-    """Give it the address that the account has now."""
-    before, new = notice.status, status_of(email)
-    notice.email = email
-    if before != Status.CLAIMED or new != Status.PLANNED:
-        notice.status = new
-    Notice.objects.filter(pk=notice.pk, status=before).update(email=email, status=notice.status)
-
-
-def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
+def _update_address(notice: Notice, email: str) -> None:
+    unchanged = Notice.objects.filter(
+        pk=notice.pk, status=notice.status, claimed_by=notice.claimed_by
+    )
+    notice.email, notice.status = email, status_of(email)
+    if notice.status != NoticeStatus.PLANNED:
+        notice.claimed_until = None
+    unchanged.update(email=email, status=notice.status, claimed_until=notice.claimed_until)

@@ -1,13 +1,11 @@
-"""Writes a notice: subject, text and HTML from its templates, the site's own before ours.
+"""Rendering of notices and digests from templates; the site's own come before the built-in ones.
 
-A site's folder has the same shape as `templates/notices/`, and only what it wants to say itself.
+A site's folder has the shape of `templates/notices/` and only the files that it replaces.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from ipaddress import ip_address
@@ -17,84 +15,95 @@ from typing import Any, Final
 from django.conf import settings
 from django.template import Context, Engine, Template, TemplateDoesNotExist, TemplateSyntaxError
 
+from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
 from pciops.events.diagnosis.selectors import AttemptOrigin
-from pciops.lib import mail, times
+from pciops.lib import times
 from pciops.lib.addresses import plain
 from pciops.lib.env import SettingError
-from pciops.lib.mail import LONGEST_SUBJECT, Letter
-from pciops.notices.models import Notice
+from pciops.notices.mail.message import LONGEST_SUBJECT, RenderedMail
+from pciops.notices.models import Notice, NoticeKind
+from pciops.notices.rules import AHEAD
 
 log = logging.getLogger(__name__)
 
 DIGEST: Final = "digest"  # the folder of the daily digest, beside those of the kinds
 PARTS: Final = ("subject.txt", "body.txt", "body.html")
-OURS: Final = Path(__file__).resolve().parent.parent.parent / "templates" / "notices"
+BUILT_IN: Final = Path(__file__).resolve().parent.parent.parent / "templates" / "notices"
 _SETTING: Final = "PCIOPS_NOTICE_TEMPLATES"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Broken:
-    """A template of the site's that does not compile."""
-
-    path: Path
-    line: int | None
-    problem: str
-
-    def __str__(self) -> str:
-        line = "" if self.line is None else f", line {self.line}"
-        return f"{self.path}{line}: {self.problem}"
-
-
-def write(
+def render_notice(
     notice: Notice, *, policy: Policy, now: datetime, origin: AttemptOrigin | None = None
-) -> Letter:
-    """The letter to the owner of the account.
+) -> RenderedMail:
+    """Render the mail to the owner of the account.
 
     Args:
-        origin: of the failures that locked it, where that is known.
+        origin: of the failures that locked the account, if it is known.
     """
-    facts = {**_facts(notice, policy, now), "source": _source(origin)}
-    return rendered(notice.kind, facts)
+    variables = {**_variables(notice, policy, now), "source": _source(origin)}
+    return render(notice.kind, variables)
 
 
-def rendered(folder: str, facts: dict[str, Any]) -> Letter:
-    """The letter of the templates in a folder of this name."""
-    subject, text, html = (_render(folder, part, facts) for part in PARTS)
-    return Letter(subject=plain(subject, LONGEST_SUBJECT), text=_lines(text), html=html)
+def render(folder: str, variables: dict[str, Any]) -> RenderedMail:
+    """Render the templates of a folder below `templates/notices/`."""
+    subject, text, html = (_render(folder, part, variables) for part in PARTS)
+    return RenderedMail(
+        subject=plain(subject, LONGEST_SUBJECT), text=_without_gaps(text), html=html
+    )
 
 
-def message(notice: Notice, letter: Letter, *, to: str, reply_to: str, now: datetime) -> bytes:
-    """The mail as it goes over the wire."""
-    return mail.message(letter, message_id=notice.message_id, to=to, reply_to=reply_to, now=now)
+def sample(
+    kind: NoticeKind, *, policy: Policy, now: datetime, account: Account | None = None
+) -> Notice:
+    """Return a notice that is not stored, to this account or to a made-up one."""
+    days = 3 if kind in AHEAD else 0
+    fact_at = now + timedelta(days=days) if days else now - timedelta(minutes=2)
+    if kind is NoticeKind.INACTIVITY:
+        fact_at = fact_at.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return Notice(
+        kind=kind.value,
+        fact_at=fact_at,
+        step=days,
+        user_id=account.id if account else "0" * 32,
+        name=account.name if account else "sample",
+        domain_id=account.domain_id if account else "default",
+        domain_name=account.domain_name if account else "Default",
+        failures=policy.lockout_failure_attempts or 6,
+        planned_at=now,
+        good_until=fact_at + timedelta(days=7),
+        next_attempt_at=now,
+    )
 
 
-def broken() -> list[Broken]:
-    """The site's templates that do not compile, and are therefore not used.
+def broken_templates() -> list[str]:
+    """Return path, line and problem of the site's templates that do not compile.
 
     Raises:
-        SettingError: where there is no such folder.
+        SettingError: the folder does not exist.
     """
-    folder = _folder()
-    if folder is None:
+    site = _site_folder()
+    if site is None:
         return []
-    return [found for path in _own(folder) if (found := _broken(folder, path))]
+    names = (f"{folder}/{part}" for folder in (*NoticeKind.values, DIGEST) for part in PARTS)
+    problems = ((site / name, _problem(site, name)) for name in names if (site / name).exists())
+    return [f"{path}{problem}" for path, problem in problems if problem]
 
 
-def _facts(notice: Notice, policy: Policy, now: datetime) -> dict[str, Any]:
-    """What templates may use: words, each in one line."""
-    kind, fact = Notice.Kind(notice.kind), notice.fact_at
+def _variables(notice: Notice, policy: Policy, now: datetime) -> dict[str, Any]:
+    """Return the variables of the templates; each text is one line."""
+    kind, fact_at = NoticeKind(notice.kind), notice.fact_at
     ends = None
-    if kind is Notice.Kind.LOCKED and policy.lockout is not None:
-        ends = times.later(fact, policy.lockout)
-    before = fact - timedelta(microseconds=1) if kind is Notice.Kind.INACTIVITY else fact
+    if kind is NoticeKind.LOCKED and policy.lockout is not None:
+        ends = times.later(fact_at, policy.lockout)
+    before = fact_at - timedelta(microseconds=1) if kind is NoticeKind.INACTIVITY else fact_at
     return {
         "cloud": settings.CLOUD_NAME,
         "name": plain(notice.name),
         "domain": plain(notice.domain_name),
-        "when": times.dated(fact),
+        "when": times.dated(fact_at),
         "last_day": times.day(before.date()),
-        "left": times.span(fact - now),
+        "left": times.span(fact_at - now),
         "failures": notice.failures,
         "ends": times.dated(ends) if ends else "",
         "over": ends is not None and ends <= now,
@@ -104,10 +113,10 @@ def _facts(notice: Notice, policy: Policy, now: datetime) -> dict[str, Any]:
 
 
 def _source(origin: AttemptOrigin | None) -> str:
-    """The reported address; "" where it is none.
+    """Return the reported address; "" if there is none.
 
-    What calls itself a program is left out, and an address that is no address: whoever fails to
-    sign in could write to the owner in our name.
+    Program names and invalid addresses are left out: a client chooses them, and could so write to
+    the owner in our name.
     """
     if origin is None:
         return ""
@@ -117,8 +126,8 @@ def _source(origin: AttemptOrigin | None) -> str:
         return ""
 
 
-def _lines(text: str) -> str:
-    """The text without the empty lines that template tags leave behind, at most one in a row."""
+def _without_gaps(text: str) -> str:
+    """Return the text with at most one empty line in a row; template tags leave more behind."""
     lines: list[str] = []
     for line in text.strip().splitlines():
         if line.strip() or (lines and lines[-1]):
@@ -127,46 +136,39 @@ def _lines(text: str) -> str:
 
 
 # --- Templates ---------------------------------------------------------------------------------
-def _render(kind: str, part: str, facts: dict[str, Any]) -> str:
-    name, plain_text = f"{kind}/{part}", part.endswith(".txt")
-    folder = _folder()
-    if folder is not None and (folder / name).is_file():
+def _render(folder: str, part: str, variables: dict[str, Any]) -> str:
+    name, autoescape = f"{folder}/{part}", part.endswith(".html")
+    site = _site_folder()
+    if site is not None and (site / name).is_file():
         try:
-            return _site_template(folder, name).render(Context(facts, autoescape=not plain_text))
-        except Exception as error:  # noqa: BLE001 whatever a site's template does, the mail goes out
-            log.warning("%s is not used: %s", folder / name, error)
-    return _our_template(name).render(Context(facts, autoescape=not plain_text))
-
-
-@lru_cache(maxsize=32)
-def _our_template(name: str) -> Template:
-    return _our_engine().get_template(name)
+            template = _site_template(site, name, (site / name).stat().st_mtime_ns)
+            return template.render(Context(variables, autoescape=autoescape))
+        except Exception as error:  # noqa: BLE001 the built-in template serves for any broken one
+            log.warning("%s is not used: %s", site / name, error)
+    template = _built_in_engine().get_template(name)
+    return template.render(Context(variables, autoescape=autoescape))
 
 
 @lru_cache(maxsize=1)
-def _our_engine() -> Engine:
-    return Engine(loaders=[("django.template.loaders.cached.Loader", [_files(OURS)])])
-
-
-def _site_template(folder: Path, name: str) -> Template:
-    return _compiled(folder, name, (folder / name).stat().st_mtime_ns)
+def _built_in_engine() -> Engine:
+    return Engine(loaders=[("django.template.loaders.cached.Loader", [_loader(BUILT_IN)])])
 
 
 @lru_cache(maxsize=32)
-def _compiled(folder: Path, name: str, _stamp: int) -> Template:
-    return _engine(folder).get_template(name)
+def _site_template(site: Path, name: str, _modified_at: int) -> Template:
+    return _site_engine(site).get_template(name)
 
 
-def _engine(folder: Path) -> Engine:
-    """Also finds what is included: first in that folder, then among ours."""
-    return Engine(loaders=[_files(folder, OURS)])
+def _site_engine(site: Path) -> Engine:
+    """Return an engine that finds includes in the site's folder first."""
+    return Engine(loaders=[_loader(site, BUILT_IN)])
 
 
-def _files(*folders: Path) -> tuple[str, list[str]]:
+def _loader(*folders: Path) -> tuple[str, list[str]]:
     return "django.template.loaders.filesystem.Loader", [str(folder) for folder in folders]
 
 
-def _folder() -> Path | None:
+def _site_folder() -> Path | None:
     if not settings.NOTICE_TEMPLATES:
         return None
     folder = Path(settings.NOTICE_TEMPLATES)
@@ -175,20 +177,13 @@ def _folder() -> Path | None:
     return folder
 
 
-def _own(folder: Path) -> Iterator[Path]:
-    """The files of the site's that take the place of ours."""
-    for name in (*Notice.Kind.values, DIGEST):
-        for part in PARTS:
-            if (folder / name / part).exists():
-                yield Path(name) / part
-
-
-def _broken(folder: Path, name: Path) -> Broken | None:
+def _problem(site: Path, name: str) -> str:
+    """Return why a template does not compile; "" if it does."""
     try:
-        _engine(folder).get_template(str(name))
+        _site_engine(site).get_template(name)
     except TemplateSyntaxError as error:
         line = getattr(getattr(error, "token", None), "lineno", None)
-        return Broken(path=folder / name, line=line, problem=str(error))
+        return f"{'' if line is None else f', line {line}'}: {error}"
     except (OSError, UnicodeDecodeError, TemplateDoesNotExist) as error:
-        return Broken(path=folder / name, line=None, problem=f"cannot be read: {error}")
-    return None
+        return f": cannot be read: {error}"
+    return ""

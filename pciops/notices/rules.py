@@ -1,9 +1,10 @@
-"""Which kinds of notice go out, how many days ahead, and where answers go: for each domain.
+"""Rules of domains: kinds of notices, days ahead, where replies go, and contacts.
 
-The settings say it for all; the file of `PCIOPS_NOTICE_DOMAINS` for single domains, which it names
-by id or by name:
+The settings hold the rules of all domains; the file of `PCIOPS_NOTICE_DOMAINS` those of single
+domains, which it names by id or by name:
 
     [customers]
+    contacts = ["desk@customers.example"]   # recipients of the domain's digests and reports
     reply_to = "desk@customers.example"
     password_expiring = [30, 7, 1]   # these days
     locked = false                   # not at all
@@ -12,116 +13,162 @@ by id or by name:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
 
 from pciops.accounts.account import Account
+from pciops.accounts.selectors import Domain
+from pciops.lib import files
 from pciops.lib.addresses import mail_address
-from pciops.notices import domain_file
-from pciops.notices.domain_file import CONTACTS, wrong
-from pciops.notices.models import Notice
+from pciops.lib.env import SettingError
+from pciops.notices.models import NoticeKind
 
-Kind = Notice.Kind
 Steps = tuple[int, ...]
+Addresses = tuple[str, ...]
 
-AHEAD: Final = (Kind.PASSWORD_EXPIRING, Kind.INACTIVITY)  # those that have days
-AFTER: Final = (0,)  # the one step of those that come after the fact
+AHEAD: Final = (NoticeKind.PASSWORD_EXPIRING, NoticeKind.INACTIVITY)  # kinds that have days
+AFTER: Final = (0,)  # the one step of the others, which come after the fact
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rules:
-    """What goes out in one domain."""
+class DomainRules:
+    """The rules of one domain."""
 
-    steps: Mapping[Kind, Steps]  # a kind that is off is missing
+    steps: Mapping[NoticeKind, Steps]  # a kind that is off is missing
     reply_to: str = ""
+    contacts: Addresses = ()
 
-    def steps_of(self, kind: Kind) -> Steps:
-        """The days ahead, the greatest first; nothing where the kind is off."""
+    def steps_of(self, kind: NoticeKind) -> Steps:
+        """Return the days ahead, the greatest first; none if the kind is off."""
         return self.steps.get(kind, ())
 
 
 @dataclass(frozen=True, kw_only=True)
-class Book:
+class RuleBook:
     """The rules of every domain."""
 
-    usual: Rules
-    domains: Mapping[str, Rules] = field(default_factory=dict)  # by id or name
+    default: DomainRules
+    domains: Mapping[str, DomainRules] = field(default_factory=dict)  # by id or name
 
-    def of(self, account: Account) -> Rules:
-        """The rules of the account's domain; its id comes before its name."""
+    def of(self, account: Account) -> DomainRules:
+        """Return the rules of the account's domain."""
         return self.of_domain(account.domain_id, account.domain_name)
 
-    def of_domain(self, domain_id: str, name: str) -> Rules:
-        """As `of`."""
-        return self.domains.get(domain_id, self.domains.get(name, self.usual))
+    def of_domain(self, domain_id: str, name: str) -> DomainRules:
+        """Return the rules of a domain; its id comes before its name."""
+        return self.domains.get(domain_id, self.domains.get(name, self.default))
 
-    def furthest(self, kind: Kind) -> int:
-        """The greatest number of days that any domain has; 0 where the kind is off everywhere."""
-        everyone = [self.usual, *self.domains.values()]
-        return max((step for rules in everyone for step in rules.steps_of(kind)), default=0)
+    def furthest(self, kind: NoticeKind) -> int:
+        """Return the greatest number of days of any domain; 0 if the kind is off everywhere."""
+        rules = [self.default, *self.domains.values()]
+        return max((step for one in rules for step in one.steps_of(kind)), default=0)
 
-    def on(self, kind: Kind) -> bool:
-        """Whether the kind is on anywhere."""
-        return any(rules.steps_of(kind) for rules in [self.usual, *self.domains.values()])
+    def on(self, kind: NoticeKind) -> bool:
+        """Return whether the kind is on in any domain."""
+        return any(rules.steps_of(kind) for rules in [self.default, *self.domains.values()])
+
+    def contacts(self, domains: Iterable[Domain]) -> dict[Domain, Addresses]:
+        """Return the contacts of each domain that has any."""
+        rules = {domain: self.of_domain(domain.id, domain.name) for domain in domains}
+        return {domain: found.contacts for domain, found in rules.items() if found.contacts}
+
+    def unknown(self, domains: Iterable[Domain]) -> list[str]:
+        """Return the names in the file that are of none of these domains."""
+        names = {name for domain in domains for name in (domain.id, domain.name)}
+        return [name for name in self.domains if name not in names]
 
 
-def current() -> Book:
-    """The rules as settings and file have them now; a file that changed is read again.
+def current() -> RuleBook:
+    """Return the rules of settings and file; a file that changed is read again.
 
     Raises:
-        SettingError: where the file cannot be read or makes no sense.
+        SettingError: the file cannot be read or is not valid.
     """
     days = {
-        Kind.PASSWORD_EXPIRING: tuple(settings.NOTICE_DAYS),
-        Kind.INACTIVITY: tuple(settings.INACTIVITY_NOTICE_DAYS),
+        NoticeKind.PASSWORD_EXPIRING: tuple(settings.NOTICE_DAYS),
+        NoticeKind.INACTIVITY: tuple(settings.INACTIVITY_NOTICE_DAYS),
     }
-    wanted = {kind: days.get(kind, AFTER) for kind in Kind}
-    on = frozenset(map(Kind, settings.NOTICE_KINDS))
-    usual = Rules(
-        steps={kind: steps for kind, steps in wanted.items() if kind in on},
+    all_steps = {kind: days.get(kind, AFTER) for kind in NoticeKind}
+    default = DomainRules(
+        steps={kind: all_steps[kind] for kind in NoticeKind if kind in settings.NOTICE_KINDS},
         reply_to=settings.MAIL_REPLY_TO,
     )
-    tables = domain_file.tables()
-    return Book(
-        usual=usual,
-        domains={name: _of_domain(name, table, usual, wanted) for name, table in tables.items()},
+    path = settings.NOTICE_DOMAINS
+    tables = _read(path, files.stamp(path)) if path else {}
+    return RuleBook(
+        default=default,
+        domains={
+            name: _of_domain(name, table, default, all_steps) for name, table in tables.items()
+        },
     )
+
+
+@lru_cache(maxsize=1)
+def _read(path: str, _stamp: object) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _invalid(f"which cannot be read: {error.strerror}", separator=", ") from None
+    except ValueError as error:  # also of bytes that are not UTF-8
+        raise _invalid(f"which is no TOML: {error}", separator=", ") from None
 
 
 def _of_domain(
-    name: str, table: Mapping[str, Any], usual: Rules, everything: Mapping[Kind, Steps]
-) -> Rules:
-    steps, reply_to = dict(usual.steps), usual.reply_to
+    name: str, table: object, default: DomainRules, all_steps: Mapping[NoticeKind, Steps]
+) -> DomainRules:
+    if not isinstance(table, dict):
+        raise _invalid(f"{name} is no table")
+    steps, reply_to = dict(default.steps), default.reply_to
+    contacts: Addresses = ()
     for key, value in table.items():
         if key == "reply_to":
             if not isinstance(value, str) or mail_address(value) is None:
-                raise wrong(f"[{name}] reply_to is no mail address")
+                raise _invalid(f"[{name}] reply_to is no mail address")
             reply_to = value
-        elif key == CONTACTS:
-            continue
-        elif key not in Kind.values:
-            known = ", ".join(Kind.values)
-            raise wrong(f"[{name}] {key} is neither reply_to, {CONTACTS} nor one of {known}")
+        elif key == "contacts":
+            contacts = _contacts(name, value)
+        elif key not in NoticeKind.values:
+            kinds = ", ".join(NoticeKind.values)
+            raise _invalid(f"[{name}] {key} is neither reply_to, contacts nor one of {kinds}")
         elif value is False:
-            steps.pop(Kind(key), None)
+            steps.pop(NoticeKind(key), None)
         elif value is True:
-            steps[Kind(key)] = everything[Kind(key)]
+            steps[NoticeKind(key)] = all_steps[NoticeKind(key)]
         else:
-            steps[Kind(key)] = _days(name, Kind(key), value)
-    return Rules(steps=steps, reply_to=reply_to)
+            steps[NoticeKind(key)] = _days(name, NoticeKind(key), value)
+    return DomainRules(steps=steps, reply_to=reply_to, contacts=contacts)
 
 
-def _days(name: str, kind: Kind, value: object) -> Steps:
+def _contacts(name: str, value: object) -> Addresses:
+    texts = value if isinstance(value, list) else [None]
+    addresses = [mail_address(text) if isinstance(text, str) else None for text in texts]
+    if None in addresses:
+        raise _invalid(f"[{name}] contacts is no list of mail addresses")
+    return tuple(dict.fromkeys(address for address in addresses if address))
+
+
+def _days(name: str, kind: NoticeKind, value: object) -> Steps:
     if kind not in AHEAD:
-        raise wrong(f"[{name}] {kind} is neither true nor false")
+        raise _invalid(f"[{name}] {kind} is neither true nor false")
     days = value if isinstance(value, list) else []
     if (
         not days
         or not all(type(day) is int and 1 <= day <= 365 for day in days)
         or len(set(days)) < len(days)
     ):
-        raise wrong(f"[{name}] {kind} is no list of days from 1 to 365, each once")
+        raise _invalid(f"[{name}] {kind} is no list of days from 1 to 365, each once")
     return tuple(sorted(days, reverse=True))
+
+
+def _invalid(problem: str, separator: str = ": ") -> SettingError:
+    return SettingError(
+        "PCIOPS_NOTICE_DOMAINS",
+        f"names {settings.NOTICE_DOMAINS}{separator}{problem}",
+        "/etc/pciops/notice-domains.toml",
+    )

@@ -1,4 +1,4 @@
-"""Reading notices, as far as an operator may see them: `scope` is the id of their one domain."""
+"""Queries of notices. `scope` is the one domain that the operator sees; None: all."""
 
 from __future__ import annotations
 
@@ -10,26 +10,24 @@ from uuid import UUID
 from django.db.models import Count, QuerySet
 
 from pciops.lib.keyset import Column, Order
-from pciops.notices.models import Notice
+from pciops.notices.models import Notice, NoticeStatus
 
-Status = Notice.Status
-
-RECENT: Final = timedelta(days=30)  # how far back the lists of what is over go
+RECENT: Final = timedelta(days=30)  # how far back the lists of settled notices go
 
 
 @dataclass(frozen=True, kw_only=True)
-class View:
-    """A list of notices: its name in URLs, what it is called, and the statuses in it."""
+class NoticeView:
+    """A list of notices: its name in URLs, its label and its statuses."""
 
     name: str
     label: str
-    statuses: tuple[Notice.Status, ...]
-    empty: str  # what it means that there is none
-    over: bool = False  # these notices have ended
+    statuses: tuple[NoticeStatus, ...]
+    empty: str  # the sentence if there is none
+    over: bool = False  # its notices are settled
 
     @property
     def order(self) -> Order[Notice]:
-        """The newest end first; of what waits, the one that is due for longest."""
+        """The last settled first; of those that wait, the last planned first."""
         first = Column(
             name="settled_at" if self.over else "planned_at", kind=datetime, falling=True
         )
@@ -37,36 +35,36 @@ class View:
 
 
 VIEWS: Final = (
-    View(
+    NoticeView(
         name="failed",
         label="Failed",
-        statuses=(Status.REFUSED, Status.GIVEN_UP),
+        statuses=(NoticeStatus.REFUSED, NoticeStatus.GIVEN_UP),
         empty="Every mail of the last 30 days was taken.",
         over=True,
     ),
-    View(
+    NoticeView(
         name="unaddressed",
         label="No address",
-        statuses=(Status.NO_ADDRESS, Status.BAD_ADDRESS),
+        statuses=(NoticeStatus.NO_ADDRESS, NoticeStatus.BAD_ADDRESS),
         empty="Everybody who is due has an address that can be sent to.",
     ),
-    View(
+    NoticeView(
         name="waiting",
         label="Waiting",
-        statuses=(Status.PLANNED, Status.CLAIMED),
+        statuses=(NoticeStatus.PLANNED,),
         empty="Nothing is due at this moment.",
     ),
-    View(
+    NoticeView(
         name="sent",
         label="Sent",
-        statuses=(Status.SENT,),
+        statuses=(NoticeStatus.SENT,),
         empty="Nothing was sent in the last 30 days.",
         over=True,
     ),
-    View(
+    NoticeView(
         name="cancelled",
         label="Cancelled",
-        statuses=(Status.CANCELLED,),
+        statuses=(NoticeStatus.CANCELLED,),
         empty="Nothing was cancelled in the last 30 days.",
         over=True,
     ),
@@ -75,15 +73,17 @@ BY_NAME: Final = {view.name: view for view in VIEWS}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Page:
-    """Some notices, and the marker of the next page; "" where this is the last."""
+class NoticePage:
+    """Some notices, and the marker of the next page; "" if this is the last."""
 
     notices: list[Notice]
     next: str
 
 
-def page(view: View, *, scope: str | None, now: datetime, marker: str, limit: int) -> Page:
-    """One page of a list.
+def page(
+    view: NoticeView, *, scope: str | None, now: datetime, marker: str, limit: int
+) -> NoticePage:
+    """Return one page of a list.
 
     Raises:
         MarkerError
@@ -93,31 +93,33 @@ def page(view: View, *, scope: str | None, now: datetime, marker: str, limit: in
         rows = rows.filter(settled_at__gt=now - RECENT)
     if marker:
         rows = view.order.after(rows, marker)
-    found = list(view.order.sort(rows)[: limit + 1])
-    more = len(found) > limit
-    return Page(notices=found[:limit], next=view.order.marker(found[limit - 1]) if more else "")
+    notices = list(view.order.sort(rows)[: limit + 1])
+    more = len(notices) > limit
+    return NoticePage(
+        notices=notices[:limit], next=view.order.marker(notices[limit - 1]) if more else ""
+    )
 
 
 def numbers(*, scope: str | None, now: datetime) -> dict[str, int]:
-    """View → how many notices it has, but for those that were sent or cancelled in number."""
-    rows = _within(scope).exclude(status__in=(Status.SENT, Status.CANCELLED))
+    """Return the number of notices of each list, except of the long ones, sent and cancelled."""
+    rows = _within(scope).exclude(status__in=(NoticeStatus.SENT, NoticeStatus.CANCELLED))
     rows = rows.exclude(settled_at__lte=now - RECENT)
     counts = dict(rows.order_by().values_list("status").annotate(Count("pk")))
     return {
         view.name: sum(counts.get(status, 0) for status in view.statuses)
         for view in VIEWS
-        if not set(view.statuses) & {Status.SENT, Status.CANCELLED}
+        if not set(view.statuses) & {NoticeStatus.SENT, NoticeStatus.CANCELLED}
     }
 
 
 def of_account(user_id: str, *, limit: int) -> list[Notice]:
-    """The notices of an account, the newest first."""
+    """Return the notices of an account, the newest first."""
     rows = Notice.objects.filter(user_id=user_id).order_by("-planned_at", "message_id")
     return list(rows.prefetch_related("events")[:limit])
 
 
 def get(notice_id: UUID, *, scope: str | None) -> Notice | None:
-    """The notice of this id; None where there is none in scope."""
+    """Return the notice of this id; None if there is none in scope."""
     return _within(scope).filter(pk=notice_id).first()
 
 

@@ -10,12 +10,12 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.template import Context, Engine
 
-from pciops.accounts.selectors import Domain
-from pciops.lib import outbox, times
+from pciops.lib import times
 from pciops.lib.addresses import plain
-from pciops.lib.mail import LONGEST_SUBJECT, Attachment, Letter
-from pciops.lib.models import OwedMail
-from pciops.notices import domain_file
+from pciops.notices import rules
+from pciops.notices.mail import operator_mail
+from pciops.notices.mail.message import LONGEST_SUBJECT, Attachment, RenderedMail
+from pciops.notices.models import OperatorMail
 from pciops.reports.archive import store
 from pciops.reports.models import StoredReport
 from pciops.reports.render.formats import FORMATS, content_of
@@ -51,10 +51,10 @@ def owe(stored: StoredReport, *, now: datetime) -> int:
         return 0
     report = store.report(stored)
     attachments, left_out = _attachments(stored)
-    letter = write(stored, report, attached=bool(attachments), left_out=left_out)
+    mail = write(stored, report, attached=bool(attachments), left_out=left_out)
     return sum(
-        outbox.put(
-            letter,
+        operator_mail.put(
+            mail,
             about=about(stored),
             domain_id=stored.domain_id,
             to=address,
@@ -75,17 +75,16 @@ def recipients(stored: StoredReport) -> list[str]:
     """
     if not stored.domain_id:
         return list(settings.REPORT_RECIPIENTS)
-    domain = Domain(id=stored.domain_id, name=stored.domain_name)
-    return list(domain_file.contacts([domain]).get(domain, ()))
+    return list(rules.current().of_domain(stored.domain_id, stored.domain_name).contacts)
 
 
 def about(stored: StoredReport) -> str:
-    """What the outbox calls the mails of a report; the domain stands beside it."""
+    """Return the `about` of the mails of a report."""
     return f"report {stored.week} r{stored.revision}"
 
 
 def _without(addresses: list[str], stored: StoredReport) -> list[str]:
-    owed = OwedMail.objects.filter(about=about(stored), domain_id=stored.domain_id)
+    owed = OperatorMail.objects.filter(about=about(stored), domain_id=stored.domain_id)
     known = set(owed.values_list("to", flat=True))
     return [address for address in addresses if address not in known]
 
@@ -102,14 +101,14 @@ def _attachments(stored: StoredReport) -> tuple[list[Attachment], bool]:
     return [Attachment(name=name, type=pdf.content_type, content=content)], False
 
 
-def write(stored: StoredReport, report: Report, *, attached: bool, left_out: bool) -> Letter:
-    """The letter, by its templates; each text of others is one line of it."""
+def write(stored: StoredReport, report: Report, *, attached: bool, left_out: bool) -> RenderedMail:
+    """Render the mail; each text that is not ours is one line of it."""
     facts = _facts(stored, report) | {"attached": attached, "left_out": left_out}
     subject, text, html = (
         _engine().get_template(name).render(Context(facts, autoescape=name.endswith(".html")))
         for name in ("subject.txt", "body.txt", "body.html")
     )
-    return Letter(subject=plain(subject, LONGEST_SUBJECT), text=text, html=html)
+    return RenderedMail(subject=plain(subject, LONGEST_SUBJECT), text=text, html=html)
 
 
 def _facts(stored: StoredReport, report: Report) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Builds the reports that are due: each week once, and those that an outage has delayed.
 
 A process that dies between two steps leaves the rest to the next run: a report is stored once, and
-owed once to each of its recipients.
+owed once to each of its recipients. notices.mail.operator_mail sends the mails.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pciops.accounts.selectors import Domain
 from pciops.audit.services import PCIOPS, Initiator
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import times
-from pciops.notices import domain_file
+from pciops.notices import rules
 from pciops.reports import deliver, weeks
 from pciops.reports.archive import store
 from pciops.reports.build import WHOLE_CLOUD, build
@@ -95,10 +95,11 @@ def _domains(week: Week, now: datetime) -> list[Domain]:
     Raises:
         KeystoneDatabaseDownError, SettingError
     """
-    if not domain_file.tables():
+    book = rules.current()
+    if not book.domains:
         return [WHOLE_CLOUD]
     try:
-        return [WHOLE_CLOUD, *domain_file.contacts(selectors.domains(scope=None))]
+        return [WHOLE_CLOUD, *book.contacts(selectors.domains(scope=None))]
     except KeystoneDatabaseDownError as error:
         if not _is_stored(week, WHOLE_CLOUD):
             _record_failure(week, WHOLE_CLOUD, error, now)

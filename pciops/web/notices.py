@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date, datetime
 from typing import Final
 from urllib.parse import urlencode
@@ -23,12 +22,14 @@ from pciops.accounts.policy import policy as policies
 from pciops.accounts.selectors import Domain
 from pciops.audit import services
 from pciops.audit.models import Event
-from pciops.lib import charts, outages, outbox
+from pciops.lib import charts, outages
 from pciops.lib.addresses import mail_address
 from pciops.lib.charts import Bars, Series
-from pciops.lib.post import Answer, MailServerDown, Verdict
-from pciops.notices import digests, forecast, rendering, rules, samples, selectors, send
-from pciops.notices.models import Notice
+from pciops.notices import digests, forecast, rendering, rules, selectors, send
+from pciops.notices.mail import operator_mail
+from pciops.notices.mail.message import RenderedMail
+from pciops.notices.mail.transport import DeliveryOutcome, MailServerDown
+from pciops.notices.models import Notice, NoticeKind
 from pciops.web import rights
 from pciops.web.errors import KEYSTONE_DATABASE, BadRequestError
 from pciops.web.requests import OperatorRequest, initiator
@@ -62,8 +63,8 @@ def notice_list(request: OperatorRequest) -> HttpResponse:
         "server": settings.MAIL_SERVER,
         "sender": settings.MAIL_FROM,
         "book": book,
-        "kinds": [(kind, book.usual.steps_of(kind)) for kind in Notice.Kind],
-        "broken": rendering.broken(),
+        "kinds": [(kind, book.default.steps_of(kind)) for kind in NoticeKind],
+        "broken": rendering.broken_templates(),
         "forecast": _forecast(forecast.days(scope=scope, now=now), now.date()),
         "digests": digests.recent(scope=scope),
         "hour": _hour(now),
@@ -79,14 +80,14 @@ def preview(request: OperatorRequest, kind: str) -> HttpResponse:
     now, policy, chosen = timezone.now(), policies.current(), _kind(kind)
     text = request.GET.get("account", "").strip()
     account = _account(request, text) if text else None
-    notice = samples.sample(chosen, policy=policy, now=now, account=account)
+    notice = rendering.sample(chosen, policy=policy, now=now, account=account)
     context = {
         "section": "notices",
         "kind": chosen,
-        "kinds": list(Notice.Kind),
+        "kinds": list(NoticeKind),
         "text": text,
         "account": account,
-        "letter": rendering.write(notice, policy=policy, now=now),
+        "letter": rendering.render_notice(notice, policy=policy, now=now),
         "server": settings.MAIL_SERVER,
         "sender": settings.MAIL_FROM,
         "own_address": _address(accounts.get(request.user.id, scope=None)),
@@ -99,14 +100,10 @@ def preview(request: OperatorRequest, kind: str) -> HttpResponse:
 @rights.needs("administer")
 def sample(request: OperatorRequest, kind: str) -> HttpResponse:
     """Send a notice of this kind to the operator's own address."""
-    chosen, policy = _kind(kind), policies.current()
-
-    def hand_in(address: str, now: datetime) -> Answer:
-        sent = samples.send(address, policy=policy, book=rules.current(), now=now, kinds=[chosen])
-        [(_, answer)] = sent
-        return answer
-
-    _send_sample(request, chosen.value, hand_in)
+    chosen, policy, now = _kind(kind), policies.current(), timezone.now()
+    notice = rendering.sample(chosen, policy=policy, now=now)
+    mail = rendering.render_notice(notice, policy=policy, now=now)
+    _send_sample(request, chosen.value, mail)
     return redirect("notice_preview", kind)
 
 
@@ -129,7 +126,7 @@ def _again(request: OperatorRequest, notice: Notice) -> bool:
     """Make the notice due and record it in the audit log, both or neither."""
     now, by = timezone.now(), f"{request.user.name} ({request.user.domain_name})"
     with transaction.atomic():
-        done = send.again(notice, by=by, now=now)
+        done = send.send_again(notice, by=by, now=now)
         if done:
             services.record(
                 Event.Action.AGAIN,
@@ -159,7 +156,7 @@ def digest(request: OperatorRequest) -> HttpResponse:
         "section": "notices",
         "now": now,
         "digest": preview,
-        "letter": digests.write(preview),
+        "letter": digests.render(preview),
         "server": settings.MAIL_SERVER,
         "sender": settings.MAIL_FROM,
         "hour": _hour(now),
@@ -174,18 +171,11 @@ def digest(request: OperatorRequest) -> HttpResponse:
 def digest_sample(request: OperatorRequest) -> HttpResponse:
     """Send the digest as of now to the operator's own address."""
     preview = digests.preview(_domain(request), policy=policies.current(), now=timezone.now())
-    letter = digests.write(preview)
-
-    def hand_in(address: str, now: datetime) -> Answer:
-        return outbox.hand_in(letter, to=address, now=now, reply_to=settings.MAIL_REPLY_TO)
-
-    _send_sample(request, "digest", hand_in)
+    _send_sample(request, "digest", digests.render(preview))
     return redirect("digest")
 
 
-def _send_sample(
-    request: OperatorRequest, what: str, hand_in: Callable[[str, datetime], Answer]
-) -> None:
+def _send_sample(request: OperatorRequest, what: str, mail: RenderedMail) -> None:
     """Send a sample to the operator, record it in the audit log, and report the result.
 
     Args:
@@ -207,17 +197,19 @@ def _send_sample(
         now=now,
     )
     try:
-        answer = hand_in(address, now)
+        outcome, reply = operator_mail.send_sample(
+            mail, to=address, now=now, reply_to=settings.MAIL_REPLY_TO
+        )
     except MailServerDown as error:
         services.settle(act, Event.Outcome.FAILURE, str(error))
         messages.error(request, f"The mail server does not take mails: {error}")
         return
-    if answer.verdict is Verdict.SENT:
-        services.settle(act, Event.Outcome.SUCCESS, answer.words)
-        messages.success(request, f"Sent to {address}: {answer.words}")
+    if outcome is DeliveryOutcome.SENT:
+        services.settle(act, Event.Outcome.SUCCESS, reply)
+        messages.success(request, f"Sent to {address}: {reply}")
     else:
-        services.settle(act, Event.Outcome.FAILURE, answer.words)
-        messages.error(request, f"The mail server refuses it: {answer.words}")
+        services.settle(act, Event.Outcome.FAILURE, reply)
+        messages.error(request, f"The mail server refuses it: {reply}")
 
 
 def _domain(request: OperatorRequest) -> Domain | None:
@@ -235,7 +227,7 @@ def _hour(now: datetime) -> str:
 
 def _forecast(days: list[tuple[date, dict[str, int]]], today: date) -> dict[str, object]:
     """Return the chart of the next days as columns and as rows."""
-    passwords = (Notice.Kind.PASSWORD_EXPIRING.value, Notice.Kind.PASSWORD_EXPIRED.value)
+    passwords = (NoticeKind.PASSWORD_EXPIRING.value, NoticeKind.PASSWORD_EXPIRED.value)
     chart = Bars(
         title="Mails a day: about passwords, and about inactivity",
         groups=tuple("Today" if day == today else f"{day:%a} {day.day}" for day, _ in days),
@@ -246,17 +238,17 @@ def _forecast(days: list[tuple[date, dict[str, int]]], today: date) -> dict[str,
             ),
             Series(
                 label="about inactivity",
-                values=tuple(numbers[Notice.Kind.INACTIVITY.value] for _, numbers in days),
+                values=tuple(numbers[NoticeKind.INACTIVITY.value] for _, numbers in days),
             ),
         ),
     )
     return {"chart": chart, "columns": charts.columns(chart), "rows": charts.rows(chart)}
 
 
-def _kind(text: str) -> Notice.Kind:
-    if text not in Notice.Kind.values:
+def _kind(text: str) -> NoticeKind:
+    if text not in NoticeKind.values:
         raise Http404("There is no notice of this kind.")
-    return Notice.Kind(text)
+    return NoticeKind(text)
 
 
 def _account(request: OperatorRequest, text: str) -> Account:

@@ -35,7 +35,7 @@ from pciops.accounts.states import (
 )
 from pciops.accounts.states.state import State
 from pciops.events import liveness
-from pciops.events.storms import alerts, storms
+from pciops.events.storms import storms, summary
 from pciops.lib import charts, outages
 from pciops.lib.charts import Bars, Drawing, Line, Series
 from pciops.lib.numbers import counted, grouped
@@ -94,7 +94,7 @@ def overview_page(request: OperatorRequest) -> HttpResponse:
     points = overview.trend
     context = {
         "section": "overview",
-        "storm": alerts.told(storm, scope=scope) if storm else None,
+        "storm": summary.summarize(storm, scope=scope) if storm else None,
         "now": now,
         "overview": overview,
         "policy": sourced.policy,

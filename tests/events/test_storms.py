@@ -1,24 +1,20 @@
-"""Lockout storms are detected, updated and ended, with one alert each."""
+"""Lockout storms are detected, updated and ended."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from email import message_from_bytes
-from email.policy import default
 
 import pytest
 from django.db import connections
-from pytest_django import Settings
 
-from pciops.events.models import Alert, Storm
-from pciops.events.storms import alerts, storms
+from pciops.events.models import Storm
+from pciops.events.storms import storms
 from pciops.events.storms.storms import AddressAttempts, PeriodAttempts, is_storm
+from pciops.events.storms.summary import summarize
 from pciops.keystone.models import User
-from pciops.lib.models import OwedMail
 from tests.events.factories import failure, save_attempts, save_unknown_names, success
 from tests.factories import NOW, POLICY, grant, make_locked_user, make_project, make_user
 
@@ -161,55 +157,22 @@ def test_the_operator_of_another_domain_sees_no_storm() -> None:
 
     storm = storms.current_storm(scope="payments", now=NOW)
     assert storm is not None
-    assert alerts.told(storm, scope="payments").locked == 12
-    assert alerts.told(storm, scope="payments").sources == []
+    assert summarize(storm, scope="payments").locked == 12
+    assert summarize(storm, scope="payments").sources == []
     assert storms.current_storm(scope="shops", now=NOW) is None
 
 
-# --- The alert ----------------------------------------------------------------------------------
-@pytest.fixture
-def alerted(settings: Settings) -> None:
-    settings.MAIL_FROM = "pciops <pciops@cloud.example>"
-    settings.ALERT_RECIPIENTS = ("ops@cloud.example",)
-    settings.ALERT_WEBHOOK_URL = "https://alerts.cloud.example/pciops"
-
-
-@pytest.mark.usefixtures("alerted")
-def test_a_storm_is_told_once() -> None:
-    hit(12)
-    for minute in range(4):
-        watch(NOW + minute * MINUTE)
-
-    assert OwedMail.objects.count() == Alert.objects.count() == 1
-
-
-@pytest.mark.usefixtures("alerted")
-def test_administrators_and_service_accounts_come_first() -> None:
+# --- The summary --------------------------------------------------------------------------------
+def test_administrators_come_before_service_accounts() -> None:
     users = hit(12)
     grant(users[7], "admin", on=make_project("ops"))
     grant(users[3], "service", on=make_project("service"))
-    watch()
-    body = json.loads(Alert.objects.get().body)
+    storm = watch()
+    assert storm is not None
+    summary = summarize(storm)
 
-    assert [one["name"] for one in body["administrators_and_service_accounts"]] == ["u007", "u003"]
-    assert len(body["other_accounts"]) == 10
-    assert body["block"] == [ADDRESS]
-    assert body["accounts_locked"] == 12
-
-
-@pytest.mark.usefixtures("alerted")
-def test_the_mail_names_what_to_block_and_who_is_locked() -> None:
-    users = hit(12)
-    grant(users[7], "admin", on=make_project("ops"))
-    watch()
-    mail = message_from_bytes(bytes(OwedMail.objects.get().content), policy=default)
-    part = mail.get_body(("plain",))
-    assert part is not None
-    text = part.get_content().replace("\r\n", "\n")
-
-    assert mail["Subject"] == "OpenStack: Lockout storm: 12 accounts locked"
-    assert f"Block before Keystone, if you know them not to be yours:\n  {ADDRESS}" in text
-    assert text.index("u007 (Payments), administrator") < text.index("u000 (Payments)")
+    assert [row.name for row in summary.first] == ["u007", "u003"]
+    assert (len(summary.others), summary.locked, summary.block) == (10, 12, [ADDRESS])
 
 
 def test_a_bystander_is_not_to_be_blocked() -> None:
@@ -218,12 +181,11 @@ def test_a_bystander_is_not_to_be_blocked() -> None:
     storm = watch()
     assert storm is not None
 
-    assert alerts.told(storm).block == [ADDRESS]
+    assert summarize(storm).block == [ADDRESS]
     assert storm.began_at == NOW - MINUTE
     assert storm.locked.count() == 12
 
 
-@pytest.mark.usefixtures("alerted")
 def test_a_proxy_is_not_to_be_blocked() -> None:
     for number in range(40):
         save_attempts(f"p{number}", [success(500 - number, address=ADDRESS)])
@@ -231,26 +193,13 @@ def test_a_proxy_is_not_to_be_blocked() -> None:
     storm = watch()
     assert storm is not None
 
-    assert alerts.told(storm).block == []
-    assert alerts.told(storm).proxies == [ADDRESS]
+    assert summarize(storm).block == []
+    assert summarize(storm).proxies == [ADDRESS]
 
 
-@pytest.mark.usefixtures("alerted")
-def test_hostile_names_are_text_in_the_mail() -> None:
+def test_hostile_names_and_addresses_are_stored() -> None:
     hit(12, address="<img src=x>\r\nBcc: a@b.example", prefix="<b>\u202e")
-    watch()
-    wire = bytes(OwedMail.objects.get().content)
-    html = message_from_bytes(wire, policy=default).get_body(("html",))
-    assert html is not None
+    storm = watch()
+    assert storm is not None
 
-    assert b"\r\nBcc:" not in wire
-    assert "<img" not in html.get_content()
-    assert "<b>" not in html.get_content()
-    assert json.loads(Alert.objects.get().body)["block"] == []
-
-
-def test_nobody_is_told_where_nobody_is_named() -> None:
-    hit(12)
-
-    assert watch() is not None
-    assert OwedMail.objects.count() == Alert.objects.count() == 0
+    assert (summarize(storm).locked, summarize(storm).block) == (12, [])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.notices.letterbox import Letterbox, open_letterbox
+from tests.notices.smtp_server import SmtpServer, smtp_server_running
 from tests.support.cloud import Cloud, Person
 from tests.support.mariadb import MariaDB
 from tests.support.processes import ENDS_WITH_US, ROOT, wait_until
@@ -24,24 +24,23 @@ OPERATORS = "ops@cloud.example"
 
 @dataclass
 class Mailing:
-    """A worker of the site that mails into a letterbox."""
+    """A worker of the site that sends to an SMTP server of the test."""
 
     site: Site
-    box: Letterbox
+    server: SmtpServer
     broker: RabbitMQ
     process: subprocess.Popen[bytes]
     log: Path
 
-    def tell(self, *tasks: str) -> None:
+    def delay(self, *tasks: str) -> None:
         """Send the messages that the timetable sends."""
-        names = "; ".join(f"{task}.delay()" for task in tasks)
-        imports = "from pciops.lib.tasks import send_mails; from pciops.notices.tasks import *"
-        result = self.manage("shell", "-c", f"{imports}; {names}")
+        calls = "; ".join(f"{task}.delay()" for task in tasks)
+        result = self.manage("shell", "-c", f"from pciops.notices.tasks import *; {calls}")
         assert result.code == 0, result.stderr
 
     def manage(self, *words: str) -> Result:
         """Run manage.py with the settings of the worker."""
-        return self.site.manage(*words, **settings(self.box, self.broker))
+        return self.site.manage(*words, **settings(self.server, self.broker))
 
     def wait_for(self, person: Person, *words: str) -> None:
         """Return once they have a mail whose subject has all of these words."""
@@ -53,22 +52,20 @@ class Mailing:
         )
 
     def to(self, person: Person) -> list[str]:
-        """The subjects of their mails; each person has an address of their own."""
-        return [
-            str(mail["Subject"]) for mail in self.box.mails if mail["To"] == address(person.name)
-        ]
+        """Return the subjects of their mails; each person has an address of their own."""
+        to = address(person.name)
+        return [str(mail["Subject"]) for mail in self.server.mails if mail["To"] == to]
 
 
 def address(name: str) -> str:
-    """The address of the user of this name."""
     return f"{name}@cloud.example"
 
 
-def settings(box: Letterbox, broker: RabbitMQ) -> dict[str, str]:
-    """What sends mails into the letterbox, when a message of this broker says so."""
+def settings(server: SmtpServer, broker: RabbitMQ) -> dict[str, str]:
+    """Return the settings of a site that uses this server and broker."""
     return {
         "PCIOPS_BROKER_URL": broker.url,
-        "PCIOPS_EMAIL_URL": f"smtp://127.0.0.1:{box.port}?tls=none",
+        "PCIOPS_EMAIL_URL": f"smtp://127.0.0.1:{server.port}?tls=none",
         "PCIOPS_MAIL_FROM": "pciops <pciops@cloud.example>",
         "PCIOPS_DIGEST_RECIPIENTS": OPERATORS,
         "PCIOPS_DIGEST_HOUR": "0",  # so it has come
@@ -77,10 +74,10 @@ def settings(box: Letterbox, broker: RabbitMQ) -> dict[str, str]:
 
 @pytest.fixture
 def mailing(site: Site, mariadb: MariaDB, rabbitmq: RabbitMQ, tmp_path: Path) -> Iterator[Mailing]:
-    """A worker that does what it is told alone, until the test is over."""
+    """A worker without a timetable, until the test ends."""
     mariadb.execute("DELETE FROM lib_jobrun WHERE job LIKE 'notices.%%'", database="pciops")
     log = tmp_path / "worker.log"
-    with open_letterbox(pipelining=True) as box, log.open("wb") as output:
+    with smtp_server_running() as server, log.open("wb") as output:
         process = subprocess.Popen(
             [
                 *ENDS_WITH_US,
@@ -88,22 +85,22 @@ def mailing(site: Site, mariadb: MariaDB, rabbitmq: RabbitMQ, tmp_path: Path) ->
                 *("--without-gossip", "--without-mingle", "--without-heartbeat"),
             ],
             cwd=ROOT,
-            env={**site.environment, **settings(box, rabbitmq)},
+            env={**site.environment, **settings(server, rabbitmq)},
             stdout=output,
             stderr=output,
         )
         try:
-            yield Mailing(site, box, rabbitmq, process, log)
+            yield Mailing(site, server, rabbitmq, process, log)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=60)
-    said = log.read_text(encoding="utf-8")
-    assert "Traceback" not in said.partition("Connection to broker lost")[0]
-    assert "Task notices" not in said  # "…raised unexpected"
+    lines = log.read_text(encoding="utf-8")
+    assert "Traceback" not in lines.partition("Connection to broker lost")[0]
+    assert "Task notices" not in lines  # "…raised unexpected"
 
 
 def create_person(cloud: Cloud, mariadb: MariaDB, name: str) -> Person:
-    """A user with a mail address of their own."""
+    """Create a user with an address of their own."""
     person = cloud.create_user(name)
     mariadb.execute(
         "UPDATE user SET extra = JSON_OBJECT('email', %s) WHERE id = %s",
@@ -114,11 +111,11 @@ def create_person(cloud: Cloud, mariadb: MariaDB, name: str) -> Person:
     return person
 
 
-def test_who_expires_soon_is_mailed_once_however_often_one_plans_and_sends(
+def test_an_expiring_password_is_announced_once_however_often_it_is_planned(
     mailing: Mailing, cloud: Cloud, mariadb: MariaDB
 ) -> None:
     person = make_expiring(cloud, mariadb, "expiring")
-    mailing.tell("plan_by_date", "send_due", "plan_by_date", "send_due")
+    mailing.delay("plan_by_date", "send_due", "plan_by_date", "send_due")
     mailing.wait_for(person, "expires in 1 day")
     again = mailing.manage("send_notices")
 
@@ -127,7 +124,7 @@ def test_who_expires_soon_is_mailed_once_however_often_one_plans_and_sends(
 
 
 def make_expiring(cloud: Cloud, mariadb: MariaDB, name: str) -> Person:
-    """A user whose password expires in less than two days."""
+    """Create a user whose password expires in less than two days."""
     person = create_person(cloud, mariadb, name)
     mariadb.execute(
         "UPDATE password SET expires_at_int = (UNIX_TIMESTAMP() + 2 * 86400 - 60) * 1000000,"
@@ -139,41 +136,41 @@ def make_expiring(cloud: Cloud, mariadb: MariaDB, name: str) -> Person:
     return person
 
 
-def test_who_is_locked_and_then_unlocked_gets_a_mail_of_each(
+def test_a_lock_and_its_unlock_are_announced(
     mailing: Mailing, cloud: Cloud, mariadb: MariaDB
 ) -> None:
     person = create_person(cloud, mariadb, "locked")
     cloud.lock(person)
-    mailing.tell("plan_by_lock", "send_due")
+    mailing.delay("plan_by_lock", "send_due")
     mailing.wait_for(person, "was locked after 3 failed sign-ins")
     unlocked = mailing.manage("unlock", person.name, "--reason", "INC-1: asked by phone")
     mariadb.execute("DELETE FROM lib_jobrun WHERE job = 'notices.locks'", database="pciops")
-    mailing.tell("plan_by_lock", "send_due")
+    mailing.delay("plan_by_lock", "send_due")
     mailing.wait_for(person, "was unlocked")
 
     assert unlocked.code == 0, unlocked.stderr
     assert len(mailing.to(person)) == 2
 
 
-def test_a_worker_goes_on_where_it_was_when_rabbitmq_comes_back(
+def test_a_worker_continues_after_rabbitmq_was_restarted(
     mailing: Mailing, cloud: Cloud, mariadb: MariaDB
 ) -> None:
     person = make_expiring(cloud, mariadb, "patient")
-    mailing.tell("plan_by_date")
+    mailing.delay("plan_by_date")
     mailing.broker.restart()
-    mailing.tell("send_due")
+    mailing.delay("send_due")
     mailing.wait_for(person, "expires in 1 day")
 
     assert mailing.process.poll() is None
     assert len(mailing.to(person)) == 1
 
 
-def test_the_digest_of_the_day_goes_out_once_to_those_who_run_the_cloud(
+def test_the_digest_of_the_day_is_sent_once_to_the_operators(
     mailing: Mailing, cloud: Cloud, mariadb: MariaDB
 ) -> None:
     person = create_person(cloud, mariadb, "locked-by-night")
     cloud.lock(person)
-    mailing.tell("write_digests", "send_mails", "write_digests", "send_mails")
+    mailing.delay("write_digests", "send_operator_mails", "write_digests", "send_operator_mails")
     wait_until(lambda: bool(digests(mailing)), "the digest arrives", mailing.process, mailing.log)
     again = mailing.manage("send_digest")
     [digest] = digests(mailing)
@@ -187,5 +184,5 @@ def test_the_digest_of_the_day_goes_out_once_to_those_who_run_the_cloud(
 
 
 def digests(mailing: Mailing) -> list[EmailMessage]:
-    """What those who run the cloud got."""
-    return [mail for mail in mailing.box.mails if mail["To"] == OPERATORS]
+    """Return the mails to the operators."""
+    return [mail for mail in mailing.server.mails if mail["To"] == OPERATORS]

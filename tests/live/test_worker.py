@@ -19,16 +19,16 @@ from tests.support.site import Site
 
 @dataclass
 class Worker:
-    """A worker that runs, and what it has said."""
+    """A worker and its log."""
 
     process: subprocess.Popen[bytes]
     log: Path
 
-    def wait_until_it_says(self, words: str) -> None:
-        """Return once it has written this."""
+    def wait_until_it_logs(self, words: str) -> None:
+        """Return after it has logged this."""
         wait_until(
             lambda: words in self.log.read_text(encoding="utf-8"),
-            f"the worker says {words!r}",
+            f"the worker logs {words!r}",
             self.process,
             self.log,
         )
@@ -36,7 +36,7 @@ class Worker:
 
 @pytest.fixture
 def worker(site: Site, tmp_path: Path) -> Iterator[Worker]:
-    """A worker of the site, until the test is over; it has to end in good order."""
+    """A worker of the site, until the test ends; it has to stop without an error."""
     log = tmp_path / "worker.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -59,7 +59,7 @@ def worker(site: Site, tmp_path: Path) -> Iterator[Worker]:
     assert "Traceback" not in log.read_text(encoding="utf-8")
 
 
-def tell(site: Site) -> None:
+def delay(site: Site) -> None:
     """Send the message that the timetable sends."""
     result = site.manage("shell", "-c", "from pciops.accounts.tasks import census; census.delay()")
     assert result.code == 0, result.stderr
@@ -70,10 +70,10 @@ def test_a_worker_takes_the_census_once_keystones_database_answers(
 ) -> None:
     cloud.create_locked()
     with site.keystone_database.down():
-        tell(site)
-        worker.wait_until_it_says("census: Keystone's database does not answer")
-    tell(site)
-    worker.wait_until_it_says("census taken")
+        delay(site)
+        worker.wait_until_it_logs("census: Keystone's database does not answer")
+    delay(site)
+    worker.wait_until_it_logs("census taken")
 
     [row] = mariadb.execute(
         "SELECT number FROM accounts_censuscount WHERE state = 'locked' AND domain_id = ''"
@@ -83,9 +83,9 @@ def test_a_worker_takes_the_census_once_keystones_database_answers(
     assert int(str(row["number"])) >= 1
 
 
-def test_the_broker_s_folders_are_their_owner_s_alone(worker: Worker, site: Site) -> None:
-    tell(site)
-    worker.wait_until_it_says("INFO pciops.accounts.tasks")
+def test_only_the_owner_may_read_the_folders_of_the_broker(worker: Worker, site: Site) -> None:
+    delay(site)
+    worker.wait_until_it_logs("INFO pciops.accounts.tasks")
     folder = site.folder / "broker"
 
     assert [path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())] == [0o700] * 3

@@ -1,36 +1,25 @@
-"""A mail server for tests, and settings that use it."""
+"""An SMTP server for tests, and settings that use it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from pytest_django import Settings
 
-from tests.notices.letterbox import Letterbox, open_letterbox
-
-
-@pytest.fixture(autouse=True)
-def var(settings: Settings, tmp_path: Path) -> Path:
-    """A folder for journals that nobody else looks into."""
-    folder = tmp_path / "var"
-    settings.VAR = folder
-    return folder
+from tests.notices.smtp_server import SmtpServer, smtp_server_running
 
 
 @pytest.fixture
 def sender(settings: Settings) -> None:
-    """Who sends, and what mails say of the site."""
+    """The sender of mails, and the cloud they are about."""
     settings.MAIL_FROM = "pciops <pciops@cloud.example>"
     settings.CLOUD_NAME = "Test cloud"
 
 
-@pytest.fixture(params=[False, True], ids=["", "pipelining"])
-def letterbox(
-    request: pytest.FixtureRequest, settings: Settings, sender: None
-) -> Iterator[Letterbox]:
-    """The server that mails go to."""
-    with open_letterbox(pipelining=request.param) as box:
-        settings.MAIL_SERVER = box.server
-        yield box
+@pytest.fixture
+def smtp_server(settings: Settings, sender: None) -> Iterator[SmtpServer]:
+    """The server of the settings."""
+    with smtp_server_running() as server:
+        settings.MAIL_SERVER = server.address
+        yield server

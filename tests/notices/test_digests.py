@@ -1,4 +1,4 @@
-"""Digests from tables to mails: what is read, who gets it, and that each goes out once a day."""
+"""Digests from tables to mails: sources, recipients, and one digest a day."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pytest_django import Settings
 
 from pciops.accounts.selectors import Domain
 from pciops.keystone.database import KeystoneDatabaseDownError
-from pciops.lib import jobs, outbox
-from pciops.lib.models import JobRun, OwedMail
-from pciops.notices import digest_facts, digests, rendering
-from pciops.notices.digest import NAMED, Digest
-from pciops.notices.models import DailyDigest
+from pciops.lib import jobs
+from pciops.notices import digests, rendering
+from pciops.notices.digest_content import NAMED, Digest
+from pciops.notices.mail import operator_mail
+from pciops.notices.models import DailyDigest, OperatorMail
 from tests.factories import (
     NOW,
     POLICY,
@@ -27,8 +27,8 @@ from tests.factories import (
     make_project,
     make_user,
 )
-from tests.notices.letterbox import Letterbox
-from tests.notices.scenes import a_notice
+from tests.notices.queued import build_notice
+from tests.notices.smtp_server import SmtpServer
 
 pytestmark = [
     pytest.mark.django_db(databases=["default", "keystone"]),
@@ -38,208 +38,199 @@ DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 TODAY = date(2026, 11, 22)
 SHOPS = Domain(id="shops", name="Shops")
+JOBS = digests.JOBS
 
 
 @pytest.fixture(autouse=True)
 def recipients(settings: Settings) -> None:
-    """Who runs the cloud."""
     settings.DIGEST_RECIPIENTS = ("ops@cloud.example",)
 
 
 @pytest.fixture(autouse=True)
-def timetable() -> None:
-    """Every job has run all the time, and will."""
-    half_hours = [NOW + number * HOUR / 2 for number in range(-9 * 48, 9 * 48)]
-    JobRun.objects.bulk_create(
-        JobRun(job=job, slot=slot, owner="x", leased_until=slot, done_at=slot)
-        for job in digest_facts.JOBS
-        for slot in half_hours
-    )
+def no_timetable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digests, "JOBS", {})
 
 
 @pytest.fixture
 def contacts(settings: Settings, tmp_path: Path) -> None:
-    """Who is to hear of the domain `Shops`."""
+    """A contact of the domain `Shops`."""
     path = tmp_path / "domains.toml"
     path.write_text('[Shops]\ncontacts = ["desk@shops.example"]\n')
     settings.NOTICE_DOMAINS = str(path)
 
 
 def cloud(now: datetime = NOW) -> Digest:
-    """The cloud's digest as it would be."""
+    """Return the cloud's digest as it would be now."""
     return digests.preview(None, policy=POLICY, now=now)
 
 
-def issue(now: datetime = NOW, day: date = TODAY, **facts: Any) -> list[str]:
-    """Write what is due; the subjects."""
-    written = digests.issue(policy=POLICY, now=now, day=day, **facts)
+def write(now: datetime = NOW, day: date = TODAY, **facts: Any) -> list[str]:
+    """Write what is due; return the subjects."""
+    written = digests.write_due(policy=POLICY, now=now, day=day, **facts)
     return [row.subject for row in written]
 
 
-def make_service(name: str, **facts: Any) -> None:
-    """An account with the role `service`."""
-    grant(make_user(name, **facts), "service", on=make_project())
+def send(now: datetime = NOW) -> None:
+    operator_mail.send_due(clock=lambda: now)
 
 
-# --- What is read -------------------------------------------------------------------------------
-def test_locks_attacks_and_service_accounts_are_read_from_keystones_tables() -> None:
+def make_locked(name: str = "lou", ago: timedelta = HOUR / 2, domain: Domain | None = None) -> None:
+    facts = {"domain_id": domain.id, "domain_name": domain.name} if domain else {}
+    make_locked_user(name, at=NOW - ago, **facts)
+
+
+# --- Sources --------------------------------------------------------------------------------------
+def test_locks_attacks_and_privileged_accounts_are_read_from_keystones_tables() -> None:
     row = PasswordRow(created_at=NOW - 80 * DAY, expires_at=NOW + 2 * DAY)
-    make_locked_user("lou", at=NOW - HOUR / 2)
-    make_locked_user("old", at=NOW - 3 * DAY)
+    make_locked("lou")
+    make_locked("old", 3 * DAY)
     make_user("eve", failed_auth_count=99, failed_auth_at=NOW - HOUR, options={"1002": True})
-    make_service("nova", passwords=[row], last_active_at=TODAY)
+    nova = make_user("nova", passwords=[row], last_active_at=TODAY)
+    grant(nova, "service", on=make_project())
     make_user("expires too", passwords=[row])
-    found = cloud()
+    digest = cloud()
 
-    assert [line.name for line in found.locks.lines] == ["lou"]
-    assert [line.name for line in found.attacked.lines] == ["eve"]
-    assert [line.name for line in found.coming.lines] == ["nova"]
-    assert found.coming.lines[0].kinds == "service account"
+    assert [line.name for line in digest.locks.lines] == ["lou"]
+    assert [line.name for line in digest.attacked.lines] == ["eve"]
+    assert [(line.name, line.kinds) for line in digest.coming.lines] == [
+        ("nova", "service account")
+    ]
 
 
-def test_a_locked_administrator_is_told_from_the_others() -> None:
-    user = make_locked_user("root", at=NOW - HOUR / 4)
-    grant(user, "admin", on=make_project())
-    make_locked_user("ann", at=NOW - HOUR / 8)
-    found = cloud()
+def test_locked_administrators_come_first() -> None:
+    grant(make_locked_user("root", at=NOW - HOUR / 4), "admin", on=make_project())
+    make_locked("ann", HOUR / 8)
+    digest = cloud()
 
-    assert [(line.name, line.kinds) for line in found.locks.lines] == [
+    assert [(line.name, line.kinds) for line in digest.locks.lines] == [
         ("root", "administrator"),
         ("ann", ""),
     ]
-    assert (found.locked_now, found.locks.of_kind) == (2, 1)
+    assert (digest.locked_now, digest.locks.of_kind) == (2, 1)
 
 
-def test_more_accounts_than_are_read_at_a_time_are_all_counted(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(digest_facts, "CHUNK", 3)
+def test_chunks_leave_no_account_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digests, "CHUNK", 3)
     for number in range(NAMED + 5):
-        make_locked_user(f"user{number}", at=NOW - HOUR / 4)
-    found = cloud()
+        make_locked(f"user{number}")
+    locks = cloud().locks
 
-    assert (found.locks.total, found.locks.hidden) == (NAMED + 5, 5)
-
-
-def test_mails_that_failed_are_told_with_the_words_of_the_server() -> None:
-    words = "550 5.1.1 no such user"
-    a_notice(name="bob", status="refused", answer=words, settled_at=NOW - HOUR).save()
-    a_notice(status="refused", answer=words, settled_at=NOW - 2 * DAY).save()
-    a_notice(status="sent", settled_at=NOW - HOUR).save()
-    a_notice(status="no_address", email="", planned_at=NOW - HOUR).save()
-    found = cloud()
-
-    assert (found.failed.total, found.unaddressed) == (1, 1)
-    assert found.failed.lines[0].name == "bob"
-    assert found.failed.lines[0].words == (
-        "Password expires soon, to ann@example.test: refused by the mail server at"
-        " 22 Nov 2026, 13:02:11 UTC: 550 5.1.1 no such user"
-    )
+    assert (locks.total, locks.hidden) == (NAMED + 5, 5)
 
 
-def test_a_digest_that_nobody_took_is_told_by_the_next(settings: Settings) -> None:
-    issue()
+def test_failed_notices_are_reported_with_the_reply() -> None:
+    reply = "550 5.1.1 no such user"
+    build_notice(name="bob", status="refused", answer=reply, settled_at=NOW - HOUR).save()
+    build_notice(status="refused", answer=reply, settled_at=NOW - 2 * DAY).save()
+    build_notice(status="sent", settled_at=NOW - HOUR).save()
+    build_notice(status="no_address", email="", planned_at=NOW - HOUR).save()
+    digest = cloud()
+    [line] = digest.failed.lines
+
+    assert (digest.failed.total, digest.unaddressed, line.name) == (1, 1, "bob")
+    for term in ("ann@example.test", "refused", "22 Nov 2026, 13:02:11 UTC", reply):
+        assert term in line.words
+
+
+def test_a_digest_that_was_given_up_is_reported_by_the_next(settings: Settings) -> None:
+    write()
     settings.MAIL_SERVER = None
-    outbox.send_due(clock=lambda: NOW)
-    outbox.send_due(clock=lambda: NOW + DAY)
+    send()
+    send(NOW + DAY)
     [line] = cloud(NOW + DAY + HOUR).failed.lines
 
     assert line.name == "ops@cloud.example"
-    assert "Test cloud: nothing needs you: given up" in line.words
+    assert "given up" in line.words
     assert "PCIOPS_EMAIL_URL is not set" in line.words
 
 
-def test_a_planner_that_did_not_run_is_told() -> None:
-    JobRun.objects.exclude(job="census").delete()
-    JobRun.objects.filter(slot__lt=NOW - 26 * HOUR).delete()
+def test_gaps_of_the_timetable_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digests, "JOBS", JOBS)
     for ago in (26, 20, 3, 2, 1, 0):
-        run = jobs.claim("notices.plan", NOW - ago * HOUR, now=NOW, lease=HOUR)
-        assert run is not None
-        jobs.finish(run, NOW)
-    gaps = cloud().gaps
+        for job in ("census", "notices.plan"):
+            run = jobs.claim(job, NOW - ago * HOUR, now=NOW, lease=HOUR)
+            assert run is not None
+            if job == "notices.plan":
+                jobs.finish(run, NOW)
+    census, planning, locks = cloud().gaps
 
-    assert gaps[0].startswith("The planning of notices did not run between 21 Nov 2026, 18:02")
-    assert gaps[1:] == (
-        "The look for locks did not run between 21 Nov 2026, 14:02:11 UTC and"
-        " 22 Nov 2026, 14:02:11 UTC (1 day).",
-    )
+    assert census.startswith("The census did not run between 21 Nov 2026, 14:02")  # unfinished
+    assert planning.startswith("The planning of notices did not run between 21 Nov 2026, 18:02")
+    assert locks.startswith("The look for locks did not run between 21 Nov 2026, 14:02")
 
 
-def test_a_database_that_is_away_writes_nothing() -> None:
+def test_while_keystones_database_is_down_nothing_is_written() -> None:
     with connections["keystone"].cursor() as cursor:
         cursor.execute("ALTER TABLE local_user RENAME TO elsewhere")
     with pytest.raises(KeystoneDatabaseDownError):
-        issue()
+        write()
     with connections["keystone"].cursor() as cursor:
         cursor.execute("ALTER TABLE elsewhere RENAME TO local_user")
 
     assert not DailyDigest.objects.exists()
-    assert issue()
+    assert write()
 
 
-# --- Who gets it, and when ------------------------------------------------------------------------
-def test_the_clouds_digest_goes_to_those_who_run_it(letterbox: Letterbox) -> None:
-    make_locked_user("lou", at=NOW - HOUR / 2)
-    assert issue() == ["Test cloud: 1 new lock"]
-    outbox.send_due(clock=lambda: NOW)
-    [mail] = letterbox.mails
+# --- Recipients and times -------------------------------------------------------------------------
+def test_the_clouds_digest_is_sent_once_a_day_to_the_operators(smtp_server: SmtpServer) -> None:
+    make_locked()
+    assert write() == ["Test cloud: 1 new lock"]
+    assert write(NOW + HOUR) == []
+    send()
 
-    assert letterbox.reached == ["ops@cloud.example"]
-    assert mail["Subject"] == "Test cloud: 1 new lock"
-
-
-def test_a_second_writing_of_the_day_adds_nothing() -> None:
-    issue()
-    assert issue(NOW + HOUR) == []
-
-    assert OwedMail.objects.count() == 1
+    assert smtp_server.recipients == ["ops@cloud.example"]
+    assert [mail["Subject"] for mail in smtp_server.mails] == ["Test cloud: 1 new lock"]
 
 
-def test_the_next_day_begins_where_this_one_ended() -> None:
-    issue()
-    make_locked_user("lou", at=NOW + HOUR)
+def test_the_next_digest_begins_at_the_last_one() -> None:
+    write()
+    make_locked(ago=-HOUR)
     tomorrow = NOW + DAY + HOUR / 2
-    found = cloud(tomorrow)
+    digest = cloud(tomorrow)
 
-    assert (found.since, found.locks.total) == (NOW, 1)
-    assert len(issue(tomorrow, TODAY + DAY)) == 1
-
-
-def test_what_a_digest_that_nobody_got_has_told_is_told_again(letterbox: Letterbox) -> None:
-    make_locked_user("lou", at=NOW - HOUR)
-    issue()
-    letterbox.answers["ops@cloud.example"] = "550 no such user"
-    outbox.send_due(clock=lambda: NOW)
-    found = cloud(NOW + DAY)
-
-    assert [line.name for line in found.locks.lines] == ["lou"]
-    assert found.since == NOW + DAY - digests.FURTHEST
+    assert (digest.since, digest.locks.total) == (NOW, 1)
+    assert len(write(tomorrow, TODAY + DAY)) == 1
 
 
-def test_one_who_got_it_is_enough(settings: Settings, letterbox: Letterbox) -> None:
+@pytest.mark.parametrize(
+    ("refused", "since"),
+    [
+        (["gone@cloud.example"], NOW),
+        (["gone@cloud.example", "ops@cloud.example"], NOW + DAY - digests.LONGEST_SPAN),
+    ],
+    ids=["one recipient has it", "no recipient has it"],
+)
+def test_the_next_digest_begins_at_the_last_one_that_reached_a_recipient(
+    settings: Settings, smtp_server: SmtpServer, refused: list[str], since: datetime
+) -> None:
     settings.DIGEST_RECIPIENTS = ("ops@cloud.example", "gone@cloud.example")
-    issue()
-    letterbox.answers["gone@cloud.example"] = "550 no such user"
-    outbox.send_due(clock=lambda: NOW)
+    make_locked()
+    write()
+    smtp_server.replies.update(dict.fromkeys(refused, "550 no such user"))
+    send()
+    digest = cloud(NOW + DAY)
 
-    assert cloud(NOW + DAY).since == NOW
+    assert digest.since == since
+    assert digest.locks.total == (0 if since == NOW else 1)
 
 
 @pytest.mark.parametrize(("days", "back"), [(3, 3), (30, 7)])
-def test_after_days_without_any_it_looks_back_a_week_at_most(days: int, back: int) -> None:
-    issue()
+def test_a_digest_looks_back_a_week_at_most(days: int, back: int) -> None:
+    write()
     now = NOW + days * DAY
 
     assert cloud(now).since == now - back * DAY
 
 
 @pytest.mark.usefixtures("contacts")
-def test_a_domains_contacts_hear_of_that_domain_alone(letterbox: Letterbox) -> None:
-    make_locked_user("ours", at=NOW - HOUR / 4, domain_id="shops", domain_name="Shops")
-    make_locked_user("theirs", at=NOW - HOUR / 4)
-    issue()
-    outbox.send_due(clock=lambda: NOW)
-    mails = {mail["To"]: mail for mail in letterbox.mails}
+def test_a_domains_digest_is_sent_to_its_contacts_and_has_its_accounts_only(
+    smtp_server: SmtpServer,
+) -> None:
+    make_locked("ours", domain=SHOPS)
+    make_locked("theirs")
+    write()
+    send()
+    mails = {mail["To"]: mail for mail in smtp_server.mails}
     body = mails["desk@shops.example"].get_body(("plain",))
     assert body is not None
 
@@ -250,36 +241,37 @@ def test_a_domains_contacts_hear_of_that_domain_alone(letterbox: Letterbox) -> N
 
 
 @pytest.mark.usefixtures("contacts")
-def test_a_domain_in_which_nothing_happened_hears_nothing() -> None:
+def test_an_empty_digest_of_a_domain_is_not_sent() -> None:
     make_user("quiet", domain_id="shops", domain_name="Shops")
-    issue()
+    write()
     row = DailyDigest.objects.get(domain_id="shops")
 
     assert (row.empty, row.mails) == (True, 0)
-    assert [owed.to for owed in OwedMail.objects.all()] == ["ops@cloud.example"]
+    assert [mail.to for mail in OperatorMail.objects.all()] == ["ops@cloud.example"]
 
 
 @pytest.mark.usefixtures("contacts")
-def test_one_domain_alone_may_be_written() -> None:
-    make_locked_user("ours", at=NOW - HOUR / 4, domain_id="shops", domain_name="Shops")
-    assert issue(only=SHOPS) == ["Test cloud, domain Shops: 1 new lock"]
-    assert issue() == ["Test cloud: 1 new lock"]
+def test_the_digest_of_one_domain_can_be_written() -> None:
+    make_locked("ours", domain=SHOPS)
+
+    assert write(only=SHOPS) == ["Test cloud, domain Shops: 1 new lock"]
+    assert write() == ["Test cloud: 1 new lock"]
 
 
-def test_an_empty_digest_goes_out_unless_the_settings_say_otherwise(settings: Settings) -> None:
-    settings.DIGEST_EMPTY = False
-    assert issue() == ["Test cloud: nothing needs you"]
-    assert not OwedMail.objects.exists()
+@pytest.mark.parametrize("is_sent", [True, False])
+def test_the_settings_say_whether_an_empty_digest_is_sent(
+    settings: Settings, is_sent: bool
+) -> None:
+    settings.DIGEST_EMPTY = is_sent
 
-    settings.DIGEST_EMPTY = True
-    issue(NOW + DAY, TODAY + DAY)
-    assert OwedMail.objects.count() == 1
+    assert len(write()) == 1
+    assert OperatorMail.objects.exists() is is_sent
 
 
 def test_without_recipients_nothing_is_written(settings: Settings) -> None:
     settings.DIGEST_RECIPIENTS = ()
 
-    assert issue() == []
+    assert write() == []
     assert not DailyDigest.objects.exists()
 
 
@@ -301,45 +293,45 @@ def test_without_recipients_nothing_is_written(settings: Settings) -> None:
         *("on the hour, in a zone", "summer", "the day before in UTC", "an hour that is not"),
     ],
 )
-def test_it_is_due_from_the_hour_on_in_the_sites_zone(
+def test_digests_are_due_from_the_hour_in_the_sites_zone(
     settings: Settings, zone: str, hour: int, now: str, day: str | None
 ) -> None:
     settings.SITE_ZONE, settings.DIGEST_HOUR = ZoneInfo(zone), hour
-    due = digests.today(datetime.fromisoformat(now).replace(tzinfo=UTC))
+    due = digests.due_day(datetime.fromisoformat(now).replace(tzinfo=UTC))
 
     assert (due.isoformat() if due else None) == day
 
 
-def test_a_crash_before_the_end_leaves_nothing_half_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    def die(*_: Any, **__: Any) -> bool:
+def test_a_crash_while_mails_are_queued_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> bool:
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr(outbox, "put", die)
+        patch.setattr(operator_mail, "put", fail)
         with pytest.raises(SystemExit):
-            issue()
+            write()
     assert not DailyDigest.objects.exists()
-    assert issue() == ["Test cloud: nothing needs you"]
+    assert len(write()) == 1
 
 
-# --- What it says ---------------------------------------------------------------------------------
-def test_the_mail_is_short_however_much_there_is_and_leads_to_the_list(settings: Settings) -> None:
+# --- Rendering ------------------------------------------------------------------------------------
+def test_the_mail_is_short_and_links_to_the_list(settings: Settings) -> None:
     settings.SITE_URL = "https://pciops.cloud.example"
     for number in range(60):
-        make_locked_user(f"user{number:02}", at=NOW - HOUR / 4)
-    letter = digests.write(cloud())
+        make_locked(f"user{number:02}")
+    mail = digests.render(cloud())
 
-    for text in (letter.text, letter.html):
+    for text in (mail.text, mail.html):
         assert text.count("locked at") <= NAMED + 1
         assert "40 more" in text
         assert "https://pciops.cloud.example/accounts/?state=locked" in text
 
 
-def test_without_the_address_of_the_site_there_is_no_link() -> None:
-    make_locked_user("lou", at=NOW - HOUR / 4)
-    letter = digests.write(cloud())
+def test_without_the_url_of_the_site_there_is_no_link() -> None:
+    make_locked()
+    mail = digests.render(cloud())
 
-    assert "http" not in letter.text + letter.html
+    assert "http" not in mail.text + mail.html
 
 
 @pytest.mark.parametrize(
@@ -355,15 +347,16 @@ def test_without_the_address_of_the_site_there_is_no_link() -> None:
 )
 def test_a_hostile_name_adds_no_line_and_no_markup(name: str) -> None:
     make_locked_user(name, at=NOW - HOUR / 4, domain_name=name[:64])
-    letter = digests.write(digests.preview(Domain(id="default", name=name), policy=POLICY, now=NOW))
+    mail = digests.render(digests.preview(Domain(id="default", name=name), policy=POLICY, now=NOW))
+    lines = mail.text.splitlines()
 
-    assert letter.subject.isprintable()
-    assert all(line.isprintable() for line in letter.text.splitlines())
-    assert not any(line.startswith(("Bcc:", "NEW LOCKS: 0")) for line in letter.text.splitlines())
-    assert "<script>" not in letter.html
+    assert mail.subject.isprintable()
+    assert all(line.isprintable() for line in lines)
+    assert not any(line.startswith(("Bcc:", "NEW LOCKS: 0")) for line in lines)
+    assert "<script>" not in mail.html
 
 
-def test_a_template_of_the_sites_takes_the_place_of_ours(
+def test_a_template_of_the_site_replaces_the_built_in_one(
     settings: Settings, tmp_path: Path
 ) -> None:
     settings.NOTICE_TEMPLATES = str(tmp_path)
@@ -371,12 +364,12 @@ def test_a_template_of_the_sites_takes_the_place_of_ours(
     (tmp_path / "digest" / "subject.txt").write_text("Guten Morgen, {{ cloud }}")
     (tmp_path / "digest" / "body.html").write_text("{% if %}")
 
-    assert digests.write(cloud()).subject == "Guten Morgen, Test cloud"
-    assert "digest/body.html" in str(*rendering.broken())
+    assert digests.render(cloud()).subject == "Guten Morgen, Test cloud"
+    assert "digest/body.html" in rendering.broken_templates()[0]
 
 
-def test_nothing_to_say_is_said_in_a_sentence() -> None:
-    letter = digests.write(cloud())
+def test_an_empty_digest_says_so() -> None:
+    mail = digests.render(cloud())
 
-    assert letter.subject == "Test cloud: nothing needs you"
-    assert "Nothing needs you: no account was locked" in letter.text
+    assert "nothing needs you" in mail.subject
+    assert "no account was locked" in mail.text

@@ -1,4 +1,4 @@
-"""What the doctor says of mail."""
+"""The doctor's checks of mail, digests and alerts."""
 
 from __future__ import annotations
 
@@ -7,81 +7,142 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
+from pciops.lib.doctor import Finding, Level
 from pciops.lib.env import MailServer
 from pciops.notices import doctor
-from tests.factories import make_user
+from pciops.notices.models import WebhookCall
+from tests.factories import NOW, make_user
+from tests.notices.queued import make_storm
+
+SECRET = "a secret of the other side"  # noqa: S105 (of these tests)
 
 
 def server(port: int) -> MailServer:
     return MailServer(host="127.0.0.1", port=port, user="", password="", tls="")
 
 
-def test_without_a_server_it_says_what_to_set(settings: Any) -> None:
-    settings.MAIL_SERVER = None
+def check_mail(settings: Settings, mail_server: MailServer | None) -> Finding:
+    settings.MAIL_SERVER = mail_server
     [finding] = doctor.mail()
-
-    assert (finding.level, finding.remedy) == (
-        "warning",
-        "Set PCIOPS_EMAIL_URL and PCIOPS_MAIL_FROM.",
-    )
+    return finding
 
 
-def test_a_server_that_answers_is_in_order(settings: Any) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        settings.MAIL_SERVER = server(listener.getsockname()[1])
-        [finding] = doctor.mail()
+def test_without_a_server_the_settings_are_named(settings: Settings) -> None:
+    finding = check_mail(settings, None)
 
-    assert finding.level == "ok"
+    assert finding.level is Level.WARNING
+    assert "PCIOPS_EMAIL_URL" in finding.remedy
 
 
-def test_a_server_that_is_away_is_a_problem(settings: Any) -> None:
+def test_a_server_that_answers_is_ok_and_then_a_problem(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    settings.MAIL_SERVER = server(port)
-    [finding] = doctor.mail()
+        answers = check_mail(settings, server(port))
+    down = check_mail(settings, server(port))
 
-    assert finding.level == "problem"
-    assert f"127.0.0.1:{port} takes no connection" in finding.sentence
-
-
-def test_a_folder_is_in_order(settings: Any) -> None:
-    settings.MAIL_SERVER = MailServer(folder="/var/mails")
-    [finding] = doctor.mail()
-
-    assert (finding.level, finding.sentence) == ("ok", "Mails become files in /var/mails.")
+    assert (answers.level, down.level) == (Level.OK, Level.PROBLEM)
+    assert f"127.0.0.1:{port}" in down.sentence
 
 
-# --- The digest -----------------------------------------------------------------------------------
+def test_a_folder_is_ok(settings: Settings) -> None:
+    finding = check_mail(settings, MailServer(folder="/var/mails"))
+
+    assert finding.level is Level.OK
+    assert "/var/mails" in finding.sentence
+
+
+# --- Digests --------------------------------------------------------------------------------------
 @pytest.mark.django_db(databases=["keystone"])
-def test_a_digest_that_nobody_gets_is_a_warning(settings: Any) -> None:
-    settings.MAIL_SERVER = server(25)
-    [finding] = doctor.digest()
-
-    assert (finding.level, finding.sentence) == (
-        "warning",
-        "Nobody gets the cloud's daily digest.",
-    )
-    assert "PCIOPS_DIGEST_RECIPIENTS" in finding.remedy
-
-
-@pytest.mark.django_db(databases=["keystone"])
-def test_a_digest_that_somebody_gets_is_in_order(settings: Any) -> None:
-    settings.MAIL_SERVER = server(25)
-    settings.DIGEST_RECIPIENTS = ("a@x.example", "b@x.example")
-    [finding] = doctor.digest()
-
-    assert (finding.level, finding.sentence) == ("ok", "The cloud's digest goes to 2 addresses.")
-
-
-@pytest.mark.django_db(databases=["keystone"])
-def test_contacts_of_a_domain_that_is_not_there_are_a_warning(
-    settings: Any, tmp_path: Path
+@pytest.mark.parametrize(
+    ("recipients", "level", "words"),
+    [
+        ((), Level.WARNING, "PCIOPS_DIGEST_RECIPIENTS"),
+        (("a@x.example", "b@x.example"), Level.OK, "2 addresses"),
+    ],
+)
+def test_a_digest_needs_recipients(
+    settings: Settings, recipients: tuple[str, ...], level: Level, words: str
 ) -> None:
+    settings.MAIL_SERVER = server(25)
+    settings.DIGEST_RECIPIENTS = recipients
+    [finding] = doctor.digest()
+
+    assert finding.level is level
+    assert words in finding.sentence + finding.remedy
+
+
+@pytest.mark.django_db(databases=["keystone"])
+def test_an_unknown_domain_in_the_file_is_a_warning(settings: Settings, tmp_path: Path) -> None:
     make_user(domain_id="s1", domain_name="shops")
     path = tmp_path / "domains.toml"
     path.write_text("[shops]\n[shop]\n")
     settings.NOTICE_DOMAINS = str(path)
     [finding] = doctor.digest()
 
-    assert finding.sentence == "PCIOPS_NOTICE_DOMAINS has [shop], and Keystone has no such domain."
+    assert finding.level is Level.WARNING
+    assert "[shop]," in finding.sentence
+
+
+# --- Alerts ---------------------------------------------------------------------------------------
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("facts", "level", "words"),
+    [
+        ({}, Level.WARNING, "PCIOPS_ALERT_RECIPIENTS"),
+        ({"ALERT_RECIPIENTS": ("ops@x.example",)}, Level.OK, "ops@x.example"),
+        ({"ALERT_WEBHOOK_URL": "https://x.example/"}, Level.PROBLEM, "are not signed"),
+        (
+            {"ALERT_WEBHOOK_URL": "https://x.example/", "ALERT_WEBHOOK_SECRET": "xyzzy"},
+            Level.WARNING,
+            "shorter than 16 characters",
+        ),
+        (
+            {"ALERT_WEBHOOK_URL": "https://x.example/", "ALERT_WEBHOOK_SECRET": SECRET},
+            Level.OK,
+            "not called yet",
+        ),
+        (
+            {"ALERT_WEBHOOK_URL": "http://x.example/", "ALERT_WEBHOOK_SECRET": SECRET},
+            Level.WARNING,
+            "without TLS",
+        ),
+    ],
+    ids=["nobody", "by mail", "no secret", "short secret", "webhook", "no TLS"],
+)
+def test_alerts_need_a_recipient_or_a_webhook_with_secret_and_tls(
+    settings: Settings, facts: dict[str, Any], level: Level, words: str
+) -> None:
+    for name, value in facts.items():
+        setattr(settings, name, value)
+    finding = next(iter(doctor.alerts()))
+
+    assert finding.level is level
+    assert words in finding.sentence + finding.remedy
+    assert all(secret not in finding.sentence + finding.remedy for secret in ("xyzzy", SECRET))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("status", "level"),
+    [("sent", Level.OK), ("planned", Level.PROBLEM), ("given_up", Level.PROBLEM)],
+)
+def test_the_last_call_of_the_webhook_is_a_finding(
+    settings: Settings, status: str, level: Level
+) -> None:
+    settings.ALERT_WEBHOOK_URL = "https://x.example/"
+    settings.ALERT_WEBHOOK_SECRET = SECRET
+    WebhookCall.objects.create(
+        storm=make_storm(),
+        body="{}",
+        raised_at=NOW,
+        next_attempt_at=NOW,
+        attempts=1,
+        status=status,
+        answer="500 Internal Server Error",
+    )
+    [finding] = doctor.alerts()
+
+    assert finding.level is level
+    assert ("500 Internal Server Error" in finding.sentence) is (level is Level.PROBLEM)

@@ -1,4 +1,4 @@
-"""What the mails say, and what hostile names cannot make of them."""
+"""The mails of notices, and hostile names in them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.checks import run_checks
@@ -20,14 +21,15 @@ from pytest_django import Settings
 from pciops.events.diagnosis.selectors import AttemptOrigin
 from pciops.lib.addresses import plain
 from pciops.lib.env import SettingError
-from pciops.lib.mail import LONGEST_SUBJECT, Letter
-from pciops.notices import rendering, samples
-from pciops.notices.models import Notice
+from pciops.notices import rendering
+from pciops.notices.mail import message
+from pciops.notices.mail.message import LONGEST_SUBJECT, RenderedMail
+from pciops.notices.models import Notice, NoticeKind
 from tests.factories import NOW, POLICY
-from tests.notices.scenes import a_notice
+from tests.notices.queued import build_notice
 
 pytestmark = pytest.mark.usefixtures("sender")
-KINDS = list(Notice.Kind)
+KINDS = list(NoticeKind)
 HEADERS = [
     *("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted"),
     *("X-Auto-Response-Suppress", "MIME-Version", "Content-Type"),
@@ -35,14 +37,23 @@ HEADERS = [
 
 
 def mail_of(notice: Notice, to: str = "ann@example.test") -> EmailMessage:
-    """The mail as somebody gets it."""
-    letter = rendering.write(notice, policy=POLICY, now=NOW)
-    wire = rendering.message(notice, letter, to=to, reply_to="", now=NOW)
-    return message_from_bytes(wire, policy=SMTP if to.isascii() else SMTPUTF8)
+    """Return the mail as it is received."""
+    mail = rendering.render_notice(notice, policy=POLICY, now=NOW)
+    return message_from_bytes(build(notice, mail, to=to), policy=SMTP if to.isascii() else SMTPUTF8)
+
+
+def build(notice: Notice, mail: RenderedMail, to: str = "ann@example.test", **facts: Any) -> bytes:
+    """Return the mail as it is sent."""
+    facts = {"message_id": notice.message_id, "reply_to": "", "now": NOW, **facts}
+    return message.build(mail, to=to, **facts)
+
+
+def rendered(kind: str = "locked", **facts: Any) -> RenderedMail:
+    return rendering.render_notice(build_notice(kind=kind), policy=POLICY, now=NOW, **facts)
 
 
 def parts(mail: EmailMessage) -> tuple[str, str]:
-    """Text and HTML."""
+    """Return text and HTML."""
     text, html = mail.get_body(("plain",)), mail.get_body(("html",))
     assert text is not None
     assert html is not None
@@ -50,39 +61,37 @@ def parts(mail: EmailMessage) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_has_its_three_templates(kind: Notice.Kind) -> None:
-    assert {path.name for path in (rendering.OURS / kind).iterdir()} == set(rendering.PARTS)
+def test_each_kind_has_its_three_templates(kind: NoticeKind) -> None:
+    assert {path.name for path in (rendering.BUILT_IN / kind).iterdir()} == set(rendering.PARTS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_says_what_where_until_when_and_whom_to_ask(
-    settings: Settings, kind: Notice.Kind
+def test_each_kind_names_account_cloud_time_and_contact(
+    settings: Settings, kind: NoticeKind
 ) -> None:
     settings.PASSWORD_CHANGE_URL = "https://cloud.example/password"
     settings.HELP_CONTACT = "help@cloud.example, phone 4711"
-    notice = samples.sample(kind, policy=POLICY, now=NOW)
+    notice = rendering.sample(kind, policy=POLICY, now=NOW)
     for body in parts(mail_of(notice)):
         assert "sample" in body
         assert "Test cloud" in body
         assert re.search(r"\d Nov 2026, \d\d:\d\d:\d\d UTC", " ".join(body.split()))
         assert "help@cloud.example, phone 4711" in body
-    if kind in {Notice.Kind.PASSWORD_EXPIRING, Notice.Kind.PASSWORD_EXPIRED}:
+    if kind in {NoticeKind.PASSWORD_EXPIRING, NoticeKind.PASSWORD_EXPIRED}:
         assert "https://cloud.example/password" in body
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_in_a_mail_is_a_link_but_the_page_that_the_settings_name(
-    settings: Settings, kind: Notice.Kind
-) -> None:
+def test_the_only_link_is_the_page_of_the_settings(settings: Settings, kind: NoticeKind) -> None:
     settings.PASSWORD_CHANGE_URL = "https://cloud.example/password"
-    text, html = parts(mail_of(samples.sample(kind, policy=POLICY, now=NOW)))
+    text, html = parts(mail_of(rendering.sample(kind, policy=POLICY, now=NOW)))
 
     assert set(re.findall(r"https?://[^\s\"<]+", text + html)) <= {"https://cloud.example/password"}
 
 
-def test_an_expiring_password_names_the_command_and_an_expired_one_that_it_is_refused() -> None:
-    expiring, _ = parts(mail_of(a_notice()))
-    expired, _ = parts(mail_of(a_notice(kind="password_expired", step=0, fact_at=NOW)))
+def test_the_command_is_named_only_while_the_password_works() -> None:
+    expiring, _ = parts(mail_of(build_notice()))
+    expired, _ = parts(mail_of(build_notice(kind="password_expired", step=0, fact_at=NOW)))
 
     assert "\n      openstack user password set\n" in expiring
     assert "does not help any more" in expired
@@ -91,39 +100,36 @@ def test_an_expiring_password_names_the_command_and_an_expired_one_that_it_is_re
 @pytest.mark.parametrize(
     ("minutes", "words"), [(5, "ends by itself at 14:"), (31, "ended by itself at")]
 )
-def test_a_lock_says_when_it_ends(minutes: int, words: str) -> None:
+def test_the_mail_about_a_lock_says_when_it_ends(minutes: int, words: str) -> None:
     at = NOW - timedelta(minutes=minutes)
-    text, _ = parts(mail_of(a_notice(kind="locked", step=0, fact_at=at, failures=6)))
+    text, _ = parts(mail_of(build_notice(kind="locked", step=0, fact_at=at, failures=6)))
 
-    assert "after 6 sign-ins with a wrong password" in text
+    assert "6 sign-ins" in text
     assert words in text.replace("22 Nov 2026, ", "")
 
 
-def test_the_last_day_for_a_sign_in_is_the_one_before() -> None:
+def test_the_last_day_to_sign_in_is_the_day_before() -> None:
     fact = NOW.replace(hour=0, minute=0, second=0)
-    text, _ = parts(mail_of(a_notice(kind="inactivity", fact_at=fact)))
+    text, _ = parts(mail_of(build_notice(kind="inactivity", fact_at=fact)))
 
-    assert "on 21 Nov 2026 (UTC) at the\nlatest" in text
+    assert "21 Nov 2026 (UTC)" in text
 
 
-def test_the_mail_has_the_message_id_that_was_planned_and_asks_machines_for_no_answer() -> None:
-    mail = mail_of(a_notice(message_id="<17@cloud.example>"))
+def test_the_mail_has_its_message_id_and_asks_for_no_automatic_reply() -> None:
+    mail = mail_of(build_notice(message_id="<17@cloud.example>"))
 
     assert mail["Message-ID"] == "<17@cloud.example>"
     assert mail["Auto-Submitted"] == "auto-generated"
     assert list(mail.keys()) == HEADERS
 
 
-def test_answers_go_to_the_reply_to() -> None:
-    letter = rendering.write(a_notice(), policy=POLICY, now=NOW)
-    wire = rendering.message(
-        a_notice(), letter, to="ann@example.test", reply_to="help@cloud.example", now=NOW
-    )
+def test_replies_go_to_the_reply_to() -> None:
+    wire = build(build_notice(), rendered(), reply_to="help@cloud.example")
 
     assert message_from_bytes(wire, policy=SMTP)["Reply-To"] == "help@cloud.example"
 
 
-# --- Text of others -----------------------------------------------------------------------------
+# --- Hostile text -----------------------------------------------------------------------------
 HOSTILE = [
     "ann\r\nBcc: all@example.test",
     "ann\nSubject: you have won",
@@ -143,7 +149,7 @@ HOSTILE = [
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_hostile_name_adds_no_header_no_line_and_no_markup(kind: str, name: str) -> None:
-    notice = samples.sample(Notice.Kind(kind), policy=POLICY, now=NOW)
+    notice = rendering.sample(NoticeKind(kind), policy=POLICY, now=NOW)
     notice.name = notice.domain_name = name
     mail = mail_of(notice)
     text, html = parts(mail)
@@ -157,16 +163,16 @@ def test_a_hostile_name_adds_no_header_no_line_and_no_markup(kind: str, name: st
 
 
 @given(name=st.text(max_size=255), cloud=st.text(min_size=1, max_size=50))
-def test_whatever_a_name_is_the_headers_are_ours(name: str, cloud: str) -> None:
+def test_no_name_adds_a_header(name: str, cloud: str) -> None:
     facts = {"cloud": cloud, "left": name, "failures": name}
     template = "Your account on {{ cloud }} {{ left }}"
     subject = Engine().from_string(template).render(Context(facts, autoescape=False))
-    notice = a_notice(name=name)
-    letter = Letter(subject=plain(subject, LONGEST_SUBJECT), text="x\n", html="x")
-    wire = rendering.message(notice, letter, to="ann@example.test", reply_to="", now=NOW)
-    mail = message_from_bytes(wire, policy=SMTP)
+    notice = build_notice(name=name)
+    mail = RenderedMail(subject=plain(subject, LONGEST_SUBJECT), text="x\n", html="x")
+    wire = build(notice, mail)
+    parsed = message_from_bytes(wire, policy=SMTP)
 
-    assert list(mail.keys()) == HEADERS
+    assert list(parsed.keys()) == HEADERS
     assert all(len(line) <= 998 for line in wire.split(b"\r\n"))
 
 
@@ -175,110 +181,107 @@ def test_whatever_a_name_is_the_headers_are_ours(name: str, cloud: str) -> None:
     ["short", "long " * 29 + "long", "Ihr Konto für " * 10 + "Ende", "=?utf-8?q?x?=", "סיסמה"],
 )
 def test_a_subject_arrives_as_it_was_written(subject: str) -> None:
-    letter = Letter(subject=subject, text="x\n", html="x")
-    wire = rendering.message(a_notice(), letter, to="ann@example.test", reply_to="", now=NOW)
+    mail = RenderedMail(subject=subject, text="x\n", html="x")
+    wire = build(build_notice(), mail)
 
     assert message_from_bytes(wire, policy=SMTP)["Subject"] == subject
     assert all(len(line) <= 78 for line in wire.partition(b"\r\n\r\n")[0].split(b"\r\n"))
 
 
-def test_a_line_that_is_long_or_a_dot_arrives_as_it_was_written() -> None:
+def test_long_lines_and_dots_arrive_as_they_were_written() -> None:
     text = f"{'x' * 2000}\n.\n..\n ends with a space \n=3D é\n"
-    letter = Letter(subject="x", text=text, html="x")
-    wire = rendering.message(a_notice(), letter, to="ann@example.test", reply_to="", now=NOW)
+    mail = RenderedMail(subject="x", text=text, html="x")
+    wire = build(build_notice(), mail)
 
     assert parts(message_from_bytes(wire, policy=SMTP))[0].rstrip("\n") == text.rstrip("\n")
     assert all(len(line) <= 78 for line in wire.split(b"\r\n"))
 
 
-def test_an_address_of_another_script_stays_whole() -> None:
-    mail = mail_of(a_notice(), "用户@xn--fsqu00a.example")
+def test_a_non_ascii_address_is_not_encoded() -> None:
+    mail = mail_of(build_notice(), "用户@xn--fsqu00a.example")
 
     assert mail["To"] == "用户@xn--fsqu00a.example"
 
 
-# --- Templates of the site's --------------------------------------------------------------------
+# --- Templates of the site ----------------------------------------------------------------------
 @pytest.fixture
 def own(settings: Settings, tmp_path: Path) -> Path:
-    """A folder of templates of the site's."""
+    """The folder of the site's templates."""
     settings.NOTICE_TEMPLATES = str(tmp_path)
     (tmp_path / "locked").mkdir()
     return tmp_path
 
 
-def test_a_template_of_the_sites_takes_the_place_of_ours(own: Path) -> None:
+def test_a_template_of_the_site_replaces_the_built_in_one(own: Path) -> None:
     (own / "locked" / "subject.txt").write_text("{{ name }} ist gesperrt")
     (own / "footer.txt").write_text("Fragen?")
     (own / "locked" / "body.txt").write_text('Hallo\n{% include "footer.txt" %}')
-    letter = rendering.write(a_notice(kind="locked"), policy=POLICY, now=NOW)
+    mail = rendered()
 
-    assert letter.subject == "ann ist gesperrt"
-    assert letter.text == "Hallo\nFragen?\n"
-    assert "was locked at" in letter.html
+    assert mail.subject == "ann ist gesperrt"
+    assert mail.text == "Hallo\nFragen?\n"
+    assert "was locked at" in mail.html
 
 
-def test_a_template_that_does_not_compile_is_named_with_its_line_and_ours_is_used(
+def test_a_template_that_does_not_compile_is_reported_and_not_used(
     own: Path,
 ) -> None:
     (own / "locked" / "body.txt").write_text("one\ntwo\n{% if %}\n")
     [warning] = [one for one in run_checks() if one.id == "pciops.W010"]
-    letter = rendering.write(a_notice(kind="locked"), policy=POLICY, now=NOW)
+    mail = rendered()
 
     assert f"{own / 'locked' / 'body.txt'}, line 3: " in warning.msg
-    assert "was locked at" in letter.text
+    assert "was locked at" in mail.text
 
 
 @pytest.mark.parametrize(
     ("content", "line"),
     [("{% nonsense %}", 1), ("\n{{ name|nonsense }}", 2), ("{% if name %}", 1), ("{{ }}", 1)],
 )
-def test_whatever_is_wrong_in_it_the_line_is_told(own: Path, content: str, line: int) -> None:
+def test_the_line_of_an_error_is_reported(own: Path, content: str, line: int) -> None:
     (own / "locked" / "body.html").write_text(content)
 
-    assert [broken.line for broken in rendering.broken()] == [line]
+    [problem] = rendering.broken_templates()
+
+    assert f"body.html, line {line}: " in problem
 
 
-def test_a_template_that_is_no_text_is_named(own: Path) -> None:
+def test_a_template_that_is_not_utf8_is_reported(own: Path) -> None:
     (own / "locked" / "body.html").write_bytes(b"\xff\xfe")
 
-    assert "cannot be read" in str(*rendering.broken())
+    assert "cannot be read" in rendering.broken_templates()[0]
 
 
-def test_a_template_that_fails_when_it_is_used_keeps_no_mail_back(own: Path) -> None:
+def test_a_template_that_fails_at_rendering_is_not_used(own: Path) -> None:
     (own / "locked" / "body.txt").write_text('{% include "no/such.txt" %}')
-    letter = rendering.write(a_notice(kind="locked"), policy=POLICY, now=NOW)
+    mail = rendered()
 
-    assert "was locked at" in letter.text
+    assert "was locked at" in mail.text
 
 
 def test_a_template_that_changes_is_read_again(own: Path) -> None:
     path = own / "locked" / "subject.txt"
     path.write_text("one")
-    rendering.write(a_notice(kind="locked"), policy=POLICY, now=NOW)
+    rendered()
     path.write_text("two")
     os.utime(path, ns=(1, 1))
 
-    assert rendering.write(a_notice(kind="locked"), policy=POLICY, now=NOW).subject == "two"
+    assert rendered().subject == "two"
 
 
-def test_a_folder_that_is_not_there_stops_the_start(settings: Settings) -> None:
+def test_a_missing_folder_stops_the_start(settings: Settings) -> None:
     settings.NOTICE_TEMPLATES = "/no/such"
     with pytest.raises(SettingError, match="PCIOPS_NOTICE_TEMPLATES"):
-        rendering.broken()
+        rendering.broken_templates()
 
 
-def test_the_mail_of_a_lock_says_where_the_failures_came_from() -> None:
-    origin = AttemptOrigin(address="10.2.3.4", agent="curl", summary="words")
-    letter = rendering.write(a_notice(kind="locked"), policy=POLICY, now=NOW, origin=origin)
+@pytest.mark.parametrize(
+    ("address", "is_named"), [("10.2.3.4", True), ("evil.example, call 0800 1", False)]
+)
+def test_the_mail_about_a_lock_names_a_valid_source_address_only(
+    address: str, is_named: bool
+) -> None:
+    mail = rendered(origin=AttemptOrigin(address=address, agent="evil.example", summary="words"))
 
-    assert "They came from 10.2.3.4, as it was reported." in letter.text
-    assert "They came from 10.2.3.4, as it was reported." in letter.html
-
-
-def test_an_address_that_is_none_is_no_way_to_write_to_the_owner() -> None:
-    origin = AttemptOrigin(
-        address="evil.example, call 0800 1", agent="evil.example", summary="words"
-    )
-    letter = rendering.write(a_notice(kind="locked"), policy=POLICY, now=NOW, origin=origin)
-
-    assert "evil" not in letter.text + letter.html
+    assert (address in mail.text, address in mail.html) == (is_named, is_named)
+    assert "evil" not in mail.text + mail.html

@@ -1,4 +1,4 @@
-"""Which notices go out in which domain."""
+"""The rules of domains, and the contacts in the same file."""
 
 from __future__ import annotations
 
@@ -7,84 +7,101 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
+from pciops.accounts.selectors import Domain
 from pciops.lib.env import SettingError
 from pciops.notices import rules
-from pciops.notices.models import Notice
-from pciops.notices.rules import Rules
+from pciops.notices.models import NoticeKind
+from pciops.notices.rules import DomainRules
 from tests.factories import make_account
 
-Kind = Notice.Kind
+CUSTOMERS = Domain(id="c1", name="customers")
+SHOPS = Domain(id="s1", name="shops")
 
 
-def of_customers(settings: Settings, folder: Path, text: str) -> Rules:
-    """The rules of the domain `customers` by this file."""
-    path = folder / "domains.toml"
-    path.write_text(text)
+@pytest.fixture
+def file(settings: Settings, tmp_path: Path) -> Path:
+    """The file of the setting."""
+    path = tmp_path / "domains.toml"
     settings.NOTICE_DOMAINS = str(path)
+    return path
+
+
+def customers(file: Path, text: str) -> DomainRules:
+    """Return the rules of the domain `customers` by this file."""
+    file.write_text(text)
     return rules.current().of(make_account(domain_id="c1", domain_name="customers"))
 
 
-def test_without_a_file_the_settings_count_for_all() -> None:
-    usual = rules.current().of(make_account())
-
-    assert usual.steps == {
-        Kind.PASSWORD_EXPIRING: (14, 7, 3, 1),
-        Kind.PASSWORD_EXPIRED: (0,),
-        Kind.INACTIVITY: (7, 1),
-        Kind.LOCKED: (0,),
-        Kind.UNLOCKED: (0,),
+def test_without_a_file_the_settings_hold_for_all_domains() -> None:
+    assert rules.current().of(make_account()).steps == {
+        NoticeKind.PASSWORD_EXPIRING: (14, 7, 3, 1),
+        NoticeKind.PASSWORD_EXPIRED: (0,),
+        NoticeKind.INACTIVITY: (7, 1),
+        NoticeKind.LOCKED: (0,),
+        NoticeKind.UNLOCKED: (0,),
     }
+    assert rules.current().contacts([CUSTOMERS]) == {}
 
 
 def test_a_kind_that_the_settings_leave_out_is_off(settings: Settings) -> None:
     settings.NOTICE_KINDS = ("locked",)
 
-    assert list(rules.current().usual.steps) == [Kind.LOCKED]
-    assert not rules.current().on(Kind.INACTIVITY)
+    assert list(rules.current().default.steps) == [NoticeKind.LOCKED]
+    assert not rules.current().on(NoticeKind.INACTIVITY)
 
 
-def test_a_domain_has_days_of_its_own_the_greatest_first(
-    settings: Settings, tmp_path: Path
-) -> None:
-    found = of_customers(settings, tmp_path, "[customers]\npassword_expiring = [1, 30]")
+def test_a_domain_has_days_of_its_own_the_greatest_first(file: Path) -> None:
+    found = customers(file, "[customers]\npassword_expiring = [1, 30]")
 
-    assert found.steps_of(Kind.PASSWORD_EXPIRING) == (30, 1)
-    assert found.steps_of(Kind.INACTIVITY) == (7, 1)
-    assert rules.current().furthest(Kind.PASSWORD_EXPIRING) == 30
+    assert found.steps_of(NoticeKind.PASSWORD_EXPIRING) == (30, 1)
+    assert found.steps_of(NoticeKind.INACTIVITY) == (7, 1)
+    assert rules.current().furthest(NoticeKind.PASSWORD_EXPIRING) == 30
 
 
-def test_a_domain_switches_a_kind_off(settings: Settings, tmp_path: Path) -> None:
-    assert not of_customers(settings, tmp_path, "[customers]\nlocked = false").steps_of(Kind.LOCKED)
+def test_a_domain_switches_kinds_on_and_off(file: Path, settings: Settings) -> None:
+    settings.NOTICE_KINDS = ("locked",)
+    found = customers(file, "[customers]\ninactivity = true\nlocked = false")
+
+    assert found.steps == {NoticeKind.INACTIVITY: (7, 1)}
 
 
-def test_a_domain_switches_on_what_is_off_elsewhere(settings: Settings, tmp_path: Path) -> None:
-    settings.NOTICE_KINDS = ()
-    found = of_customers(settings, tmp_path, "[customers]\ninactivity = true")
-
-    assert found.steps == {Kind.INACTIVITY: (7, 1)}
-
-
-def test_a_domain_has_a_reply_to_of_its_own(settings: Settings, tmp_path: Path) -> None:
+def test_a_domain_has_a_reply_to_of_its_own(file: Path, settings: Settings) -> None:
     settings.MAIL_REPLY_TO = "help@cloud.example"
-    found = of_customers(settings, tmp_path, '[customers]\nreply_to = "desk@customers.example"')
+    found = customers(file, '[customers]\nreply_to = "desk@customers.example"')
 
     assert found.reply_to == "desk@customers.example"
-    assert rules.current().usual.reply_to == "help@cloud.example"
+    assert rules.current().default.reply_to == "help@cloud.example"
 
 
-def test_the_id_of_a_domain_comes_before_its_name(settings: Settings, tmp_path: Path) -> None:
-    text = "[customers]\nlocked = false\n[c1]\nunlocked = false"
-    found = of_customers(settings, tmp_path, text)
+def test_the_id_of_a_domain_comes_before_its_name(file: Path) -> None:
+    text = '[customers]\nlocked = false\ncontacts = ["a@x.example"]\n[c1]\nunlocked = false'
+    found = customers(file, text)
 
-    assert Kind.LOCKED in found.steps
-    assert Kind.UNLOCKED not in found.steps
+    assert NoticeKind.LOCKED in found.steps
+    assert NoticeKind.UNLOCKED not in found.steps
+    assert rules.current().contacts([CUSTOMERS]) == {}
 
 
-def test_a_file_that_changes_is_read_again(settings: Settings, tmp_path: Path) -> None:
-    of_customers(settings, tmp_path, "[customers]\nlocked = false")
-    found = of_customers(settings, tmp_path, "[customers]\nlocked = true\n")
+def test_a_file_that_changes_is_read_again(file: Path) -> None:
+    customers(file, "[customers]\nlocked = false")
+    found = customers(file, '[customers]\nlocked = true\ncontacts = ["bob@x.example"]\n')
 
-    assert Kind.LOCKED in found.steps
+    assert NoticeKind.LOCKED in found.steps
+    assert rules.current().contacts([CUSTOMERS]) == {CUSTOMERS: ("bob@x.example",)}
+
+
+def test_contacts_are_returned_once_each(file: Path) -> None:
+    file.write_text('[customers]\ncontacts = ["a@x.example", " b@X.example", "a@x.example"]')
+
+    assert rules.current().contacts([CUSTOMERS, SHOPS]) == {
+        CUSTOMERS: ("a@x.example", "b@x.example")
+    }
+
+
+def test_unknown_domains_are_those_that_keystone_does_not_have(file: Path) -> None:
+    file.write_text("[shops]\n[c1]\n[shop]\n")
+
+    assert rules.current().unknown([CUSTOMERS, SHOPS]) == ["shop"]
 
 
 @pytest.mark.parametrize(
@@ -95,20 +112,25 @@ def test_a_file_that_changes_is_read_again(settings: Settings, tmp_path: Path) -
         ("[customers]\nbirthday = true", "birthday is neither reply_to, contacts nor"),
         ("[customers]\nlocked = [1]", "locked is neither true nor false"),
         ("[customers]\nlocked = 1", "locked is neither true nor false"),
-        ("[customers]\ninactivity = []", "inactivity is no list of days"),
-        ("[customers]\ninactivity = [0]", "inactivity is no list of days"),
-        ("[customers]\ninactivity = [-1]", "inactivity is no list of days"),
-        ("[customers]\ninactivity = [3, 3]", "inactivity is no list of days"),
-        ("[customers]\ninactivity = [true]", "inactivity is no list of days"),
-        ("[customers]\ninactivity = 3", "inactivity is no list of days"),
+        *(
+            (f"[customers]\ninactivity = {days}", "inactivity is no list of days")
+            for days in ("[]", "[0]", "[-1]", "[3, 3]", "[true]", "3")
+        ),
         ("[customers]\nreply_to = 'desk'", "reply_to is no mail address"),
         ("[customers]\nreply_to = 3", "reply_to is no mail address"),
+        *(
+            (f"[customers]\ncontacts = {contacts}", "[customers] contacts is no list of")
+            for contacts in (
+                *('"a@x.example"', "[1]", '["nobody"]', '["Ann <a@x.example>"]'),
+                *('["a@x, b@x"]', "true"),
+            )
+        ),
     ],
 )
-def test_what_makes_no_sense_names_the_setting_and_the_place(
-    settings: Settings, tmp_path: Path, text: str, problem: str
+def test_an_invalid_file_names_the_setting_and_the_place(
+    file: Path, text: str, problem: str
 ) -> None:
     with pytest.raises(SettingError, match="PCIOPS_NOTICE_DOMAINS names ") as raised:
-        of_customers(settings, tmp_path, text)
+        customers(file, text)
 
     assert problem in str(raised.value)

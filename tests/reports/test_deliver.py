@@ -9,7 +9,7 @@ from email.message import EmailMessage
 import pytest
 from pytest_django import Settings
 
-from pciops.lib.models import OwedMail
+from pciops.notices.models import OperatorMail
 from pciops.reports import deliver
 from pciops.reports.archive import store
 from pciops.reports.models import StoredReport
@@ -28,7 +28,7 @@ def recipients(settings: Settings) -> None:
 def mails() -> list[EmailMessage]:
     return [
         message_from_bytes(bytes(one.content), policy=policy.default)
-        for one in OwedMail.objects.order_by("to")
+        for one in OperatorMail.objects.order_by("to")
     ]
 
 

@@ -17,8 +17,9 @@ from pciops.audit.services import PCIOPS
 from pciops.celery import app
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import doctor, jobs
-from pciops.lib.models import JobRun, OwedMail
+from pciops.lib.models import JobRun
 from pciops.lib.times import iso
+from pciops.notices.models import OperatorMail
 from pciops.reports import rebuild, schedule, tasks
 from pciops.reports.archive import store
 from pciops.reports.build import build
@@ -90,7 +91,9 @@ def test_a_domain_with_contacts_has_its_own_report(tmp_path: Path, settings: Set
     assert stored is not None
     numbers = {figure["key"]: figure["number"] for figure in stored.main_figures}
     assert (numbers["accounts"], numbers["locked"]) == (1, 0)
-    assert set(OwedMail.objects.values_list("to", "domain_id")) == {("desk@other.example", "other")}
+    assert set(OperatorMail.objects.values_list("to", "domain_id")) == {
+        ("desk@other.example", "other")
+    }
 
 
 def test_keystones_database_away_stores_only_the_failure() -> None:
@@ -162,7 +165,7 @@ def test_after_a_run_the_lease_is_released() -> None:
     with time_machine.travel(MONDAY, tick=False):
         tasks.build_due()
 
-    assert [run.leased_until <= MONDAY for run in JobRun.objects.all()] == [True]
+    assert [run.claimed_until for run in JobRun.objects.all()] == [None]
 
 
 # --- Building again ------------------------------------------------------------------------------

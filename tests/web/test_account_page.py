@@ -27,7 +27,7 @@ from tests.factories import (
     make_role,
     make_user,
 )
-from tests.notices.scenes import a_notice
+from tests.notices.queued import build_notice
 from tests.signin.visit import shown
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
@@ -331,7 +331,7 @@ def test_notices_to_the_owner_are_listed_with_their_result(site: Client) -> None
     user = make_user("bob")
     hour_ago = NOW - timedelta(hours=1)
     answer = {"status": "refused", "answer": "550 5.1.1 no such user", "settled_at": hour_ago}
-    a_notice(name="bob", user_id=user.id, attempts=1, **answer).save()
+    build_notice(name="bob", user_id=user.id, attempts=1, **answer).save()
 
     assert "13:02:11 UTC ( 550 5.1.1 no such user )" in text(site, user)
 

@@ -67,7 +67,8 @@ def test_page_waits_for_an_account_that_another_window_has_claimed(
     site: Client, address: str, three: list[User]
 ) -> None:
     BatchItem.objects.filter(number=0).update(
-        outcome=BatchItem.TRYING, began_at=Batch.objects.get().created_at
+        outcome=BatchItem.TRYING,
+        claimed_until=Batch.objects.get().created_at + timedelta(minutes=1),
     )
     page = site.get(address)
 
@@ -196,8 +197,8 @@ def test_process_that_ended_at_an_account_stops_the_batch(
 ) -> None:
     """Only the audit log can tell whether that account was unlocked."""
     item = BatchItem.objects.get(number=0)
-    began = Batch.objects.get().created_at - timedelta(minutes=2)
-    BatchItem.objects.filter(pk=item.pk).update(outcome=BatchItem.TRYING, began_at=began)
+    lapsed = Batch.objects.get().created_at - timedelta(minutes=1)
+    BatchItem.objects.filter(pk=item.pk).update(outcome=BatchItem.TRYING, claimed_until=lapsed)
     page = shown(site.get(address))
 
     assert f"{item.name} Default ? Not known The process" in page

@@ -11,14 +11,14 @@ from django.test import Client
 from pytest_django import Settings
 
 from pciops.audit.models import Event
-from pciops.lib import outbox
 from pciops.lib.env import MailServer
 from pciops.notices import digests
-from pciops.notices.models import Notice, NoticeForecast
+from pciops.notices.mail import operator_mail
+from pciops.notices.models import Notice, NoticeForecast, NoticeKind
 from tests.factories import NOW, POLICY, make_locked_user, make_user
 from tests.fake_keystone import Person
-from tests.notices.letterbox import open_letterbox
-from tests.notices.scenes import a_notice
+from tests.notices.queued import build_notice
+from tests.notices.smtp_server import smtp_server_running
 from tests.signin.visit import shown
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
@@ -28,7 +28,7 @@ SAMPLES = ["/notices/sample/locked/", "/notices/digest/sample/"]
 
 def saved(**facts: Any) -> Notice:
     """Store a notice."""
-    notice = a_notice(**facts)
+    notice = build_notice(**facts)
     notice.save()
     return notice
 
@@ -180,7 +180,7 @@ def test_only_operators_who_may_send_again_see_the_button(site: Client, auditor:
 
 
 # --- Previews and samples -----------------------------------------------------------------------
-@pytest.mark.parametrize("kind", Notice.Kind.values)
+@pytest.mark.parametrize("kind", NoticeKind.values)
 def test_each_kind_has_its_preview(site: Client, kind: str) -> None:
     assert "Hello sample," in shown(site.get(f"/notices/preview/{kind}/"))
 
@@ -209,10 +209,10 @@ def _own_address(operator: Person, settings: Settings) -> None:
 def test_a_sample_is_sent_to_the_operator_and_recorded(
     site: Client, operator: Person, settings: Settings, url: str, resource: str
 ) -> None:
-    with open_letterbox() as box:
-        settings.MAIL_SERVER = box.server
+    with smtp_server_running() as server:
+        settings.MAIL_SERVER = server.address
         page = shown(site.post(url, follow=True))
-        assert box.reached == ["olga@example.test"]
+        assert server.recipients == ["olga@example.test"]
     event = Event.objects.get(action="send/sample")
 
     assert "olga@example.test: 250 queued" in page
@@ -251,11 +251,11 @@ def test_the_last_digests_are_listed_with_the_result(site: Client, settings: Set
     settings.DIGEST_RECIPIENTS = ("ops@cloud.example", "gone@cloud.example")
     settings.MAIL_FROM = "pciops@cloud.example"
     make_locked_user("lou", at=NOW - timedelta(minutes=5))
-    digests.issue(policy=POLICY, now=NOW, day=NOW.date())
-    with open_letterbox() as box:
-        box.answers["gone@cloud.example"] = "550 no such user"
-        settings.MAIL_SERVER = box.server
-        outbox.send_due(clock=lambda: NOW)
+    digests.write_due(policy=POLICY, now=NOW, day=NOW.date())
+    with smtp_server_running() as server:
+        server.replies["gone@cloud.example"] = "550 no such user"
+        settings.MAIL_SERVER = server.address
+        operator_mail.send_due(clock=lambda: NOW)
     page = text(site)
 
     assert "22 Nov 2026 the cloud OpenStack: 1 new lock" in page
@@ -275,7 +275,7 @@ def test_an_operator_of_one_domain_sees_its_digest(shops: Client, settings: Sett
     settings.DIGEST_RECIPIENTS = ("ops@cloud.example",)
     make_locked_user("ours", at=NOW, domain_id="shops", domain_name="Shops")
     make_locked_user("theirs", at=NOW)
-    digests.issue(policy=POLICY, now=NOW, day=NOW.date())
+    digests.write_due(policy=POLICY, now=NOW, day=NOW.date())
     page, preview = text(shops), shown(shops.get("/notices/digest/"))
 
     assert "ops@cloud.example" not in page

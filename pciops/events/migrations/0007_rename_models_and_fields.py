@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Rename models and fields; tables and columns keep their names."""
 
-    dependencies = [("events", "0005_rename_models")]
+    dependencies = [("events", "0006_alert_moves")]
 
     operations = [
         migrations.AlterModelTable(name="name", table="events_name"),

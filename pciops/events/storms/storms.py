@@ -1,7 +1,7 @@
 """Detects lockout storms: many accounts are locked, or many unknown usernames tried, at once.
 
 Every minute, the notifications of the last ten minutes are searched. A storm is one row from its
-first minute to its last, and one alert.
+first minute to its last.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states import LOCKED
 from pciops.events.diagnosis.selectors import shared_addresses
 from pciops.events.models import Attempts, Outcome, Storm, StormAccount
-from pciops.events.storms import alerts
+from pciops.events.storms.summary import WORST
 from pciops.keystone import database
 from pciops.keystone.models import User
 from pciops.lib.addresses import storable
@@ -81,7 +81,7 @@ def from_few(attempts: PeriodAttempts) -> bool:
 
 
 def watch(*, policy: Policy, now: datetime) -> Storm | None:
-    """Begin a storm with its alert, update the current one, or end it; return the current one."""
+    """Begin a storm, update the current one, or end it; return the current one."""
     attempts = _attempts(now)
     locked, number = _locked_accounts(_storm_rows(attempts, now), policy=policy, now=now)
     attempts = replace(attempts, locked=number)
@@ -94,7 +94,6 @@ def watch(*, policy: Policy, now: datetime) -> Storm | None:
         if current is None:
             storm = _begin(attempts, now)
             _add(storm, locked)
-            alerts.raise_for(storm, now=now)
         else:
             storm = _update(current, attempts, now)
             _add(storm, locked)
@@ -153,7 +152,7 @@ def _storm_addresses(addresses: Sequence[AddressAttempts]) -> list[str]:
     return [
         address.address
         for place, address in enumerate(addresses[:FEW])
-        if not place or address.accounts + address.names >= alerts.WORST
+        if not place or address.accounts + address.names >= WORST
     ]
 
 

@@ -11,18 +11,15 @@ from typing import Final
 from django.db.models import Count, QuerySet
 
 from pciops.lib import keyset
-from pciops.notices.models import Notice
+from pciops.notices.models import Notice, NoticeKind, NoticeStatus
 from pciops.reports.columns import NAMES, second
 from pciops.reports.sources import Sources
 from pciops.reports.spool import ReportTables
 from pciops.reports.value import Column, Figure, Row, Table
 
-Kind = Notice.Kind
-Status = Notice.Status
-
 BATCH: Final = 2000  # rows in memory at a time
-FAILED: Final = (Status.REFUSED, Status.GIVEN_UP)
-UNADDRESSED: Final = (Status.NO_ADDRESS, Status.BAD_ADDRESS)
+FAILED: Final = (NoticeStatus.REFUSED, NoticeStatus.GIVEN_UP)
+UNADDRESSED: Final = (NoticeStatus.NO_ADDRESS, NoticeStatus.BAD_ADDRESS)
 # By account, and those of an account by time.
 BY_ACCOUNT: Final[keyset.Order[Notice]] = keyset.Order(
     (
@@ -34,7 +31,7 @@ BY_ACCOUNT: Final[keyset.Order[Notice]] = keyset.Order(
 
 
 def notice_figures(
-    sources: Sources, tables: ReportTables, topic: str, *kinds: Notice.Kind
+    sources: Sources, tables: ReportTables, topic: str, *kinds: NoticeKind
 ) -> tuple[list[Figure], Table]:
     """Return how the notices of these kinds ended in the week, and those not delivered.
 
@@ -46,7 +43,7 @@ def notice_figures(
     failed = sum(numbers[status] for status in FAILED)
     unaddressed = sum(numbers[status] for status in UNADDRESSED)
     figures = [
-        Figure(f"notices_{topic}_sent", f"Notices of {topic} sent", numbers[Status.SENT]),
+        Figure(f"notices_{topic}_sent", f"Notices of {topic} sent", numbers[NoticeStatus.SENT]),
         Figure(
             f"notices_{topic}_failed",
             f"Notices of {topic} that no server took",
@@ -77,7 +74,7 @@ def notice_figures(
     return figures, table
 
 
-def _of_week(sources: Sources, kinds: tuple[Notice.Kind, ...]) -> QuerySet[Notice]:
+def _of_week(sources: Sources, kinds: tuple[NoticeKind, ...]) -> QuerySet[Notice]:
     """Return the notices settled in the week; those without an address by when planned."""
     rows = Notice.objects.filter(kind__in=kinds)
     settled = sources.of_week(rows, "settled_at")

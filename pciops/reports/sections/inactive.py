@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pciops.accounts.states import INACTIVE, INACTIVE_SOON
 from pciops.events.models import OutOfBandChange
-from pciops.notices.models import Notice
+from pciops.notices.models import NoticeKind
 from pciops.reports.account_lists import INACTIVE_DAYS
 from pciops.reports.columns import ACCOUNT, ACTIVITY
 from pciops.reports.sections._notices import notice_figures
@@ -43,7 +43,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         label="Accounts whose last activity was changed without a sign-in",
         title="Last activity that no sign-in explains",
     )
-    notices, notice_table = notice_figures(sources, tables, "inactivity", Notice.Kind.INACTIVITY)
+    notices, notice_table = notice_figures(sources, tables, "inactivity", NoticeKind.INACTIVITY)
     return Section(
         key="8.2.6",
         requirement="8.2.6",

@@ -17,7 +17,7 @@ from pciops.audit.models import Event
 from pciops.events.diagnosis import selectors as diagnoses
 from pciops.events.models import Attempts, ConsumerSession, Outcome, OutOfBandChange
 from pciops.lib import keyset, times
-from pciops.notices.models import Notice
+from pciops.notices.models import Notice, NoticeKind
 from pciops.reports import account_lists
 from pciops.reports.columns import ACCOUNT, NAMES, account_cells, second
 from pciops.reports.sections._notices import BATCH, BY_ACCOUNT, notice_figures
@@ -40,7 +40,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         title="Unlocks that are not in the trail",
     )
     notices, notice_table = notice_figures(
-        sources, tables, "locks", Notice.Kind.LOCKED, Notice.Kind.UNLOCKED
+        sources, tables, "locks", NoticeKind.LOCKED, NoticeKind.UNLOCKED
     )
     parts: list[Part] = [
         _locked_now(sources, tables),
@@ -120,7 +120,7 @@ def _failing_row(account: Account, until: datetime | None, origin: str) -> Row:
 
 # --- Locks of the week, as the planning of notices saw them --------------------------------------
 def _locks_of_the_week(sources: Sources, tables: ReportTables) -> Part:
-    rows = sources.of_week(Notice.objects.filter(kind=Notice.Kind.LOCKED), "fact_at")
+    rows = sources.of_week(Notice.objects.filter(kind=NoticeKind.LOCKED), "fact_at")
     statement = Statement(
         "A worker looks every minute for locks of accounts that are neither disabled nor "
         "inactive, and each one that it saw is listed. Keystone itself records none: a lock "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pciops.accounts.states import EXPIRED, EXPIRING, NO_EXPIRY
-from pciops.notices.models import Notice
+from pciops.notices.models import NoticeKind
 from pciops.reports.account_lists import EXPIRING_COUNTS, EXPIRING_DAYS
 from pciops.reports.columns import ACCOUNT, PASSWORD
 from pciops.reports.sections._notices import notice_figures
@@ -32,8 +32,8 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         sources,
         tables,
         "passwords",
-        Notice.Kind.PASSWORD_EXPIRING,
-        Notice.Kind.PASSWORD_EXPIRED,
+        NoticeKind.PASSWORD_EXPIRING,
+        NoticeKind.PASSWORD_EXPIRED,
     )
     return Section(
         key="8.3.9",

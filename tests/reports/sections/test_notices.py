@@ -12,7 +12,7 @@ from pciops.audit import services
 from pciops.audit.models import Event
 from tests.audit.acts import open_event
 from tests.factories import make_account
-from tests.notices.scenes import a_notice
+from tests.notices.queued import build_notice
 from tests.reports.weekly import IN_WEEK, WEEK, figures, rows
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 def locked(**facts: object) -> None:
     usual = {"kind": "locked", "step": 0, "fact_at": IN_WEEK, "failures": 6, "status": "sent"}
-    a_notice(**{**usual, **facts}).save()
+    build_notice(**{**usual, **facts}).save()
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def locked(**facts: object) -> None:
 )
 def test_notices_are_counted_by_their_outcome(status: str, figure: str) -> None:
     settled = None if "address" in status else IN_WEEK
-    a_notice(status=status, settled_at=settled, planned_at=IN_WEEK).save()
+    build_notice(status=status, settled_at=settled, planned_at=IN_WEEK).save()
     numbers = figures("8.3.9")
 
     assert {key for key, number in numbers.items() if key.startswith("notices") and number} == {
@@ -45,13 +45,13 @@ def test_notices_are_counted_by_their_outcome(status: str, figure: str) -> None:
 
 def test_notices_settled_in_another_week_do_not_count() -> None:
     for at in (WEEK.begins - timedelta(seconds=1), WEEK.ends):
-        a_notice(status="sent", settled_at=at).save()
+        build_notice(status="sent", settled_at=at).save()
 
     assert figures("8.3.9")["notices_passwords_sent"] == 0
 
 
 def test_undelivered_notices_are_listed_with_the_reason() -> None:
-    a_notice(kind="inactivity", status="refused", settled_at=IN_WEEK, answer="550 no").save()
+    build_notice(kind="inactivity", status="refused", settled_at=IN_WEEK, answer="550 no").save()
 
     [row] = rows("8.2.6", "notices_inactivity")
     assert row[1:] == (

@@ -14,11 +14,12 @@ from pciops.accounts.policy import policy as policies
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.selectors import Domain
 from pciops.keystone.database import KeystoneDatabaseDownError
-from pciops.lib import outbox, times
+from pciops.lib import times
 from pciops.lib.addresses import mail_address
 from pciops.lib.env import SettingError
-from pciops.lib.post import MailServerDown, Verdict
 from pciops.notices import digests
+from pciops.notices.mail import operator_mail
+from pciops.notices.mail.transport import DeliveryOutcome, MailServerDown
 
 
 class Command(BaseCommand):
@@ -66,45 +67,39 @@ class Command(BaseCommand):
         address = mail_address(to) if to else None
         if to and address is None:
             raise CommandError(f"{to!r} is no mail address", returncode=2)
-        letter = digests.write(digests.preview(domain, policy=policy, now=now))
+        mail = digests.render(digests.preview(domain, policy=policy, now=now))
         if address is None:
-            self.stdout.write(f"Subject: {letter.subject}\n\n{letter.text}")
+            self.stdout.write(f"Subject: {mail.subject}\n\n{mail.text}")
             self.stderr.write("nothing is kept or sent: --dry-run")
             return
-        answer = outbox.hand_in(
-            letter, to=address, now=timezone.now(), reply_to=settings.MAIL_REPLY_TO
+        outcome, reply = operator_mail.send_sample(
+            mail, to=address, now=timezone.now(), reply_to=settings.MAIL_REPLY_TO
         )
-        self.stdout.write(f"{answer.verdict.value}, {answer.words}")
-        if answer.verdict is not Verdict.SENT:
+        self.stdout.write(f"{outcome.value}, {reply}")
+        if outcome is not DeliveryOutcome.SENT:
             raise CommandError("the sample was not taken")
 
     def _send(self, domain: Domain | None, policy: Policy, now: datetime) -> None:
         day = now.astimezone(settings.SITE_ZONE).date()
-        written = digests.issue(policy=policy, now=now, day=day, only=domain)
+        written = digests.write_due(policy=policy, now=now, day=day, only=domain)
         for row in written:
-            whose = row.domain_name or "the cloud"
-            self.stdout.write(f"{whose}: {row.subject} ({row.mails} to send)")
+            self.stdout.write(
+                f"{row.domain_name or 'the cloud'}: {row.subject} ({row.mails} to send)"
+            )
         if not written:
             self.stdout.write(
                 f"nothing to write: the digests of {day.isoformat()} are written already,"
                 " or nobody is to get them"
             )
-        handed = outbox.send_due(clock=timezone.now)
-        self.stdout.write(
-            f"{handed.sent} sent, {handed.refused} refused, {handed.later} put off,"
-            f" {handed.given_up} given up"
-        )
-        if handed.problem:
-            raise CommandError(handed.problem)
+        result = operator_mail.send_due(clock=timezone.now)
+        self.stdout.write(str(result))
+        if result.problem:
+            raise CommandError(result.problem)
 
 
 def _domain(text: str) -> Domain:
-    """The domain of this id or name."""
-    found = selectors.domains(scope=None)
-    for domain in found:
-        if domain.id == text:
-            return domain
-    for domain in found:
-        if domain.name == text:
-            return domain
+    """Return the domain of this id or name; an id comes before a name."""
+    domains = selectors.domains(scope=None)
+    for domain in [*(d for d in domains if d.id == text), *(d for d in domains if d.name == text)]:
+        return domain
     raise CommandError(f"--domain: there is no domain {text!r}", returncode=2)

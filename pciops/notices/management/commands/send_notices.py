@@ -17,9 +17,11 @@ from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import tables, times
 from pciops.lib.addresses import mail_address
 from pciops.lib.env import SettingError
-from pciops.lib.post import MailServerDown, Verdict
-from pciops.notices import forecast, plan, rules, samples, send
-from pciops.notices.rules import Book
+from pciops.notices import forecast, plan, rendering, rules, send
+from pciops.notices.mail import operator_mail
+from pciops.notices.mail.transport import DeliveryOutcome, MailServerDown
+from pciops.notices.models import NoticeKind
+from pciops.notices.rules import RuleBook
 
 COLUMNS: Final = ("kind", "days", "name", "domain", "address", "about", "status")
 
@@ -61,20 +63,25 @@ class Command(BaseCommand):
         except (MailServerDown, SettingError) as error:
             raise CommandError(str(error)) from None
 
-    def _sample(self, text: str, policy: Policy, book: Book, now: datetime) -> None:
+    def _sample(self, text: str, policy: Policy, book: RuleBook, now: datetime) -> None:
         address = mail_address(text)
         if address is None:
             raise CommandError(f"{text!r} is no mail address", returncode=2)
         if settings.MAIL_SERVER is None:
             raise CommandError("PCIOPS_EMAIL_URL is not set: there is no way to send")
         failed = 0
-        for kind, answer in samples.send(address, policy=policy, book=book, now=now):
-            self.stdout.write(f"{kind.value}: {answer.verdict.value}, {answer.words}")
-            failed += answer.verdict is not Verdict.SENT
+        for kind in NoticeKind:
+            notice = rendering.sample(kind, policy=policy, now=now)
+            mail = rendering.render_notice(notice, policy=policy, now=now)
+            outcome, reply = operator_mail.send_sample(
+                mail, to=address, now=now, reply_to=book.default.reply_to
+            )
+            self.stdout.write(f"{kind.value}: {outcome.value}, {reply}")
+            failed += outcome is not DeliveryOutcome.SENT
         if failed:
-            raise CommandError(f"{failed} of {len(rules.Kind)} samples were not taken")
+            raise CommandError(f"{failed} of {len(NoticeKind)} samples were not taken")
 
-    def _list(self, form: str, policy: Policy, book: Book, now: datetime) -> None:
+    def _list(self, form: str, policy: Policy, book: RuleBook, now: datetime) -> None:
         rows = _rows(policy, book, now)
         self.stdout.ending = ""  # the writers end their own lines
         if form == "table":
@@ -85,35 +92,34 @@ class Command(BaseCommand):
             self.stdout.writelines(tables.json_lines("notices", rows))
         self.stderr.write("nothing is kept or sent: --dry-run")
 
-    def _send(self, policy: Policy, book: Book, now: datetime) -> None:
-        cancelled = plan.review(policy=policy, book=book, now=now)
+    def _send(self, policy: Policy, book: RuleBook, now: datetime) -> None:
+        canceled = plan.review(policy=policy, book=book, now=now)
         planned = plan.by_date(policy=policy, book=book, now=now).planned
         planned += plan.by_lock(policy=policy, book=book, now=now).planned
         forecast.take(policy=policy, book=book, now=now)
-        self.stdout.write(f"{planned.total()} planned, {cancelled} cancelled")
-        sent = send.send_due(policy=policy, book=book, clock=timezone.now)
-        for status, number in sorted(sent.ended.items()):
-            if number:
-                self.stdout.write(f"{number} {status}")
-        if sent.later:
-            self.stdout.write(f"{sent.later} put off")
-        if sent.problem:
-            raise CommandError(sent.problem)
+        self.stdout.write(f"{planned.total()} planned, {canceled} cancelled")
+        result = send.send_due(policy=policy, book=book, clock=timezone.now)
+        for status, number in sorted(result.settled.items()):
+            self.stdout.write(f"{number} {status}")
+        if result.deferred:
+            self.stdout.write(f"{result.deferred} put off")
+        if result.problem:
+            raise CommandError(result.problem)
 
 
-def _rows(policy: Policy, book: Book, now: datetime) -> Iterator[dict[str, Any]]:
+def _rows(policy: Policy, book: RuleBook, now: datetime) -> Iterator[dict[str, Any]]:
     chunks = chain(
         plan.dues_by_date(policy=policy, book=book, now=now),
         plan.dues_by_lock(policy=policy, book=book, now=now),
     )
     for dues in chunks:
-        for account, one in plan.unknown(dues, now):
+        for account, due in plan.without_notice(dues, now):
             yield {
-                "kind": one.kind.value,
-                "days": one.step or None,
+                "kind": due.kind.value,
+                "days": due.step or None,
                 "name": account.name,
                 "domain": account.domain_name,
                 "address": account.email,
-                "about": times.iso(one.fact_at.replace(microsecond=0)),
+                "about": times.iso(due.fact_at.replace(microsecond=0)),
                 "status": plan.status_of(account.email).value,
             }

@@ -1,6 +1,6 @@
-"""Calls the webhook of the site: signed, over TLS that is checked, and nowhere else.
+"""Calls of the site's webhook: signed, over TLS with a checked certificate.
 
-A redirect is no answer: what was signed for one place is not sent to another.
+A redirect is not followed: a body that was signed for one address is not sent to another.
 """
 
 from __future__ import annotations
@@ -11,37 +11,30 @@ import ssl
 from contextlib import closing
 from datetime import datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
 
-from pciops.events.models import MAX_TEXT
 from pciops.lib.addresses import plain
+from pciops.notices.mail.transport import REPLY_LENGTH, DeliveryOutcome, DeliveryResult
 
-TIMEOUT: Final = 10  # seconds that each word of the server may take
+TIMEOUT: Final = 10  # seconds that the server may take for each reply
 READ: Final = 500  # bytes of an answer
 SIGNATURE: Final = "X-Pciops-Signature"
 TIMESTAMP: Final = "X-Pciops-Timestamp"
 DELIVERY: Final = "X-Pciops-Delivery"
 
 
-class Answer(NamedTuple):
-    """What came back; `words` is why where it was not taken."""
-
-    taken: bool
-    words: str
-
-
 def signature(body: bytes, *, timestamp: str, secret: str) -> str:
-    """`v1=` and the HMAC-SHA256 of the timestamp, a point and the body, in hexadecimal."""
+    """Return `v1=` and the HMAC-SHA256 of the timestamp, a point and the body, in hexadecimal."""
     signed = timestamp.encode() + b"." + body
     return "v1=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
-def post(body: str, *, delivery: UUID, now: datetime) -> Answer:
-    """Make one call. Whatever happens is an answer."""
+def post(body: str, *, delivery: UUID, now: datetime) -> DeliveryResult:
+    """Make one call; every failure defers it."""
     data, timestamp = body.encode(), str(int(now.timestamp()))
     headers = {
         "Content-Type": "application/json",
@@ -59,13 +52,18 @@ def post(body: str, *, delivery: UUID, now: datetime) -> Answer:
         with closing(_connection()) as connection:
             connection.request("POST", target, data, headers)
             response = connection.getresponse()
-            said = response.read(READ).decode("utf-8", "replace")
+            text = response.read(READ).decode("utf-8", "replace")
     except (OSError, HTTPException, ValueError) as error:
-        return Answer(False, plain(f"no answer: {_reason(error)}", MAX_TEXT))
-    words = plain(f"{response.status} {response.reason} {said}", MAX_TEXT)
+        return _result(DeliveryOutcome.DEFERRED, f"no answer: {_reason(error)}")
+    reply = f"{response.status} {response.reason} {text}"
     if 300 <= response.status < 400:
-        return Answer(False, plain(f"a redirect is not followed: {words}", MAX_TEXT))
-    return Answer(200 <= response.status < 300, words)
+        return _result(DeliveryOutcome.DEFERRED, f"a redirect is not followed: {reply}")
+    taken = 200 <= response.status < 300
+    return _result(DeliveryOutcome.SENT if taken else DeliveryOutcome.DEFERRED, reply)
+
+
+def _result(outcome: DeliveryOutcome, reply: str) -> DeliveryResult:
+    return DeliveryResult(outcome, plain(reply, REPLY_LENGTH))
 
 
 def _connection() -> HTTPConnection:

@@ -1,0 +1,1 @@
+"""Mail: messages, the transport and the queue."""

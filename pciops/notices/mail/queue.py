@@ -1,0 +1,110 @@
+"""The queue of messages: workers claim what is due, deliver it and settle it, one by one.
+
+A message is settled with one UPDATE before the next one is delivered. If a worker dies, at most
+one message was delivered and not settled; after the lease another worker repeats it with the same
+Message-ID.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from pciops.lib import claims
+from pciops.notices.mail.transport import (
+    REPLY_LENGTH,
+    DeliveryOutcome,
+    DeliveryResult,
+    MailServerDown,
+)
+from pciops.notices.models import DeliveryStatus, QueuedMessage
+
+M = TypeVar("M", bound=QueuedMessage)
+Clock = Callable[[], datetime]
+Deliver = Callable[[M], DeliveryResult]
+
+LEASE: Final = timedelta(minutes=10)
+MARGIN: Final = timedelta(minutes=4)  # before the lease ends; longer than one delivery takes
+PATIENCE: Final = timedelta(days=1)  # from the first attempt until a message is given up
+
+
+@dataclass(kw_only=True)
+class SendResult:
+    """The result of one run of sending."""
+
+    settled: Counter[str] = field(default_factory=Counter)  # status → messages
+    deferred: int = 0
+    problem: str = ""  # why it stopped early
+
+    def __str__(self) -> str:
+        """`3 sent, 0 refused, 1 put off, 0 given up`."""
+        sent, refused, given_up = (
+            self.settled[status]
+            for status in (DeliveryStatus.SENT, DeliveryStatus.REFUSED, DeliveryStatus.GIVEN_UP)
+        )
+        return f"{sent} sent, {refused} refused, {self.deferred} put off, {given_up} given up"
+
+
+def due(model: type[M], now: datetime) -> QuerySet[M]:
+    """Return the messages that are due, the one that waits longest first."""
+    rows = model._default_manager.filter(status=DeliveryStatus.PLANNED, next_attempt_at__lte=now)
+    return rows.order_by("next_attempt_at")
+
+
+def claim(model: type[M], now: datetime, *, limit: int = 1, **changes: Any) -> list[M]:
+    """Claim messages that are due."""
+    return claims.claim(due(model, now), now=now, lease=LEASE, limit=limit, **changes)
+
+
+def deliver_batch(batch: list[M], deliver: Deliver[M], result: SendResult, *, clock: Clock) -> None:
+    """Deliver and settle the messages of one claim; release those that were not attempted.
+
+    Raises:
+        MailServerDown: from `deliver`, which did not attempt the delivery then.
+    """
+    unattempted = batch[::-1]
+    stop_at = (batch[0].claimed_until or clock()) - MARGIN
+    try:
+        while unattempted and clock() < stop_at:
+            message = unattempted.pop()
+            try:
+                delivery = deliver(message)
+            except MailServerDown:
+                unattempted.append(message)
+                raise
+            settle(message, delivery, result, clock())
+    finally:
+        claims.release(unattempted)
+
+
+def settle(
+    message: QueuedMessage, delivery: DeliveryResult, result: SendResult, now: datetime
+) -> None:
+    """Record an attempt, unless another worker has taken the message over."""
+    row, reply = claims.held(message), delivery.reply[:REPLY_LENGTH]
+    values = {"attempts": message.attempts + 1, "answer": reply, "claimed_until": None}
+    give_up_at = message.give_up_at or now + PATIENCE
+    if delivery.outcome is DeliveryOutcome.DEFERRED and now < give_up_at:
+        wait = message.BACK_OFF[min(message.attempts, len(message.BACK_OFF) - 1)]
+        next_attempt_at = now + timedelta(minutes=wait)
+        with transaction.atomic():
+            if row.update(**values, give_up_at=give_up_at, next_attempt_at=next_attempt_at):
+                message.record_deferral(reply, now)
+                result.deferred += 1
+        return
+    status = _FINAL[delivery.outcome]
+    if row.update(**values, **message.ON_SETTLED, status=status, settled_at=now):
+        result.settled[status] += 1
+
+
+_FINAL: Final = {
+    DeliveryOutcome.SENT: DeliveryStatus.SENT,
+    DeliveryOutcome.REFUSED: DeliveryStatus.REFUSED,
+    DeliveryOutcome.DEFERRED: DeliveryStatus.GIVEN_UP,
+}

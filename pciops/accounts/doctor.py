@@ -10,12 +10,12 @@ from pciops.accounts.census.census import STALE
 from pciops.accounts.models import Census
 from pciops.accounts.policy import policy as policies
 from pciops.lib import times
-from pciops.lib.doctor import Finding, check, ok, problem, warning
+from pciops.lib.doctor import CheckResult, check, ok, problem, warning
 from pciops.lib.env import SettingError
 
 
 @check("policy")
-def policy() -> Iterator[Finding]:
+def policy() -> Iterator[CheckResult]:
     """It can be read, and the files of all nodes have the same."""
     try:
         found = policies.sourced()
@@ -33,7 +33,7 @@ def policy() -> Iterator[Finding]:
 
 
 @check("census", after="database")
-def census() -> Iterator[Finding]:
+def census() -> Iterator[CheckResult]:
     """A worker takes one every few minutes."""
     remedy = "Look at the worker and at its beat (docs/install.md); manage.py census takes one now."
     now, newest = timezone.now(), Census.objects.order_by("-counted_at").first()

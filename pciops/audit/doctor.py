@@ -10,13 +10,13 @@ from django.utils import timezone
 
 from pciops.audit import verify
 from pciops.lib import times
-from pciops.lib.doctor import Finding, check, ok, problem, warning
+from pciops.lib.doctor import CheckResult, check, ok, problem, warning
 
 OLD: Final = timedelta(hours=26)  # a worker verifies every night
 
 
 @check("trail", after="database")
-def trail() -> Iterator[Finding]:
+def trail() -> Iterator[CheckResult]:
     """Its chain is verified every night, and fits."""
     remedy = "Look at the worker and at its beat (docs/install.md); manage.py verify_audit does it."
     now, last = timezone.now(), verify.last()

@@ -15,7 +15,7 @@ from pciops.events.intake import broker, setup
 from pciops.events.models import Alert
 from pciops.events.storms import alerts
 from pciops.lib import times
-from pciops.lib.doctor import TIMEOUT, Finding, check, ok, problem, warning
+from pciops.lib.doctor import TIMEOUT, CheckResult, check, ok, problem, warning
 from pciops.lib.env import SettingError
 
 SECRET: Final = 16  # characters that the secret of the webhook has at least
@@ -26,7 +26,7 @@ WITHOUT = (
 
 
 @check("notifications")
-def notifications() -> Iterator[Finding]:
+def notifications() -> Iterator[CheckResult]:
     """RabbitMQ answers, and our queue is there and not full."""
     urls = settings.NOTIFICATIONS_URLS
     if not urls and selectors.news(timezone.now()).running:
@@ -57,7 +57,7 @@ def notifications() -> Iterator[Finding]:
         link.release()
 
 
-def _queue(link: Connection) -> Finding:
+def _queue(link: Connection) -> CheckResult:
     where, name = broker.address(link), settings.NOTIFICATIONS_QUEUE
     try:
         found = link.default_channel.queue_declare(name, passive=True)
@@ -77,7 +77,7 @@ def _queue(link: Connection) -> Finding:
 
 
 @check("consumer", after="database")
-def consumer() -> Iterator[Finding]:
+def consumer() -> Iterator[CheckResult]:
     """One is running and connected; none of its messages made no sense."""
     if not settings.NOTIFICATIONS_URLS:
         return
@@ -102,7 +102,7 @@ def consumer() -> Iterator[Finding]:
 
 
 @check("alerts")
-def told() -> Iterator[Finding]:
+def told() -> Iterator[CheckResult]:
     """Somebody hears of a lockout storm, and the webhook of the site takes calls."""
     url = settings.ALERT_WEBHOOK_URL
     if not url and not settings.ALERT_RECIPIENTS:
@@ -117,7 +117,7 @@ def told() -> Iterator[Finding]:
     yield from _webhook(url)
 
 
-def _webhook(url: str) -> Iterator[Finding]:
+def _webhook(url: str) -> Iterator[CheckResult]:
     host = urlsplit(url).hostname
     if not settings.ALERT_WEBHOOK_SECRET:
         yield problem(
@@ -146,7 +146,7 @@ def _webhook(url: str) -> Iterator[Finding]:
         )
 
 
-def _set_aside() -> Iterator[Finding]:
+def _set_aside() -> Iterator[CheckResult]:
     newest = selectors.set_aside().first()
     if newest is not None:
         last = times.both(newest.last_at, timezone.now())
@@ -158,7 +158,7 @@ def _set_aside() -> Iterator[Finding]:
 
 
 @check("keystone.conf")
-def keystone_conf() -> Iterator[Finding]:
+def keystone_conf() -> Iterator[CheckResult]:
     """It sends what pciops needs to know."""
     if not settings.NOTIFICATIONS_URLS:
         return

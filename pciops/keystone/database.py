@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from django.db import DatabaseError, InterfaceError, connections
 
-from pciops.keystone.apps import ALIAS
+from pciops.keystone import ALIAS
 from pciops.lib.env import SettingError
 
 log = logging.getLogger(__name__)

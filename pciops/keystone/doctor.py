@@ -10,16 +10,15 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
 from django.utils import timezone
 
-from pciops.keystone import client, database, grants, privileges, unlock
-from pciops.keystone.apps import ALIAS, UNLOCK_ALIAS
-from pciops.lib.doctor import TIMEOUT, Finding, check, ok, problem, warning
+from pciops.keystone import ALIAS, UNLOCK_ALIAS, client, database, grants, privileges, unlock
+from pciops.lib.doctor import TIMEOUT, CheckResult, check, ok, problem, warning
 
 SKEW_WARNS: Final = timedelta(seconds=2)
 SKEW_HURTS: Final = timedelta(seconds=30)
 
 
 @check("Keystone's database")
-def answers() -> Iterator[Finding]:
+def answers() -> Iterator[CheckResult]:
     """It can be read at all."""
     if settings.DATABASES[ALIAS]["ENGINE"] == "django.db.backends.dummy":
         yield problem("It is not named.", "Set PCIOPS_KEYSTONE_DATABASE_URL.")
@@ -37,7 +36,7 @@ def answers() -> Iterator[Finding]:
 
 
 @check("Keystone's tables", after="Keystone's database")
-def tables() -> Iterator[Finding]:
+def tables() -> Iterator[CheckResult]:
     """Each column that we read is there and may be read: asked for without reading a row."""
     missing = [
         (f"{table}.{name}", reason)
@@ -58,7 +57,7 @@ def tables() -> Iterator[Finding]:
 
 
 @check("unlocking", after="Keystone's database")
-def unlocking() -> Iterator[Finding]:
+def unlocking() -> Iterator[CheckResult]:
     """The one UPDATE is allowed: made where no row fits, so that it changes nothing."""
     try:
         unlock.clear_failures("", failed_auth_count=-1, failed_auth_at=None)
@@ -72,7 +71,7 @@ def unlocking() -> Iterator[Finding]:
 
 
 @check("grants", after="Keystone's database")
-def least_privilege() -> Iterator[Finding]:
+def least_privilege() -> Iterator[CheckResult]:
     """No login of ours may do more in Keystone's database than it has to."""
     logins = {str(settings.DATABASES[alias].get("USER")): alias for alias in (UNLOCK_ALIAS, ALIAS)}
     if connections[ALIAS].vendor != "mysql":
@@ -90,7 +89,7 @@ def least_privilege() -> Iterator[Finding]:
 
 
 @check("Keystone's API")
-def api() -> Iterator[Finding]:
+def api() -> Iterator[CheckResult]:
     """It answers; and its clock, which stands in the answer, is as ours."""
     if not settings.OS_AUTH_URL:
         yield problem("It is not named.", "Set OS_AUTH_URL.")
@@ -112,7 +111,7 @@ def api() -> Iterator[Finding]:
 
 
 @check("the database's clock", after="Keystone's database")
-def database_clock() -> Iterator[Finding]:
+def database_clock() -> Iterator[CheckResult]:
     """Keystone's rows have the time of Keystone's nodes; its database's is usually the same."""
     if connections[ALIAS].vendor != "mysql":
         yield ok(f"{connections[ALIAS].display_name} has ours.")
@@ -123,7 +122,9 @@ def database_clock() -> Iterator[Finding]:
     yield skew("The clock of Keystone's database", (theirs, theirs), (before, timezone.now()))
 
 
-def skew(name: str, theirs: tuple[datetime, datetime], ours: tuple[datetime, datetime]) -> Finding:
+def skew(
+    name: str, theirs: tuple[datetime, datetime], ours: tuple[datetime, datetime]
+) -> CheckResult:
     """How far apart two clocks are at least: each was read within a span of its own time."""
     behind, ahead = ours[0] - theirs[1], theirs[0] - ours[1]
     apart = max(behind, ahead, timedelta(0))

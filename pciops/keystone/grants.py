@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from django.apps import apps
 from django.db import models
 
-from pciops.keystone.apps import ALIAS
+from pciops.keystone import ALIAS
 
 UPDATED = ("failed_auth_count", "failed_auth_at")
 _NAME = re.compile(r"[A-Za-z0-9_$.%:\-]{1,80}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from pciops.keystone.apps import ALIAS, UNLOCK_ALIAS
+from pciops.keystone import ALIAS, UNLOCK_ALIAS
 
 
 class KeystoneIsReadOnlyError(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pciops.keystone.apps import UNLOCK_ALIAS
+from pciops.keystone import UNLOCK_ALIAS
 from pciops.keystone.models import LocalUser
 
 

@@ -10,14 +10,14 @@ from django.conf import settings
 
 from pciops.accounts import selectors
 from pciops.keystone.database import KeystoneDatabaseDownError
-from pciops.lib.doctor import Finding, check, ok, problem, warning
+from pciops.lib.doctor import CheckResult, check, ok, problem, warning
 from pciops.notices import domain_file
 
 PATIENCE: Final = 5  # seconds
 
 
 @check("mail")
-def mail() -> Iterator[Finding]:
+def mail() -> Iterator[CheckResult]:
     """The SMTP server takes a connection."""
     server = settings.MAIL_SERVER
     if server is None:
@@ -41,7 +41,7 @@ def mail() -> Iterator[Finding]:
 
 
 @check("digest")
-def digest() -> Iterator[Finding]:
+def digest() -> Iterator[CheckResult]:
     """Somebody gets the daily digest, and contacts are of domains that exist."""
     if settings.MAIL_SERVER is not None:
         if settings.DIGEST_RECIPIENTS:

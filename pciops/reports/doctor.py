@@ -8,13 +8,13 @@ from django.conf import settings
 from django.utils import timezone
 
 from pciops.lib import times
-from pciops.lib.doctor import Finding, check, ok, problem, warning
+from pciops.lib.doctor import CheckResult, check, ok, problem, warning
 from pciops.reports import schedule
 from pciops.reports.models import StoredReport, Trouble
 
 
 @check("reports", after="database")
-def reports() -> Iterator[Finding]:
+def reports() -> Iterator[CheckResult]:
     """The report of each week is there, and somebody gets it."""
     now = timezone.now()
     for trouble in Trouble.objects.order_by("-week", "domain_id")[:3]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pciops.keystone import clouds
-from pciops.lib.doctor import Finding, check, ok, problem
+from pciops.lib.doctor import CheckResult, check, ok, problem
 from pciops.lib.env import SettingError
 from pciops.signin import commands
 
 
 @check("credentials", after="Keystone's API", by_command=True)
-def credentials() -> Iterator[Finding]:
+def credentials() -> Iterator[CheckResult]:
     """What OS_CLOUD or OS_* say signs somebody in who has a role here.
 
     One try: loading the status page a few times must not lock anybody.

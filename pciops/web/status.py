@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from pciops.lib import doctor
-from pciops.lib.doctor import Level
+from pciops.lib.doctor import CheckLevel
 from pciops.web import rights
 from pciops.web.requests import OperatorRequest
 
@@ -24,7 +24,7 @@ def status(request: OperatorRequest) -> HttpResponse:
     context = {
         "section": "status",
         "now": timezone.now(),
-        "findings": sorted(findings, key=lambda it: list(Level).index(it.level), reverse=True),
+        "findings": sorted(findings, key=lambda it: list(CheckLevel).index(it.level), reverse=True),
         "worst": doctor.worst(findings),
         "summary": doctor.summary(findings),
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from pciops.accounts.checks import policy_is_configured
+from pciops.accounts.apps import policy_is_configured
 from pciops.accounts.policy import policy
 from pciops.accounts.policy.policy import Policy
 from pciops.lib.env import SettingError

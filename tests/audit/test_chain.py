@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, models, transaction
 
-from pciops.audit import chain, services, triggers
+from pciops.audit import apps, chain, services
 from pciops.audit.models import AppendOnlyError, ChainHead, Event
 from pciops.lib.triggers import found
 from tests.audit.acts import environment, manage, open_event, record, write_at_once
@@ -198,6 +198,6 @@ def test_the_database_refuses_what_avoids_our_query_sets() -> None:
 def test_triggers_that_a_migration_lost_come_back_with_the_next() -> None:
     with connection.cursor() as cursor:
         cursor.execute("DROP TRIGGER audit_event_no_update")
-    triggers.install()
+    apps.install_triggers()
 
-    assert found(triggers.GUARDS) == {guard.name for guard in triggers.GUARDS}
+    assert found(apps.GUARDS) == {guard.name for guard in apps.GUARDS}

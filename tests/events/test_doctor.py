@@ -13,7 +13,7 @@ from pciops.events import doctor
 from pciops.events.intake import record
 from pciops.events.intake.sessions import Run
 from pciops.events.names import Names
-from pciops.lib.doctor import Finding
+from pciops.lib.doctor import CheckResult
 from tests.live.wait import free_port
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
@@ -27,7 +27,7 @@ def away(settings: Settings) -> str:
     return where
 
 
-def found(check: str) -> list[Finding]:
+def found(check: str) -> list[CheckResult]:
     return list(getattr(doctor, check)())
 
 

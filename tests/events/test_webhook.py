@@ -19,7 +19,7 @@ from pytest_django import Settings
 from pciops.events import doctor
 from pciops.events.models import Alert, Storm
 from pciops.events.storms import alerts
-from pciops.lib.doctor import Level
+from pciops.lib.doctor import CheckLevel
 from tests.audit.test_syslog import certificate
 from tests.factories import NOW
 from tests.live.wait import free_port
@@ -213,13 +213,13 @@ def test_the_doctor_says_that_nobody_is_told() -> None:
 @pytest.mark.parametrize(
     ("secret", "level", "words"),
     [
-        ("", Level.PROBLEM, "are not signed"),
-        ("xyzzy", Level.WARNING, "is shorter than 16 characters"),
-        (SECRET, Level.OK, "it was not called yet"),
+        ("", CheckLevel.PROBLEM, "are not signed"),
+        ("xyzzy", CheckLevel.WARNING, "is shorter than 16 characters"),
+        (SECRET, CheckLevel.OK, "it was not called yet"),
     ],
 )
 def test_the_doctor_looks_at_the_secret(
-    settings: Settings, secret: str, level: Level, words: str
+    settings: Settings, secret: str, level: CheckLevel, words: str
 ) -> None:
     settings.ALERT_WEBHOOK_URL = "https://alerts.cloud.example/"
     settings.ALERT_WEBHOOK_SECRET = secret
@@ -242,6 +242,6 @@ def test_the_doctor_says_that_the_last_call_was_not_taken(receiver: Receiver, al
     call()
 
     assert any(
-        finding.level is Level.PROBLEM and "500 Internal Server Error" in finding.sentence
+        finding.level is CheckLevel.PROBLEM and "500 Internal Server Error" in finding.sentence
         for finding in doctor.told()
     )

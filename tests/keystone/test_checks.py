@@ -6,7 +6,7 @@ import pytest
 from django.core.checks import Error
 from pytest_django import Settings
 
-from pciops.keystone.checks import keystone_is_configured
+from pciops.keystone.apps import keystone_is_configured
 
 UNSET = {"ENGINE": "django.db.backends.dummy"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.checks import CheckMessage
 
-from pciops.lib.checks import variables_are_known
+from pciops.lib.apps import variables_are_known
 
 
 def about(name: str) -> list[CheckMessage]:

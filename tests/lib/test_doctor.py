@@ -19,8 +19,8 @@ from pytest_django import Settings
 from pciops.accounts import doctor as accounts
 from pciops.accounts.models import Census
 from pciops.celery import app
-from pciops.lib import doctor, installation
-from pciops.lib.doctor import Finding, ok, problem, warning
+from pciops.lib import doctor
+from pciops.lib.doctor import CheckResult, ok, problem, warning
 from tests.factories import NOW
 from tests.fake_keystone import FakeKeystone
 from tests.fake_keystone import fake_keystone as fake_keystone
@@ -36,7 +36,7 @@ def _no_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_checks", {})
 
 
-def say(name: str, *findings: Finding, after: str = "") -> None:
+def say(name: str, *findings: CheckResult, after: str = "") -> None:
     """Register a check that finds this."""
     doctor.check(name, after=after)(lambda: findings)
 
@@ -90,7 +90,7 @@ def test_what_is_about_whoever_runs_the_command_is_tried_by_the_command_alone() 
 def test_a_check_that_fails_is_a_problem_and_stops_no_other(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def broken() -> Iterator[Finding]:
+    def broken() -> Iterator[CheckResult]:
         yield ok("Fine so far.")
         raise ZeroDivisionError("secret")
 
@@ -112,7 +112,9 @@ def test_a_check_that_fails_is_a_problem_and_stops_no_other(
         ([problem("", ""), warning("", ""), problem("", "")], "problem", "2 problems, 1 warning"),
     ],
 )
-def test_findings_come_down_to_the_worst(findings: list[Finding], worst: str, summary: str) -> None:
+def test_findings_come_down_to_the_worst(
+    findings: list[CheckResult], worst: str, summary: str
+) -> None:
     assert doctor.worst(findings) == worst
     assert doctor.summary(findings).startswith(summary)
 
@@ -174,14 +176,14 @@ def test_every_package_brings_its_checks(fake_keystone: FakeKeystone) -> None:
 # --- What pciops itself stands on ---------------------------------------------------------------
 @OURS
 def test_our_database_is_in_order() -> None:
-    assert found(installation.database)[0][0] == "ok"
+    assert found(doctor.database)[0][0] == "ok"
 
 
 @OURS
 def test_a_migration_that_has_not_been_run_is_a_problem() -> None:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'audit' AND name >= '0003'")
-    [(level, sentence)] = found(installation.database)
+    [(level, sentence)] = found(doctor.database)
 
     assert level == "problem"
     assert "audit.0003" in sentence
@@ -193,7 +195,7 @@ def test_our_database_that_is_away_is_a_problem() -> None:
         raise OperationalError(2002, "Can't connect to server on 'db.example'")
 
     with connection.execute_wrapper(refuse):
-        [(level, sentence)] = found(installation.database)
+        [(level, sentence)] = found(doctor.database)
 
     assert level == "problem"
     assert "Can't connect to server" in sentence
@@ -204,13 +206,13 @@ def test_messages_in_files_need_a_folder_that_can_be_written_to(
 ) -> None:
     settings.CELERY_BROKER_TRANSPORT_OPTIONS = {"data_folder_out": str(tmp_path / "none")}
 
-    assert found(installation.broker)[0][0] == "problem"
+    assert found(doctor.broker)[0][0] == "problem"
 
 
 def test_messages_in_files_are_in_order(settings: Settings, tmp_path: Path) -> None:
     settings.CELERY_BROKER_TRANSPORT_OPTIONS = {"data_folder_out": str(tmp_path)}
 
-    assert found(installation.broker) == [("ok", "Messages are files: enough for one machine.")]
+    assert found(doctor.broker) == [("ok", "Messages are files: enough for one machine.")]
 
 
 def test_a_broker_that_is_away_is_a_problem_and_its_password_no_part_of_it(
@@ -219,7 +221,7 @@ def test_a_broker_that_is_away_is_a_problem_and_its_password_no_part_of_it(
     settings.CELERY_BROKER_URL = "amqp://pciops:s3cret@127.0.0.1:9/pciops"
     monkeypatch.setitem(app.conf, "broker_url", settings.CELERY_BROKER_URL)
     monkeypatch.setitem(app.conf, "broker_transport_options", {})
-    [(level, sentence)] = found(installation.broker)
+    [(level, sentence)] = found(doctor.broker)
 
     assert level == "problem"
     assert "s3cret" not in sentence
@@ -232,7 +234,7 @@ def test_static_files_that_are_not_collected_are_a_problem(
     settings.STORAGES = {
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}
     }
-    [(level, sentence)] = found(installation.static_files)
+    [(level, sentence)] = found(doctor.static_files)
 
     assert level == "problem"
     assert "are not collected" in sentence
@@ -245,7 +247,7 @@ def test_static_files_that_were_collected_are_in_order(settings: Settings, tmp_p
     }
     call_command("collectstatic", "--noinput", verbosity=0)
 
-    assert found(installation.static_files) == [("ok", "All of them are collected.")]
+    assert found(doctor.static_files) == [("ok", "All of them are collected.")]
 
 
 @pytest.mark.parametrize(("mode", "level"), [(0o600, "ok"), (0o400, "ok"), (0o640, "warning")])
@@ -258,13 +260,13 @@ def test_the_file_of_the_secret_key_is_for_its_owner_alone(
     monkeypatch.setenv("PCIOPS_SECRET_KEY_FILE", str(path))
     monkeypatch.delenv("PCIOPS_SECRET_KEY", raising=False)
 
-    assert found(installation.secret_key)[0][0] == level
+    assert found(doctor.secret_key)[0][0] == level
 
 
 def test_a_secret_key_in_the_environment_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PCIOPS_SECRET_KEY_FILE", raising=False)
     monkeypatch.setenv("PCIOPS_SECRET_KEY", "0123456789" * 5)
-    [(level, sentence)] = found(installation.secret_key)
+    [(level, sentence)] = found(doctor.secret_key)
 
     assert level == "warning"
     assert "0123456789" not in sentence
@@ -273,13 +275,13 @@ def test_a_secret_key_in_the_environment_is_a_warning(monkeypatch: pytest.Monkey
 def test_what_django_objects_to_is_a_finding(settings: Settings) -> None:
     settings.X_FRAME_OPTIONS = "SAMEORIGIN"
 
-    assert any("security.W019" in sentence for _, sentence in found(installation.configured))
+    assert any("security.W019" in sentence for _, sentence in found(doctor.configuration))
 
 
 def test_plain_http_is_one_warning(settings: Settings) -> None:
     settings.HTTPS = False
 
-    assert [sentence for level, sentence in found(installation.configured)] == [
+    assert [sentence for level, sentence in found(doctor.configuration)] == [
         "Cookies and pages go over plain HTTP: who is on the way reads them."
     ]
 
@@ -287,7 +289,7 @@ def test_plain_http_is_one_warning(settings: Settings) -> None:
 def test_a_misspelt_variable_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PCIOPS_CLOUD_NAM", "x")
 
-    assert any("PCIOPS_CLOUD_NAM is" in sentence for _, sentence in found(installation.configured))
+    assert any("PCIOPS_CLOUD_NAM is" in sentence for _, sentence in found(doctor.configuration))
 
 
 # --- The census, the policy ---------------------------------------------------------------------

@@ -105,7 +105,7 @@ def test_the_doctor_says_of_the_trouble_until_it_is_over(gone: bool) -> None:
             tasks.issue_due()
         levels = [found.level for found in reports()]
 
-    assert (doctor.Level.PROBLEM in levels) is gone
+    assert (doctor.CheckLevel.PROBLEM in levels) is gone
 
 
 def test_without_recipients_it_is_built_and_kept_and_the_doctor_says_so() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from pciops.lib.doctor import Level
+from pciops.lib.doctor import CheckLevel
 from pciops.signin import doctor
 from tests.fake_keystone import FakeKeystone
 from tests.signin.credentials import give
@@ -14,7 +14,7 @@ from tests.signin.credentials import without_clouds as without_clouds
 pytestmark = pytest.mark.usefixtures("without_clouds")
 
 
-def found() -> tuple[Level, str]:
+def found() -> tuple[CheckLevel, str]:
     """The one finding."""
     [finding] = doctor.credentials()
     return finding.level, f"{finding.sentence} {finding.remedy}".strip()
@@ -23,7 +23,7 @@ def found() -> tuple[Level, str]:
 def test_without_credentials_nobody_is_asked(fake_keystone: FakeKeystone) -> None:
     level, sentence = found()
 
-    assert (level, fake_keystone.asked.total()) == (Level.OK, 0)
+    assert (level, fake_keystone.asked.total()) == (CheckLevel.OK, 0)
     assert "commands act as the operating-system user" in sentence
 
 
@@ -33,7 +33,7 @@ def test_it_says_who_signs_in_and_with_which_roles(
     give(monkeypatch, fake_keystone, fake_keystone.person(roles={"system": {"admin", "reader"}}))
 
     assert found() == (
-        Level.OK,
+        CheckLevel.OK,
         "OS_USERNAME signs in ada (Default), administrator of the whole cloud by the roles admin, "
         "reader.",
     )
@@ -47,7 +47,7 @@ def test_credentials_that_keystone_refuses_are_a_problem_without_a_secret(
     monkeypatch.setenv("OS_PASSWORD", "hunter2")
     level, sentence = found()
 
-    assert level is Level.PROBLEM
+    assert level is CheckLevel.PROBLEM
     assert sentence.startswith("Keystone refused what OS_USERNAME names")
     assert "hunter2" not in sentence
 
@@ -58,7 +58,7 @@ def test_a_variable_that_is_missing_is_named(
     monkeypatch.setenv("OS_CLOUD", "mycloud")
     level, sentence = found()
 
-    assert level is Level.PROBLEM
+    assert level is CheckLevel.PROBLEM
     assert sentence.startswith("OS_CLOUD is 'mycloud', and there is no clouds.yaml.")
 
 

@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils.module_loading import autodiscover_modules
 
 from pciops.lib import doctor
-from pciops.lib.doctor import Finding, ok, problem, warning
+from pciops.lib.doctor import CheckResult, ok, problem, warning
 from tests.fake_keystone import FakeKeystone
 from tests.signin.visit import shown, signed_in
 
@@ -21,7 +21,7 @@ def _no_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_checks", {})
 
 
-def say(*findings: Finding) -> None:
+def say(*findings: CheckResult) -> None:
     """Let the doctor find this."""
     doctor.check("files")(lambda: findings)
 
@@ -34,7 +34,7 @@ def say(*findings: Finding) -> None:
         (problem("Gone.", "Find it."), "Something does not work."),
     ],
 )
-def test_the_page_begins_with_the_worst(site: Client, finding: Finding, answer: str) -> None:
+def test_the_page_begins_with_the_worst(site: Client, finding: CheckResult, answer: str) -> None:
     say(finding)
 
     assert answer in shown(site.get("/status/"))

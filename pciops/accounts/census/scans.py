@@ -33,8 +33,7 @@ from pciops.accounts.states import (
 from pciops.accounts.states.inactivity import UserState
 from pciops.accounts.states.password import PasswordState, expires, ranked
 from pciops.accounts.states.state import State, option_is_true
-from pciops.keystone import database, options
-from pciops.keystone.apps import ALIAS
+from pciops.keystone import ALIAS, database, options
 from pciops.keystone.models import LocalUser, User, UserOption
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from pciops.lib import doctor, times
-from pciops.lib.doctor import Finding, Level
+from pciops.lib.doctor import CheckLevel, CheckResult
 from pciops.lib.logs import escape
 
 
@@ -33,11 +33,11 @@ class Command(BaseCommand):
         else:
             self.stdout.write("\n".join(_lines(findings)))
         self.stderr.write(doctor.summary(findings))
-        if doctor.worst(findings) is Level.PROBLEM:
+        if doctor.worst(findings) is CheckLevel.PROBLEM:
             sys.exit(1)
 
 
-def _row(finding: Finding) -> dict[str, str]:
+def _row(finding: CheckResult) -> dict[str, str]:
     return {
         "check": finding.check,
         "level": finding.level,
@@ -46,7 +46,7 @@ def _row(finding: Finding) -> dict[str, str]:
     }
 
 
-def _lines(findings: list[Finding]) -> list[str]:
+def _lines(findings: list[CheckResult]) -> list[str]:
     """A table, in which what to do has a line of its own: sentences are too long for a column."""
     width = max(len(finding.check) for finding in findings)
     lines = []

@@ -51,8 +51,8 @@ def taken() -> Iterator[list[Statement]]:
     """The statements of what is done inside."""
     taker = Taker()
     with (
-        mock.patch.object(prefilter, "_end", taker.beside(prefilter._end)),
-        mock.patch.object(prefilter, "_many", taker.beside(prefilter._many)),
+        mock.patch.object(prefilter, "_end_of_sample", taker.beside(prefilter._end_of_sample)),
+        mock.patch.object(prefilter, "_has_many", taker.beside(prefilter._has_many)),
         connections["keystone"].execute_wrapper(taker),
     ):
         connections["keystone"].ensure_connection()

@@ -82,14 +82,14 @@ def _taken() -> Iterator[tuple[list[Statement], list[float]]]:
             longest[0] = max(longest[0], time.perf_counter() - begun)
             statements.append((sql, params))
 
-    apart = scans._apart
+    apart = scans._in_thread
 
     def wrapped(*args: Any) -> None:
         with connections["keystone"].execute_wrapper(take):
             apart(*args)
 
     with (
-        mock.patch.object(scans, "_apart", wrapped),
+        mock.patch.object(scans, "_in_thread", wrapped),
         connections["keystone"].execute_wrapper(take),
     ):
         yield statements, longest

@@ -16,7 +16,7 @@ class AccountsConfig(AppConfig):
         from pciops.accounts.policy import policy  # noqa: PLC0415 (it needs the models)
 
         register(policy_is_configured)
-        policy.sourced()
+        policy.current_with_sources()
 
 
 def policy_is_configured(**_: Any) -> list[CheckMessage]:

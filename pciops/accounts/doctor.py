@@ -1,4 +1,4 @@
-"""Checks of what is known about accounts: the policy, and how old the counts are."""
+"""Checks of the policy and of the age of the census."""
 
 from __future__ import annotations
 
@@ -16,25 +16,27 @@ from pciops.lib.env import SettingError
 
 @check("policy")
 def policy() -> Iterator[CheckResult]:
-    """It can be read, and the files of all nodes have the same."""
+    """Check that it can be read, and that the files of all nodes agree."""
     try:
-        found = policies.sourced()
+        sourced = policies.current_with_sources()
     except SettingError as error:
         yield problem(str(error), "Correct it; until then nothing is shown of any account.")
         return
-    for name, values in found.disagreements.items():
-        said = ", ".join(f"{policies.said(name, value)} in {path}" for path, value in values)
+    for name, values in sourced.disagreements.items():
+        listed = ", ".join(
+            f"{policies.display_value(name, value)} in {path}" for path, value in values
+        )
         yield warning(
-            f"{name.removesuffix('_set')} differs between the files: {said}.",
+            f"{name.removesuffix('_set')} differs between the files: {listed}.",
             "Set the same on every Keystone node.",
         )
-    if not found.disagreements:
+    if not sourced.disagreements:
         yield ok("It can be read, and no two files differ.")
 
 
 @check("census", after="database")
 def census() -> Iterator[CheckResult]:
-    """A worker takes one every few minutes."""
+    """Check that a worker takes one every few minutes."""
     remedy = "Look at the worker and at its beat (docs/install.md); manage.py census takes one now."
     now, newest = timezone.now(), Census.objects.order_by("-counted_at").first()
     if newest is None:

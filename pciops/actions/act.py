@@ -11,7 +11,7 @@ from django.db import transaction
 
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.verdict import Verdict, judge
+from pciops.accounts.verdict import SigninVerdict, judge
 from pciops.audit import services
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator
@@ -75,31 +75,31 @@ class Act(ABC):
         return self.name
 
     @abstractmethod
-    def fits(self, verdict: Verdict) -> bool:
+    def fits(self, verdict: SigninVerdict) -> bool:
         """Whether there is something to do."""
 
-    def why_unfit(self, verdict: Verdict) -> str:
+    def why_unfit(self, verdict: SigninVerdict) -> str:
         """Why there is nothing to do for an account that it does not fit."""
         return self.unfit
 
     @abstractmethod
-    def effects(self, verdict: Verdict) -> list[str]:
+    def effects(self, verdict: SigninVerdict) -> list[str]:
         """What it will do, and what besides: sentences of the confirmation."""
 
-    def warnings(self, verdict: Verdict) -> list[str]:
+    def warnings(self, verdict: SigninVerdict) -> list[str]:
         """What the operator may not have thought of."""
         return []
 
-    def options(self, verdict: Verdict) -> list[str]:
+    def options(self, verdict: SigninVerdict) -> list[str]:
         """The options that it can be about; the form has them for choice."""
         return []
 
-    def refusal(self, verdict: Verdict, operator_id: str) -> str:
+    def refusal(self, verdict: SigninVerdict, operator_id: str) -> str:
         """Why this operator must not do it to this account, whatever their role is; or ""."""
         return ""
 
     @abstractmethod
-    def seen(self, verdict: Verdict) -> str:
+    def seen(self, verdict: SigninVerdict) -> str:
         """What must not change between the operator's look and the act."""
 
     def parse_seen(self, text: str) -> str:
@@ -115,7 +115,7 @@ class Act(ABC):
         return order.option
 
     @abstractmethod
-    def carry_out(self, event: Event, verdict: Verdict, order: ActRequest) -> str | None:
+    def carry_out(self, event: Event, verdict: SigninVerdict, order: ActRequest) -> str | None:
         """Do it to an account that is as it was seen.
 
         Returns:
@@ -129,7 +129,7 @@ class Act(ABC):
         """Write what we keep of it beside the trail, in one transaction with its outcome."""
 
     @abstractmethod
-    def ending(self, event: Event, verdict: Verdict) -> Ending:
+    def ending(self, event: Event, verdict: SigninVerdict) -> Ending:
         """How an act ended that a crash has left pending, by the account as it is now."""
 
     @abstractmethod
@@ -158,7 +158,7 @@ class Act(ABC):
         event = services.open_event(
             self.action,
             account,
-            seen=order.seen,
+            precondition=order.seen,
             initiator=order.initiator,
             reason=order.reason,
             identity=order.identity,
@@ -173,12 +173,12 @@ class Act(ABC):
             remark = self.carry_out(event, verdict, order)
         if remark is None:
             raise self.conflict(event, order)
-        with services.writing(event), transaction.atomic():
+        with services.writes_guarded(event), transaction.atomic():
             settled = services.settle(event, Event.Outcome.SUCCESS, remark)
             self.keep(settled)
         return settled
 
-    def as_seen(self, verdict: Verdict, order: ActRequest) -> bool:
+    def as_seen(self, verdict: SigninVerdict, order: ActRequest) -> bool:
         """Whether the act fits the account, and the account is what the operator saw."""
         known = not order.option or order.option in self.options(verdict)
         return self.fits(verdict) and known and self.seen(verdict) == order.seen

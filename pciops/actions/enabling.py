@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pciops.accounts.privileged import Kind
+from pciops.accounts.privileged import AccountKind
 from pciops.accounts.states import DISABLED, INACTIVE, LOCKED
-from pciops.accounts.verdict import Verdict
+from pciops.accounts.verdict import SigninVerdict
 from pciops.actions.act import ActRequest
 from pciops.actions.patch import Patch, can_be_patched, silent_effects
 from pciops.audit.models import Event
@@ -23,18 +23,18 @@ class Enable(Patch):
     unfit = "The account is neither disabled nor inactive: there is nothing to enable."
     asks = ("reason", "identity")
 
-    def fits(self, verdict: Verdict) -> bool:
+    def fits(self, verdict: SigninVerdict) -> bool:
         stopped = DISABLED in verdict.states or INACTIVE in verdict.states
         return stopped and can_be_patched(verdict)
 
-    def effects(self, verdict: Verdict) -> list[str]:
+    def effects(self, verdict: SigninVerdict) -> list[str]:
         return [
             "Sets enabled to true, through Keystone's API and with your own token.",
             *silent_effects(verdict),
             "Application credentials work again. Tokens that have ended stay so.",
         ]
 
-    def warnings(self, verdict: Verdict) -> list[str]:
+    def warnings(self, verdict: SigninVerdict) -> list[str]:
         found = []
         if DISABLED in verdict.states:
             found.append(
@@ -47,10 +47,10 @@ class Enable(Patch):
             found.append(f"This alone will not let the user in: {states}.")
         return found
 
-    def changes(self, verdict: Verdict, order: ActRequest) -> dict[str, Any]:
+    def changes(self, verdict: SigninVerdict, order: ActRequest) -> dict[str, Any]:
         return {"enabled": True}
 
-    def done(self, verdict: Verdict, option: str) -> bool:
+    def done(self, verdict: SigninVerdict, option: str) -> bool:
         return not self.fits(verdict)
 
 
@@ -64,10 +64,10 @@ class Disable(Patch):
     did = "is disabled."
     unfit = "The account is disabled already."
 
-    def fits(self, verdict: Verdict) -> bool:
+    def fits(self, verdict: SigninVerdict) -> bool:
         return bool(verdict.account.enabled) and can_be_patched(verdict)
 
-    def effects(self, verdict: Verdict) -> list[str]:
+    def effects(self, verdict: SigninVerdict) -> list[str]:
         found = [
             "Sets enabled to false, through Keystone's API and with your own token.",
             "All tokens of the account end at once, and its application credentials stop: whatever "
@@ -78,26 +78,26 @@ class Disable(Patch):
         found.append("The last activity stays. An administrator can enable it again.")
         return found
 
-    def warnings(self, verdict: Verdict) -> list[str]:
+    def warnings(self, verdict: SigninVerdict) -> list[str]:
         kinds, found = verdict.account.kinds, []
-        if Kind.ADMINISTRATOR in kinds:
+        if AccountKind.ADMINISTRATOR in kinds:
             found.append("It is an administrator. See to it that another one can sign in.")
-        if Kind.SERVICE in kinds:
+        if AccountKind.SERVICE in kinds:
             found.append("It is a service account: a part of the cloud will stop with it.")
         return found
 
-    def refusal(self, verdict: Verdict, operator_id: str) -> str:
+    def refusal(self, verdict: SigninVerdict, operator_id: str) -> str:
         own = verdict.account.id == operator_id
         return "You cannot disable your own account: another administrator can." if own else ""
 
-    def seen(self, verdict: Verdict) -> str:
+    def seen(self, verdict: SigninVerdict) -> str:
         # Nothing else: an account under attack gets other failures every second.
         return f"enabled={bool(verdict.account.enabled):d}"
 
-    def changes(self, verdict: Verdict, order: ActRequest) -> dict[str, Any]:
+    def changes(self, verdict: SigninVerdict, order: ActRequest) -> dict[str, Any]:
         return {"enabled": False}
 
-    def done(self, verdict: Verdict, option: str) -> bool:
+    def done(self, verdict: SigninVerdict, option: str) -> bool:
         return not verdict.account.enabled
 
 

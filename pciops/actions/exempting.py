@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pciops.accounts import selectors
 from pciops.accounts.states import INACTIVE
-from pciops.accounts.verdict import Verdict, judge
+from pciops.accounts.verdict import SigninVerdict, judge
 from pciops.actions import register
 from pciops.actions.act import Act, ActRequest, ConflictError, Ending
 from pciops.actions.patch import Patch, can_be_patched, silent_effects, standing
@@ -36,14 +36,14 @@ class Exempt(Patch):
     unfit = "The account has this exemption already."
     asks = ("option", "owner", "ends_on", "reason")
 
-    def fits(self, verdict: Verdict) -> bool:
+    def fits(self, verdict: SigninVerdict) -> bool:
         return can_be_patched(verdict) and bool(self.options(verdict))
 
-    def options(self, verdict: Verdict) -> list[str]:
+    def options(self, verdict: SigninVerdict) -> list[str]:
         held = verdict.account.exemptions
         return [name for name in options.EXEMPTIONS.values() if name not in held]
 
-    def effects(self, verdict: Verdict) -> list[str]:
+    def effects(self, verdict: SigninVerdict) -> list[str]:
         return [
             "Sets the option to true, through Keystone's API and with your own token.",
             *_effects(verdict),
@@ -54,10 +54,10 @@ class Exempt(Patch):
     def resource(self, order: ActRequest) -> str:
         return register.granted(order)
 
-    def changes(self, verdict: Verdict, order: ActRequest) -> dict[str, Any]:
+    def changes(self, verdict: SigninVerdict, order: ActRequest) -> dict[str, Any]:
         return _changes(verdict, order, value=True)
 
-    def done(self, verdict: Verdict, option: str) -> bool:
+    def done(self, verdict: SigninVerdict, option: str) -> bool:
         return option in verdict.account.exemptions
 
     def keep(self, event: Event) -> None:
@@ -75,23 +75,23 @@ class Lift(Patch):
     unfit = "The account has no such exemption."
     asks = ("option", "reason")
 
-    def fits(self, verdict: Verdict) -> bool:
+    def fits(self, verdict: SigninVerdict) -> bool:
         return can_be_patched(verdict) and bool(self.options(verdict))
 
-    def options(self, verdict: Verdict) -> list[str]:
+    def options(self, verdict: SigninVerdict) -> list[str]:
         return verdict.account.exemptions
 
-    def effects(self, verdict: Verdict) -> list[str]:
+    def effects(self, verdict: SigninVerdict) -> list[str]:
         return [
             "Removes the option, through Keystone's API and with your own token. The rule holds "
             "from then on: a password that has expired meanwhile keeps the user out.",
             *_effects(verdict),
         ]
 
-    def changes(self, verdict: Verdict, order: ActRequest) -> dict[str, Any]:
+    def changes(self, verdict: SigninVerdict, order: ActRequest) -> dict[str, Any]:
         return _changes(verdict, order, value=None)
 
-    def done(self, verdict: Verdict, option: str) -> bool:
+    def done(self, verdict: SigninVerdict, option: str) -> bool:
         return option not in verdict.account.exemptions
 
     def keep(self, event: Event) -> None:
@@ -109,32 +109,32 @@ class Record(Act):
     unfit = "The account has no exemption that could be recorded."
     asks = ("option", "owner", "ends_on", "reason")
 
-    def fits(self, verdict: Verdict) -> bool:
+    def fits(self, verdict: SigninVerdict) -> bool:
         return bool(self.options(verdict))
 
-    def options(self, verdict: Verdict) -> list[str]:
+    def options(self, verdict: SigninVerdict) -> list[str]:
         return verdict.account.exemptions
 
-    def effects(self, verdict: Verdict) -> list[str]:
+    def effects(self, verdict: SigninVerdict) -> list[str]:
         return [
             "Writes owner, reason and last day into the register; what was recorded of this option "
             "before is closed.",
             "Nothing changes in Keystone.",
         ]
 
-    def seen(self, verdict: Verdict) -> str:
+    def seen(self, verdict: SigninVerdict) -> str:
         return standing(verdict).rpartition(" ")[2]
 
     def resource(self, order: ActRequest) -> str:
         return register.granted(order)
 
-    def carry_out(self, event: Event, verdict: Verdict, order: ActRequest) -> str | None:
+    def carry_out(self, event: Event, verdict: SigninVerdict, order: ActRequest) -> str | None:
         return ""
 
     def keep(self, event: Event) -> None:
         register.record(event)
 
-    def ending(self, event: Event, verdict: Verdict) -> Ending:
+    def ending(self, event: Event, verdict: SigninVerdict) -> Ending:
         return Event.Outcome.FAILURE, "not recorded: that would have settled it"
 
     def conflict(self, event: Event, order: ActRequest) -> ConflictError:
@@ -150,14 +150,14 @@ LIFT = Lift()
 RECORD = Record()
 
 
-def _changes(verdict: Verdict, order: ActRequest, *, value: bool | None) -> dict[str, Any]:
+def _changes(verdict: SigninVerdict, order: ActRequest, *, value: bool | None) -> dict[str, Any]:
     changes: dict[str, Any] = {"options": {order.option: value}}
     if INACTIVE in verdict.states:
         changes["enabled"] = True  # or Keystone would write it as disabled
     return changes
 
 
-def _effects(verdict: Verdict) -> list[str]:
+def _effects(verdict: SigninVerdict) -> list[str]:
     if not verdict.account.enabled:
         return ["The account stays disabled; its failures and its last activity stay."]
     if INACTIVE not in verdict.states:

@@ -14,7 +14,7 @@ from typing import Any
 
 from pciops.accounts import selectors
 from pciops.accounts.states import DISABLED, INACTIVE, LOCKED
-from pciops.accounts.verdict import Verdict, judge
+from pciops.accounts.verdict import SigninVerdict, judge
 from pciops.actions.act import Act, ActFailedError, ActRequest, ConflictError, Ending, failed
 from pciops.audit import services
 from pciops.audit.models import Event
@@ -29,24 +29,24 @@ class Patch(Act):
     """An act that Keystone's API does, if its policy lets the operator's token do it."""
 
     @abstractmethod
-    def changes(self, verdict: Verdict, order: ActRequest) -> dict[str, Any]:
+    def changes(self, verdict: SigninVerdict, order: ActRequest) -> dict[str, Any]:
         """What is sent."""
 
     @abstractmethod
-    def done(self, verdict: Verdict, option: str) -> bool:
+    def done(self, verdict: SigninVerdict, option: str) -> bool:
         """Whether the account, as the database shows it, is as it shall be."""
 
-    def why_unfit(self, verdict: Verdict) -> str:
+    def why_unfit(self, verdict: SigninVerdict) -> str:
         if not verdict.account.covered:
             return "It is an LDAP or federated user: Keystone does not keep it in its own tables."
         if not verdict.account.readable:
             return "Keystone cannot read the user's row, and fails at every change of it."
         return self.unfit
 
-    def seen(self, verdict: Verdict) -> str:
+    def seen(self, verdict: SigninVerdict) -> str:
         return standing(verdict)
 
-    def carry_out(self, event: Event, verdict: Verdict, order: ActRequest) -> str | None:
+    def carry_out(self, event: Event, verdict: SigninVerdict, order: ActRequest) -> str | None:
         try:
             before = _look(event, order)
         except KeystoneDatabaseDownError as error:
@@ -81,14 +81,14 @@ class Patch(Act):
         services.settle(event, Event.Outcome.FAILURE, sentence)
         return ConflictError(sentence, event, now_is.account if now_is else None, fits=fits)
 
-    def ending(self, event: Event, verdict: Verdict) -> Ending:
-        if self.seen(verdict) == event.seen:  # first: it may have been so before
+    def ending(self, event: Event, verdict: SigninVerdict) -> Ending:
+        if self.seen(verdict) == event.precondition:  # first: it may have been so before
             return Event.Outcome.FAILURE, "not carried out, the account is unchanged"
         if self.done(verdict, event.resource.partition(" ")[0]):
             return Event.Outcome.SUCCESS, "Keystone's database shows that it was done"
         return Event.Outcome.UNKNOWN, "the account has changed otherwise since"
 
-    def _confirmed(self, event: Event, before: Verdict, order: ActRequest) -> str:
+    def _confirmed(self, event: Event, before: SigninVerdict, order: ActRequest) -> str:
         """Look whether the database shows what Keystone says it has done."""
         try:
             for _ in range(LOOKS):
@@ -106,7 +106,7 @@ class Patch(Act):
             remark="Keystone answered 200, and its database does not show it",
         )
 
-    def _lost(self, event: Event, before: Verdict, order: ActRequest, reason: str) -> str:
+    def _lost(self, event: Event, before: SigninVerdict, order: ActRequest, reason: str) -> str:
         """What the database shows where Keystone did not say it."""
         try:
             after = _look(event, order)
@@ -138,13 +138,13 @@ def _refused(event: Event, error: client.KeystoneError) -> ActFailedError:
     return failed(event, Event.Outcome.FAILURE, sentence, remark=said, status=status)
 
 
-def _look(event: Event, order: ActRequest) -> Verdict | None:
+def _look(event: Event, order: ActRequest) -> SigninVerdict | None:
     """The account as it is at this moment."""
     account = selectors.get(event.target_id, scope=None)
     return judge(account, order.policy, order.now) if account else None
 
 
-def _besides(before: Verdict, after: Verdict) -> str:
+def _besides(before: SigninVerdict, after: SigninVerdict) -> str:
     """What Keystone did besides, as the database shows it: the evidence that it overwrote."""
     parts = []
     was, became = before.account, after.account
@@ -160,7 +160,7 @@ def _besides(before: Verdict, after: Verdict) -> str:
     return "; ".join(parts)
 
 
-def standing(verdict: Verdict) -> str:
+def standing(verdict: SigninVerdict) -> str:
     """What decides on the side effects of a PATCH, in at most 64 characters."""
     account, states = verdict.account, verdict.states
     facts = {
@@ -173,12 +173,12 @@ def standing(verdict: Verdict) -> str:
     return " ".join([*words, f"options={'+'.join(exempt)}"])
 
 
-def can_be_patched(verdict: Verdict) -> bool:
+def can_be_patched(verdict: SigninVerdict) -> bool:
     """Whether Keystone keeps the account in its own tables, and can read it."""
     return verdict.account.covered and verdict.account.readable
 
 
-def silent_effects(verdict: Verdict) -> list[str]:
+def silent_effects(verdict: SigninVerdict) -> list[str]:
     """What Keystone does besides to an account that is enabled after the change."""
     account, effects = verdict.account, []
     rule = verdict.policy.disable_user_account_days_inactive
@@ -198,6 +198,6 @@ def silent_effects(verdict: Verdict) -> list[str]:
     return effects
 
 
-def _failures(verdict: Verdict) -> str:
+def _failures(verdict: SigninVerdict) -> str:
     number = verdict.account.failed_auth_count
     return f"{number} failure{'' if number == 1 else 's'}"

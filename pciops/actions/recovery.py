@@ -43,7 +43,7 @@ def settle_pending(*, policy: Policy, now: datetime) -> list[Event]:
     for event in trail.pending(before=now - GRACE):
         outcome, remark = _ending(event, policy, now)
         try:
-            with services.writing(event), transaction.atomic():
+            with services.writes_guarded(event), transaction.atomic():
                 services.settle(event, outcome, f"{AFTER}: {remark}")
                 if outcome is Event.Outcome.SUCCESS:
                     BY_ACTION[event.action].keep(event)

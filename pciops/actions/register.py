@@ -105,7 +105,7 @@ def batch(*, scope: str | None, now: datetime, marker: str = "", limit: int = BA
     recorded = records.order_by("user_id").values_list("user_id", flat=True).distinct()
     ids = sorted({*exempt, *recorded[: limit + 1]})
     here = ids[:limit]
-    accounts = {found.id: found for found in selectors.these(here, scope=scope)}
+    accounts = {found.id: found for found in selectors.get_many(here, scope=scope)}
     open_records: dict[str, dict[str, Exemption]] = defaultdict(dict)
     for record in records.filter(user_id__in=here).order_by("pk"):
         open_records[record.user_id][record.option] = record

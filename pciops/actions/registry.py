@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pciops.accounts.verdict import Verdict
+from pciops.accounts.verdict import SigninVerdict
 from pciops.actions.act import Act
 from pciops.actions.enabling import DISABLE, ENABLE
 from pciops.actions.exempting import EXEMPT, LIFT, RECORD
@@ -17,6 +17,6 @@ BY_ACTION: Final = {act.action.value: act for act in ACTS}
 HELPS: Final = (UNLOCK, ENABLE)
 
 
-def fitting(verdict: Verdict, operator_id: str) -> list[Act]:
+def fitting(verdict: SigninVerdict, operator_id: str) -> list[Act]:
     """The acts that somebody could do to the account, if they may."""
     return [act for act in ACTS if act.fits(verdict) and not act.refusal(verdict, operator_id)]

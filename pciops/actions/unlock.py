@@ -12,7 +12,7 @@ from pciops.accounts import selectors
 from pciops.accounts.account import Account, Failures
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states import LOCK_LAPSED, LOCKED
-from pciops.accounts.verdict import Verdict
+from pciops.accounts.verdict import SigninVerdict
 from pciops.actions.act import MAY_UNLOCK, Act, ActFailedError, ActRequest, ConflictError, Ending
 from pciops.audit import selectors as trail
 from pciops.audit import services
@@ -35,35 +35,35 @@ class Unlock(Act):
     needs = MAY_UNLOCK
     asks = ("reason", "identity")
 
-    def fits(self, verdict: Verdict) -> bool:
+    def fits(self, verdict: SigninVerdict) -> bool:
         return verdict.locked
 
-    def effects(self, verdict: Verdict) -> list[str]:
+    def effects(self, verdict: SigninVerdict) -> list[str]:
         return [
             "Sets the failure count to zero. Nothing else changes: the account stays enabled or "
             "disabled as it is, its last activity stays.",
             "Tokens and application credentials were never stopped by the lock.",
         ]
 
-    def warnings(self, verdict: Verdict) -> list[str]:
-        if not verdict.also:
+    def warnings(self, verdict: SigninVerdict) -> list[str]:
+        if not verdict.blocking_after_unlock:
             return []
-        states = ", ".join(state.label.lower() for state in verdict.also)
+        states = ", ".join(state.label.lower() for state in verdict.blocking_after_unlock)
         return [f"An unlock alone will not let the user in: {states}."]
 
-    def seen(self, verdict: Verdict) -> str:
+    def seen(self, verdict: SigninVerdict) -> str:
         return str(verdict.account.failures)
 
     def parse_seen(self, text: str) -> str:
         return str(Failures.parse(text))
 
-    def carry_out(self, event: Event, verdict: Verdict, order: ActRequest) -> str | None:
+    def carry_out(self, event: Event, verdict: SigninVerdict, order: ActRequest) -> str | None:
         return "" if _cleared(event, verdict.account.failures) else None
 
     def conflict(self, event: Event, order: ActRequest) -> ConflictError:
         return _conflict(event, order.policy, order.now)
 
-    def ending(self, event: Event, verdict: Verdict) -> Ending:
+    def ending(self, event: Event, verdict: SigninVerdict) -> Ending:
         return _ending(event, verdict)
 
 
@@ -160,12 +160,12 @@ def _conflict(event: Event, policy: Policy, now: datetime) -> ConflictError:
 
 def _who_was_first(event: Event, now: datetime) -> str:
     """Who ended the lock that the operator saw, as far as the trail can tell."""
-    seen = Failures.parse(event.seen)
+    seen = Failures.parse(event.precondition)
     act = None
     for _ in range(10):  # between its UPDATE and its row an unlock needs milliseconds
         if not seen.failed_auth_count:  # no lock was seen, and others in vain at it ended none
             break
-        act = trail.unlock_of(event.target_id, seen=event.seen, but=event)
+        act = trail.unlock_of(event.target_id, precondition=event.precondition, but=event)
         if act is None or act.outcome == Event.Outcome.SUCCESS:
             break
         time.sleep(0.05)
@@ -179,12 +179,12 @@ def _who_was_first(event: Event, now: datetime) -> str:
     return "A sign-in or another tool has cleared its failures."
 
 
-def _ending(event: Event, verdict: Verdict) -> Ending:
+def _ending(event: Event, verdict: SigninVerdict) -> Ending:
     """The UPDATE changes the row only from what was seen to no failures at all."""
-    account, seen = verdict.account, Failures.parse(event.seen)
+    account, seen = verdict.account, Failures.parse(event.precondition)
     if account.failures == seen:
         return Event.Outcome.FAILURE, "not carried out, Keystone's row is unchanged"
-    other = trail.unlock_of(event.target_id, seen=event.seen, but=event)
+    other = trail.unlock_of(event.target_id, precondition=event.precondition, but=event)
     if other and other.outcome == Event.Outcome.SUCCESS:
         return Event.Outcome.FAILURE, f"not carried out, {other.initiator} unlocked the account"
     if other:

@@ -16,7 +16,7 @@ from pciops.events import exports, search
 from pciops.events.models import Activity, Attempts
 from pciops.lib.filters import FilterError
 from pciops.lib.keyset import MarkerError
-from pciops.lib.merging import Source, merged
+from pciops.lib.merging import MergeSource, merged
 from pciops.signin.event_access import reader
 
 
@@ -40,7 +40,7 @@ def of_account(request: ApiRequest, user_id: str) -> HttpResponse:
     )
 
 
-def _page(request: ApiRequest, sources: list[Source], address: str) -> HttpResponse:
+def _page(request: ApiRequest, sources: list[MergeSource], address: str) -> HttpResponse:
     who, most = reader(request.operator), limit(request)
     try:
         rows = merged(sources, marker=request.GET.get("marker", ""), batch=most + 1)

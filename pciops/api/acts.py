@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpResponse, JsonResponse
 
-from pciops.accounts.verdict import Verdict
+from pciops.accounts.verdict import SigninVerdict
 from pciops.actions.act import Act, ActFailedError, ActRequest, ConflictError
 from pciops.actions.inputs import InputError, checked_end, checked_owner
 from pciops.actions.registry import BY_NAME
@@ -46,7 +46,7 @@ def account_act(request: ApiRequest, user_id: str, name: str) -> HttpResponse:
     return JsonResponse({"event": event_dict(event)})
 
 
-def _order(request: ApiRequest, act: Act, verdict: Verdict) -> ActRequest:
+def _order(request: ApiRequest, act: Act, verdict: SigninVerdict) -> ActRequest:
     """What the body asks for; what the caller saw is the account as it is.
 
     Raises:

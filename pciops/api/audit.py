@@ -10,7 +10,7 @@ from django.urls import reverse
 from pciops.api.auth import ApiRequest, endpoint
 from pciops.api.errors import ApiError
 from pciops.api.views import event_dict, limit
-from pciops.audit import search
+from pciops.audit import selectors
 from pciops.lib.keyset import MarkerError
 
 
@@ -18,14 +18,14 @@ from pciops.lib.keyset import MarkerError
 def audit(request: ApiRequest) -> HttpResponse:
     """`GET /api/v1/audit?action=&outcome=&via=&operator=&account=&from=&to=&limit=&marker=`."""
     try:
-        query = search.Query.parse(request.GET)
-        page = search.page(
+        query = selectors.AuditQuery.parse(request.GET)
+        page = selectors.page(
             query,
             scope=request.operator.scope,
             marker=request.GET.get("marker", ""),
             limit=limit(request),
         )
-    except search.FilterError as error:
+    except selectors.FilterError as error:
         raise ApiError(400, str(error)) from None
     except MarkerError:
         raise ApiError(400, "marker: not of this list; take it from links.next.") from None

@@ -149,7 +149,9 @@ def _note(request: HttpRequest, error: DeniedError) -> None:
             agent=request.headers.get("User-Agent", ""),
         )
     resource = f"{request.method} {request.path}"
-    refusals.note(initiator=by, resource=resource, remark=error.message, now=timezone.now())
+    refusals.record_refusal(
+        initiator=by, resource=resource, remark=error.message, now=timezone.now()
+    )
 
 
 def _bound() -> str:

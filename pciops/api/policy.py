@@ -9,14 +9,14 @@ from django.http import HttpResponse, JsonResponse
 
 from pciops.accounts.policy import compliance
 from pciops.accounts.policy import policy as policies
-from pciops.accounts.policy.compliance import Finding
+from pciops.accounts.policy.compliance import PolicyFinding
 from pciops.api.auth import ApiRequest, endpoint
 
 
 @endpoint("GET")
 def policy(request: ApiRequest) -> HttpResponse:
     """`GET /api/v1/policy`."""
-    found = policies.sourced()
+    found = policies.current_with_sources()
     return JsonResponse(
         {
             "policy": {
@@ -32,7 +32,7 @@ def policy(request: ApiRequest) -> HttpResponse:
     )
 
 
-def finding_dict(finding: Finding) -> dict[str, Any]:
+def finding_dict(finding: PolicyFinding) -> dict[str, Any]:
     """One requirement with its old number under a longer name, and each probe's result."""
     fields = asdict(finding)
     old = fields.pop("old")

@@ -15,7 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from pciops.accounts import filters, selectors
 from pciops.accounts.policy import policy as policies
-from pciops.accounts.verdict import Verdict, as_dict, judge
+from pciops.accounts.verdict import SigninVerdict, as_dict, judge
 from pciops.actions.inputs import ReasonError, checked_reason
 from pciops.api.auth import ApiRequest, endpoint
 from pciops.api.errors import ApiError
@@ -112,14 +112,14 @@ def event_dict(event: Event) -> dict[str, Any]:
     }
 
 
-def verdict_of(request: ApiRequest, user_id: str) -> Verdict:
+def verdict_of(request: ApiRequest, user_id: str) -> SigninVerdict:
     found = selectors.get(user_id, scope=request.operator.scope)
     if found is None:
         raise ApiError(404, f"Could not find account: {user_id}.")
     return judge(found, policies.current(), timezone.now())
 
 
-def _query(request: ApiRequest) -> selectors.Query:
+def _query(request: ApiRequest) -> selectors.AccountQuery:
     asked = "domain_id" in request.GET
     domains = selectors.domains(scope=request.operator.scope) if asked else []
     try:

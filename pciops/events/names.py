@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from pciops.accounts import reading
+from pciops.accounts import loading
 from pciops.events.intake.upsert import REPLACED, upsert
 from pciops.events.models import DOMAIN_ID, DOMAIN_NAME, NAME, Name
 from pciops.keystone import database
@@ -113,7 +113,7 @@ class Names:
             return {}
         try:
             with database.reading():
-                rows = reading.of_users(User.objects.filter(pk__in=user_ids))
+                rows = loading.user_rows(User.objects.filter(pk__in=user_ids))
         except database.KeystoneDatabaseDownError as error:
             if self._rest_until is None:
                 log.warning("names are not looked up: Keystone's database is away: %s", error)

@@ -13,7 +13,7 @@ from pciops.events import selectors
 from pciops.events.models import Activity, Attempts, Name, Outcome
 from pciops.events.selectors import ACTIVITY_ORDER, ATTEMPTS_ORDER
 from pciops.lib import filters
-from pciops.lib.merging import Source, merged
+from pciops.lib.merging import MergeSource, merged
 
 BATCH: Final = 2000  # rows in memory at a time
 MOST: Final = 200  # accounts that part of a name finds by id
@@ -84,21 +84,21 @@ class Query:
         return {name: value for name, value in fields.items() if value}
 
 
-def sources(query: Query, reader: Reader) -> list[Source]:
+def sources(query: Query, reader: Reader) -> list[MergeSource]:
     """The tables that have what is looked for, narrowed to it."""
     found, ids = [], _called(query.account)
     if query.kind in {"", Kind.CHANGE} or query.kind in Activity.Action.values:
-        found.append(Source(rank=1, rows=_activity(query, reader, ids), order=ACTIVITY_ORDER))
+        found.append(MergeSource(rank=1, rows=_activity(query, reader, ids), order=ACTIVITY_ORDER))
     if query.kind in {"", Kind.SIGN_IN} and not query.doer:
-        found.append(Source(rank=0, rows=_attempts(query, reader, ids), order=ATTEMPTS_ORDER))
+        found.append(MergeSource(rank=0, rows=_attempts(query, reader, ids), order=ATTEMPTS_ORDER))
     return found
 
 
-def of_account(user_id: str) -> list[Source]:
+def of_account(user_id: str) -> list[MergeSource]:
     """What Keystone notified of one account, for who may see that."""
     return [
-        Source(rank=1, rows=selectors.activity(user_id), order=ACTIVITY_ORDER),
-        Source(rank=0, rows=selectors.attempts(user_id), order=ATTEMPTS_ORDER),
+        MergeSource(rank=1, rows=selectors.activity(user_id), order=ACTIVITY_ORDER),
+        MergeSource(rank=0, rows=selectors.attempts(user_id), order=ATTEMPTS_ORDER),
     ]
 
 

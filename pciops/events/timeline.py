@@ -17,7 +17,7 @@ from pciops.audit.models import Event
 from pciops.events import words
 from pciops.events.models import Activity, Attempts
 from pciops.events.words import Sentence, Tries
-from pciops.lib.merging import Source, merged
+from pciops.lib.merging import MergeSource, merged
 
 BATCH: Final = 200  # rows read at a time
 MOST: Final = 1000  # rows of a page, however few lines they make
@@ -89,7 +89,7 @@ class _Folder:
 
 
 def page(
-    sources: Sequence[Source],
+    sources: Sequence[MergeSource],
     *,
     marker: str,
     limit: int,

@@ -1,4 +1,4 @@
-"""A secret that is made once and kept in a file."""
+"""A secret that is generated once and kept in a file."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pciops.lib.env import SettingError
 
 
 def kept_secret(path: Path) -> str:
-    """The secret in this file, made at the first call and readable by its owner alone.
+    """Return the secret in this file; the first call generates it, readable only by its owner.
 
     Raises:
-        SettingError: where the file or its folder is not ours to read or to make.
+        SettingError: if the file or its folder cannot be read or created.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -28,13 +28,13 @@ def kept_secret(path: Path) -> str:
 
 
 def _make(path: Path) -> None:
-    """Several processes may do this at once: a hard link appears whole, and only one can."""
+    """Create the file by a hard link: it appears complete, and only one process succeeds."""
     descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(get_random_secret_key())
     try:
         os.link(draft, path)
     except FileExistsError:
-        pass  # another process was a moment faster; its secret is the one that is kept
+        pass  # another process was faster, and its secret is kept
     finally:
         os.unlink(draft)

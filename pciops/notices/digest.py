@@ -204,7 +204,7 @@ def _expiry(
         return []
     if EXPIRING.holds(account, policy, now):
         return [(at, f"the password expires on {times.dated(at)} ({_away(at.date(), now)})")]
-    if EXPIRED.holds(account, policy, now) and at > since and not account.password_expired_at_birth:
+    if EXPIRED.holds(account, policy, now) and at > since and not account.password_expired_when_set:
         return [(at, f"the password has expired at {times.dated(at)}")]
     return []
 

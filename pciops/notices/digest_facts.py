@@ -9,10 +9,10 @@ from typing import Final
 
 from django.db.models import Count, Min, Q
 
-from pciops.accounts import privileged, reading, selectors
+from pciops.accounts import loading, privileged, selectors
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.privileged import Kinds
+from pciops.accounts.privileged import AccountKinds
 from pciops.accounts.states import ATTACKED_EXEMPT, LOCK_LAPSED, LOCKED
 from pciops.keystone import database
 from pciops.keystone.models import LocalUser
@@ -43,12 +43,12 @@ def gather(spans: Iterable[Span], *, policy: Policy, now: datetime) -> Facts:
     """
     spans = list(spans)
     since = min(span.since for span in spans)
-    of_kind = privileged.everyone()
-    lock = LOCKED.where(policy, now) | LOCK_LAPSED.where(policy, now)
+    of_kind = privileged.all_kinds()
+    lock = LOCKED.condition(policy, now) | LOCK_LAPSED.condition(policy, now)
     attack = Q(failed_auth_at__gt=since) | Q(failed_auth_at=None)
     return Facts(
         locked=_failing(Q(failed_auth_at__gt=since) & lock, of_kind),
-        attacked=_failing(attack & ATTACKED_EXEMPT.where(policy, now), of_kind),
+        attacked=_failing(attack & ATTACKED_EXEMPT.condition(policy, now), of_kind),
         mattering=_mattering(list(of_kind)),
         locked_now=_locked_now(policy, now),
         failures={span.scope: _failures(span) for span in spans},
@@ -56,12 +56,12 @@ def gather(spans: Iterable[Span], *, policy: Policy, now: datetime) -> Facts:
     )
 
 
-def _failing(condition: Q, of_kind: dict[str, Kinds]) -> Iterator[Account]:
+def _failing(condition: Q, of_kind: dict[str, AccountKinds]) -> Iterator[Account]:
     rows, last = LocalUser.objects.filter(condition).order_by("pk"), 0
     while True:
         with database.reading():
-            found = reading.of_local_users(rows.filter(pk__gt=last)[:CHUNK])
-            accounts = reading.accounts(found, known=of_kind)
+            found = loading.local_user_rows(rows.filter(pk__gt=last)[:CHUNK])
+            accounts = loading.accounts(found, kinds=of_kind)
         if not found:
             return
         yield from accounts
@@ -70,12 +70,12 @@ def _failing(condition: Q, of_kind: dict[str, Kinds]) -> Iterator[Account]:
 
 def _mattering(user_ids: list[str]) -> Iterator[Account]:
     for start in range(0, len(user_ids), CHUNK):
-        yield from selectors.these(user_ids[start : start + CHUNK], scope=None)
+        yield from selectors.get_many(user_ids[start : start + CHUNK], scope=None)
 
 
 @database.reading()
 def _locked_now(policy: Policy, now: datetime) -> dict[str, int]:
-    rows = LocalUser.objects.filter(LOCKED.where(policy, now)).order_by()
+    rows = LocalUser.objects.filter(LOCKED.condition(policy, now)).order_by()
     numbers = dict(rows.values_list("domain_id").annotate(Count("pk")))
     return {**numbers, CLOUD: sum(numbers.values())}
 

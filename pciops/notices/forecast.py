@@ -90,7 +90,7 @@ def _count_activity(
     if limit is None or not book.on(Kind.INACTIVITY):
         return
     soon = replace(policy, inactive_soon_days=DAYS + book.furthest(Kind.INACTIVITY))
-    rows = User.objects.filter(INACTIVE_SOON.of_users(soon, now), local_user__isnull=False)
+    rows = User.objects.filter(INACTIVE_SOON.user_condition(soon, now), local_user__isnull=False)
     columns = ("local_user__domain_id", "last_active_at", "created_at")
     for domain_id, last, made in _streamed(rows, columns):
         active = last or made.astimezone(UTC).date()

@@ -17,9 +17,8 @@ from django.utils import timezone
 from pciops.accounts import selectors
 from pciops.accounts.account import Account
 from pciops.audit import refusals
-from pciops.audit.host import operating_system_user
 from pciops.audit.models import Event
-from pciops.audit.services import Initiator
+from pciops.audit.services import Initiator, operating_system_user
 from pciops.keystone import client, clouds
 from pciops.keystone.client import Token
 from pciops.keystone.database import KeystoneDatabaseDownError
@@ -56,7 +55,7 @@ class Doer:
             return
         sentence = self.rights.refusal(act)
         resource = f"manage.py {command}"
-        refusals.note(
+        refusals.record_refusal(
             initiator=self.initiator, resource=resource, remark=sentence, now=timezone.now()
         )
         raise CommandError(sentence)
@@ -198,7 +197,7 @@ def _find(text: str, domain: str, scope: str | None) -> Account:
         found = [account for account in found if domain in {account.domain_id, account.domain_name}]
     found = found or [
         account
-        for account in selectors.named(text, domain=domain)
+        for account in selectors.get_by_name(text, domain=domain)
         if scope in (None, account.domain_id)
     ]
     if not found:

@@ -67,7 +67,7 @@ def password_changed(request: HttpRequest, waiting: Pending, now: datetime) -> N
 def _note(
     action: Event.Action, outcome: Event.Outcome, by: Initiator, now: datetime, why: str = ""
 ) -> None:
-    services.note(action, outcome, initiator=by, resource=RESOURCE, remark=why, now=now)
+    services.record_or_log(action, outcome, initiator=by, resource=RESOURCE, remark=why, now=now)
 
 
 def _of(request: HttpRequest, operator: Operator) -> Initiator:
@@ -96,7 +96,7 @@ def _claimed(request: HttpRequest, name: str, domain: str) -> Initiator:
 def _known(name: str, domain: str) -> tuple[str, str, str, str]:
     """Id, name, and the domain's id and name; of what is not known nothing."""
     try:
-        for account in selectors.named(name, domain=domain):
+        for account in selectors.get_by_name(name, domain=domain):
             return account.id, account.name, account.domain_id, account.domain_name
         for place in selectors.domains(scope=None):
             if domain in {place.id, place.name}:

@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from pciops.accounts import credentials, privileged
-from pciops.accounts.verdict import Verdict, judge
+from pciops.accounts.verdict import SigninVerdict, judge
 from pciops.actions.act import Act, ActFailedError, ActRequest, ConflictError
 from pciops.actions.enabling import DISABLE
 from pciops.actions.registry import BY_NAME
@@ -67,7 +67,7 @@ def account_act(request: OperatorRequest, user_id: str, name: str) -> HttpRespon
 
 
 def _perform(
-    request: OperatorRequest, act: Act, verdict: Verdict, form: ActForm, token_id: str
+    request: OperatorRequest, act: Act, verdict: SigninVerdict, form: ActForm, token_id: str
 ) -> HttpResponse:
     account = verdict.account
     order = ActRequest(
@@ -97,13 +97,13 @@ def _perform(
     return redirect("account", account.id)
 
 
-def _fresh_form(act: Act, verdict: Verdict, typed: Mapping[str, str]) -> ActForm:
+def _fresh_form(act: Act, verdict: SigninVerdict, typed: Mapping[str, str]) -> ActForm:
     """The form of the account as it is; with what was typed, apart from the identity check."""
     kept = {name: typed.get(name, "") for name in ("reason", "option", "owner", "ends_on")}
     return ActForm(act, verdict, initial={**kept, "seen": act.seen(verdict)})
 
 
-def _cause(verdict: Verdict, scope: str | None) -> dict[str, object]:
+def _cause(verdict: SigninVerdict, scope: str | None) -> dict[str, object]:
     """Why it was locked, whether an unlock would last, and whether the last one did."""
     account, now = verdict.account, verdict.now
     before = trail.last_unlock(account.id, since=now - UNLOCKED_BEFORE)
@@ -117,13 +117,17 @@ def _cause(verdict: Verdict, scope: str | None) -> dict[str, object]:
 def _page(
     request: OperatorRequest,
     act: Act,
-    verdict: Verdict,
+    verdict: SigninVerdict,
     form: ActForm,
     *,
     status: int = 200,
     sentence: str = "",
 ) -> HttpResponse:
-    stops = credentials.of(verdict.account.id, scope=request.user.scope) if act is DISABLE else []
+    stops = (
+        credentials.list_credentials(verdict.account.id, scope=request.user.scope)
+        if act is DISABLE
+        else []
+    )
     context = {
         **about(verdict),
         **(_cause(verdict, request.user.scope) if act is UNLOCK else {}),
@@ -131,7 +135,7 @@ def _page(
         "effects": act.effects(verdict),
         "warnings": act.warnings(verdict),
         "credentials": stops,
-        "most": privileged.SHOWN,
+        "most": privileged.MAX_LISTED,
         "form": form,
         "sentence": sentence,
     }

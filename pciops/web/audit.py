@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from pciops.audit import chain, search, verify
+from pciops.audit import chain, selectors
 from pciops.audit.models import Event
 from pciops.lib import charts, tables
 from pciops.lib.charts import Bars, Series
@@ -33,13 +33,13 @@ def audit(request: OperatorRequest) -> HttpResponse:
     query = _query(request)
     marker = request.GET.get("marker", "")
     try:
-        page = search.page(query, scope=request.user.scope, marker=marker, limit=PAGE)
+        page = selectors.page(query, scope=request.user.scope, marker=marker, limit=PAGE)
     except MarkerError:
         raise BadRequestError(
             "marker: this is no place in the trail. Leave it out to begin at the newest."
         ) from None
     filters, now = query.parameters, timezone.now()
-    days = search.per_day(query, scope=request.user.scope, today=now.date())
+    days = selectors.daily_counts(query, scope=request.user.scope, today=now.date())
     timeline = _timeline(days)
     context = {
         "section": "audit",
@@ -50,7 +50,7 @@ def audit(request: OperatorRequest) -> HttpResponse:
         "timeline": timeline,
         "columns": charts.columns(timeline),  # narrow, the table below it is enough
         "days": [(_url({**filters, "from": f"{it[0]}", "to": f"{it[0]}"}), it) for it in days],
-        "check": verify.last(),
+        "check": chain.last_check(),
         "months": settings.TRAIL_MONTHS,
         "filtered": bool(filters),
         "export": urlencode(filters),
@@ -69,7 +69,7 @@ def audit_export(request: OperatorRequest) -> StreamingHttpResponse:
     if form not in EXPORTS:
         raise BadRequestError(f"format: {form!r} is no format of a file; csv and json are.")
     recorded_export(request, f"audit.{form}", now)
-    events = search.everything(query, scope=request.user.scope)
+    events = selectors.iterate(query, scope=request.user.scope)
     rows = (chain.content(event) | {"hash": event.hash} for event in events)
     lines = (
         tables.csv_lines(COLUMNS, ({name: row.get(name) for name in COLUMNS} for row in rows))
@@ -93,10 +93,10 @@ def _timeline(days: list[tuple[date, int, int]]) -> Bars:
     )
 
 
-def _query(request: OperatorRequest) -> search.Query:
+def _query(request: OperatorRequest) -> selectors.AuditQuery:
     try:
-        return search.Query.parse(request.GET)
-    except search.FilterError as error:
+        return selectors.AuditQuery.parse(request.GET)
+    except selectors.FilterError as error:
         raise BadRequestError(str(error)) from None
 
 

@@ -20,7 +20,7 @@ from pciops.accounts.account import Failures
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states import LOCKED
-from pciops.accounts.verdict import Verdict, judge
+from pciops.accounts.verdict import SigninVerdict, judge
 from pciops.actions import batches
 from pciops.actions.batches import MOST
 from pciops.actions.bulk import Choice, Outcome
@@ -47,7 +47,7 @@ class SelectionError(Exception):
 class _Chosen:
     """The selection, looked up."""
 
-    verdicts: list[Verdict]  # in the order of the list
+    verdicts: list[SigninVerdict]  # in the order of the list
     seen: dict[str, Failures]  # by account id, of these and of those that are not there
     policy: Policy
     now: datetime
@@ -235,7 +235,7 @@ def _whole_list(request: OperatorRequest) -> tuple[dict[str, Failures], bool]:
 
 def _look_up(request: OperatorRequest, seen: dict[str, Failures]) -> _Chosen:
     now, policy = timezone.now(), policies.current()
-    accounts = selectors.these(seen, scope=request.user.scope)
+    accounts = selectors.get_many(seen, scope=request.user.scope)
     outages.answered(KEYSTONE_DATABASE, now)
     verdicts = [judge(account, policy, now) for account in accounts]
     return _Chosen(verdicts=verdicts, seen=seen, policy=policy, now=now)

@@ -82,7 +82,7 @@ def explained(request: HttpRequest, error: Exception) -> HttpResponse | None:
     if isinstance(error, BadRequestError):
         return _page(request, 400, "Bad address", str(error))
     if isinstance(error, NotAllowedError):
-        refusals.note(
+        refusals.record_refusal(
             initiator=initiator(cast("OperatorRequest", request)),
             resource=f"{request.method} {request.path}",
             remark=str(error),

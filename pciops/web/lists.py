@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import urlencode
 
-from pciops.accounts.selectors import Query
+from pciops.accounts.selectors import AccountQuery
 from pciops.accounts.states.state import State
 
 
-def address(query: Query, *, marker: str = "") -> str:
+def address(query: AccountQuery, *, marker: str = "") -> str:
     """`?state=locked&domain=shops`: what is not asked for is left out."""
     filters = {
         "state": query.state.name if query.state else "",
@@ -22,12 +22,12 @@ def address(query: Query, *, marker: str = "") -> str:
     return "?" + urlencode({name: value for name, value in filters.items() if value})
 
 
-def sorted_by(query: Query, sort: str) -> Query:
+def sorted_by(query: AccountQuery, sort: str) -> AccountQuery:
     """The same list in this order; its usual one needs no word."""
     return replace(query, sort="" if sort == query.sorts[0] else sort)
 
 
-def of_state(query: Query, state: State | None) -> Query:
+def of_state(query: AccountQuery, state: State | None) -> AccountQuery:
     """The list of another state by the same filters, in the same order where it has that."""
     other = replace(query, state=state)
     return other if query.sort in other.sorts else replace(other, sort="")

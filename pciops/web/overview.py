@@ -15,11 +15,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from pciops.accounts import overview as overviews
-from pciops.accounts.census.census import Day, Point
-from pciops.accounts.overview import Number
+from pciops.accounts.census.census import ForecastDay, TrendPoint
+from pciops.accounts.overview import StateCount
 from pciops.accounts.policy import compliance
 from pciops.accounts.policy import policy as policies
-from pciops.accounts.policy.compliance import Finding
+from pciops.accounts.policy.compliance import PolicyFinding
 from pciops.accounts.states import (
     ATTACKED_EXEMPT,
     DISABLED,
@@ -54,7 +54,7 @@ TRENDS: Final = (LOCKED, INACTIVE, EXPIRED, EXPIRING)
 class Card:
     """A number with its list, and the administrators and service accounts among it with theirs."""
 
-    number: Number
+    number: StateCount
     url: str
     kinds: list[tuple[str, str]]  # words, address
 
@@ -88,7 +88,7 @@ class Trend:
 @require_safe
 def overview(request: OperatorRequest) -> HttpResponse:
     """Locks and attacks as they are now, everything else as the newest census counted it."""
-    now, found = timezone.now(), policies.sourced()
+    now, found = timezone.now(), policies.current_with_sources()
     seen = overviews.build(scope=request.user.scope, policy=found.policy, now=now)
     outages.answered(KEYSTONE_DATABASE, now)
     findings = compliance.findings(found.policy)
@@ -117,7 +117,7 @@ def overview(request: OperatorRequest) -> HttpResponse:
     return render(request, "web/overview.html", context)
 
 
-def _card(number: Number) -> Card:
+def _card(number: StateCount) -> Card:
     return Card(
         number=number,
         url=_list_url(number.state),
@@ -135,7 +135,7 @@ def _list_url(state: State, **more: str) -> str:
     return f"{reverse('accounts')}?{urlencode({'state': state.name, **more})}"
 
 
-def short(finding: Finding) -> str:
+def short(finding: PolicyFinding) -> str:
     """The value of a requirement in two or three words; the policy page has it in full."""
     if finding.requirement == "8.3.6" and finding.value != "off":
         return "strong" if finding.passed else "too weak"
@@ -144,7 +144,7 @@ def short(finding: Finding) -> str:
     return value.removeprefix("the ").removesuffix(" are refused")
 
 
-def _forecast(days: list[Day], today: date) -> dict[str, object] | None:
+def _forecast(days: list[ForecastDay], today: date) -> dict[str, object] | None:
     """The chart of the days to come, in both its shapes; None where there is no forecast."""
     if not days:
         return None
@@ -161,7 +161,7 @@ def _forecast(days: list[Day], today: date) -> dict[str, object] | None:
     return {"chart": chart, "columns": charts.columns(chart), "rows": charts.rows(chart)}
 
 
-def _trend(state: State, points: list[Point]) -> Trend:
+def _trend(state: State, points: list[TrendPoint]) -> Trend:
     line = Line(
         title=state.title,
         points=tuple(

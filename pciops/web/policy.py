@@ -22,7 +22,7 @@ def policy_page(request: OperatorRequest) -> HttpResponse:
     The policy itself holds no account, so every operator may see it.
     """
     now = timezone.now()
-    found = policies.sourced()
+    found = policies.current_with_sources()
     findings = compliance.findings(found.policy)
     judged = {option for finding in findings for option in finding.options}
     asked, status = whatif.section(request, found.policy, now)
@@ -39,14 +39,14 @@ def policy_page(request: OperatorRequest) -> HttpResponse:
         "nothing": compliance.enforces_nothing(found.policy),
         "remedy": [line for finding in findings for line in finding.remedy],
         "others": [
-            (name.removesuffix("_set"), policies.said(name, value), found.sources[name])
+            (name.removesuffix("_set"), policies.display_value(name, value), found.sources[name])
             for name, value in found.values.items()
             if name not in judged
         ],
         "disagreements": [
             (
                 name.removesuffix("_set"),
-                [(path, policies.said(name, value)) for path, value in values],
+                [(path, policies.display_value(name, value)) for path, value in values],
             )
             for name, values in found.disagreements.items()
         ],

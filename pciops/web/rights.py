@@ -74,7 +74,7 @@ def signed_out(
 
     The act that was refused is in the trail, as an act on the address that it was sent to.
     """
-    services.note(
+    services.record_or_log(
         action,
         Event.Outcome.FAILURE,
         initiator=initiator(request),

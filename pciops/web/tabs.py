@@ -8,10 +8,10 @@ from typing import Final
 
 from pciops.accounts import selectors
 from pciops.accounts.census import census
-from pciops.accounts.census.census import STALE, Numbers
+from pciops.accounts.census.census import STALE, CensusCounts
 from pciops.accounts.census.counting import EVERY
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.selectors import Query
+from pciops.accounts.selectors import AccountQuery
 from pciops.accounts.states import (
     ATTACKED_EXEMPT,
     DISABLED,
@@ -61,7 +61,12 @@ class Strip:
 
 
 def strip(
-    query: Query, *, scope: str | None, policy: Policy, now: datetime, whole: int | None = None
+    query: AccountQuery,
+    *,
+    scope: str | None,
+    policy: Policy,
+    now: datetime,
+    whole: int | None = None,
 ) -> Strip:
     """The tabs beside this list.
 
@@ -95,7 +100,7 @@ def strip(
     )
 
 
-def _number(counted: Numbers | None, query: Query, state: State | None) -> int | None:
+def _number(counted: CensusCounts | None, query: AccountQuery, state: State | None) -> int | None:
     if counted is None:
         return None
     kind = query.kind.value if query.kind else EVERY

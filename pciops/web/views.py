@@ -16,12 +16,12 @@ from pciops.accounts import credentials, exports, filters, privileged, selectors
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states import LOCKED
-from pciops.accounts.verdict import Verdict, judge
+from pciops.accounts.verdict import SigninVerdict, judge
 from pciops.actions import batches, bulk, register
 from pciops.actions.act import Act
 from pciops.actions.registry import HELPS, fitting
 from pciops.actions.unlock import UNLOCK
-from pciops.audit import search as trail
+from pciops.audit import selectors as trail
 from pciops.events import liveness, search, timeline
 from pciops.events.diagnosis import answers
 from pciops.events.diagnosis.diagnosis import Cause
@@ -76,7 +76,7 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
         "sorts": {sort: lists.address(lists.sorted_by(query, sort)) for sort in query.sorts},
         "LOCKED": LOCKED,
         "causes": _causes(page, query, scope, policy, now),
-        "kinds": privileged.Kind,
+        "kinds": privileged.AccountKind,
         "domains": domains,
         "others": lists.address(lists.of_state(query, None)).removeprefix("?"),
         "export": lists.address(query).removeprefix("?"),
@@ -126,9 +126,9 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
         "acts": acts,
         "primary": next((act for act in acts if act in HELPS), None),
         "exemptions": register.of_account(verdict.account, verdict.now),
-        "held": privileged.held(user_id, scope=scope) if verdict.account.kinds else [],
-        "credentials": credentials.of(user_id, scope=scope),
-        "most": privileged.SHOWN,
+        "held": privileged.roles_of(user_id, scope=scope) if verdict.account.kinds else [],
+        "credentials": credentials.list_credentials(user_id, scope=scope),
+        "most": privileged.MAX_LISTED,
         "notices": notices.of_account(user_id, limit=NOTICES),
         "hidden": words.of_account(user_id, now=verdict.now, limit=HIDDEN),
         "why": answers.why(verdict.account, policy=verdict.policy, now=verdict.now, scope=scope),
@@ -136,12 +136,12 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
     return render(request, "web/account_detail.html", context)
 
 
-def _happened(request: OperatorRequest, verdict: Verdict) -> timeline.Page:
+def _happened(request: OperatorRequest, verdict: SigninVerdict) -> timeline.Page:
     """What was done through pciops and what Keystone notified, the newest first."""
     user_id = verdict.account.id
     try:
         return timeline.page(
-            [trail.of_account(user_id), *search.of_account(user_id)],
+            [trail.account_source(user_id), *search.of_account(user_id)],
             marker=request.GET.get("marker", ""),
             limit=LINES,
             unknown_names=False,
@@ -153,12 +153,12 @@ def _happened(request: OperatorRequest, verdict: Verdict) -> timeline.Page:
         ) from None
 
 
-def offered(request: OperatorRequest, verdict: Verdict) -> list[Act]:
+def offered(request: OperatorRequest, verdict: SigninVerdict) -> list[Act]:
     """The acts that fit the account, and that this operator may do."""
     return [act for act in fitting(verdict, request.user.id) if request.user.may(act.needs)]
 
 
-def about(verdict: Verdict) -> dict[str, object]:
+def about(verdict: SigninVerdict) -> dict[str, object]:
     """What every page of an account shows."""
     return {
         "section": "accounts",
@@ -169,7 +169,7 @@ def about(verdict: Verdict) -> dict[str, object]:
     }
 
 
-def verdict_of(request: OperatorRequest, user_id: str) -> Verdict:
+def verdict_of(request: OperatorRequest, user_id: str) -> SigninVerdict:
     """The account in the operator's scope; one of another domain does not exist for them."""
     now = timezone.now()
     account = selectors.get(user_id, scope=request.user.scope)
@@ -180,8 +180,8 @@ def verdict_of(request: OperatorRequest, user_id: str) -> Verdict:
 
 
 def _causes(
-    page: selectors.Page,
-    query: selectors.Query,
+    page: selectors.AccountPage,
+    query: selectors.AccountQuery,
     scope: str | None,
     policy: Policy,
     now: datetime,
@@ -193,7 +193,7 @@ def _causes(
     return answers.causes(ids, policy=policy, now=now, scope=scope)
 
 
-def query_of(request: OperatorRequest, domains: list[selectors.Domain]) -> selectors.Query:
+def query_of(request: OperatorRequest, domains: list[selectors.Domain]) -> selectors.AccountQuery:
     """The filters in the URL.
 
     Raises:

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from pciops.accounts.policy import compliance, whatif, whatif_words
+from pciops.accounts.policy import compliance, whatif, whatif_text
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.policy.whatif import CHOSEN, Effect, ProposalError, WhatIf
+from pciops.accounts.policy.whatif import CHANGEABLE, ProposalError, RuleEffect, WhatIf
 from pciops.lib import outages
 from pciops.web.errors import KEYSTONE_DATABASE
 from pciops.web.requests import OperatorRequest
@@ -39,27 +39,27 @@ class Field:
 
 def section(request: OperatorRequest, policy: Policy, now: datetime) -> tuple[dict[str, Any], int]:
     """What the template needs, and the status of the page; nothing is asked without parameters."""
-    present = whatif.typed(policy)
-    texts = {name: request.GET[name] for name in CHOSEN if name in request.GET}
+    present = whatif.as_texts(policy)
+    texts = {name: request.GET[name] for name in CHANGEABLE if name in request.GET}
     found: WhatIf | None = None
     problems: Mapping[str, str] = {}
     if texts:
         try:
-            proposed = whatif.proposal(policy, texts)
+            proposed = whatif.parse_proposal(policy, texts)
         except ProposalError as error:
             problems = error.problems
         else:
-            found = whatif.ask(proposed, current=policy, scope=request.user.scope, now=now)
+            found = whatif.evaluate(proposed, current=policy, scope=request.user.scope, now=now)
             outages.answered(KEYSTONE_DATABASE, now)
     return {
         "fields": [
             Field(
                 name=name,
                 value=texts.get(name, present[name]),
-                now=whatif.said(name, present[name]),
+                now=whatif.display_text(name, present[name]),
                 problem=problems.get(name, ""),
             )
-            for name in CHOSEN
+            for name in CHANGEABLE
         ],
         "demanded": _demanded(policy, present),
         **(_answer(found) if found else {}),
@@ -77,34 +77,34 @@ def _answer(found: WhatIf) -> dict[str, Any]:
     return {
         "found": found,
         "tone": "bad" if found.today.accounts else "soon" if found.ahead.accounts else "good",
-        "answer": whatif_words.answer(found),
-        "outlook": whatif_words.outlook(found),
-        "caveats": whatif_words.caveats(found),
+        "answer": whatif_text.answer(found),
+        "outlook": whatif_text.outlook(found),
+        "caveats": whatif_text.caveats(found),
         "effects": [_row(found, effect) for effect in found.effects],
         "expiry": _values(found, whatif.EXPIRY),
-        "days": whatif_words.DAYS,
+        "days": whatif_text.DAYS,
     }
 
 
-def _row(found: WhatIf, effect: Effect) -> dict[str, Any]:
+def _row(found: WhatIf, effect: RuleEffect) -> dict[str, Any]:
     return {
         "state": effect.state,
         "values": _values(found, effect.options),
         "today": effect.today,
-        "today_kinds": whatif_words.of_kinds(effect.today),
+        "today_kinds": whatif_text.kinds_text(effect.today),
         "ahead": effect.ahead,
-        "ahead_kinds": whatif_words.of_kinds(effect.ahead),
+        "ahead_kinds": whatif_text.kinds_text(effect.ahead),
     }
 
 
 def _values(found: WhatIf, names: tuple[str, ...]) -> list[tuple[str, str, str]]:
     """Option, its value now and the proposed one; the latter empty where they are the same."""
-    now, then = whatif.typed(found.current), whatif.typed(found.proposed)
+    now, then = whatif.as_texts(found.current), whatif.as_texts(found.proposed)
     return [
         (
             name,
-            whatif.said(name, now[name]),
-            whatif.said(name, then[name]) if then[name] != now[name] else "",
+            whatif.display_text(name, now[name]),
+            whatif.display_text(name, then[name]) if then[name] != now[name] else "",
         )
         for name in names
     ]

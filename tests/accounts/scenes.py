@@ -10,7 +10,7 @@ from django.db import transaction
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from pciops.accounts import reading
+from pciops.accounts import loading
 from pciops.accounts.policy.policy import CENTURY, Policy
 from pciops.accounts.states import STATES
 from pciops.keystone import options
@@ -108,7 +108,7 @@ def scenes(draw: st.DrawFn) -> Scene:
 
 def by_rule(scene: Scene) -> dict[str, set[str]]:
     """State → the names of whom `holds` finds in it."""
-    accounts = reading.accounts(reading.of_local_users(LocalUser.objects.all()), known={})
+    accounts = loading.accounts(loading.local_user_rows(LocalUser.objects.all()), kinds={})
     return {
         state.name: {a.name for a in accounts if state.holds(a, scene.policy, scene.now)}
         for state in STATES
@@ -119,7 +119,7 @@ def by_query(scene: Scene) -> dict[str, set[str]]:
     """State → the names of whom `among` finds in it."""
     return {
         state.name: {
-            row.name for row in state.among(LocalUser.objects.all(), scene.policy, scene.now)
+            row.name for row in state.filter(LocalUser.objects.all(), scene.policy, scene.now)
         }
         for state in STATES
     }

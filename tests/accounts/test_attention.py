@@ -13,10 +13,10 @@ from pytest_django import DjangoAssertNumQueries
 
 from pciops.accounts import attention
 from pciops.accounts.account import Account
-from pciops.accounts.attention import Attention, choose, in_order, matters_of
+from pciops.accounts.attention import Attention, choose_failing, items_of, ranked
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.privileged import Kind
-from pciops.accounts.selectors import Failing
+from pciops.accounts.privileged import AccountKind
+from pciops.accounts.selectors import FailingAccount
 from pciops.accounts.states import (
     ATTACKED_EXEMPT,
     DISABLED,
@@ -36,7 +36,7 @@ from tests.factories import (
     make_user,
 )
 
-SERVICE = (Kind.SERVICE,)
+SERVICE = (AccountKind.SERVICE,)
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 EXEMPT: Mapping[str, object] = {"1002": True}
@@ -49,7 +49,7 @@ def locked(user_id: str = "a" * 32, *, at: timedelta = MINUTE, **facts: Any) -> 
 
 def states_of(*accounts: Account) -> list[tuple[str, object]]:
     """Name and state of each matter, in their order."""
-    matters = in_order(matters_of(accounts, policy=POLICY, now=NOW), [])
+    matters = ranked(items_of(accounts, policy=POLICY, now=NOW), [])
     return [(matter.account.name, matter.state) for matter in matters]
 
 
@@ -63,7 +63,7 @@ def states_of(*accounts: Account) -> list[tuple[str, object]]:
             ATTACKED_EXEMPT,
         ),
         ({"kinds": SERVICE, "password_expires_at": NOW - DAY}, EXPIRED),
-        ({"kinds": (Kind.ADMINISTRATOR,), "password_expires_at": NOW + DAY}, EXPIRING),
+        ({"kinds": (AccountKind.ADMINISTRATOR,), "password_expires_at": NOW + DAY}, EXPIRING),
         ({"kinds": SERVICE, "last_active_at": (NOW - 88 * DAY).date()}, INACTIVE_SOON),
     ],
 )
@@ -93,9 +93,9 @@ def test_an_account_that_needs_nobody_is_left_out(facts: dict[str, Any]) -> None
 
 def test_a_lock_is_said_with_its_end_and_with_what_stands_behind_it() -> None:
     account = locked(password_expires_at=NOW - DAY)
-    matter = matters_of([account], policy=POLICY, now=NOW)[0]
+    matter = items_of([account], policy=POLICY, now=NOW)[0]
 
-    assert matter.words == (
+    assert matter.text == (
         "until 14:31:11 UTC (29 min from now), and the password expired at "
         "21 Nov 2026, 14:02:11 UTC (1 day ago)"
     )
@@ -104,33 +104,33 @@ def test_a_lock_is_said_with_its_end_and_with_what_stands_behind_it() -> None:
 def test_an_end_is_said_with_its_day() -> None:
     account = make_account(kinds=SERVICE, last_active_at=(NOW - 88 * DAY).date())
 
-    matter = matters_of([account], policy=POLICY, now=NOW)[0]
+    matter = items_of([account], policy=POLICY, now=NOW)[0]
 
-    assert matter.words == "it becomes inactive on 24 Nov 2026 (in 2 days)"
+    assert matter.text == "it becomes inactive on 24 Nov 2026 (in 2 days)"
 
 
 # --- Their order --------------------------------------------------------------------------------
 def test_those_of_a_kind_come_first_then_the_newest() -> None:
-    failing = [Failing(user_id=name, exempt=False) for name in ("new", "old", "service")]
+    failing = [FailingAccount(user_id=name, exempt=False) for name in ("new", "old", "service")]
 
-    assert choose(failing, {"service": SERVICE}) == ["service", "new", "old"]
+    assert choose_failing(failing, {"service": SERVICE}) == ["service", "new", "old"]
 
 
 def test_the_attacked_come_after_the_locked() -> None:
-    failing = [Failing(user_id="x", exempt=True), Failing(user_id="l", exempt=False)]
+    failing = [FailingAccount(user_id="x", exempt=True), FailingAccount(user_id="l", exempt=False)]
 
-    assert choose(failing, {"x": SERVICE}) == ["l", "x"]
+    assert choose_failing(failing, {"x": SERVICE}) == ["l", "x"]
 
 
 @given(
     failing=st.lists(
-        st.builds(Failing, user_id=st.text(max_size=3), exempt=st.booleans()), max_size=40
+        st.builds(FailingAccount, user_id=st.text(max_size=3), exempt=st.booleans()), max_size=40
     )
 )
-def test_no_more_are_chosen_than_can_be_read(failing: list[Failing]) -> None:
-    chosen = choose(failing, {})
+def test_no_more_are_chosen_than_can_be_read(failing: list[FailingAccount]) -> None:
+    chosen = choose_failing(failing, {})
 
-    assert len(chosen) <= attention.MOST_LOCKED + attention.MOST_ATTACKED
+    assert len(chosen) <= attention.MAX_LOCKED + attention.MAX_ATTACKED
     assert [name for name in chosen if name not in {one.user_id for one in failing}] == []
 
 
@@ -141,7 +141,7 @@ def test_what_is_chosen_stands_before_what_the_census_names() -> None:
         locked("o", name="old", at=9 * MINUTE),
         locked("n", name="new"),
     ]
-    matters = in_order(matters_of(accounts, policy=POLICY, now=NOW), ["n", "o", "x"])
+    matters = ranked(items_of(accounts, policy=POLICY, now=NOW), ["n", "o", "x"])
 
     assert [matter.account.name for matter in matters] == ["new", "old", "attacked", "expired"]
 
@@ -167,7 +167,7 @@ def test_of_what_the_census_names_the_worst_are_shown() -> None:
     ]
     names = [name for name, _ in states_of(*accounts)]
 
-    assert names == [f"s{number}" for number in range(19, 19 - attention.MOST_COUNTED, -1)]
+    assert names == [f"s{number}" for number in range(19, 19 - attention.MAX_COUNTED, -1)]
 
 
 # --- All of it, from the tables -----------------------------------------------------------------
@@ -180,7 +180,7 @@ def gather(*counted: User, scope: str | None = None, policy: Policy = POLICY) ->
 
 
 def names(found: Attention) -> list[str]:
-    return [matter.account.name for matter in found.matters]
+    return [matter.account.name for matter in found.items]
 
 
 def test_locked_service_accounts_come_first() -> None:
@@ -191,14 +191,14 @@ def test_locked_service_accounts_come_first() -> None:
 
     assert names(found) == ["nova", "newest", "older"]
     assert found.numbers == {LOCKED: 3, ATTACKED_EXEMPT: 0}
-    assert found.kinds[LOCKED] == {Kind.SERVICE: 1}
+    assert found.kinds[LOCKED] == {AccountKind.SERVICE: 1}
 
 
 def test_a_lock_that_has_lapsed_is_no_matter() -> None:
     make_locked_user(at=NOW - 30 * MINUTE)
 
     assert gather() == Attention(
-        matters=[],
+        items=[],
         numbers={LOCKED: 0, ATTACKED_EXEMPT: 0},
         kinds={LOCKED: {}, ATTACKED_EXEMPT: {}},
     )
@@ -228,18 +228,18 @@ def test_more_are_locked_than_are_shown() -> None:
     found = gather()
 
     assert names(found) == [f"user-{number}" for number in range(10)]
-    assert (found.locked, found.hidden) == (12, 2)
+    assert (found.locked, found.more_locked) == (12, 2)
 
 
 def test_of_too_many_only_the_locked_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attention, "SCANNED", 2)
+    monkeypatch.setattr(attention, "MAX_SCANNED", 2)
     for number in range(4):
         make_locked_user(f"user-{number}", at=NOW - number * MINUTE)
     found = gather()
 
     assert found.numbers == {LOCKED: 4}
     assert found.kinds == {}
-    assert (names(found), found.hidden) == (["user-0", "user-1"], 2)
+    assert (names(found), found.more_locked) == (["user-0", "user-1"], 2)
 
 
 def test_another_domain_is_out_of_scope() -> None:
@@ -273,6 +273,6 @@ def test_it_takes_as_many_queries_for_any_number(
 
 def test_a_disabled_account_that_is_locked_still_is_one() -> None:
     make_locked_user("off", at=NOW, enabled=False)
-    matter = gather().matters[0]
+    matter = gather().items[0]
 
-    assert (matter.state, matter.verdict.also) == (LOCKED, [DISABLED])
+    assert (matter.state, matter.verdict.blocking_after_unlock) == (LOCKED, [DISABLED])

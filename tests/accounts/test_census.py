@@ -16,8 +16,9 @@ from pytest_django import DjangoAssertNumQueries
 from pciops.accounts import selectors
 from pciops.accounts.account import Account
 from pciops.accounts.census import counting
-from pciops.accounts.census.counting import ATTENTION, DAYS, Tally
+from pciops.accounts.census.counting import ATTENTION, DAYS, CensusTally
 from pciops.accounts.policy.policy import Policy
+from pciops.accounts.privileged import AccountKind, AccountKinds
 from pciops.accounts.states import NOT_COVERED, STATES
 from pciops.accounts.states.inactivity import inactive_on
 from pciops.accounts.verdict import judge
@@ -41,8 +42,8 @@ TODAY = NOW.date()
 
 
 def count(
-    kinds: dict[str, tuple[str, ...]] | None = None, *, policy: Policy = POLICY, now: datetime = NOW
-) -> Tally:
+    kinds: dict[str, AccountKinds] | None = None, *, policy: Policy = POLICY, now: datetime = NOW
+) -> CensusTally:
     """Count all, at the instant of the tests."""
     return counting.count(policy=policy, now=now, kinds=kinds or {})
 
@@ -50,7 +51,7 @@ def count(
 def listed(state: Any, domain: str, policy: Policy) -> list[Account]:
     """The list of a state; without one, of all accounts, of those that are not covered as well."""
     names = [state] if state else [None, NOT_COVERED]
-    queries = [selectors.Query(state=name, domain_id=domain) for name in names]
+    queries = [selectors.AccountQuery(state=name, domain_id=domain) for name in names]
     pages = [
         selectors.page(query, scope=None, policy=policy, now=NOW, marker="", limit=100)
         for query in queries
@@ -58,7 +59,7 @@ def listed(state: Any, domain: str, policy: Policy) -> list[Account]:
     return [account for page in pages for account in page.accounts]
 
 
-def in_lists(policy: Policy, kinds: dict[str, tuple[str, ...]]) -> dict[tuple[str, str, str], int]:
+def in_lists(policy: Policy, kinds: dict[str, AccountKinds]) -> dict[tuple[str, str, str], int]:
     """What a census has to say, by the lists alone."""
     numbers: Counter[tuple[str, str, str]] = Counter()
     for domain in ["", *DOMAINS]:
@@ -96,7 +97,12 @@ def test_the_numbers_are_those_of_the_lists(data: st.DataObject, policy: Policy)
         for number in range(data.draw(st.integers(0, 2))):
             make_ldap_user(f"lena{number}", domain_id="corp")
         words = st.sampled_from(
-            [(), ("administrator",), ("service",), ("administrator", "service")]
+            [
+                (),
+                (AccountKind.ADMINISTRATOR,),
+                (AccountKind.SERVICE,),
+                (AccountKind.ADMINISTRATOR, AccountKind.SERVICE),
+            ]
         )
         kinds = {user.id: data.draw(words) for user in User.objects.order_by("id")}
         tally, expected = count(kinds, policy=policy), in_lists(policy, kinds)
@@ -120,7 +126,7 @@ def test_a_user_without_a_domain_is_counted_in_the_cloud_alone() -> None:
 
 
 def test_an_id_of_a_kind_whose_account_is_gone_counts_nothing() -> None:
-    assert dict(count({"f" * 32: ("service",)}).numbers) == {}
+    assert dict(count({"f" * 32: (AccountKind.SERVICE,)}).numbers) == {}
 
 
 # --- Forecast -----------------------------------------------------------------------------------
@@ -180,9 +186,9 @@ def test_with_the_rules_off_nobody_becomes_inactive() -> None:
 
 
 # --- Attention ----------------------------------------------------------------------------------
-def names(tally: Tally) -> list[str]:
+def names(tally: CensusTally) -> list[str]:
     """Who needs attention, by name."""
-    accounts = selectors.these([user_id for _, user_id in tally.attention], scope=None)
+    accounts = selectors.get_many([user_id for _, user_id in tally.attention], scope=None)
     by_id = {account.id: account.name for account in accounts}
     return [by_id[user_id] for _, user_id in tally.attention]
 
@@ -190,10 +196,10 @@ def names(tally: Tally) -> list[str]:
 def test_who_matters_and_is_in_trouble_needs_attention_who_is_out_first() -> None:
     fine = PasswordRow(expires_at=NOW + timedelta(days=80))
     soon = PasswordRow(expires_at=NOW + timedelta(days=1))
-    kinds: dict[str, tuple[str, ...]] = {
-        make_user("expiring", passwords=[soon]).id: ("administrator",),
-        make_user("well", passwords=[fine]).id: ("administrator",),
-        make_locked_user("out", at=NOW, passwords=[fine]).id: ("service",),
+    kinds: dict[str, AccountKinds] = {
+        make_user("expiring", passwords=[soon]).id: (AccountKind.ADMINISTRATOR,),
+        make_user("well", passwords=[fine]).id: (AccountKind.ADMINISTRATOR,),
+        make_locked_user("out", at=NOW, passwords=[fine]).id: (AccountKind.SERVICE,),
     }
     make_locked_user("a person like others", at=NOW)
 
@@ -203,12 +209,14 @@ def test_who_matters_and_is_in_trouble_needs_attention_who_is_out_first() -> Non
 def test_an_exemption_alone_needs_no_attention() -> None:
     user = make_user(options={options.IGNORE_LOCKOUT: True})
 
-    assert count({user.id: ("service",)}).attention == []
+    assert count({user.id: (AccountKind.SERVICE,)}).attention == []
 
 
 def test_of_each_domain_there_is_a_limit_to_those_that_are_named() -> None:
-    kinds: dict[str, tuple[str, ...]] = {
-        make_locked_user(f"{domain}{number:03}", at=NOW, domain_id=domain).id: ("service",)
+    kinds: dict[str, AccountKinds] = {
+        make_locked_user(f"{domain}{number:03}", at=NOW, domain_id=domain).id: (
+            AccountKind.SERVICE,
+        )
         for domain, many in (("corp", ATTENTION + 1), ("other", 1))
         for number in range(many)
     }
@@ -222,7 +230,7 @@ def test_of_each_domain_there_is_a_limit_to_those_that_are_named() -> None:
 def test_the_queries_do_not_depend_on_how_many_there_are(
     people: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    kinds = {make_user(f"user{number}").id: ("service",) for number in range(people)}
+    kinds = {make_user(f"user{number}").id: (AccountKind.SERVICE,) for number in range(people)}
 
     # Nine for all accounts; of those of a kind the users, passwords and options, and three for
     # what kind they are.
@@ -231,17 +239,19 @@ def test_the_queries_do_not_depend_on_how_many_there_are(
 
 
 def test_the_accounts_of_a_kind_are_judged_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counting, "CHUNK", 2)
-    kinds: dict[str, tuple[str, ...]] = {make_user(f"u{n}").id: ("service",) for n in range(5)}
+    monkeypatch.setattr(counting, "BATCH", 2)
+    kinds: dict[str, AccountKinds] = {
+        make_user(f"u{n}").id: (AccountKind.SERVICE,) for n in range(5)
+    }
 
     assert count(kinds).numbers["", "", "service"] == 5
 
 
 def test_what_is_judged_is_what_the_account_page_says() -> None:
     user = make_locked_user(at=NOW)
-    [account] = selectors.these([user.id], scope=None)
+    [account] = selectors.get_many([user.id], scope=None)
     verdict = judge(account, POLICY, NOW)
-    numbers = count({user.id: ("service",)}).numbers
+    numbers = count({user.id: (AccountKind.SERVICE,)}).numbers
 
     assert {state for _, state, kind in numbers if kind} - {""} == {s.name for s in verdict.states}
 
@@ -250,4 +260,4 @@ def test_what_is_judged_is_what_the_account_page_says() -> None:
 def test_accounts_by_id_are_those_in_scope(scope: str | None, found: int) -> None:
     ids = [make_user("ann").id, make_ldap_user("lena", domain_id="corp").id, "f" * 32]
 
-    assert len(selectors.these(ids, scope=scope)) == found
+    assert len(selectors.get_many(ids, scope=scope)) == found

@@ -12,7 +12,7 @@ from django.db import IntegrityError, OperationalError, connections
 from pytest_django import DjangoAssertNumQueries
 
 from pciops.accounts.census import census
-from pciops.accounts.census.counting import DAYS, Tally
+from pciops.accounts.census.counting import DAYS, CensusTally
 from pciops.accounts.models import Census, CensusAttention, CensusCount, CensusDay
 from pciops.keystone.database import KeystoneDatabaseDownError
 from tests.factories import (
@@ -40,7 +40,7 @@ def keep(
     attention: list[tuple[str, str]] | None = None,
 ) -> Census:
     """A census that counted this."""
-    tally = Tally(
+    tally = CensusTally(
         counted_at=counted_at,
         took=timedelta(milliseconds=1234),
         numbers=numbers,

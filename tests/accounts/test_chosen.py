@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db(databases=["keystone"])
 
 def names(*user_ids: str, scope: str | None = None) -> list[str]:
     """The names of those accounts."""
-    return [account.name for account in selectors.these(user_ids, scope=scope)]
+    return [account.name for account in selectors.get_many(user_ids, scope=scope)]
 
 
 def test_accounts_come_in_the_order_of_their_ids() -> None:
@@ -25,7 +25,7 @@ def test_accounts_come_in_the_order_of_their_ids() -> None:
 def test_an_account_has_what_it_has_alone() -> None:
     user = make_locked_user(options={"1004": True})
 
-    assert selectors.these([user.id], scope=None) == [selectors.get(user.id, scope=None)]
+    assert selectors.get_many([user.id], scope=None) == [selectors.get(user.id, scope=None)]
 
 
 def test_an_id_that_is_nobodys_is_left_out() -> None:

@@ -10,9 +10,9 @@ import pytest
 from pciops.accounts.policy.compliance import (
     EXAMPLES,
     SUGGESTED_REGEX,
-    Finding,
+    PolicyFinding,
     findings,
-    probed,
+    probe,
 )
 from pciops.accounts.policy.policy import NAMES, Policy
 
@@ -28,7 +28,7 @@ GOOD = Policy(
 OFF = Policy()
 
 
-def finding(requirement: str, **facts: Any) -> Finding:
+def finding(requirement: str, **facts: Any) -> PolicyFinding:
     """What is found about one requirement in the good policy with these facts."""
     found = findings(replace(GOOD, **facts))
     return next(finding for finding in found if finding.requirement == requirement)
@@ -147,7 +147,7 @@ def test_the_examples_are_what_they_are_called(
     ],
 )
 def test_a_regex_is_probed_with_examples(regex: str, wrong: list[str]) -> None:
-    failed = [probe.kind for probe in probed(regex) if not probe.passed]
+    failed = [probe.kind for probe in probe(regex) if not probe.passed]
     found = finding("8.3.6", password_regex=regex)
 
     assert len(failed) == len(wrong)
@@ -157,9 +157,9 @@ def test_a_regex_is_probed_with_examples(regex: str, wrong: list[str]) -> None:
 
 
 def test_a_probe_shows_the_example_that_got_through() -> None:
-    probe = probed(r"^(?=.*\W).{7,}$")[0]
+    first = probe(r"^(?=.*\W).{7,}$")[0]
 
-    assert (probe.accepted, probe.passed) == ("Abc-123", False)
+    assert (first.accepted, first.passed) == ("Abc-123", False)
 
 
 @pytest.mark.parametrize("regex", ["(", "[", "x{99999999999999999999}", "(" * 5000])
@@ -172,4 +172,4 @@ def test_a_regex_that_does_not_compile_fails_with_the_reason(regex: str) -> None
 
 
 def test_a_regex_that_backtracks_is_answered_at_once() -> None:
-    assert probed(r"^(([a-zA-Z0-9])+)+!$")[0].passed
+    assert probe(r"^(([a-zA-Z0-9])+)+!$")[0].passed

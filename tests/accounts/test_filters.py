@@ -6,8 +6,8 @@ import pytest
 
 from pciops.accounts import filters
 from pciops.accounts.filters import FilterError
-from pciops.accounts.privileged import Kind
-from pciops.accounts.selectors import Domain, Query
+from pciops.accounts.privileged import AccountKind
+from pciops.accounts.selectors import AccountQuery, Domain
 from pciops.accounts.states import LOCKED
 
 SHOPS = Domain(id="d1", name="Shops")
@@ -19,14 +19,14 @@ def many(number: int) -> list[Domain]:
 
 
 def test_without_filters_everyone_is_asked_for() -> None:
-    assert filters.query({}, domains=[]) == Query()
+    assert filters.query({}, domains=[]) == AccountQuery()
 
 
 def test_every_filter_is_read() -> None:
     values = {"state": "locked", "kind": "service", "domain": "d1", "q": " an\0n ", "sort": "name"}
 
-    assert filters.query(values, domains=[SHOPS]) == Query(
-        state=LOCKED, kind=Kind.SERVICE, domain_id="d1", text="ann", sort="name"
+    assert filters.query(values, domains=[SHOPS]) == AccountQuery(
+        state=LOCKED, kind=AccountKind.SERVICE, domain_id="d1", text="ann", sort="name"
     )
 
 

@@ -36,7 +36,7 @@ TOTP = ("password", "token", "totp")
 def test_rules_are_read_as_keystone_does(
     rules: object, loaded: tuple[str, ...] | None, effective: bool, words: str
 ) -> None:
-    found = mfa.of(make_account(options={options.MFA_RULES: rules}), loaded)
+    found = mfa.second_factor(make_account(options={options.MFA_RULES: rules}), loaded)
 
     assert found.effective is effective
     assert words in found.words
@@ -47,7 +47,7 @@ def test_rules_that_are_switched_off_ask_for_nothing() -> None:
         options={options.MFA_RULES: [["password", "totp"]], options.MFA_ENABLED: False}
     )
 
-    assert mfa.of(account, TOTP).words == "its rules are switched off"
+    assert mfa.second_factor(account, TOTP).words == "its rules are switched off"
 
 
 def test_without_a_file_nobody_knows_the_methods(settings: Settings) -> None:

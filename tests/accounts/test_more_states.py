@@ -83,7 +83,7 @@ def test_a_password_is_expiring_within_a_fortnight(
 
 
 def test_a_password_that_was_made_expired_must_be_changed() -> None:
-    facts = {"password_expires_at": NOW - DAY, "password_expired_at_birth": True}
+    facts = {"password_expires_at": NOW - DAY, "password_expired_when_set": True}
     found = states.classify(make_account(**facts), POLICY, NOW)
 
     assert found == [states.MUST_CHANGE]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from pciops.accounts import selectors
-from pciops.accounts.privileged import Kind
-from pciops.accounts.selectors import Query
+from pciops.accounts.privileged import AccountKind
+from pciops.accounts.selectors import AccountQuery
 from pciops.accounts.states import NOT_COVERED
 from tests.factories import NOW, POLICY, grant, make_federated_user, make_ldap_user, make_user
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 def names(*, scope: str | None = None, limit: int = 10, marker: str = "", **query: Any) -> set[str]:
     """The names of those that fit."""
     page = selectors.page(
-        Query(state=NOT_COVERED, **query),
+        AccountQuery(state=NOT_COVERED, **query),
         scope=scope,
         policy=POLICY,
         now=NOW,
@@ -30,7 +30,9 @@ def names(*, scope: str | None = None, limit: int = 10, marker: str = "", **quer
 
 def count(*, scope: str | None = None, **query: Any) -> int:
     """How many fit."""
-    return selectors.count(Query(state=NOT_COVERED, **query), scope=scope, policy=POLICY, now=NOW)
+    return selectors.count(
+        AccountQuery(state=NOT_COVERED, **query), scope=scope, policy=POLICY, now=NOW
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +65,7 @@ def test_an_operator_of_one_domain_sees_that_domain_alone() -> None:
 
 def test_pages_walk_all_of_them() -> None:
     first = selectors.page(
-        Query(state=NOT_COVERED), scope=None, policy=POLICY, now=NOW, marker="", limit=1
+        AccountQuery(state=NOT_COVERED), scope=None, policy=POLICY, now=NOW, marker="", limit=1
     )
 
     assert {first.accounts[0].name} | names(marker=first.next) == {"lea", "Fay"}
@@ -72,5 +74,5 @@ def test_pages_walk_all_of_them() -> None:
 def test_an_administrator_among_them_is_found_by_kind() -> None:
     grant(make_ldap_user("chief"))
 
-    assert names(kind=Kind.ADMINISTRATOR) == {"chief"}
-    assert count(kind=Kind.ADMINISTRATOR) == 1
+    assert names(kind=AccountKind.ADMINISTRATOR) == {"chief"}
+    assert count(kind=AccountKind.ADMINISTRATOR) == 1

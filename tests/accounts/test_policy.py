@@ -17,7 +17,7 @@ from tests.accounts.conf import conf as conf
 
 
 def test_every_option_is_read_from_the_file(conf: Path) -> None:
-    assert policy.read([str(conf)], {}).policy == Policy(
+    assert policy.parse([str(conf)], {}).policy == Policy(
         lockout_failure_attempts=6,
         lockout_duration=900,
         disable_user_account_days_inactive=90,
@@ -35,13 +35,13 @@ def test_every_option_is_read_from_the_file(conf: Path) -> None:
 
 
 def test_without_a_source_every_rule_is_off_as_in_keystone() -> None:
-    assert policy.read([], {}).policy == UNSET
+    assert policy.parse([], {}).policy == UNSET
     assert UNSET.lockout_duration == 1800
 
 
 def test_of_several_files_the_later_one_wins(conf: Path, tmp_path: Path) -> None:
     later = write(tmp_path / "later.conf", "lockout_failure_attempts = 4")
-    found = policy.read([str(conf), later], {}).policy
+    found = policy.parse([str(conf), later], {}).policy
 
     assert (found.lockout_failure_attempts, found.lockout_duration) == (4, 900)
 
@@ -49,7 +49,7 @@ def test_of_several_files_the_later_one_wins(conf: Path, tmp_path: Path) -> None
 def test_the_last_of_two_lines_wins(tmp_path: Path) -> None:
     path = write(tmp_path / "k.conf", "lockout_duration = 1", "lockout_duration = 2")
 
-    assert policy.read([path], {}).policy.lockout_duration == 2
+    assert policy.parse([path], {}).policy.lockout_duration == 2
 
 
 def test_a_reference_to_another_option_is_followed(tmp_path: Path) -> None:
@@ -59,41 +59,41 @@ def test_a_reference_to_another_option_is_followed(tmp_path: Path) -> None:
         "disable_user_account_days_inactive = $password_expires_days",
     )
 
-    assert policy.read([path], {}).policy.disable_user_account_days_inactive == 30
+    assert policy.parse([path], {}).policy.disable_user_account_days_inactive == 30
 
 
 def test_an_override_stands_above_the_files(conf: Path) -> None:
-    found = policy.read([str(conf)], {"lockout_duration": "60"}).policy
+    found = policy.parse([str(conf)], {"lockout_duration": "60"}).policy
 
     assert (found.lockout_failure_attempts, found.lockout_duration) == (6, 60)
 
 
 @pytest.mark.parametrize("off", ["off", "OFF"])
 def test_off_switches_a_rule_off(conf: Path, off: str) -> None:
-    found = policy.read([str(conf)], {"lockout_failure_attempts": off}).policy
+    found = policy.parse([str(conf)], {"lockout_failure_attempts": off}).policy
 
     assert found.lockout_failure_attempts is None
 
 
 def test_a_lock_without_a_duration_has_no_end() -> None:
-    assert policy.read([], {"lockout_duration": "off"}).policy.lockout is None
+    assert policy.parse([], {"lockout_duration": "off"}).policy.lockout is None
 
 
 def test_every_value_says_where_it_came_from(conf: Path) -> None:
-    found = policy.read([str(conf)], {"lockout_duration": "60"}).sources
+    found = policy.parse([str(conf)], {"lockout_duration": "60"}).sources
 
     assert found["lockout_failure_attempts"] == str(conf)
     assert found["lockout_duration"] == "PCIOPS_POLICY_LOCKOUT_DURATION"
 
 
 def test_a_value_of_nobodys_is_the_default() -> None:
-    assert policy.read([], {}).sources["lockout_duration"] == "default"
+    assert policy.parse([], {}).sources["lockout_duration"] == "default"
 
 
 def test_variables_of_oslo_config_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OS_SECURITY_COMPLIANCE__LOCKOUT_FAILURE_ATTEMPTS", "5")
 
-    assert policy.read([], {}).policy == UNSET
+    assert policy.parse([], {}).policy == UNSET
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_variables_of_oslo_config_do_not_count(monkeypatch: pytest.MonkeyPatch) 
 def test_a_bad_value_names_its_file_and_option(tmp_path: Path, line: str, option: str) -> None:
     path = write(tmp_path / "k.conf", line)
     with pytest.raises(SettingError, match="^PCIOPS_KEYSTONE_CONF ") as raised:
-        policy.read([path], {})
+        policy.parse([path], {})
 
     assert path in str(raised.value)
     assert f"{path}, line 2: {option} is wrong" in str(raised.value)
@@ -143,7 +143,7 @@ def test_a_file_that_is_no_conf_is_named_with_the_line_but_not_its_text(
     with pytest.raises(
         SettingError, match="^PCIOPS_KEYSTONE_CONF names a file that cannot be read"
     ) as raised:
-        policy.read([str(path)], {})
+        policy.parse([str(path)], {})
 
     assert f"{path}{where}" in str(raised.value)
     assert "s3cret" not in str(raised.value)
@@ -159,19 +159,19 @@ def test_the_line_of_a_bad_value_is_that_of_its_last_assignment(tmp_path: Path) 
     )
 
     with pytest.raises(SettingError, match="line 7: lockout_duration is wrong"):
-        policy.read([str(path)], {})
+        policy.parse([str(path)], {})
 
 
 def test_a_bad_value_is_looked_for_in_the_file_that_wins(conf: Path, tmp_path: Path) -> None:
     later = write(tmp_path / "later.conf", "lockout_duration = long")
 
     with pytest.raises(SettingError, match=f"names {later}, line 2: lockout_duration"):
-        policy.read([str(conf), later], {})
+        policy.parse([str(conf), later], {})
 
 
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="names .*/none.conf, which is no file"):
-        policy.read([str(tmp_path / "none.conf")], {})
+        policy.parse([str(tmp_path / "none.conf")], {})
 
 
 def test_a_file_that_goes_while_it_is_read_does_not_switch_the_rules_off(
@@ -183,7 +183,7 @@ def test_a_file_that_goes_while_it_is_read_does_not_switch_the_rules_off(
 
     monkeypatch.setattr(Path, "is_file", going)
     with pytest.raises(SettingError, match="^PCIOPS_KEYSTONE_CONF "):
-        policy.read([str(conf)], {})
+        policy.parse([str(conf)], {})
 
 
 def test_a_file_that_is_gone_since_the_start_is_named(conf: Path, settings: Settings) -> None:
@@ -197,7 +197,7 @@ def test_a_file_that_is_gone_since_the_start_is_named(conf: Path, settings: Sett
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="which is no file"):
-        policy.read([str(tmp_path)], {})
+        policy.parse([str(tmp_path)], {})
 
 
 @pytest.mark.parametrize(
@@ -212,15 +212,15 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
 def test_a_bad_override_names_its_variable_and_gives_an_example(name: str, value: str) -> None:
     variable = f"PCIOPS_POLICY_{name.upper()}"
     with pytest.raises(SettingError, match=f"^{variable} is '{value}'") as raised:
-        policy.read([], {name: value})
+        policy.parse([], {name: value})
     _, _, example = str(raised.value).rpartition(f"{variable}=")
 
-    assert policy.read([], {name: example}).sources[name] == variable
+    assert policy.parse([], {name: example}).sources[name] == variable
 
 
 def test_an_unknown_override_names_those_that_there_are() -> None:
     with pytest.raises(SettingError, match="^PCIOPS_POLICY_LOCKOUT_ATTEMPTS ") as raised:
-        policy.read([], {"lockout_attempts": "6"})
+        policy.parse([], {"lockout_attempts": "6"})
 
     assert "PCIOPS_POLICY_LOCKOUT_FAILURE_ATTEMPTS" in str(raised.value)
 
@@ -259,7 +259,7 @@ def test_a_file_that_did_not_change_is_read_once(
 ) -> None:
     settings.KEYSTONE_CONF, settings.POLICY_OVERRIDES = [str(conf)], {}
     first = policy.current()
-    monkeypatch.setattr(policy, "read", lambda *args: pytest.fail("read again"))
+    monkeypatch.setattr(policy, "parse", lambda *args: pytest.fail("read again"))
 
     assert policy.current() is first
 

@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from pciops.accounts import prefilter, selectors
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.selectors import Query
+from pciops.accounts.selectors import AccountQuery
 from pciops.accounts.states import EXPIRED, MUST_CHANGE, NEAR_LOCKOUT, STATES
 from pciops.keystone.models import LocalUser
 from tests.accounts.scenes import Scene, scenes
@@ -24,11 +24,11 @@ pytestmark = pytest.mark.django_db(databases=["keystone"])
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stretch is two accounts, and one that fits among them is many."""
-    monkeypatch.setattr(prefilter, "STRETCH", 2)
+    monkeypatch.setattr(prefilter, "SAMPLE", 2)
     monkeypatch.setattr(prefilter, "MANY", 1)
 
 
-def names(query: Query, *, policy: Policy = POLICY, now: datetime = NOW) -> list[str]:
+def names(query: AccountQuery, *, policy: Policy = POLICY, now: datetime = NOW) -> list[str]:
     """Who is on the pages of this list, one account on each."""
     found, marker = [], ""
     while True:
@@ -51,13 +51,13 @@ def test_a_list_holds_whom_its_rule_finds_however_it_was_narrowed(scene: Scene, 
             make_user(f"user{number}", **facts)
         covered = [state for state in STATES if state.name != "not_covered"]
         listed = {
-            state: names(Query(state=state, text=text), policy=scene.policy, now=scene.now)
+            state: names(AccountQuery(state=state, text=text), policy=scene.policy, now=scene.now)
             for state in covered
         }
         ruled = {
             state: sorted(
                 row.name
-                for row in state.among(LocalUser.objects.all(), scene.policy, scene.now)
+                for row in state.filter(LocalUser.objects.all(), scene.policy, scene.now)
                 if text in row.name
             )
             for state in covered
@@ -77,7 +77,7 @@ def test_one_account_behind_many_that_do_not_fit_is_found(state: object) -> None
     born = NOW if state is MUST_CHANGE else datetime(2026, 1, 1, tzinfo=NOW.tzinfo)
     make_many([PasswordRow(created_at=born, expires_at=NOW)])
 
-    assert names(Query(state=MUST_CHANGE if state is MUST_CHANGE else EXPIRED)) == ["user6"]
+    assert names(AccountQuery(state=MUST_CHANGE if state is MUST_CHANGE else EXPIRED)) == ["user6"]
 
 
 def test_more_candidates_than_a_statement_may_name_are_tried_one_by_one(
@@ -86,7 +86,7 @@ def test_more_candidates_than_a_statement_may_name_are_tried_one_by_one(
     monkeypatch.setattr(prefilter, "FEW", 0)
     make_many([PasswordRow(created_at=NOW, expires_at=NOW)])
 
-    assert names(Query(state=MUST_CHANGE)) == ["user6"]
+    assert names(AccountQuery(state=MUST_CHANGE)) == ["user6"]
 
 
 def test_a_list_that_its_own_rows_decide_is_not_narrowed(
@@ -95,7 +95,7 @@ def test_a_list_that_its_own_rows_decide_is_not_narrowed(
     make_many([])
 
     with django_assert_num_queries(1, using="keystone"):
-        names(Query(state=NEAR_LOCKOUT))
+        names(AccountQuery(state=NEAR_LOCKOUT))
 
 
 @pytest.mark.parametrize(
@@ -111,4 +111,4 @@ def test_an_address_is_found_whatever_json_makes_of_it(email: str, text: str) ->
     make_many([])
     make_user("ann", email=email)
 
-    assert names(Query(text=text)) == ["ann"]
+    assert names(AccountQuery(text=text)) == ["ann"]

@@ -9,7 +9,7 @@ from django.db import connections
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from pciops.accounts import privileged
-from pciops.accounts.privileged import Kind
+from pciops.accounts.privileged import AccountKind
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.keystone.models import LocalUser, User
 from tests.factories import (
@@ -24,20 +24,22 @@ from tests.factories import (
 
 pytestmark = pytest.mark.django_db(databases=["keystone"])
 
-ADMINISTRATOR, SERVICE = (Kind.ADMINISTRATOR,), (Kind.SERVICE,)
+ADMINISTRATOR, SERVICE = (AccountKind.ADMINISTRATOR,), (AccountKind.SERVICE,)
 BOTH = (*ADMINISTRATOR, *SERVICE)
 
 
-def is_of(user: User) -> tuple[Kind, ...]:
+def is_of(user: User) -> tuple[AccountKind, ...]:
     """The kinds of a user; every way to ask must agree."""
-    told = privileged.of([user.id]).get(user.id, ())
+    told = privileged.kinds_of([user.id]).get(user.id, ())
     rows = User.objects.filter(id=user.id)
 
-    assert privileged.everyone().get(user.id, ()) == told
+    assert privileged.all_kinds().get(user.id, ()) == told
     for few in (False, True):
-        listed = tuple(kind for kind in Kind if privileged.among(rows, kind, few=few).exists())
+        listed = tuple(
+            kind for kind in AccountKind if privileged.filter_by_kind(rows, kind, few=few).exists()
+        )
         assert listed == told
-    assert bool(privileged.held(user.id, scope=None)) == bool(told)
+    assert bool(privileged.roles_of(user.id, scope=None)) == bool(told)
     return told
 
 
@@ -107,7 +109,7 @@ def test_a_role_of_a_domain_counts_only_by_what_it_implies() -> None:
     [("Admin", ADMINISTRATOR), ("cloud_admin", ADMINISTRATOR), ("administrator", ())],
 )
 def test_the_setting_names_the_roles(
-    settings: Settings, role: str, expected: tuple[Kind, ...]
+    settings: Settings, role: str, expected: tuple[AccountKind, ...]
 ) -> None:
     settings.ADMIN_ROLES = ["admin", "Cloud_Admin"]
     user = make_user()
@@ -203,7 +205,7 @@ def test_an_ldap_user_may_be_an_administrator() -> None:
 def test_a_group_without_members_is_nobody() -> None:
     grant(make_group())
 
-    assert list(privileged.everyone()) == []
+    assert list(privileged.all_kinds()) == []
 
 
 def test_a_role_on_a_project_that_is_gone_still_counts() -> None:
@@ -219,11 +221,11 @@ def test_a_role_on_a_project_that_is_gone_still_counts() -> None:
 def test_local_users_are_listed_by_their_user(
     monkeypatch: pytest.MonkeyPatch, few: bool, listed: int
 ) -> None:
-    monkeypatch.setattr(privileged, "LISTED", listed)
+    monkeypatch.setattr(privileged, "FEW_IDS", listed)
     make_user("ann")
     grant(make_user("bob"))
 
-    rows = privileged.among(LocalUser.objects.all(), Kind.ADMINISTRATOR, few=few)
+    rows = privileged.filter_by_kind(LocalUser.objects.all(), AccountKind.ADMINISTRATOR, few=few)
 
     assert [row.name for row in rows] == ["bob"]
 
@@ -233,7 +235,7 @@ def test_nobody_is_asked_about_without_a_query(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     with django_assert_num_queries(0, using="keystone"):
-        assert privileged.of([]) == {}
+        assert privileged.kinds_of([]) == {}
 
 
 @pytest.mark.parametrize("number", [1, 30])
@@ -248,7 +250,7 @@ def test_any_number_of_users_takes_four_queries(
     # The groups of these users; the roles with what they imply; the projects of services; what
     # users and groups hold.
     with django_assert_num_queries(4, using="keystone"):
-        found = privileged.of([user.id for user in users])
+        found = privileged.kinds_of([user.id for user in users])
     assert found == {user.id: BOTH for user in users}
 
 
@@ -258,12 +260,16 @@ def test_everyone_is_read_in_batches_of_groups(monkeypatch: pytest.MonkeyPatch) 
     for user in users:
         grant(make_group(user))
 
-    assert privileged.everyone() == {user.id: ADMINISTRATOR for user in users}
+    assert privileged.all_kinds() == {user.id: ADMINISTRATOR for user in users}
 
 
 @pytest.mark.parametrize(
     "read",
-    [lambda: privileged.of(["a"]), privileged.everyone, lambda: privileged.held("a", scope=None)],
+    [
+        lambda: privileged.kinds_of(["a"]),
+        privileged.all_kinds,
+        lambda: privileged.roles_of("a", scope=None),
+    ],
     ids=["of", "everyone", "held"],
 )
 def test_every_read_says_that_the_database_is_down(read: Callable[[], object]) -> None:

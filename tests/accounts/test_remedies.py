@@ -33,7 +33,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "inactive": ({"last_active_at": LONG_AGO}, ENABLE),
     "inactive_soon": ({"last_active_at": (NOW - timedelta(days=89)).date()}, ""),
     "expired": ({"password_expires_at": NOW}, PASSWORD),
-    "must_change": ({"password_expires_at": NOW, "password_expired_at_birth": True}, ""),
+    "must_change": ({"password_expires_at": NOW, "password_expired_when_set": True}, ""),
     "expiring": ({"password_expires_at": NOW + timedelta(days=1)}, PASSWORD),
     "no_expiry": ({"password_expires_at": None}, PASSWORD),
     "no_password": ({"password_created_at": None, "password_expires_at": None}, PASSWORD),
@@ -48,7 +48,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
 
 def end(state: str, policy: Policy = POLICY, **facts: Any) -> Remedy:
     """What ends the state of an account with these facts."""
-    explained = judge(make_account(**facts), policy, NOW).explained
+    explained = judge(make_account(**facts), policy, NOW).remedies
     return dict(explained)[BY_NAME[state]]
 
 

@@ -10,7 +10,7 @@ from django.db import connections
 from pytest_django import DjangoAssertNumQueries
 
 from pciops.accounts import selectors
-from pciops.accounts.selectors import Domain, Page, Query
+from pciops.accounts.selectors import AccountPage, AccountQuery, Domain
 from pciops.accounts.states import LOCKED
 from pciops.keystone import options
 from pciops.keystone.database import KeystoneDatabaseDownError
@@ -33,22 +33,26 @@ LOCK: dict[str, Any] = {"failed_auth_count": 3, "failed_auth_at": NOW}
 
 
 def page(
-    query: Query | None = None, *, scope: str | None = None, marker: str = "", limit: int = 50
-) -> Page:
+    query: AccountQuery | None = None,
+    *,
+    scope: str | None = None,
+    marker: str = "",
+    limit: int = 50,
+) -> AccountPage:
     """A page of accounts at NOW."""
     return selectors.page(
-        query or Query(), scope=scope, policy=POLICY, now=NOW, marker=marker, limit=limit
+        query or AccountQuery(), scope=scope, policy=POLICY, now=NOW, marker=marker, limit=limit
     )
 
 
-def names(query: Query | None = None, **arguments: Any) -> list[str]:
+def names(query: AccountQuery | None = None, **arguments: Any) -> list[str]:
     """The names on a page."""
     return [account.name for account in page(query, **arguments).accounts]
 
 
-def count(query: Query | None = None, *, scope: str | None = None) -> int:
+def count(query: AccountQuery | None = None, *, scope: str | None = None) -> int:
     """How many there are at NOW."""
-    return selectors.count(query or Query(), scope=scope, policy=POLICY, now=NOW)
+    return selectors.count(query or AccountQuery(), scope=scope, policy=POLICY, now=NOW)
 
 
 # --- Order and pages ---------------------------------------------------------------------------
@@ -64,11 +68,13 @@ def test_locked_accounts_come_by_the_newest_failure_and_those_without_one_last()
     make_user("never", failed_auth_count=3, failed_auth_at=None)
     make_user("new", **LOCK)
 
-    assert names(Query(state=LOCKED)) == ["new", "old", "never"]
+    assert names(AccountQuery(state=LOCKED)) == ["new", "old", "never"]
 
 
-@pytest.mark.parametrize("query", [Query(), Query(state=LOCKED)], ids=["all", "locked"])
-def test_the_pages_hold_every_account_once(query: Query) -> None:
+@pytest.mark.parametrize(
+    "query", [AccountQuery(), AccountQuery(state=LOCKED)], ids=["all", "locked"]
+)
+def test_the_pages_hold_every_account_once(query: AccountQuery) -> None:
     for number in range(7):
         make_user(f"user{number}", domain_id=f"d{number % 2}", **LOCK)
     found, marker = [], "first"
@@ -94,7 +100,7 @@ def test_a_marker_of_another_list_is_refused() -> None:
     marker = page(limit=1).next
 
     with pytest.raises(MarkerError):
-        page(Query(state=LOCKED), marker=marker)
+        page(AccountQuery(state=LOCKED), marker=marker)
 
 
 @pytest.mark.parametrize("number", [1, 20])
@@ -125,35 +131,35 @@ def _two_domains() -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        Query(),
-        Query(state=LOCKED),
-        Query(text="s"),
-        Query(text=".test"),
-        Query(state=LOCKED, text="x@"),
+        AccountQuery(),
+        AccountQuery(state=LOCKED),
+        AccountQuery(text="s"),
+        AccountQuery(text=".test"),
+        AccountQuery(state=LOCKED, text="x@"),
     ],
     ids=str,
 )
-def test_a_page_shows_nothing_out_of_scope(query: Query) -> None:
+def test_a_page_shows_nothing_out_of_scope(query: AccountQuery) -> None:
     assert sorted(names(query, scope=None)) == ["ours", "theirs"]
     assert names(query, scope="d1") == ["ours"]
 
 
 @pytest.mark.usefixtures("_two_domains")
 def test_a_domain_out_of_scope_is_empty() -> None:
-    assert names(Query(domain_id="d2"), scope="d1") == []
+    assert names(AccountQuery(domain_id="d2"), scope="d1") == []
 
 
 @pytest.mark.usefixtures("_two_domains")
 def test_an_id_out_of_scope_is_not_found_by_a_search() -> None:
     theirs = LocalUser.objects.get(name="theirs").user_id
 
-    assert names(Query(text=theirs), scope="d1") == []
+    assert names(AccountQuery(text=theirs), scope="d1") == []
 
 
 @pytest.mark.usefixtures("_two_domains")
 @pytest.mark.parametrize(("scope", "expected"), [(None, 2), ("d1", 1), ("d3", 0), ("", 0)])
 def test_a_count_counts_what_is_in_scope(scope: str | None, expected: int) -> None:
-    assert count(Query(state=LOCKED), scope=scope) == expected
+    assert count(AccountQuery(state=LOCKED), scope=scope) == expected
 
 
 @pytest.mark.usefixtures("_two_domains")
@@ -175,23 +181,23 @@ def test_only_domains_in_scope_are_named(scope: str | None, expected: list[str])
 
 @pytest.mark.usefixtures("_two_domains")
 def test_a_marker_from_elsewhere_opens_no_scope() -> None:
-    marker = page(Query(state=LOCKED), limit=1).next
+    marker = page(AccountQuery(state=LOCKED), limit=1).next
 
-    assert "theirs" not in names(Query(state=LOCKED), scope="d1", marker=marker)
+    assert "theirs" not in names(AccountQuery(state=LOCKED), scope="d1", marker=marker)
 
 
 # --- Filters and search ------------------------------------------------------------------------
 @pytest.mark.usefixtures("_two_domains")
 def test_a_list_may_be_of_one_domain() -> None:
-    assert names(Query(domain_id="d2")) == ["theirs"]
+    assert names(AccountQuery(domain_id="d2")) == ["theirs"]
 
 
 def test_a_list_may_be_of_one_state() -> None:
     make_user("ann", **LOCK)
     make_user("bob")
 
-    assert names(Query(state=LOCKED)) == ["ann"]
-    assert count(Query(state=LOCKED)) == 1
+    assert names(AccountQuery(state=LOCKED)) == ["ann"]
+    assert count(AccountQuery(state=LOCKED)) == 1
 
 
 @pytest.mark.parametrize(
@@ -201,15 +207,15 @@ def test_an_account_is_found_by_part_of_its_name_or_address(text: str) -> None:
     make_user("Ann.Weber", email="A.Weber@Example.Test")
     make_user("bob", email="b@other.test")
 
-    assert names(Query(text=text)) == ["Ann.Weber"]
+    assert names(AccountQuery(text=text)) == ["Ann.Weber"]
 
 
 def test_an_account_is_found_by_its_whole_id() -> None:
     user = make_user("ann", user_id="abc123")
     make_user("bob", user_id="abc124")
 
-    assert names(Query(text=user.id)) == ["ann"]
-    assert names(Query(text="abc12")) == []
+    assert names(AccountQuery(text=user.id)) == ["ann"]
+    assert names(AccountQuery(text="abc12")) == []
 
 
 @pytest.mark.parametrize("text", ["%", "_", "\\", "a%b", "a_b", "a\\b"])
@@ -218,7 +224,7 @@ def test_wildcards_of_sql_are_letters_like_any_other(text: str) -> None:
     make_user("axb", email="axb@example.test")
     make_user("a%b a_b a\\b")
 
-    assert names(Query(text=text)) == ["a%b a_b a\\b"]
+    assert names(AccountQuery(text=text)) == ["a%b a_b a\\b"]
 
 
 @pytest.mark.parametrize("text", ["%", "_@", "\\"])
@@ -226,7 +232,7 @@ def test_wildcards_of_sql_are_letters_in_an_address_too(text: str) -> None:
     make_user("plain", email="plain@example.test")
     make_user("odd", email="o%d\\_@example.test")
 
-    assert names(Query(text=text)) == ["odd"]
+    assert names(AccountQuery(text=text)) == ["odd"]
 
 
 @pytest.mark.parametrize(
@@ -236,20 +242,20 @@ def test_an_extra_that_is_broken_breaks_no_search(extra: str) -> None:
     make_user("bob", extra=extra)
     make_user("cleo", email="ann@example.test")
 
-    assert names(Query(text="ann@")) == ["cleo"]
+    assert names(AccountQuery(text="ann@")) == ["cleo"]
 
 
 def test_other_facts_in_extra_are_not_searched() -> None:
     make_user("bob", extra='{"email": "b@example.test", "description": "ann"}')
 
-    assert names(Query(text="ann")) == []
+    assert names(AccountQuery(text="ann")) == []
 
 
 @pytest.mark.parametrize("text", ["'", '"', "--", ";", "\n", "%s", "%(x)s", "?"])
 def test_a_search_is_never_sql(text: str) -> None:
     make_user("ann")
 
-    assert names(Query(text=text)) == []
+    assert names(AccountQuery(text=text)) == []
 
 
 def test_ldap_and_federated_users_are_in_no_list() -> None:
@@ -335,7 +341,7 @@ def test_a_user_without_any_name_is_called_by_its_id(
 def test_a_name_is_looked_up_whole(name: str, domain: str, expected: list[str]) -> None:
     make_user("both", domain_id="d1")
     make_user("both", domain_id="d2")
-    found = selectors.named(name, domain=domain)
+    found = selectors.get_by_name(name, domain=domain)
 
     assert [account.domain_id for account in found] == expected
 
@@ -360,8 +366,8 @@ def test_domains_come_by_name_without_keystones_root() -> None:
         page,
         count,
         lambda: selectors.get("a", scope=None),
-        lambda: selectors.these(["a"], scope=None),
-        lambda: selectors.named("a", domain=""),
+        lambda: selectors.get_many(["a"], scope=None),
+        lambda: selectors.get_by_name("a", domain=""),
         lambda: selectors.domains(scope=None),
     ],
     ids=["page", "count", "get", "these", "named", "domains"],

@@ -310,4 +310,4 @@ def test_a_state_says_itself_within_a_sentence(
     account = make_account(**facts)
 
     assert state.holds(account, policy, NOW)
-    assert state.says(account, policy, NOW) == expected
+    assert state.describe(account, policy, NOW) == expected

@@ -26,7 +26,7 @@ def test_an_extra_that_is_no_object_makes_an_account_unreadable(extra: str) -> N
 
     assert account is not None
     assert classify(account, OFF, NOW) == [states.UNREADABLE]
-    assert states.UNREADABLE.among(LocalUser.objects.all(), OFF, NOW).count() == 1
+    assert states.UNREADABLE.filter(LocalUser.objects.all(), OFF, NOW).count() == 1
 
 
 @database
@@ -37,7 +37,7 @@ def test_so_does_an_extra_that_is_null() -> None:
 
     assert account is not None
     assert classify(account, OFF, NOW) == [states.UNREADABLE]
-    assert states.UNREADABLE.among(LocalUser.objects.all(), OFF, NOW).count() == 1
+    assert states.UNREADABLE.filter(LocalUser.objects.all(), OFF, NOW).count() == 1
 
 
 @database
@@ -47,7 +47,7 @@ def test_an_object_is_readable_whatever_it_holds(extra: str) -> None:
 
     assert account is not None
     assert classify(account, OFF, NOW) == []
-    assert not states.UNREADABLE.among(LocalUser.objects.all(), OFF, NOW).exists()
+    assert not states.UNREADABLE.filter(LocalUser.objects.all(), OFF, NOW).exists()
 
 
 def test_what_is_wrong_is_said_in_the_answer() -> None:
@@ -62,7 +62,7 @@ def test_what_is_wrong_is_said_in_the_answer() -> None:
 def test_an_account_without_a_row_of_a_password_has_none() -> None:
     make_user("with")
     account = get(make_user("without", passwords=[]).id, scope=None)
-    found = states.NO_PASSWORD.among(LocalUser.objects.all(), OFF, NOW)
+    found = states.NO_PASSWORD.filter(LocalUser.objects.all(), OFF, NOW)
 
     assert account is not None
     assert classify(account, OFF, NOW) == [states.NO_PASSWORD]

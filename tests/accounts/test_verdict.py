@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pciops.accounts.privileged import Kind
+from pciops.accounts.privileged import AccountKind
 from pciops.accounts.states import DISABLED, INACTIVE, LOCKED
 from pciops.accounts.verdict import as_dict, judge
 from pciops.keystone import options
@@ -59,13 +59,13 @@ def test_a_locked_account_says_what_else_is_in_the_way() -> None:
     verdict = judge(account, POLICY, NOW)
 
     assert verdict.blocking == [LOCKED, INACTIVE]
-    assert verdict.also == [INACTIVE]
+    assert verdict.blocking_after_unlock == [INACTIVE]
 
 
 def test_a_disabled_account_is_not_there_to_be_unlocked() -> None:
     verdict = judge(make_account(enabled=False), POLICY, NOW)
 
-    assert (verdict.locked, verdict.also) == (False, [DISABLED])
+    assert (verdict.locked, verdict.blocking_after_unlock) == (False, [DISABLED])
 
 
 def test_a_lock_that_ran_out_has_no_end_to_come() -> None:
@@ -86,7 +86,7 @@ def test_the_dictionary_holds_the_account() -> None:
         password_created_at=NOW - timedelta(days=1),
         password_expires_at=NOW + timedelta(microseconds=5),
         options={options.IGNORE_PASSWORD_EXPIRY: True},
-        kinds=(Kind.ADMINISTRATOR,),
+        kinds=(AccountKind.ADMINISTRATOR,),
     )
 
     assert as_dict(judge(account, POLICY, NOW)) == {

@@ -12,12 +12,12 @@ from django.db import transaction
 from hypothesis import given
 from pytest_django import DjangoAssertNumQueries
 
-from pciops.accounts import reading
+from pciops.accounts import loading
 from pciops.accounts.account import Account
-from pciops.accounts.policy import whatif, whatif_words
+from pciops.accounts.policy import whatif, whatif_text
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.policy.whatif import AHEAD, Number, ProposalError, WhatIf
-from pciops.accounts.privileged import Kind
+from pciops.accounts.policy.whatif import AHEAD, AffectedCount, ProposalError, WhatIf
+from pciops.accounts.privileged import AccountKind
 from pciops.accounts.states import DISABLED, INACTIVE, LOCKED
 from pciops.keystone import options
 from pciops.keystone.models import LocalUser
@@ -40,7 +40,7 @@ THREE = replace(OFF, lockout_failure_attempts=3)
 
 def ask(proposed: Policy, *, current: Policy = OFF, scope: str | None = None) -> WhatIf:
     """The answer at NOW."""
-    return whatif.ask(proposed, current=current, scope=scope, now=NOW)
+    return whatif.evaluate(proposed, current=current, scope=scope, now=NOW)
 
 
 def counts(proposed: Policy, *, current: Policy = OFF) -> tuple[int, int]:
@@ -168,8 +168,10 @@ def test_administrators_and_service_accounts_are_counted_and_named() -> None:
     make_user("ann", **unused(99))
     found = ask(THIRTY)
 
-    assert found.today == Number(accounts=2, kinds={Kind.ADMINISTRATOR: 1})
-    assert found.ahead == Number(accounts=3, kinds={Kind.ADMINISTRATOR: 1, Kind.SERVICE: 1})
+    assert found.today == AffectedCount(accounts=2, kinds={AccountKind.ADMINISTRATOR: 1})
+    assert found.ahead == AffectedCount(
+        accounts=3, kinds={AccountKind.ADMINISTRATOR: 1, AccountKind.SERVICE: 1}
+    )
     assert [(stop.account.name, stop.today, stop.inactive_on) for stop in found.stops] == [
         ("root", True, TODAY - timedelta(days=1)),
         ("nova", False, TODAY + timedelta(days=20)),
@@ -255,7 +257,7 @@ def test_without_the_rule_no_password_is_too_old() -> None:
     found = ask(OFF, current=replace(OFF, password_expires_days=104))
 
     assert (found.passwords.too_old, found.passwords.new_expire_on) == (None, None)
-    assert whatif_words.caveats(found)[0] == (
+    assert whatif_text.caveats(found)[0] == (
         "password_expires_days lifts no expiry when it is unset: 1 password in use keeps the"
         " expiry of before."
     )
@@ -265,16 +267,16 @@ def test_without_the_rule_no_password_is_too_old() -> None:
 def test_what_is_left_out_stays_and_what_is_empty_is_off() -> None:
     current = replace(THIRTY, lockout_failure_attempts=6)
 
-    assert whatif.proposal(current, {"lockout_failure_attempts": " 3 "}) == replace(
+    assert whatif.parse_proposal(current, {"lockout_failure_attempts": " 3 "}) == replace(
         current, lockout_failure_attempts=3
     )
-    assert whatif.proposal(current, {"lockout_failure_attempts": " "}) == THIRTY
+    assert whatif.parse_proposal(current, {"lockout_failure_attempts": " "}) == THIRTY
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "x", "1.5", "36501", "9" * 99, "\0", "１e1"])
 def test_what_no_option_can_be_is_refused_by_name(text: str) -> None:
     with pytest.raises(ProposalError) as caught:
-        whatif.proposal(OFF, {"disable_user_account_days_inactive": text})
+        whatif.parse_proposal(OFF, {"disable_user_account_days_inactive": text})
 
     assert list(caught.value.problems) == ["disable_user_account_days_inactive"]
     assert str(caught.value).startswith("disable_user_account_days_inactive: ")
@@ -284,30 +286,32 @@ def test_what_no_option_can_be_is_refused_by_name(text: str) -> None:
 def test_every_value_of_a_policy_comes_back_as_it_was_typed() -> None:
     current = replace(THIRTY, lockout_duration=None)
 
-    assert whatif.proposal(OFF, whatif.typed(current)) == current
+    assert whatif.parse_proposal(OFF, whatif.as_texts(current)) == current
 
 
 # --- Words --------------------------------------------------------------------------------------
 def test_without_a_change_the_answer_is_that() -> None:
-    assert whatif_words.answer(ask(OFF)) == "These are the values of today: nothing would change."
+    assert whatif_text.answer(ask(OFF)) == "These are the values of today: nothing would change."
 
 
 @pytest.mark.parametrize(
     ("kinds", "accounts", "words"),
     [
         ({}, 1, "Today 1 account would stop, no administrator or service account among them."),
-        ({Kind.ADMINISTRATOR: 1}, 1, "Today 1 account would stop, an administrator."),
+        ({AccountKind.ADMINISTRATOR: 1}, 1, "Today 1 account would stop, an administrator."),
         (
-            {Kind.ADMINISTRATOR: 2, Kind.SERVICE: 1},
+            {AccountKind.ADMINISTRATOR: 2, AccountKind.SERVICE: 1},
             1204,
             "Today 1,204 accounts would stop, among them 2 administrators and 1 service account.",
         ),
     ],
 )
-def test_the_answer_is_a_sentence(kinds: Mapping[Kind, int], accounts: int, words: str) -> None:
-    number = Number(accounts=accounts, kinds=kinds)
+def test_the_answer_is_a_sentence(
+    kinds: Mapping[AccountKind, int], accounts: int, words: str
+) -> None:
+    number = AffectedCount(accounts=accounts, kinds=kinds)
 
-    assert whatif_words.answer(replace(ask(THIRTY), today=number)).replace("\u202f", ",") == words
+    assert whatif_text.answer(replace(ask(THIRTY), today=number)).replace("\u202f", ",") == words
 
 
 # --- On any rows --------------------------------------------------------------------------------
@@ -318,8 +322,8 @@ def test_the_numbers_are_those_of_the_rules(scene: Scene, current: Policy) -> No
     with transaction.atomic(using="keystone"):
         for number, facts in enumerate(scene.users):
             make_user(f"user{number}", **facts)
-        accounts = reading.accounts(reading.of_local_users(LocalUser.objects.all()))
-        found = whatif.ask(proposed, current=current, scope=None, now=now)
+        accounts = loading.accounts(loading.local_user_rows(LocalUser.objects.all()))
+        found = whatif.evaluate(proposed, current=current, scope=None, now=now)
         transaction.set_rollback(True, using="keystone")
 
     def locked(account: Account) -> bool:

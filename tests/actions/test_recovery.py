@@ -15,8 +15,8 @@ from django.core.management import call_command
 from pciops.accounts.account import Account
 from pciops.actions import recovery
 from pciops.audit import services
+from pciops.audit.chain import verify
 from pciops.audit.models import Event
-from pciops.audit.verify import verify
 from tests.actions.acts import change, delete
 from tests.audit.acts import ROOT, environment, manage, open_event
 from tests.factories import NOW, POLICY, make_initiator

@@ -40,7 +40,7 @@ def crash(act: Act, facts: dict[str, Any]) -> User:
     services.open_event(
         act.action,
         read(user.id),
-        seen=act.seen(judge(read(user.id), POLICY, NOW)),
+        precondition=act.seen(judge(read(user.id), POLICY, NOW)),
         initiator=make_initiator(),
         reason="INC-4711",
         identity="",

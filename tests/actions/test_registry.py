@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.privileged import Kind
-from pciops.accounts.verdict import Verdict, judge
+from pciops.accounts.privileged import AccountKind
+from pciops.accounts.verdict import SigninVerdict, judge
 from pciops.actions.act import MAY_ADMINISTER, MAY_UNLOCK
 from pciops.actions.enabling import DISABLE, ENABLE
 from pciops.actions.exempting import EXEMPT, LIFT, MEANINGS
@@ -23,7 +23,7 @@ LOCKED: dict[str, Any] = {"failed_auth_count": 3, "failed_auth_at": NOW}
 INACTIVE: dict[str, Any] = {"last_active_at": NOW.date() - timedelta(days=200)}
 
 
-def verdict_of(policy: Policy = POLICY, **facts: Any) -> Verdict:
+def verdict_of(policy: Policy = POLICY, **facts: Any) -> SigninVerdict:
     """The verdict on an account with these facts."""
     return judge(make_account(**facts), policy, NOW)
 
@@ -126,9 +126,10 @@ def test_disabling_says_what_stops() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "word"), [(Kind.ADMINISTRATOR, "administrator"), (Kind.SERVICE, "service account")]
+    ("kind", "word"),
+    [(AccountKind.ADMINISTRATOR, "administrator"), (AccountKind.SERVICE, "service account")],
 )
-def test_disabling_warns_of_accounts_that_matter(kind: Kind, word: str) -> None:
+def test_disabling_warns_of_accounts_that_matter(kind: AccountKind, word: str) -> None:
     assert word in " ".join(DISABLE.warnings(verdict_of(kinds=(kind,))))
     assert DISABLE.warnings(verdict_of()) == []
 

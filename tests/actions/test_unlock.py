@@ -31,7 +31,7 @@ def test_the_trail_names_who_why_and_what_was_seen(account: Account) -> None:
     row = Event.objects.get(pk=unlock(account).pk)
 
     assert (row.initiator, row.reason, row.identity) == ("olga (Default)", "called", "callback")
-    assert (row.target_id, row.seen) == (account.id, "3@2026-11-22T14:00:11+00:00")
+    assert (row.target_id, row.precondition) == (account.id, "3@2026-11-22T14:00:11+00:00")
 
 
 def test_the_intent_is_in_the_trail_before_the_update(

@@ -101,7 +101,7 @@ def test_of_a_crowd_that_came_too_late_each_is_told_who_was_first(account: Accou
     services.open_event(
         Event.Action.UNLOCK,
         late,
-        seen=late.failures,
+        precondition=late.failures,
         initiator=make_initiator("another who is late"),
         reason="called",
         identity=Event.Identity.CALLBACK,
@@ -115,7 +115,7 @@ def test_an_unlock_still_under_way_is_named_as_such(account: Account) -> None:
     services.open_event(
         Event.Action.UNLOCK,
         account,
-        seen=account.failures,
+        precondition=account.failures,
         initiator=make_initiator("first"),
         reason="called",
         identity=Event.Identity.CALLBACK,
@@ -135,7 +135,7 @@ def test_an_unlock_that_settles_in_a_moment_is_waited_for(
     event = services.open_event(
         Event.Action.UNLOCK,
         account,
-        seen=account.failures,
+        precondition=account.failures,
         initiator=make_initiator("first"),
         reason="called",
         identity=Event.Identity.CALLBACK,

@@ -25,7 +25,7 @@ def open_event(**facts: Any) -> Event:
     """An unlock of ann by olga that is about to begin, apart from the facts given."""
     usual: dict[str, Any] = {
         "account": make_account(),
-        "seen": SEEN,
+        "precondition": SEEN,
         "initiator": make_initiator(),
         "reason": "called",
         "identity": Event.Identity.CALLBACK,

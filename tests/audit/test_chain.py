@@ -13,7 +13,7 @@ from django.db import DatabaseError, connection, models, transaction
 
 from pciops.audit import apps, chain, services
 from pciops.audit.models import AppendOnlyError, ChainHead, Event
-from pciops.lib.triggers import found
+from pciops.lib.triggers import installed
 from tests.audit.acts import environment, manage, open_event, record, write_at_once
 from tests.factories import NOW
 
@@ -27,7 +27,7 @@ def rows() -> list[Event]:
 
 # --- What is hashed -----------------------------------------------------------------------------
 def test_every_column_is_hashed_but_the_hash_itself() -> None:
-    columns = {field.name for field in Event._meta.fields}
+    columns = {field.column for field in Event._meta.fields}
 
     assert set(chain.CONTENT) == columns - {"hash"}
 
@@ -200,4 +200,4 @@ def test_triggers_that_a_migration_lost_come_back_with_the_next() -> None:
         cursor.execute("DROP TRIGGER audit_event_no_update")
     apps.install_triggers()
 
-    assert found(apps.GUARDS) == {guard.name for guard in apps.GUARDS}
+    assert installed(apps.GUARDS) == {guard.name for guard in apps.GUARDS}

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from pciops.audit import doctor
-from pciops.audit.models import Check
+from pciops.audit.models import ChainCheck
 
 pytestmark = pytest.mark.django_db
 
@@ -32,9 +32,9 @@ def test_the_last_verification_is_told(
     age: timedelta | None, wrong: str, level: str, said: str
 ) -> None:
     if age is not None:
-        Check.objects.create(
+        ChainCheck.objects.create(
             checked_at=timezone.now() - age, milliseconds=1, rows=7, position=7, problem=wrong
         )
-    [finding] = doctor.trail()
+    [finding] = doctor.audit_log()
 
     assert (finding.level, finding.sentence) == (level, said)

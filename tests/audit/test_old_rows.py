@@ -10,8 +10,8 @@ from django.apps import apps
 from django.db import models
 
 from pciops.audit import services
+from pciops.audit.chain import verify
 from pciops.audit.models import ChainHead, Event
-from pciops.audit.verify import verify
 from tests.audit.acts import forge, open_event
 from tests.factories import NOW
 

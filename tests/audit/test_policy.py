@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pciops.accounts.policy.policy import read
+from pciops.accounts.policy.policy import parse
 from pciops.audit.models import Event
-from pciops.audit.policy import compare
+from pciops.audit.policy_changes import record_changes
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db
@@ -14,8 +14,8 @@ pytestmark = pytest.mark.django_db
 
 def look(**overrides: str) -> list[tuple[str, str]]:
     """Look at a policy of these options; the new rows."""
-    found = read((), overrides)
-    return [(event.resource, event.remark) for event in compare(found, NOW)]
+    found = parse((), overrides)
+    return [(event.resource, event.remark) for event in record_changes(found, NOW)]
 
 
 def test_the_first_look_writes_every_value_in_one_row() -> None:

@@ -9,8 +9,8 @@ from django.db import DatabaseError, connection, transaction
 from pytest_django import Settings
 
 from pciops.audit import prune, services
-from pciops.audit.models import Event, Stub
-from pciops.audit.verify import verify
+from pciops.audit.chain import verify
+from pciops.audit.models import Event, PruneStub
 from pciops.lib import times
 from tests.audit.acts import chained, forge, open_event, record
 from tests.factories import NOW
@@ -43,7 +43,7 @@ def test_rows_that_are_old_enough_go() -> None:
 def test_a_stub_takes_their_place() -> None:
     last = Event.objects.get(position=3)
     prune.prune(NOW)
-    stub = Stub.objects.get()
+    stub = PruneStub.objects.get()
 
     assert (stub.first_position, stub.last_position, stub.count) == (1, 3, 3)
     assert stub.last_hash == last.hash
@@ -70,7 +70,10 @@ def test_pruning_goes_on_where_it_ended() -> None:
     prune.prune(NOW)
     prune.prune(NOW + timedelta(days=100))
 
-    assert list(Stub.objects.values_list("first_position", "last_position")) == [(1, 3), (4, 5)]
+    assert list(PruneStub.objects.values_list("first_position", "last_position")) == [
+        (1, 3),
+        (4, 5),
+    ]
     assert verify().problem == ""
 
 

@@ -8,8 +8,8 @@ import pytest
 from django.db import OperationalError, connections
 
 from pciops.audit import refusals
-from pciops.audit.models import Event, Refusals
-from pciops.audit.verify import verify
+from pciops.audit.chain import verify
+from pciops.audit.models import Event, RefusalCounter
 from tests.actions.test_trail_down import down
 from tests.factories import NOW, make_initiator
 
@@ -23,7 +23,7 @@ def refuse(
 ) -> None:
     """Refuse somebody so often, so many minutes after NOW."""
     for _ in range(times):
-        refusals.note(
+        refusals.record_refusal(
             initiator=make_initiator(id=name, name=name, address=address),
             resource="POST /accounts/1/disable/",
             remark="An auditor changes nothing.",
@@ -87,7 +87,7 @@ def test_of_all_together_it_takes_three_hundred_in_an_hour() -> None:
         refuse(address=f"10.0.{number // 250}.{number % 250}")
 
     assert rows() == 300
-    assert Refusals.objects.count() <= 302  # nor does our own table grow
+    assert RefusalCounter.objects.count() <= 302  # nor does our own table grow
 
 
 def test_who_was_left_out_does_not_use_up_what_others_may_write() -> None:
@@ -99,7 +99,7 @@ def test_who_was_left_out_does_not_use_up_what_others_may_write() -> None:
 
 def test_what_was_only_counted_is_written_when_the_window_is_over() -> None:
     refuse(25)
-    refusals.write_counted(NOW + timedelta(minutes=11))
+    refusals.record_counted(NOW + timedelta(minutes=11))
 
     assert summaries() == [
         "5 more of olga from 192.0.2.7 since 22 Nov 2026, 14:02:11 UTC, without rows of their own"
@@ -109,7 +109,7 @@ def test_what_was_only_counted_is_written_when_the_window_is_over() -> None:
 def test_it_is_written_once() -> None:
     refuse(25)
     for _ in range(2):
-        refusals.write_counted(NOW + timedelta(minutes=11))
+        refusals.record_counted(NOW + timedelta(minutes=11))
 
     assert len(summaries()) == 1
 
@@ -124,16 +124,16 @@ def test_without_a_worker_the_next_refusal_writes_it() -> None:
 
 def test_nothing_is_written_of_a_window_that_is_open() -> None:
     refuse(25)
-    refusals.write_counted(NOW + timedelta(minutes=9))
+    refusals.record_counted(NOW + timedelta(minutes=9))
 
     assert summaries() == []
 
 
 def test_callers_are_forgotten_after_a_day() -> None:
     refuse()
-    refusals.write_counted(NOW + timedelta(days=2))
+    refusals.record_counted(NOW + timedelta(days=2))
 
-    assert not Refusals.objects.exists()
+    assert not RefusalCounter.objects.exists()
 
 
 def test_the_rows_are_in_the_chain() -> None:
@@ -161,6 +161,6 @@ def test_a_trail_that_takes_no_row_keeps_the_count(monkeypatch: pytest.MonkeyPat
     with monkeypatch.context() as patch:
         patch.setattr(Event, "save", fill)
         refuse(after=11)
-    refusals.write_counted(NOW + timedelta(minutes=12))
+    refusals.record_counted(NOW + timedelta(minutes=12))
 
     assert len(summaries()) == 1

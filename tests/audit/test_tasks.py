@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from pciops.audit import tasks
-from pciops.audit.models import Check, Event
+from pciops.audit.models import ChainCheck, Event
 from pciops.celery import app
 from tests.audit.acts import chained, forge
 
@@ -21,8 +21,8 @@ def test_every_line_of_the_timetable_names_a_task() -> None:
 
 
 def test_the_policy_is_looked_at_once_a_slot() -> None:
-    tasks.look_at_policy()
-    tasks.look_at_policy()
+    tasks.record_policy_changes()
+    tasks.record_policy_changes()
 
     assert Event.objects.filter(action="update/policy").count() == 1
 
@@ -31,7 +31,7 @@ def test_the_chain_is_verified_and_the_result_is_kept() -> None:
     chained(2)
     tasks.verify_chain()
 
-    assert (Check.objects.get().rows, Check.objects.get().problem) == (2, "")
+    assert (ChainCheck.objects.get().rows, ChainCheck.objects.get().problem) == (2, "")
 
 
 def test_a_chain_that_does_not_fit_is_an_error_in_the_log(

@@ -50,7 +50,7 @@ def test_an_intent_is_written_with_all_that_pci_dss_asks_for() -> None:
         "target_domain_name": "Default",
         "reason": "called",
         "identity": "callback",
-        "seen": "3@2026-11-22T14:02:11+00:00",
+        "precondition": "3@2026-11-22T14:02:11+00:00",
         "remark": "",
         "resource": "",
         "position": None,
@@ -98,11 +98,15 @@ def test_the_settled_event_is_as_its_row() -> None:
 
 def test_settling_changes_nothing_of_the_intent() -> None:
     event = open_event()
-    before = Event.objects.filter(pk=event.pk).values("reason", "seen", "event_time").get()
-    event.reason = event.seen = "forged"
+    intent = Event.objects.filter(pk=event.pk).values("reason", "precondition", "event_time")
+    before = intent.get()
+    event.reason = event.precondition = "forged"
     services.settle(event, Outcome.SUCCESS)
 
-    assert Event.objects.filter(pk=event.pk).values("reason", "seen", "event_time").get() == before
+    assert (
+        Event.objects.filter(pk=event.pk).values("reason", "precondition", "event_time").get()
+        == before
+    )
 
 
 @pytest.mark.parametrize("first", [Outcome.SUCCESS, Outcome.FAILURE, Outcome.UNKNOWN])
@@ -155,7 +159,7 @@ def test_the_acts_on_an_account_come_newest_first() -> None:
         open_event(now=at)
     open_event(account=make_account(id="other"))
 
-    found = selectors.of_account("a" * 32, limit=2)
+    found = selectors.acts_on("a" * 32, limit=2)
     assert [event.event_time for event in found] == sorted(times, reverse=True)[:2]
 
 
@@ -177,7 +181,7 @@ def test_a_lock_was_ended_by_the_act_that_succeeded_or_is_under_way(
         event = open_event()
         if outcome != Outcome.PENDING:
             services.settle(event, outcome)
-    found = selectors.unlock_of("a" * 32, seen=str(SEEN), but=open_event())
+    found = selectors.unlock_of("a" * 32, precondition=str(SEEN), but=open_event())
 
     assert (found and found.outcome) == expected
 
@@ -186,15 +190,15 @@ def test_a_lock_was_ended_by_the_act_that_succeeded_or_is_under_way(
     "facts",
     [
         {"account": make_account(id="other")},
-        {"seen": Failures(failed_auth_count=4, failed_auth_at=NOW)},
-        {"seen": Failures(failed_auth_count=3, failed_auth_at=None)},
+        {"precondition": Failures(failed_auth_count=4, failed_auth_at=NOW)},
+        {"precondition": Failures(failed_auth_count=3, failed_auth_at=None)},
     ],
     ids=["of another account", "of another count", "of another instant"],
 )
 def test_an_act_on_another_lock_did_not_end_this_one(facts: dict[str, Any]) -> None:
     services.settle(open_event(**facts), Outcome.SUCCESS)
 
-    assert selectors.unlock_of("a" * 32, seen=str(SEEN), but=open_event()) is None
+    assert selectors.unlock_of("a" * 32, precondition=str(SEEN), but=open_event()) is None
 
 
 def test_the_last_unlock_is_the_newest_that_succeeded() -> None:

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from django.core.management import CommandError, call_command
 
-from pciops.audit import chain, verify
-from pciops.audit.models import ChainHead, Check, Event
+from pciops.audit import chain
+from pciops.audit.models import ChainCheck, ChainHead, Event
 from tests.audit.acts import chained, forge, open_event, record
 from tests.factories import NOW
 
@@ -33,19 +33,19 @@ def rehashed(event: Event, **facts: object) -> None:
 
 
 def test_a_chain_that_nobody_touched_fits(five: list[Event]) -> None:
-    check = verify.verify()
+    check = chain.verify()
 
     assert (check.problem, check.rows, check.position, check.hash) == ("", 5, 5, five[4].hash)
 
 
 def test_a_trail_without_rows_fits() -> None:
-    assert (verify.verify().problem, verify.verify().rows) == ("", 0)
+    assert (chain.verify().problem, chain.verify().rows) == ("", 0)
 
 
 def test_rows_that_are_pending_do_no_harm(five: list[Event]) -> None:
     open_event()
 
-    assert verify.verify().problem == ""
+    assert chain.verify().problem == ""
 
 
 @pytest.mark.parametrize("batch", [1, 2, 5, 7])
@@ -54,7 +54,7 @@ def test_a_batch_may_end_anywhere(
 ) -> None:
     monkeypatch.setattr(chain, "BATCH", batch)
 
-    assert verify.verify().rows == 5
+    assert chain.verify().rows == 5
 
 
 @pytest.mark.parametrize("column", sorted({*chain.CONTENT} - {"id", "position"}))
@@ -62,7 +62,7 @@ def test_a_change_of_any_column_is_found(five: list[Event], column: str) -> None
     value = NOW.replace(tzinfo=None, year=2020) if column.endswith(("_at", "_time")) else "forged"
     forge(f"UPDATE audit_event SET {column} = %s WHERE position = 3", value)
 
-    assert verify.verify().problem == (
+    assert chain.verify().problem == (
         f"row 3 ({five[2].pk}): content changed, its hash is not that of what it says"
     )
 
@@ -71,13 +71,13 @@ def test_an_instant_moved_by_a_microsecond_is_found(five: list[Event]) -> None:
     at = (five[2].event_time + timedelta(microseconds=1)).replace(tzinfo=None)
     forge("UPDATE audit_event SET event_time = %s WHERE position = 3", at)
 
-    assert "row 3" in verify.verify().problem
+    assert "row 3" in chain.verify().problem
 
 
 def test_a_row_that_was_changed_with_its_hash_breaks_the_next(five: list[Event]) -> None:
     rehashed(five[2], remark="forged")
 
-    assert verify.verify().problem == (
+    assert chain.verify().problem == (
         f"row 4 ({five[3].pk}): its previous hash is not the hash of row 3"
     )
 
@@ -85,7 +85,7 @@ def test_a_row_that_was_changed_with_its_hash_breaks_the_next(five: list[Event])
 def test_the_last_row_changed_with_its_hash_is_not_the_head(five: list[Event]) -> None:
     rehashed(five[4], remark="forged")
 
-    assert verify.verify().problem == "row 5: its hash is not that of the head"
+    assert chain.verify().problem == "row 5: its hash is not that of the head"
 
 
 @pytest.mark.parametrize(
@@ -100,20 +100,20 @@ def test_a_row_that_was_deleted_is_missed(five: list[Event], position: int, prob
     forge("DELETE FROM audit_event WHERE position = %s", position)
     ids = [event.pk for event in five[1:]]
 
-    assert verify.verify().problem == problem.format(*ids)
+    assert chain.verify().problem == problem.format(*ids)
 
 
 def test_a_row_behind_the_head_is_found(five: list[Event]) -> None:
     ChainHead.objects.update(position=4, hash=five[3].hash)
 
-    assert verify.verify().problem == f"row 5 ({five[4].pk}): behind the head, which is row 4"
+    assert chain.verify().problem == f"row 5 ({five[4].pk}): behind the head, which is row 4"
 
 
 def test_a_settled_row_in_no_chain_is_found(five: list[Event]) -> None:
     event = open_event()
     forge("UPDATE audit_event SET outcome = 'success' WHERE id = %s", event.pk)
 
-    assert verify.verify().problem == (
+    assert chain.verify().problem == (
         f"row without a position ({event.pk}): settled outside of the chain"
     )
 
@@ -121,11 +121,11 @@ def test_a_settled_row_in_no_chain_is_found(five: list[Event]) -> None:
 def test_a_head_that_was_deleted_is_found(five: list[Event]) -> None:
     ChainHead.objects.all().delete()
 
-    assert "behind the head" in verify.verify().problem
+    assert "behind the head" in chain.verify().problem
 
 
 def test_the_walk_may_begin_behind_a_row(five: list[Event]) -> None:
-    check = verify.verify(since=3)
+    check = chain.verify(since=3)
 
     assert (check.problem, check.rows, check.position) == ("", 2, 5)
 
@@ -133,24 +133,24 @@ def test_the_walk_may_begin_behind_a_row(five: list[Event]) -> None:
 def test_what_lies_before_the_beginning_is_not_looked_at(five: list[Event]) -> None:
     forge("UPDATE audit_event SET remark = 'forged' WHERE position = 2")
 
-    assert verify.verify(since=3).problem == ""
+    assert chain.verify(since=3).problem == ""
 
 
 # --- Remembered ---------------------------------------------------------------------------------
 def test_a_check_is_remembered(five: list[Event]) -> None:
-    verify.run(NOW)
-    check = verify.last()
+    chain.run_check(NOW)
+    check = chain.last_check()
 
     assert check is not None
     assert (check.checked_at, check.rows, check.problem) == (NOW, 5, "")
 
 
 def test_old_checks_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify, "KEPT", 2)
+    monkeypatch.setattr(chain, "MAX_CHECKS", 2)
     for number in range(4):
-        verify.run(NOW + timedelta(days=number))
+        chain.run_check(NOW + timedelta(days=number))
 
-    assert [check.checked_at.day for check in Check.objects.order_by("pk")] == [24, 25]
+    assert [check.checked_at.day for check in ChainCheck.objects.order_by("pk")] == [24, 25]
 
 
 # --- The command --------------------------------------------------------------------------------
@@ -182,5 +182,5 @@ def test_a_row_is_still_right_when_a_release_adds_a_column(
 ) -> None:
     monkeypatch.setattr(chain, "CONTENT", (*chain.CONTENT, "of_a_later_release"))
 
-    assert verify.verify().problem == ""
+    assert chain.verify().problem == ""
     assert "of_a_later_release" not in json.dumps(chain.content(record()))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pciops.audit import search as trail
+from pciops.audit import selectors as trail
 from pciops.events import search, timeline, words
 from pciops.events.models import Activity, Attempts
 from pciops.events.timeline import Page
@@ -26,7 +26,7 @@ MINUTE = timedelta(minutes=1)
 
 def page(*, marker: str = "", limit: int = 50) -> Page:
     """Lines about j.doe."""
-    sources = [trail.of_account("d0e"), *search.of_account("d0e")]
+    sources = [trail.account_source("d0e"), *search.of_account("d0e")]
     return timeline.page(sources, marker=marker, limit=limit, unknown_names=True, within="d0e")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pciops.lib import networks
+from pciops.lib import addresses
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ from pciops.lib import networks
     ],
 )
 def test_one_customers_addresses_are_one_source(address: str, bucket: str) -> None:
-    assert networks.bucket(address) == bucket
+    assert addresses.network(address) == bucket

@@ -9,7 +9,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from pciops.lib import outages
-from pciops.lib.models import Source
+from pciops.lib.models import ExternalService
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +26,7 @@ def _fresh_process() -> Iterator[None]:
 def test_an_answer_is_remembered() -> None:
     outages.answered("keystone", NOW)
 
-    assert Source.objects.get(name="keystone").answered_at == NOW
+    assert ExternalService.objects.get(name="keystone").answered_at == NOW
 
 
 def test_an_outage_begins_with_the_first_failure() -> None:
@@ -41,7 +41,7 @@ def test_an_answer_ends_an_outage() -> None:
     outages.failed("keystone", NOW + timedelta(seconds=1))
     outages.answered("keystone", NOW + timedelta(seconds=2))
 
-    assert Source.objects.get(name="keystone").failing_since is None
+    assert ExternalService.objects.get(name="keystone").failing_since is None
 
 
 def test_a_failure_keeps_when_it_last_answered() -> None:
@@ -55,7 +55,7 @@ def test_services_have_outages_of_their_own() -> None:
     outages.failed("keystone", NOW)
     outages.answered("database", NOW)
 
-    assert Source.objects.get(name="keystone").failing_since == NOW
+    assert ExternalService.objects.get(name="keystone").failing_since == NOW
 
 
 def test_answers_within_a_minute_are_written_once(
@@ -71,4 +71,4 @@ def test_after_a_minute_an_answer_is_written_again() -> None:
     outages.answered("keystone", NOW)
     outages.answered("keystone", NOW + timedelta(minutes=1))
 
-    assert Source.objects.get(name="keystone").answered_at == NOW + timedelta(minutes=1)
+    assert ExternalService.objects.get(name="keystone").answered_at == NOW + timedelta(minutes=1)

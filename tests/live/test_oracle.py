@@ -23,7 +23,7 @@ from pciops.accounts import selectors, states
 from pciops.accounts.account import Account
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.selectors import Query
+from pciops.accounts.selectors import AccountQuery
 from pciops.accounts.states import blocking, classify
 from pciops.demo.keystone import Keystone, is_installed
 from tests.factories import make_user
@@ -98,7 +98,7 @@ def cell(
     release.security_compliance = POLICIES[request.param]
     url = release.database.replace("mysql+pymysql://", "mysql://")
     with release, keystone_at(url, django_db_blocker):
-        policy = policies.read([str(release.conf)], {}).policy
+        policy = policies.parse([str(release.conf)], {}).policy
         now = timezone.now()
         made = {make_id: oracle.described(facts) for make_id, facts in make_accounts(policy, now)}
         database = url.rpartition("/")[2]
@@ -113,9 +113,9 @@ def cell(
             password=release.admin_password,
             policy=policy,
             now=now,
-            accounts={account.id: account for account in listed(Query(), policy, now)},
+            accounts={account.id: account for account in listed(AccountQuery(), policy, now)},
             listed={
-                state.name: {found.id for found in listed(Query(state=state), policy, now)}
+                state.name: {found.id for found in listed(AccountQuery(state=state), policy, now)}
                 for state in COVERED
             },
             facts=made,
@@ -138,7 +138,7 @@ def make_accounts(policy: Policy, now: datetime) -> Iterator[tuple[str, oracle.F
             yield make_user(f"oracle-{number}", **{"last_active_at": now.date(), **one}).id, one
 
 
-def listed(query: Query, policy: Policy, now: datetime) -> list[Account]:
+def listed(query: AccountQuery, policy: Policy, now: datetime) -> list[Account]:
     """All pages of a list."""
     found: list[Account] = []
     marker = ""
@@ -173,7 +173,7 @@ def test_each_list_holds_exactly_the_accounts_that_are_in_its_state(cell: Cell) 
 
     assert cell.listed == expected
     empty = {name for name, found in expected.items() if not found}
-    assert empty == ({"near_lockout"} if cell.policy.one_try_left is None else set())
+    assert empty == ({"near_lockout"} if cell.policy.near_lockout_count is None else set())
 
 
 def test_an_account_gets_in_unless_a_state_blocks_it(cell: Cell) -> None:

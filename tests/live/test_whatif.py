@@ -125,15 +125,17 @@ def refused(keystone: Keystone, names: list[str]) -> set[str]:
 
 
 def test_those_stop_who_were_named_and_no_others(keystone: Keystone) -> None:
-    current = policies.read([str(keystone.conf)], {}).policy
-    proposed = whatif.proposal(current, {name: str(value) for name, value in PROPOSED.items()})
-    found = whatif.ask(proposed, current=current, scope=None, now=timezone.now())
+    current = policies.parse([str(keystone.conf)], {}).policy
+    proposed = whatif.parse_proposal(
+        current, {name: str(value) for name, value in PROPOSED.items()}
+    )
+    found = whatif.evaluate(proposed, current=current, scope=None, now=timezone.now())
     named = {stop.account.name for stop in found.stops if stop.today}
     everybody = list(User.objects.values_list("local_user__name", flat=True))
 
     keystone.security_compliance = PROPOSED
     with keystone:
-        assert policies.read([str(keystone.conf)], {}).policy == proposed
+        assert policies.parse([str(keystone.conf)], {}).policy == proposed
         stopped = refused(keystone, everybody)
     keystone.security_compliance = PRESENT
     with keystone:
@@ -167,4 +169,4 @@ def test_failures_are_counted_while_the_rule_is_off(keystone: Keystone) -> None:
 
 def asked(proposed: Policy) -> WhatIf:
     """What would stop if this followed on no policy at all."""
-    return whatif.ask(proposed, current=Policy(), scope=None, now=timezone.now())
+    return whatif.evaluate(proposed, current=Policy(), scope=None, now=timezone.now())

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.utils import timezone
 
-from pciops.accounts import reading
+from pciops.accounts import loading
 from pciops.notices.models import Notice
 from tests.factories import PasswordRow, make_user
 from tests.notices.letterbox import Letterbox
@@ -121,6 +121,6 @@ def test_keystones_database_down_is_one_sentence(monkeypatch: pytest.MonkeyPatch
     def down(*_: object) -> Any:
         raise OperationalError(2003, "Can't connect")
 
-    monkeypatch.setattr(reading, "of_users", down)
+    monkeypatch.setattr(loading, "of_users", down)
     with pytest.raises(CommandError, match="Keystone's database does not answer: Can't connect"):
         run()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pciops.accounts.account import Account
-from pciops.accounts.privileged import Kind
+from pciops.accounts.privileged import AccountKind
 from pciops.accounts.selectors import Domain
 from pciops.notices import digest
 from pciops.notices.digest import CLOUD, NAMED, Digest, Facts, Failures, Line, Runs, Span
@@ -70,7 +70,7 @@ def test_administrators_and_service_accounts_come_first_then_the_newest() -> Non
     accounts = [
         locked(9, id="1", name="old"),
         locked(1, id="2", name="new"),
-        locked(10, id="3", name="root", kinds=(Kind.ADMINISTRATOR, Kind.SERVICE)),
+        locked(10, id="3", name="root", kinds=(AccountKind.ADMINISTRATOR, AccountKind.SERVICE)),
     ]
     found = of_cloud(locked=accounts).locks
 
@@ -127,7 +127,7 @@ def test_an_attack_that_has_ended_is_no_news() -> None:
         ),
         ({"password_expires_at": NOW - 2 * DAY}, []),
         ({"password_expires_at": NOW + 30 * DAY}, []),
-        ({"password_expires_at": NOW - HOUR, "password_expired_at_birth": True}, []),
+        ({"password_expires_at": NOW - HOUR, "password_expired_when_set": True}, []),
         ({"password_expires_at": NOW + DAY, "options": {"1001": True}}, []),
         ({"password_expires_at": NOW + DAY, "enabled": False}, []),
         (
@@ -156,7 +156,7 @@ def test_an_attack_that_has_ended_is_no_news() -> None:
     ],
 )
 def test_what_stops_is_told_with_its_day(facts: dict[str, Any], said: list[str]) -> None:
-    account = make_account(kinds=(Kind.SERVICE,), **{"last_active_at": NOW.date(), **facts})
+    account = make_account(kinds=(AccountKind.SERVICE,), **{"last_active_at": NOW.date(), **facts})
 
     assert words(of_cloud(mattering=[account]).coming) == said
 
@@ -296,7 +296,7 @@ def test_hostile_names_are_one_printable_line() -> None:
 
 def test_at_midnight_utc_the_day_of_inactivity_has_just_come() -> None:
     midnight = datetime(2026, 11, 22, tzinfo=UTC)
-    account = make_account(kinds=(Kind.SERVICE,), last_active_at=date(2026, 8, 24))
+    account = make_account(kinds=(AccountKind.SERVICE,), last_active_at=date(2026, 8, 24))
     span = Span(domain=None, since=midnight - DAY)
     found = digest.build(Facts(mattering=[account]), [span], policy=POLICY, now=midnight)
 

@@ -220,7 +220,7 @@ def test_an_unlock_is_planned_from_the_trail() -> None:
     event = services.open_event(
         Event.Action.UNLOCK,
         account,
-        seen=Failures(failed_auth_count=3, failed_auth_at=NOW),
+        precondition=Failures(failed_auth_count=3, failed_auth_at=NOW),
         initiator=make_initiator(),
         reason="INC-1: asked",
         identity="",

@@ -84,7 +84,7 @@ def test_a_first_password_that_must_be_changed_is_not_said_to_have_expired() -> 
     account = make_account(
         password_created_at=NOW - DAY,
         password_expires_at=NOW - DAY,
-        password_expired_at_birth=True,
+        password_expired_when_set=True,
     )
 
     assert found(account) == []

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from pciops.keystone import client as keystone
-from pciops.lib import networks
+from pciops.lib import addresses
 from pciops.signin import throttle
 from pciops.signin.models import Throttle
 from tests.factories import NOW
@@ -33,7 +33,7 @@ def fail(times: int, clock: time_machine.Traveller, address: str = HERE) -> None
     """Fail, waiting each time as long as one has to."""
     for _ in range(times):
         throttle.count(address, timezone.now())
-        row = Throttle.objects.get(address=networks.bucket(address))
+        row = Throttle.objects.get(address=addresses.network(address))
         clock.move_to(max(row.not_before, timezone.now()), tick=False)
 
 
@@ -156,7 +156,7 @@ def test_another_name_from_the_same_address_waits(
 
 
 def test_the_longest_source_fits_its_column() -> None:
-    longest = networks.bucket("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")
+    longest = addresses.network("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")
 
     assert len(longest) <= (Throttle._meta.get_field("address").max_length or 0)
 

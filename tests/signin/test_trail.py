@@ -10,8 +10,8 @@ from django.db import OperationalError
 from django.test import Client
 
 from pciops.audit import chain
+from pciops.audit.chain import verify
 from pciops.audit.models import Event
-from pciops.audit.verify import verify
 from tests.factories import NOW, make_locked_user, make_user
 from tests.fake_keystone import FakeKeystone
 from tests.signin.visit import shown, sign_in

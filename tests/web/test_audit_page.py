@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 from django.test import Client
 
-from pciops.audit import search, verify
+from pciops.audit import chain, selectors
 from pciops.audit.models import Event
 from pciops.audit.services import PCIOPS
 from tests.audit.acts import forge, open_event, record
@@ -176,7 +176,7 @@ def test_a_csv_file_is_defused_and_has_the_filters_of_the_page(site: Client) -> 
 
 
 def test_a_file_holds_more_than_a_batch(site: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "BATCH", 2)
+    monkeypatch.setattr(selectors, "BATCH", 2)
     for _ in range(5):
         record(action=Event.Action.REPORT)
     rows = csv.DictReader(io.StringIO(text(site, "/audit/export?format=csv&action=read/report")))
@@ -197,7 +197,7 @@ def test_a_format_that_is_none_is_refused(site: Client) -> None:
 
 # --- Verification -------------------------------------------------------------------------------
 def test_the_page_says_when_the_chain_was_verified(site: Client) -> None:
-    verify.run(NOW - timedelta(minutes=5))
+    chain.run_check(NOW - timedelta(minutes=5))
 
     assert "Chain of 1 row verified at 13:57:11 UTC (5 min ago), up to row 1" in shown(
         site.get("/audit/")
@@ -210,7 +210,7 @@ def test_the_page_says_that_it_was_never_verified(site: Client) -> None:
 
 def test_the_page_says_which_row_does_not_fit(site: Client) -> None:
     forge("UPDATE audit_event SET remark = 'forged'")
-    verify.run(NOW)
+    chain.run_check(NOW)
 
     assert "The chain does not fit, seen at 14:02:11 UTC: row 1 (" in shown(site.get("/audit/"))
 

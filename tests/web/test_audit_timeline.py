@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from pciops.audit.models import Event
-from pciops.audit.search import Query, per_day
+from pciops.audit.selectors import AuditQuery, daily_counts
 from tests.audit.acts import open_event, record
 from tests.factories import NOW, make_account, make_initiator
 from tests.fake_keystone import FakeKeystone
@@ -20,9 +20,9 @@ pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 TODAY = NOW.date()
 
 
-def days(query: Query | None = None, scope: str | None = None) -> dict[date, tuple[int, int]]:
+def days(query: AuditQuery | None = None, scope: str | None = None) -> dict[date, tuple[int, int]]:
     """The days that have rows: how many were done, and how many were not."""
-    found = per_day(query or Query(), scope=scope, today=TODAY)
+    found = daily_counts(query or AuditQuery(), scope=scope, today=TODAY)
     return {day: (done, other) for day, done, other in found if done or other}
 
 
@@ -48,37 +48,37 @@ def test_it_has_two_weeks_up_to_today() -> None:
     record(now=NOW - timedelta(days=14))
 
     assert days() == {TODAY - timedelta(days=13): (1, 0)}
-    assert len(per_day(Query(), scope=None, today=TODAY)) == 14
+    assert len(daily_counts(AuditQuery(), scope=None, today=TODAY)) == 14
 
 
 def test_it_ends_with_the_last_day_that_is_asked_for() -> None:
     until = TODAY - timedelta(days=30)
-    found = per_day(Query(until=until), scope=None, today=TODAY)
+    found = daily_counts(AuditQuery(until=until), scope=None, today=TODAY)
 
     assert (found[0][0], found[-1][0]) == (until - timedelta(days=13), until)
 
 
 @pytest.mark.parametrize("until", [date.max, date(9000, 1, 1)])
 def test_days_to_come_are_not_shown(until: date) -> None:
-    assert per_day(Query(until=until), scope=None, today=TODAY)[-1][0] == TODAY
+    assert daily_counts(AuditQuery(until=until), scope=None, today=TODAY)[-1][0] == TODAY
 
 
 @pytest.mark.parametrize(("since", "number"), [(0, 1), (3, 4), (40, 14), (-1, 0)])
 def test_it_begins_with_the_first_day_that_is_asked_for(since: int, number: int) -> None:
-    query = Query(since=TODAY - timedelta(days=since))
+    query = AuditQuery(since=TODAY - timedelta(days=since))
 
-    assert len(per_day(query, scope=None, today=TODAY)) == number
+    assert len(daily_counts(query, scope=None, today=TODAY)) == number
 
 
 def test_the_first_day_of_all_can_be_asked_for() -> None:
-    assert per_day(Query(until=date.min), scope=None, today=TODAY)
+    assert daily_counts(AuditQuery(until=date.min), scope=None, today=TODAY)
 
 
 def test_the_other_filters_count() -> None:
     record(initiator=make_initiator("olga"))
     record(initiator=make_initiator("otto"))
 
-    assert days(Query(operator="otto")) == {TODAY: (1, 0)}
+    assert days(AuditQuery(operator="otto")) == {TODAY: (1, 0)}
 
 
 def test_another_domain_does_not_count() -> None:

@@ -14,7 +14,7 @@ from django.db import InterfaceError, OperationalError, connections
 from django.test import Client
 from pytest_django import Settings
 
-from pciops.lib.models import Source
+from pciops.lib.models import ExternalService
 from pciops.web.errors import KEYSTONE_DATABASE
 from tests.factories import NOW, make_user
 from tests.fake_keystone import Person
@@ -118,7 +118,9 @@ def test_an_outage_ends_with_the_first_answer(site: Client, clock: time_machine.
     clock.shift(timedelta(minutes=5))
     site.get(LOCKED)
 
-    assert Source.objects.values("failing_since", "answered_at").get(name=KEYSTONE_DATABASE) == {
+    assert ExternalService.objects.values("failing_since", "answered_at").get(
+        name=KEYSTONE_DATABASE
+    ) == {
         "failing_since": None,
         "answered_at": NOW + timedelta(minutes=5),
     }
@@ -141,18 +143,18 @@ def test_an_outage_within_a_minute_of_an_answer_ends_all_the_same(
     clock.shift(timedelta(seconds=1))
     site.get(LOCKED)
 
-    assert Source.objects.get(name=KEYSTONE_DATABASE).failing_since is None
+    assert ExternalService.objects.get(name=KEYSTONE_DATABASE).failing_since is None
 
 
 def test_an_outage_that_another_process_saw_ends_here_too(
     site: Client, clock: time_machine.Traveller
 ) -> None:
     site.get(LOCKED)
-    Source.objects.update(failing_since=NOW)  # what another process wrote
+    ExternalService.objects.update(failing_since=NOW)  # what another process wrote
     clock.shift(timedelta(minutes=1))
     site.get(LOCKED)
 
-    assert Source.objects.get(name=KEYSTONE_DATABASE).failing_since is None
+    assert ExternalService.objects.get(name=KEYSTONE_DATABASE).failing_since is None
 
 
 def test_one_stays_signed_in_through_an_outage(site: Client) -> None:

@@ -380,7 +380,8 @@ def test_every_page_leads_to_it(site: Client) -> None:
 
 def test_of_two_censuses_about_a_week_ago_the_nearer_counts() -> None:
     points = [
-        census.Point(counted_at=NOW - timedelta(days=days), numbers={}) for days in (8, 7.2, 6, 0)
+        census.TrendPoint(counted_at=NOW - timedelta(days=days), numbers={})
+        for days in (8, 7.2, 6, 0)
     ]
 
     assert overview.week_ago(points, NOW.astimezone(UTC)) == points[1]

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from pciops.audit.models import Event
-from pciops.audit.refusals import EACH
+from pciops.audit.refusals import MAX_EACH
 from tests.factories import make_locked_user
 from tests.fake_keystone import FakeKeystone
 from tests.signin.visit import shown, signed_in
@@ -67,11 +67,11 @@ def test_the_address_in_the_row_has_no_query(auditor: Client) -> None:
 
 
 def test_a_script_cannot_fill_the_disk(auditor: Client) -> None:
-    for _ in range(EACH + 5):
+    for _ in range(MAX_EACH + 5):
         response = auditor.post("/accounts/unlock/")
 
     assert response.status_code == 403
-    assert len(refusals()) == EACH
+    assert len(refusals()) == MAX_EACH
 
 
 def test_the_trail_shows_it(auditor: Client, fake_keystone: FakeKeystone) -> None:

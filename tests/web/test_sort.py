@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from pciops.accounts.selectors import Query
+from pciops.accounts.selectors import AccountQuery
 from pciops.accounts.states import STATES
 from tests.api.call import get
 from tests.api.call import token as token
@@ -54,7 +54,7 @@ def test_lists_that_failures_make_have_two_sorts_and_others_one(state: Any) -> N
     if state.name == "not_covered":
         expected = ("id",)
 
-    assert Query(state=state).sorts == expected
+    assert AccountQuery(state=state).sorts == expected
 
 
 @ordered

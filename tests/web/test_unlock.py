@@ -78,7 +78,7 @@ def test_an_unlock_is_one_row_in_the_trail(site: Client, operator: Person) -> No
         "target_domain_name",
         "reason",
         "identity",
-        "seen",
+        "precondition",
         "event_time",
         "settled_at",
     ).get() == {
@@ -96,7 +96,7 @@ def test_an_unlock_is_one_row_in_the_trail(site: Client, operator: Person) -> No
         "target_domain_name": "Default",
         "reason": REASON,
         "identity": "callback",
-        "seen": "3@2026-11-22T14:02:11+00:00",
+        "precondition": "3@2026-11-22T14:02:11+00:00",
         "event_time": NOW,
         "settled_at": NOW,
     }

@@ -1,65 +1,67 @@
-"""What a census counts: every account by `scans`, those that matter one by one."""
+"""Counts for a census: all accounts by `scans`, privileged ones one by one."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 from typing import Final
 
 from pciops.accounts import selectors
-from pciops.accounts.account import Account
-from pciops.accounts.census.scans import Scan, scan
+from pciops.accounts.census.scans import CensusScan, scan
 from pciops.accounts.policy.policy import Policy
+from pciops.accounts.privileged import AccountKinds
 from pciops.accounts.states import EXPIRED, INACTIVE, classify
+from pciops.lib.keyset import batched
 
-CLOUD: Final = ""  # the domain_id of what was counted in the whole cloud
-EVERY: Final = ""  # the state of every account, and the kind of all kinds
+CLOUD: Final = ""  # the domain_id of numbers for the whole cloud
+EVERY: Final = ""  # the state or the kind of numbers for all accounts
 DAYS: Final = 14  # of the forecast; the first is the rest of today
-ATTENTION: Final = 200  # accounts of a domain, and of the cloud, that are named
-CHUNK: Final = 1000  # accounts that are judged at a time
-
-Kinds = Mapping[str, tuple[str, ...]]  # user id → administrator, service
+ATTENTION: Final = 200  # named accounts of a domain, and of the cloud
+BATCH: Final = 1000  # accounts in one query
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tally:
-    """What was counted. Domain "" is the whole cloud; what is zero is missing."""
+class CensusTally:
+    """The counts of a census. Domain "" is the whole cloud; there are no zeros."""
 
     counted_at: datetime
     took: timedelta
     numbers: Mapping[tuple[str, str, str], int]  # (domain id, state, kind) → accounts
-    days: Mapping[tuple[str, date, str], int]  # (domain id, day, state that it brings) → accounts
+    days: Mapping[tuple[str, date, str], int]  # (domain id, day, future state) → accounts
     attention: list[tuple[str, str]]  # (domain id, user id), the most urgent first
 
 
-def count(*, policy: Policy, now: datetime, kinds: Kinds) -> Tally:
-    """Count everything, as it is at this instant.
+def count(*, policy: Policy, now: datetime, kinds: Mapping[str, AccountKinds]) -> CensusTally:
+    """Count all accounts at `now`.
 
     Raises:
         KeystoneDatabaseDownError
     """
     begun = time.monotonic()
-    found = scan(policy=policy, now=now, days=days_from(now))
-    of_kinds, attention = judged(kinds, policy=policy, now=now)
-    return Tally(
+    scanned = scan(policy=policy, now=now, days=days_from(now))
+    privileged_counts, attention = count_privileged(kinds, policy=policy, now=now)
+    return CensusTally(
         counted_at=now,
         took=timedelta(seconds=time.monotonic() - begun),
-        numbers=_summed(found) + of_kinds,
-        days=_forecast(found),
+        numbers=_summed(scanned) + privileged_counts,
+        days=_forecast(scanned),
         attention=attention,
     )
 
 
-def judged(
-    kinds: Kinds, *, policy: Policy, now: datetime
+def count_privileged(
+    kinds: Mapping[str, AccountKinds], *, policy: Policy, now: datetime
 ) -> tuple[Counter[tuple[str, str, str]], list[tuple[str, str]]]:
-    """The accounts of a kind: how many in each state, and those that need somebody's attention."""
+    """Count the privileged accounts in each state, and return those that need attention."""
     numbers: Counter[tuple[str, str, str]] = Counter()
     troubled: list[tuple[bool, str, str, str]] = []
-    for account in _accounts(list(kinds)):
+    for account in chain.from_iterable(
+        selectors.get_many(user_ids, scope=None) for user_ids in batched(kinds, BATCH)
+    ):
         states = classify(account, policy, now)
         for kind in kinds[account.id]:
             for name in (EVERY, *(state.name for state in states)):
@@ -72,13 +74,8 @@ def judged(
     return numbers, _urgent(troubled)
 
 
-def _accounts(user_ids: list[str]) -> Iterator[Account]:
-    for start in range(0, len(user_ids), CHUNK):
-        yield from selectors.these(user_ids[start : start + CHUNK], scope=None)
-
-
 def _urgent(troubled: list[tuple[bool, str, str, str]]) -> list[tuple[str, str]]:
-    """(domain id, user id), those first who cannot sign in; so many of each domain."""
+    """Return (domain id, user id), blocked accounts first, at most `ATTENTION` of a domain."""
     named: Counter[str] = Counter()
     urgent = []
     for _, _, domain_id, user_id in sorted(troubled):
@@ -88,29 +85,27 @@ def _urgent(troubled: list[tuple[bool, str, str, str]]) -> list[tuple[str, str]]
     return urgent
 
 
-# --- Forecast -----------------------------------------------------------------------------------
 def days_from(now: datetime) -> list[date]:
-    """The UTC days of the forecast: the rest of today, and those that follow."""
+    """Return the UTC days of the forecast, today first."""
     today = now.astimezone(UTC).date()
     return [today + timedelta(days=number) for number in range(DAYS)]
 
 
-# --- Sums ---------------------------------------------------------------------------------------
-def _summed(found: Scan) -> Counter[tuple[str, str, str]]:
-    """(domain id, state, kind) → accounts, for each domain and for the cloud."""
+def _summed(scanned: CensusScan) -> Counter[tuple[str, str, str]]:
+    """Return (domain id, state, kind) → accounts, for each domain and for the cloud."""
     numbers: Counter[tuple[str, str, str]] = Counter()
-    counts = [(domain, EVERY, number) for domain, number in found.users.items()]
-    counts += [(domain, state.name, number) for (domain, state), number in found.states.items()]
+    counts = [(domain, EVERY, number) for domain, number in scanned.users.items()]
+    counts += [(domain, state.name, number) for (domain, state), number in scanned.states.items()]
     for domain, state, number in counts:
         for place in {CLOUD, domain}:
             numbers[place, state, EVERY] += number
     return numbers
 
 
-def _forecast(found: Scan) -> Counter[tuple[str, date, str]]:
-    """(domain id, day, state that it brings) → accounts, for each domain and for the cloud."""
+def _forecast(scanned: CensusScan) -> Counter[tuple[str, date, str]]:
+    """Return (domain id, day, future state) → accounts, for each domain and for the cloud."""
     days: Counter[tuple[str, date, str]] = Counter()
-    for state, by_day in ((INACTIVE, found.inactive), (EXPIRED, found.expired)):
+    for state, by_day in ((INACTIVE, scanned.inactive), (EXPIRED, scanned.expired)):
         for (domain, day), number in by_day.items():
             for place in {CLOUD, domain}:
                 days[place, day, state.name] += number

@@ -12,7 +12,7 @@ from typing import Final
 from django.conf import settings
 
 from pciops.accounts.policy import policy as policies
-from pciops.accounts.policy.keystone_conf import Assignment, ConfError, every
+from pciops.accounts.policy.keystone_conf import Assignment, ConfError, all_assignments
 from pciops.accounts.policy.policy import Policy
 from pciops.lib.env import SettingError
 
@@ -62,7 +62,10 @@ def current() -> Setup:
     for path in settings.KEYSTONE_CONF:
         try:
             found = _with(
-                found, every(path, "default"), every(path, _MESSAGES), every(path, _PROXY)
+                found,
+                all_assignments(path, "default"),
+                all_assignments(path, _MESSAGES),
+                all_assignments(path, _PROXY),
             )
         except ConfError as error:
             problem = f"names a file that cannot be read: {error}"

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.template.loader import render_to_string
 
-from pciops.accounts.privileged import Kind
+from pciops.accounts.privileged import AccountKind
 from pciops.events.diagnosis.explanation import address_words, is_address
 from pciops.events.models import Alert, Storm, StormAccount
 from pciops.events.storms import webhook
@@ -92,7 +92,7 @@ def told(storm: Storm, *, scope: str | None = None) -> Told:
 
 
 def _rank(row: StormAccount) -> tuple[bool, str]:
-    return Kind.ADMINISTRATOR.value not in row.kinds, row.name
+    return AccountKind.ADMINISTRATOR.value not in row.kinds, row.name
 
 
 # --- Raising ------------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ def _letter(found: Told, now: datetime) -> Letter:
 
 
 def _line(row: StormAccount) -> str:
-    labels = [Kind(word).label.lower() for word in row.kinds.split()]
+    labels = [AccountKind(word).label.lower() for word in row.kinds.split()]
     kinds = f", {', '.join(labels)}" if labels else ""
     return f"{plain(row.name)} ({plain(row.domain_name)}){kinds}"
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, TypeVar
 
-from pciops.accounts import reading
+from pciops.accounts import loading
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states import INACTIVE, INACTIVE_SOON, LOCKED
@@ -71,7 +71,7 @@ def look_at_locks(*, policy: Policy, now: datetime) -> int:
 
 def _locks(policy: Policy, now: datetime) -> Iterator[SeenLock]:
     """All that are locked, the newest rows of Keystone's last; only so many."""
-    rows = LocalUser.objects.filter(LOCKED.where(policy, now)).order_by("pk")
+    rows = LocalUser.objects.filter(LOCKED.condition(policy, now)).order_by("pk")
     last, total = 0, 0
     while total < MOST_LOCKS:
         with database.reading():
@@ -149,7 +149,7 @@ def look_at_activity(*, policy: Policy, now: datetime) -> int:
 def _idle(policy: Policy, now: datetime) -> Iterator[Mapping[str, SeenIdle]]:
     """The accounts that are inactive or soon will be, some at a time, as they are now."""
     for state, inactive in ((INACTIVE, True), (INACTIVE_SOON, False)):
-        rows = User.objects.filter(state.fits(policy, now)).order_by("pk")
+        rows = User.objects.filter(state.row_condition(policy, now)).order_by("pk")
         last = ""
         while True:
             with database.reading():
@@ -245,7 +245,7 @@ def _looked_up(rows: Sequence[R]) -> Iterator[tuple[R, Account | None]]:
     for part in _chunks(rows):
         with database.reading():
             users = User.objects.filter(pk__in=[row.user_id for row in part])
-            found = reading.accounts(reading.of_users(users), known={})
+            found = loading.accounts(loading.user_rows(users), kinds={})
         accounts = {account.id: account for account in found}
         for row in part:
             yield row, accounts.get(row.user_id)

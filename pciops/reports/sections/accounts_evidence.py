@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pciops.accounts.census.census import STALE
 from pciops.accounts.models import Census, CensusGap
 from pciops.accounts.policy import compliance, policy
-from pciops.accounts.policy.compliance import Finding
+from pciops.accounts.policy.compliance import PolicyFinding
 from pciops.keystone import database
 from pciops.keystone.models import LocalUser, Password, User, UserOption
 from pciops.lib import times
@@ -97,7 +97,9 @@ def requirements(question: Question) -> Iterator[Part]:
         main=True,
     )
     for option, values in found.disagreements.items():
-        said = ", ".join(f"{policy.said(option, value)} in {path}" for path, value in values)
+        said = ", ".join(
+            f"{policy.display_value(option, value)} in {path}" for path, value in values
+        )
         yield Statement(
             words=f"{option} differs between Keystone's nodes: {said}.", verdict=Verdict.FINDING
         )
@@ -121,7 +123,7 @@ def requirements(question: Question) -> Iterator[Part]:
     )
 
 
-def _verdict(failing: list[Finding], number: int) -> str:
+def _verdict(failing: list[PolicyFinding], number: int) -> str:
     if not failing:
         return f"Keystone's policy meets all {number} requirements that its options can meet."
     names = ", ".join(f"{one.requirement} ({one.title.lower()})" for one in failing)

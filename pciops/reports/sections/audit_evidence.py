@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from pciops.accounts.policy import policy
-from pciops.audit import selectors, verify
-from pciops.audit.doctor import OLD
+from pciops.audit import chain, selectors
+from pciops.audit.doctor import MAX_AGE
 from pciops.audit.models import ChainHead, Event
-from pciops.audit.policy import RESOURCE
+from pciops.audit.policy_changes import RESOURCE
 from pciops.lib import times
 from pciops.lib.evidence import (
     Cell,
@@ -100,7 +100,7 @@ def unlocks(question: Question) -> Iterator[Part]:
 
 
 def _unlock(event: Event) -> Row:
-    seen = selectors.seen(event)
+    seen = selectors.failures_of(event)
     at, ended = seen.failed_auth_at, event.settled_at or event.event_time
     return (
         _second(event),
@@ -142,7 +142,7 @@ def values(question: Question) -> Iterator[Part]:
             Column(key="changed", title="Changed in this week", kind="yes"),
         ),
         rows=lambda: [
-            (name, policy.said(name, value), found.sources[name], name in changed)
+            (name, policy.display_value(name, value), found.sources[name], name in changed)
             for name, value in found.values.items()
         ],
         empty="There is no option.",
@@ -232,7 +232,7 @@ def _act(event: Event) -> Row:
 @evidence("acts", order=20)
 def trail(question: Question) -> Iterator[Part]:
     """Whether the chain of the trail was verified, and where it ended."""
-    last = verify.last()
+    last = chain.last_check()
     if last is None:
         yield Statement(
             words="The chain of the trail has not been verified yet.", verdict=Verdict.UNKNOWN
@@ -251,7 +251,7 @@ def trail(question: Question) -> Iterator[Part]:
                 f"{last.rows:,} rows fit, the last of them is number {last.position} with the hash "
                 f"{last.hash or 'none'}."
             ),
-            verdict=Verdict.MET if question.now - last.checked_at <= OLD else Verdict.UNKNOWN,
+            verdict=Verdict.MET if question.now - last.checked_at <= MAX_AGE else Verdict.UNKNOWN,
         )
 
 
@@ -265,5 +265,5 @@ def rows(question: Question) -> Iterator[Part]:
             label="Rows of the trail, from its first day",
             number=head.position if head else 0,
         )
-    within = selectors.number(question.begins, question.ends, scope=question.scope)
+    within = selectors.count_between(question.begins, question.ends, scope=question.scope)
     yield Figure(key="rows_trail_week", label="Rows of the trail of this week", number=within)

@@ -25,7 +25,7 @@ from pciops.lib.evidence import (
     Verdict,
     evidence,
 )
-from pciops.lib.merging import Source, merged
+from pciops.lib.merging import MergeSource, merged
 from pciops.lib.numbers import grouped
 from pciops.reports.sections import hidden_evidence as hidden_evidence
 
@@ -194,7 +194,7 @@ def changes(question: Question) -> Iterator[Part]:
 
 def _changes(rows: QuerySet[Activity]) -> Iterable[tuple[Cell, ...]]:
     """The newest first, a batch at a time."""
-    source = Source(rank=0, rows=rows, order=ACTIVITY_ORDER)
+    source = MergeSource(rank=0, rows=rows, order=ACTIVITY_ORDER)
     for _, row in merged([source], marker="", batch=BATCH):
         if isinstance(row, Activity):
             yield (

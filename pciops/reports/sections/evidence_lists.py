@@ -9,7 +9,7 @@ from typing import Final
 from pciops.accounts import mfa, selectors
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.privileged import Kind
+from pciops.accounts.privileged import AccountKind
 from pciops.accounts.states import (
     ATTACKED_EXEMPT,
     EXEMPTIONS,
@@ -254,10 +254,10 @@ def _mattering(question: Question) -> Mattering:
     found, loaded = Mattering(), mfa.methods()
     ids = sorted({*names(question).kinds, *_exempt()})
     for start in range(0, len(ids), CHUNK):
-        for account in selectors.these(ids[start : start + CHUNK], scope=question.scope):
+        for account in selectors.get_many(ids[start : start + CHUNK], scope=question.scope):
             _sort(account, found, question)
-            if Kind.ADMINISTRATOR in account.kinds:
-                _sort_administrator(account, found, mfa.of(account, loaded))
+            if AccountKind.ADMINISTRATOR in account.kinds:
+                _sort_administrator(account, found, mfa.second_factor(account, loaded))
     return found
 
 
@@ -281,11 +281,11 @@ def _sort(account: Account, found: Mattering, question: Question) -> None:
     fixed = account.exempt_from(options.LOCK_PASSWORD)
     if held:
         found.exempt.append((*who(account), *password, fixed, held))
-    if Kind.SERVICE in account.kinds:
+    if AccountKind.SERVICE in account.kinds:
         found.services.append((*who(account), *password, fixed, held))
 
 
-def _sort_administrator(account: Account, found: Mattering, factors: mfa.Factors) -> None:
+def _sort_administrator(account: Account, found: Mattering, factors: mfa.SecondFactor) -> None:
     cells = (*who(account), bool(account.enabled), factors.effective, factors.words)
     found.administrators.append(cells)
     if factors.effective or not account.enabled:

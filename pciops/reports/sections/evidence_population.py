@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import Final
 
 from pciops.accounts.census import census
-from pciops.accounts.census.counting import CLOUD, EVERY, Tally
+from pciops.accounts.census.counting import CLOUD, EVERY, CensusTally
 from pciops.accounts.policy import policy
 from pciops.accounts.policy.policy import SourcedPolicy
-from pciops.accounts.privileged import Kind
+from pciops.accounts.privileged import AccountKind
 from pciops.accounts.states import (
     DISABLED,
     EXEMPT,
@@ -48,7 +48,7 @@ OF_DOMAIN: Final = (
 # --- What several sections need, found once ------------------------------------------------------
 def sourced(question: Question) -> SourcedPolicy:
     """The policy by which this report judges: one, however often it is asked for."""
-    return question.once("policy", policy.sourced)
+    return question.once("policy", policy.current_with_sources)
 
 
 def names(question: Question) -> Names:
@@ -69,7 +69,7 @@ def lists(question: Question) -> Lists:
     )
 
 
-def tallied(question: Question) -> Tally:
+def tallied(question: Question) -> CensusTally:
     """A census of its own, at the instant of the report."""
     return question.once(
         "tally", lambda: census.count(policy=sourced(question).policy, now=question.now)
@@ -122,7 +122,7 @@ def _users(scope: str | None) -> int:
     return (rows if scope is None else rows.filter(domain_id=scope)).count()
 
 
-def _number(tally: Tally, domain: str, state: str, kind: str = EVERY) -> int:
+def _number(tally: CensusTally, domain: str, state: str, kind: str = EVERY) -> int:
     return tally.numbers.get((domain, state, kind), 0)
 
 
@@ -166,13 +166,13 @@ def states(question: Question) -> Iterator[Part]:
     )
 
 
-def _by_state(tally: Tally, domain: str) -> Iterator[Row]:
+def _by_state(tally: CensusTally, domain: str) -> Iterator[Row]:
     for state in STATES:
-        numbers = [_number(tally, domain, state.name, kind) for kind in (EVERY, *Kind)]
+        numbers = [_number(tally, domain, state.name, kind) for kind in (EVERY, *AccountKind)]
         yield state.label, *numbers, state.explanation
 
 
-def _by_domain(tally: Tally, question: Question) -> Iterator[Row]:
+def _by_domain(tally: CensusTally, question: Question) -> Iterator[Row]:
     called = names(question).domains
     found = {domain for domain, state, _ in tally.numbers if state == EVERY and domain != CLOUD}
     if question.scope is not None:

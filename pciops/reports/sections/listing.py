@@ -15,11 +15,11 @@ from typing import Any, Final, NamedTuple
 
 from django.db.models import Case, Exists, IntegerField, OuterRef, Q, QuerySet, Value, When
 
-from pciops.accounts import privileged, reading, selectors
+from pciops.accounts import loading, privileged, selectors
 from pciops.accounts.account import Account
 from pciops.accounts.census.scans import newest_passwords
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.privileged import Kinds
+from pciops.accounts.privileged import AccountKinds
 from pciops.accounts.states import (
     ATTACKED_EXEMPT,
     EXEMPTIONS,
@@ -82,7 +82,7 @@ class Names:
     """What rows need besides their own: the names of domains, and who matters."""
 
     domains: Mapping[str, str]
-    kinds: Mapping[str, Kinds]
+    kinds: Mapping[str, AccountKinds]
 
     @classmethod
     def read(cls) -> Names:
@@ -92,7 +92,7 @@ class Names:
             KeystoneDatabaseDownError
         """
         domains = {domain.id: domain.name for domain in selectors.domains(scope=None)}
-        return cls(domains, privileged.everyone())
+        return cls(domains, privileged.all_kinds())
 
     def who(self, user_id: str, name: str, domain_id: str | None) -> tuple[Cell, ...]:
         """The cells of `WHO`."""
@@ -127,7 +127,7 @@ def _by_user(lists: Lists, scope: str | None, policy: Policy, now: datetime, nam
 
     Apart: whoever asks each user for both joins a million rows to find few.
     """
-    rules = [state.of_users(policy, now) for state in BY_ACTIVITY]
+    rules = [state.user_condition(policy, now) for state in BY_ACTIVITY]
     rows = User.objects.filter(_any(rules)).annotate(number=_numbered(rules))
     columns = ("pk", "number", "last_active_at", "created_at")
     limit = timedelta(days=policy.disable_user_account_days_inactive or 0)
@@ -200,7 +200,7 @@ def _later(day: date, span: timedelta) -> str | None:
 def _strangers(user_ids: list[str], names: Names) -> list[Account]:
     """Users whom Keystone knows by name alone, or not even so."""
     users = User.objects.filter(pk__in=user_ids).order_by("pk")
-    return reading.accounts(reading.of_users(users), known=names.kinds)
+    return loading.accounts(loading.user_rows(users), kinds=names.kinds)
 
 
 # --- By the newest password ----------------------------------------------------------------------
@@ -216,7 +216,7 @@ def _by_password(
     lists: Lists, scope: str | None, policy: Policy, now: datetime, names: Names
 ) -> None:
     """One ranking of `password` for all states of it, and then the rows that it names."""
-    found = sorted(newest_passwords([state.fits(policy, now) for state in BY_PASSWORD]))
+    found = sorted(newest_passwords([state.row_condition(policy, now) for state in BY_PASSWORD]))
     exempt = _exempt()
     for start in range(0, len(found), CHUNK):
         numbers = dict(found[start : start + CHUNK])
@@ -296,13 +296,13 @@ def failing(
     Raises:
         KeystoneDatabaseDownError
     """
-    either = LOCKED.where(policy, now) | ATTACKED_EXEMPT.where(policy, now)
+    either = LOCKED.condition(policy, now) | ATTACKED_EXEMPT.condition(policy, now)
     rows = _within(LocalUser.objects.filter(either), scope, "domain_id").order_by("pk")
     last = 0
     while True:
         with database.reading():
-            found = reading.of_local_users(rows.filter(pk__gt=last)[:CHUNK])
-            accounts = reading.accounts(found, known=names.kinds)
+            found = loading.local_user_rows(rows.filter(pk__gt=last)[:CHUNK])
+            accounts = loading.accounts(found, kinds=names.kinds)
         if not found:
             return
         yield accounts

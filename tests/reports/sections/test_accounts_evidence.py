@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from pciops.accounts.census import census
-from pciops.accounts.census.counting import Tally
+from pciops.accounts.census.counting import CensusTally
 from pciops.accounts.models import CensusGap
 from pciops.accounts.policy import policy
 from pciops.keystone import options
@@ -86,7 +86,7 @@ def test_an_account_that_came_while_it_was_read_is_a_finding(
 ) -> None:
     counting = census.count
 
-    def slow(*, policy: policy.Policy, now: object) -> Tally:
+    def slow(*, policy: policy.Policy, now: object) -> CensusTally:
         found = counting(policy=policy, now=NOW)
         make_user("new")
         return found

@@ -9,7 +9,7 @@ import time_machine
 
 from pciops.accounts.account import Failures
 from pciops.accounts.policy import policy as policies
-from pciops.audit import policy, services, verify
+from pciops.audit import chain, policy_changes, services
 from pciops.audit.models import Event
 from tests.audit.acts import forge, open_event, record
 from tests.factories import NOW, make_account
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 def unlocked(**facts: object) -> Event:
     """An unlock in the week, nine minutes after the last failure."""
     seen = Failures(failed_auth_count=6, failed_auth_at=IN_IT - timedelta(minutes=9))
-    event = open_event(**{"seen": seen, "now": IN_IT, **facts})
+    event = open_event(**{"precondition": seen, "now": IN_IT, **facts})
     with time_machine.travel(IN_IT, tick=False):
         return services.settle(event, Event.Outcome.SUCCESS)
 
@@ -100,9 +100,9 @@ def test_a_batch_may_end_anywhere(batch: int, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_an_option_that_changed_is_marked(settings: object) -> None:
-    policy.compare(policies.sourced(), IN_IT)
+    policy_changes.record_changes(policies.current_with_sources(), IN_IT)
     settings.POLICY_OVERRIDES = {"lockout_failure_attempts": "9"}  # type: ignore[attr-defined]
-    policy.compare(policies.sourced(), IN_IT + timedelta(minutes=5))
+    policy_changes.record_changes(policies.current_with_sources(), IN_IT + timedelta(minutes=5))
     values = {row[0]: row[1:] for row in rows("policy", "policy_values")}
 
     assert values["lockout_failure_attempts"] == (
@@ -120,7 +120,7 @@ def trail() -> tuple[str, str | None]:
 
 def test_a_trail_that_fits_is_said_with_its_head() -> None:
     record()
-    verify.run(NOW)
+    chain.run_check(NOW)
 
     words, verdict = trail()
     assert "1 rows fit" in words
@@ -132,7 +132,7 @@ def test_a_trail_that_nobody_verified_is_not_known() -> None:
 
 
 def test_a_verification_of_long_ago_is_not_known() -> None:
-    verify.run(NOW - timedelta(days=3))
+    chain.run_check(NOW - timedelta(days=3))
 
     assert trail()[1] == "unknown"
 
@@ -140,6 +140,6 @@ def test_a_verification_of_long_ago_is_not_known() -> None:
 def test_a_trail_that_does_not_fit_is_a_finding() -> None:
     record()
     forge("UPDATE audit_event SET remark = 'forged'")
-    verify.run(NOW)
+    chain.run_check(NOW)
 
     assert trail()[1] == "finding"

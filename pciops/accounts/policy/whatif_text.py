@@ -1,20 +1,20 @@
-"""What a person is told of what would stop: the answer in a sentence, and what to know with it."""
+"""The effects of a proposed policy in sentences: the answer, and its caveats."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from pciops.accounts.policy.whatif import AHEAD, Number, WhatIf
-from pciops.accounts.privileged import Kind
+from pciops.accounts.policy.whatif import AHEAD, AffectedCount, WhatIf
+from pciops.accounts.privileged import AccountKind
 from pciops.lib import times
-from pciops.lib.numbers import grouped
+from pciops.lib.numbers import counted, grouped
 
 DAYS = AHEAD.days
-_ONE = {Kind.ADMINISTRATOR: "an administrator", Kind.SERVICE: "a service account"}
+_ONE = {AccountKind.ADMINISTRATOR: "an administrator", AccountKind.SERVICE: "a service account"}
 
 
 def answer(found: WhatIf) -> str:
-    """The sentence before all others."""
+    """Return the first sentence: what would stop today."""
     if not found.changes:
         return "These are the values of today: nothing would change."
     if not found.today.accounts:
@@ -23,7 +23,7 @@ def answer(found: WhatIf) -> str:
 
 
 def outlook(found: WhatIf) -> str:
-    """What follows it: the next days, which are an upper bound."""
+    """Return the second sentence: what would stop in the next days, at most."""
     if not found.changes:
         return ""
     if not found.ahead.accounts:
@@ -36,25 +36,22 @@ def outlook(found: WhatIf) -> str:
     )
 
 
-def _stop(number: Number) -> str:
-    words = f"{grouped(number.accounts)} account{'' if number.accounts == 1 else 's'} would stop"
+def _stop(number: AffectedCount) -> str:
+    words = f"{counted(number.accounts, 'account')} would stop"
     if not number.kinds:
         return f"{words}, no administrator or service account among them"
     if number.accounts == 1:
         return f"{words}, {' and '.join(_ONE[kind] for kind in number.kinds)}"
-    return f"{words}, among them {of_kinds(number)}"
+    return f"{words}, among them {kinds_text(number)}"
 
 
-def of_kinds(number: Number) -> str:
-    """`2 administrators and 1 service account`; "" where there are none."""
-    return " and ".join(
-        f"{grouped(count)} {kind.label.lower()}{'' if count == 1 else 's'}"
-        for kind, count in number.kinds.items()
-    )
+def kinds_text(number: AffectedCount) -> str:
+    """Return `2 administrators and 1 service account`; "" if there are none."""
+    return " and ".join(counted(count, kind.label.lower()) for kind, count in number.kinds.items())
 
 
 def caveats(found: WhatIf) -> list[str]:
-    """What the numbers do not say, of the rules that would change."""
+    """Return the limits of the numbers, for each rule that would change."""
     changes = found.changes
     words = []
     if "disable_user_account_days_inactive" in changes:
@@ -81,10 +78,9 @@ def _inactivity(found: WhatIf) -> list[str]:
         " unused.",
     ]
     if found.never_active:
-        one = found.never_active == 1
         words.append(
             f"{grouped(found.never_active)} of these accounts never signed in:"
-            f" {'it is' if one else 'they are'} judged by the day of creation."
+            f" {'it is' if found.never_active == 1 else 'they are'} judged by the day of creation."
         )
     return words
 
@@ -106,33 +102,30 @@ def _lockout(found: WhatIf) -> list[str]:
 
 
 def _passwords(found: WhatIf) -> list[str]:
-    """Nobody stops by a change here; that it does less than one thinks is what has to be said."""
+    """Explain that a change of the expiry stops no account, and what it does instead."""
     if "password_expires_days" not in found.changes:
         return []
-    seen, days = found.passwords, found.proposed.password_expires_days
-    kept = (
-        f"{grouped(seen.keep_expiry)} password{_s(seen.keep_expiry)} in use"
-        f" keep{'s' if seen.keep_expiry == 1 else ''} the expiry of before"
+    passwords, days = found.passwords, found.proposed.password_expires_days
+    kept = counted(
+        passwords.keep_expiry,
+        "password in use keeps the expiry of before",
+        "passwords in use keep the expiry of before",
     )
     if days is None:
         return [f"password_expires_days lifts no expiry when it is unset: {kept}."]
     words = [
         "password_expires_days stops nobody today: Keystone sets the expiry together with a"
         f" password, and changes it for none that is there. {kept},"
-        f" {grouped(seen.never_expire)} never expire{'s' if seen.never_expire == 1 else ''}."
+        f" {counted(passwords.never_expire, 'never expires', 'never expire')}."
     ]
-    if seen.too_old:
+    if passwords.too_old:
+        older = counted(passwords.too_old, "password in use is", "passwords in use are")
         words.append(
-            f"{grouped(seen.too_old)} password{_s(seen.too_old)} in use"
-            f" {'is' if seen.too_old == 1 else 'are'} older than"
-            f" {times.span(timedelta(days=days))}: against PCI DSS 8.3.9, until changed."
+            f"{older} older than {times.span(timedelta(days=days))}: against PCI DSS 8.3.9, until"
+            " changed."
         )
-    if seen.new_expire_on is not None:
+    if passwords.new_expire_on is not None:
         words.append(
-            f"A password that is set today would expire on {times.day(seen.new_expire_on)}."
+            f"A password that is set today would expire on {times.day(passwords.new_expire_on)}."
         )
     return words
-
-
-def _s(number: int) -> str:
-    return "" if number == 1 else "s"

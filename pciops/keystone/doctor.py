@@ -1,4 +1,4 @@
-"""Checks of the way to Keystone: its database with what our login may do there, its API, clocks."""
+"""Checks of Keystone's database and its grants, of its API, and of all clocks."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
 from django.utils import timezone
 
-from pciops.keystone import ALIAS, UNLOCK_ALIAS, client, database, grants, privileges, unlock
+from pciops.keystone import ALIAS, UNLOCK_ALIAS, client, database, grants, unlock
 from pciops.lib.doctor import TIMEOUT, CheckResult, check, ok, problem, warning
 
 SKEW_WARNS: Final = timedelta(seconds=2)
-SKEW_HURTS: Final = timedelta(seconds=30)
+SKEW_FAILS: Final = timedelta(seconds=30)
 
 
 @check("Keystone's database")
 def answers() -> Iterator[CheckResult]:
-    """It can be read at all."""
+    """Check that it answers."""
     if settings.DATABASES[ALIAS]["ENGINE"] == "django.db.backends.dummy":
         yield problem("It is not named.", "Set PCIOPS_KEYSTONE_DATABASE_URL.")
         return
@@ -37,7 +37,7 @@ def answers() -> Iterator[CheckResult]:
 
 @check("Keystone's tables", after="Keystone's database")
 def tables() -> Iterator[CheckResult]:
-    """Each column that we read is there and may be read: asked for without reading a row."""
+    """Check that every column exists and may be read, without reading a row."""
     missing = [
         (f"{table}.{name}", reason)
         for table, names in grants.columns().items()
@@ -58,7 +58,7 @@ def tables() -> Iterator[CheckResult]:
 
 @check("unlocking", after="Keystone's database")
 def unlocking() -> Iterator[CheckResult]:
-    """The one UPDATE is allowed: made where no row fits, so that it changes nothing."""
+    """Check that the one UPDATE is allowed, with a condition that matches no row."""
     try:
         unlock.clear_failures("", failed_auth_count=-1, failed_auth_at=None)
     except (DatabaseError, InterfaceError) as error:
@@ -72,16 +72,16 @@ def unlocking() -> Iterator[CheckResult]:
 
 @check("grants", after="Keystone's database")
 def least_privilege() -> Iterator[CheckResult]:
-    """No login of ours may do more in Keystone's database than it has to."""
+    """Check that no login of pciops has more rights than it needs."""
     logins = {str(settings.DATABASES[alias].get("USER")): alias for alias in (UNLOCK_ALIAS, ALIAS)}
     if connections[ALIAS].vendor != "mysql":
         yield ok(f"{connections[ALIAS].display_name} knows no grants.")
         return
     for login, alias in logins.items():
-        more = privileges.surplus(_grants(alias), database=settings.DATABASES[alias]["NAME"])
-        if more:
+        surplus = grants.surplus(_grants(alias), database=settings.DATABASES[alias]["NAME"])
+        if surplus:
             yield problem(
-                f"{login} may do more than it has to: {'; '.join(more)}.",
+                f"{login} may do more than it has to: {'; '.join(surplus)}.",
                 "REVOKE that from it, or make a new login with what manage.py grants prints.",
             )
         else:
@@ -90,7 +90,7 @@ def least_privilege() -> Iterator[CheckResult]:
 
 @check("Keystone's API")
 def api() -> Iterator[CheckResult]:
-    """It answers; and its clock, which stands in the answer, is as ours."""
+    """Check that it answers, and that the clock in its answer is right."""
     if not settings.OS_AUTH_URL:
         yield problem("It is not named.", "Set OS_AUTH_URL.")
         return
@@ -105,14 +105,14 @@ def api() -> Iterator[CheckResult]:
         )
         return
     yield ok(f"{settings.OS_AUTH_URL} answers.")
-    if theirs is not None:  # in whole seconds: anything up to the next one is the same
+    if theirs is not None:  # in whole seconds, so up to one second later
         window = (theirs, theirs + timedelta(seconds=1))
         yield skew("Keystone's clock", window, (before, timezone.now()))
 
 
 @check("the database's clock", after="Keystone's database")
 def database_clock() -> Iterator[CheckResult]:
-    """Keystone's rows have the time of Keystone's nodes; its database's is usually the same."""
+    """Check the clock of Keystone's database, which usually agrees with those of its nodes."""
     if connections[ALIAS].vendor != "mysql":
         yield ok(f"{connections[ALIAS].display_name} has ours.")
         return
@@ -125,7 +125,7 @@ def database_clock() -> Iterator[CheckResult]:
 def skew(
     name: str, theirs: tuple[datetime, datetime], ours: tuple[datetime, datetime]
 ) -> CheckResult:
-    """How far apart two clocks are at least: each was read within a span of its own time."""
+    """Compare two clocks, each of which was read within a span of its own time."""
     behind, ahead = ours[0] - theirs[1], theirs[0] - ours[1]
     apart = max(behind, ahead, timedelta(0))
     if apart <= SKEW_WARNS:
@@ -136,7 +136,7 @@ def skew(
         "Let both follow the same time servers. What is locked, until when, and when a password "
         "expires is judged by our clock here, and by Keystone's there."
     )
-    return (problem if apart > SKEW_HURTS else warning)(sentence, remedy)
+    return (problem if apart > SKEW_FAILS else warning)(sentence, remedy)
 
 
 @database.reading()
@@ -153,11 +153,11 @@ def _grants(alias: str) -> list[str]:
 def _select(names: list[str], table: str) -> str:
     quoted = connections[ALIAS].ops.quote_name
     columns = ", ".join(map(quoted, names))
-    return f"SELECT {columns} FROM {quoted(table)} WHERE 1 = 0"  # noqa: S608 names of our own
+    return f"SELECT {columns} FROM {quoted(table)} WHERE 1 = 0"  # noqa: S608 (names from the models)
 
 
 def _refusal(statement: str) -> str:
-    """Why the database does not run it; empty where it does."""
+    """Return why the database refuses a statement; "" if it does not."""
     try:
         _rows(statement)
     except database.KeystoneDatabaseDownError as error:

@@ -28,7 +28,6 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.module_loading import autodiscover_modules
 
-from pciops.celery import app
 from pciops.lib import env
 from pciops.lib.numbers import counted
 
@@ -200,6 +199,8 @@ def broker() -> Iterator[CheckResult]:
                 "Give the folder to the user that pciops runs as.",
             )
         return
+    from pciops.celery import app  # noqa: PLC0415 (its start runs the checks, which import this)
+
     try:
         with app.connection_for_write(connect_timeout=TIMEOUT) as link:
             link.connect()

@@ -29,7 +29,7 @@ CLEARED = {"failed_auth_count": 0, "failed_auth_at": None}
 @pytest.fixture
 def crashed(account: Account) -> Event:
     """An unlock of the account that was begun and never settled."""
-    return open_event(account=account, seen=account.failures)
+    return open_event(account=account, precondition=account.failures)
 
 
 def settle(after: timedelta = timedelta(minutes=2)) -> list[tuple[str, str]]:
@@ -75,7 +75,7 @@ def test_what_a_sign_in_may_have_cleared_is_unknown(account: Account, crashed: E
 
 
 def test_what_another_operator_unlocked_this_act_did_not(account: Account, crashed: Event) -> None:
-    other = open_event(account=account, seen=account.failures, initiator=make_initiator("otto"))
+    other = open_event(account=account, precondition=account.failures, initiator=make_initiator("otto"))
     services.settle(other, Event.Outcome.SUCCESS)
     change(account, **CLEARED)
 
@@ -88,7 +88,7 @@ def test_what_another_operator_unlocked_this_act_did_not(account: Account, crash
 
 
 def test_of_two_crashed_acts_nobody_knows_which_it_was(account: Account, crashed: Event) -> None:
-    open_event(account=account, seen=account.failures)
+    open_event(account=account, precondition=account.failures)
     change(account, **CLEARED)
 
     assert settle()[0][0] == "unknown"

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pciops.keystone import grants, privileges
+from pciops.keystone import grants
 
 USAGE = "GRANT USAGE ON *.* TO `pciops`@`%` IDENTIFIED BY PASSWORD '*0123456789ABCDEF'"
 OURS = [
@@ -23,7 +23,7 @@ TO = "TO `pciops`@`%`"
 
 def surplus(*lines: str) -> list[str]:
     """What is too much in these lines, beside what our own login has."""
-    return privileges.surplus([*OURS, *lines], database="keystone")
+    return grants.surplus([*OURS, *lines], database="keystone")
 
 
 def test_what_the_command_gives_is_not_too_much() -> None:

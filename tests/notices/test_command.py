@@ -121,6 +121,6 @@ def test_keystones_database_down_is_one_sentence(monkeypatch: pytest.MonkeyPatch
     def down(*_: object) -> Any:
         raise OperationalError(2003, "Can't connect")
 
-    monkeypatch.setattr(loading, "of_users", down)
+    monkeypatch.setattr(loading, "user_rows", down)
     with pytest.raises(CommandError, match="Keystone's database does not answer: Can't connect"):
         run()

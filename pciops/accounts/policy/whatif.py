@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
+from functools import partial
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
@@ -32,7 +33,7 @@ from pciops.accounts.privileged import AccountKind
 from pciops.accounts.states import DISABLED, INACTIVE, LOCKED
 from pciops.accounts.states.inactivity import inactive_on
 from pciops.accounts.states.lock import locked_until
-from pciops.accounts.states.state import NOTHING, Rows, State, prefixed
+from pciops.accounts.states.state import NOTHING, Rows, State
 from pciops.keystone import database, options
 from pciops.keystone.fields import EPOCH
 from pciops.keystone.models import LocalUser, Password, UserOption
@@ -304,9 +305,7 @@ def _inactive(rows: Rows, change: _Change) -> Counter[tuple[int, int]]:
     everything else. So the exempt ones, which are few, are counted separately and subtracted.
     """
 
-    def without_exemption(policy: Policy, now: datetime) -> Q:
-        return prefixed(INACTIVE.row_condition(policy, now), "user")
-
+    without_exemption = partial(INACTIVE.row_condition, user="user__")
     judged = rows.annotate(
         inactivity=change.inactivity(without_exemption),
         never=Case(When(user__last_active_at=None, then=Value(1)), default=Value(0)),

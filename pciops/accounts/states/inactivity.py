@@ -11,7 +11,7 @@ from django.db.models import Q
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states.remedies import Remedy, openstack
-from pciops.accounts.states.state import NOTHING, Ids, State, option_is_true, prefixed
+from pciops.accounts.states.state import NOTHING, Ids, State, option_is_true
 from pciops.keystone import options
 from pciops.keystone.models import User
 from pciops.lib import times
@@ -30,14 +30,15 @@ def inactive_on(account: Account, policy: Policy) -> date | None:
         return None
 
 
-def _active(*, since: date | None, until: date) -> Q:
+def _active(user: str, *, since: date | None, until: date) -> Q:
     """Match enabled users whose last active day is within these bounds, both included."""
-    active = Q(last_active_at__lte=until)
-    created = Q(created_at__lt=_midnight(until + timedelta(days=1)))
+    active = Q(**{f"{user}last_active_at__lte": until})
+    created = Q(**{f"{user}created_at__lt": _midnight(until + timedelta(days=1))})
     if since is not None:
-        active &= Q(last_active_at__gte=since)
-        created &= Q(created_at__gte=_midnight(since))
-    return (active | (Q(last_active_at=None) & created)) & Q(enabled=True)
+        active &= Q(**{f"{user}last_active_at__gte": since})
+        created &= Q(**{f"{user}created_at__gte": _midnight(since)})
+    created &= Q(**{f"{user}last_active_at": None})
+    return (active | created) & Q(**{f"{user}enabled": True})
 
 
 def _midnight(day: date) -> datetime:
@@ -50,11 +51,15 @@ class UserState(State):
     option: ClassVar[str] = ""  # exempts from the state
 
     @abstractmethod
-    def row_condition(self, policy: Policy, now: datetime) -> Q:
-        """Return the condition on rows of User, without the exemption."""
+    def row_condition(self, policy: Policy, now: datetime, *, user: str = "") -> Q:
+        """Return the condition on rows of User, without the exemption.
+
+        Args:
+            user: the lookup prefix of the user, for rows of another table: `user__`.
+        """
 
     def condition(self, policy: Policy, now: datetime) -> Q:
-        rule = prefixed(self.row_condition(policy, now), "user")
+        rule = self.row_condition(policy, now, user="user__")
         return rule & Q(~option_is_true(self.option)) if self.option else rule
 
     def user_condition(self, policy: Policy, now: datetime) -> Q:
@@ -81,8 +86,8 @@ class Disabled(UserState):
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
         return not account.enabled
 
-    def row_condition(self, policy: Policy, now: datetime) -> Q:
-        return Q(enabled=False) | Q(enabled=None)
+    def row_condition(self, policy: Policy, now: datetime, *, user: str = "") -> Q:
+        return Q(**{f"{user}enabled": False}) | Q(**{f"{user}enabled": None})
 
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
         if not account.covered:
@@ -111,11 +116,11 @@ class Inactive(UserState):
         first = inactive_on(account, policy)
         return first is not None and now.astimezone(UTC).date() >= first
 
-    def row_condition(self, policy: Policy, now: datetime) -> Q:
+    def row_condition(self, policy: Policy, now: datetime, *, user: str = "") -> Q:
         days = policy.disable_user_account_days_inactive
         if days is None:
             return NOTHING
-        return _active(since=None, until=now.astimezone(UTC).date() - timedelta(days=days))
+        return _active(user, since=None, until=now.astimezone(UTC).date() - timedelta(days=days))
 
     def describe(self, account: Account, policy: Policy, now: datetime) -> str:
         since = inactive_on(account, policy)
@@ -149,13 +154,13 @@ class InactiveSoon(UserState):
             return False
         return 0 < (first - now.astimezone(UTC).date()).days <= policy.inactive_soon_days
 
-    def row_condition(self, policy: Policy, now: datetime) -> Q:
+    def row_condition(self, policy: Policy, now: datetime, *, user: str = "") -> Q:
         days = policy.disable_user_account_days_inactive
         if days is None:
             return NOTHING
         last = now.astimezone(UTC).date() - timedelta(days=days)
         soon = timedelta(days=policy.inactive_soon_days)
-        return _active(since=last + timedelta(days=1), until=last + soon)
+        return _active(user, since=last + timedelta(days=1), until=last + soon)
 
     def describe(self, account: Account, policy: Policy, now: datetime) -> str:
         on = inactive_on(account, policy)

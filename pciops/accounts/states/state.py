@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from datetime import datetime
-from typing import Any, ClassVar, Final, cast
+from typing import Any, ClassVar, Final
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -67,21 +67,6 @@ class State(ABC):
     @abstractmethod
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
         """Return the remedy for an account that is in the state."""
-
-
-def prefixed(condition: Q, relation: str) -> Q:
-    """Return the condition for the row that a relation leads to; a lookup of `pk` stays as it is.
-
-    Only NOTHING has such a lookup.
-    """
-    parts: list[Any] = []
-    for part in condition.children:
-        if isinstance(part, Q):
-            parts.append(prefixed(part, relation))
-        else:
-            lookup, value = cast("tuple[str, object]", part)
-            parts.append((lookup if lookup.startswith("pk") else f"{relation}__{lookup}", value))
-    return Q(*parts, _connector=condition.connector, _negated=condition.negated)
 
 
 def option_is_true(option_id: str, *, user_id: str = "user_id") -> Exists:

@@ -17,7 +17,7 @@ from django.db.models import Case, Exists, IntegerField, OuterRef, Q, QuerySet, 
 
 from pciops.accounts import loading, privileged, selectors
 from pciops.accounts.account import Account
-from pciops.accounts.census.scans import newest_passwords
+from pciops.accounts.census.counting import newest_passwords
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.privileged import AccountKinds
 from pciops.accounts.states import (

@@ -83,7 +83,7 @@ def test_a_lock_that_somebody_ended_has_who_why_and_after_how_long() -> None:
     locked(user_id=account.id, fact_at=IN_IT)
     seen = Failures(failed_auth_count=6, failed_auth_at=IN_IT.replace(microsecond=0))
     event = services.settle(
-        open_event(account=account, seen=seen, now=IN_IT + timedelta(minutes=5)),
+        open_event(account=account, precondition=seen, now=IN_IT + timedelta(minutes=5)),
         Event.Outcome.SUCCESS,
     )
 

@@ -18,7 +18,7 @@ from pciops.audit import services
 from pciops.audit.chain import verify
 from pciops.audit.models import Event
 from tests.actions.acts import change, delete
-from tests.audit.acts import ROOT, environment, manage, open_event
+from tests.audit.helpers import ROOT, environment, manage, open_event
 from tests.factories import NOW, POLICY, make_initiator
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
@@ -75,7 +75,9 @@ def test_what_a_sign_in_may_have_cleared_is_unknown(account: Account, crashed: E
 
 
 def test_what_another_operator_unlocked_this_act_did_not(account: Account, crashed: Event) -> None:
-    other = open_event(account=account, precondition=account.failures, initiator=make_initiator("otto"))
+    other = open_event(
+        account=account, precondition=account.failures, initiator=make_initiator("otto")
+    )
     services.settle(other, Event.Outcome.SUCCESS)
     change(account, **CLEARED)
 

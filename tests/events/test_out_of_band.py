@@ -16,7 +16,7 @@ from pciops.events.models import Activity, HiddenChange, Outcome, SeenIdle, Seen
 from pciops.events.tampering import out_of_band, words
 from pciops.keystone.models import LocalUser, Password, User
 from pciops.lib.evidence import Figure, Question, Table, parts
-from tests.audit.acts import open_event
+from tests.audit.helpers import open_event
 from tests.events.heard import consumer, keep
 from tests.events.histories import signed_in
 from tests.factories import NOW, POLICY, make_initiator, make_locked_user, make_user

@@ -15,7 +15,7 @@ from pciops.events.models import Activity, Attempts
 from pciops.events.timeline import Page
 from pciops.events.words import Tries
 from pciops.lib.keyset import MarkerError
-from tests.audit.acts import open_event
+from tests.audit.helpers import open_event
 from tests.events.rows import REASON, activity, attempts
 from tests.factories import NOW, make_account
 

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from pciops.audit.models import Event
 from pciops.reports.archive import chain, prune, store
 from pciops.reports.models import ReportStub, Rows, SignOff, StoredReport
-from tests.audit.acts import forge
+from tests.audit.helpers import forge
 from tests.factories import NOW, make_initiator
 from tests.reports.keeping import kept
 

@@ -16,7 +16,7 @@ from django.test import Client
 from pciops.audit import chain, selectors
 from pciops.audit.models import Event
 from pciops.audit.services import PCIOPS
-from tests.audit.acts import forge, open_event, record
+from tests.audit.helpers import forge, open_event, record
 from tests.factories import NOW, make_account, make_initiator
 from tests.fake_keystone import FakeKeystone
 from tests.signin.visit import shown, signed_in

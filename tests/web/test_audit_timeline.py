@@ -10,7 +10,7 @@ from django.test import Client
 
 from pciops.audit.models import Event
 from pciops.audit.selectors import AuditQuery, daily_counts
-from tests.audit.acts import open_event, record
+from tests.audit.helpers import open_event, record
 from tests.factories import NOW, make_account, make_initiator
 from tests.fake_keystone import FakeKeystone
 from tests.signin.visit import shown, signed_in

@@ -11,7 +11,7 @@ from pciops.accounts.account import Failures
 from pciops.accounts.policy import policy as policies
 from pciops.audit import chain, policy_changes, services
 from pciops.audit.models import Event
-from tests.audit.acts import forge, open_event, record
+from tests.audit.helpers import forge, open_event, record
 from tests.factories import NOW, make_account
 from tests.reports.scenes import IN_IT, WEEK, figures, rows, said
 

@@ -1,4 +1,4 @@
-"""The policy against PCI DSS: each requirement at its bounds, and the probes of password_regex."""
+"""Tests of the policy compared with PCI DSS, and of the probes of password_regex."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ OFF = Policy()
 
 
 def finding(requirement: str, **facts: Any) -> PolicyFinding:
-    """What is found about one requirement in the good policy with these facts."""
+    """Return the finding about a requirement in the good policy with these changes."""
     found = findings(replace(GOOD, **facts))
     return next(finding for finding in found if finding.requirement == requirement)
 
 
-def test_a_good_policy_passes_everything() -> None:
+def test_good_policy_passes_every_requirement() -> None:
     found = findings(GOOD)
 
     assert [item.requirement for item in found] == [
@@ -48,14 +48,14 @@ def test_a_good_policy_passes_everything() -> None:
     assert all(item.passed and not item.remedy for item in found)
 
 
-def test_a_policy_with_everything_off_passes_nothing() -> None:
+def test_policy_that_is_off_passes_no_requirement() -> None:
     found = findings(OFF)
 
     assert not any(item.passed for item in found)
     assert {item.value for item in found} == {"off"}
 
 
-def test_the_remedies_together_pass_everything() -> None:
+def test_remedies_pass_every_requirement() -> None:
     lines = [line.split(" = ", 1) for item in findings(OFF) for line in item.remedy]
     values: dict[str, Any] = {name: int(v) if v.isdigit() else v for name, v in lines}
     values["change_password_upon_first_use"] = True
@@ -63,7 +63,7 @@ def test_the_remedies_together_pass_everything() -> None:
     assert all(item.passed for item in findings(Policy(**values)))
 
 
-def test_every_finding_names_options_that_there_are() -> None:
+def test_findings_name_existing_options() -> None:
     assert {option for item in findings(OFF) for option in item.options} <= set(NAMES)
 
 
@@ -97,7 +97,7 @@ def test_every_finding_names_options_that_there_are() -> None:
         ("8.3.6", {"password_regex": None}, False, "off"),
     ],
 )
-def test_each_requirement_at_its_bounds(
+def test_requirements_at_their_bounds(
     requirement: str, facts: dict[str, Any], passed: bool, value: str
 ) -> None:
     found = finding(requirement, **facts)
@@ -107,7 +107,7 @@ def test_each_requirement_at_its_bounds(
     assert passed or any(option in found.reason for option in found.options)
 
 
-def test_a_lockout_that_fails_twice_says_both() -> None:
+def test_lockout_with_two_problems_names_both() -> None:
     found = finding("8.3.4", lockout_failure_attempts=20, lockout_duration=60)
 
     assert "lockout_failure_attempts to 1 to 10" in found.reason
@@ -117,9 +117,7 @@ def test_a_lockout_that_fails_twice_says_both() -> None:
 
 # --- The probes ---------------------------------------------------------------------------------
 @pytest.mark.parametrize(("kind", "wanted", "examples"), EXAMPLES)
-def test_the_examples_are_what_they_are_called(
-    kind: str, wanted: bool, examples: tuple[str, ...]
-) -> None:
+def test_examples_match_their_kind(kind: str, wanted: bool, examples: tuple[str, ...]) -> None:
     number = int(kind.split(maxsplit=1)[0])
 
     for example in examples:
@@ -142,11 +140,11 @@ def test_the_examples_are_what_they_are_called(
         (r"^.{12,}$", ["14 letters", "14 digits"]),
         (r".{12}|", ["7", "11", "14 letters", "14 digits"]),
         (r"^nothing$", ["12 or more"]),
-        (r"(?=.*\d)(?=.*[a-zA-Z]).{12}", []),  # re.match asks for the start alone
-        (r"\d(?=.*[a-zA-Z]).{11}", ["12 or more"]),  # … but for the start it does
+        (r"(?=.*\d)(?=.*[a-zA-Z]).{12}", []),  # re.match needs only the start
+        (r"\d(?=.*[a-zA-Z]).{11}", ["12 or more"]),  # … which it needs
     ],
 )
-def test_a_regex_is_probed_with_examples(regex: str, wrong: list[str]) -> None:
+def test_regex_is_probed_with_examples(regex: str, wrong: list[str]) -> None:
     failed = [probe.kind for probe in probe(regex) if not probe.passed]
     found = finding("8.3.6", password_regex=regex)
 
@@ -156,14 +154,14 @@ def test_a_regex_is_probed_with_examples(regex: str, wrong: list[str]) -> None:
     assert all(kind in found.reason for kind in failed)
 
 
-def test_a_probe_shows_the_example_that_got_through() -> None:
+def test_probe_has_the_accepted_example() -> None:
     first = probe(r"^(?=.*\W).{7,}$")[0]
 
     assert (first.accepted, first.passed) == ("Abc-123", False)
 
 
 @pytest.mark.parametrize("regex", ["(", "[", "x{99999999999999999999}", "(" * 5000])
-def test_a_regex_that_does_not_compile_fails_with_the_reason(regex: str) -> None:
+def test_invalid_regex_fails_with_the_reason(regex: str) -> None:
     found = finding("8.3.6", password_regex=regex)
 
     assert not found.passed
@@ -171,5 +169,5 @@ def test_a_regex_that_does_not_compile_fails_with_the_reason(regex: str) -> None
     assert found.probes == ()
 
 
-def test_a_regex_that_backtracks_is_answered_at_once() -> None:
+def test_backtracking_regex_is_fast() -> None:
     assert probe(r"^(([a-zA-Z0-9])+)+!$")[0].passed

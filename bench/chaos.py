@@ -30,10 +30,8 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from bench.cloud import Bench, running
 from bench.fill import Size
 from bench.measure import say
-from tests.live.programs import ENDS_WITH_US
-from tests.live.rabbit import RabbitMQ
-from tests.live.site import ROOT
-from tests.live.wait import free_port
+from tests.support.processes import ENDS_WITH_US, ROOT, free_port
+from tests.support.rabbitmq import RabbitMQ
 
 WORKERS: Final = 3
 AWAY: Final = 10  # seconds

@@ -35,10 +35,9 @@ from kombu import Connection, Exchange
 from kombu.exceptions import OperationalError
 
 from bench.events import RECORDED, environment_of, manage
-from tests.live.mariadb import MariaDB
-from tests.live.programs import ENDS_WITH_US
-from tests.live.rabbit import RabbitMQ
-from tests.live.site import ROOT
+from tests.support.mariadb import MariaDB
+from tests.support.processes import ENDS_WITH_US, ROOT
+from tests.support.rabbitmq import RabbitMQ
 
 CONSUMERS: Final = 2
 PATIENCE: Final = 120  # seconds

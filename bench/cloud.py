@@ -14,11 +14,12 @@ import django
 
 from bench.fill import ATTEMPTS, DAYS, Say, Size, fill, refresh
 from pciops.demo.keystone import Keystone
-from tests.live.cloud import Cloud, Person
 from tests.live.conftest import READER, READERS_PASSWORD
-from tests.live.mariadb import MariaDB
-from tests.live.proxy import Door
-from tests.live.site import ROOT, Site
+from tests.support.cloud import Cloud, Person
+from tests.support.mariadb import MariaDB
+from tests.support.processes import ROOT
+from tests.support.proxy import Door
+from tests.support.site import Site
 
 KEYSTONES, OURS = "keystones-own", "ours"  # passwords of the databases
 

@@ -28,10 +28,9 @@ from typing import Any, Final
 from kombu import Connection, Exchange, Queue
 
 from bench.measure import Row, markdown
-from tests.live.mariadb import MariaDB
-from tests.live.programs import ENDS_WITH_US
-from tests.live.rabbit import RabbitMQ
-from tests.live.site import ROOT
+from tests.support.mariadb import MariaDB
+from tests.support.processes import ENDS_WITH_US, ROOT
+from tests.support.rabbitmq import RabbitMQ
 
 RATIO: Final = 0.35  # of the bare loop's rate
 RATE: Final = 2000  # a second, where the bare loop allows it

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tests.live.mariadb import MariaDB
+from tests.support.mariadb import MariaDB
 
 DOMAINS = 20
 PROJECTS_PER_DOMAIN = 500

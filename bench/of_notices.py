@@ -24,9 +24,7 @@ from pciops.accounts.policy import policy
 from pciops.lib import inserts
 from pciops.notices import plan, rendering, rules
 from pciops.notices.models import Notice
-from tests.live.programs import ENDS_WITH_US
-from tests.live.site import ROOT
-from tests.live.wait import free_port, wait_until
+from tests.support.processes import ENDS_WITH_US, ROOT, free_port, wait_until
 
 FROM: Final = "pciops@cloud.example"
 MEMORY: Final = 60  # MiB over idle

@@ -23,8 +23,8 @@ from pciops.accounts.states import BY_NAME, STATES
 from pciops.keystone.models import LocalUser
 from pciops.signin.models import Operator
 from pciops.signin.rights import Rights, Role
-from pciops.web import overview, views
-from tests.live.visitor import Visitor
+from pciops.web import account_list, account_page, overview
+from tests.support.visitor import Visitor
 
 PAGE_LIMIT = "1.3 × bare + 50 ms"
 DEEP = 100  # the page that is measured beside the first
@@ -75,7 +75,7 @@ def _list(get: Get, bare: Bare, state: str, *, text: str = "", sort: str = "") -
             continue
         asked = {key: value for key, value in {**names, "marker": marker}.items() if value}
         address = f"/accounts/?{urlencode(asked)}"
-        statements = _statements(views.account_list, address)
+        statements = _statements(account_list.account_list, address)
         ours, plain = pair(partial(_ok, get, address), partial(bare.run, statements))
         yield Row(
             what=f"{name}, {which}",
@@ -99,7 +99,7 @@ def _statements(view: Callable[..., HttpResponse], address: str, *words: str) ->
 def _account(get: Get, bare: Bare) -> Row:
     user_id = LocalUser.objects.order_by("pk")[5000].user_id
     address = f"/accounts/{user_id}/"
-    statements = _statements(views.account_detail, address, user_id)
+    statements = _statements(account_page.account_detail, address, user_id)
     ours, plain = pair(partial(_ok, get, address), partial(bare.run, statements))
     return Row(
         what="an account page",
@@ -111,7 +111,7 @@ def _account(get: Get, bare: Bare) -> Row:
 
 
 def _overview(get: Get, bare: Bare) -> Row:
-    statements = _statements(overview.overview, "/")
+    statements = _statements(overview.overview_page, "/")
     ours, plain = pair(partial(_ok, get, "/"), partial(bare.run, statements))
     return Row(what="overview", ours=ours, bare=plain, limit="300 ms", kept=ours <= 0.3)
 

@@ -59,7 +59,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "pciops.signin.middleware.OperatorMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
-    "pciops.web.middleware.OutageMiddleware",
+    "pciops.web.errors.OutageMiddleware",
 ]
 TEMPLATES = [
     {

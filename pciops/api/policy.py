@@ -35,6 +35,7 @@ def policy(request: ApiRequest) -> HttpResponse:
 def finding_dict(finding: PolicyFinding) -> dict[str, Any]:
     """One requirement with its old number under a longer name, and each probe's result."""
     fields = asdict(finding)
+    del fields["short"]  # only for the overview page
     old = fields.pop("old")
     probes = [{**asdict(probe), "passed": probe.passed} for probe in finding.probes]
     return {"requirement": fields.pop("requirement"), "old_requirement": old} | {

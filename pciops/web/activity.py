@@ -1,4 +1,4 @@
-"""The pages of what Keystone notifies: who did what to whom, and who tried to sign in."""
+"""The pages of Keystone's notifications: sign-ins, and changes of accounts and roles."""
 
 from __future__ import annotations
 
@@ -15,62 +15,54 @@ from django.views.decorators.http import require_safe
 from pciops.events import exports, liveness, search, selectors, timeline
 from pciops.events.models import Outcome
 from pciops.events.tampering import words
-from pciops.lib import tables
-from pciops.lib.filters import FilterError
-from pciops.lib.keyset import MarkerError
 from pciops.signin.event_access import reader
 from pciops.signin.middleware import by_itself
 from pciops.web import rights
-from pciops.web.errors import BadRequestError
-from pciops.web.requests import OperatorRequest, recorded_export
-from pciops.web.views import EXPORTS
+from pciops.web.exports import export
+from pciops.web.requests import OperatorRequest
 
-PAGE: Final = 50
-HIDDEN: Final = timedelta(days=7)  # changes past pciops that are shown above the list
-HIDDEN_SHOWN: Final = 10
-SET_ASIDE: Final = 100  # kinds of messages
+PAGE_SIZE: Final = 50
+OUT_OF_BAND_FOR: Final = timedelta(days=7)  # how long such changes are shown above the list
+OUT_OF_BAND: Final = 10  # changes
+DEAD_LETTERS: Final = 100  # kinds of messages
 
 
 @never_cache
 @require_safe
 def activity(request: OperatorRequest) -> HttpResponse:
-    """What happened, the newest first; every filter in the URL.
+    """Show the newest events first, by the filters in the URL.
 
-    The page's own script asks for the same URL, and gets the list alone.
+    The page's own script gets the list without the rest of the page.
     """
-    now, query, who = timezone.now(), _query(request), reader(request.user)
+    now, query, viewer = timezone.now(), search.Query.parse(request.GET), reader(request.user)
     marker = request.GET.get("marker", "")
-    try:
-        page = timeline.page(
-            search.sources(query, who),
-            marker=marker,
-            limit=PAGE,
-            unknown_names=who.unknown_names,
-        )
-    except MarkerError:
-        raise BadRequestError(
-            "marker: this is no place in this list. Leave it out to begin at the newest."
-        ) from None
+    page = timeline.page(
+        search.sources(query, viewer),
+        marker=marker,
+        limit=PAGE_SIZE,
+        unknown_names=viewer.unknown_names,
+    )
     filters = query.parameters
     context = {
         "section": "activity",
         "now": now,
         "lines": page.lines,
         "filtered": bool(filters),
-        "first": _url(filters) if marker else "",
-        "next": _url({**filters, "marker": page.next}) if page.next else "",
+        "first": f"?{urlencode(filters)}" if marker else "",
+        "next": f"?{urlencode({**filters, 'marker': page.next})}" if page.next else "",
     }
     if by_itself(request):
         return render(request, "includes/activity.html", context)
+    since = now - OUT_OF_BAND_FOR
     context |= {
         "query": query,
         "kinds": search.KINDS,
         "outcomes": Outcome.choices,
         "export": urlencode(filters),
         "silence": liveness.silence(now),
-        "reader": who,
-        "hidden": words.newest(since=now - HIDDEN, scope=who.scope, now=now, limit=HIDDEN_SHOWN),
-        "set_aside": selectors.set_aside_count() if who.unknown_names else 0,
+        "reader": viewer,
+        "out_of_band": words.newest(since=since, scope=viewer.scope, now=now, limit=OUT_OF_BAND),
+        "dead_letters": selectors.set_aside_count() if viewer.unknown_names else 0,
     }
     return render(request, "web/activity.html", context)
 
@@ -78,45 +70,22 @@ def activity(request: OperatorRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def activity_export(request: OperatorRequest) -> StreamingHttpResponse:
-    """All that fits as a file, streamed: sign-ins that are alike are counted by the minute."""
-    now, query, who = timezone.now(), _query(request), reader(request.user)
-    form = request.GET.get("format", "")
-    if form not in EXPORTS:
-        raise BadRequestError(f"format: {form!r} is no format of a file; csv and json are.")
-    recorded_export(request, f"activity.{form}", now)
-    rows = (exports.as_dict(row, who) for row in search.everything(query, who))
-    lines = (
-        tables.csv_lines(exports.COLUMNS, rows)
-        if form == "csv"
-        else tables.json_lines("activity", rows)
-    )
-    response = StreamingHttpResponse(lines, content_type=EXPORTS[form])
-    name = f"activity-{now:%Y%m%dT%H%M%SZ}.{form}"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    """Stream all matching events as a file; like sign-ins are counted by the minute."""
+    now, query, viewer = timezone.now(), search.Query.parse(request.GET), reader(request.user)
+    rows = (exports.as_dict(row, viewer) for row in search.everything(query, viewer))
+    return export(request, "activity", exports.COLUMNS, rows, now=now)
 
 
 @never_cache
 @require_safe
 @rights.needs("administer")
 def set_aside(request: OperatorRequest) -> HttpResponse:
-    """Messages that made no sense, with what they said: it may be of any domain."""
+    """Show messages that could not be processed, to administrators of the whole cloud."""
     rights.require_whole_cloud(request)
     context = {
         "section": "activity",
         "now": timezone.now(),
-        "kinds": selectors.set_aside()[:SET_ASIDE],
+        "kinds": selectors.set_aside()[:DEAD_LETTERS],
         "count": selectors.set_aside_count(),
     }
     return render(request, "web/set_aside.html", context)
-
-
-def _query(request: OperatorRequest) -> search.Query:
-    try:
-        return search.Query.parse(request.GET)
-    except FilterError as error:
-        raise BadRequestError(str(error)) from None
-
-
-def _url(parameters: dict[str, str]) -> str:
-    return "?" + urlencode(parameters)

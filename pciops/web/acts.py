@@ -25,9 +25,9 @@ from pciops.events.diagnosis import answers
 from pciops.keystone import client
 from pciops.signin import sessions
 from pciops.web import rights
+from pciops.web.account_page import account_context, verdict_of
 from pciops.web.forms import ActForm
 from pciops.web.requests import OperatorRequest, initiator
-from pciops.web.views import about, verdict_of
 
 UNLOCKED_BEFORE: Final = timedelta(days=30)  # so long an unlock is worth a word
 
@@ -129,7 +129,7 @@ def _page(
         else []
     )
     context = {
-        **about(verdict),
+        **account_context(verdict),
         **(_cause(verdict, request.user.scope) if act is UNLOCK else {}),
         "act": act,
         "effects": act.effects(verdict),

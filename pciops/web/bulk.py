@@ -31,10 +31,10 @@ from pciops.keystone import client
 from pciops.lib import outages
 from pciops.signin import sessions
 from pciops.web import rights
+from pciops.web.account_list import listing, query_of
 from pciops.web.errors import KEYSTONE_DATABASE
 from pciops.web.forms import ReasonForm
 from pciops.web.requests import OperatorRequest, initiator
-from pciops.web.views import listing, query_of
 
 _STOPPED: Final = "You stopped it."
 

@@ -1,4 +1,4 @@
-"""What every page shows."""
+"""Template context of every page."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from django.http import HttpRequest
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
-    """The cloud's name, and who is signed in (None on the pages before sign-in)."""
+    """Return the cloud's name and the signed-in operator (None before sign-in)."""
     user = getattr(request, "user", None)
     signed_in = user is not None and user.is_authenticated and user.rights is not None
-    operator = user if signed_in else None
-    return {"cloud_name": settings.CLOUD_NAME, "operator": operator}
+    return {"cloud_name": settings.CLOUD_NAME, "operator": user if signed_in else None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import cast
 
@@ -18,6 +19,8 @@ from pciops.audit.services import AuditLogError
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import outages
 from pciops.lib.env import SettingError
+from pciops.lib.filters import FilterError
+from pciops.lib.keyset import MarkerError
 from pciops.signin import sessions
 from pciops.web.requests import OperatorRequest, initiator
 
@@ -27,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class BadRequestError(Exception):
-    """An address of a page that makes no sense; the text says which part, and what would."""
+    """A parameter in the URL that has no valid value; the text names it and the valid ones."""
 
 
 class NotAllowedError(Exception):
@@ -77,10 +80,26 @@ def server_error(request: HttpRequest) -> HttpResponse:
     )
 
 
+class OutageMiddleware:
+    """Middleware that answers errors that pciops can explain with a page."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        return explained(request, error)
+
+
 def explained(request: HttpRequest, error: Exception) -> HttpResponse | None:
     """The page for an error that pciops can explain; None for every other."""
-    if isinstance(error, BadRequestError):
+    if isinstance(error, BadRequestError | FilterError):
         return _page(request, 400, "Bad address", str(error))
+    if isinstance(error, MarkerError):
+        sentence = "marker: this is no place in this list. Leave it out to begin at the first page."
+        return _page(request, 400, "Bad address", sentence)
     if isinstance(error, NotAllowedError):
         refusals.record_refusal(
             initiator=initiator(cast("OperatorRequest", request)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
 from itertools import islice
 from typing import Final
 
@@ -16,10 +15,10 @@ from django.views.decorators.http import require_safe
 from pciops.actions import register
 from pciops.actions.act import MAY_ADMINISTER
 from pciops.actions.register import Entry, Status
-from pciops.lib import outages, tables
+from pciops.lib import outages
 from pciops.web.errors import KEYSTONE_DATABASE, BadRequestError
-from pciops.web.requests import OperatorRequest, recorded_export
-from pciops.web.views import EXPORTS
+from pciops.web.exports import export
+from pciops.web.requests import OperatorRequest
 
 LOOKED_AT: Final = 5000  # entries in memory for the page; the files have all
 SHOWN: Final = 500
@@ -53,29 +52,13 @@ def exemption_list(request: OperatorRequest) -> HttpResponse:
 @require_safe
 def exemption_export(request: OperatorRequest) -> StreamingHttpResponse:
     """The whole register as a file: `?format=csv` or `json`."""
-    now = timezone.now()
-    form = request.GET.get("format", "")
-    if form not in EXPORTS:
-        raise BadRequestError(f"format: {form!r} is no format of a file; csv and json are.")
-    status = _status(request)
-    recorded_export(request, f"exemptions.{form}", now)
+    now, status = timezone.now(), _status(request)
     rows = (
         register.as_dict(entry)
         for entry in register.entries(scope=request.user.scope, now=now)
         if status in {None, entry.status}
     )
-    lines = (
-        tables.csv_lines(register.COLUMNS, rows)
-        if form == "csv"
-        else tables.json_lines("exemptions", rows)
-    )
-    response = StreamingHttpResponse(lines, content_type=EXPORTS[form])
-    response["Content-Disposition"] = f'attachment; filename="{_file_name(now, form)}"'
-    return response
-
-
-def _file_name(now: datetime, form: str) -> str:
-    return f"exemptions-{now:%Y%m%dT%H%M%SZ}.{form}"
+    return export(request, "exemptions", register.COLUMNS, rows, now=now)
 
 
 def _status(request: OperatorRequest) -> Status | None:

@@ -1,4 +1,4 @@
-"""Health for machines: alive, and ready; answered before hosts, sessions and sign-in matter."""
+"""Health of the installation: probes for machines, and the status page."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ from datetime import datetime
 
 from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
 
 from pciops.events import liveness
 from pciops.keystone import client, database
-from pciops.lib import times
+from pciops.lib import doctor, times
+from pciops.lib.doctor import CheckLevel
+from pciops.web import rights
+from pciops.web.requests import OperatorRequest
 
 
 class HealthMiddleware:
-    """Before all that needs a database: a probe comes when much is broken, and by address."""
+    """Middleware that answers probes before any other that checks hosts or needs a database."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -30,17 +36,17 @@ class HealthMiddleware:
 
 
 def healthz() -> HttpResponse:
-    """This process answers."""
+    """Answer that this process is alive."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
 def readyz() -> HttpResponse:
-    """Everything that pages need answers: 200, else 503. Reasons stay in the log and the pages.
+    """Answer 200 if everything that the pages need answers, else 503; reasons stay in the log.
 
-    Notifications are told too, and count for nothing: the pages work without them.
+    The state of notifications is reported but does not count: the pages work without them.
     """
     checks: dict[str, tuple[Callable[[], object], tuple[type[Exception], ...]]] = {
-        "database": (_ping_ours, (DatabaseError, InterfaceError)),
+        "database": (_ping_database, (DatabaseError, InterfaceError)),
         "keystone_database": (database.ping, (database.KeystoneDatabaseDownError,)),
         "keystone": (client.ping, (client.KeystoneError,)),
     }
@@ -52,13 +58,31 @@ def readyz() -> HttpResponse:
         except failures:
             result[name] = "no answer"
     ready = set(result.values()) == {"ok"}
-    if result["database"] == "ok" and (said := _notifications(timezone.now())):
-        result["notifications"] = said
+    if result["database"] == "ok" and (notifications := _notifications(timezone.now())):
+        result["notifications"] = notifications
     return JsonResponse(result, status=200 if ready else 503)
 
 
+@never_cache
+@require_safe
+@rights.needs("administer")
+def status(request: OperatorRequest) -> HttpResponse:
+    """Show what `manage.py doctor` finds now, to administrators of the whole cloud."""
+    rights.require_whole_cloud(request)
+    findings = doctor.run()
+    levels = list(CheckLevel)
+    context = {
+        "section": "status",
+        "now": timezone.now(),
+        "findings": sorted(findings, key=lambda finding: levels.index(finding.level), reverse=True),
+        "worst": doctor.worst(findings),
+        "summary": doctor.summary(findings),
+    }
+    return render(request, "web/status.html", context)
+
+
 def _notifications(now: datetime) -> str:
-    """`ok`, or since when there is no news; "" where nobody has set them up, or before migrate."""
+    """Return `ok` or the time of the last news; "" if not set up, or before `migrate`."""
     try:
         silence = liveness.silence(now)
     except (DatabaseError, InterfaceError):
@@ -69,6 +93,6 @@ def _notifications(now: datetime) -> str:
     return since if silence.set_up else ""
 
 
-def _ping_ours() -> None:
+def _ping_database() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")

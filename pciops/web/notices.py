@@ -1,4 +1,4 @@
-"""The pages of the notices: what waits, what went out, what did not, and what they say."""
+"""The pages of notices and digests: lists, previews, and samples."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ from pciops.audit.models import Event
 from pciops.lib import charts, outages, outbox
 from pciops.lib.addresses import mail_address
 from pciops.lib.charts import Bars, Series
-from pciops.lib.keyset import MarkerError
 from pciops.lib.post import Answer, MailServerDown, Verdict
 from pciops.notices import digests, forecast, rendering, rules, samples, selectors, send
 from pciops.notices.models import Notice
@@ -34,40 +33,36 @@ from pciops.web import rights
 from pciops.web.errors import KEYSTONE_DATABASE, BadRequestError
 from pciops.web.requests import OperatorRequest, initiator
 
-PAGE: Final = 50
+PAGE_SIZE: Final = 50
 NOWHERE: Final = "There is no mail server, or Keystone has no address of yours."
 
 
 @never_cache
 @require_safe
 def notice_list(request: OperatorRequest) -> HttpResponse:
-    """One of the lists; failures and missing addresses first, for they need a person."""
+    """Show one of the lists; by default the first of failed, unaddressed, and waiting in use."""
     now, scope = timezone.now(), request.user.scope
     numbers = selectors.numbers(scope=scope, now=now)
     urgent = next((name for name in ("failed", "unaddressed") if numbers[name]), "waiting")
     name, marker = request.GET.get("view", urgent), request.GET.get("marker", "")
     view = selectors.BY_NAME.get(name)
     if view is None:
-        known = ", ".join(selectors.BY_NAME)
-        raise BadRequestError(f"view: {name!r} is no list of notices; {known} are.")
-    try:
-        page = selectors.page(view, scope=scope, now=now, marker=marker, limit=PAGE)
-    except MarkerError:
-        raise BadRequestError(
-            "marker: this is no place in this list. Leave it out to begin at the first page."
-        ) from None
+        names = ", ".join(selectors.BY_NAME)
+        raise BadRequestError(f"view: {name!r} is no list of notices; {names} are.")
+    page = selectors.page(view, scope=scope, now=now, marker=marker, limit=PAGE_SIZE)
+    book = rules.current()
     context = {
         "section": "notices",
         "now": now,
         "view": view,
-        "views": [(one, numbers.get(one.name)) for one in selectors.VIEWS],
+        "views": [(each, numbers.get(each.name)) for each in selectors.VIEWS],
         "notices": page.notices,
         "first": f"?{urlencode({'view': name})}" if marker else "",
         "next": f"?{urlencode({'view': name, 'marker': page.next})}" if page.next else "",
         "server": settings.MAIL_SERVER,
         "sender": settings.MAIL_FROM,
-        "book": rules.current(),
-        "kinds": [(kind, rules.current().usual.steps_of(kind)) for kind in Notice.Kind],
+        "book": book,
+        "kinds": [(kind, book.usual.steps_of(kind)) for kind in Notice.Kind],
         "broken": rendering.broken(),
         "forecast": _forecast(forecast.days(scope=scope, now=now), now.date()),
         "digests": digests.recent(scope=scope),
@@ -80,7 +75,7 @@ def notice_list(request: OperatorRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def preview(request: OperatorRequest, kind: str) -> HttpResponse:
-    """What a notice of this kind would say, to an account if one is named."""
+    """Show a notice of this kind, to a sample account or to the one in the URL."""
     now, policy, chosen = timezone.now(), policies.current(), _kind(kind)
     text = request.GET.get("account", "").strip()
     account = _account(request, text) if text else None
@@ -103,7 +98,7 @@ def preview(request: OperatorRequest, kind: str) -> HttpResponse:
 @require_POST
 @rights.needs("administer")
 def sample(request: OperatorRequest, kind: str) -> HttpResponse:
-    """Send one of this kind to the operator, at the address that Keystone has of them."""
+    """Send a notice of this kind to the operator's own address."""
     chosen, policy = _kind(kind), policies.current()
 
     def hand_in(address: str, now: datetime) -> Answer:
@@ -119,7 +114,7 @@ def sample(request: OperatorRequest, kind: str) -> HttpResponse:
 @require_POST
 @rights.needs("administer")
 def again(request: OperatorRequest, notice_id: UUID) -> HttpResponse:
-    """Make a notice due again that failed."""
+    """Make a failed notice due again."""
     notice = selectors.get(notice_id, scope=request.user.scope)
     if notice is None:
         raise Http404("There is no notice with this id.")
@@ -131,7 +126,7 @@ def again(request: OperatorRequest, notice_id: UUID) -> HttpResponse:
 
 
 def _again(request: OperatorRequest, notice: Notice) -> bool:
-    """Make it due, and write that into the trail: both, or neither."""
+    """Make the notice due and record it in the audit log, both or neither."""
     now, by = timezone.now(), f"{request.user.name} ({request.user.domain_name})"
     with transaction.atomic():
         done = send.again(notice, by=by, now=now)
@@ -156,15 +151,15 @@ def _again(request: OperatorRequest, notice: Notice) -> bool:
 @never_cache
 @require_safe
 def digest(request: OperatorRequest) -> HttpResponse:
-    """What the next daily digest would say now: the cloud's, or that of the operator's domain."""
+    """Show the next daily digest as of now: of the cloud, or of the operator's domain."""
     now = timezone.now()
-    found = digests.preview(_domain(request), policy=policies.current(), now=now)
+    preview = digests.preview(_domain(request), policy=policies.current(), now=now)
     outages.answered(KEYSTONE_DATABASE, now)
     context = {
         "section": "notices",
         "now": now,
-        "digest": found,
-        "letter": digests.write(found),
+        "digest": preview,
+        "letter": digests.write(preview),
         "server": settings.MAIL_SERVER,
         "sender": settings.MAIL_FROM,
         "hour": _hour(now),
@@ -177,9 +172,9 @@ def digest(request: OperatorRequest) -> HttpResponse:
 @require_POST
 @rights.needs("administer")
 def digest_sample(request: OperatorRequest) -> HttpResponse:
-    """Send the operator the digest as it would be now, at the address that Keystone has of them."""
-    found = digests.preview(_domain(request), policy=policies.current(), now=timezone.now())
-    letter = digests.write(found)
+    """Send the digest as of now to the operator's own address."""
+    preview = digests.preview(_domain(request), policy=policies.current(), now=timezone.now())
+    letter = digests.write(preview)
 
     def hand_in(address: str, now: datetime) -> Answer:
         return outbox.hand_in(letter, to=address, now=now, reply_to=settings.MAIL_REPLY_TO)
@@ -191,7 +186,11 @@ def digest_sample(request: OperatorRequest) -> HttpResponse:
 def _send_sample(
     request: OperatorRequest, what: str, hand_in: Callable[[str, datetime], Answer]
 ) -> None:
-    """Send the operator something to look at, write it into the trail, and say what came of it."""
+    """Send a sample to the operator, record it in the audit log, and report the result.
+
+    Args:
+        what: the sample, as the audit log names it.
+    """
     now, account = timezone.now(), accounts.get(request.user.id, scope=None)
     address = _address(account)
     if settings.MAIL_SERVER is None or account is None or not address:
@@ -222,20 +221,20 @@ def _send_sample(
 
 
 def _domain(request: OperatorRequest) -> Domain | None:
-    """The one domain that the operator sees; None for the whole cloud."""
-    scope, rights = request.user.scope, request.user.rights
+    """Return the only domain that the operator sees; None for the whole cloud."""
+    scope, held = request.user.scope, request.user.rights
     if scope is None:
         return None
-    return Domain(id=scope, name=(rights and rights.domain_name) or scope)
+    return Domain(id=scope, name=(held and held.domain_name) or scope)
 
 
 def _hour(now: datetime) -> str:
-    """When digests go out: `07:00 UTC`."""
+    """Return the time at which digests are sent, such as `07:00 UTC`."""
     return f"{settings.DIGEST_HOUR:02}:00 {now.astimezone(settings.SITE_ZONE):%Z}"
 
 
 def _forecast(days: list[tuple[date, dict[str, int]]], today: date) -> dict[str, object]:
-    """The chart of the days to come, in both its shapes."""
+    """Return the chart of the next days as columns and as rows."""
     passwords = (Notice.Kind.PASSWORD_EXPIRING.value, Notice.Kind.PASSWORD_EXPIRED.value)
     chart = Bars(
         title="Mails a day: about passwords, and about inactivity",
@@ -261,7 +260,7 @@ def _kind(text: str) -> Notice.Kind:
 
 
 def _account(request: OperatorRequest, text: str) -> Account:
-    """The account of this id, or the first of this name, in the operator's scope."""
+    """Return the account with this id, or the first with this name, in the operator's scope."""
     scope = request.user.scope
     account = accounts.get(text, scope=scope)
     named = [] if account else accounts.get_by_name(text, domain=scope or "")
@@ -272,5 +271,5 @@ def _account(request: OperatorRequest, text: str) -> Account:
 
 
 def _address(account: Account | None) -> str:
-    """The address of the account; "" where Keystone has none that can be sent to."""
+    """Return the account's email address; "" if Keystone has no valid one."""
     return mail_address(account.email) or "" if account else ""

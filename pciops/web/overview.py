@@ -1,4 +1,4 @@
-"""The page that an operator sees first: what needs a person now, and how the cloud is."""
+"""The overview: accounts that need attention, numbers by state, policy, forecast, and trends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from pciops.accounts.census.census import ForecastDay, TrendPoint
 from pciops.accounts.overview import StateCount
 from pciops.accounts.policy import compliance
 from pciops.accounts.policy import policy as policies
-from pciops.accounts.policy.compliance import PolicyFinding
 from pciops.accounts.states import (
     ATTACKED_EXEMPT,
     DISABLED,
@@ -39,11 +38,11 @@ from pciops.events import liveness
 from pciops.events.storms import alerts, storms
 from pciops.lib import charts, outages
 from pciops.lib.charts import Bars, Drawing, Line, Series
-from pciops.lib.numbers import grouped
+from pciops.lib.numbers import counted, grouped
 from pciops.web.errors import KEYSTONE_DATABASE
 from pciops.web.requests import OperatorRequest
 
-# What hurts now or soon; then what is as it is. A lapsed lock is no news.
+# States that need action now or soon first. A lapsed lock is not shown.
 LARGE: Final = (LOCKED, ATTACKED_EXEMPT, INACTIVE_SOON, EXPIRING, INACTIVE, EXPIRED)
 SMALL: Final = (MUST_CHANGE, NEAR_LOCKOUT, EXEMPT, DISABLED, NO_EXPIRY, NOT_COVERED)
 URGENT: Final = (LOCKED, ATTACKED_EXEMPT)
@@ -51,23 +50,23 @@ TRENDS: Final = (LOCKED, INACTIVE, EXPIRED, EXPIRING)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Card:
-    """A number with its list, and the administrators and service accounts among it with theirs."""
+class StateCard:
+    """The number of accounts in a state, with a link to their list, and of privileged ones."""
 
     number: StateCount
     url: str
-    kinds: list[tuple[str, str]]  # words, address
+    kinds: list[tuple[str, str]]  # number with kind, URL of their list
 
     @property
     def tone(self) -> str:
-        """The colour of the number: what is zero or not urgent has none."""
+        """Return the color of the number; only an urgent state that has accounts has one."""
         urgent = self.number.state in URGENT and self.number.number
         return self.number.state.tone if urgent else "plain"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trend:
-    """How a number changed over the last weeks."""
+class StateTrend:
+    """The number of accounts in a state over the last weeks."""
 
     state: State
     line: Line
@@ -76,7 +75,7 @@ class Trend:
 
     @property
     def title(self) -> str:
-        """What the line shows, for whoever does not see it."""
+        """Return the text alternative of the line."""
         first, last, least, most = map(
             grouped,
             (self.line.first, self.line.last, self.line.least, self.line.greatest),
@@ -86,66 +85,54 @@ class Trend:
 
 @never_cache
 @require_safe
-def overview(request: OperatorRequest) -> HttpResponse:
-    """Locks and attacks as they are now, everything else as the newest census counted it."""
-    now, found = timezone.now(), policies.current_with_sources()
-    seen = overviews.build(scope=request.user.scope, policy=found.policy, now=now)
+def overview_page(request: OperatorRequest) -> HttpResponse:
+    """Show locks and attacks as they are now, and the numbers of the last census."""
+    now, sourced, scope = timezone.now(), policies.current_with_sources(), request.user.scope
+    overview = overviews.build(scope=scope, policy=sourced.policy, now=now)
     outages.answered(KEYSTONE_DATABASE, now)
-    findings = compliance.findings(found.policy)
-    storm = storms.going_on(scope=request.user.scope, now=now)
+    storm = storms.going_on(scope=scope, now=now)
+    points = overview.trend
     context = {
         "section": "overview",
-        "storm": alerts.told(storm, scope=request.user.scope) if storm else None,
+        "storm": alerts.told(storm, scope=scope) if storm else None,
         "now": now,
-        "seen": seen,
-        "policy": found.policy,
-        "large": [_card(seen.numbers[state]) for state in LARGE],
-        "small": [_card(seen.numbers[state]) for state in SMALL],
+        "overview": overview,
+        "policy": sourced.policy,
+        "large": [_card(overview.numbers[state]) for state in LARGE],
+        "small": [_card(overview.numbers[state]) for state in SMALL],
         "locked_url": _list_url(LOCKED),
-        "findings": [(finding, short(finding)) for finding in findings],
-        "nothing": compliance.enforces_nothing(found.policy),
-        "disagree": len(found.disagreements),
-        "forecast": _forecast(seen.days, now.date()),
+        "findings": compliance.findings(sourced.policy),
+        "nothing": compliance.enforces_nothing(sourced.policy),
+        "disagree": len(sourced.disagreements),
+        "forecast": _forecast(overview.days, now.date()),
         "lists": {"expiring": _list_url(EXPIRING), "inactive_soon": _list_url(INACTIVE_SOON)},
         "silence": liveness.silence(now),
-        "trends": [_trend(state, seen.trend) for state in TRENDS] if len(seen.trend) > 1 else [],
+        "trends": [_trend(state, points) for state in TRENDS] if len(points) > 1 else [],
         "history": [
             (point.counted_at.date(), [point.numbers.get(state.name, 0) for state in TRENDS])
-            for point in reversed(seen.trend)
+            for point in reversed(points)
         ],
     }
     return render(request, "web/overview.html", context)
 
 
-def _card(number: StateCount) -> Card:
-    return Card(
+def _card(number: StateCount) -> StateCard:
+    return StateCard(
         number=number,
         url=_list_url(number.state),
         kinds=[
-            (
-                f"{grouped(many)} {kind.label.lower()}{'' if many == 1 else 's'}",
-                _list_url(number.state, kind=kind.value),
-            )
-            for kind, many in number.kinds.items()
+            (counted(count, kind.label.lower()), _list_url(number.state, kind=kind.value))
+            for kind, count in number.kinds.items()
         ],
     )
 
 
-def _list_url(state: State, **more: str) -> str:
-    return f"{reverse('accounts')}?{urlencode({'state': state.name, **more})}"
-
-
-def short(finding: PolicyFinding) -> str:
-    """The value of a requirement in two or three words; the policy page has it in full."""
-    if finding.requirement == "8.3.6" and finding.value != "off":
-        return "strong" if finding.passed else "too weak"
-    value = finding.value.replace(", then locked for ", ", ")
-    value = value.replace(", then locked until somebody unlocks", ", until unlocked")
-    return value.removeprefix("the ").removesuffix(" are refused")
+def _list_url(state: State, **parameters: str) -> str:
+    return f"{reverse('accounts')}?{urlencode({'state': state.name, **parameters})}"
 
 
 def _forecast(days: list[ForecastDay], today: date) -> dict[str, object] | None:
-    """The chart of the days to come, in both its shapes; None where there is no forecast."""
+    """Return the chart of the next days as columns and as rows; None without a forecast."""
     if not days:
         return None
     chart = Bars(
@@ -161,11 +148,11 @@ def _forecast(days: list[ForecastDay], today: date) -> dict[str, object] | None:
     return {"chart": chart, "columns": charts.columns(chart), "rows": charts.rows(chart)}
 
 
-def _trend(state: State, points: list[TrendPoint]) -> Trend:
+def _trend(state: State, points: list[TrendPoint]) -> StateTrend:
     line = Line(
         title=state.title,
         points=tuple(
             (point.counted_at.date(), point.numbers.get(state.name, 0)) for point in points
         ),
     )
-    return Trend(state=state, line=line, drawing=charts.line(line), url=_list_url(state))
+    return StateTrend(state=state, line=line, drawing=charts.line(line), url=_list_url(state))

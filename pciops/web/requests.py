@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from django.http import HttpRequest
 
-from pciops.audit import services
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator
 from pciops.signin import address
@@ -25,22 +22,4 @@ def initiator(request: OperatorRequest) -> Initiator:
         via=Event.Via.PAGE,
         address=address.source(request),
         agent=request.headers.get("User-Agent", ""),
-    )
-
-
-def recorded_export(request: OperatorRequest, name: str, now: datetime) -> None:
-    """Write into the trail, before the first line leaves, that a file of this name was asked for.
-
-    Raises:
-        AuditLogError: then there is no file.
-    """
-    filters = request.GET.copy()
-    filters.pop("format", None)
-    services.record(
-        Event.Action.EXPORT,
-        Event.Outcome.SUCCESS,
-        initiator=initiator(request),
-        resource=name,
-        remark=filters.urlencode(),
-        now=now,
     )

@@ -1,32 +1,33 @@
-"""The pages."""
+"""URLs of the pages."""
 
 from __future__ import annotations
 
 from django.urls import path
 
 from pciops.web import (
+    account_list,
+    account_page,
     activity,
     acts,
     audit,
     bulk,
     exemptions,
+    health,
     notices,
     overview,
     policy,
     report_acts,
     reports,
-    status,
-    views,
 )
 
 urlpatterns = [
-    path("", overview.overview, name="overview"),
-    path("accounts/", views.account_list, name="accounts"),
-    path("accounts/export", views.account_export, name="account_export"),
+    path("", overview.overview_page, name="overview"),
+    path("accounts/", account_list.account_list, name="accounts"),
+    path("accounts/export", account_list.account_export, name="account_export"),
     path("accounts/unlock/", bulk.accounts_unlock, name="accounts_unlock"),
     path("accounts/unlocks/<str:batch_id>/", bulk.unlocks, name="unlocks"),
     path("accounts/unlocks/<str:batch_id>/stop/", bulk.unlocks_stop, name="unlocks_stop"),
-    path("accounts/<str:user_id>/", views.account_detail, name="account"),
+    path("accounts/<str:user_id>/", account_page.account_detail, name="account"),
     path("accounts/<str:user_id>/<str:name>/", acts.account_act, name="account_act"),
     path("activity/", activity.activity, name="activity"),
     path("activity/export", activity.activity_export, name="activity_export"),
@@ -48,5 +49,5 @@ urlpatterns = [
     path("reports/<str:week>/sign-off/", report_acts.sign_off, name="report_sign_off"),
     path("reports/<str:week>/again/", report_acts.build_again, name="report_again"),
     path("reports/<str:week>/changes/", report_acts.report_changes, name="report_changes"),
-    path("status/", status.status, name="status"),
+    path("status/", health.status, name="status"),
 ]

@@ -11,7 +11,7 @@ from pciops.accounts.states import STATES
 from tests.api.call import get, post
 from tests.factories import NOW, PasswordRow, grant, make_locked_user, make_user
 from tests.fake_keystone import FakeKeystone
-from tests.web.test_outages import down
+from tests.web.pages import down
 from tests.web.test_overview import RULES, take_census
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])

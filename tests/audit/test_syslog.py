@@ -9,21 +9,16 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from django.db import transaction
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from pciops.audit import chain, services, syslog
 from pciops.audit.models import Event
 from tests.audit.helpers import open_event, record
+from tests.support.certificates import certificate
 
 pytestmark = pytest.mark.django_db
 
@@ -149,28 +144,6 @@ def test_restarted_receiver_gets_the_next_row(
 
     assert event.hash.encode() in received[0]
     assert syslog.SENDER.lost == 0
-
-
-def certificate(folder: Path, *, name: str) -> Path:
-    """Write a self-signed certificate for this name, with its key, into one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "certificate.pem"
-    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path.write_bytes(built.public_bytes(Encoding.PEM) + secret)
-    return path
 
 
 @pytest.mark.parametrize(("name", "lost"), [("localhost", 0), ("other.example", 1)])

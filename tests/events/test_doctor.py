@@ -14,7 +14,7 @@ from pciops.events.intake import record
 from pciops.events.intake.sessions import Run
 from pciops.events.names import Names
 from pciops.lib.doctor import CheckResult
-from tests.live.wait import free_port
+from tests.support.processes import free_port
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 

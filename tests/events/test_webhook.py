@@ -20,9 +20,9 @@ from pciops.events import doctor
 from pciops.events.models import Alert, Storm
 from pciops.events.storms import alerts
 from pciops.lib.doctor import CheckLevel
-from tests.audit.test_syslog import certificate
 from tests.factories import NOW
-from tests.live.wait import free_port
+from tests.support.certificates import certificate
+from tests.support.processes import free_port
 
 pytestmark = pytest.mark.django_db
 

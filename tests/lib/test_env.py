@@ -80,6 +80,10 @@ def test_choice_can_be_in_lower_case(monkeypatch: pytest.MonkeyPatch) -> None:
     assert env.choice("PCIOPS_LOG_LEVEL", "INFO", env.LOG_LEVELS) == "DEBUG"
 
 
+BAD_URLS = (
+    *("keystone.example", "ftp://keystone.example", "http://", "http://[::1"),
+    *("http://k.example:port", "http://k.example:70000", "http://k.example:0"),
+)
 BAD_SYSLOGS = (
     *("log.example", "http://log.example", "udp://", "udp://h:port", "udp://h:0"),
     *("tcp://h/path", "unix://dev/log", "unix:///", "udp://[h"),
@@ -110,13 +114,7 @@ BROKER = "amqp://pciops:secret@rabbit.example:5672/pciops"
         ("integer", "five", "5"),
         ("integer", "5.0", "5"),
         ("integer", "9" * 5000, "5"),
-        ("http_url", "keystone.example", "https://keystone.example:5000/v3"),
-        ("http_url", "ftp://keystone.example", "https://keystone.example:5000/v3"),
-        ("http_url", "http://", "https://keystone.example:5000/v3"),
-        ("http_url", "http://[::1", "https://keystone.example:5000/v3"),
-        ("http_url", "http://k.example:port", "https://keystone.example:5000/v3"),
-        ("http_url", "http://k.example:70000", "https://keystone.example:5000/v3"),
-        ("http_url", "http://k.example:0", "https://keystone.example:5000/v3"),
+        *(("http_url", value, "https://keystone.example:5000/v3") for value in BAD_URLS),
         ("choice", "LOUD", "INFO"),
         ("database", "keystone.db", ENGINES["mysql"]),
         ("database", "oracle://u:p@h/keystone", ENGINES["mysql"]),

@@ -13,7 +13,7 @@ import pytest
 
 from pciops.lib.env import MailServer
 from pciops.lib.post import Answer, Mail, MailServerDown, Smtp, Verdict
-from tests.live.wait import wait_until
+from tests.support.processes import wait_until
 
 MAIL = b"From: pciops@cloud.example\r\nSubject: a test\r\n\r\nhello\r\n"
 FROM = "pciops@cloud.example"

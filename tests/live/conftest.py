@@ -13,13 +13,14 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from pciops.demo.keystone import Keystone, is_installed
-from tests.live.browser import chromium, context_of
-from tests.live.cloud import ATTEMPTS, Cloud, Person
-from tests.live.mariadb import MariaDB
-from tests.live.proxy import Door
-from tests.live.rabbit import RabbitMQ
-from tests.live.site import ROOT, Site
-from tests.live.visitor import Visitor
+from tests.support.browser import chromium, context_of
+from tests.support.cloud import ATTEMPTS, Cloud, Person
+from tests.support.mariadb import MariaDB
+from tests.support.processes import ROOT
+from tests.support.proxy import Door
+from tests.support.rabbitmq import RabbitMQ
+from tests.support.site import Site
+from tests.support.visitor import Visitor
 
 HERE = Path(__file__).parent
 READER = "pciops-reads"  # the login in Keystone's database that `manage.py grants` makes

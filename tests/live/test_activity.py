@@ -14,10 +14,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.events import bodies
-from tests.live.browser import LOOKS, assert_accessible, assert_fits, context_of
-from tests.live.cloud import Cloud, Person
-from tests.live.programs import ENDS_WITH_US
-from tests.live.site import ROOT, Site
+from tests.support.browser import LOOKS, assert_accessible, assert_fits, context_of
+from tests.support.cloud import Cloud, Person
+from tests.support.processes import ENDS_WITH_US, ROOT
+from tests.support.site import Site
 
 pytestmark = pytest.mark.browser
 

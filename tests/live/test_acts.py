@@ -9,10 +9,10 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page
 
-from tests.live.browser import LOOKS, assert_accessible, assert_fits, context_of
-from tests.live.cloud import Cloud, Person
-from tests.live.site import Site
-from tests.live.visitor import Visitor, text_of
+from tests.support.browser import LOOKS, assert_accessible, assert_fits, context_of
+from tests.support.cloud import Cloud, Person
+from tests.support.site import Site
+from tests.support.visitor import Visitor, text_of
 
 LONG_AGO = "2020-02-02"
 ENDS_ON = (datetime.now(UTC).date() + timedelta(days=30)).isoformat()

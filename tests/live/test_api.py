@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.live.cloud import ATTEMPTS, Cloud, Person
-from tests.live.site import Site
+from tests.support.cloud import ATTEMPTS, Cloud, Person
+from tests.support.site import Site
 
 
 class Api:

@@ -8,11 +8,11 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from tests.live.browser import assert_accessible, assert_fits
-from tests.live.cloud import Cloud
-from tests.live.site import Site
 from tests.live.test_status import enter
 from tests.live.test_status import window as window
+from tests.support.browser import assert_accessible, assert_fits
+from tests.support.cloud import Cloud
+from tests.support.site import Site
 
 pytestmark = pytest.mark.browser
 

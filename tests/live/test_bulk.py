@@ -7,14 +7,14 @@ import re
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.live.browser import LOOKS, assert_accessible, assert_fits, context_of
-from tests.live.cloud import ATTEMPTS, Cloud, Person
-from tests.live.site import Site
 from tests.live.test_main_job import operator as operator
 from tests.live.test_main_job import plain_page as plain_page
 from tests.live.test_main_job import row_of, sign_in, tab_to
 from tests.live.test_main_job import session as session
 from tests.live.test_main_job import signed_in as signed_in
+from tests.support.browser import LOOKS, assert_accessible, assert_fits, context_of
+from tests.support.cloud import ATTEMPTS, Cloud, Person
+from tests.support.site import Site
 
 pytestmark = pytest.mark.browser
 

@@ -11,15 +11,15 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.live.browser import LOOKS, assert_accessible, assert_fits, context_of
-from tests.live.cloud import Cloud, Person
-from tests.live.site import Site
 from tests.live.test_bulk import fill_in
 from tests.live.test_main_job import operator as operator
 from tests.live.test_main_job import plain_page as plain_page
 from tests.live.test_main_job import session as session
 from tests.live.test_main_job import sign_in
 from tests.live.test_main_job import signed_in as signed_in
+from tests.support.browser import LOOKS, assert_accessible, assert_fits, context_of
+from tests.support.cloud import Cloud, Person
+from tests.support.site import Site
 
 pytestmark = pytest.mark.browser
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.live.cloud import ATTEMPTS, Cloud
-from tests.live.site import Site
-from tests.live.visitor import Visitor, text_of
+from tests.support.cloud import ATTEMPTS, Cloud
+from tests.support.site import Site
+from tests.support.visitor import Visitor, text_of
 
 
 def test_the_command_unlocks_without_keystones_api(site: Site, cloud: Cloud) -> None:

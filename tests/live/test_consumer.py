@@ -6,26 +6,22 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from kombu import Connection
 from pytest_django import Settings
 
 from pciops.events.intake import broker
 from tests.events.bodies import sign_in
 from tests.factories import NOW
-from tests.live.consumer import consuming, environment_of, manage, publish
-from tests.live.mariadb import MariaDB
-from tests.live.proxy import Door
-from tests.live.rabbit import RabbitMQ
-from tests.live.wait import free_port, wait_until
+from tests.support.certificates import certificate
+from tests.support.consumer import consuming, environment_of, manage, publish
+from tests.support.mariadb import MariaDB
+from tests.support.processes import free_port, wait_until
+from tests.support.proxy import Door
+from tests.support.rabbitmq import RabbitMQ
 
 _COUNT = "SELECT COALESCE(SUM(`count`), 0) AS number FROM events_attempts"
 
@@ -255,40 +251,11 @@ def test_a_text_that_the_database_cannot_hold_is_set_aside_alone(
 
 
 # --- TLS ----------------------------------------------------------------------------------------
-def certificate(name: str) -> tuple[bytes, bytes]:
-    """A certificate of this name and its key, signed by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    return (
-        made.public_bytes(serialization.Encoding.PEM),
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        ),
-    )
-
-
 def test_over_tls_the_certificate_and_its_name_are_checked(
     settings: Settings, tmp_path: Path
 ) -> None:
-    pair = certificate("localhost")
-    trusted = tmp_path / "ca.pem"
-    trusted.write_bytes(pair[0])
-    with RabbitMQ(certificate=pair) as server:
+    trusted = certificate(tmp_path, name="localhost")
+    with RabbitMQ(certificate=trusted) as server:
         url = f"amqps://pciops:pciops@localhost:{server.tls_port}//"
         settings.NOTIFICATIONS_CACERT = str(trusted)
         broker.connect(url).release()

@@ -12,15 +12,15 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from pciops.demo.keystone import Keystone
-from tests.live.cloud import Cloud, Person
-from tests.live.consumer import consuming, manage
-from tests.live.mariadb import MariaDB
-from tests.live.proxy import Door
-from tests.live.site import Site
 from tests.live.test_events import environment as environment
 from tests.live.test_events import notifying as notifying
-from tests.live.visitor import Visitor, text_of
-from tests.live.wait import wait_until
+from tests.support.cloud import Cloud, Person
+from tests.support.consumer import consuming, manage
+from tests.support.mariadb import MariaDB
+from tests.support.processes import wait_until
+from tests.support.proxy import Door
+from tests.support.site import Site
+from tests.support.visitor import Visitor, text_of
 
 SCRIPT, GUESSER, SPRAYER = "127.0.0.2", "127.0.0.3", "127.0.0.4"
 

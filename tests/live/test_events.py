@@ -12,12 +12,11 @@ import pytest
 import requests
 
 from pciops.demo.keystone import Keystone
-from tests.live.cloud import Cloud, Person
-from tests.live.consumer import Consumer, consuming, environment_of, manage
-from tests.live.mariadb import MariaDB, Row
-from tests.live.rabbit import RabbitMQ
-from tests.live.site import ROOT
-from tests.live.wait import wait_until
+from tests.support.cloud import Cloud, Person
+from tests.support.consumer import Consumer, consuming, environment_of, manage
+from tests.support.mariadb import MariaDB, Row
+from tests.support.processes import ROOT, wait_until
+from tests.support.rabbitmq import RabbitMQ
 
 OLD, NEW = "Correct-Horse-7", "Correct-Horse-8"
 _PUBLISHING = """\

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.live.cloud import ATTEMPTS, Cloud
+from tests.support.cloud import ATTEMPTS, Cloud
 
 
 def test_a_new_user_gets_in(cloud: Cloud) -> None:

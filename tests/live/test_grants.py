@@ -10,11 +10,11 @@ import pymysql
 import pytest
 
 from pciops.keystone import grants
-from tests.live.cloud import Cloud
 from tests.live.conftest import READER, READERS_PASSWORD
-from tests.live.mariadb import MariaDB
-from tests.live.site import Site
-from tests.live.visitor import Visitor, text_of
+from tests.support.cloud import Cloud
+from tests.support.mariadb import MariaDB
+from tests.support.site import Site
+from tests.support.visitor import Visitor, text_of
 
 DENIED = {1142, 1143, 1044, 1227}  # by table, by column, by database, by privilege
 

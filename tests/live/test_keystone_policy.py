@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 import requests
 
-from tests.live.cloud import Cloud, Person
-from tests.live.site import Site
 from tests.live.test_acts import LOCKOUT, act
-from tests.live.visitor import Visitor, text_of
-from tests.live.wait import free_port
+from tests.support.cloud import Cloud, Person
+from tests.support.processes import free_port
+from tests.support.site import Site
+from tests.support.visitor import Visitor, text_of
 
 ROLE = "deputy"  # of which Keystone's default policy knows nothing
 WORDS = "You are not authorized to perform the requested action: identity:update_user."

@@ -11,9 +11,9 @@ from keystoneauth1 import exceptions, session
 from keystoneauth1.identity import v3
 from keystoneclient.v3 import client
 
-from tests.live.cloud import Cloud, Person
-from tests.live.site import Site
-from tests.live.visitor import Visitor, text_of
+from tests.support.cloud import Cloud, Person
+from tests.support.site import Site
+from tests.support.visitor import Visitor, text_of
 
 _numbers = itertools.count(1)
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.live.browser import LOOKS, assert_accessible, assert_fits, context_of
-from tests.live.cloud import ATTEMPTS, Cloud, Person
-from tests.live.site import Site
+from tests.support.browser import LOOKS, assert_accessible, assert_fits, context_of
+from tests.support.cloud import ATTEMPTS, Cloud, Person
+from tests.support.site import Site
 
 pytestmark = pytest.mark.browser
 

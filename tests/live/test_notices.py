@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.cloud import Cloud, Person
-from tests.live.mariadb import MariaDB
-from tests.live.programs import ENDS_WITH_US
-from tests.live.rabbit import RabbitMQ
-from tests.live.site import ROOT, Result, Site
-from tests.live.wait import wait_until
 from tests.notices.letterbox import Letterbox, open_letterbox
+from tests.support.cloud import Cloud, Person
+from tests.support.mariadb import MariaDB
+from tests.support.processes import ENDS_WITH_US, ROOT, wait_until
+from tests.support.rabbitmq import RabbitMQ
+from tests.support.site import Result, Site
 
 OPERATORS = "ops@cloud.example"
 

@@ -28,9 +28,9 @@ from pciops.accounts.states import blocking, classify
 from pciops.demo.keystone import Keystone, is_installed
 from tests.factories import make_user
 from tests.live import oracle
-from tests.live.alias import keystone_at
-from tests.live.mariadb import MariaDB
-from tests.live.site import ROOT
+from tests.support.alias import keystone_at
+from tests.support.mariadb import MariaDB
+from tests.support.processes import ROOT
 
 RELEASES = {
     "30": ("TEST_KEYSTONE", ROOT / "var" / "demo" / "keystone"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from tests.live.cloud import Cloud
-from tests.live.site import Site
-from tests.live.visitor import text_of
-from tests.live.wait import wait_until
+from tests.support.cloud import Cloud
+from tests.support.processes import wait_until
+from tests.support.site import Site
+from tests.support.visitor import text_of
 
 
 def test_a_page_says_that_the_database_is_away_and_since_when(site: Site, cloud: Cloud) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.live.browser import LOOKS, assert_accessible, assert_fits, context_of
-from tests.live.cloud import Cloud, Person
-from tests.live.site import Site
+from tests.support.browser import LOOKS, assert_accessible, assert_fits, context_of
+from tests.support.cloud import Cloud, Person
+from tests.support.site import Site
 
 pytestmark = pytest.mark.browser
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
-from tests.live.browser import LOOKS, assert_accessible, assert_fits, context_of
-from tests.live.cloud import Cloud
-from tests.live.site import Site
-from tests.live.visitor import Visitor
+from tests.support.browser import LOOKS, assert_accessible, assert_fits, context_of
+from tests.support.cloud import Cloud
+from tests.support.site import Site
+from tests.support.visitor import Visitor
 
 pytestmark = pytest.mark.browser
 

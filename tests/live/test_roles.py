@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.live.cloud import ATTEMPTS, Cloud, Person
-from tests.live.site import Site
-from tests.live.visitor import Visitor, text_of
+from tests.support.cloud import ATTEMPTS, Cloud, Person
+from tests.support.site import Site
+from tests.support.visitor import Visitor, text_of
 
 
 def enter(site: Site, person: Person) -> Visitor:

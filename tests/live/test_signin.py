@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from tests.live.cloud import ATTEMPTS, Cloud, Person
-from tests.live.site import Site
-from tests.live.visitor import text_of
+from tests.support.cloud import ATTEMPTS, Cloud, Person
+from tests.support.site import Site
+from tests.support.visitor import text_of
 
 
 def test_an_administrator_lands_on_the_overview(site: Site, cloud: Cloud) -> None:

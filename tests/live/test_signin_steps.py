@@ -13,10 +13,10 @@ import requests
 from playwright.sync_api import Browser
 
 from pciops.keystone.clouds import session_from_environment
-from tests.live.browser import LOOKS, assert_accessible, assert_fits, context_of
-from tests.live.cloud import Cloud
-from tests.live.site import Site
-from tests.live.visitor import Visitor, text_of
+from tests.support.browser import LOOKS, assert_accessible, assert_fits, context_of
+from tests.support.cloud import Cloud
+from tests.support.site import Site
+from tests.support.visitor import Visitor, text_of
 
 NEW = "Battery-Staple-8"
 

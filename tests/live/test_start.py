@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from tests.live.site import ROOT, Site
+from tests.support.processes import ROOT
+from tests.support.site import Site
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from pciops.demo.keystone import Keystone
 from tests.accounts.scenes import EDGES, SPECIAL, Scene, check, scenes, trying
-from tests.live.alias import keystone_at
-from tests.live.mariadb import MariaDB
+from tests.support.alias import keystone_at
+from tests.support.mariadb import MariaDB
 
 # What the rules read. Keystone's own columns, of which DATETIME keeps no fraction of a second.
 TABLES = [

@@ -8,8 +8,8 @@ from typing import Any
 
 import requests
 
-from tests.live.cloud import Cloud
-from tests.live.site import Site
+from tests.support.cloud import Cloud
+from tests.support.site import Site
 
 CROWD = 50
 

@@ -6,9 +6,9 @@ import threading
 
 import requests
 
-from tests.live.cloud import Cloud
-from tests.live.site import Site
-from tests.live.visitor import Visitor, text_of
+from tests.support.cloud import Cloud
+from tests.support.site import Site
+from tests.support.visitor import Visitor, text_of
 
 
 def test_an_unlocked_person_gets_in_at_once(visitor: Visitor, cloud: Cloud) -> None:

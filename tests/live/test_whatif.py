@@ -26,9 +26,9 @@ from pciops.demo.keystone import Keystone, is_installed
 from pciops.keystone import options
 from pciops.keystone.models import User
 from tests.factories import PasswordRow, grant, make_user
-from tests.live.alias import keystone_at
-from tests.live.mariadb import MariaDB
-from tests.live.site import ROOT
+from tests.support.alias import keystone_at
+from tests.support.mariadb import MariaDB
+from tests.support.processes import ROOT
 
 PRESENT: dict[str, str | int] = {
     "lockout_failure_attempts": 6,

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.cloud import Cloud
-from tests.live.mariadb import MariaDB
-from tests.live.programs import ENDS_WITH_US
-from tests.live.site import ROOT, Site
-from tests.live.wait import wait_until
+from tests.support.cloud import Cloud
+from tests.support.mariadb import MariaDB
+from tests.support.processes import ENDS_WITH_US, ROOT, wait_until
+from tests.support.site import Site
 
 
 @dataclass

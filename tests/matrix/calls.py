@@ -1,41 +1,49 @@
-"""Every URL and API call, and what it takes. A route that is not here fails the test.
+"""The table of all URLs and API calls with what each takes, and the callers of the matrix.
 
-`{id}` in a path, query or body is the account that the call is about; `{seen}` its failures.
+`{id}` in a query or body is the account that the call is about; `{seen}` its failures.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
 from typing import Any, Final
 from uuid import UUID
 
+from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from pciops.accounts.account import Failures
+from pciops.lib import outages
 from pciops.signin.rights import Act
-from tests.signin.visit import Response
+from tests.factories import NOW
+from tests.fake_keystone import FakeKeystone
+from tests.signin.visit import Response, sign_in
 
-WEEK: Final = "2026-W46"  # of which there are reports: see conftest
+WEEK: Final = "2026-W46"  # has reports: see conftest
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+PRECONDITION: Final = str(Failures(failed_auth_count=3, failed_auth_at=NOW))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One method at one route."""
+    """One method of one route."""
 
     method: str
     route: str
-    needs: Act | None = "see"  # None: of nobody; a form to sign in, say
-    queries: tuple[str, ...] = ("",)  # that show accounts; the first is the usual one
+    needs: Act | None = "see"  # None: no rights, such as the sign-in form
+    queries: tuple[str, ...] = ("",)  # that show accounts; the first is the default
     body: Mapping[str, Any] = field(default_factory=dict)
-    status: int = 200  # for whom it is meant
-    signed_in: int | None = None  # for who is signed in, where nothing is needed
-    system_only: bool = False  # for nobody whose scope is a domain
-    foreign: int | None = None  # about an account of another domain; None: as ever
+    status: int = 200  # for callers who may make the call
+    signed_in: int | None = None  # for signed-in callers of a call that needs no rights
+    system_only: bool = False  # not for callers whose scope is a domain
+    foreign: int | None = None  # about an account of another domain; None: the same status
     name: str = ""  # of the act
-    unlocks: bool = False  # the locked account that it is about
+    unlocks: bool = False
 
     def __str__(self) -> str:
         return f"{self.method} /{self.route}".replace("<str:name>", self.name)
@@ -44,38 +52,73 @@ class Call:
     def is_api(self) -> bool:
         return self.route.startswith("api/")
 
+    def filled(self, text: str, user_id: str) -> str:
+        """Return a path, query or body with values for all its parameters."""
+        values = {
+            "{id}": user_id,
+            "{seen}": PRECONDITION,
+            "<str:user_id>": user_id,
+            "<path:rest>": "x",
+            "<str:name>": self.name,
+            "<str:kind>": "locked",
+            "<str:week>": WEEK,
+            "<str:batch_id>": "unknown",
+            "<uuid:notice_id>": str(UUID(int=0)),
+        }
+        for name, value in values.items():
+            text = text.replace(name, value)
+        return text
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A signed-in browser and an API token of one person; both empty for a stranger."""
+
+    token: str = ""
+    cookies: SimpleCookie = field(default_factory=SimpleCookie)
+
+    @classmethod
+    def of(cls, keystone: FakeKeystone, role: str | None, scope: str) -> Caller:
+        """Return a caller with this Keystone role in a scope: "system" or a domain's id."""
+        if role is None:
+            return cls()
+        home = "shops" if scope == "system" else scope
+        person = keystone.person("bob", domain_id=home, roles={scope: {role}})
+        browser = Client()
+        sign_in(browser, "bob", domain=home.title())
+        return cls(keystone.issue(person), browser.cookies)
+
     def send(
         self,
-        browser: Client,
-        token: str,
-        *,
+        call: Call,
         user_id: str,
-        seen: str,
+        *,
         query: str | None = None,
         method: str = "",
+        check_csrf: bool = False,
     ) -> Response:
-        """Make the call: with a token where it is one of the API, else as the browser would."""
-        facts = {"{id}": user_id, "{seen}": seen, "<str:user_id>": user_id, "<path:rest>": "x"}
-        facts["<str:name>"] = self.name
-        facts["<str:kind>"] = "locked"
-        facts["<str:week>"] = WEEK
-        facts["<str:batch_id>"] = "of-nobody"
-        facts["<uuid:notice_id>"] = str(UUID(int=0))
-        path = _filled(f"/{self.route}{self.queries[0] if query is None else query}", facts)
-        body = _filled(json.dumps(self.body), facts)
-        method = method or self.method
-        if self.is_api:
-            headers = {"X-Auth-Token": token} if token else {}
-            return Client().generic(method, path, body, "application/json", headers=headers)
+        """Make the call about this account: with the token if it is of the API, or the browser."""
+        browser = Client(enforce_csrf_checks=check_csrf)
+        path = call.filled(f"/{call.route}{call.queries[0] if query is None else query}", user_id)
+        body = call.filled(json.dumps(call.body), user_id)
+        method = method or call.method
+        if call.is_api:
+            headers = {"X-Auth-Token": self.token} if self.token else {}
+            return browser.generic(method, path, body, "application/json", headers=headers)
+        browser.cookies.update(self.cookies)
         if method == "POST":
             return browser.post(path, json.loads(body))
         return browser.generic(method, path)
 
 
-def _filled(text: str, facts: Mapping[str, str]) -> str:
-    for name, value in facts.items():
-        text = text.replace(name, value)
-    return text
+@contextmanager
+def rolled_back() -> Iterator[None]:
+    """Undo all that is written inside, so that calls do not see each other."""
+    outages._noted.clear()  # an outage that was noted inside is undone, too
+    with transaction.atomic("default"), transaction.atomic("keystone"):
+        yield
+        transaction.set_rollback(True, "default")
+        transaction.set_rollback(True, "keystone")
 
 
 _LIST: Final = (
@@ -110,14 +153,14 @@ CALLS: Final = (
         needs=None,
         body={"name": "zelda", "password": "wrong horse", "domain": "Default"},
     ),
-    # Pages that follow a password: without one they lead back to the form.
+    # Steps after the password: without one they redirect to the form.
     *(
         Call(method=method, route=route, needs=None, status=302)
         for method in ("GET", "POST")
         for route in ("signin/code/", "signin/password/")
     ),
     Call(method="POST", route="signout/", needs=None, status=302),
-    Call(method="POST", route="scope/", body={"scope": "of nobody here"}, status=302),
+    Call(method="POST", route="scope/", body={"scope": "unknown"}, status=302),
     Call(method="GET", route=""),
     Call(method="GET", route="accounts/", queries=_LIST),
     Call(method="GET", route="accounts/export", queries=_EXPORT),
@@ -135,7 +178,7 @@ CALLS: Final = (
     Call(method="GET", route=_ACT, name="unlock", needs="unlock", foreign=404),
     Call(method="GET", route=_ACT, name="disable", needs="administer", foreign=404),
     Call(method="GET", route=_ACT, name="exempt", needs="administer", foreign=404),
-    # What does not fit a locked account leads back to it.
+    # Acts that do not fit a locked account redirect to its page.
     *(
         Call(method="GET", route=_ACT, name=name, needs="administer", status=302, foreign=404)
         for name in ("enable", "lift", "record")
@@ -150,7 +193,7 @@ CALLS: Final = (
         status=302,
         foreign=404,
     ),
-    *(  # without a word of why: nothing is done
+    *(  # without a reason nothing is done
         Call(method="POST", route=_ACT, name=name, needs="administer", status=400, foreign=404)
         for name in ("enable", "disable", "exempt", "lift", "record")
     ),
@@ -166,7 +209,7 @@ CALLS: Final = (
     ),
     Call(method="GET", route="activity/set-aside/", needs="administer", system_only=True),
     Call(method="GET", route="audit/", queries=("", "?account=zelda", "?operator=ann")),
-    Call(  # of all acts each file would name the one before it
+    Call(  # without the filter each file would contain the record of the one before
         method="GET",
         route="audit/export",
         queries=("?format=json&action=unlock", "?format=csv&action=unlock"),
@@ -190,7 +233,7 @@ CALLS: Final = (
     Call(method="GET", route=f"{_REPORT}export", queries=_FORMATS),
     Call(method="GET", route=f"{_REPORT}changes/"),
     Call(method="GET", route=f"{_REPORT}sign-off/", needs="sign_off"),
-    Call(  # without a word of what was seen: nothing is signed
+    Call(  # without the hash of the report nothing is signed
         method="POST", route=f"{_REPORT}sign-off/", needs="sign_off", status=400
     ),
     Call(method="POST", route=f"{_REPORT}again/", needs="administer", status=302),
@@ -241,7 +284,7 @@ CALLS: Final = (
 
 
 def routes(patterns: Any = None, before: str = "") -> Iterator[str]:
-    """Every route that the site has, as the URL resolver knows it."""
+    """Yield every route of the URL resolver."""
     for item in get_resolver().url_patterns if patterns is None else patterns:
         route = f"{before}{item.pattern}"
         if isinstance(item, URLResolver):

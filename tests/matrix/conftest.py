@@ -1,4 +1,4 @@
-"""Fixtures of these tests: a fake Keystone and a clock that stands."""
+"""Fixtures of the matrix: a fake Keystone, a frozen clock, and stored reports."""
 
 from __future__ import annotations
 
@@ -11,16 +11,7 @@ from tests.signin.visit import clock as clock
 
 
 @pytest.fixture(autouse=True)
-def _clock_stands(clock: object) -> None:
-    """In every test here."""
-
-
-@pytest.fixture(autouse=True)
-def _reports_are_kept(request: pytest.FixtureRequest, clock: object) -> None:
-    """For calls about reports: of the whole cloud, and of each domain that callers are of."""
-    call = getattr(request.node, "callspec", None) and request.node.callspec.params.get("call")
-    if call is None or "report" not in call.route:
-        return
-    request.getfixturevalue("db")
+def _reports(clock: object, db: object) -> None:
+    """Store a report of the cloud, and of each domain that callers have a role in."""
     for domain_id in ("", "shops", "payments"):
         kept(WEEK, domain_id=domain_id)

@@ -14,7 +14,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from pciops.lib.env import MailServer
-from tests.live.wait import free_port
+from tests.support.processes import free_port
 
 
 @dataclass

@@ -18,9 +18,9 @@ from pciops.notices.models import Notice
 from tests.events.heard import keep
 from tests.events.histories import stale_script
 from tests.factories import NOW, POLICY, PasswordRow, make_locked_user, make_user
-from tests.live.wait import free_port
 from tests.notices.letterbox import Letterbox, open_letterbox
 from tests.notices.sending import make_due, notice, send_all
+from tests.support.processes import free_port
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 Status = Notice.Status

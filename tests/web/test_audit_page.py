@@ -1,13 +1,10 @@
-"""The trail as a page and as files."""
+"""The audit log page: rows, filters, scope, the chart of days, files, and verification."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
-from collections.abc import Iterable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, cast
 
 import pytest
@@ -15,161 +12,147 @@ from django.test import Client
 
 from pciops.audit import chain, selectors
 from pciops.audit.models import Event
+from pciops.audit.selectors import AuditQuery, daily_counts
 from pciops.audit.services import PCIOPS
 from tests.audit.helpers import forge, open_event, record
 from tests.factories import NOW, make_account, make_initiator
-from tests.fake_keystone import FakeKeystone
-from tests.signin.visit import shown, signed_in
+from tests.signin.visit import shown
+from tests.web.pages import csv_rows, text_of
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
+DAY = timedelta(days=1)
+TODAY = NOW.date()
 
-def remarks(site: Client, address: str = "/audit/") -> list[str]:
-    """Those rows of the page that a test has made, as it shows them."""
-    response = cast("Any", site.get(address))
+
+def events(site: Client, query: str = "") -> list[Event]:
+    """Return the rows of the page."""
+    response = cast("Any", site.get(f"/audit/{query}"))
     assert response.status_code == 200, shown(response)
-    return [event.remark for event in response.context["events"] if event.remark]
+    return list(response.context["events"])
 
 
-def text(site: Client, address: str) -> str:
-    """The whole of a streamed file."""
-    response = cast("Any", site.get(address))
-    assert response.status_code == 200
-    return b"".join(cast("Iterable[bytes]", response.streaming_content)).decode()
+def remarks(site: Client, query: str = "") -> list[str]:
+    """Return the remarks of the rows that a test made."""
+    return [event.remark for event in events(site, query) if event.remark]
 
 
-def test_the_newest_comes_first(site: Client) -> None:
+# --- Rows and filters ---------------------------------------------------------------------------
+def test_the_newest_row_comes_first(site: Client) -> None:
     for hours in (2, 3, 1):
         record(now=NOW - timedelta(hours=hours), remark=f"{hours} h ago")
 
     assert remarks(site) == ["1 h ago", "2 h ago", "3 h ago"]
 
 
-def test_a_row_says_who_what_whom_why_and_how_it_ended(site: Client) -> None:
-    event = open_event(reason="INC-4711")
-    page = shown(site.get("/audit/?action=unlock"))
+def test_a_row_has_action_account_operator_reason_and_outcome(site: Client) -> None:
+    event = open_event(reason="INC-4711", account=make_account(name="<b>ann"))
+    response = site.get("/audit/?action=unlock")
+    page = shown(response)
 
-    assert "Begun: unlocked , its end is not recorded yet: ann ( Default )" in page
+    assert "Begun: unlocked" in page
+    assert "<b>ann ( Default )" in page
     assert "by olga (Default) from 192.0.2.7 (web page): “ INC-4711 ”" in page
-    assert f'href="/accounts/{event.target_id}/"' in site.get("/audit/").content.decode()
+    assert f'href="/accounts/{event.target_id}/"' in response.content.decode()
+    assert "<b>ann" not in response.content.decode()
 
 
-@pytest.mark.parametrize(
-    ("query", "found"),
-    [
-        ("", ["export", "failed", "system"]),
-        ("action=read/export", ["export"]),
-        ("outcome=failure", ["failed"]),
-        ("via=task", ["system"]),
-        ("operator=OLG", ["export", "failed"]),
-        ("operator=id+of+olga", ["export", "failed"]),
-        ("from=2026-11-21", ["export", "failed"]),
-        ("from=2026-11-22", ["export"]),
-        ("to=2026-11-21", ["failed", "system"]),
-        ("from=2026-11-21&to=2026-11-21", ["failed"]),
-        ("action=read/export&outcome=failure", []),
-    ],
-)
-def test_filters_are_in_the_address(site: Client, query: str, found: list[str]) -> None:
+FILTERED = {
+    "": ["export", "failed", "system"],
+    "action=read/export": ["export"],
+    "outcome=failure": ["failed"],
+    "via=task": ["system"],
+    "operator=OLG": ["export", "failed"],
+    "operator=id+of+olga": ["export", "failed"],
+    "from=2026-11-21": ["export", "failed"],
+    "from=2026-11-22": ["export"],
+    "to=2026-11-21": ["failed", "system"],
+    "from=2026-11-21&to=2026-11-21": ["failed"],
+    "action=read/export&outcome=failure": [],
+}
+
+
+def test_the_filters_in_the_url(site: Client) -> None:
     record(action=Event.Action.EXPORT, remark="export")
-    record(outcome=Event.Outcome.FAILURE, remark="failed", now=NOW - timedelta(days=1))
-    record(initiator=PCIOPS, remark="system", now=NOW - timedelta(days=2))
+    record(outcome=Event.Outcome.FAILURE, remark="failed", now=NOW - DAY)
+    record(initiator=PCIOPS, remark="system", now=NOW - 2 * DAY)
 
-    assert remarks(site, f"/audit/?{query}") == found
+    assert {query: remarks(site, f"?{query}") for query in FILTERED} == FILTERED
 
 
-@pytest.mark.parametrize("account", ["a" * 32, "ann", "AN"])
-def test_acts_on_an_account_are_found_by_its_name_or_id(site: Client, account: str) -> None:
+def test_the_account_filter_is_by_part_of_the_name_or_id(site: Client) -> None:
     open_event()
     open_event(account=make_account(id="b" * 32, name="bob"))
-    response = cast("Any", site.get(f"/audit/?account={account}"))
 
-    assert [event.target_name for event in response.context["events"]] == ["ann"]
+    for account in ("a" * 32, "ann", "AN"):
+        assert [event.target_name for event in events(site, f"?account={account}")] == ["ann"]
 
 
 @pytest.mark.parametrize(
     "query", ["action=dance", "outcome=x", "via=x", "from=yesterday", "to=2026-13-01", "marker=x"]
 )
-def test_a_filter_that_makes_no_sense_is_named(site: Client, query: str) -> None:
+def test_an_invalid_filter_is_refused(site: Client, query: str) -> None:
     response = site.get(f"/audit/?{query}")
 
     assert response.status_code == 400
-    assert query.partition("=")[0] in shown(response)
+    assert f"{query.partition('=')[0]}: " in shown(response)
 
 
-def test_pages_go_on_where_the_last_one_ended(
-    site: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pciops.web.audit.PAGE", 2)
+def test_the_pages_have_every_row_once(site: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pciops.web.audit.PAGE_SIZE", 2)
     for number in range(5):
         record(remark=str(number), now=NOW - timedelta(minutes=number // 2 + 1))
-    found, address = [], "/audit/?from=2026-11-22&action=authenticate"
-    while address:
-        found += remarks(site, address)
-        following = cast("Any", site.get(address)).context["next"]
-        address = f"/audit/{following}" if following else ""
+    found, query = [], "?from=2026-11-22&action=authenticate"
+    while query:
+        found += remarks(site, query)
+        query = cast("Any", site.get(f"/audit/{query}")).context["next"]
 
     assert sorted(found) == ["0", "1", "2", "3", "4"]
 
 
-# --- Whose --------------------------------------------------------------------------------------
-@pytest.fixture
-def shops(fake_keystone: FakeKeystone, clock: object) -> Client:
-    """A browser of an administrator of the domain shops alone."""
-    return signed_in(fake_keystone.person("sam", domain_id="shops", roles={"shops": {"admin"}}))
-
-
-def test_an_operator_of_a_domain_sees_acts_on_its_accounts_alone(shops: Client) -> None:
+# --- Scope --------------------------------------------------------------------------------------
+def test_an_operator_of_one_domain_sees_acts_on_its_accounts(shops: Client) -> None:
     open_event(account=make_account(domain_id="shops", name="own"))
     open_event(account=make_account(name="foreign"))
-    response = cast("Any", shops.get("/audit/?action=unlock"))
+    open_event(
+        account=make_account(name="also foreign"), initiator=make_initiator(domain_id="shops")
+    )
 
-    assert [event.target_name for event in response.context["events"]] == ["own"]
-
-
-def test_an_act_of_their_own_people_on_a_foreign_account_is_not_theirs_to_see(
-    shops: Client,
-) -> None:
-    open_event(initiator=make_initiator(domain_id="shops"))
-
-    assert "ann" not in shown(shops.get("/audit/"))
+    assert [event.target_name for event in events(shops, "?action=unlock")] == ["own"]
+    assert "foreign" not in shown(shops.get("/audit/"))
 
 
-def test_an_operator_of_a_domain_sees_sign_ins_of_its_people_alone(shops: Client) -> None:
+def test_an_operator_of_one_domain_sees_sign_ins_of_its_people(shops: Client) -> None:
     record(initiator=make_initiator(domain_id="shops"), remark="own")
     record(remark="foreign")
     record(initiator=PCIOPS, remark="system")
 
     assert remarks(shops) == ["own"]
-
-
-def test_a_file_holds_no_more_than_the_page(shops: Client) -> None:
-    record(initiator=make_initiator(domain_id="shops"), remark="own")
-    record(remark="foreign")
-
-    assert "foreign" not in text(shops, "/audit/export?format=csv")
-    assert "foreign" not in text(shops, "/audit/export?format=json")
+    for form in ("csv", "json"):
+        content = text_of(shops, f"/audit/export?format={form}")
+        assert "own" in content
+        assert "foreign" not in content
 
 
 # --- Files --------------------------------------------------------------------------------------
-def test_a_json_file_is_enough_to_compute_the_chain_again(site: Client) -> None:
+def test_the_json_file_is_enough_to_compute_the_chain(site: Client) -> None:
     for number in range(3):
         record(remark=str(number))
-    rows = json.loads(text(site, "/audit/export?format=json"))["events"]
+    rows = json.loads(text_of(site, "/audit/export?format=json"))["events"]
     previous = ""
     for row in sorted(rows, key=lambda row: row["position"]):
         digest = row.pop("hash")
-        plain = json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        content = json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         assert row.get("previous_hash", "") == previous
-        assert hashlib.sha256(plain.encode()).hexdigest() == digest
+        assert hashlib.sha256(content.encode()).hexdigest() == digest
         previous = digest
 
-    assert len(rows) == 5  # and the sign-in, and the export
+    assert len(rows) == 5  # with the sign-in and this export
 
 
-def test_a_csv_file_is_defused_and_has_the_filters_of_the_page(site: Client) -> None:
+def test_the_csv_file_is_defused_and_filtered(site: Client) -> None:
     record(action=Event.Action.PRUNE, remark="=1+1")
-    rows = list(csv.DictReader(io.StringIO(text(site, "/audit/export?format=csv&via=page"))))
+    rows = csv_rows(site, "/audit/export?format=csv&via=page")
 
     assert "'=1+1" in [row["remark"] for row in rows]
     assert {row["via"] for row in rows} == {"page"}
@@ -179,48 +162,96 @@ def test_a_file_holds_more_than_a_batch(site: Client, monkeypatch: pytest.Monkey
     monkeypatch.setattr(selectors, "BATCH", 2)
     for _ in range(5):
         record(action=Event.Action.REPORT)
-    rows = csv.DictReader(io.StringIO(text(site, "/audit/export?format=csv&action=read/report")))
 
-    assert len(list(rows)) == 5
+    assert len(csv_rows(site, "/audit/export?format=csv&action=read/report")) == 5
 
 
-def test_reading_the_trail_as_a_file_is_in_the_trail(site: Client) -> None:
-    text(site, "/audit/export?format=csv&via=page")
+def test_an_export_is_in_the_audit_log_with_its_filters(site: Client) -> None:
+    text_of(site, "/audit/export?format=csv&via=page")
     event = Event.objects.get(action="read/export")
 
     assert (event.resource, event.remark) == ("audit.csv", "via=page")
-
-
-def test_a_format_that_is_none_is_refused(site: Client) -> None:
     assert site.get("/audit/export?format=pdf").status_code == 400
 
 
 # --- Verification -------------------------------------------------------------------------------
-def test_the_page_says_when_the_chain_was_verified(site: Client) -> None:
-    chain.run_check(NOW - timedelta(minutes=5))
-
-    assert "Chain of 1 row verified at 13:57:11 UTC (5 min ago), up to row 1" in shown(
-        site.get("/audit/")
-    )
-
-
-def test_the_page_says_that_it_was_never_verified(site: Client) -> None:
+def test_the_page_shows_the_last_verification(site: Client) -> None:
     assert "has not been verified yet" in shown(site.get("/audit/"))
-
-
-def test_the_page_says_which_row_does_not_fit(site: Client) -> None:
+    chain.run_check(NOW - timedelta(minutes=5))
+    assert "verified at 13:57:11 UTC (5 min ago), up to row 1" in shown(site.get("/audit/"))
     forge("UPDATE audit_event SET remark = 'forged'")
     chain.run_check(NOW)
-
-    assert "The chain does not fit, seen at 14:02:11 UTC: row 1 (" in shown(site.get("/audit/"))
-
-
-def test_the_page_is_for_operators_alone(client: Client) -> None:
-    assert client.get("/audit/").status_code == 302
-    assert client.get("/audit/export?format=csv").status_code == 302
+    assert "at 14:02:11 UTC: row 1 (" in shown(site.get("/audit/"))
 
 
-def test_names_are_escaped(site: Client) -> None:
-    open_event(account=make_account(name="<script>alert(1)</script>"))
+# --- The chart of days --------------------------------------------------------------------------
+def days(query: AuditQuery | None = None, scope: str | None = None) -> dict[date, tuple[int, int]]:
+    """Return the days that have rows, with the numbers of done and of other ones."""
+    found = daily_counts(query or AuditQuery(), scope=scope, today=TODAY)
+    return {day: (done, other) for day, done, other in found if done or other}
 
-    assert "<script>alert" not in site.get("/audit/").content.decode()
+
+def test_a_day_counts_what_was_done_and_what_was_not() -> None:
+    record()
+    record()
+    record(outcome=Event.Outcome.FAILURE)
+    open_event(now=NOW)  # pending
+
+    assert days() == {TODAY: (2, 2)}
+
+
+def test_days_are_of_utc_and_end_with_today() -> None:
+    midnight = NOW.replace(hour=0, minute=0, second=0)
+    for at in (midnight, midnight - timedelta(seconds=1), NOW - 13 * DAY, NOW - 14 * DAY):
+        record(now=at)
+
+    assert days() == {TODAY: (1, 0), TODAY - DAY: (1, 0), TODAY - 13 * DAY: (1, 0)}
+
+
+@pytest.mark.parametrize(
+    ("query", "number", "last"),
+    [
+        (AuditQuery(), 14, TODAY),
+        (AuditQuery(until=TODAY - 30 * DAY), 14, TODAY - 30 * DAY),
+        (AuditQuery(until=date.max), 14, TODAY),
+        (AuditQuery(until=date(9000, 1, 1)), 14, TODAY),
+        (AuditQuery(until=date.min), 1, date.min),
+        (AuditQuery(since=TODAY), 1, TODAY),
+        (AuditQuery(since=TODAY - 3 * DAY), 4, TODAY),
+        (AuditQuery(since=TODAY - 40 * DAY), 14, TODAY),
+        (AuditQuery(since=TODAY + DAY), 0, None),
+    ],
+)
+def test_the_days_of_a_query(query: AuditQuery, number: int, last: date | None) -> None:
+    found = [day for day, _, _ in daily_counts(query, scope=None, today=TODAY)]
+
+    assert len(found) == number
+    if last:
+        assert found[-1] == last
+        assert found[0] == last - (number - 1) * DAY
+
+
+def test_days_count_by_the_other_filters_and_the_scope() -> None:
+    for name, domain_id in (("olga", "shops"), ("otto", "payments")):
+        record(initiator=make_initiator(name))
+        open_event(account=make_account(domain_id=domain_id))
+
+    assert days(AuditQuery(operator="otto")) == {TODAY: (1, 0)}
+    assert days(scope="shops") == {TODAY: (0, 1)}
+
+
+def test_the_chart_has_the_numbers_and_links_to_a_day(site: Client) -> None:
+    record(outcome=Event.Outcome.FAILURE)  # beside the sign-in of the operator
+    response = site.get("/audit/?via=page")
+
+    assert "Day by day Done : 1 Not done : 1" in shown(response)
+    assert "22 Nov 2026 1 1" in shown(response)
+    assert 'href="?via=page&amp;from=2026-11-22&amp;to=2026-11-22"' in response.content.decode()
+
+
+@pytest.mark.parametrize("query", ["operator=nobody", "from=2027-01-01"])
+def test_without_rows_there_is_no_chart(site: Client, query: str) -> None:
+    page = shown(site.get(f"/audit/?{query}"))
+
+    assert "Day by day" not in page
+    assert "Nothing here matches" in page

@@ -1,4 +1,4 @@
-"""Names, addresses and reasons are somebody else's text: shown as text, wherever they appear."""
+"""Names, addresses, and reasons are text from outside: shown as text on every page."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import pytest
 from django.test import Client
 
 from pciops.audit.models import Event
+from pciops.keystone.models import LocalUser, User
 from tests.factories import make_locked_user
 from tests.fake_keystone import FakeKeystone
 from tests.signin.visit import Response, signed_in
-from tests.web import selecting
+from tests.web import selecting, unlocking
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
@@ -29,20 +30,21 @@ HOSTILE = [
     "../../etc/passwd",
     "%3Cscript%3E",
 ]
-# Text that cannot hold an element, or is read aloud and not drawn.
-ALONE = {"title", "option", "visually-hidden"}
+VISIBLE = [text for text in HOSTILE if text.strip()]
+# Elements that hold only text, or are read aloud and not drawn.
+ISOLATED = {"bdi", "title", "option", "visually-hidden"}
 VOID = {"meta", "link", "input", "br", "img"}
 
 
-class Places(HTMLParser):
-    """Every piece of text of a page, with the elements (and classes) that it stands in."""
+class TextNodes(HTMLParser):
+    """Every text node of a page, with the elements and classes around it."""
 
-    def __init__(self, page: str) -> None:
+    def __init__(self, response: Response) -> None:
         super().__init__(convert_charrefs=True)
         self.open: list[set[str]] = []
-        self.found: list[tuple[str, set[str]]] = []
+        self.nodes: list[tuple[str, set[str]]] = []
         self.tags: list[str] = []
-        self.feed(page)
+        self.feed(response.content.decode())
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -56,105 +58,104 @@ class Places(HTMLParser):
             pass
 
     def handle_data(self, data: str) -> None:
-        self.found.append((data, set[str]().union(*self.open)))
+        self.nodes.append((data, set[str]().union(*self.open)))
 
 
-def places(response: Response, text: str) -> list[set[str]]:
-    """The elements around each piece of text that holds this one."""
-    return [around for data, around in Places(response.content.decode()).found if text in data]
-
-
-def unlock(site: Client, user_id: str, reason: str) -> None:
-    """Unlock, so that the name is in a message and in the trail."""
-    page = site.get(f"/accounts/{user_id}/unlock/")
-    seen = page.context["form"].initial["seen"]
-    site.post(
-        f"/accounts/{user_id}/unlock/", {"reason": reason, "identity": "callback", "seen": seen}
+def isolated(response: Response, texts: list[str]) -> bool:
+    """Return whether all texts are on the page, and only in elements that isolate them."""
+    nodes = TextNodes(response).nodes
+    places = {
+        text: [around for data, around in nodes if text.strip("\n") in data] for text in texts
+    }
+    return response.status_code == 200 and all(
+        found and all(not text.strip() or around & ISOLATED for around in found)
+        for text, found in places.items()
     )
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-@pytest.mark.parametrize(
-    "page",
-    ["/accounts/?state=locked", "/accounts/", "/accounts/{}/", "/accounts/{}/unlock/"],
-)
-def test_a_hostile_name_stands_alone_in_a_bdi(site: Client, page: str, name: str) -> None:
-    user = make_locked_user(name, domain_name=f"D{name}"[:64], email=f"{name}@example.test")
-    response = site.get(page.format(user.id))
+def in_bdi(response: Response, text: str, *, within: str = "") -> int:
+    """Return how often the text is on the page, if each time in a `bdi`; else 0.
 
-    assert response.status_code == 200
-    assert places(response, name.strip("\n"))
-    assert [it for it in places(response, name) if name.strip() and not it & {"bdi", *ALONE}] == []
+    Args:
+        within: only in elements of this class.
+    """
+    nodes = TextNodes(response).nodes
+    found = [around for data, around in nodes if text in data and (not within or within in around)]
+    return len(found) if all("bdi" in around for around in found) else 0
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_name_stands_alone_in_a_bdi_where_several_are_unlocked(
-    site: Client, name: str
+@pytest.fixture
+def users() -> dict[str, User]:
+    """A locked user with each name, in a domain with such a name."""
+    return {
+        name: make_locked_user(
+            name,
+            domain_id=f"domain-{number}",
+            domain_name=f"D{name}"[:64],
+            email=f"{name}@example.test",
+        )
+        for number, name in enumerate(HOSTILE)
+    }
+
+
+def test_names_are_isolated_on_lists_and_pages(site: Client, users: dict[str, User]) -> None:
+    for url in ("/accounts/?state=locked", "/accounts/"):
+        assert isolated(site.get(url), HOSTILE)
+    for name, user in users.items():
+        for url in (f"/accounts/{user.id}/", f"/accounts/{user.id}/unlock/"):
+            assert isolated(site.get(url), [name])
+
+
+def test_names_are_isolated_where_several_are_unlocked(
+    site: Client, users: dict[str, User]
 ) -> None:
-    users = [
-        make_locked_user(name, domain_name=f"D{name}"[:64], email=f"{name}@example.test"),
-        make_locked_user("plain"),
-    ]
-    pages = [
-        selecting.select(site, *users),
-        site.post(selecting.ADDRESS, selecting.form(site, *users), follow=True),
-    ]
+    form = selecting.select(site, *users.values())
+    fields = selecting.form(site, *users.values())
+    result = site.post(selecting.ADDRESS, fields, follow=True)
 
-    for page in pages:
-        assert page.status_code == 200
-        found = places(page, name)
-        assert [it for it in found if name.strip() and not it & {"bdi", *ALONE}] == []
-        assert found
+    assert isolated(form, HOSTILE)
+    assert isolated(result, HOSTILE)
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-@pytest.mark.parametrize("page", ["/accounts/?state=locked", "/accounts/{}/"])
-def test_a_hostile_name_adds_no_element(site: Client, page: str, name: str) -> None:
-    plain = make_locked_user("plain", domain_id="a", email="plain@example.test")
-    usual = Places(site.get(page.format(plain.id)).content.decode()).tags
-    plain.local_user.__class__.objects.using("keystone").filter(user_id=plain.id).update(name=name)
-
-    assert Places(site.get(page.format(plain.id)).content.decode()).tags == usual
-
-
-@pytest.mark.parametrize("reason", [text for text in HOSTILE if text.strip()])
-def test_a_hostile_reason_stands_alone_in_a_bdi_of_the_trail(site: Client, reason: str) -> None:
-    user = make_locked_user()
-    unlock(site, user.id, reason)
-    kept = Event.objects.filter(action="unlock").get().reason
-
-    found = places(site.get(f"/accounts/{user.id}/"), kept)
-    assert found
-    assert all("bdi" in around for around in found)
+def test_names_add_no_element(site: Client) -> None:
+    user = make_locked_user("plain", domain_id="a", email="plain@example.test")
+    row = LocalUser.objects.using("keystone").filter(user_id=user.id)
+    for url in ("/accounts/?state=locked", f"/accounts/{user.id}/"):
+        row.update(name="plain")
+        expected = TextNodes(site.get(url)).tags
+        for name in HOSTILE:
+            row.update(name=name)
+            assert TextNodes(site.get(url)).tags == expected
 
 
-@pytest.mark.parametrize("name", [text for text in HOSTILE if text.strip()])
-def test_a_hostile_operator_stands_alone_in_a_bdi(fake_keystone: FakeKeystone, name: str) -> None:
-    site = signed_in(fake_keystone.person(name.strip()))
-    user = make_locked_user()
-    unlock(site, user.id, "please")
-    found = places(site.get(f"/accounts/{user.id}/"), name.strip())
+def test_reasons_are_isolated_in_the_history(site: Client) -> None:
+    for number, reason in enumerate(VISIBLE):
+        user = make_locked_user(f"user-{number}")
+        unlocking.unlock(site, user, reason=reason)
+        saved = Event.objects.get(action="unlock", target_id=user.id).reason
 
-    assert len(found) == 2  # the menu and the trail
-    assert all("bdi" in around for around in found)
+        assert in_bdi(site.get(f"/accounts/{user.id}/"), saved)
 
 
-def test_a_name_written_backwards_does_not_turn_the_message_about_it(site: Client) -> None:
+def test_operators_are_isolated_in_menu_and_history(fake_keystone: FakeKeystone) -> None:
+    for number, name in enumerate(VISIBLE):
+        site = signed_in(fake_keystone.person(name.strip()))
+        user = make_locked_user(f"user-{number}")
+        unlocking.unlock(site, user)
+
+        assert in_bdi(site.get(f"/accounts/{user.id}/"), name.strip()) == 2
+
+
+def test_a_right_to_left_name_is_isolated_in_a_message(site: Client) -> None:
     user = make_locked_user("\u202egnp.exe")
-    unlock(site, user.id, "please")
-    messages = [
-        around
-        for around in places(site.get(f"/accounts/{user.id}/"), "gnp.exe")
-        if "message" in around
-    ]
+    unlocking.unlock(site, user)
 
-    assert messages
-    assert all("bdi" in around for around in messages)
+    assert in_bdi(site.get(f"/accounts/{user.id}/"), "gnp.exe", within="message")
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-def test_a_hostile_search_is_kept_as_text(site: Client, text: str) -> None:
-    usual = Places(site.get("/accounts/?q=zzz").content.decode()).tags
-    response = site.get("/accounts/", {"q": text.replace(" ", "zz")})
+def test_a_search_is_shown_as_text(site: Client) -> None:
+    expected = TextNodes(site.get("/accounts/?q=zzz")).tags
+    for text in HOSTILE:
+        response = site.get("/accounts/", {"q": text.replace(" ", "zz")})
 
-    assert Places(response.content.decode()).tags == usual
+        assert TextNodes(response).tags == expected

@@ -1,14 +1,13 @@
-"""Users whose rows are odd are shown wherever the others are, and break nothing."""
+"""Users with unusual rows are on every page, in every file, in the API, and in commands."""
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -32,6 +31,7 @@ from tests.factories import (
     new_id,
 )
 from tests.signin.visit import shown
+from tests.web.pages import csv_rows, text_of
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
@@ -46,17 +46,17 @@ POLICY = {
 
 
 def odd_user(**facts: Any) -> User:
-    """A user with a name of its own, and these facts."""
+    """Make a user with a unique name and these facts."""
     return make_user(f"odd-{new_id()}", **facts)
 
 
 def expiring(at: datetime | None, *, old_columns: bool = False) -> User:
-    """Somebody whose password expires at this instant."""
+    """Make a user whose password expires at this time."""
     return odd_user(passwords=[PasswordRow(expires_at=at, old_columns=old_columns)])
 
 
 def beyond(column: str) -> User:
-    """Somebody with a password from, or until, after the last year that Python knows."""
+    """Make a user with a time of the password after the last year that Python knows."""
     user = odd_user()
     rows = Password.objects.using("keystone").filter(local_user__user_id=user.id)
     rows.update(**{column: BEYOND})
@@ -64,14 +64,12 @@ def beyond(column: str) -> User:
 
 
 def with_null_extra() -> User:
-    """The column may be NULL too."""
     user = odd_user()
     User.objects.using("keystone").filter(id=user.id).update(extra=None)
     return user
 
 
 def without_a_domain() -> User:
-    """Its domain's row is gone."""
     user = odd_user(domain_id="gone")
     make_domain("gone").delete(using="keystone")
     return user
@@ -117,111 +115,84 @@ ODD: dict[str, Callable[[], User]] = {
 
 
 @pytest.fixture
-def users() -> dict[str, User]:
-    """All of them at once, by what is odd about them."""
+def users(settings: Settings) -> dict[str, User]:
+    """All of them, while every rule is on."""
+    settings.POLICY_OVERRIDES = POLICY
     return {name: make() for name, make in ODD.items()}
 
 
-@pytest.fixture(autouse=True)
-def _every_rule_is_on(settings: Settings) -> None:
-    """So that every rule looks at every row."""
-    settings.POLICY_OVERRIDES = POLICY
-
-
 def account_of(user: User) -> Account:
-    """The account of these rows."""
     account = selectors.get(user.id, scope=None)
     assert account is not None
     return account
 
 
 def lists(users: dict[str, User]) -> dict[str, dict[str, User]]:
-    """Whom each list has to hold, by its query; "" is the list of all local users."""
+    """Return the users that each list has to hold, by its query; "" is that of all local users."""
     found: dict[str, dict[str, User]] = {"": {}}
     for name, user in users.items():
         states = classify(account_of(user), current(), NOW)
-        for query in [f"state={state.name}" for state in states]:
-            found.setdefault(query, {})[name] = user
+        for state in states:
+            found.setdefault(f"state={state.name}", {})[name] = user
         if NOT_COVERED not in states:
             found[""][name] = user
     return found
 
 
 def missing(users: dict[str, User], ids: Iterable[str]) -> list[str]:
-    """What is odd about those whose id is not among these."""
-    there = set(ids)
-    return [name for name, user in users.items() if user.id not in there]
+    """Return the names of the odd rows whose id is not there."""
+    present = set(ids)
+    return [name for name, user in users.items() if user.id not in present]
 
 
-def streamed(response: object) -> str:
-    """The whole of a streamed file."""
-    content = cast("Iterable[bytes]", cast("Any", response).streaming_content)
-    return b"".join(content).decode()
-
-
-def test_every_list_shows_them(users: dict[str, User], site: Client) -> None:
+def test_every_page_and_file_of_lists_has_them(users: dict[str, User], site: Client) -> None:
     for query, expected in lists(users).items():
-        response = site.get(f"/accounts/?{query}")
+        page = site.get(f"/accounts/?{query}")
+        links = re.findall(r"/accounts/([0-9a-f]{32})/", page.content.decode())
+        file = json.loads(text_of(site, f"/accounts/export?{query}&format=json"))["accounts"]
+        rows = csv_rows(site, f"/accounts/export?{query}&format=csv")
 
-        assert response.status_code == 200
-        links = re.findall(r"/accounts/([0-9a-f]{32})/", response.content.decode())
+        assert page.status_code == 200
         assert missing(expected, links) == []
+        assert missing(expected, (row["id"] for row in file)) == []
+        assert missing(expected, (row["id"] for row in rows)) == []
 
 
-def test_a_search_for_the_id_finds_each(users: dict[str, User], site: Client) -> None:
-    for name, user in lists(users)[""].items():
-        response = site.get(f"/accounts/?q={user.id}")
-
-        assert f"/accounts/{user.id}/" in response.content.decode(), name
-
-
-def test_each_page_says_whether_the_user_can_sign_in(users: dict[str, User], site: Client) -> None:
+def test_page_search_and_api_have_each(users: dict[str, User], site: Client, token: str) -> None:
     for name, user in users.items():
-        response = site.get(f"/accounts/{user.id}/")
+        account = account_of(user)
+        verdict = judge(account, current(), NOW)
+        page = site.get(f"/accounts/{user.id}/")
+        answer = get(token, f"{ACCOUNTS}/{user.id}")
 
-        assert response.status_code == 200, name
-        sentence = judge(account_of(user), current(), NOW).sentence
-        assert sentence in shown(response), name
-
-
-def test_the_api_gives_each(users: dict[str, User], token: str) -> None:
-    for name, user in users.items():
-        response = get(token, f"{ACCOUNTS}/{user.id}")
-
-        assert response.status_code == 200, name
-        states = [state.name for state in classify(account_of(user), current(), NOW)]
-        assert response.json()["account"]["states"] == states, name
+        assert page.status_code == answer.status_code == 200, name
+        assert verdict.sentence in shown(page), name
+        assert answer.json()["account"]["states"] == [state.name for state in verdict.states], name
+        if account.covered:
+            found = site.get(f"/accounts/?q={user.id}").content.decode()
+            assert f"/accounts/{user.id}/" in found, name
 
 
 def test_the_api_walks_over_all_of_them(users: dict[str, User], token: str) -> None:
-    """One by one: each is once the place where a page ends."""
+    """Walk one by one, so that a page ends once at each."""
     for query, expected in lists(users).items():
         found: list[str] = []
-        address: str | None = f"{ACCOUNTS}?{query}&limit=1"
-        while address:
-            answer = get(token, address).json()
+        url: str | None = f"{ACCOUNTS}?{query}&limit=1"
+        while url:
+            answer = get(token, url).json()
             found += [account["id"] for account in answer["accounts"]]
-            address = answer["links"]["next"]
+            url = answer["links"]["next"]
 
         assert missing(expected, found) == []
         assert len(found) == len(set(found))
 
 
-@pytest.mark.parametrize("form", ["csv", "json"])
-def test_every_list_is_exported_with_them(users: dict[str, User], site: Client, form: str) -> None:
+def test_the_command_lists_them(users: dict[str, User]) -> None:
     for query, expected in lists(users).items():
-        text = streamed(site.get(f"/accounts/export?{query}&format={form}"))
-        rows = json.loads(text)["accounts"] if form == "json" else csv.DictReader(io.StringIO(text))
-
-        assert missing(expected, (row["id"] for row in rows)) == []
-
-
-@pytest.mark.parametrize("form", ["table", "csv", "json"])
-def test_the_command_lists_them(users: dict[str, User], form: str) -> None:
-    for query, expected in lists(users).items():
-        out = io.StringIO(newline="")
-        words = ["--state", query.removeprefix("state=")] if query else []
-        call_command("accounts", "--format", form, *words, stdout=out, stderr=io.StringIO())
+        options = ["--state", query.removeprefix("state=")] if query else []
         names = {name: account_of(user).name for name, user in expected.items()}
+        for form in ("table", "csv", "json"):
+            out = io.StringIO(newline="")
+            call_command("accounts", "--format", form, *options, stdout=out, stderr=io.StringIO())
 
-        assert [name for name, text in names.items() if text not in out.getvalue()] == []
+            assert [name for name, text in names.items() if text not in out.getvalue()] == []

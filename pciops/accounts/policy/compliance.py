@@ -45,6 +45,7 @@ class PolicyFinding:
     value: str  # as text for people
     passed: bool
     reason: str  # why it passed or not, and what to set
+    short: str = ""  # the value in two or three words; "" if the value is no longer than that
     remedy: tuple[str, ...] = ()  # lines for keystone.conf, if it did not pass
     probes: tuple[RegexProbe, ...] = ()
 
@@ -111,10 +112,11 @@ def _lockout(policy: Policy) -> PolicyFinding:
         )
         remedy.append(f"lockout_duration = {MIN_LOCK}")
     lasts = "until somebody unlocks" if seconds is None else span(timedelta(seconds=seconds))
-    value = "off"
+    value = short = "off"
     if attempts is not None:
-        value = f"{counted(attempts, 'try', 'tries')}, then locked "
-        value += lasts if seconds is None else f"for {lasts}"
+        number = counted(attempts, "try", "tries")
+        value = f"{number}, then locked {lasts if seconds is None else f'for {lasts}'}"
+        short = f"{number}, {'until unlocked' if seconds is None else lasts}"
     return PolicyFinding(
         requirement="8.3.4",
         old="8.1.6, 8.1.7",
@@ -125,6 +127,7 @@ def _lockout(policy: Policy) -> PolicyFinding:
         ),
         options=("lockout_failure_attempts", "lockout_duration"),
         value=value,
+        short=short,
         passed=few_enough and long_enough,
         reason=" ".join(problems) or "Keystone locks early enough, and for long enough.",
         remedy=tuple(remedy),
@@ -179,6 +182,7 @@ def _strength(policy: Policy) -> PolicyFinding:
         ),
         options=("password_regex",),
         value="off" if regex is None else regex,
+        short="" if regex is None else "too weak" if problem else "strong",
         passed=not problem,
         reason=(
             f"{problem} to {SUGGESTED_REGEX} or stricter."
@@ -201,6 +205,7 @@ def _history(policy: Policy) -> PolicyFinding:
         demand=f"A new password is none of the last {MIN_REMEMBERED}.",
         options=(option,),
         value=f"the last {count} are refused" if count else "off",
+        short=f"last {count}" if count else "",
         passed=passed,
         reason=(
             f"Keystone refuses a password that is one of the last {count}."

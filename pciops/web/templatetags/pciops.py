@@ -1,10 +1,10 @@
-"""Filters for instants and spans, against the instant of the page."""
+"""Template filters: times and numbers as text, and rights."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django import template
 from django.utils.html import escape
@@ -18,43 +18,38 @@ from pciops.events.words import Part
 from pciops.lib import numbers, times
 from pciops.signin.models import Operator
 
+OPTION = re.compile(rf"\b(?:{'|'.join(NAMES)})\b")
+
 register = template.Library()
+register.filter("instant", times.instant)
+register.filter("distance", times.distance)
+register.filter("day", times.day)
+register.filter("days_away", times.days_away)
+register.filter("grouped", numbers.grouped)
+register.filter("enforces_nothing", compliance.enforces_nothing)
 
 
 @register.filter
 def may(operator: Operator, act: str) -> bool:
-    """`{% if operator|may:"unlock" %}`: what nobody may use is not shown to them."""
+    """Return whether the operator may do this: `{% if operator|may:"unlock" %}`."""
     return operator.may(act)
 
 
 @register.filter
 def within(part: Part, operator: Operator) -> bool:
-    """Whether the account that the words name is one of those that the operator sees."""
+    """Return whether the account that this part of a sentence names is in the operator's scope."""
     return operator.scope in {None, part.domain_id}
-
-
-OPTION = re.compile(rf"\b(?:{'|'.join(NAMES)})\b")
-
-
-@register.filter
-def instant(value: datetime, now: datetime) -> str:
-    return times.instant(value, now)
-
-
-@register.filter
-def distance(value: datetime, now: datetime) -> str:
-    return times.distance(value, now)
 
 
 @register.filter
 def until_then(value: datetime, then: datetime) -> str:
-    """How long it was from one to the other."""
+    """Return the span from one time to the other."""
     return times.span(then - value)
 
 
 @register.filter
 def of(values: Mapping[str, object], key: str) -> object:
-    """`{{ causes|of:account.id }}`."""
+    """Return the value of a key: `{{ causes|of:account.id }}`."""
     return values.get(key)
 
 
@@ -64,43 +59,23 @@ def left(value: datetime, now: datetime) -> str:
 
 
 @register.filter
-def day(value: date) -> str:
-    return times.day(value)
-
-
-@register.filter
-def days_away(value: date, now: datetime) -> str:
-    return times.days_away(value, now)
-
-
-@register.filter
 def span(seconds: int) -> str:
     return times.span(timedelta(seconds=seconds))
 
 
 @register.filter
-def grouped(number: int) -> str:
-    return numbers.grouped(number)
-
-
-@register.filter
 def change(number: int) -> str:
-    """`+12`, `−4`: with a real minus, as wide as the plus."""
+    """Return `+12` or `−4`, with a minus sign as wide as the plus."""
     return f"+{numbers.grouped(number)}" if number > 0 else f"−{numbers.grouped(-number)}"
 
 
 @register.filter
 def missing(state: State | None, policy: Policy) -> PolicyFinding | None:
-    """What to set, where the rule of the state is off."""
+    """Return the finding that says what to set if the rule of the state is off."""
     return compliance.missing(state, policy) if state else None
 
 
 @register.filter
-def enforces_nothing(policy: Policy) -> bool:
-    return compliance.enforces_nothing(policy)
-
-
-@register.filter
 def options(sentence: str) -> SafeString:
-    """The sentence with Keystone's option names in monospace."""
+    """Return the sentence with Keystone's option names in monospace."""
     return mark_safe(OPTION.sub(r"<code>\g<0></code>", escape(sentence)))  # noqa: S308 escaped

@@ -16,8 +16,7 @@ from typing import Any, Self
 import pymysql
 from pymysql.cursors import DictCursor
 
-from tests.live.programs import ENDS_WITH_US, program
-from tests.live.wait import free_port, wait_until
+from tests.support.processes import ENDS_WITH_US, free_port, program, wait_until
 
 Row = dict[str, Any]
 

@@ -12,12 +12,9 @@ from typing import Self
 
 import requests
 
-from tests.live.programs import ENDS_WITH_US
-from tests.live.proxy import Door
-from tests.live.visitor import Visitor
-from tests.live.wait import free_port, wait_until
-
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.support.processes import ENDS_WITH_US, ROOT, free_port, wait_until
+from tests.support.proxy import Door
+from tests.support.visitor import Visitor
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,8 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from tests.live.programs import ENDS_WITH_US, program
-from tests.live.wait import free_port, wait_until
+from tests.support.processes import ENDS_WITH_US, free_port, program, wait_until
 
 USER = PASSWORD = "pciops"
 
@@ -38,7 +37,7 @@ heartbeat = 10
 _TLS = """\
 listeners.ssl.1 = 127.0.0.1:{port}
 ssl_options.certfile = {folder}/server.pem
-ssl_options.keyfile = {folder}/server.key
+ssl_options.keyfile = {folder}/server.pem
 ssl_options.verify = verify_none
 """
 
@@ -50,11 +49,11 @@ class RabbitMQ:
         url: for AMQP, with a login that may do everything.
     """
 
-    def __init__(self, *, certificate: tuple[bytes, bytes] | None = None) -> None:
+    def __init__(self, *, certificate: Path | None = None) -> None:
         """Nothing is started before the block.
 
         Args:
-            certificate: and its key, in PEM; then the node speaks TLS on `tls_port` too.
+            certificate: With its key, in one PEM file; the node then speaks TLS on `tls_port` too.
         """
         # The server gives up root for a user that must be able to get there.
         self.folder = Path(tempfile.mkdtemp(prefix="pciops-rabbitmq-"))
@@ -157,8 +156,7 @@ class RabbitMQ:
         conf = _CONF.format(port=self.port, user=USER, password=PASSWORD)
         if self._certificate:
             conf += _TLS.format(port=self.tls_port, folder=self.folder)
-            for name, content in zip(("server.pem", "server.key"), self._certificate, strict=True):
-                (self.folder / name).write_bytes(content)
+            shutil.copy(self._certificate, self.folder / "server.pem")
         (self.folder / "rabbitmq.conf").write_text(conf)
         (self.folder / "plugins").write_text("[].\n")
         self.log.touch()

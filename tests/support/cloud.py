@@ -13,7 +13,7 @@ from keystoneauth1 import session
 from keystoneauth1.identity import v3
 from keystoneclient.v3 import client
 
-from tests.live.mariadb import MariaDB, Row
+from tests.support.mariadb import MariaDB, Row
 
 ATTEMPTS = 3  # failed sign-ins that lock, as the fixture `keystone` sets the policy
 PASSWORD = "Correct-Horse-7"

@@ -13,9 +13,7 @@ from pathlib import Path
 
 from kombu import Connection, Exchange
 
-from tests.live.programs import ENDS_WITH_US
-from tests.live.site import ROOT
-from tests.live.wait import wait_until
+from tests.support.processes import ENDS_WITH_US, ROOT, wait_until
 
 EXCHANGE = Exchange("keystone", "topic", durable=False)  # as Keystone makes it
 

@@ -11,8 +11,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response
 from playwright.sync_api import sync_playwright as start_playwright
 
-from tests.live.programs import program
-from tests.live.visitor import new_address
+from tests.support.processes import program
+from tests.support.visitor import new_address
 
 FLAGS = [
     "--disable-background-networking",

@@ -11,7 +11,7 @@ from urllib.parse import urljoin
 
 import requests
 
-from tests.live.cloud import Person
+from tests.support.cloud import Person
 
 _addresses = itertools.count(1)
 

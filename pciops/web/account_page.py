@@ -1,0 +1,103 @@
+"""The page of one account."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import urlencode
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from pciops.accounts import credentials, privileged, selectors
+from pciops.accounts.policy import policy as policies
+from pciops.accounts.verdict import SigninVerdict, judge
+from pciops.actions import register
+from pciops.actions.act import Act
+from pciops.actions.registry import HELPS, fitting
+from pciops.audit import selectors as audit
+from pciops.events import liveness, search, timeline
+from pciops.events.diagnosis import answers
+from pciops.events.tampering import words
+from pciops.lib import outages
+from pciops.notices import selectors as notices
+from pciops.web.errors import KEYSTONE_DATABASE
+from pciops.web.requests import OperatorRequest
+
+TIMELINE_LINES: Final = 30
+NOTICES: Final = 20
+OUT_OF_BAND: Final = 5  # changes
+
+
+@never_cache
+@require_safe
+def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
+    """Show whether the user can sign in, why not, and the history of the account."""
+    verdict = verdict_of(request, user_id)
+    scope = request.user.scope
+    acts = _offered_acts(request, verdict)
+    page = account_timeline(request, user_id)
+    context = {
+        **account_context(verdict),
+        "lines": page.lines,
+        "first": "?" if request.GET.get("marker") else "",
+        "next": f"?{urlencode({'marker': page.next})}" if page.next else "",
+        "silence": liveness.silence(verdict.now),
+        "acts": acts,
+        "primary": next((act for act in acts if act in HELPS), None),
+        "exemptions": register.of_account(verdict.account, verdict.now),
+        "held": privileged.roles_of(user_id, scope=scope) if verdict.account.kinds else [],
+        "credentials": credentials.list_credentials(user_id, scope=scope),
+        "most": privileged.MAX_LISTED,
+        "notices": notices.of_account(user_id, limit=NOTICES),
+        "out_of_band": words.of_account(user_id, now=verdict.now, limit=OUT_OF_BAND),
+        "why": answers.why(verdict.account, policy=verdict.policy, now=verdict.now, scope=scope),
+    }
+    return render(request, "web/account_detail.html", context)
+
+
+def account_timeline(request: OperatorRequest, user_id: str) -> timeline.Page:
+    """Return a page of acts through pciops and of Keystone's notifications, newest first.
+
+    Raises:
+        MarkerError
+    """
+    return timeline.page(
+        [audit.account_source(user_id), *search.of_account(user_id)],
+        marker=request.GET.get("marker", ""),
+        limit=TIMELINE_LINES,
+        unknown_names=False,
+        within=user_id,
+    )
+
+
+def account_context(verdict: SigninVerdict) -> dict[str, object]:
+    """Return the template context that every page of an account needs."""
+    return {
+        "section": "accounts",
+        "verdict": verdict,
+        "account": verdict.account,
+        "policy": verdict.policy,
+        "now": verdict.now,
+    }
+
+
+def verdict_of(request: OperatorRequest, user_id: str) -> SigninVerdict:
+    """Return the verdict on an account in the operator's scope.
+
+    Raises:
+        Http404: also for an account of another domain.
+    """
+    now = timezone.now()
+    account = selectors.get(user_id, scope=request.user.scope)
+    outages.answered(KEYSTONE_DATABASE, now)
+    if account is None:
+        raise Http404("There is no account with this id. Look for it by name.")
+    return judge(account, policies.current(), now)
+
+
+def _offered_acts(request: OperatorRequest, verdict: SigninVerdict) -> list[Act]:
+    """Return the acts that fit the account and that the operator may perform."""
+    return [act for act in fitting(verdict, request.user.id) if request.user.may(act.needs)]

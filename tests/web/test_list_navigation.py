@@ -1,0 +1,399 @@
+"""Tabs, sorting, and links of the list of accounts: every link keeps the filters."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from datetime import timedelta
+from typing import Any, cast
+from urllib.parse import parse_qsl, urlencode
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from pciops.accounts.census import census
+from pciops.accounts.selectors import AccountQuery
+from pciops.accounts.states import STATES
+from pciops.web.account_list import TAB_ORDER
+from tests.api.call import get
+from tests.api.call import token as token
+from tests.factories import (
+    NOW,
+    POLICY,
+    grant,
+    make_domain,
+    make_ldap_user,
+    make_locked_user,
+    make_user,
+)
+from tests.signin.visit import Response, shown
+from tests.web.pages import account_names, next_page
+from tests.web.selecting import values
+
+pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
+
+MINUTE = timedelta(minutes=1)
+
+
+def take_census(at: Any = NOW) -> None:
+    census.take(policy=POLICY, now=at)
+
+
+def tabs(response: Response) -> dict[str, tuple[str, str]]:
+    """Return the number ("" without one) and the URL of each tab, by its label."""
+    nav = response.content.decode().partition('<nav class="tabs"')[2].partition("</nav>")[0]
+    found = re.findall(
+        r'<a href="([^"]*)"[^>]*>([^<]*?)(?: <span class="count">([^<]*)</span>)?</a>', nav
+    )
+    return {label: (number, html.unescape(url)) for url, label, number in found}
+
+
+def numbers(response: Response) -> dict[str, str]:
+    """Return the number of each tab that has one."""
+    return {label: number for label, (number, _) in tabs(response).items() if number}
+
+
+# --- Numbers of the tabs ------------------------------------------------------------------------
+def test_every_state_has_a_tab() -> None:
+    assert sorted(TAB_ORDER, key=STATES.index) == list(STATES)
+
+
+@pytest.fixture
+def _disabled() -> None:
+    """Six disabled accounts, one of them a service account and two of domain shops; one of LDAP."""
+    for name in ("ann", "ben", "cyd"):
+        make_user(name, enabled=False)
+    grant(make_user("nova", enabled=False), "service")
+    for name in ("dee", "eve"):
+        make_user(name, domain_id="shops", enabled=False)
+    make_ldap_user("lena")
+    take_census()
+
+
+@pytest.mark.usefixtures("_disabled")
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({}, {"Disabled": "6", "Not covered": "1", "Inactive": "0", "All": "6"}),
+        ({"state": "expired"}, {"Disabled": "6"}),
+        ({"domain": "shops"}, {"Disabled": "2", "All": "2"}),
+        ({"kind": "service"}, {"Disabled": "1", "All": "1"}),
+        ({"kind": "service", "domain": "shops"}, {"Disabled": "0"}),
+        ({"state": "disabled", "q": "ann"}, {}),
+    ],
+)
+def test_tabs_have_the_numbers_of_the_census_by_the_same_filters(
+    site: Client, filters: dict[str, str], expected: dict[str, str]
+) -> None:
+    response = site.get("/accounts/", filters)
+    shown_numbers = numbers(response)
+
+    assert {label: shown_numbers.get(label) for label in expected} == expected
+    if "q" in filters:  # a census knows no search
+        assert shown_numbers == {}
+        assert "counted" not in shown(response)
+
+
+def test_an_operator_of_one_domain_has_its_numbers(shops: Client) -> None:
+    make_user("ours", domain_id="shops", enabled=False)
+    make_user("theirs", domain_id="payments", enabled=False)
+    take_census()
+
+    assert numbers(shops.get("/accounts/"))["Disabled"] == "1"
+
+
+@pytest.mark.usefixtures("_disabled")
+def test_locked_is_counted_now_in_every_list(site: Client) -> None:
+    for name in ("ann", "anna", "bob"):
+        make_locked_user(f"{name} after the census")
+
+    for state in ("locked", "disabled", ""):
+        assert numbers(site.get("/accounts/", {"state": state}))["Locked"] == "3"
+    assert numbers(site.get("/accounts/?state=locked&q=ann"))["Locked"] == "2"
+
+
+def test_without_the_rule_no_account_is_locked(site: Client, settings: Settings) -> None:
+    settings.POLICY_OVERRIDES = {"lockout_duration": "1800"}
+    make_locked_user()
+
+    assert numbers(site.get("/accounts/?state=disabled"))["Locked"] == "0"
+
+
+def test_numbers_have_thousands_separators(site: Client) -> None:
+    tally = census.count(policy=POLICY, now=NOW)
+    object.__setattr__(tally, "numbers", {("", "expired", ""): 144_232})
+    census.keep(tally)
+
+    assert numbers(site.get("/accounts/"))["Password expired"] == "144,232"
+
+
+@pytest.mark.usefixtures("_disabled")
+def test_a_tab_without_accounts_is_quieter_unless_it_is_open(site: Client) -> None:
+    page = site.get("/accounts/?state=expired").content.decode()
+
+    assert re.search(r'class="zero">Inactive ', page)
+    assert not re.search(r'class="zero"[^>]*>(Password expired|Disabled) ', page)
+
+
+# --- Age of the numbers -------------------------------------------------------------------------
+def test_without_a_census_only_locked_has_a_number(site: Client) -> None:
+    response = site.get("/accounts/")
+
+    assert numbers(response) == {"Locked": "0"}
+    assert "manage.py census" in shown(response)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "old", "age"), [(15, False, "13:47:11 UTC"), (16, True, "13:46:11 UTC")]
+)
+def test_the_age_of_the_numbers_is_shown_once_and_an_old_census_is_a_warning(
+    site: Client,
+    minutes: int,
+    old: bool,  # noqa: FBT001 (a parameter of the table)
+    age: str,
+) -> None:
+    take_census(NOW - minutes * MINUTE)
+    page = shown(site.get("/accounts/"))
+
+    assert page.count(age) == 1
+    assert ("these numbers are old" in page) is old
+    assert ("manage.py census" in page) is old
+
+
+@pytest.mark.parametrize(("state", "queries"), [("", 7), ("locked", 8), ("inactive", 7)])
+def test_queries_for_the_tabs(
+    site: Client, django_assert_num_queries: DjangoAssertNumQueries, state: str, queries: int
+) -> None:
+    """Session and operator; the new end of the session (3); the census and its numbers; in the
+    locked list also whether a batch of unlocks is running.
+    """
+    for minutes in range(5):
+        take_census(NOW - minutes * MINUTE)
+    site.get("/accounts/")  # notes once a minute that Keystone's database answers
+
+    with django_assert_num_queries(queries, using="default"):
+        site.get("/accounts/", {"state": state})
+
+
+# --- Sorting ------------------------------------------------------------------------------------
+@pytest.mark.parametrize("state", STATES, ids=str)
+def test_lists_of_failures_have_two_sorts_and_others_one(state: Any) -> None:
+    failures = state.name in {"locked", "lock_lapsed", "near_lockout", "attacked_exempt"}
+    by_id = state.name == "not_covered"
+
+    assert AccountQuery(state=state).sorts == (
+        ("failed", "name") if failures else ("id",) if by_id else ("name",)
+    )
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ("", ["ben", "cyd", "ann"]),
+        ("failed", ["ben", "cyd", "ann"]),
+        ("name", ["ann", "ben", "cyd"]),
+    ],
+)
+def test_page_api_file_and_command_sort_alike(
+    site: Client, token: str, capsys: pytest.CaptureFixture[str], sort: str, expected: list[str]
+) -> None:
+    for name, minutes in (("ann", 20), ("ben", 1), ("cyd", 10)):
+        make_locked_user(name, at=NOW - minutes * MINUTE)
+    query = {"state": "locked", "sort": sort}
+    exported = cast("Any", site.get("/accounts/export", query | {"format": "json"}))
+    call_command("accounts", "--state=locked", f"--sort={sort}", "--format=json")
+    files = [
+        json.loads(exported.getvalue()),
+        json.loads(capsys.readouterr().out),
+        get(token, **query).json(),
+    ]
+
+    assert account_names(site.get("/accounts/", query)) == expected
+    assert [[row["name"] for row in file["accounts"]] for file in files] == [expected] * 3
+
+
+@pytest.mark.parametrize(
+    ("filters", "valid"),
+    [
+        ({"state": "locked", "sort": "size"}, "failed, name"),
+        ({"state": "inactive", "sort": "failed"}, "name"),
+        ({"sort": "failed"}, "name"),
+        ({"state": "not_covered", "sort": "name"}, "id"),
+    ],
+)
+def test_an_unknown_sort_is_refused_with_the_valid_ones(
+    site: Client, token: str, filters: dict[str, str], valid: str
+) -> None:
+    responses = [
+        site.get("/accounts/", filters),
+        site.get("/accounts/export", {"format": "csv", **filters}),
+        get(token, **filters),
+    ]
+    with pytest.raises(CommandError) as error:
+        call_command("accounts", *(f"--{name}={value}" for name, value in filters.items()))
+
+    assert [response.status_code for response in responses] == [400] * 3
+    assert error.value.returncode == 2
+    for text in (*map(shown, responses), str(error.value)):
+        assert re.search(rf"sort: .*'{filters['sort']}'.* {valid}\.", text)
+
+
+def heads(response: Response) -> dict[str, tuple[str, str]]:
+    """Return each column that can be sorted, with its order and the link for another one."""
+    found = re.findall(
+        r'<th role="columnheader" scope="col"( aria-sort="(\w+)")?>'
+        r'(?:<a href="([^"]*)">)?([\w ]+)<',
+        response.content.decode(),
+    )
+    return {
+        label: (order, href.replace("&amp;", "&"))
+        for _, order, href, label in found
+        if order or href
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (
+            "?state=locked",
+            {"Account": ("", "?state=locked&sort=name"), "Last failure": ("descending", "")},
+        ),
+        (
+            "?state=locked&sort=name&q=ann",
+            {"Account": ("ascending", ""), "Last failure": ("", "?state=locked&q=ann")},
+        ),
+        ("", {}),
+        ("?state=disabled", {}),
+    ],
+)
+def test_column_heads_show_the_order_and_link_to_the_other(
+    site: Client, query: str, expected: dict[str, tuple[str, str]]
+) -> None:
+    make_locked_user()
+    make_user("ben", enabled=False)
+
+    assert heads(site.get(f"/accounts/{query}")) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "others"),
+    [
+        (
+            {"state": "locked"},
+            [
+                {"state": "locked", "sort": "name"},
+                {"state": "lock_lapsed"},
+                {"sort": "name"},
+                {},
+                {"state": "not_covered"},
+            ],
+        ),
+        ({"state": "disabled"}, [{"state": "no_password"}]),
+        ({}, [{"state": "disabled"}]),
+    ],
+)
+def test_a_marker_of_another_list_or_sort_is_refused(
+    token: str, site: Client, query: dict[str, str], others: list[dict[str, str]]
+) -> None:
+    for name in ("ann", "ben"):
+        make_locked_user(name, enabled=False)
+    following = get(token, **query, limit="1").json()["links"]["next"]
+    marker = following.partition("marker=")[2]
+
+    for other in others:
+        assert get(token, **other, marker=marker).status_code == 400
+        assert site.get("/accounts/", {**other, "marker": marker}).status_code == 400
+
+
+# --- Links --------------------------------------------------------------------------------------
+FILTERS: list[dict[str, str]] = [
+    {},
+    {"state": "locked"},
+    {"domain": "shops"},
+    {"kind": "service"},
+    {"q": "user"},
+    {"q": "a&b"},
+    {"state": "locked", "sort": "name"},
+    {"state": "locked", "kind": "service"},
+    {"state": "locked", "kind": "service", "domain": "shops", "q": "user", "sort": "name"},
+]
+
+
+def parameters(url: str) -> dict[str, str]:
+    """Return the filters in a URL."""
+    return dict(parse_qsl(url.partition("?")[2], keep_blank_values=True))
+
+
+def linked(response: Response, pattern: str) -> dict[str, str]:
+    """Return the filters of the link that matches."""
+    found = re.search(pattern, response.content.decode())
+    assert found
+    return parameters(html.unescape(found[1]))
+
+
+def test_every_link_of_a_list_keeps_its_filters(site: Client, subtests: pytest.Subtests) -> None:
+    make_domain()  # a second domain, so that there is a filter for it
+    for number in range(51):
+        grant(make_locked_user(f"user-{number:02}", domain_id="shops"), "service")
+    for filters in FILTERS:
+        with subtests.test(filters=urlencode(filters)):
+            page = site.get("/accounts/", filters)
+            urls = {label: parameters(url) for label, (_, url) in tabs(page).items()}
+            stateless = {name: value for name, value in filters.items() if name != "state"}
+
+            assert urls["Lock lapsed"] == {**filters, "state": "lock_lapsed"}
+            assert urls["Inactive"] == {**filters, "state": "inactive"}
+            assert urls["All"] == stateless
+            check_search_form(page, filters)
+            if filters.get("q") == "a&b":
+                continue  # an empty list
+            for form in ("csv", "json"):
+                pattern = rf'href="(/accounts/export[^"]*format={form})" download'
+                assert linked(page, pattern) == {**filters, "format": form}
+            check_second_page(site, page, filters)
+
+
+def check_search_form(page: Response, filters: dict[str, str]) -> None:
+    """Check that the form sends state and sort, and shows the other filters."""
+    form = page.content.decode().partition('role="search"')[2].partition("</form>")[0]
+    hidden = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', form))
+    selected = set(re.findall(r'<option value="([^"]+)" selected', form))
+    typed = re.search(r'name="q"[^>]* value="([^"]*)"', form)
+
+    assert hidden == {name: filters[name] for name in ("state", "sort") if name in filters}
+    assert selected == {filters[name] for name in ("kind", "domain") if name in filters}
+    assert typed
+    assert html.unescape(typed[1]) == filters.get("q", "")
+
+
+def check_second_page(site: Client, first: Response, filters: dict[str, str]) -> None:
+    """Check the link to the next page, that to the first, and the form of unlocks."""
+    second_url = next_page(first)
+    second = site.get(f"/accounts/{second_url}")
+
+    assert {**parameters(second_url), "marker": ""} == {**filters, "marker": ""}
+    assert len(account_names(second)) == 1
+    assert linked(second, r'href="([^"]*)">First page') == filters
+    if "state" in filters:
+        found = re.search(r'class="selection" method="post" action="([^"]*)"', str(second.content))
+        assert found
+        form = site.post(html.unescape(found[1]), {"account": values(second)})
+
+        assert parameters(html.unescape(found[1])) == parameters(second_url)
+        assert linked(form, r'href="(/accounts/\?[^"]*)">Cancel') == parameters(second_url)
+
+
+def test_a_tab_without_this_sort_leaves_it_out(site: Client) -> None:
+    make_user()
+    urls = {
+        label: url
+        for label, (_, url) in tabs(site.get("/accounts/?state=locked&sort=failed")).items()
+    }
+
+    assert urls["Lock lapsed"] == "?state=lock_lapsed&sort=failed"
+    assert urls["Inactive"] == "?state=inactive"
+    assert urls["Not covered"] == "?state=not_covered"

@@ -21,7 +21,7 @@ from django.utils.crypto import salted_hmac
 
 from pciops.audit.models import ChainCheck, ChainHead, Event, PruneStub
 from pciops.lib import canonical
-from pciops.lib.keyset import Column, Order
+from pciops.lib.keyset import Column, Order, batches
 
 # All columns but the hash itself.
 CONTENT: Final = (
@@ -72,7 +72,7 @@ def append(event: Event, head: ChainHead) -> None:
 def walk(after: int, until: int) -> Iterator[Event]:
     """Yield the rows after one position up to and including another."""
     rows = Event.objects.filter(position__gt=after, position__lte=until)
-    return chain.from_iterable(BY_POSITION.batches(rows, size=BATCH))
+    return chain.from_iterable(batches(rows, BY_POSITION, size=BATCH))
 
 
 # --- Stubs --------------------------------------------------------------------------------------

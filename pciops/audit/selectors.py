@@ -15,7 +15,7 @@ from pciops.accounts.account import Failures
 from pciops.audit.models import Event, EventQuerySet
 from pciops.lib import filters, times
 from pciops.lib.filters import FilterError as FilterError
-from pciops.lib.keyset import Column, Order
+from pciops.lib.keyset import Column, Order, batches
 from pciops.lib.merging import MergeSource
 
 OLDEST: Final = Order[Event](
@@ -130,7 +130,7 @@ def between(
 ) -> Iterator[Event]:
     """Yield the rows with these actions in a time, without its end, the oldest first."""
     rows = within(scope).filter(action__in=actions, event_time__gte=begins, event_time__lt=ends)
-    return chain.from_iterable(OLDEST.batches(rows, size=BATCH))
+    return chain.from_iterable(batches(rows, OLDEST, size=BATCH))
 
 
 def count_between(begins: datetime, ends: datetime, *, scope: str | None) -> int:
@@ -222,7 +222,7 @@ def daily_counts(
 
 def iterate(query: AuditQuery, *, scope: str | None) -> Iterator[Event]:
     """Yield all rows of a search, the newest first."""
-    return chain.from_iterable(NEWEST.batches(_matching(query, scope), size=BATCH))
+    return chain.from_iterable(batches(_matching(query, scope), NEWEST, size=BATCH))
 
 
 def _matching(query: AuditQuery, scope: str | None) -> EventQuerySet:

@@ -26,6 +26,7 @@ MESSAGE_MAX: Final = 300  # characters of Keystone's own message
 # Also 400: a name that is too long, or an account at the threshold without `failed_auth_at`.
 _REFUSALS = (exceptions.Unauthorized, exceptions.Forbidden, exceptions.BadRequest)
 _NOT_KEYSTONE: Final = "what answered there is no Keystone v3"
+_TOKEN_ONLY: Final[dict[str, Any]] = {"include_catalog": False, "reauthenticate": False}
 # keystone.exception.PasswordExpired is the only refusal of a sign-in that Keystone explains.
 _EXPIRED: Final = re.compile(r"password is expired(?:.* for user: (\S+?)\.(?:\s|$))?")
 
@@ -125,8 +126,7 @@ def authenticate(name: str, password: str, domain_name: str) -> Token:
             password=password,
             user_domain_name=domain_name,
             unscoped=True,
-            include_catalog=False,
-            reauthenticate=False,
+            **_TOKEN_ONLY,
         )
     )
 
@@ -162,15 +162,7 @@ def second_factor(receipt: str, user_id: str, passcode: str) -> Token:
         v3.ReceiptMethod(receipt=receipt),
         v3.TOTPMethod(user_id=user_id, passcode=passcode),
     ]
-    return _issue(
-        v3.Auth(
-            settings.OS_AUTH_URL,
-            methods,
-            unscoped=True,
-            include_catalog=False,
-            reauthenticate=False,
-        )
-    )
+    return _issue(v3.Auth(settings.OS_AUTH_URL, methods, unscoped=True, **_TOKEN_ONLY))
 
 
 def change_password(user_id: str, current: str, new: str) -> None:
@@ -200,11 +192,7 @@ def rescope(token: Token, scope: Mapping[str, Any]) -> Token:
     Raises:
         RefusedError, UnreachableError.
     """
-    return _issue(
-        v3.Token(
-            settings.OS_AUTH_URL, token.id, include_catalog=False, reauthenticate=False, **scope
-        )
-    )
+    return _issue(v3.Token(settings.OS_AUTH_URL, token.id, **_TOKEN_ONLY, **scope))
 
 
 def validate(token_id: str) -> Token:

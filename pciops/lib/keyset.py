@@ -55,8 +55,15 @@ class Order(Generic[M]):
         Raises:
             MarkerError
         """
+        return self._after(rows, self.values(marker))
+
+    def after_row(self, rows: QuerySet[M], row: M) -> QuerySet[M]:
+        """Return the rows after this one."""
+        return self._after(rows, [getattr(row, column.name) for column in self.columns])
+
+    def _after(self, rows: QuerySet[M], values: Iterable[Any]) -> QuerySet[M]:
         later, same = Q(pk__in=[]), Q()
-        for column, value in zip(self.columns, self.values(marker), strict=True):
+        for column, value in zip(self.columns, values, strict=True):
             later |= same & column.after(value)
             same &= Q(**{column.name: value})
         return rows.filter(later)
@@ -69,19 +76,6 @@ class Order(Generic[M]):
             up_to |= same & Q(**{f"{column.name}__lt": value})
             same &= Q(**{column.name: value})
         return rows.filter(up_to | same)
-
-    def batches(self, rows: QuerySet[M], *, size: int, marker: str = "") -> Iterator[list[M]]:
-        """Read all rows after the marker in this order, `size` of them with each statement.
-
-        Raises:
-            MarkerError
-        """
-        rest = self.after(rows, marker) if marker else rows
-        while batch := list(self.sort(rest)[:size]):
-            yield batch
-            if len(batch) < size:
-                return
-            rest = self.after(rows, self.marker(batch[-1]))
 
     def marker(self, row: M) -> str:
         """Return the place right after this row as opaque text for URLs."""
@@ -131,6 +125,16 @@ def chunks(
         if len(chunk) < size:
             return
         part = rows.order_by("pk").filter(pk__gt=key(chunk[-1]))
+
+
+def batches(rows: QuerySet[M], order: Order[M], *, size: int) -> Iterator[list[M]]:
+    """Read all rows in this order, `size` of them with each statement."""
+    part = rows
+    while batch := list(order.sort(part)[:size]):
+        yield batch
+        if len(batch) < size:
+            return
+        part = order.after_row(rows, batch[-1])
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from django.db.models import Model, QuerySet
 
-from pciops.lib.keyset import Column, MarkerError, Order
+from pciops.lib.keyset import Column, MarkerError, Order, batches
 
 _PLACE: Final[Order[Any]] = Order(
     (
@@ -76,12 +76,9 @@ def merged(
         source, row = pair
         return getattr(row, source.order.columns[0].name), source.rank
 
-    streams = [_stream(source, source.after(marker), batch) for source in sources]
+    def stream(source: MergeSource) -> Iterator[tuple[MergeSource, Model]]:
+        for rows in batches(source.after(marker), source.order, size=batch):
+            yield from ((source, row) for row in rows)
+
+    streams = [stream(source) for source in sources]
     return heapq.merge(*streams, key=newness, reverse=True)
-
-
-def _stream(
-    source: MergeSource, rows: QuerySet[Any], size: int
-) -> Iterator[tuple[MergeSource, Model]]:
-    for batch in source.order.batches(rows, size=size):
-        yield from ((source, row) for row in batch)

@@ -17,7 +17,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from pciops.accounts.selectors import NEWEST_FAILURE
 from pciops.keystone.models import LocalUser, User
-from pciops.lib.keyset import Column, MarkerError, Order, batched, chunks
+from pciops.lib.keyset import Column, MarkerError, Order, batched, batches, chunks
 from tests.factories import MICROSECOND, NOW
 
 BY_NAME: Order[LocalUser] = Order((Column(name="name", kind=str), Column(name="id", kind=int)))
@@ -73,13 +73,13 @@ def test_pages_and_batches_have_every_row_once_and_in_order(
     with transaction.atomic(using="keystone"):
         make_rows(facts)
         visited = list(walk(order, size))
-        batches = list(order.batches(LocalUser.objects.all(), size=size))
+        read = list(batches(LocalUser.objects.all(), order, size=size))
         everything = in_order(order, list(LocalUser.objects.order_by("pk")))
         transaction.set_rollback(True, using="keystone")
 
     assert [row.pk for row in visited] == [row.pk for row in everything]
-    assert [row.pk for batch in batches for row in batch] == [row.pk for row in everything]
-    assert all(1 <= len(batch) <= size for batch in batches)
+    assert [row.pk for batch in read for row in batch] == [row.pk for row in everything]
+    assert all(1 <= len(batch) <= size for batch in read)
 
 
 def test_deleted_row_does_not_shift_the_next_page() -> None:
@@ -207,7 +207,7 @@ def test_chunks_have_every_row_once_and_in_the_order_of_keys(
 
 @pytest.mark.parametrize("number", [0, 1, 2, 5])
 def test_batched_items_are_complete_and_in_order(number: int) -> None:
-    batches = list(batched(range(number), 2))
+    lists = list(batched(range(number), 2))
 
-    assert [item for batch in batches for item in batch] == list(range(number))
-    assert all(1 <= len(batch) <= 2 for batch in batches)
+    assert [item for batch in lists for item in batch] == list(range(number))
+    assert all(1 <= len(batch) <= 2 for batch in lists)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 from typing import Final
@@ -75,26 +75,36 @@ def missing(state: State, policy: Policy) -> PolicyFinding | None:
 
 
 def _inactivity(policy: Policy) -> PolicyFinding:
-    option = "disable_user_account_days_inactive"
     days = policy.disable_user_account_days_inactive
-    if days is None:
-        reason = f"Keystone lets unused accounts in for ever: set {option} to 1 to {MAX_DAYS}."
-    elif days > MAX_DAYS:
-        reason = f"That is too late: set {option} to at most {MAX_DAYS}."
-    else:
-        reason = f"Keystone refuses an account after {_days(days)} without a sign-in."
-    passed = days is not None and days <= MAX_DAYS
-    return PolicyFinding(
-        requirement="8.2.6",
-        old="8.1.4",
-        title="Inactive accounts",
-        demand=f"Accounts not used for {MAX_DAYS} days are disabled or removed.",
-        options=(option,),
-        value=_days(days),
-        passed=passed,
-        reason=reason,
-        remedy=() if passed else (f"{option} = {MAX_DAYS}",),
+    return _at_most_90_days(
+        days,
+        PolicyFinding(
+            requirement="8.2.6",
+            old="8.1.4",
+            title="Inactive accounts",
+            demand=f"Accounts not used for {MAX_DAYS} days are disabled or removed.",
+            options=("disable_user_account_days_inactive",),
+            value=_days(days),
+            passed=True,
+            reason=f"Keystone refuses an account after {_days(days)} without a sign-in.",
+        ),
+        "Keystone lets unused accounts in for ever",
     )
+
+
+def _at_most_90_days(days: int | None, finding: PolicyFinding, without: str) -> PolicyFinding:
+    """Return the finding, or one that did not pass if the rule is off or has too many days.
+
+    Args:
+        without: the reason if the rule is off.
+    """
+    if days is not None and days <= MAX_DAYS:
+        return finding
+    [option] = finding.options
+    reason = f"{without}: set {option} to 1 to {MAX_DAYS}."
+    if days is not None:
+        reason = f"That is too late: set {option} to at most {MAX_DAYS}."
+    return replace(finding, passed=False, reason=reason, remedy=(f"{option} = {MAX_DAYS}",))
 
 
 def _lockout(policy: Policy) -> PolicyFinding:
@@ -218,31 +228,26 @@ def _history(policy: Policy) -> PolicyFinding:
 
 
 def _expiry(policy: Policy) -> PolicyFinding:
-    option = "password_expires_days"
     days = policy.password_expires_days
-    passed = days is not None and days <= MAX_DAYS
-    if days is None:
-        reason = f"Passwords never expire: set {option} to 1 to {MAX_DAYS}."
-    elif not passed:
-        reason = f"That is too late: set {option} to at most {MAX_DAYS}."
-    else:
-        reason = (
-            f"A new password expires after {_days(days)}; one from the time before the option was "
-            "set never does."
-        )
-    return PolicyFinding(
-        requirement="8.3.9",
-        old="8.2.4",
-        title="Password age",
-        demand=(
-            f"A password that is the only factor is changed every {MAX_DAYS} days; not where "
-            "every sign-in takes a second factor."
+    return _at_most_90_days(
+        days,
+        PolicyFinding(
+            requirement="8.3.9",
+            old="8.2.4",
+            title="Password age",
+            demand=(
+                f"A password that is the only factor is changed every {MAX_DAYS} days; not where "
+                "every sign-in takes a second factor."
+            ),
+            options=("password_expires_days",),
+            value=_days(days),
+            passed=True,
+            reason=(
+                f"A new password expires after {_days(days)}; one from the time before the option "
+                "was set never does."
+            ),
         ),
-        options=(option,),
-        value=_days(days),
-        passed=passed,
-        reason=reason,
-        remedy=() if passed else (f"{option} = {MAX_DAYS}",),
+        "Passwords never expire",
     )
 
 

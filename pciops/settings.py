@@ -8,14 +8,13 @@ from urllib.parse import quote
 
 from pciops.lib import env
 from pciops.lib.csp import NONE, SELF
-from pciops.lib.secrets import kept_secret
 from pciops.lib.times import WEEKDAYS
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = Path(env.text("PCIOPS_VAR", str(ROOT / "var"))).resolve()
 
 # --- The site -----------------------------------------------------------------------------------
-SECRET_KEY = env.secret("PCIOPS_SECRET_KEY") or kept_secret(VAR / "secret_key")
+SECRET_KEY = env.secret("PCIOPS_SECRET_KEY") or env.kept_secret(VAR / "secret_key")
 ALLOWED_HOSTS = env.words("PCIOPS_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CLOUD_NAME = env.text("PCIOPS_CLOUD_NAME", "OpenStack")
 

@@ -93,9 +93,6 @@ def gather(
 
     Args:
         counted: the ids that the census names.
-
-    Raises:
-        KeystoneDatabaseDownError
     """
     failing = selectors.failing(scope=scope, policy=policy, now=now, limit=MAX_SCANNED)
     kinds = privileged.kinds_of([account.user_id for account in failing])

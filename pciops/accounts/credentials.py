@@ -25,13 +25,10 @@ class Credential:
 
 @database.reading()
 def list_credentials(user_id: str, *, scope: str | None) -> list[Credential]:
-    """The account's application credentials by name, the first `SHOWN` of them.
+    """Return the first `MAX_LISTED` application credentials of the account, by name.
 
     Args:
         scope: the one domain that the operator sees; projects elsewhere are not named.
-
-    Raises:
-        KeystoneDatabaseDownError
     """
     rows = ApplicationCredential.objects.filter(user_id=user_id)
     rows = rows.select_related("project__domain").order_by("name")[:MAX_LISTED]

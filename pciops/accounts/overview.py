@@ -57,11 +57,7 @@ class Overview:
 
 
 def build(*, scope: str | None, policy: Policy, now: datetime) -> Overview:
-    """Return the overview of a domain, or of the whole cloud (None).
-
-    Raises:
-        KeystoneDatabaseDownError
-    """
+    """Return the overview of a domain, or of the whole cloud (None)."""
     counted = census.latest(scope=scope)
     named = counted.attention if counted else []
     live = attention.gather(named, scope=scope, policy=policy, now=now)

@@ -37,11 +37,6 @@ _CHOICES: Final = {
 
 
 # --- Acts on accounts ---------------------------------------------------------------------------
-def acts_on(account_id: str, *, limit: int) -> list[Event]:
-    """Return the acts on an account, the newest first."""
-    return list(NEWEST.sort(Event.objects.filter(target_id=account_id))[:limit])
-
-
 def account_source(account_id: str) -> MergeSource:
     """Return the acts on an account as the newest source of a merged list."""
     return MergeSource(rank=2, rows=Event.objects.filter(target_id=account_id), order=NEWEST)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass
 from email.utils import parseaddr
@@ -16,6 +17,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import dj_database_url
+from django.core.management.utils import get_random_secret_key
 
 from pciops.lib.addresses import mail_address
 
@@ -93,6 +95,35 @@ def secret(name: str, default: str = "") -> str:
     if not value:
         raise SettingError(f"{name}_FILE", "names an empty file", path)
     return value
+
+
+def kept_secret(path: Path) -> str:
+    """Return the secret in this file; the first call generates it, readable only by its owner.
+
+    Raises:
+        SettingError: if the file or its folder cannot be read or created.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _create_secret(path)
+        return path.read_text(encoding="ascii")
+    except OSError as error:
+        problem = f"is a folder in which {path.name} cannot be kept ({error.strerror})"
+        raise SettingError("PCIOPS_VAR", problem, "/var/lib/pciops") from None
+
+
+def _create_secret(path: Path) -> None:
+    """Create the file by a hard link: it appears complete, and only one process succeeds."""
+    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(get_random_secret_key())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass  # another process was faster, and its secret is kept
+    finally:
+        os.unlink(draft)
 
 
 def _split(

@@ -133,8 +133,9 @@ def test_acts_on_an_account_come_newest_first() -> None:
         open_event(now=at)
     open_event(account=make_account(id="other"))
 
-    acts = selectors.acts_on("a" * 32, limit=2)
-    assert [event.event_time for event in acts] == sorted(times, reverse=True)[:2]
+    source = selectors.account_source("a" * 32)
+    acts = list(source.order.sort(source.rows))
+    assert [event.event_time for event in acts] == sorted(times, reverse=True)
 
 
 @pytest.mark.parametrize(

@@ -75,20 +75,12 @@ class TrendPoint:
 
 
 def take(*, policy: Policy, now: datetime) -> Census:
-    """Count all accounts and store the counts.
-
-    Raises:
-        KeystoneDatabaseDownError
-    """
+    """Count all accounts and store the counts."""
     return keep(count(policy=policy, now=now))
 
 
 def count(*, policy: Policy, now: datetime) -> CensusTally:
-    """Count all accounts.
-
-    Raises:
-        KeystoneDatabaseDownError
-    """
+    """Count all accounts."""
     return counting.count(policy=policy, now=now, kinds=privileged.all_kinds())
 
 

@@ -85,11 +85,7 @@ class CensusTally:
 
 
 def count(*, policy: Policy, now: datetime, kinds: Mapping[str, AccountKinds]) -> CensusTally:
-    """Count all accounts at `now`.
-
-    Raises:
-        KeystoneDatabaseDownError
-    """
+    """Count all accounts at `now`."""
     begun = time.monotonic()
     scan = _scan(policy, now)
     privileged_counts, attention = _count_privileged(kinds, policy, now)
@@ -295,9 +291,6 @@ def newest_passwords(rules: Sequence[Q]) -> list[tuple[int, int]]:
     """Return the key of each newest password that matches a rule, with the first rule's number.
 
     This is one statement for the same reason as in `_count_passwords`.
-
-    Raises:
-        KeystoneDatabaseDownError
     """
     ranking, parameters = _sql(
         ranked().annotate(state=_first_match(rules)).values("pk", "age", "state")

@@ -173,9 +173,6 @@ def evaluate(proposed: Policy, *, current: Policy, scope: str | None, now: datet
 
     Args:
         scope: the one domain whose accounts are counted and named; None for all.
-
-    Raises:
-        KeystoneDatabaseDownError
     """
     rows = LocalUser.objects.all() if scope is None else LocalUser.objects.filter(domain_id=scope)
     change = _Change(proposed=proposed, current=current, now=now)

@@ -1,7 +1,7 @@
-"""The bare SQL of a page: the statements that fetch what it shows, sent with PyMySQL alone.
+"""The bare SQL of a page: the statements that read what it shows, sent by PyMySQL alone.
 
-They are taken down while the page's own code runs once, without those that only choose the way
-(how many of a stretch of accounts fit): these are ours to answer for.
+They are recorded while the page's own code runs once, without those of the prefilter, which only
+choose between two ways and are part of our cost.
 """
 
 from __future__ import annotations
@@ -19,48 +19,50 @@ from pciops.accounts import prefilter
 Statement = tuple[str, Any]
 
 
-class Taker:
-    """Takes down the statements that go to Keystone's database, but for those of an aside."""
+class StatementRecorder:
+    """Records the statements to Keystone's database, except those of excluded functions."""
 
     def __init__(self) -> None:
         self.statements: list[Statement] = []
-        self._aside = 0
+        self._excluded = 0
 
     def __call__(
         self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
     ) -> Any:
-        if not self._aside:
+        if not self._excluded:
             self.statements.append((sql, params))
         return execute(sql, params, many, context)
 
-    def beside(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function, with its statements left out."""
+    def excluding(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Wrap a function so that its statements are not recorded."""
 
         def wrapped(*args: Any, **kwargs: Any) -> Any:
-            self._aside += 1
+            self._excluded += 1
             try:
                 return function(*args, **kwargs)
             finally:
-                self._aside -= 1
+                self._excluded -= 1
 
         return wrapped
 
 
 @contextmanager
-def taken() -> Iterator[list[Statement]]:
-    """The statements of what is done inside."""
-    taker = Taker()
+def recorded() -> Iterator[list[Statement]]:
+    """Record the statements of the block."""
+    recorder = StatementRecorder()
     with (
-        mock.patch.object(prefilter, "_end_of_sample", taker.beside(prefilter._end_of_sample)),
-        mock.patch.object(prefilter, "_has_many", taker.beside(prefilter._has_many)),
-        connections["keystone"].execute_wrapper(taker),
+        mock.patch.object(
+            prefilter, "_end_of_sample", recorder.excluding(prefilter._end_of_sample)
+        ),
+        mock.patch.object(prefilter, "_has_many", recorder.excluding(prefilter._has_many)),
+        connections["keystone"].execute_wrapper(recorder),
     ):
         connections["keystone"].ensure_connection()
-        taker.statements.clear()
-        yield taker.statements
+        recorder.statements.clear()
+        yield recorder.statements
 
 
-class Bare:
+class BareConnection:
     """A connection of PyMySQL."""
 
     def __init__(self, *, port: int, user: str, password: str) -> None:
@@ -76,7 +78,7 @@ class Bare:
         )
 
     def run(self, statements: Sequence[Statement]) -> int:
-        """Send them one after the other and fetch all rows; how many there were."""
+        """Send the statements one by one, fetch all rows and return their number."""
         rows = 0
         with self.connection.cursor() as cursor:
             for sql, params in statements:
@@ -85,7 +87,7 @@ class Bare:
         return rows
 
     def stream(self, sql: str) -> int:
-        """The rows of one statement as they come, none of them kept; how many there were."""
+        """Stream the rows of a statement and return their number."""
         with self.connection.cursor(pymysql.cursors.SSCursor) as cursor:
             cursor.execute(sql)
             return sum(1 for _ in cursor)

@@ -1,15 +1,16 @@
-"""Kills consumers and RabbitMQ at random while notifications come, and counts what is kept.
+"""Kills consumers and RabbitMQ at random while notifications arrive, and counts the recorded ones.
 
     .venv/bin/python -m bench.chaos_events [--kills 20] [--transient]
         [--database sqlite|mariadb|URL]
 
-Starts a RabbitMQ and two consumers, and publishes all the while, each message until RabbitMQ has
-confirmed it; so after a restart some come twice. Again and again a consumer is killed (SIGKILL) and
-started anew; after a third of the kills RabbitMQ is restarted, after two thirds it is killed.
+Starts a RabbitMQ and two consumers, and publishes continuously. Each message is repeated until
+RabbitMQ has confirmed it, so after a restart some are delivered twice. Consumers are killed
+(SIGKILL) and started again; after a third of the kills RabbitMQ is restarted, after two thirds it
+is killed.
 
-In the end each event must have been counted once. With `--transient` the exchange goes with
-RabbitMQ, as Keystone's does unless `amqp_durable_queues` is on: what Keystone publishes then
-before a consumer is back is lost, and how much that is gets printed.
+At the end each event must have been counted once. With `--transient` a restart of RabbitMQ removes
+the exchange, as it does Keystone's unless `amqp_durable_queues` is on. Messages that Keystone then
+publishes before a consumer is back are lost; their number is printed.
 """
 
 from __future__ import annotations
@@ -51,17 +52,24 @@ print(json.dumps(dict(rows)))
 
 
 class Publisher(threading.Thread):
-    """Publishes as Keystone does; `sent` has what RabbitMQ has confirmed, by address."""
+    """Publishes as Keystone does, and counts the messages by address.
+
+    Attributes:
+        sent: confirmed by RabbitMQ, and in a queue.
+        lost: confirmed, and in no queue.
+        unsure: the same at a repetition; the first message may have been recorded.
+        repeated: number of repetitions after a lost confirmation.
+    """
 
     def __init__(self, url: str, *, durable: bool) -> None:
         super().__init__()
         self.sent: Counter[str] = Counter()
-        self.lost: Counter[str] = Counter()  # confirmed, and in no queue
-        self.unsure: Counter[str] = Counter()  # the same at its second try; the first may be kept
-        self.twice = 0  # published again, because the confirmation was lost
+        self.lost: Counter[str] = Counter()
+        self.unsure: Counter[str] = Counter()
+        self.repeated = 0
         self.over = threading.Event()
         self._url = url
-        self._waiting: tuple[str, str] | None = None  # address and body, not confirmed yet
+        self._waiting: tuple[str, str] | None = None  # address and body, not confirmed
         self._in_no_queue = False
         self._exchange = Exchange("keystone", "topic", durable=durable)
         self._recorded = json.loads(RECORDED.read_text())["wrong_password"][0]
@@ -86,7 +94,7 @@ class Publisher(threading.Thread):
         )
         while not self.over.is_set():
             again = self._waiting is not None
-            self.twice += again
+            self.repeated += again
             address, body = self._waiting = self._waiting or self._next()
             self._in_no_queue = False
             producer.publish(body, "notifications.info", mandatory=True, timeout=5)
@@ -164,23 +172,25 @@ def _chaos(rabbit: RabbitMQ, environment: dict[str, str], kills: int, *, durable
     missing = publisher.sent - kept
     extra = kept - publisher.sent - publisher.unsure
     _say(f"{kills} kills, 2 restarts of RabbitMQ; {publisher.sent.total()} events published")
-    _say(f"{publisher.twice} of them at least twice; {publisher.lost.total()} before we were back")
+    _say(
+        f"{publisher.repeated} of them at least twice; {publisher.lost.total()} before we were back"
+    )
     _say(f"lost {missing.total()}, counted twice {extra.total()}; consumers ended with {codes}")
     return 0 if not missing and not extra and not any(codes) else 1
 
 
 def _is_bound(url: str) -> bool:
-    """Whether a consumer is at the queue."""
+    """Return whether the queue has a consumer."""
     with Connection(url) as link:
         try:
-            found = link.default_channel.queue_declare("pciops.notifications", passive=True)
+            queue = link.default_channel.queue_declare("pciops.notifications", passive=True)
         except link.channel_errors:
             return False
-        return bool(found.consumer_count)
+        return bool(queue.consumer_count)
 
 
 def _settled(environment: dict[str, str], wanted: int) -> Counter[str]:
-    """What is kept when nothing comes any more."""
+    """Return the recorded events when their number no longer changes."""
     deadline, last = datetime.now(UTC) + timedelta(seconds=PATIENCE), Counter[str]()
     while datetime.now(UTC) < deadline:
         kept = Counter(json.loads(manage(environment, "shell", "-v0", "-c", _COUNT)))

@@ -1,11 +1,11 @@
-"""Draining notifications against a bare kombu loop that parses and acknowledges, in the same run.
+"""Compares the consumer with a bare kombu loop that parses and acknowledges, in the same run.
 
     .venv/bin/python -m bench.events [--messages 100000] [--consumers 1]
         [--database sqlite|mariadb|URL]
 
-Starts a RabbitMQ, publishes each message into two queues, and lets first the bare loop and then
-ours drain one each, every one in a process of its own. Two thirds of the sign-ins are by thirty
-services, the others by ten thousand people; one message in a hundred is a change of an account.
+Starts a RabbitMQ and publishes each message into two queues. The bare loop drains one of them, then
+our consumer drains the other, each in its own process. Two thirds of the sign-ins are by 30
+services, the others by 10,000 people; one message in a hundred is a change of an account.
 """
 
 from __future__ import annotations
@@ -28,32 +28,33 @@ from typing import Any, Final
 from kombu import Connection, Exchange, Queue
 
 from bench.measure import Row, markdown
+from pciops.lib.numbers import counted
 from tests.support.mariadb import MariaDB
 from tests.support.processes import ENDS_WITH_US, ROOT
 from tests.support.rabbitmq import RabbitMQ
 
 RATIO: Final = 0.35  # of the bare loop's rate
-RATE: Final = 2000  # a second, where the bare loop allows it
-MEMORY: Final = 25  # MiB over what it has after the first tenth
+RATE: Final = 2000  # a second, if the bare loop allows it
+MEMORY: Final = 25  # MiB more than after the first tenth
 BARE: Final = "bench.bare"
 RECORDED: Final = ROOT / "tests" / "events" / "recorded.json"
 
-# Both print the seconds that they took, from their connection to their last acknowledgement.
+# Both print the seconds from the connection to the last acknowledgement.
 _BARE: Final = """
 import json, sys, time
 from kombu import Connection, Queue
 url, queue, wanted = sys.argv[1], sys.argv[2], int(sys.argv[3])
-seen = 0
-def take(message):
-    global seen
+received = 0
+def receive(message):
+    global received
     json.loads(json.loads(message.body)["oslo.message"])
     message.ack()
-    seen += 1
+    received += 1
 with Connection(url, heartbeat=30) as link:
     link.connect()
     begun = time.perf_counter()
-    with link.Consumer(Queue(queue, no_declare=True), on_message=take, prefetch_count=2000):
-        while seen < wanted:
+    with link.Consumer(Queue(queue, no_declare=True), on_message=receive, prefetch_count=2000):
+        while received < wanted:
             link.drain_events(timeout=10)
     print(json.dumps({"seconds": time.perf_counter() - begun}))
 """
@@ -65,26 +66,26 @@ from django.utils import timezone
 from bench.measure import resident
 from pciops.events.intake.consumer import NotificationConsumer
 wanted = int(sys.argv[1])
-taker = NotificationConsumer(settings.NOTIFICATIONS_URLS, clock=timezone.now)
+consumer = NotificationConsumer(settings.NOTIFICATIONS_URLS, clock=timezone.now)
 def watch():
     tenth = 0
     last, since = -1, time.perf_counter()
-    while taker.taken < wanted:
-        if taker.taken != last:
-            last, since = taker.taken, time.perf_counter()
-        if taker.taken and time.perf_counter() - since > 3:
-            break  # the other consumers had the rest
-        if not tenth and taker.taken >= wanted / 10:
+    while consumer.recorded < wanted:
+        if consumer.recorded != last:
+            last, since = consumer.recorded, time.perf_counter()
+        if consumer.recorded and time.perf_counter() - since > 3:
+            break  # the other consumers got the rest
+        if not tenth and consumer.recorded >= wanted / 10:
             tenth = resident(os.getpid())
         time.sleep(0.005)
     grown = resident(os.getpid()) - (tenth or resident(os.getpid()))
-    print(json.dumps({"seconds": since - begun, "taken": taker.taken, "grown": grown}), flush=True)
-    taker.stop()
+    print(json.dumps({"seconds": since - begun, "grown": grown}), flush=True)
+    consumer.stop()
 begun = time.perf_counter()
 threading.Thread(target=watch).start()
-taker.run()
+consumer.run()
 """
-# What of Keystone's tables is asked for names.
+# The parts of Keystone's tables that are read for names.
 _KEYSTONE: Final = """
 CREATE TABLE project (id VARCHAR(64) PRIMARY KEY, name, domain_id, enabled, is_domain);
 CREATE TABLE user (id VARCHAR(64) PRIMARY KEY, domain_id, enabled, extra, created_at,
@@ -123,9 +124,9 @@ def main() -> None:
         manage(environment, "migrate", "-v0")
         published = _publish(rabbit.url, options.messages)
         rows = list(_measured(environment, rabbit.url, published, options.consumers))
-        said = manage(environment, "shell", "-v0", "-c", _COUNT)
-    attempts, changes, kept = map(int, said.split())
-    assert attempts + changes == published, said
+        counts = manage(environment, "shell", "-v0", "-c", _COUNT)
+    attempts, changes, kept = map(int, counts.split())
+    assert attempts + changes == published, counts
     sys.stdout.write(f"{attempts} sign-ins in {kept} rows, {changes} changes\n")
     sys.stdout.write(markdown(rows) + "\n")
 
@@ -137,18 +138,18 @@ def _measured(
     share = messages // consumers
     command = [sys.executable, "-c", _OURS, str(messages if consumers == 1 else share * 2)]
     processes = [_start(command, environment) for _ in range(consumers)]
-    found = [_result(process) for process in processes]
-    ours = max(it["seconds"] for it in found)
+    results = [_result(process) for process in processes]
+    ours = max(result["seconds"] for result in results)
     rate, wanted = messages / ours, min(RATE, RATIO * messages / bare)
     yield Row(
-        what=f"{messages:,} notifications by {consumers} consumer{'s' * (consumers > 1)}",
+        what=f"{messages:,} notifications by {counted(consumers, 'consumer')}",
         ours=ours,
         bare=bare,
         limit=f"{RATIO} of the bare loop's rate ({messages / bare:,.0f}/s), and {RATE:,}/s",
         kept=bare / ours >= RATIO and rate >= wanted,
     )
     yield Row(what="rate", ours=rate, bare=None, limit=f"{RATE}/s", kept=rate >= RATE, unit="/s")
-    grown = max(it["grown"] for it in found) / 2**20
+    grown = max(result["grown"] for result in results) / 2**20
     yield Row(
         what="memory gained after the first tenth",
         ours=grown,
@@ -160,12 +161,13 @@ def _measured(
 
 
 def _make_keystone(path: Path) -> None:
-    """The accounts that sign in."""
+    """Make the accounts that sign in."""
     with closing(sqlite3.connect(path)) as database:
         database.executescript(_KEYSTONE)
-        ids = [(f"{who:032x}", who) for who in (*range(30), *range(100, 10_100))]
+        ids = [(f"{number:032x}", number) for number in (*range(30), *range(100, 10_100))]
         database.executemany(
-            "INSERT INTO user VALUES (?, 'default', 1, '{}', NULL, NULL)", [(it[0],) for it in ids]
+            "INSERT INTO user VALUES (?, 'default', 1, '{}', NULL, NULL)",
+            [(user_id,) for user_id, _ in ids],
         )
         database.executemany(
             "INSERT INTO local_user VALUES (NULL, ?, 'default', 'user-' || ?, 0, NULL)", ids
@@ -174,7 +176,7 @@ def _make_keystone(path: Path) -> None:
 
 
 def _publish(url: str, messages: int) -> int:
-    """Into both queues; Keystone's exchange as Keystone makes it."""
+    """Publish into both queues, through an exchange as Keystone declares it."""
     exchange = Exchange("keystone", "topic", durable=False)
     with Connection(url) as link:
         channel = link.default_channel
@@ -195,27 +197,28 @@ def _publish(url: str, messages: int) -> int:
 
 
 def _bodies(messages: int) -> Iterator[str]:
-    """Within an hour, each another event."""
+    """Yield different events within an hour."""
     recorded = json.loads(RECORDED.read_text())
-    dice = random.Random(7)
+    choice = random.Random(7)
     begun = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
     for number in range(messages):
-        kind = "sign_in" if dice.random() < 0.9 else "wrong_password"
-        if dice.random() < 0.01:
+        kind = "sign_in" if choice.random() < 0.9 else "wrong_password"
+        if choice.random() < 0.01:
             kind = "user_updated"
         message = json.loads(json.loads(recorded[kind][0])["oslo.message"])
-        service = dice.random() < 0.66
-        who = dice.randrange(30) if service else 100 + dice.randrange(10_000)
+        service = choice.random() < 0.66
+        user = choice.randrange(30) if service else 100 + choice.randrange(10_000)
         payload = message["payload"]
-        payload["id"] = str(uuid.UUID(int=dice.getrandbits(128)))
+        payload["id"] = str(uuid.UUID(int=choice.getrandbits(128)))
         payload["eventTime"] = (begun + timedelta(hours=number / messages)).isoformat()
-        payload["initiator"]["user_id"] = f"{who:032x}"
-        payload["initiator"]["username"] = f"user-{who}"
-        payload["initiator"]["host"]["address"] = f"10.0.{who // 250}.{who % 250}"
+        payload["initiator"]["user_id"] = f"{user:032x}"
+        payload["initiator"]["username"] = f"user-{user}"
+        payload["initiator"]["host"]["address"] = f"10.0.{user // 250}.{user % 250}"
         yield json.dumps({"oslo.version": "2.0", "oslo.message": json.dumps(message)})
 
 
 def environment_of(folder: Path, url: str) -> dict[str, str]:
+    """Return the environment of pciops with its files in this folder."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PCIOPS_")}
     return {
         **kept,
@@ -249,10 +252,10 @@ def _run(command: list[str], environment: dict[str, str]) -> dict[str, float]:
 
 
 def _result(process: subprocess.Popen[str]) -> dict[str, float]:
-    words, _ = process.communicate(timeout=600)
+    output, _ = process.communicate(timeout=600)
     assert process.returncode == 0
-    found: dict[str, float] = json.loads(words)
-    return found
+    result: dict[str, float] = json.loads(output)
+    return result
 
 
 if __name__ == "__main__":

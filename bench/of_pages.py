@@ -13,7 +13,7 @@ from django.test import RequestFactory
 from django.utils import timezone
 from django.utils.http import urlencode
 
-from bench.bare import Bare, Statement, taken
+from bench.bare import BareConnection, Statement, recorded
 from bench.cloud import KEYSTONES, Bench
 from bench.measure import RUNS, Memory, Row, children, once, pair, said
 from pciops.accounts import selectors
@@ -37,7 +37,7 @@ def measured(bench: Bench, parts: Collection[str]) -> Iterator[Row]:
     """The lines of the table, as they come."""
     visitor = bench.site.visitor()
     visitor.sign_in(bench.operator)
-    bare = Bare(port=bench.server.port, user="keystone", password=KEYSTONES)
+    bare = BareConnection(port=bench.server.port, user="keystone", password=KEYSTONES)
     if "census" in parts:
         yield _census()
     if "lists" in parts:
@@ -51,7 +51,7 @@ def measured(bench: Bench, parts: Collection[str]) -> Iterator[Row]:
         yield _keystone(bench)
 
 
-def _lists(get: Get, bare: Bare) -> Iterator[Row]:
+def _lists(get: Get, bare: BareConnection) -> Iterator[Row]:
     for state in (*STATES, None):
         yield from _list(get, bare, state.name if state else "")
     for text in ("user-77777", "user77777@", "nobody-is-called-so"):
@@ -59,7 +59,9 @@ def _lists(get: Get, bare: Bare) -> Iterator[Row]:
     yield from _list(get, bare, "locked", sort="name")
 
 
-def _list(get: Get, bare: Bare, state: str, *, text: str = "", sort: str = "") -> Iterator[Row]:
+def _list(
+    get: Get, bare: BareConnection, state: str, *, text: str = "", sort: str = ""
+) -> Iterator[Row]:
     """The first page of a list and a deep one."""
     query = selectors.AccountQuery(state=BY_NAME.get(state), text=text, sort=sort)
     now, rules = timezone.now(), policy.current()
@@ -91,12 +93,12 @@ def _statements(view: Callable[..., HttpResponse], address: str, *words: str) ->
     request = RequestFactory().get(address)
     request.user = Operator(id="bench", name="bench", domain_id="default", domain_name="Default")
     request.user.rights = Rights(role=Role.ADMINISTRATOR, domain_id=None, domain_name=None)
-    with taken() as statements:
+    with recorded() as statements:
         view(request, *words)
     return statements
 
 
-def _account(get: Get, bare: Bare) -> Row:
+def _account(get: Get, bare: BareConnection) -> Row:
     user_id = LocalUser.objects.order_by("pk")[5000].user_id
     address = f"/accounts/{user_id}/"
     statements = _statements(account_page.account_detail, address, user_id)
@@ -110,7 +112,7 @@ def _account(get: Get, bare: Bare) -> Row:
     )
 
 
-def _overview(get: Get, bare: Bare) -> Row:
+def _overview(get: Get, bare: BareConnection) -> Row:
     statements = _statements(overview.overview_page, "/")
     ours, plain = pair(partial(_ok, get, "/"), partial(bare.run, statements))
     return Row(what="overview", ours=ours, bare=plain, limit="300 ms", kept=ours <= 0.3)
@@ -125,7 +127,7 @@ def _take_census() -> None:
     census.take(policy=policy.current(), now=timezone.now())
 
 
-def _export(bench: Bench, visitor: Visitor, bare: Bare) -> Iterator[Row]:
+def _export(bench: Bench, visitor: Visitor, bare: BareConnection) -> Iterator[Row]:
     """A long list as CSV; its rows, newest passwords and options as one streamed statement."""
     assert bench.site.process
     workers = children(bench.site.process.pid)

@@ -12,7 +12,7 @@ from unittest import mock
 from django.db import connections
 from django.utils import timezone
 
-from bench.bare import Bare, Statement
+from bench.bare import BareConnection, Statement
 from bench.cloud import KEYSTONES, Bench
 from bench.measure import Memory, Row, once
 from pciops.accounts.census import counting
@@ -38,7 +38,7 @@ def measured(bench: Bench) -> Iterator[Row]:
         took = once(lambda: found.append(build(week, now=now)))
     with _taken() as (statements, longest):
         build(week, now=now).close()
-    bare = Bare(port=bench.server.port, user="keystone", password=KEYSTONES)
+    bare = BareConnection(port=bench.server.port, user="keystone", password=KEYSTONES)
     plain = once(lambda: bare.run(statements))
     yield _row("building the report", took, plain, f"{BUILD} s", kept=took <= BUILD)
     [slowest] = longest

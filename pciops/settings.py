@@ -43,7 +43,6 @@ INSTALLED_APPS = [
     "pciops.signin",
     "pciops.web",
     "pciops.api",
-    "pciops.demo",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -1,1 +1,1 @@
-"""What an operator can do to an account."""
+"""Acts of operators on accounts."""

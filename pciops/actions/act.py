@@ -1,192 +1,255 @@
-"""What every act has in common: its words, when it fits, and the one way to perform it."""
+"""The interface of an act on one account, and the one way to perform it."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
+from http import HTTPStatus
 from typing import ClassVar, Final
 
 from django.db import transaction
 
-from pciops.accounts.account import Account
-from pciops.accounts.policy.policy import Policy
+from pciops.accounts import selectors
 from pciops.accounts.verdict import SigninVerdict, judge
+from pciops.actions.register import Grant
 from pciops.audit import services
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator
+from pciops.keystone.database import KeystoneDatabaseDownError
 
-Ending = tuple[Event.Outcome, str]  # with what the trail says about it
-
-# What an operator needs to do an act; `pciops.signin.rights` says who has it.
+# What an operator needs to do an act; `pciops.signin.rights` says which roles have it.
 MAY_UNLOCK: Final = "unlock"
 MAY_ADMINISTER: Final = "administer"
 
 
-class ConflictError(Exception):
-    """The account was not changed by this act, which is in the trail as a failure."""
-
-    def __init__(self, sentence: str, event: Event, account: Account | None, *, fits: bool):
-        super().__init__(sentence)
-        self.event = event
-        self.account = account  # as it is now; None: it is gone
-        self.fits = fits  # the act still does, but the account is not what the operator saw
-
-
-class ActFailedError(Exception):
-    """The act was refused, or its answer was lost; the text says which, for operators."""
-
-    def __init__(self, sentence: str, *, status: int = 503):
-        super().__init__(sentence)
-        self.status = status  # as HTTP has it: 403 is a refusal, 503 an outage
-
-
 @dataclass(frozen=True, kw_only=True)
 class ActRequest:
-    """Who wants an act done, why, and what they saw when they decided."""
+    """A request of an operator for an act, with the state of the account that they decided on."""
 
     initiator: Initiator
     reason: str
-    identity: str  # of Event.Identity; "" where the act does not ask for it
-    seen: str
-    policy: Policy
-    now: datetime
-    # The operator's own token, for what Keystone's API has to do; never stored or logged.
+    precondition: str  # see Act.precondition
+    identity: str = ""  # of Event.Identity; "" for acts that do not ask for it
+    # The operator's own token, for Keystone's API; never stored or logged.
     token_id: str = field(default="", repr=False)
-    # Of exemptions: the option by its name, who answers for it, and its last day.
+    # Of exemptions: the name of the option, its owner, and its last day.
     option: str = ""
     owner: str = ""
     ends_on: date | None = None
 
+    @property
+    def resource(self) -> str:
+        """Return the part of the account that the act is about, for the audit log."""
+        if self.ends_on is None:
+            return self.option
+        return str(Grant(option=self.option, owner=self.owner, ends_on=self.ends_on))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Result:
+    """The end of an act. Its event is settled once `Act.perform` has returned."""
+
+    outcome: ClassVar[Event.Outcome]
+
+    event: Event
+    sentence: str = ""  # for the operator
+    remark: str | None = None  # for the audit log; None: the sentence
+    status: int = HTTPStatus.OK  # of a page or an API response
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done(_Result):
+    """The act was done; the remark says what Keystone changed besides."""
+
+    outcome = Event.Outcome.SUCCESS
+    remark: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conflict(_Result):
+    """The account did not meet the precondition, and was not changed."""
+
+    outcome = Event.Outcome.FAILURE
+    status: int = HTTPStatus.CONFLICT
+    verdict: SigninVerdict | None  # as it is now; None: it was deleted
+    fits: bool  # the act still fits the account, so the operator can decide again
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused(_Result):
+    """Keystone, its database or a rule of ours did not do the act: nothing was changed."""
+
+    outcome = Event.Outcome.FAILURE
+    status: int = HTTPStatus.SERVICE_UNAVAILABLE
+
+    @property
+    def only_here(self) -> bool:
+        """Return whether only this account is refused, so that others may be tried."""
+        return self.status == HTTPStatus.FORBIDDEN
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unknown(_Result):
+    """The answer was lost: the act may have been done."""
+
+    outcome = Event.Outcome.UNKNOWN
+    status: int = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+ActResult = Done | Conflict | Refused | Unknown
+
 
 class Act(ABC):
-    """One act: what it is called, what it asks for, whom it fits and what it does."""
+    """An act on an account: its texts, the accounts that it fits, and what it does."""
 
     name: ClassVar[str]  # in URLs and in the API
-    action: ClassVar[Event.Action]  # in the trail
+    action: ClassVar[Event.Action]  # in the audit log
     label: ClassVar[str]  # of its button
-    title: ClassVar[tuple[str, str]]  # of its form: before and behind the account's name
-    did: ClassVar[str]  # behind the account's name, once it is done
+    title: ClassVar[tuple[str, str]]  # of its form: before and after the account's name
+    did: ClassVar[str]  # after the account's name, once it is done
     unfit: ClassVar[str]  # of an account that it does not fit
     needs: ClassVar[str] = MAY_ADMINISTER
-    asks: ClassVar[tuple[str, ...]] = ("reason",)  # names of the form's and the API's fields
+    asks: ClassVar[tuple[str, ...]] = ("reason",)  # fields of the form and of the API
 
     def __repr__(self) -> str:
         return self.name
 
     @abstractmethod
     def fits(self, verdict: SigninVerdict) -> bool:
-        """Whether there is something to do."""
+        """Return whether there is something to do."""
 
     def why_unfit(self, verdict: SigninVerdict) -> str:
-        """Why there is nothing to do for an account that it does not fit."""
+        """Return why there is nothing to do for an account that it does not fit."""
         return self.unfit
+
+    def refusal(self, verdict: SigninVerdict, operator_id: str) -> str:
+        """Return why this operator must not do it to this account in any role; or ""."""
+        return ""
+
+    def why_not(self, verdict: SigninVerdict, operator_id: str) -> str:
+        """Return why this operator cannot do it to this account; or ""."""
+        unfit = "" if self.fits(verdict) else self.why_unfit(verdict)
+        return self.refusal(verdict, operator_id) or unfit
 
     @abstractmethod
     def effects(self, verdict: SigninVerdict) -> list[str]:
-        """What it will do, and what besides: sentences of the confirmation."""
+        """Return the sentences of the confirmation: what it will do, and its side effects."""
 
     def warnings(self, verdict: SigninVerdict) -> list[str]:
-        """What the operator may not have thought of."""
+        """Return warnings for the confirmation."""
         return []
 
     def options(self, verdict: SigninVerdict) -> list[str]:
-        """The options that it can be about; the form has them for choice."""
+        """Return the options of the account that it can be about, for the form's choice."""
         return []
 
-    def refusal(self, verdict: SigninVerdict, operator_id: str) -> str:
-        """Why this operator must not do it to this account, whatever their role is; or ""."""
-        return ""
-
     @abstractmethod
-    def seen(self, verdict: SigninVerdict) -> str:
-        """What must not change between the operator's look and the act."""
+    def precondition(self, verdict: SigninVerdict) -> str:
+        """Return what must not change between the operator's decision and the act."""
 
-    def parse_seen(self, text: str) -> str:
-        """What `seen` wrote, as the form brings it back.
+    def parse_precondition(self, text: str) -> str:
+        """Return a precondition as the form sends it back, in normal form.
 
         Raises:
             ValueError
         """
         return text
 
-    def resource(self, order: ActRequest) -> str:
-        """The part of the account that it is about, for the trail."""
-        return order.option
+    @abstractmethod
+    def carry_out(
+        self, event: Event, verdict: SigninVerdict, request: ActRequest
+    ) -> Done | Refused | Unknown | None:
+        """Do it to an account that met the precondition; None if it no longer does."""
 
     @abstractmethod
-    def carry_out(self, event: Event, verdict: SigninVerdict, order: ActRequest) -> str | None:
-        """Do it to an account that is as it was seen.
-
-        Returns:
-            What the trail should say besides; None where somebody or Keystone was first.
-
-        Raises:
-            ActFailedError: and the event is settled.
-        """
-
-    def keep(self, event: Event) -> None:  # noqa: B027 (most keep nothing)
-        """Write what we keep of it beside the trail, in one transaction with its outcome."""
+    def conflict_sentence(self, event: Event, verdict: SigninVerdict, request: ActRequest) -> str:
+        """Return what has changed, from the account as it is now."""
 
     @abstractmethod
-    def ending(self, event: Event, verdict: SigninVerdict) -> Ending:
-        """How an act ended that a crash has left pending, by the account as it is now."""
+    def outcome_after_crash(
+        self, event: Event, verdict: SigninVerdict
+    ) -> tuple[Event.Outcome, str]:
+        """Return outcome and remark of an act left pending, from the account as it is now."""
 
-    @abstractmethod
-    def conflict(self, event: Event, order: ActRequest) -> ConflictError:
-        """Settle the event as a failure, and say what has changed.
+    def keep(self, event: Event) -> None:  # noqa: B027 (most acts keep nothing)
+        """Write what pciops keeps of a success beside the audit log."""
 
-        Raises:
-            KeystoneDatabaseDownError: it cannot be read; the event is settled all the same.
-        """
+    def is_met(self, verdict: SigninVerdict, request: ActRequest) -> bool:
+        """Return whether the act fits the account, and the precondition holds."""
+        has_option = not request.option or request.option in self.options(verdict)
+        return (
+            self.fits(verdict) and has_option and self.precondition(verdict) == request.precondition
+        )
 
-    def perform(self, account: Account, order: ActRequest) -> Event:
-        """Do it: its intent is on disk before it, its outcome after it.
+    def perform(self, verdict: SigninVerdict, request: ActRequest) -> ActResult:
+        """Do it: the intent is on disk before the act, the outcome after it.
+
+        Every act that was begun ends in a result with its settled event. Outages that leave no
+        such event, or hide what has changed, are exceptions, which each interface explains in
+        the same way for all requests.
 
         Args:
-            account: as it is now.
-
-        Returns:
-            The settled event.
+            verdict: the account as it is now.
 
         Raises:
-            ConflictError: the account is not what the operator saw; nothing was changed.
-            ActFailedError: it was refused, or whether it was done is not known.
-            KeystoneDatabaseDownError: nothing was changed, and why cannot be looked up.
-            AuditLogError: the trail cannot be written; the text says whether the act was done.
+            AuditLogError: the audit log cannot be written; the text says if the act was done.
+            KeystoneDatabaseDownError: a conflict, and the account cannot be read; it is settled.
         """
         event = services.open_event(
             self.action,
-            account,
-            precondition=order.seen,
-            initiator=order.initiator,
-            reason=order.reason,
-            identity=order.identity,
-            resource=self.resource(order),
-            now=order.now,
+            verdict.account,
+            precondition=request.precondition,
+            initiator=request.initiator,
+            reason=request.reason,
+            identity=request.identity,
+            resource=request.resource,
+            now=verdict.now,
         )
-        verdict = judge(account, order.policy, order.now)
-        if sentence := self.refusal(verdict, order.initiator.id):
-            raise failed(event, Event.Outcome.FAILURE, sentence, status=403)
-        remark = None
-        if self.as_seen(verdict, order):
-            remark = self.carry_out(event, verdict, order)
-        if remark is None:
-            raise self.conflict(event, order)
+        try:
+            result = self._attempt(event, verdict, request)
+        except KeystoneDatabaseDownError as error:
+            self.settle(event, Event.Outcome.FAILURE, str(error))
+            raise
+        remark = result.sentence if result.remark is None else result.remark
+        self.settle(event, result.outcome, remark)
+        return result
+
+    def settle(self, event: Event, outcome: Event.Outcome, remark: str) -> None:
+        """Write the outcome; in the same transaction, what is kept of a success.
+
+        Raises:
+            AuditLogError
+        """
+        if outcome is not Event.Outcome.SUCCESS:
+            services.settle(event, outcome, remark)
+            return
         with services.writes_guarded(event), transaction.atomic():
-            settled = services.settle(event, Event.Outcome.SUCCESS, remark)
-            self.keep(settled)
-        return settled
+            services.settle(event, outcome, remark)
+            self.keep(event)
 
-    def as_seen(self, verdict: SigninVerdict, order: ActRequest) -> bool:
-        """Whether the act fits the account, and the account is what the operator saw."""
-        known = not order.option or order.option in self.options(verdict)
-        return self.fits(verdict) and known and self.seen(verdict) == order.seen
+    def _attempt(self, event: Event, verdict: SigninVerdict, request: ActRequest) -> ActResult:
+        if sentence := self.refusal(verdict, request.initiator.id):
+            return Refused(event=event, sentence=sentence, status=HTTPStatus.FORBIDDEN)
+        result = None
+        if self.is_met(verdict, request):
+            result = self.carry_out(event, verdict, request)
+        return result or self._conflict(event, verdict, request)
 
+    def _conflict(self, event: Event, before: SigninVerdict, request: ActRequest) -> Conflict:
+        """Return the conflict with the account as it is at this moment.
 
-def failed(
-    event: Event, outcome: Event.Outcome, sentence: str, *, remark: str = "", status: int = 503
-) -> ActFailedError:
-    """Settle the event by how the act ended; what to tell the operator, for a `raise`."""
-    services.settle(event, outcome, remark or sentence)
-    return ActFailedError(sentence, status=status)
+        Raises:
+            KeystoneDatabaseDownError
+        """
+        account = selectors.get(event.target_id, scope=None)
+        if account is None:
+            sentence = "The account was deleted in Keystone."
+            return Conflict(event=event, sentence=sentence, verdict=None, fits=False)
+        verdict = judge(account, before.policy, before.now)
+        return Conflict(
+            event=event,
+            sentence=self.conflict_sentence(event, verdict, request),
+            verdict=verdict,
+            fits=self.fits(verdict),
+        )

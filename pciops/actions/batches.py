@@ -1,7 +1,7 @@
-"""Several unlocks, done in steps while the operator looks on, and stopped between two of them.
+"""Several unlocks, done in steps while the operator watches, and stopped between two of them.
 
-They are ordered once and written down, so a page that is loaded again goes on where it was. Each
-account is claimed by a conditional UPDATE before it is tried: two windows do nothing twice.
+They are stored once, so a page that is loaded again continues with the next account. Each account
+is claimed by a conditional UPDATE before its unlock, so two windows unlock nothing twice.
 """
 
 from __future__ import annotations
@@ -16,53 +16,56 @@ from django.db import transaction
 from django.utils import timezone
 
 from pciops.accounts import selectors
-from pciops.accounts.account import Failures
+from pciops.accounts.account import Account, Failures
 from pciops.accounts.policy.policy import Policy
-from pciops.actions.bulk import Choice, Outcome, unlock_all
+from pciops.accounts.verdict import judge
+from pciops.actions.act import ActRequest
+from pciops.actions.bulk import BulkOutcome, perform_one
 from pciops.actions.models import Batch, BatchItem
+from pciops.actions.unlock import UNLOCK
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator
 from pciops.keystone.database import KeystoneDatabaseDownError
 
 MOST: Final = 500  # accounts at once: their form is below DATA_UPLOAD_MAX_MEMORY_SIZE
-STEP: Final = 2.0  # seconds of work before the operator sees how far it is
-UNWATCHED: Final = timedelta(minutes=15)  # then it has ended: nothing goes on unseen
-LOST: Final = timedelta(minutes=1)  # then whoever tried an account is taken for dead
+STEP: Final = 2.0  # seconds of work before the operator sees the progress
+UNWATCHED: Final = timedelta(minutes=15)  # without a request of the operator, a batch stops
+LOST: Final = timedelta(minutes=1)  # then the process that claimed an account counts as ended
 KEPT: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far a batch is."""
+    """The progress of a batch."""
 
     batch: Batch
     items: list[BatchItem]  # in the order of the list
 
     @property
     def running(self) -> bool:
-        """Whether something is left to do, and nobody has stopped it."""
+        """Return whether accounts are left, and the batch was not stopped."""
         return self.batch.stopped_at is None and self.done < len(self.items)
 
     @property
     def done(self) -> int:
-        """How many are over, however they ended."""
+        """Return how many have an outcome."""
         left = {BatchItem.WAITING, BatchItem.TRYING}
         return sum(item.outcome not in left for item in self.items)
 
     @property
     def unlocked(self) -> int:
-        """How many were unlocked."""
-        return sum(item.outcome == Outcome.UNLOCKED for item in self.items)
+        """Return how many were unlocked."""
+        return sum(item.outcome == BulkOutcome.UNLOCKED for item in self.items)
 
     @property
     def others(self) -> list[BatchItem]:
-        """Those that are over and were not unlocked."""
-        fine = {BatchItem.WAITING, BatchItem.TRYING, Outcome.UNLOCKED}
-        return [item for item in self.items if item.outcome not in fine]
+        """Return those with another outcome."""
+        left_out = {BatchItem.WAITING, BatchItem.TRYING, BulkOutcome.UNLOCKED}
+        return [item for item in self.items if item.outcome not in left_out]
 
 
 def begin(
-    choices: Sequence[Choice],
+    accounts: Sequence[tuple[Account, Failures]],
     *,
     operator_id: str,
     reason: str,
@@ -70,7 +73,7 @@ def begin(
     query: str,
     now: datetime,
 ) -> Batch:
-    """Write down what was ordered; nothing is unlocked yet."""
+    """Store a batch that unlocks these accounts, if they still have these failures."""
     with transaction.atomic():
         Batch.objects.filter(created_at__lt=now - KEPT).delete()
         batch = Batch.objects.create(
@@ -85,23 +88,23 @@ def begin(
             BatchItem(
                 batch=batch,
                 number=number,
-                account_id=choice.account.id,
-                name=choice.account.name,
-                domain_name=choice.account.domain_name,
-                seen=str(choice.seen),
+                account_id=account.id,
+                name=account.name,
+                domain_name=account.domain_name,
+                precondition=str(failures),
             )
-            for number, choice in enumerate(choices)
+            for number, (account, failures) in enumerate(accounts)
         )
     return batch
 
 
 def find(batch_id: str, *, operator_id: str) -> Batch | None:
-    """The batch of this operator; those of others do not exist for them."""
+    """Return the batch of this operator; those of others do not exist for them."""
     return Batch.objects.filter(pk=batch_id, operator_id=operator_id).first()
 
 
-def under_way(operator_id: str, now: datetime) -> Batch | None:
-    """What this operator has ordered and left before its end, as long as it would go on."""
+def unfinished(operator_id: str, now: datetime) -> Batch | None:
+    """Return the batch that the operator has left before its end, if it can continue."""
     running = Batch.objects.filter(
         operator_id=operator_id,
         stopped_at=None,
@@ -112,28 +115,29 @@ def under_way(operator_id: str, now: datetime) -> Batch | None:
 
 
 def progress(batch: Batch) -> Progress:
-    """How far it is by now."""
+    """Return the progress as it is now."""
     batch.refresh_from_db()
     return Progress(batch=batch, items=list(batch.items.order_by("number")))
 
 
-def stop(batch: Batch, why: str, now: datetime) -> None:
-    """Try no further account. Whoever is at one ends with it."""
-    Batch.objects.filter(pk=batch.pk, stopped_at=None).update(stopped_at=now, why=why)
+def stop(batch: Batch, why: str, now: datetime, *, by_operator: bool = False) -> None:
+    """Unlock no further account. An unlock that has begun is finished."""
+    running = Batch.objects.filter(pk=batch.pk, stopped_at=None)
+    running.update(stopped_at=now, why=why, stopped_by_operator=by_operator)
 
 
-def go_on(
+def run_step(
     batch: Batch,
     *,
     confirm: Callable[[], tuple[Initiator, str | None]],
     policy: Policy,
     seconds: float = STEP,
 ) -> None:
-    """Unlock for so long, at least one account.
+    """Unlock accounts for so many seconds, at least one.
 
     Args:
-        confirm: asked before each: who acts, and in which domain (None: everywhere). What it
-            raises, nothing was done for; the account is left for later.
+        confirm: called before each unlock; returns the initiator, and the id of their one domain
+            (None: all). If it raises, the account is left for later.
     """
     ends = time.monotonic() + seconds
     now = timezone.now()
@@ -147,14 +151,14 @@ def go_on(
             raise
         outcome, sentence = _unlock(batch, item, initiator, scope, policy)
         _write(item, outcome, sentence)
-        if outcome is Outcome.FAILED:
+        if outcome is BulkOutcome.FAILED:
             stop(batch, sentence, timezone.now())
         if time.monotonic() >= ends:
             return
 
 
 def _claim(batch: Batch, now: datetime) -> BatchItem | None:
-    """The next account, for us alone; None where there is none, or somebody else is at one."""
+    """Claim the next account; None if there is none, or if another process works on one."""
     Batch.objects.filter(pk=batch.pk).update(looked_at=now)
     if not Batch.objects.filter(pk=batch.pk, stopped_at=None).exists():
         return None
@@ -173,27 +177,26 @@ def _claim(batch: Batch, now: datetime) -> BatchItem | None:
 
 def _unlock(
     batch: Batch, item: BatchItem, initiator: Initiator, scope: str | None, policy: Policy
-) -> tuple[Outcome, str]:
-    """The one act, on the account as it is at this moment."""
+) -> tuple[BulkOutcome, str]:
+    """Unlock one account, read at this moment."""
     try:
         account = selectors.get(item.account_id, scope=scope)
     except KeystoneDatabaseDownError as error:
         sentence = f"Keystone's database does not answer: {error}. Nothing was changed."
-        return Outcome.FAILED, sentence
+        return BulkOutcome.FAILED, sentence
     if account is None:
-        return Outcome.CONFLICT, "The account does not exist any more."
-    [result] = unlock_all(
-        [Choice(account=account, seen=Failures.parse(item.seen))],
-        policy=policy,
+        return BulkOutcome.CONFLICT, "The account does not exist any more."
+    request = ActRequest(
         initiator=initiator,
         reason=batch.reason,
-        identity=Event.Identity(batch.identity),
-        now=timezone.now(),
+        identity=batch.identity,
+        precondition=item.precondition,
     )
+    result = perform_one(UNLOCK, judge(account, policy, timezone.now()), request)
     return result.outcome, result.sentence
 
 
 def _write(item: BatchItem, outcome: str, sentence: str = "") -> None:
-    """What became of an account that was being tried."""
+    """Write the outcome of an account that was claimed."""
     trying = BatchItem.objects.filter(pk=item.pk, outcome=BatchItem.TRYING)
     trying.update(outcome=str(outcome), sentence=sentence)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from pciops.accounts import selectors
 from pciops.accounts.states import INACTIVE
-from pciops.accounts.verdict import SigninVerdict, judge
+from pciops.accounts.verdict import SigninVerdict
 from pciops.actions import register
-from pciops.actions.act import Act, ActRequest, ConflictError, Ending
-from pciops.actions.patch import Patch, can_be_patched, silent_effects, standing
-from pciops.audit import services
+from pciops.actions.act import Act, ActRequest, Done
+from pciops.actions.patch import Patch, exemptions_precondition, silent_effects
 from pciops.audit.models import Event
 from pciops.keystone import options
 
@@ -25,7 +23,36 @@ MEANINGS: Final = {
 }
 
 
-class Exempt(Patch):
+class OptionPatch(Patch):
+    """An act that sets or removes an option of the account."""
+
+    value: ClassVar[bool | None]  # of the option; None removes it
+
+    def applies(self, verdict: SigninVerdict) -> bool:
+        return bool(self.options(verdict))
+
+    def effects(self, verdict: SigninVerdict) -> list[str]:
+        if not verdict.account.enabled:
+            return ["The account stays disabled; its failures and its last activity stay."]
+        if INACTIVE not in verdict.states:
+            return silent_effects(verdict)
+        return [
+            "The account is inactive, and becomes active again with it: enabled is sent as true, "
+            "because Keystone would otherwise disable it.",
+            *silent_effects(verdict),
+        ]
+
+    def changes(self, verdict: SigninVerdict, request: ActRequest) -> dict[str, Any]:
+        changes: dict[str, Any] = {"options": {request.option: self.value}}
+        if INACTIVE in verdict.states:
+            changes["enabled"] = True  # or Keystone would write it as disabled
+        return changes
+
+    def is_done(self, verdict: SigninVerdict, option: str) -> bool:
+        return (option in verdict.account.exemptions) == bool(self.value)
+
+
+class Exempt(OptionPatch):
     """Set an option, and record who answers for it until when."""
 
     name = "exempt"
@@ -35,9 +62,7 @@ class Exempt(Patch):
     did = "is exempt from the rule."
     unfit = "The account has this exemption already."
     asks = ("option", "owner", "ends_on", "reason")
-
-    def fits(self, verdict: SigninVerdict) -> bool:
-        return can_be_patched(verdict) and bool(self.options(verdict))
+    value = True
 
     def options(self, verdict: SigninVerdict) -> list[str]:
         held = verdict.account.exemptions
@@ -46,25 +71,16 @@ class Exempt(Patch):
     def effects(self, verdict: SigninVerdict) -> list[str]:
         return [
             "Sets the option to true, through Keystone's API and with your own token.",
-            *_effects(verdict),
+            *super().effects(verdict),
             "Keystone knows no end of an exemption: after its last day the register shows it as "
             "overdue, until somebody lifts it or records it anew.",
         ]
-
-    def resource(self, order: ActRequest) -> str:
-        return register.granted(order)
-
-    def changes(self, verdict: SigninVerdict, order: ActRequest) -> dict[str, Any]:
-        return _changes(verdict, order, value=True)
-
-    def done(self, verdict: SigninVerdict, option: str) -> bool:
-        return option in verdict.account.exemptions
 
     def keep(self, event: Event) -> None:
         register.record(event)
 
 
-class Lift(Patch):
+class Lift(OptionPatch):
     """Remove an option, so that the rule holds again."""
 
     name = "lift"
@@ -74,9 +90,7 @@ class Lift(Patch):
     did = "is under the rule again."
     unfit = "The account has no such exemption."
     asks = ("option", "reason")
-
-    def fits(self, verdict: SigninVerdict) -> bool:
-        return can_be_patched(verdict) and bool(self.options(verdict))
+    value = None
 
     def options(self, verdict: SigninVerdict) -> list[str]:
         return verdict.account.exemptions
@@ -85,17 +99,11 @@ class Lift(Patch):
         return [
             "Removes the option, through Keystone's API and with your own token. The rule holds "
             "from then on: a password that has expired meanwhile keeps the user out.",
-            *_effects(verdict),
+            *super().effects(verdict),
         ]
 
-    def changes(self, verdict: SigninVerdict, order: ActRequest) -> dict[str, Any]:
-        return _changes(verdict, order, value=None)
-
-    def done(self, verdict: SigninVerdict, option: str) -> bool:
-        return option not in verdict.account.exemptions
-
     def keep(self, event: Event) -> None:
-        register.close(event, event.resource)
+        register.close(event)
 
 
 class Record(Act):
@@ -110,7 +118,7 @@ class Record(Act):
     asks = ("option", "owner", "ends_on", "reason")
 
     def fits(self, verdict: SigninVerdict) -> bool:
-        return bool(self.options(verdict))
+        return bool(verdict.account.exemptions)
 
     def options(self, verdict: SigninVerdict) -> list[str]:
         return verdict.account.exemptions
@@ -122,48 +130,24 @@ class Record(Act):
             "Nothing changes in Keystone.",
         ]
 
-    def seen(self, verdict: SigninVerdict) -> str:
-        return standing(verdict).rpartition(" ")[2]
+    def precondition(self, verdict: SigninVerdict) -> str:
+        return exemptions_precondition(verdict)
 
-    def resource(self, order: ActRequest) -> str:
-        return register.granted(order)
+    def carry_out(self, event: Event, verdict: SigninVerdict, request: ActRequest) -> Done:
+        return Done(event=event)
 
-    def carry_out(self, event: Event, verdict: SigninVerdict, order: ActRequest) -> str | None:
-        return ""
+    def conflict_sentence(self, event: Event, verdict: SigninVerdict, request: ActRequest) -> str:
+        return "Its exemptions have changed after you opened the form. Nothing was recorded."
+
+    def outcome_after_crash(
+        self, event: Event, verdict: SigninVerdict
+    ) -> tuple[Event.Outcome, str]:
+        return Event.Outcome.FAILURE, "not recorded: that would have settled it"
 
     def keep(self, event: Event) -> None:
         register.record(event)
-
-    def ending(self, event: Event, verdict: SigninVerdict) -> Ending:
-        return Event.Outcome.FAILURE, "not recorded: that would have settled it"
-
-    def conflict(self, event: Event, order: ActRequest) -> ConflictError:
-        account = selectors.get(event.target_id, scope=None)
-        fits = account is not None and self.fits(judge(account, order.policy, order.now))
-        sentence = "Its exemptions have changed after you opened the form. Nothing was recorded."
-        services.settle(event, Event.Outcome.FAILURE, sentence)
-        return ConflictError(sentence, event, account, fits=fits)
 
 
 EXEMPT = Exempt()
 LIFT = Lift()
 RECORD = Record()
-
-
-def _changes(verdict: SigninVerdict, order: ActRequest, *, value: bool | None) -> dict[str, Any]:
-    changes: dict[str, Any] = {"options": {order.option: value}}
-    if INACTIVE in verdict.states:
-        changes["enabled"] = True  # or Keystone would write it as disabled
-    return changes
-
-
-def _effects(verdict: SigninVerdict) -> list[str]:
-    if not verdict.account.enabled:
-        return ["The account stays disabled; its failures and its last activity stay."]
-    if INACTIVE not in verdict.states:
-        return silent_effects(verdict)
-    return [
-        "The account is inactive, and becomes active again with it: enabled is sent as true, "
-        "because Keystone would otherwise disable it.",
-        *silent_effects(verdict),
-    ]

@@ -1,57 +1,83 @@
-"""What an operator types in for an act, as form, API and command take it."""
+"""The inputs of an act, checked in the same way for pages, API and commands."""
 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
+
+from pciops.actions.act import Act
+from pciops.audit.models import Event
+from pciops.keystone import options
 
 REASON_MAX: Final = 1000  # characters
 OWNER_MAX: Final = 100
 
 
 class InputError(ValueError):
-    """An input that does not do; the text says what would."""
+    """An input that is not acceptable; the text says what would be."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(problem)
+        self.field = field
 
 
-class ReasonError(InputError):
-    """A reason that does not do."""
+def checked_inputs(
+    act: Act, values: Mapping[str, Any], now: datetime, *, on_host: bool = False
+) -> dict[str, Any]:
+    """Return the inputs that the act asks for, as fields of an ActRequest.
+
+    Args:
+        on_host: the operator has the host, which counts as a confirmed identity.
+
+    Raises:
+        InputError: of the first input that is not acceptable.
+    """
+    checks: dict[str, Callable[[object], Any]] = {
+        "reason": checked_reason,
+        "identity": lambda value: _checked_identity(value, on_host=on_host),
+        "option": _checked_option,
+        "owner": checked_owner,
+        "ends_on": lambda value: checked_end(value, now),
+    }
+    return {name: check(values.get(name)) for name, check in checks.items() if name in act.asks}
 
 
 def checked_reason(value: object) -> str:
-    """The reason of an act.
+    """Return the reason of an act.
 
     Raises:
-        ReasonError
+        InputError
     """
     reason = value.strip() if isinstance(value, str) else ""
     if not reason:
-        raise ReasonError("say why, for whoever reads the trail.")
+        raise InputError("reason", "say why, for whoever reads the trail.")
     if len(reason) > REASON_MAX:
-        raise ReasonError(f"at most {REASON_MAX} characters; this has {len(reason)}.")
-    if not _is_text(reason, besides="\t\r\n"):
-        raise ReasonError("text only, without control characters.")
+        raise InputError("reason", f"at most {REASON_MAX} characters; this has {len(reason)}.")
+    if not _is_text(reason, allowed="\t\r\n"):
+        raise InputError("reason", "text only, without control characters.")
     return reason
 
 
 def checked_owner(value: object) -> str:
-    """Who answers for an exemption: a person or a team.
+    """Return the owner of an exemption: a person or a team.
 
     Raises:
         InputError
     """
     owner = value.strip() if isinstance(value, str) else ""
     if not owner:
-        raise InputError("say who answers for the exemption: a person or a team.")
+        raise InputError("owner", "say who answers for the exemption: a person or a team.")
     if len(owner) > OWNER_MAX:
-        raise InputError(f"at most {OWNER_MAX} characters; this has {len(owner)}.")
+        raise InputError("owner", f"at most {OWNER_MAX} characters; this has {len(owner)}.")
     if not _is_text(owner):
-        raise InputError("one line of text, without control characters.")
+        raise InputError("owner", "one line of text, without control characters.")
     return owner
 
 
 def checked_end(value: object, now: datetime) -> date:
-    """The last day of an exemption, in UTC: tomorrow or later.
+    """Return the last day of an exemption, in UTC: tomorrow or later.
 
     Raises:
         InputError
@@ -59,16 +85,33 @@ def checked_end(value: object, now: datetime) -> date:
     try:
         end = date.fromisoformat(value if isinstance(value, str) else "")
     except ValueError:
-        raise InputError("the last day of the exemption, as YYYY-MM-DD.") from None
+        raise InputError("ends_on", "the last day of the exemption, as YYYY-MM-DD.") from None
     if end <= now.date():
-        raise InputError("a day after today (UTC): an exemption has to be over some day.")
+        problem = "a day after today (UTC): an exemption has to be over some day."
+        raise InputError("ends_on", problem)
     return end
 
 
-def _is_text(text: str, *, besides: str = "") -> bool:
-    """Without control characters (Cc) and halves of surrogate pairs (Cs), which no database takes.
+def _checked_identity(value: object, *, on_host: bool) -> Event.Identity:
+    allowed = dict(Event.Identity.choices if on_host else Event.Identity.for_operators())
+    if not isinstance(value, str) or value not in allowed:
+        problem = f"how it was confirmed (PCI DSS 8.3.4), one of {', '.join(allowed)}."
+        raise InputError("identity", problem)
+    return Event.Identity(value)
+
+
+def _checked_option(value: object) -> str:
+    if not isinstance(value, str) or value not in options.EXEMPTIONS.values():
+        raise InputError("option", f"one of {', '.join(options.EXEMPTIONS.values())}.")
+    return value
+
+
+def _is_text(text: str, *, allowed: str = "") -> bool:
+    """Return whether databases take the text.
+
+    They take no control characters (Cc) and no halves of surrogate pairs (Cs).
 
     Args:
-        besides: the control characters that do.
+        allowed: the control characters that may be in it.
     """
-    return not any(unicodedata.category(c) in {"Cc", "Cs"} and c not in besides for c in text)
+    return not any(unicodedata.category(c) in {"Cc", "Cs"} and c not in allowed for c in text)

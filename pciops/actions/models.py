@@ -1,4 +1,4 @@
-"""What we keep of acts beside the trail: exemptions, and several unlocks that are under way."""
+"""Exemptions that were recorded, and batches of unlocks that are under way."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pciops.audit.models import Event, new_id
 
 
 class Exemption(models.Model):
-    """An `ignore_…` option of an account as somebody here has granted or recorded it.
+    """An `ignore_…` option of an account, as an operator has granted or recorded it.
 
-    Never changed but for its end: what is recorded anew is a new row. Names are those of the time.
+    Only its end changes: an option that is recorded again is a new row. Names are those of then.
     """
 
     user_id = models.CharField(max_length=64)
@@ -25,8 +25,8 @@ class Exemption(models.Model):
     starts_on = models.DateField()
     ends_on = models.DateField()  # the last day, in UTC
     recorded_by = models.CharField(max_length=400)
-    event_id = models.CharField(max_length=32)  # the act in the trail
-    lifted_at = models.DateTimeField(null=True)  # since then it no longer counts
+    event_id = models.CharField(max_length=32)  # in the audit log
+    lifted_at = models.DateTimeField(null=True)  # from then on it does not count
     lifted_by = models.CharField(max_length=400, blank=True)
 
     class Meta:
@@ -40,19 +40,20 @@ class Exemption(models.Model):
 
 
 class Batch(models.Model):
-    """Several unlocks that an operator has ordered: see pciops.actions.batches.
+    """Several unlocks that an operator has requested: see pciops.actions.batches.
 
-    It says how far they are, and is forgotten after a day. What was done is in the trail.
+    It holds their progress for a day. The audit log has the acts themselves.
     """
 
     id = models.CharField(primary_key=True, max_length=32, default=new_id)
     operator_id = models.CharField(max_length=64)
     reason = models.TextField()
     identity = models.CharField(max_length=32, choices=Event.Identity.choices)
-    query = models.TextField(blank=True)  # of the list that they were selected from
+    query = models.TextField(blank=True)  # of the list that the accounts were selected from
     created_at = models.DateTimeField()
-    looked_at = models.DateTimeField()  # when somebody last let it go on
+    looked_at = models.DateTimeField()  # when the operator last let it continue
     stopped_at = models.DateTimeField(null=True)
+    stopped_by_operator = models.BooleanField(default=False)
     why = models.TextField(blank=True)  # it was stopped
 
     def __str__(self) -> str:
@@ -60,19 +61,19 @@ class Batch(models.Model):
 
 
 class BatchItem(models.Model):
-    """One account of a batch: what the operator saw, and what became of it."""
+    """One account of a batch, with its outcome."""
 
     WAITING: Final = "waiting"
     TRYING: Final = "trying"
-    UNCLEAR: Final = "unclear"  # whoever tried it has ended; its row in the trail says how
+    UNCLEAR: Final = "unclear"  # its process has ended; the audit log has the outcome
 
     batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="items")
     number = models.PositiveIntegerField()  # its place in the list
     account_id = models.CharField(max_length=64)
     name = models.CharField(max_length=255)
     domain_name = models.CharField(max_length=64)
-    seen = models.CharField(max_length=64)  # accounts.account.Failures
-    outcome = models.CharField(max_length=16, default=WAITING)  # or one of bulk.Outcome
+    precondition = models.CharField(max_length=64)  # of the unlock
+    outcome = models.CharField(max_length=16, default=WAITING)  # or one of bulk.BulkOutcome
     sentence = models.TextField(blank=True)
     began_at = models.DateTimeField(null=True)
 

@@ -1,8 +1,8 @@
-"""What the acts have in common that are one PATCH of Keystone's API, with the operator's token.
+"""The acts that are one PATCH of Keystone's API with the operator's token; enable and disable.
 
-What Keystone does besides is `User.enabled` in keystone.identity.backends.sql_model: whenever an
-account is changed that is enabled afterwards, its failures are cleared, and where the inactivity
-rule is on its last activity is set to today. One that inactivity stopped is written as disabled,
+Keystone's side effects are in `User.enabled` of keystone.identity.backends.sql_model: whenever an
+account is changed that is enabled afterwards, its failures are cleared, and if the inactivity rule
+is on, its last activity is set to today. An account that inactivity stopped is written as disabled,
 unless `"enabled": true` is sent with the change.
 """
 
@@ -10,31 +10,42 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from typing import Any
+from http import HTTPStatus
+from typing import Any, Final
 
 from pciops.accounts import selectors
+from pciops.accounts.privileged import AccountKind
 from pciops.accounts.states import DISABLED, INACTIVE, LOCKED
 from pciops.accounts.verdict import SigninVerdict, judge
-from pciops.actions.act import Act, ActFailedError, ActRequest, ConflictError, Ending, failed
-from pciops.audit import services
+from pciops.actions.act import Act, ActRequest, Done, Refused, Unknown
+from pciops.actions.register import option_of
 from pciops.audit.models import Event
 from pciops.keystone import client, options
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import times
+from pciops.lib.numbers import counted
 
-LOOKS = 5  # at the database, until it shows what Keystone says it has done
+READS: Final = 5  # of the database, until it shows the change that Keystone has confirmed
 
 
 class Patch(Act):
     """An act that Keystone's API does, if its policy lets the operator's token do it."""
 
     @abstractmethod
-    def changes(self, verdict: SigninVerdict, order: ActRequest) -> dict[str, Any]:
-        """What is sent."""
+    def applies(self, verdict: SigninVerdict) -> bool:
+        """Return whether there is something to do, if Keystone can change the account."""
 
     @abstractmethod
-    def done(self, verdict: SigninVerdict, option: str) -> bool:
-        """Whether the account, as the database shows it, is as it shall be."""
+    def changes(self, verdict: SigninVerdict, request: ActRequest) -> dict[str, Any]:
+        """Return the changes to send."""
+
+    @abstractmethod
+    def is_done(self, verdict: SigninVerdict, option: str) -> bool:
+        """Return whether the account, as the database shows it, has the changes."""
+
+    def fits(self, verdict: SigninVerdict) -> bool:
+        account = verdict.account
+        return account.covered and account.readable and self.applies(verdict)
 
     def why_unfit(self, verdict: SigninVerdict) -> str:
         if not verdict.account.covered:
@@ -43,143 +54,192 @@ class Patch(Act):
             return "Keystone cannot read the user's row, and fails at every change of it."
         return self.unfit
 
-    def seen(self, verdict: SigninVerdict) -> str:
-        return standing(verdict)
+    def precondition(self, verdict: SigninVerdict) -> str:
+        """Return what decides on the side effects of a PATCH, in at most 64 characters."""
+        states = verdict.states
+        flags = {
+            "enabled": DISABLED not in states,
+            "inactive": INACTIVE in states,
+            "locked": LOCKED in states,
+        }
+        words = [f"{name}={value:d}" for name, value in flags.items()]
+        return " ".join([*words, exemptions_precondition(verdict)])
 
-    def carry_out(self, event: Event, verdict: SigninVerdict, order: ActRequest) -> str | None:
+    def carry_out(
+        self, event: Event, verdict: SigninVerdict, request: ActRequest
+    ) -> Done | Refused | Unknown | None:
+        """Read the account again before the PATCH, which has no guard as an UPDATE has."""
         try:
-            before = _look(event, order)
+            before = _read(event, verdict)
         except KeystoneDatabaseDownError as error:
             sentence = f"Keystone's database does not answer: {error}. Nothing was changed."
-            raise failed(event, Event.Outcome.FAILURE, sentence) from error
-        if before is None or not self.as_seen(before, order):
+            return Refused(event=event, sentence=sentence)
+        if before is None or not self.is_met(before, request):
             return None
         try:
-            client.update_user(order.token_id, event.target_id, self.changes(before, order))
+            client.update_user(request.token_id, event.target_id, self.changes(before, request))
         except client.LostError as error:
-            return self._lost(event, before, order, str(error))
+            return self._lost(event, before, request, str(error))
         except client.KeystoneError as error:
-            raise _refused(event, error) from error
-        return self._confirmed(event, before, order)
+            return _refused(event, error)
+        return self._confirmed(event, before, request)
 
-    def conflict(self, event: Event, order: ActRequest) -> ConflictError:
-        try:
-            now_is = _look(event, order)
-        except KeystoneDatabaseDownError as error:
-            services.settle(event, Event.Outcome.FAILURE, str(error))
-            raise
-        fits = now_is is not None and self.fits(now_is)
-        if now_is is None:
-            sentence = "The account was deleted in Keystone."
-        elif fits and (not order.option or order.option in self.options(now_is)):
-            sentence = (
+    def conflict_sentence(self, event: Event, verdict: SigninVerdict, request: ActRequest) -> str:
+        if self.fits(verdict) and request.option in ("", *self.options(verdict)):
+            return (
                 "The account has changed after you opened the form. Nothing was changed: look at "
-                f"it and decide again. {now_is.sentence}"
+                f"it and decide again. {verdict.sentence}"
             )
-        else:
-            sentence = f"{self.why_unfit(now_is)} Nothing was changed."
-        services.settle(event, Event.Outcome.FAILURE, sentence)
-        return ConflictError(sentence, event, now_is.account if now_is else None, fits=fits)
+        return f"{self.why_unfit(verdict)} Nothing was changed."
 
-    def ending(self, event: Event, verdict: SigninVerdict) -> Ending:
-        if self.seen(verdict) == event.precondition:  # first: it may have been so before
+    def outcome_after_crash(
+        self, event: Event, verdict: SigninVerdict
+    ) -> tuple[Event.Outcome, str]:
+        if self.precondition(verdict) == event.precondition:  # first: it may have been so before
             return Event.Outcome.FAILURE, "not carried out, the account is unchanged"
-        if self.done(verdict, event.resource.partition(" ")[0]):
+        if self.is_done(verdict, option_of(event)):
             return Event.Outcome.SUCCESS, "Keystone's database shows that it was done"
         return Event.Outcome.UNKNOWN, "the account has changed otherwise since"
 
-    def _confirmed(self, event: Event, before: SigninVerdict, order: ActRequest) -> str:
-        """Look whether the database shows what Keystone says it has done."""
+    def _confirmed(
+        self, event: Event, before: SigninVerdict, request: ActRequest
+    ) -> Done | Unknown:
+        """Return whether the database shows the change that Keystone has confirmed."""
         try:
-            for _ in range(LOOKS):
-                after = _look(event, order)
-                if after is not None and self.done(after, order.option):
-                    return _besides(before, after)
+            for _ in range(READS):
+                after = _read(event, before)
+                if after is not None and self.is_done(after, request.option):
+                    return Done(event=event, remark=_side_effects(before, after))
                 time.sleep(0.1)
         except KeystoneDatabaseDownError as error:
-            return f"Keystone says so; its database could not be asked: {error}"
-        raise failed(
-            event,
-            Event.Outcome.UNKNOWN,
-            "Keystone says that it did it, but its database does not show it. Look at the account "
-            "again, and whether pciops reads the database that Keystone writes.",
+            remark = f"Keystone says so; its database could not be asked: {error}"
+            return Done(event=event, remark=remark)
+        return Unknown(
+            event=event,
+            sentence="Keystone says that it did it, but its database does not show it. Look at the "
+            "account again, and whether pciops reads the database that Keystone writes.",
             remark="Keystone answered 200, and its database does not show it",
         )
 
-    def _lost(self, event: Event, before: SigninVerdict, order: ActRequest, reason: str) -> str:
-        """What the database shows where Keystone did not say it."""
+    def _lost(
+        self, event: Event, before: SigninVerdict, request: ActRequest, reason: str
+    ) -> Done | Unknown:
+        """Return what the database shows after Keystone's answer was lost."""
         try:
-            after = _look(event, order)
+            after = _read(event, before)
         except KeystoneDatabaseDownError:
             after = None
-        if after is not None and self.done(after, order.option):
+        if after is not None and self.is_done(after, request.option):
             lost = f"Keystone's answer was lost ({reason}); its database shows that it was done"
-            return ". ".join(part for part in (lost, _besides(before, after)) if part)
-        raise failed(
-            event,
-            Event.Outcome.UNKNOWN,
+            remark = ". ".join(part for part in (lost, _side_effects(before, after)) if part)
+            return Done(event=event, remark=remark)
+        sentence = (
             f"Keystone did not say whether it did it: {reason}. Its database does not show it "
-            "yet; look at the account again.",
-            remark=reason,
+            "yet; look at the account again."
         )
+        return Unknown(event=event, sentence=sentence, remark=reason)
 
 
-def _refused(event: Event, error: client.KeystoneError) -> ActFailedError:
-    """Settle what Keystone certainly did not do; what to tell the operator, for a `raise`."""
-    status = 503
-    if isinstance(error, client.RefusedError):
-        status, said = 401, "Keystone no longer accepts your token"
-    elif isinstance(error, client.RejectedError):
-        status = 403 if error.status == 403 else 502
-        said = f"Keystone refused (HTTP {error.status}): {str(error).rstrip('.')}"
-    else:
-        said = f"Keystone does not answer: {error}"
-    sentence = f"{said}. Nothing was changed."
-    return failed(event, Event.Outcome.FAILURE, sentence, remark=said, status=status)
+class Enable(Patch):
+    """Enable an account that was disabled, or that inactivity stopped."""
+
+    name = "enable"
+    action = Event.Action.ENABLE
+    label = "Enable"
+    title = ("Enable", "again?")
+    did = "is enabled."
+    unfit = "The account is neither disabled nor inactive: there is nothing to enable."
+    asks = ("reason", "identity")
+
+    def applies(self, verdict: SigninVerdict) -> bool:
+        return DISABLED in verdict.states or INACTIVE in verdict.states
+
+    def effects(self, verdict: SigninVerdict) -> list[str]:
+        return [
+            "Sets enabled to true, through Keystone's API and with your own token.",
+            *silent_effects(verdict),
+            "Application credentials work again. Tokens that have ended stay so.",
+        ]
+
+    def warnings(self, verdict: SigninVerdict) -> list[str]:
+        warnings = []
+        if DISABLED in verdict.states:
+            warnings.append(
+                "Somebody or something disabled it. Keystone does not say who or why, and a change "
+                "of an inactive account disables it too: find out first."
+            )
+        others = [state for state in verdict.blocking if state not in {DISABLED, INACTIVE, LOCKED}]
+        if others:
+            states = ", ".join(state.label.lower() for state in others)
+            warnings.append(f"This alone will not let the user in: {states}.")
+        return warnings
+
+    def changes(self, verdict: SigninVerdict, request: ActRequest) -> dict[str, Any]:
+        return {"enabled": True}
+
+    def is_done(self, verdict: SigninVerdict, option: str) -> bool:
+        return not self.fits(verdict)
 
 
-def _look(event: Event, order: ActRequest) -> SigninVerdict | None:
-    """The account as it is at this moment."""
-    account = selectors.get(event.target_id, scope=None)
-    return judge(account, order.policy, order.now) if account else None
+class Disable(Patch):
+    """Disable an account, until an administrator enables it."""
+
+    name = "disable"
+    action = Event.Action.DISABLE
+    label = "Disable"
+    title = ("Disable", "?")
+    did = "is disabled."
+    unfit = "The account is disabled already."
+
+    def applies(self, verdict: SigninVerdict) -> bool:
+        return bool(verdict.account.enabled)
+
+    def effects(self, verdict: SigninVerdict) -> list[str]:
+        effects = [
+            "Sets enabled to false, through Keystone's API and with your own token.",
+            "All tokens of the account end at once, and its application credentials stop: whatever "
+            "runs with them stands still.",
+        ]
+        if verdict.locked:
+            effects.append("The lock and its failures stay as they are.")
+        effects.append("The last activity stays. An administrator can enable it again.")
+        return effects
+
+    def warnings(self, verdict: SigninVerdict) -> list[str]:
+        kinds, warnings = verdict.account.kinds, []
+        if AccountKind.ADMINISTRATOR in kinds:
+            warnings.append("It is an administrator. See to it that another one can sign in.")
+        if AccountKind.SERVICE in kinds:
+            warnings.append("It is a service account: a part of the cloud will stop with it.")
+        return warnings
+
+    def refusal(self, verdict: SigninVerdict, operator_id: str) -> str:
+        own = verdict.account.id == operator_id
+        return "You cannot disable your own account: another administrator can." if own else ""
+
+    def precondition(self, verdict: SigninVerdict) -> str:
+        """Return only `enabled`: an account under attack gets other failures every second."""
+        return f"enabled={bool(verdict.account.enabled):d}"
+
+    def changes(self, verdict: SigninVerdict, request: ActRequest) -> dict[str, Any]:
+        return {"enabled": False}
+
+    def is_done(self, verdict: SigninVerdict, option: str) -> bool:
+        return not verdict.account.enabled
 
 
-def _besides(before: SigninVerdict, after: SigninVerdict) -> str:
-    """What Keystone did besides, as the database shows it: the evidence that it overwrote."""
-    parts = []
-    was, became = before.account, after.account
-    if was.failed_auth_count and not became.failed_auth_count:
-        number = was.failed_auth_count
-        words = f"{number} failure{'' if number == 1 else 's'} cleared with it"
-        parts.append(f"{words}, the account was locked" if before.locked else words)
-    if was.last_active_at != became.last_active_at:
-        day = times.day(was.last_active_at) if was.last_active_at else "not recorded"
-        parts.append(f"the last activity was {day} until then")
-    if bool(was.enabled) != bool(became.enabled):
-        parts.append(f"enabled was {'true' if was.enabled else 'false'} until then")
-    return "; ".join(parts)
+ENABLE = Enable()
+DISABLE = Disable()
 
 
-def standing(verdict: SigninVerdict) -> str:
-    """What decides on the side effects of a PATCH, in at most 64 characters."""
-    account, states = verdict.account, verdict.states
-    facts = {
-        "enabled": DISABLED not in states,
-        "inactive": INACTIVE in states,
-        "locked": LOCKED in states,
-    }
-    exempt = [option for option in options.EXEMPTIONS if account.exempt_from(option)]
-    words = [f"{name}={value:d}" for name, value in facts.items()]
-    return " ".join([*words, f"options={'+'.join(exempt)}"])
-
-
-def can_be_patched(verdict: SigninVerdict) -> bool:
-    """Whether Keystone keeps the account in its own tables, and can read it."""
-    return verdict.account.covered and verdict.account.readable
+def exemptions_precondition(verdict: SigninVerdict) -> str:
+    """Return the exemptions of the account, by their short ids in Keystone's database."""
+    exempt = [option for option in options.EXEMPTIONS if verdict.account.exempt_from(option)]
+    return f"options={'+'.join(exempt)}"
 
 
 def silent_effects(verdict: SigninVerdict) -> list[str]:
-    """What Keystone does besides to an account that is enabled after the change."""
+    """Return Keystone's side effects on an account that is enabled after the change."""
     account, effects = verdict.account, []
     rule = verdict.policy.disable_user_account_days_inactive
     if rule is not None and account.last_active_at != verdict.now.date():
@@ -189,15 +249,45 @@ def silent_effects(verdict: SigninVerdict) -> list[str]:
             "evidence for PCI DSS 8.2.6 the date in Keystone is false from then on. The trail "
             "keeps the old one."
         )
+    failures = counted(account.failed_auth_count, "failure")
     if verdict.locked:
-        effects.append(
-            f"Keystone unlocks the account with it, silently: {_failures(verdict)} cleared."
-        )
+        effects.append(f"Keystone unlocks the account with it, silently: {failures} cleared.")
     elif account.failed_auth_count:
-        effects.append(f"Keystone clears {_failures(verdict)} with it.")
+        effects.append(f"Keystone clears {failures} with it.")
     return effects
 
 
-def _failures(verdict: SigninVerdict) -> str:
-    number = verdict.account.failed_auth_count
-    return f"{number} failure{'' if number == 1 else 's'}"
+def _read(event: Event, before: SigninVerdict) -> SigninVerdict | None:
+    """Return the account as it is at this moment, or None if it was deleted."""
+    account = selectors.get(event.target_id, scope=None)
+    return judge(account, before.policy, before.now) if account else None
+
+
+def _refused(event: Event, error: client.KeystoneError) -> Refused:
+    """Return the result of a change that Keystone certainly did not make."""
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    if isinstance(error, client.RefusedError):
+        status, remark = HTTPStatus.UNAUTHORIZED, "Keystone no longer accepts your token"
+    elif isinstance(error, client.RejectedError):
+        forbidden = error.status == HTTPStatus.FORBIDDEN
+        status = HTTPStatus.FORBIDDEN if forbidden else HTTPStatus.BAD_GATEWAY
+        remark = f"Keystone refused (HTTP {error.status}): {str(error).rstrip('.')}"
+    else:
+        remark = f"Keystone does not answer: {error}"
+    sentence = f"{remark}. Nothing was changed."
+    return Refused(event=event, sentence=sentence, remark=remark, status=status)
+
+
+def _side_effects(before: SigninVerdict, after: SigninVerdict) -> str:
+    """Return what Keystone has changed besides: the evidence that it overwrote."""
+    parts = []
+    was, became = before.account, after.account
+    if was.failed_auth_count and not became.failed_auth_count:
+        cleared = f"{counted(was.failed_auth_count, 'failure')} cleared with it"
+        parts.append(f"{cleared}, the account was locked" if before.locked else cleared)
+    if was.last_active_at != became.last_active_at:
+        day = times.day(was.last_active_at) if was.last_active_at else "not recorded"
+        parts.append(f"the last activity was {day} until then")
+    if bool(was.enabled) != bool(became.enabled):
+        parts.append(f"enabled was {'true' if was.enabled else 'false'} until then")
+    return "; ".join(parts)

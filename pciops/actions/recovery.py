@@ -8,70 +8,70 @@ import time
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db import DatabaseError, InterfaceError, connections, transaction
+from django.db import connections
 from django.utils import timezone
 
 from pciops.accounts import selectors
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.verdict import judge
-from pciops.actions.act import Ending
 from pciops.actions.registry import BY_ACTION
-from pciops.audit import selectors as trail
+from pciops.audit import selectors as audit
 from pciops.audit import services
 from pciops.audit.models import Event
 from pciops.keystone import database
-from pciops.lib.env import SettingError
+from pciops.lib.numbers import counted
 
 GRACE: Final = timedelta(minutes=1)  # longer than an act takes that is still under way
-AFTER: Final = "settled after a crash"
+_AFTER_CRASH: Final = "settled after a crash"
 
 log = logging.getLogger(__name__)
 
 
 def settle_pending(*, policy: Policy, now: datetime) -> list[Event]:
-    """Settle every act that began more than a minute ago and has no end; returns those settled.
+    """Settle every act that began more than a minute ago and has no outcome; return those settled.
 
-    It errs to "unknown": it says success only of a lock that would still hold, so that no sign-in
-    can have ended it. Of two who settle the same act at the same moment one does.
+    In doubt the outcome is "unknown": it is "success" only of a lock that would still hold, so
+    that no sign-in can have ended it. If two processes settle the same act, only one succeeds.
 
     Raises:
         KeystoneDatabaseDownError: the rest stays pending.
         AuditLogError: the rest stays pending.
     """
     settled = []
-    for event in trail.pending(before=now - GRACE):
-        outcome, remark = _ending(event, policy, now)
+    for event in audit.pending(before=now - GRACE):
         try:
-            with services.writes_guarded(event), transaction.atomic():
-                services.settle(event, outcome, f"{AFTER}: {remark}")
-                if outcome is Event.Outcome.SUCCESS:
-                    BY_ACTION[event.action].keep(event)
+            _settle(event, policy, now)
             settled.append(event)
         except services.SettledError:
-            log.info("%s of the trail was settled by somebody else", event.pk)
+            log.info("another process has settled %s", event.pk)
     return settled
 
 
-def _ending(event: Event, policy: Policy, now: datetime) -> Ending:
+def _settle(event: Event, policy: Policy, now: datetime) -> None:
     act = BY_ACTION.get(event.action)
     if act is None:
-        return Event.Outcome.UNKNOWN, "whether it was carried out cannot be seen"
+        remark = f"{_AFTER_CRASH}: whether it was carried out cannot be seen"
+        services.settle(event, Event.Outcome.UNKNOWN, remark)
+        return
     account = selectors.get(event.target_id, scope=None)
     if account is None:
-        return Event.Outcome.UNKNOWN, "the account does not exist any more"
-    return act.ending(event, judge(account, policy, now))
+        outcome, remark = Event.Outcome.UNKNOWN, "the account does not exist any more"
+    else:
+        outcome, remark = act.outcome_after_crash(event, judge(account, policy, now))
+    act.settle(event, outcome, f"{_AFTER_CRASH}: {remark}")
 
 
-def settle_quietly(*, policy: Policy, now: datetime) -> int:
-    """`settle_pending` for tasks and starts: what does not answer is logged, and tried again."""
-    try:
-        return len(settle_pending(policy=policy, now=now))
-    except database.KeystoneDatabaseDownError as error:
-        log.warning("pending acts stay so: Keystone's database does not answer: %s", error)
-    except (DatabaseError, InterfaceError, services.AuditLogError) as error:
-        log.error("pending acts stay so: %s", database.reason(error))
-    return 0
+def settle_quietly() -> None:
+    """Settle pending acts; an outage is logged, and the next run tries again."""
+    with database.outages_logged("settle_pending"):
+        try:
+            settled = settle_pending(policy=policies.current(), now=timezone.now())
+        except services.AuditLogError as error:
+            log.error("pending acts stay so: %s", error)
+        else:
+            if settled:
+                log.warning("%s settled", counted(len(settled), "pending act"))
 
 
 def begin() -> None:
@@ -79,16 +79,14 @@ def begin() -> None:
 
     In a thread of its own: the site serves meanwhile, whether or not a database answers.
     """
-    threading.Thread(target=_twice, name="settle_pending", daemon=True).start()
+    threading.Thread(target=_settle_twice, name="settle_pending", daemon=True).start()
 
 
-def _twice() -> None:
+def _settle_twice() -> None:
     try:
-        settle_quietly(policy=policies.current(), now=timezone.now())
+        settle_quietly()
         connections.close_all()
         time.sleep(GRACE.total_seconds() + 1)
-        settle_quietly(policy=policies.current(), now=timezone.now())
-    except SettingError as error:
-        log.error("pending acts stay so: the policy cannot be read: %s", error)
+        settle_quietly()
     finally:
         connections.close_all()

@@ -1,7 +1,7 @@
 """The exemption register: each `ignore_…` option in Keystone's database beside what we recorded.
 
-Keystone knows neither an owner nor an end of an exemption; a finding is one that nobody has
-recorded, or whose last day has gone by.
+Keystone stores neither an owner nor an end of an exemption. An exemption is a finding if it is not
+recorded, or if its last day is over.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from django.db.models import TextChoices
 from pciops.accounts import selectors
 from pciops.accounts.account import Account
 from pciops.accounts.states import EXEMPTIONS
-from pciops.actions.act import ActRequest
 from pciops.actions.models import Exemption
 from pciops.audit.models import Event
 from pciops.keystone import database
@@ -29,14 +28,47 @@ COLUMNS: Final = (
     *("status", "option", "user_id", "user_name", "domain_id", "domain_name", "kinds"),
     *("owner", "reason", "starts_on", "ends_on", "recorded_by", "event_id"),
 )
+_GRANT: Final = re.compile(r"(?P<option>\w+) until (?P<ends_on>[\d-]+), owner: (?P<owner>.+)")
 
 
-# What `granted` writes.
-GRANTED: Final = re.compile(r"(?P<option>\w+) until (?P<ends_on>[\d-]+), owner: (?P<owner>.+)")
+@dataclass(frozen=True, kw_only=True)
+class Grant:
+    """An exemption with its owner and last day, as the audit log's `resource` has it."""
+
+    option: str
+    owner: str
+    ends_on: date
+
+    def __str__(self) -> str:
+        """Return `ignore_password_expiry until 2027-01-31, owner: network team`."""
+        return f"{self.option} until {self.ends_on}, owner: {self.owner}"
+
+    @classmethod
+    def parse(cls, resource: str) -> Grant:
+        """Return the grant that `str` wrote.
+
+        Raises:
+            ValueError
+        """
+        match = _GRANT.fullmatch(resource)
+        if match is None:
+            raise ValueError(resource)
+        return cls(
+            option=match["option"],
+            owner=match["owner"],
+            ends_on=date.fromisoformat(match["ends_on"]),
+        )
 
 
-class Status(TextChoices):
-    """How an exemption stands, as URLs and the API name it; the findings first."""
+def option_of(event: Event) -> str:
+    """Return the option that an act was about, or "" if it was about none."""
+    if event.action in {Event.Action.EXEMPT, Event.Action.RECORD}:
+        return Grant.parse(event.resource).option
+    return event.resource
+
+
+class ExemptionStatus(TextChoices):
+    """The status of an exemption, as URLs and the API name it; the findings first."""
 
     UNRECORDED = "unrecorded", "Not recorded"
     OVERDUE = "overdue", "Overdue"
@@ -45,18 +77,18 @@ class Status(TextChoices):
 
     @property
     def is_finding(self) -> bool:
-        """Whether somebody has to do something."""
-        return self in {Status.UNRECORDED, Status.OVERDUE}
+        """Return whether an operator has to act on it."""
+        return self in {ExemptionStatus.UNRECORDED, ExemptionStatus.OVERDUE}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One option of one account: what Keystone has, and what we recorded."""
+class ExemptionEntry:
+    """One option of one account: Keystone's value, and what is recorded of it."""
 
-    status: Status
+    status: ExemptionStatus
     option: str
     account: Account | None  # None: deleted in Keystone
-    record: Exemption | None  # None: nobody has recorded it
+    record: Exemption | None  # None: not recorded
 
     @property
     def user_id(self) -> str:
@@ -64,7 +96,7 @@ class Entry:
 
     @property
     def user_name(self) -> str:
-        """As it is called now, or else as it was when it was recorded."""
+        """Return the name of the account, or of a deleted one the name that was recorded."""
         return self.account.name if self.account else self._recorded("user_name")
 
     @property
@@ -80,19 +112,19 @@ class Entry:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Batch:
-    """The entries of some accounts, in the order of their ids; `next` is "" behind the last."""
+class RegisterPage:
+    """The entries of some accounts, in the order of their ids; `next` is "" after the last."""
 
-    entries: list[Entry]
+    entries: list[ExemptionEntry]
     next: str
 
 
-def batch(*, scope: str | None, now: datetime, marker: str = "", limit: int = BATCH) -> Batch:
-    """The entries of the next accounts.
+def page(*, scope: str | None, now: datetime, marker: str = "", limit: int = BATCH) -> RegisterPage:
+    """Return the entries of the next accounts.
 
     Args:
         scope: the one domain that the operator sees, None for the whole cloud.
-        marker: the account id to go on behind.
+        marker: the id of the last account of the page before.
         limit: of accounts, not of entries.
 
     Raises:
@@ -105,7 +137,7 @@ def batch(*, scope: str | None, now: datetime, marker: str = "", limit: int = BA
     recorded = records.order_by("user_id").values_list("user_id", flat=True).distinct()
     ids = sorted({*exempt, *recorded[: limit + 1]})
     here = ids[:limit]
-    accounts = {found.id: found for found in selectors.get_many(here, scope=scope)}
+    accounts = {account.id: account for account in selectors.get_many(here, scope=scope)}
     open_records: dict[str, dict[str, Exemption]] = defaultdict(dict)
     for record in records.filter(user_id__in=here).order_by("pk"):
         open_records[record.user_id][record.option] = record
@@ -114,32 +146,30 @@ def batch(*, scope: str | None, now: datetime, marker: str = "", limit: int = BA
         for user_id in here
         for entry in _entries(accounts.get(user_id), open_records[user_id], now)
     ]
-    return Batch(entries=entries, next=here[-1] if len(ids) > limit else "")
+    return RegisterPage(entries=entries, next=here[-1] if len(ids) > limit else "")
 
 
-def entries(*, scope: str | None, now: datetime) -> Iterator[Entry]:
-    """All of it, in the order of account ids, in constant memory.
+def entries(*, scope: str | None, now: datetime) -> Iterator[ExemptionEntry]:
+    """Yield all entries, in the order of account ids, in constant memory.
 
     Raises:
-        KeystoneDatabaseDownError: also in the midst of it.
+        KeystoneDatabaseDownError: also after the first entries.
     """
-    marker = ""
-    while True:
-        found = batch(scope=scope, now=now, marker=marker)
-        yield from found.entries
-        marker = found.next
-        if not marker:
-            return
+    following = page(scope=scope, now=now)
+    yield from following.entries
+    while following.next:
+        following = page(scope=scope, now=now, marker=following.next)
+        yield from following.entries
 
 
-def of_account(account: Account, now: datetime) -> list[Entry]:
-    """The entries of one account."""
+def of_account(account: Account, now: datetime) -> list[ExemptionEntry]:
+    """Return the entries of one account."""
     records = Exemption.objects.filter(user_id=account.id, lifted_at=None).order_by("pk")
     return _entries(account, {record.option: record for record in records}, now)
 
 
-def as_dict(entry: Entry) -> dict[str, Any]:
-    """An entry as the API and the files give it."""
+def as_dict(entry: ExemptionEntry) -> dict[str, Any]:
+    """Return an entry as the API and the files give it."""
     record = entry.record
     return {
         "status": entry.status.value,
@@ -158,41 +188,36 @@ def as_dict(entry: Entry) -> dict[str, Any]:
     }
 
 
-def granted(order: ActRequest) -> str:
-    """`ignore_password_expiry until 2027-01-31, owner: network team`: in the trail."""
-    return f"{order.option} until {order.ends_on}, owner: {order.owner}"
-
-
 def record(event: Event) -> Exemption:
-    """Keep what an act of the trail has granted; what was recorded before is closed."""
-    found = GRANTED.fullmatch(event.resource)
-    if found is None:
-        raise ValueError(event.resource)
-    close(event, found["option"])
+    """Record what an act has granted, and close what was recorded of the option before."""
+    grant = Grant.parse(event.resource)
+    close(event)
     return Exemption.objects.create(
         user_id=event.target_id,
         user_name=event.target_name,
         domain_id=event.target_domain_id,
         domain_name=event.target_domain_name,
-        option=found["option"],
-        owner=found["owner"],
+        option=grant.option,
+        owner=grant.owner,
         reason=event.reason,
         starts_on=event.event_time.date(),
-        ends_on=date.fromisoformat(found["ends_on"]),
+        ends_on=grant.ends_on,
         recorded_by=event.initiator,
         event_id=event.id,
     )
 
 
-def close(event: Event, option: str) -> int:
-    """Close what is recorded of an option: it was lifted, or is recorded anew."""
-    records = Exemption.objects.filter(user_id=event.target_id, option=option, lifted_at=None)
+def close(event: Event) -> int:
+    """Close what is recorded of the act's option: it was lifted, or is recorded anew."""
+    records = Exemption.objects.filter(
+        user_id=event.target_id, option=option_of(event), lifted_at=None
+    )
     return records.update(lifted_at=event.settled_at, lifted_by=event.initiator)
 
 
 @database.reading()
 def _exempt_ids(scope: str | None, marker: str, limit: int) -> list[str]:
-    """One more than `limit`, so that it is known whether there are more."""
+    """Return one id more than `limit`, which tells whether there is a next page."""
     rows = EXEMPTIONS.filter(user_id__gt=marker)
     if scope is not None:
         rows = rows.filter(user__domain_id=scope)
@@ -200,26 +225,20 @@ def _exempt_ids(scope: str | None, marker: str, limit: int) -> list[str]:
     return list(ids[: limit + 1])
 
 
-def _entries(account: Account | None, records: dict[str, Exemption], now: datetime) -> list[Entry]:
+def _entries(
+    account: Account | None, records: dict[str, Exemption], now: datetime
+) -> list[ExemptionEntry]:
     held = account.exemptions if account else []
-    found = [
-        Entry(
-            status=_status(records.get(option), now),
-            option=option,
-            account=account,
-            record=records.get(option),
-        )
-        for option in held
+    statuses = {option: _status(records.get(option), now) for option in held}
+    statuses |= {option: ExemptionStatus.GONE for option in records if option not in held}
+    return [
+        ExemptionEntry(status=status, option=option, account=account, record=records.get(option))
+        for option, status in statuses.items()
     ]
-    found += [
-        Entry(status=Status.GONE, option=option, account=account, record=record)
-        for option, record in records.items()
-        if option not in held
-    ]
-    return found
 
 
-def _status(record: Exemption | None, now: datetime) -> Status:
+def _status(record: Exemption | None, now: datetime) -> ExemptionStatus:
     if record is None:
-        return Status.UNRECORDED
-    return Status.OVERDUE if record.ends_on < now.date() else Status.RECORDED
+        return ExemptionStatus.UNRECORDED
+    overdue = record.ends_on < now.date()
+    return ExemptionStatus.OVERDUE if overdue else ExemptionStatus.RECORDED

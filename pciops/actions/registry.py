@@ -1,4 +1,4 @@
-"""The table of acts: pages, API and trail know no others."""
+"""The registry of acts: pages, API and commands offer these, and no others."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import Final
 
 from pciops.accounts.verdict import SigninVerdict
 from pciops.actions.act import Act
-from pciops.actions.enabling import DISABLE, ENABLE
 from pciops.actions.exempting import EXEMPT, LIFT, RECORD
+from pciops.actions.patch import DISABLE, ENABLE
 from pciops.actions.unlock import UNLOCK
 
-# The most fitting first: what gives access back, before what takes it or leaves it.
+# In the order of a page: acts that restore access, before those that remove it or leave it.
 ACTS: Final[tuple[Act, ...]] = (UNLOCK, ENABLE, LIFT, RECORD, EXEMPT, DISABLE)
 BY_NAME: Final = {act.name: act for act in ACTS}
 BY_ACTION: Final = {act.action.value: act for act in ACTS}
-HELPS: Final = (UNLOCK, ENABLE)
+RESTORING: Final = (UNLOCK, ENABLE)
 
 
 def fitting(verdict: SigninVerdict, operator_id: str) -> list[Act]:
-    """The acts that somebody could do to the account, if they may."""
-    return [act for act in ACTS if act.fits(verdict) and not act.refusal(verdict, operator_id)]
+    """Return the acts that fit the account, if the operator's role allows them."""
+    return [act for act in ACTS if not act.why_not(verdict, operator_id)]

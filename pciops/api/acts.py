@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpResponse, JsonResponse
+from django.utils import timezone
 
-from pciops.accounts.verdict import SigninVerdict
-from pciops.actions.act import Act, ActFailedError, ActRequest, ConflictError
-from pciops.actions.inputs import InputError, checked_end, checked_owner
+from pciops.actions.act import Act, ActRequest, Done
+from pciops.actions.inputs import InputError, checked_inputs
 from pciops.actions.registry import BY_NAME
+from pciops.api.accounts import verdict_of
+from pciops.api.audit import event_dict
 from pciops.api.auth import ApiRequest, endpoint, initiator
-from pciops.api.errors import ApiError, DeniedError
-from pciops.api.views import (
-    body_of,
-    event_dict,
-    identity_of,
-    not_found,
-    reason_of,
-    verdict_of,
-)
-from pciops.audit.services import AuditLogError
-from pciops.keystone import options
+from pciops.api.errors import ApiError, DeniedError, not_found
 
 
 @endpoint("POST")
@@ -30,55 +24,46 @@ def account_act(request: ApiRequest, user_id: str, name: str) -> HttpResponse:
     act = BY_NAME.get(name)
     if act is None:
         return not_found(request)
-    held = request.operator.rights
-    if held is None or not held.may(act.needs):
-        raise DeniedError(403, held.refusal(act.needs) if held else "You may not do this.")
+    rights, token = request.operator.rights, request.operator.token
+    if rights is None or not rights.may(act.needs):
+        raise DeniedError(403, rights.refusal(act.needs) if rights else "You may not do this.")
     verdict = verdict_of(request, user_id)
-    order = _order(request, act, verdict)
+    act_request = ActRequest(
+        initiator=initiator(request),
+        precondition=act.precondition(verdict),
+        token_id=token.id if token else "",
+        **inputs_of(act, body_of(request)),
+    )
+    result = act.perform(verdict, act_request)
+    if not isinstance(result, Done):
+        raise ApiError(result.status, result.sentence)
+    return JsonResponse({"event": event_dict(result.event)})
+
+
+def body_of(request: ApiRequest) -> dict[str, Any]:
+    """Return the body of an act, which is an object.
+
+    Raises:
+        ApiError
+    """
     try:
-        event = act.perform(verdict.account, order)
-    except ConflictError as error:
-        raise ApiError(409, str(error)) from None
-    except ActFailedError as error:
-        raise ApiError(error.status, str(error)) from None
-    except AuditLogError as error:
-        raise ApiError(503, str(error)) from None
-    return JsonResponse({"event": event_dict(event)})
+        body = json.loads(request.body)
+    except (ValueError, RecursionError):
+        raise ApiError(400, 'The body is not JSON: {"reason": "…", "identity": "…"}.') from None
+    except RequestDataTooBig:
+        raise ApiError(413, "The body is too large.") from None
+    if not isinstance(body, dict):
+        raise ApiError(400, 'The body is no object: {"reason": "…", "identity": "…"}.')
+    return body
 
 
-def _order(request: ApiRequest, act: Act, verdict: SigninVerdict) -> ActRequest:
-    """What the body asks for; what the caller saw is the account as it is.
+def inputs_of(act: Act, body: dict[str, Any]) -> dict[str, Any]:
+    """Return the inputs that the act asks for, as fields of an ActRequest.
 
     Raises:
         ApiError: names the field.
     """
-    body, inputs = body_of(request), dict[str, Any]()
-    inputs["reason"] = reason_of(body)
-    inputs["identity"] = identity_of(body) if "identity" in act.asks else ""
     try:
-        if "option" in act.asks:
-            inputs["option"] = _option(body)
-        field = "owner"
-        if "owner" in act.asks:
-            inputs["owner"] = checked_owner(body.get("owner"))
-        field = "ends_on"
-        if "ends_on" in act.asks:
-            inputs["ends_on"] = checked_end(body.get("ends_on"), verdict.now)
+        return checked_inputs(act, body, timezone.now())
     except InputError as error:
-        raise ApiError(400, f"{field}: {error}") from None
-    token = request.operator.token
-    return ActRequest(
-        initiator=initiator(request),
-        seen=act.seen(verdict),
-        policy=verdict.policy,
-        now=verdict.now,
-        token_id=token.id if token else "",
-        **inputs,
-    )
-
-
-def _option(body: dict[str, Any]) -> str:
-    option = body.get("option")
-    if not isinstance(option, str) or option not in options.EXEMPTIONS.values():
-        raise ApiError(400, f"option: one of {', '.join(options.EXEMPTIONS.values())}.")
-    return option
+        raise ApiError(400, f"{error.field}: {error}") from None

@@ -1,42 +1,61 @@
-"""The trail over the API."""
+"""The audit log over the API."""
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from typing import Any
 
-from django.http import HttpResponse, JsonResponse
-from django.urls import reverse
+from django.http import HttpResponse
 
+from pciops.api import paging
 from pciops.api.auth import ApiRequest, endpoint
-from pciops.api.errors import ApiError
-from pciops.api.views import event_dict, limit
 from pciops.audit import selectors
-from pciops.lib.keyset import MarkerError
+from pciops.audit.models import Event
+from pciops.lib import times
 
 
 @endpoint("GET")
 def audit(request: ApiRequest) -> HttpResponse:
     """`GET /api/v1/audit?action=&outcome=&via=&operator=&account=&from=&to=&limit=&marker=`."""
-    try:
-        query = selectors.AuditQuery.parse(request.GET)
-        page = selectors.page(
-            query,
-            scope=request.operator.scope,
-            marker=request.GET.get("marker", ""),
-            limit=limit(request),
-        )
-    except selectors.FilterError as error:
-        raise ApiError(400, str(error)) from None
-    except MarkerError:
-        raise ApiError(400, "marker: not of this list; take it from links.next.") from None
-    this = request.build_absolute_uri(reverse("api-audit"))
-    following = {**request.GET.dict(), "marker": page.next}
-    return JsonResponse(
-        {
-            "events": [event_dict(event) for event in page.events],
-            "links": {
-                "self": request.build_absolute_uri(),
-                "next": f"{this}?{urlencode(following)}" if page.next else None,
-            },
-        }
+    page = selectors.page(
+        selectors.AuditQuery.parse(request.GET),
+        scope=request.operator.scope,
+        marker=request.GET.get("marker", ""),
+        limit=paging.limit(request),
     )
+    rows = [event_dict(event) for event in page.events]
+    return paging.page(request, "events", rows, page.next)
+
+
+def event_dict(event: Event) -> dict[str, Any]:
+    """Return a row of the audit log, with the names of CADF."""
+    return {
+        "id": event.id,
+        "event_time": times.iso(event.event_time),
+        "settled_at": times.iso(event.settled_at),
+        "observer": event.observer,
+        "initiator": {
+            "type": event.initiator_type,
+            "id": event.initiator_id,
+            "name": event.initiator_name,
+            "domain_id": event.initiator_domain_id,
+            "domain_name": event.initiator_domain_name,
+            "address": event.initiator_address,
+            "agent": event.initiator_agent,
+            "via": event.via,
+        },
+        "action": event.action,
+        "target": {
+            "id": event.target_id,
+            "name": event.target_name,
+            "domain_id": event.target_domain_id,
+            "domain_name": event.target_domain_name,
+        },
+        "resource": event.resource,
+        "outcome": event.outcome,
+        "reason": event.reason,
+        "identity": event.identity,
+        "remark": event.remark,
+        "position": event.position,
+        "previous_hash": event.previous_hash,
+        "hash": event.hash,
+    }

@@ -1,4 +1,4 @@
-"""Who calls the API: a token of Keystone in X-Auth-Token, checked by Keystone at every call."""
+"""The callers of the API: Keystone checks the token in X-Auth-Token at every call."""
 
 from __future__ import annotations
 
@@ -21,18 +21,20 @@ from django.views.decorators.csrf import csrf_exempt
 from pciops.api.errors import ApiError, DeniedError
 from pciops.audit import refusals
 from pciops.audit.models import Event
-from pciops.audit.services import Initiator
+from pciops.audit.services import AuditLogError, Initiator
 from pciops.keystone import client
 from pciops.keystone.client import Token
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib.env import SettingError
-from pciops.signin import address
+from pciops.lib.filters import FilterError
+from pciops.lib.keyset import MarkerError
+from pciops.signin import audit
 from pciops.signin.models import Operator
-from pciops.signin.rights import Act, BoundTokenError, NoRoleError, strongest
+from pciops.signin.rights import BoundTokenError, NoRoleError, Permission, strongest
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
-NOBODY: Final = "unknown token"
+UNKNOWN: Final = "unknown token"
 TOKEN: Final = re.compile(r"[\x21-\x7e]{1,4096}")
 
 
@@ -43,17 +45,17 @@ class ApiRequest(HttpRequest):
 
 
 def endpoint(
-    *methods: str, needs: Act = "see"
+    *methods: str, needs: Permission = "see"
 ) -> Callable[
     [Callable[Concatenate[ApiRequest, P], HttpResponseBase]],
     Callable[Concatenate[HttpRequest, P], HttpResponseBase],
 ]:
-    """A view of the API: its methods, what its caller may do, every error in Keystone's shape."""
+    """Make a view of the API: check method and rights, answer errors in Keystone's format."""
 
     def decorate(
         view: Callable[Concatenate[ApiRequest, P], HttpResponseBase],
     ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
-        @csrf_exempt  # no cookie is looked at, so no other site can act through one
+        @csrf_exempt  # cookies are ignored, so no other site can act through one
         @login_not_required
         @never_cache
         @functools.wraps(view)
@@ -71,6 +73,13 @@ def endpoint(
                 return error.response()
             except ApiError as error:
                 return error.response()
+            except FilterError as error:
+                return ApiError(400, str(error)).response()
+            except MarkerError:
+                problem = "marker: not of this list; take it from links.next."
+                return ApiError(400, problem).response()
+            except AuditLogError as error:
+                return ApiError(503, str(error)).response()
             except KeystoneDatabaseDownError as error:
                 log.warning("Keystone's database does not answer: %s", error)
                 return ApiError(503, "Keystone's database does not answer.").response()
@@ -87,16 +96,12 @@ def endpoint(
 
 
 def initiator(request: ApiRequest) -> Initiator:
-    """Who acts through this call, for the trail."""
-    return request.operator.initiator(
-        via=Event.Via.API,
-        address=address.source(request),
-        agent=request.headers.get("User-Agent", ""),
-    )
+    """Return the operator of a call, for the audit log."""
+    return audit.initiator(request, request.operator, Event.Via.API)
 
 
-def _operator(request: ApiRequest, needs: Act) -> Operator:
-    """The holder of the token, with the rights that it carries or can be turned into."""
+def _operator(request: ApiRequest, needs: Permission) -> Operator:
+    """Return the holder of the token, with the rights that it or its widest scope carries."""
     token_id = request.headers.get("X-Auth-Token", "")
     if not TOKEN.fullmatch(token_id):
         raise DeniedError(401, "X-Auth-Token: send a token of Keystone (openstack token issue).")
@@ -131,23 +136,14 @@ def _holder(token: Token) -> Operator:
 
 
 def _note(request: HttpRequest, error: DeniedError) -> None:
-    """Into the trail: who may not do this, and a token that is none where it would have acted.
+    """Write a refusal to the audit log, but for reads with a token that is not accepted.
 
-    Reading with a token that has ended is what every script does now and then.
+    Scripts often read with a token that has ended.
     """
     if error.code == HTTPStatus.UNAUTHORIZED and request.method in {"GET", "HEAD"}:
         return
-    if hasattr(request, "operator"):
-        by = initiator(cast("ApiRequest", request))
-    else:
-        by = Initiator(
-            type=Event.InitiatorType.KEYSTONE,
-            via=Event.Via.API,
-            id="",
-            name=NOBODY,
-            address=address.source(request),
-            agent=request.headers.get("User-Agent", ""),
-        )
+    operator = getattr(request, "operator", None) or Operator(id="", name=UNKNOWN)
+    by = audit.initiator(request, operator, Event.Via.API)
     resource = f"{request.method} {request.path}"
     refusals.record_refusal(
         initiator=by, resource=resource, remark=error.message, now=timezone.now()
@@ -155,7 +151,7 @@ def _note(request: HttpRequest, error: DeniedError) -> None:
 
 
 def _bound() -> str:
-    """What to use in place of this application credential."""
+    """Return what to use instead of this application credential."""
     problem = (
         "The token comes from an application credential. It is bound to its project, and Keystone "
         "does not turn it into a token of the system or of a domain, whatever roles its owner has "

@@ -9,10 +9,13 @@ from django.utils import timezone
 
 from pciops.accounts import selectors
 from pciops.accounts.policy import policy as policies
-from pciops.actions.bulk import MOST, Choice, Outcome, Result, unlock_all
+from pciops.accounts.verdict import judge
+from pciops.actions.act import ActRequest
+from pciops.actions.bulk import MOST, BulkOutcome, BulkResult, perform_all
+from pciops.actions.unlock import UNLOCK
+from pciops.api.acts import body_of, inputs_of
 from pciops.api.auth import ApiRequest, endpoint, initiator
 from pciops.api.errors import ApiError
-from pciops.api.views import body_of, why
 
 
 @endpoint("POST", needs="unlock")
@@ -20,24 +23,23 @@ def accounts_unlock(request: ApiRequest) -> HttpResponse:
     """`POST /api/v1/accounts/unlock` with `{"accounts": [{"id"}], "reason", "identity"}`."""
     body = body_of(request)
     user_ids = _user_ids(body.get("accounts"))
-    reason, identity = why(body)
+    inputs = inputs_of(UNLOCK, body)
     accounts = selectors.get_many(user_ids, scope=request.operator.scope)
     missing = user_ids.keys() - {account.id for account in accounts}
     if missing:
         first = next(user_id for user_id in user_ids if user_id in missing)
         raise ApiError(404, f"Could not find account: {first}. Nothing was changed.")
-    results = list(
-        unlock_all(
-            [Choice(account=account, seen=account.failures) for account in accounts],
-            policy=policies.current(),
-            initiator=initiator(request),
-            reason=reason,
-            identity=identity,
-            now=timezone.now(),
+    policy, now, by = policies.current(), timezone.now(), initiator(request)
+    requests = [
+        (
+            judge(account, policy, now),
+            ActRequest(initiator=by, precondition=str(account.failures), **inputs),
         )
-    )
+        for account in accounts
+    ]
+    results = list(perform_all(UNLOCK, requests))
     answer: dict[str, Any] = {"results": [_result_dict(result) for result in results]}
-    failed = [result for result in results if result.outcome is Outcome.FAILED]
+    failed = [result for result in results if result.outcome is BulkOutcome.FAILED]
     if failed:
         error = {"code": 503, "title": "Service Unavailable", "message": failed[0].sentence}
         return JsonResponse({"error": error, **answer}, status=503)
@@ -45,10 +47,10 @@ def accounts_unlock(request: ApiRequest) -> HttpResponse:
 
 
 def _user_ids(value: object) -> dict[str, None]:
-    """The ids of `accounts`, each once, in their order.
+    """Return the ids of `accounts`, each once, in their order.
 
     Raises:
-        ApiError: it is no list of them.
+        ApiError
     """
     items = value if isinstance(value, list) else []
     user_ids = [item.get("id") for item in items if isinstance(item, dict)]
@@ -58,11 +60,11 @@ def _user_ids(value: object) -> dict[str, None]:
     return dict.fromkeys(texts)
 
 
-def _result_dict(result: Result) -> dict[str, Any]:
+def _result_dict(result: BulkResult) -> dict[str, Any]:
     return {
-        "id": result.account_id,
-        "name": result.name,
-        "domain_name": result.domain_name,
+        "id": result.account.id,
+        "name": result.account.name,
+        "domain_name": result.account.domain_name,
         "outcome": result.outcome,
         "message": result.sentence,
         "event_id": result.event_id or None,

@@ -1,14 +1,16 @@
-"""Errors in Keystone's own shape."""
+"""Errors in Keystone's own format."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 
-from django.http import JsonResponse
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 
 
 class ApiError(Exception):
-    """What the caller did wrong, or what is not there: a status and a sentence."""
+    """A status and a sentence that answer a request instead of data."""
 
     def __init__(self, code: int, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
@@ -17,7 +19,7 @@ class ApiError(Exception):
         self.headers = headers or {}
 
     def response(self) -> JsonResponse:
-        """`{"error": {"code": 404, "title": "Not Found", "message": "…"}}`."""
+        """Return `{"error": {"code": 404, "title": "Not Found", "message": "…"}}`."""
         title = HTTPStatus(self.code).phrase
         body = {"error": {"code": self.code, "title": title, "message": self.message}}
         response = JsonResponse(body, status=self.code, headers=self.headers)
@@ -27,7 +29,16 @@ class ApiError(Exception):
 
 
 class DeniedError(ApiError):
-    """A 403 or 401 of ours, for who calls: it goes into the trail.
+    """A 401 or 403 of ours about the caller, for the audit log.
 
-    What Keystone refuses at an act is in the row of that act.
+    The row of an act has what Keystone refused.
     """
+
+
+@csrf_exempt
+@login_not_required
+def not_found(request: HttpRequest, rest: str = "") -> JsonResponse:
+    """Answer every other URL under the API."""
+    return ApiError(
+        404, "There is no such resource; the API is described in docs/api.md."
+    ).response()

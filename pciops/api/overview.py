@@ -1,4 +1,4 @@
-"""The overview over the API: how many accounts are in each state, and what the next days bring."""
+"""The overview over the API: the accounts in each state, and those of the next days."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from pciops.lib import times
 def overview(request: ApiRequest) -> HttpResponse:
     """`GET /api/v1/overview`."""
     now, scope = timezone.now(), request.operator.scope
-    seen = overviews.build(scope=scope, policy=policies.current(), now=now)
-    counted = seen.counted
+    built = overviews.build(scope=scope, policy=policies.current(), now=now)
+    counted = built.counted
     return JsonResponse(
         {
             "live_at": times.iso(now),
@@ -29,19 +29,19 @@ def overview(request: ApiRequest) -> HttpResponse:
             "domains": counted.domains if counted else None,
             "states": {
                 state.name: number_dict(number)
-                for state, number in seen.numbers.items()
+                for state, number in built.numbers.items()
                 if number.number is not None
             },
             "days": [
                 {"day": times.iso(day.day), "expired": day.expired, "inactive": day.inactive}
-                for day in seen.days
+                for day in built.days
             ],
         }
     )
 
 
 def number_dict(number: StateCount) -> dict[str, Any]:
-    """How many, how many of each kind, and whether this was counted by this call."""
+    """Return the number of accounts, of each kind, and whether this call has counted them."""
     return {
         "accounts": number.number,
         **{kind.value: number.kinds.get(kind, 0) for kind in AccountKind},

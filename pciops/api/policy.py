@@ -1,4 +1,4 @@
-"""The policy over the API: every option with its source, and what PCI DSS says to it."""
+"""The policy over the API: every option with its source, and the PCI DSS findings."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from pciops.api.auth import ApiRequest, endpoint
 @endpoint("GET")
 def policy(request: ApiRequest) -> HttpResponse:
     """`GET /api/v1/policy`."""
-    found = policies.current_with_sources()
+    sourced = policies.current_with_sources()
     return JsonResponse(
         {
             "policy": {
-                name: {"value": value, "source": found.sources[name]}
-                for name, value in found.values.items()
+                name: {"value": value, "source": sourced.sources[name]}
+                for name, value in sourced.values.items()
             },
-            "findings": [finding_dict(item) for item in compliance.findings(found.policy)],
+            "findings": [finding_dict(item) for item in compliance.findings(sourced.policy)],
             "disagreements": {
                 name: [{"source": path, "value": value} for path, value in values]
-                for name, values in found.disagreements.items()
+                for name, values in sourced.disagreements.items()
             },
         }
     )
 
 
 def finding_dict(finding: PolicyFinding) -> dict[str, Any]:
-    """One requirement with its old number under a longer name, and each probe's result."""
+    """Return one requirement, with its old number and the result of each probe."""
     fields = asdict(finding)
     del fields["short"]  # only for the overview page
     old = fields.pop("old")

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from pciops.api.auth import ApiRequest, endpoint, initiator
 from pciops.api.errors import ApiError
-from pciops.api.views import limit
+from pciops.api.paging import limit
 from pciops.audit.services import AuditLogError
 from pciops.lib import times
 from pciops.reports import lookup

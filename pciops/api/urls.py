@@ -5,22 +5,23 @@ from __future__ import annotations
 from django.urls import path
 
 from pciops.api import (
+    accounts,
     activity,
     acts,
     audit,
     bulk,
+    errors,
     exemptions,
     overview,
     policy,
     reports,
-    views,
     whatif,
 )
 
 urlpatterns = [
-    path("accounts", views.accounts, name="api-accounts"),
+    path("accounts", accounts.accounts, name="api-accounts"),
     path("accounts/unlock", bulk.accounts_unlock, name="api-accounts-unlock"),
-    path("accounts/<str:user_id>", views.account, name="api-account"),
+    path("accounts/<str:user_id>", accounts.account, name="api-account"),
     path("accounts/<str:user_id>/activity", activity.of_account, name="api-account-activity"),
     path("accounts/<str:user_id>/<str:name>", acts.account_act, name="api-account-act"),
     path("activity", activity.activity, name="api-activity"),
@@ -31,6 +32,6 @@ urlpatterns = [
     path("policy/what-if", whatif.what_if, name="api-what-if"),
     path("reports", reports.reports, name="api-reports"),
     path("reports/<str:week>", reports.report, name="api-report"),
-    path("<path:rest>", views.not_found),
-    path("", views.not_found),
+    path("<path:rest>", errors.not_found),
+    path("", errors.not_found),
 ]

@@ -1,4 +1,4 @@
-"""What would stop under another policy, over the API."""
+"""The preview of another policy over the API."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def what_if(request: ApiRequest) -> HttpResponse:
         proposed = whatif.parse_proposal(current, request.GET.dict())
     except whatif.ProposalError as error:
         raise ApiError(400, str(error)) from None
-    found = whatif.evaluate(proposed, current=current, scope=request.operator.scope, now=now)
-    passwords = found.passwords
+    preview = whatif.evaluate(proposed, current=current, scope=request.operator.scope, now=now)
+    passwords = preview.passwords
     return JsonResponse(
         {
             "live_at": times.iso(now),
@@ -39,8 +39,8 @@ def what_if(request: ApiRequest) -> HttpResponse:
                 name: {"value": getattr(current, name), "proposed": getattr(proposed, name)}
                 for name in CHANGEABLE
             },
-            "today": _number(found.today),
-            "ahead": _number(found.ahead),
+            "today": _number(preview.today),
+            "ahead": _number(preview.ahead),
             "rules": [
                 {
                     "state": effect.state.name,
@@ -48,19 +48,19 @@ def what_if(request: ApiRequest) -> HttpResponse:
                     "today": _number(effect.today),
                     "ahead": _number(effect.ahead),
                 }
-                for effect in found.effects
+                for effect in preview.effects
             ],
-            "never_active": found.never_active,
+            "never_active": preview.never_active,
             "passwords": {
                 "never_expire": passwords.never_expire,
                 "keep_expiry": passwords.keep_expiry,
                 "too_old": passwords.too_old,
                 "new_expire_on": times.iso(passwords.new_expire_on),
             },
-            "accounts": [_stop(stop) for stop in found.stops],
-            "unnamed": found.unnamed,
-            "answer": f"{whatif_text.answer(found)} {whatif_text.outlook(found)}".strip(),
-            "caveats": whatif_text.caveats(found),
+            "accounts": [_stop(stop) for stop in preview.stops],
+            "unnamed": preview.unnamed,
+            "answer": f"{whatif_text.answer(preview)} {whatif_text.outlook(preview)}".strip(),
+            "caveats": whatif_text.caveats(preview),
         }
     )
 

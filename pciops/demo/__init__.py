@@ -1,1 +1,1 @@
-"""A real Keystone on SQLite with believable accounts, and the dashboard in front of it."""
+"""A real Keystone on SQLite with accounts in every state, and the dashboard in front of it."""

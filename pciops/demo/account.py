@@ -1,4 +1,4 @@
-"""How an account of the demo is described, and the rules that it lives under."""
+"""Describes an account of the demo, and the policy of the demo's Keystone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ EXEMPT_FROM_LOCKOUT = "ignore_lockout_failure_attempts"
 EXEMPT_FROM_EXPIRY = "ignore_password_expiry"
 EXEMPT_FROM_INACTIVITY = "ignore_user_inactivity"
 
-# What the demo's keystone.conf says in [security_compliance].
+# Options of [security_compliance] in the demo's keystone.conf.
 POLICY: dict[str, str | int] = {
     "lockout_failure_attempts": 3,
     "lockout_duration": 1800,  # seconds
@@ -18,10 +18,10 @@ POLICY: dict[str, str | int] = {
     "password_regex": r"^(?=.*\d)(?=.*[a-zA-Z]).{12,}$",
     "password_regex_description": "At least 12 characters, among them a letter and a digit.",
     "report_invalid_password_hash": "event",
-    # Read by who has the demo's files alone, as are all its passwords.
+    # As secret as the demo's passwords, which are in the same folder.
     "invalid_password_hash_secret_key": "only-of-the-demo",
 }
-LOCKING = 3  # failed sign-ins
+LOCKOUT_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +35,13 @@ class Grant:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
-    """Where wrong passwords come from, and how.
+class AttemptSource:
+    """A program or person that signs in with wrong passwords.
 
     Attributes:
-        every: seconds from one to the next.
-        same: whether it is one password again and again.
-        later: tries more after the account was locked; Keystone does not read those.
+        every: seconds between two attempts.
+        same: each attempt has the same password.
+        later: attempts after the account was locked; Keystone does not check their password.
     """
 
     address: str
@@ -52,19 +52,19 @@ class Source:
 
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-DESK = Source(address="10.20.8.31", agent=BROWSER, every=14, same=False)
+DESK = AttemptSource(address="10.20.8.31", agent=BROWSER, every=14, same=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """What lies behind an account, in days before now.
+    """The past of an account, in days before now.
 
     Attributes:
         active: day of the last sign-in; None for never.
         password: age of the newest password.
-        expires: whether that password ever does; those from before the rule do not.
+        expires: the newest password expires; passwords older than the policy do not.
         failures: real failed sign-ins with a wrong password.
-        lapsed: the failures were hours ago, so the lock has ended.
+        lapsed: the failures are hours old, so the lock has ended.
         source: where the failures came from.
     """
 
@@ -74,16 +74,16 @@ class History:
     expires: bool = True
     failures: int = 0
     lapsed: bool = False
-    source: Source = DESK
+    source: AttemptSource = DESK
 
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """One account as an administrator would make it.
+    """An account of the demo.
 
     Attributes:
-        options: Keystone's resource options that are set to true.
-        application_credential: name of one that the account has made for itself.
+        options: Keystone's resource options that are true.
+        application_credential: name of a credential that the account makes for itself.
     """
 
     domain: str
@@ -97,7 +97,11 @@ class Account:
     history: History = History()
 
     @property
+    def key(self) -> str:
+        return f"{self.domain}/{self.name}"
+
+    @property
     def is_locked(self) -> bool:
-        """Whether its failures lock it now."""
         exempt = EXEMPT_FROM_LOCKOUT in self.options
-        return self.history.failures >= LOCKING and not self.history.lapsed and not exempt
+        enough = self.history.failures >= LOCKOUT_ATTEMPTS
+        return enough and not self.history.lapsed and not exempt

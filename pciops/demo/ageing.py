@@ -1,35 +1,60 @@
-"""Gives the demo's accounts their age: the one thing that cannot be done through Keystone's API.
+"""Gives the demo's accounts, and Keystone's notifications of them, their age.
 
-Nobody can wait ninety days for a demo, and Keystone takes no date from outside. So days are
-written into the demo's own SQLite file, in Keystone's columns and formats. Locks are not: those
-are made by real failed sign-ins (failures.py), and moved back by minutes; a lapsed one by hours.
+Keystone's API takes no dates, so days are written into the demo's own SQLite file, in Keystone's
+columns and formats, and event times into the file of notifications. Locks and notifications
+themselves are real: they come from failed sign-ins a moment ago (failures.py), moved back by
+minutes, or by hours for a lapsed lock.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, Final
 from zlib import crc32
 
 from pciops.demo.account import POLICY, Account, History
-from pciops.demo.people import ACCOUNTS
+from pciops.demo.people import ACCOUNTS, SPRAYER, TYPIST
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-LAPSED = timedelta(hours=5)
-_PASSWORD_LIFE = timedelta(days=int(POLICY["password_expires_days"]))
-_ADMINISTRATOR = Account(
+LAPSED: Final = timedelta(hours=5)
+KEPT: Final = timedelta(days=395)  # older notifications would be removed at once
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_PASSWORD_LIFE: Final = timedelta(days=int(POLICY["password_expires_days"]))
+_SPRAYED: Final = timedelta(minutes=2)
+_MISTYPED: Final = timedelta(minutes=41)
+_LOOPBACK: Final = "127.0.0.1"  # source of the demo's own calls
+_ADMINISTRATOR: Final = Account(
     domain="Default", name="admin", history=History(created=930, active=0, password=20)
 )
 
+Message = dict[str, Any]
 
+
+def days_ago(account: Account, days: int, now: datetime) -> datetime:
+    """Return a time that many days ago, at a time of day that depends on the account."""
+    return now - timedelta(days=days, seconds=crc32(account.name.encode()) % 40_000)
+
+
+def last_failure(account: Account, now: datetime) -> datetime:
+    """Return the time of the last failure that counts; the attempts after it are over by now."""
+    if account.history.lapsed:
+        return now - LAPSED
+    source = account.history.source
+    ago = crc32(account.name.encode()) % (60 if source.every >= 60 else 480)  # not all at once
+    return now - timedelta(seconds=ago + source.every * source.later)
+
+
+# --- Accounts -----------------------------------------------------------------------------------
 def age_accounts(database: Path, now: datetime, *, failed: Collection[Account] = ()) -> None:
-    """Give every account that has been made the age that its history tells, counted from now.
+    """Give every account that exists the age of its history.
 
     Args:
-        failed: those whose failures are of this start.
+        failed: accounts that failed to sign in during this start.
     """
     with _open(database) as connection:
         for account in ACCOUNTS:
@@ -42,17 +67,8 @@ def age_accounts(database: Path, now: datetime, *, failed: Collection[Account] =
                 )
 
 
-def last_failure(account: Account, now: datetime) -> datetime:
-    """When the last failure was that counts; the tries after it are over by now."""
-    if account.history.lapsed:
-        return now - LAPSED
-    source = account.history.source
-    ago = crc32(account.name.encode()) % (60 if source.every >= 60 else 480)  # not all at once
-    return now - timedelta(seconds=ago + source.every * source.later)
-
-
 def keep_administrator(database: Path, now: datetime) -> None:
-    """Open the demo's own way in, whatever has been tried at it: enabled, unlocked, not expired."""
+    """Make the administrator enabled, unlocked and not expired, whatever happened before."""
     with _open(database) as connection:
         if user_id := _age(connection, _ADMINISTRATOR, now):
             connection.execute("UPDATE user SET enabled = 1 WHERE id = ?", (user_id,))
@@ -64,7 +80,7 @@ def keep_administrator(database: Path, now: datetime) -> None:
 
 
 def failures_so_far(database: Path) -> dict[tuple[str, str], tuple[int, datetime | None]]:
-    """The count of failed sign-ins and the last of each account, by domain and name."""
+    """Return the count and the time of the last failure, by domain and name of the account."""
     with _open(database) as connection:
         rows = connection.execute(
             "SELECT project.name, local_user.name, failed_auth_count, failed_auth_at"
@@ -81,27 +97,27 @@ def failures_so_far(database: Path) -> dict[tuple[str, str], tuple[int, datetime
 
 @contextmanager
 def _open(database: Path) -> Iterator[sqlite3.Connection]:
-    """A connection whose work is done as a whole or not at all."""
+    """Connect, and commit all changes or none."""
     with closing(sqlite3.connect(database, timeout=30)) as connection, connection:
         yield connection
 
 
 def _age(connection: sqlite3.Connection, account: Account, now: datetime) -> str | None:
-    """Write one account's days; returns its id, None where it has not been made yet."""
-    found = connection.execute(
+    """Write an account's days and return its id; None if it does not exist."""
+    row = connection.execute(
         "SELECT local_user.id, local_user.user_id FROM local_user"
         " JOIN project ON project.id = local_user.domain_id"
         " WHERE project.name = ? AND local_user.name = ?",
         (account.domain, account.name),
     ).fetchone()
-    if found is None:
+    if row is None:
         return None
-    local_user_id, user_id = found
+    local_user_id, user_id = row
     history = account.history
     active = None if history.active is None else (now - timedelta(days=history.active)).date()
     connection.execute(
         "UPDATE user SET created_at = ?, last_active_at = ? WHERE id = ?",
-        (_text(moment(account, history.created, now)), active and active.isoformat(), user_id),
+        (_text(days_ago(account, history.created, now)), active and active.isoformat(), user_id),
     )
     _age_password(connection, account, local_user_id, now)
     if history.lapsed:
@@ -115,9 +131,9 @@ def _age(connection: sqlite3.Connection, account: Account, now: datetime) -> str
 def _age_password(
     connection: sqlite3.Connection, account: Account, local_user_id: int, now: datetime
 ) -> None:
-    """Newest password: each of its times is kept twice, the number being the one that counts."""
+    """Write the times of the newest password, in both forms that Keystone stores."""
     history = account.history
-    created = moment(account, history.password, now)
+    created = days_ago(account, history.password, now)
     expires = created + _PASSWORD_LIFE if history.expires else None
     connection.execute(
         "UPDATE password SET created_at = ?, created_at_int = ?, expires_at = ?, expires_at_int = ?"
@@ -133,15 +149,86 @@ def _age_password(
     )
 
 
-def moment(account: Account, days: int, now: datetime) -> datetime:
-    """So many days ago, at a time of day that is the account's own: not all were made at once."""
-    return now - timedelta(days=days, seconds=crc32(account.name.encode()) % 40_000)
+def _text(time: datetime) -> str:
+    """Return the time as SQLAlchemy writes a naive UTC datetime into SQLite."""
+    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
-def _text(moment: datetime) -> str:
-    """As SQLAlchemy writes a naive UTC datetime into SQLite."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+def _microseconds(time: datetime) -> int:
+    return (time - _EPOCH) // timedelta(microseconds=1)
 
 
-def _microseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+# --- Notifications ------------------------------------------------------------------------------
+def age_notifications(
+    path: Path, accounts: Mapping[str, Account], failed: Collection[Account], now: datetime
+) -> None:
+    """Change the event times in this file, so that attempts follow each other at their pace.
+
+    Args:
+        accounts: by id.
+        failed: accounts that failed to sign in during this start.
+    """
+    messages = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    series: dict[str, list[Message]] = defaultdict(list)
+    kept = []
+    for message in messages:
+        if name := _series(message, accounts, failed):
+            series[name].append(message)
+        elif made_at := _made_at(message, accounts, now):
+            if made_at < now - KEPT:
+                continue
+            message["payload"]["eventTime"] = made_at.isoformat()
+        kept.append(message)
+    paces = _paces(failed, now)
+    for name, attempts in series.items():
+        end, every = paces[name]
+        for number, message in enumerate(reversed(attempts)):
+            message["payload"]["eventTime"] = (end - number * every).isoformat()
+    # In place: Keystone has the file open and appends to it.
+    path.write_text("".join(f"{json.dumps(message)}\n" for message in kept), encoding="utf-8")
+
+
+def _series(message: Message, accounts: Mapping[str, Account], failed: Collection[Account]) -> str:
+    """Return the series of attempts that the message belongs to; "" for none."""
+    if message["event_type"] != "identity.authenticate":
+        return ""
+    address, account = _address(message), accounts.get(_initiator_id(message))
+    if address == SPRAYER.address:
+        return SPRAYER.address
+    if address == _LOOPBACK or account is None:
+        return ""
+    return account.name if account in failed or account.name == TYPIST else ""
+
+
+def _paces(failed: Collection[Account], now: datetime) -> dict[str, tuple[datetime, timedelta]]:
+    """Return the end of each series, and the time between its attempts."""
+    paces = {
+        SPRAYER.address: (now - _SPRAYED, timedelta(seconds=SPRAYER.every)),
+        TYPIST: (now - _MISTYPED, timedelta(seconds=14)),
+    }
+    for account in failed:
+        every = timedelta(seconds=account.history.source.every)
+        end = last_failure(account, now) + account.history.source.later * every
+        paces[account.name] = (end, every)
+    return paces
+
+
+def _made_at(message: Message, accounts: Mapping[str, Account], now: datetime) -> datetime | None:
+    """Return when the account was made, if the message is part of that; else None."""
+    payload = message["payload"]
+    user_id = {
+        "identity.user.created": payload.get("resource_info"),
+        "identity.role_assignment.created": payload.get("user"),
+        "identity.application_credential.created": _initiator_id(message),
+        "identity.authenticate": _initiator_id(message) if _address(message) == _LOOPBACK else None,
+    }.get(message["event_type"])
+    account = accounts.get(str(user_id))
+    return days_ago(account, account.history.created, now) if account else None
+
+
+def _address(message: Message) -> str:
+    return str(message["payload"]["initiator"].get("host", {}).get("address", ""))
+
+
+def _initiator_id(message: Message) -> str:
+    return str(message["payload"]["initiator"].get("user_id", ""))

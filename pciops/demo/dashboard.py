@@ -1,9 +1,11 @@
-"""pciops itself as the demo serves it: its own database and files, and none of our settings."""
+"""pciops as the demo runs it: site, Celery worker and consumer, with settings of its own."""
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
@@ -11,14 +13,14 @@ from urllib.parse import quote
 from django.conf import settings
 
 from pciops.demo import process
-from pciops.demo.process import Report
+from pciops.demo.process import ReportStep
 
 CLOUD_NAME = "Demo cloud"
-MAILS = "mails"  # notices become files in this folder, and go to nobody
+MAILS = "mails"  # notices become files in this folder; none is sent
 
 
 class Dashboard:
-    """The dashboard in front of one Keystone.
+    """The site in front of one Keystone.
 
     Attributes:
         url: http://127.0.0.1:<port>/, from `start` on.
@@ -26,7 +28,7 @@ class Dashboard:
     """
 
     def __init__(self, data: Path, *, auth_url: str, keystone_conf: Path, database: Path) -> None:
-        """Nothing is done before `start`.
+        """Do nothing before `start`.
 
         Args:
             data: folder of its database, static files and log.
@@ -48,14 +50,14 @@ class Dashboard:
             PCIOPS_DIGEST_RECIPIENTS="operators@demo.example",
             PCIOPS_DIGEST_HOUR="0",
             OS_AUTH_URL=auth_url,
-            DJANGO_SETTINGS_MODULE="pciops.settings",
+            DJANGO_SETTINGS_MODULE="pciops.demo.settings",
         )
 
-    def start(self, port: int | None, report: Report) -> None:
-        """Prepare what has to be, and serve on this port, or a free one where it is taken.
+    def start(self, port: int | None, report: ReportStep) -> None:
+        """Prepare the database and files, and serve on this port, or a free one if it is taken.
 
         Raises:
-            DemoError: with the last lines of the log; nothing is left running then.
+            DemoError: it does not start; the message has the last lines of the log.
         """
         self.log.write_bytes(b"")
         for words, *command in (
@@ -71,15 +73,14 @@ class Dashboard:
                 [sys.executable, settings.ROOT / "manage.py", *command],
                 env=self.env,
                 log=self.log,
-                tick=partial(report, words),
+                report=report,
             )
-        listener = process.listen(port)
-        try:
+        with process.listen(port) as listener:
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
             self.process = process.start(
                 [
-                    # Not --preload: what is open in SQLite when a process forks loses its locks,
-                    # and with them the file. pciops.wsgi ends a server that cannot start anyway.
+                    # Not --preload: SQLite connections must not be carried across a fork.
+                    # pciops.wsgi ends a server that cannot start.
                     *(sys.executable, "-m", "gunicorn", "--no-control-socket"),
                     *("--worker-class", "gthread", "--workers", "2", "--threads", "4"),
                     *("--graceful-timeout", "1", "--chdir", settings.ROOT),
@@ -89,21 +90,47 @@ class Dashboard:
                 log=self.log,
                 listener=listener,
             )
-        finally:
-            listener.close()
-        try:
-            process.wait_until_answers(
-                f"{self.url}healthz",
-                self.process,
-                log=self.log,
-                tick=lambda: report("Starting the dashboard"),
-            )
-        except BaseException:
-            self.stop()
-            raise
+        tick, health = partial(report, "Starting the dashboard"), f"{self.url}healthz"
+        process.wait_until_answers(health, self.process, log=self.log, tick=tick)
 
     def stop(self) -> None:
-        """Stop the server; one that is not running is fine."""
+        """Stop the server if it runs."""
         if self.process is not None:
             process.stop(self.process, by=process.QUICKLY)
             self.process = None
+
+
+class Worker:
+    """A program beside the site: the Celery worker or the consumer."""
+
+    def __init__(self, log: Path, env: Mapping[str, str], command: Sequence[object]) -> None:
+        self.log = log
+        self.process: subprocess.Popen[bytes] | None = None
+        self.env = env
+        self.command = command
+
+    def start(self) -> None:
+        self.log.write_bytes(b"")
+        self.process = process.start(self.command, env=self.env, log=self.log)
+
+    def stop(self) -> None:
+        """Stop it if it runs. It may be killed after a second: it loses nothing."""
+        if self.process is not None:
+            process.stop(self.process, by=signal.SIGTERM, patience=1)
+            self.process = None
+
+
+def celery_worker(data: Path, env: Mapping[str, str]) -> Worker:
+    """Return a Celery worker with the timetable; its broker is a folder below `data`."""
+    command = [
+        *(sys.executable, "-m", "celery", "-A", "pciops", "--workdir", settings.ROOT),
+        *("--quiet", "worker", "--beat", "--pool", "solo"),
+        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+    ]
+    return Worker(data / "worker.log", env, command)
+
+
+def consumer(data: Path, env: Mapping[str, str], notifications: Path) -> Worker:
+    """Return a consumer that reads Keystone's notifications from this file."""
+    command = [sys.executable, settings.ROOT / "manage.py", "demo_feed", notifications]
+    return Worker(data / "consumer.log", env, command)

@@ -1,4 +1,4 @@
-"""Locks the demo's accounts as they are locked in life: by real failed sign-ins at Keystone."""
+"""Locks the demo's accounts by real failed sign-ins at Keystone."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from pathlib import Path
 import requests
 
 from pciops.demo import ageing
-from pciops.demo.account import DESK, EXEMPT_FROM_LOCKOUT, LOCKING, POLICY, Account
-from pciops.demo.cloud import Cloud, Passwords, password_of, sign_in, sign_in_as
-from pciops.demo.people import ACCOUNTS, NOBODY, SPRAYED, SPRAYER, TYPIST
-from pciops.demo.process import DemoError, Report
+from pciops.demo.account import DESK, EXEMPT_FROM_LOCKOUT, LOCKOUT_ATTEMPTS, POLICY, Account
+from pciops.demo.cloud import Cloud, sign_in
+from pciops.demo.passwords import Passwords
+from pciops.demo.people import ACCOUNTS, SPRAYED, SPRAYER, TYPIST, UNKNOWN_NAMES
+from pciops.demo.process import DemoError, ReportStep
 
 _LOCKOUT = timedelta(seconds=int(POLICY["lockout_duration"]))
 _WRONG = "not-the-password-{}"
 
 
 def fail_sign_ins(
-    cloud: Cloud, database: Path, passwords: Passwords, now: datetime, report: Report
+    cloud: Cloud, database: Path, passwords: Passwords, now: datetime, report: ReportStep
 ) -> list[Account]:
-    """Sign in wrongly until each account has the failures of its history, and no more.
+    """Fail to sign in until each account has the failures of its history, and no more.
 
-    So a second start locks anew what somebody has unlocked, or what has unlocked itself. Returns
-    the accounts whose failures are of this start.
+    A second start locks the accounts again whose lock was removed or has ended. Returns the
+    accounts that failed during this start.
 
     Raises:
-        DemoError: where Keystone does not refuse.
+        DemoError: Keystone accepts a wrong password.
     """
     so_far = ageing.failures_so_far(database)
     failed = []
@@ -41,19 +42,19 @@ def fail_sign_ins(
     if len(untouched) == len(SPRAYED):
         report("Trying one password at many accounts")
         _spray(cloud, untouched)
-        _mistype(cloud, named[TYPIST], password_of(passwords, named[TYPIST]))
+        _mistype(cloud, named[TYPIST], passwords[named[TYPIST].key])
     return failed
 
 
 def keep_failing(cloud_url: str, account: Account) -> None:
-    """Once more with the password that was right once."""
+    """Fail to sign in once more with the old password."""
     _refused(sign_in(cloud_url, account, _WRONG.format(0), account.history.source))
 
 
 def _fail(cloud: Cloud, account: Account, times: int) -> None:
     if not account.enabled:
-        # Keystone counts no failures of a disabled account: it was locked first, then disabled.
-        # Enabling it has cleared its count.
+        # Keystone counts no failures of a disabled account: lock it first, then disable it.
+        # To enable it clears its count.
         cloud.set_enabled(account, enabled=True)
         times = account.history.failures
     source = account.history.source
@@ -65,10 +66,9 @@ def _fail(cloud: Cloud, account: Account, times: int) -> None:
 
 
 def _spray(cloud: Cloud, accounts: list[Account]) -> None:
-    for account in accounts:
+    unknown = [Account(domain="corp", name=name) for name in UNKNOWN_NAMES]
+    for account in (*accounts, *unknown):
         _refused(sign_in(cloud.url, account, _WRONG.format("Winter2026"), SPRAYER))
-    for name in NOBODY:
-        _refused(sign_in_as(cloud.url, "corp", name, _WRONG.format("Winter2026"), SPRAYER))
 
 
 def _mistype(cloud: Cloud, account: Account, password: str) -> None:
@@ -83,10 +83,14 @@ def _refused(status: int) -> None:
 
 
 def failures_missing(account: Account, count: int, last: datetime | None, now: datetime) -> int:
-    """How many failed sign-ins the account lacks, at this count and with this last one."""
+    """Return how many failed sign-ins the account still needs.
+
+    Args:
+        count, last: the failures that Keystone has counted, and the time of the last.
+    """
     history = account.history
     exempt = EXEMPT_FROM_LOCKOUT in account.options
     over = last is not None and last + _LOCKOUT <= now
-    if over and count >= LOCKING and not exempt and not history.lapsed:
-        count = 0  # Keystone forgets a lock that has ended at the next attempt
+    if over and count >= LOCKOUT_ATTEMPTS and not exempt and not history.lapsed:
+        count = 0  # the next attempt clears a lock that has ended
     return max(0, history.failures - count)

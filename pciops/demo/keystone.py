@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
 from pciops.demo import process
-from pciops.demo.installation import RELEASE, install, is_installed, python
 from pciops.demo.passwords import kept_password
-from pciops.demo.process import Report
+from pciops.demo.process import ReportStep
 
-__all__ = ["RELEASE", "Keystone", "install", "is_installed"]
-
+REQUIREMENTS = Path(__file__).with_name("requirements-keystone.txt")
 REGION = "RegionOne"
 
 _CONF = """\
-# Written anew at each start.
+# Written at each start.
 [DEFAULT]
 log_file = {log}
 
@@ -35,11 +36,11 @@ enabled = true
 backend = dogpile.cache.memory
 
 [identity]
-# Rows of accounts are written behind Keystone's back: by an unlock, and by the demo's ageing.
-# An unlock needs no cache switched off, but the ageing would not be seen before it expires.
+# The demo writes the ages of accounts into Keystone's tables; a cache would hide them until it
+# expires. (An unlock by pciops needs no cache switched off.)
 caching = false
-# The least that bcrypt takes. The default of 12 makes each of some hundred sign-ins, real and
-# failed, cost a quarter of a second of computing, and nobody attacks the hashes of a demo.
+# The minimum of bcrypt. The default of 12 costs a quarter of a second of CPU for each of about a
+# hundred sign-ins, and the hashes of a demo need no protection.
 password_hash_rounds = 4
 
 [auth]
@@ -64,8 +65,8 @@ key_repository = {data}/credential-keys
 {further}
 """
 
-# gunicorn has read its arguments when it makes the application; Keystone reads what is left.
-# Where it has `driver = log`, each notification becomes a line of a file of its own.
+# gunicorn reads its arguments before it makes the application; Keystone reads the remaining ones.
+# With `driver = log`, each notification becomes a line of a separate file.
 _SERVE = """\
 import logging, os, sys
 if path := os.environ.get("DEMO_NOTIFICATIONS"):
@@ -81,13 +82,13 @@ server.run()
 
 
 class Keystone:
-    """One Keystone: its files in a folder, its rows in a database, served while it is started.
+    """A Keystone with its files in a folder and its rows in a database.
 
     Attributes:
         url: http://127.0.0.1:<port>/v3, from `start` on.
         conf: its keystone.conf.
-        admin_password: of the user `admin` in the domain `Default`, who has the role `admin` on
-            the system.
+        admin_password: of the user `admin` in the domain `Default`, with the role `admin` on the
+            system.
         process: the running server.
     """
 
@@ -102,19 +103,19 @@ class Keystone:
         workers: int = 1,
         further: str = "",
         notifications: Path | None = None,
-        report: Report = lambda words: None,
+        report: ReportStep = lambda words: None,
     ) -> None:
-        """Nothing is done before `start`.
+        """Do nothing before `start`.
 
         Args:
-            environment: where `install` put Keystone.
-            data: folder of this Keystone alone.
-            database: in SQLAlchemy's spelling: `sqlite:////path`, `mysql+pymysql://…`.
-            port: None for that of the last start; a free one where it is taken.
+            environment: the folder that `install` got.
+            data: folder of this Keystone only.
+            database: as SQLAlchemy spells it: `sqlite:////path`, `mysql+pymysql://…`.
+            port: None for the port of the last start; a free port if it is taken.
             security_compliance: options of that section of keystone.conf.
-            further: sections for the end of keystone.conf, as they are.
-            notifications: file for what `driver = log` writes, a line each.
-            workers: processes that answer; SQLite has no use for a second one.
+            further: sections for the end of keystone.conf, verbatim.
+            notifications: file for the notifications that `driver = log` writes, a line each.
+            workers: processes; SQLite cannot use more than one.
         """
         self.environment = environment.resolve()
         self.data = data.resolve()
@@ -135,54 +136,41 @@ class Keystone:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def start(self) -> None:
-        """Prepare the database where that has not been done, and serve.
+        """Prepare the database if necessary, and serve.
 
         Raises:
-            DemoError: with the last lines of the log; nothing is left running then.
+            DemoError: it does not start; the message has the last lines of the log.
         """
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.log.write_bytes(b"")
         self.admin_password = kept_password(self.data / "admin_password")
-        listener = process.listen(self.port or self._last_port())
-        try:
+        with process.listen(self.port or self._last_port()) as listener:
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/v3"
             self._write_conf()
             self._prepare()
             self.process = process.start(
                 [
-                    *(python(self.environment), "-W", "ignore", "-c", _SERVE),
+                    *(_python(self.environment), "-W", "ignore", "-c", _SERVE),
                     *("--worker-class", "gthread", "--threads", "8", "--workers", self.workers),
                     *("--graceful-timeout", "1", "--no-control-socket"),
-                    # Loaded before it forks: so a Keystone that cannot start ends at once.
+                    # Loaded before the fork, so a Keystone that cannot start ends at once.
                     *("--preload", "--chdir", self.data, "--bind", f"fd://{listener.fileno()}"),
-                    # Not keystone.wsgi.api, which releases before 26 have not.
+                    # Not keystone.wsgi.api, which releases before 26 do not have.
                     "keystone.server.wsgi:initialize_public_application()",
                 ],
                 env=self._env(),
                 log=self.log,
                 listener=listener,
             )
-        finally:
-            listener.close()  # the server has its own copy, and where it ends nobody listens
-        try:
-            process.wait_until_answers(
-                self.url, self.process, log=self.log, tick=lambda: self.report("Starting Keystone")
-            )
-        except BaseException:
-            self.stop()
-            raise
+        tick = partial(self.report, "Starting Keystone")
+        process.wait_until_answers(self.url, self.process, log=self.log, tick=tick)
 
     def stop(self) -> None:
-        """Stop the server; one that is not running is fine."""
+        """Stop the server if it runs."""
         if self.process is not None:
             process.stop(self.process, by=process.QUICKLY)
             self.process = None
@@ -205,12 +193,12 @@ class Keystone:
             ),
             further=self.further,
         )
-        self.conf.touch(mode=0o600)  # the database's address holds a password
+        self.conf.touch(mode=0o600)  # the database URL has a password
         self.conf.write_text(text, encoding="utf-8")
 
     @property
     def _stamp(self) -> Path:
-        """Says what has been prepared, for which release, database and address."""
+        """Return the file that records the prepared release, database and address."""
         return self.data / "prepared.json"
 
     def _prepared(self) -> dict[str, str]:
@@ -220,13 +208,13 @@ class Keystone:
         return {}
 
     def _last_port(self) -> int | None:
-        """The one of the last start: the catalogue has it, and need not be changed then."""
+        """Return the port of the last start, which is in the catalog."""
         return urlsplit(self._prepared().get("url", "")).port
 
     def _prepare(self) -> None:
-        """Tables, keys, the administrator: once for a release, a database and an address."""
+        """Make tables, keys and the administrator, once for a release, database and address."""
         now = {
-            "release": RELEASE,
+            "release": _release(REQUIREMENTS),
             "url": self.url,
             "database": hashlib.sha256(self.database.encode()).hexdigest(),
         }
@@ -245,13 +233,13 @@ class Keystone:
         return scheme != "sqlite" or Path(path).exists()
 
     def _bootstrap(self) -> None:
-        """The administrator, and the catalogue with our address; repeating it changes nothing."""
+        """Make the administrator and the catalog; a repetition changes nothing."""
         urls = [f"--bootstrap-{kind}-url={self.url}" for kind in ("admin", "public", "internal")]
         self._manage(
             "Making Keystone's administrator",
             *("bootstrap", "--bootstrap-username", "admin", "--bootstrap-project-name", "admin"),
             *("--bootstrap-region-id", REGION, *urls),
-            # Not an argument: those are for every user of the machine to see.
+            # Not an argument: every user of the machine can see those.
             env={**self._env(), "OS_BOOTSTRAP_PASSWORD": self.admin_password},
         )
 
@@ -260,22 +248,81 @@ class Keystone:
         process.run(
             words,
             [
-                *(python(self.environment), "-W", "ignore", "-c", program),
+                *(_python(self.environment), "-W", "ignore", "-c", program),
                 *("--config-file", self.conf, *arguments),
             ],
             env=env or self._env(),
             log=self.log,
-            tick=lambda: self.report(words),
+            report=self.report,
         )
 
 
 def _plain(value: str | Path | int) -> str:
-    """The value as oslo.config reads it back: a dollar sign would begin another option's name."""
+    """Return the value as oslo.config reads it back: a dollar sign refers to another option."""
     return str(value).replace("$", "$$")
 
 
 def _ownership() -> list[str]:
-    """As root, fernet_setup asks whom the keys are to belong to."""
+    """Return the owner of the keys, which fernet_setup demands from root."""
     if os.geteuid() != 0:
         return []
     return ["--keystone-user", "0", "--keystone-group", "0"]
+
+
+# --- Installation -------------------------------------------------------------------------------
+def install(environment: Path, report: ReportStep, *, requirements: Path = REQUIREMENTS) -> None:
+    """Install Keystone in this environment, unless these versions are there and run.
+
+    A copy of the requirements in the environment records the versions. It is written last, so an
+    interrupted installation is repeated.
+
+    Raises:
+        DemoError: the environment cannot be made, or pip fails.
+    """
+    environment.parent.mkdir(parents=True, exist_ok=True)
+    with environment.with_name(f"{environment.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # parallel tests may install it at the same time
+        _install(environment, report, requirements)
+
+
+def _install(environment: Path, report: ReportStep, requirements: Path) -> None:
+    stamp = environment / requirements.name
+    current = stamp.is_file() and stamp.read_bytes() == requirements.read_bytes()
+    if current and _imports(environment, "keystone"):
+        return
+    shutil.rmtree(environment, ignore_errors=True)
+    env = process.environment(PIP_USER="0", PIP_DISABLE_PIP_VERSION_CHECK="1")
+    log = environment.with_name(f"{environment.name}-install.log")
+    log.write_bytes(b"")
+    words = f"Installing Keystone {_release(requirements).removeprefix('keystone==')} from PyPI"
+    run = partial(process.run, words, env=env, log=log, report=report)
+    run([sys.executable, "-m", "venv", environment])
+    pip = [_python(environment), "-m", "pip", "install", "--no-input", "--progress-bar", "off"]
+    run([*pip, "--quiet", "--require-hashes", "-r", requirements])
+    shutil.copyfile(requirements, stamp)
+    log.unlink()
+
+
+def _release(requirements: Path) -> str:
+    lines = requirements.read_text(encoding="utf-8").splitlines()
+    return next(line.split()[0] for line in lines if line.startswith("keystone=="))
+
+
+def is_installed(environment: Path) -> bool:
+    """Return whether the Keystone in this environment can run."""
+    return _imports(environment, "gunicorn, keystone.server.wsgi")
+
+
+def _imports(environment: Path, modules: str) -> bool:
+    command = [str(_python(environment)), "-c", f"import {modules}"]
+    try:
+        probe = subprocess.run(command, env=process.environment(), capture_output=True, check=False)
+    except OSError:
+        return False  # the file is missing, or cannot be run
+    return probe.returncode == 0
+
+
+def _python(environment: Path) -> Path:
+    # Programs are run by `python -m`. The scripts in bin begin with the path of their Python,
+    # which may not contain a blank, and which is wrong after the folder was moved.
+    return environment / "bin" / "python"

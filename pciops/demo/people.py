@@ -1,4 +1,4 @@
-"""Who has an account in the demo's cloud, and what has happened to each: data, no code."""
+"""The accounts of the demo's cloud, and the history of each: data, no code."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pciops.demo.account import (
     EXEMPT_FROM_EXPIRY,
     EXEMPT_FROM_INACTIVITY,
     EXEMPT_FROM_LOCKOUT,
-    LOCKING,
+    LOCKOUT_ATTEMPTS,
     Account,
+    AttemptSource,
     Grant,
     History,
-    Source,
 )
 
-# The project of each domain that its accounts have roles on.
+# The project of each domain; its accounts have roles there.
 PROJECTS = {"Default": "services", "corp": "platform", "shop": "webshop"}
 
 _SERVICE = (Grant(role="service", project="services"), Grant(role="admin", project="services"))
@@ -29,26 +29,26 @@ _corp = partial(Account, domain="corp", grants=_CORP)
 _shop = partial(Account, domain="shop", grants=_SHOP)
 
 _LIBRARY = "keystoneauth1/5.18.0 python-requests/2.34.2 CPython/3.11.2"
-_COMPUTE = Source(address="10.20.3.14", agent=f"nova-compute {_LIBRARY}", later=4)
-_VOLUME = Source(address="10.20.3.15", agent=f"cinder-volume {_LIBRARY}", later=3)
-_GATEWAY = Source(address="10.20.5.2", agent="radosgw/19.2", every=90, later=2)
-# An old password in a crontab; it goes on while the demo runs.
-STALE = Source(address="10.30.1.9", agent=f"billing-sync {_LIBRARY}", later=4)
-_GUESSER = Source(
+_COMPUTE = AttemptSource(address="10.20.3.14", agent=f"nova-compute {_LIBRARY}", later=4)
+_VOLUME = AttemptSource(address="10.20.3.15", agent=f"cinder-volume {_LIBRARY}", later=3)
+_GATEWAY = AttemptSource(address="10.20.5.2", agent="radosgw/19.2", every=90, later=2)
+# An old password in a crontab; its attempts continue while the demo runs.
+STALE = AttemptSource(address="10.30.1.9", agent=f"billing-sync {_LIBRARY}", later=4)
+_GUESSER = AttemptSource(
     address="203.0.113.77", agent="python-requests/2.32.3", every=2, same=False, later=20
 )
-_OUTSIDE = Source(address="198.51.100.23", agent="curl/8.5.0", every=3, same=False)
+_OUTSIDE = AttemptSource(address="198.51.100.23", agent="curl/8.5.0", every=3, same=False)
 
-# Somebody who tries one password at many accounts, and at so many names of nobody that it is a
-# storm: `PCIOPS_STORM_NAMES`.
-SPRAYER = Source(address="203.0.113.66", agent="Go-http-client/1.1", every=1)
+# Password spraying: one password for many accounts, and for enough unknown names to make a storm
+# (`PCIOPS_STORM_NAMES`).
+SPRAYER = AttemptSource(address="203.0.113.66", agent="Go-http-client/1.1", every=1)
 SPRAYED = ("lucas.meyer", "נועה לוי", "ليلى منصور", "tomasz.kowalski", "ana.sousa")
-NOBODY = (
+UNKNOWN_NAMES = (
     *("root", "admin1", "test", "guest", "oracle", "postgres", "ubuntu", "jenkins", "backup"),
     *("support", "operator", "svc_deploy"),
     *(f"user{number:02}" for number in range(1, 43)),
 )
-# Somebody who mistypes twice, and then does not.
+# Two typing errors, then the right password.
 TYPIST = "priya.raman"
 
 _DEFAULT = [
@@ -57,13 +57,13 @@ _DEFAULT = [
         description="Compute service",
         email="cloud-ops@corp.example",
         application_credential="nova-compute",
-        history=History(created=910, password=12, failures=LOCKING, source=_COMPUTE),
+        history=History(created=910, password=12, failures=LOCKOUT_ATTEMPTS, source=_COMPUTE),
     ),
     _service(
         name="cinder",
         description="Block storage service",
         email="cloud-ops@corp.example",
-        history=History(created=910, password=12, failures=LOCKING, source=_VOLUME),
+        history=History(created=910, password=12, failures=LOCKOUT_ATTEMPTS, source=_VOLUME),
     ),
     _service(
         name="neutron",
@@ -128,7 +128,9 @@ _DEFAULT = [
         description="Object gateway of the storage cluster",
         email="storage@corp.example",
         grants=_STORAGE,
-        history=History(created=700, active=9, password=99, failures=LOCKING, source=_GATEWAY),
+        history=History(
+            created=700, active=9, password=99, failures=LOCKOUT_ATTEMPTS, source=_GATEWAY
+        ),
     ),
     _service(
         name="prometheus-exporter",
@@ -143,14 +145,14 @@ _DEFAULT = [
         description="Nightly backups",
         email="storage@corp.example",
         grants=_READER,
-        history=History(created=500, password=7, failures=LOCKING - 1),
+        history=History(created=500, password=7, failures=LOCKOUT_ATTEMPTS - 1),
     ),
     _service(
         name="tempest",
         description="Test runs, switched off after the upgrade",
         enabled=False,
         grants=_READER,
-        history=History(created=450, active=33, password=70, failures=LOCKING),
+        history=History(created=450, active=33, password=70, failures=LOCKOUT_ATTEMPTS),
     ),
     _service(
         name="terraform",
@@ -188,13 +190,13 @@ _CORP_ACCOUNTS = [
         name="daniel.okafor",
         description="Data engineering",
         email="daniel.okafor@corp.example",
-        history=History(created=640, password=44, failures=LOCKING, source=_GUESSER),
+        history=History(created=640, password=44, failures=LOCKOUT_ATTEMPTS, source=_GUESSER),
     ),
     _corp(
         name="O'Brien <ops>",
         description='On-call & "night" shift',
         email="o'brien+<ops>@corp.example",
-        history=History(created=560, active=1, password=61, failures=LOCKING),
+        history=History(created=560, active=1, password=61, failures=LOCKOUT_ATTEMPTS),
     ),
     _corp(
         name="נועה לוי",
@@ -266,7 +268,7 @@ _SHOP_ACCOUNTS = [
         name="billing-sync",
         description="Writes invoices to the ledger every five minutes",
         email="billing@shop.example",
-        history=History(created=480, password=2, failures=LOCKING, source=STALE),
+        history=History(created=480, password=2, failures=LOCKOUT_ATTEMPTS, source=STALE),
     ),
     _shop(
         name="checkout-api",
@@ -291,13 +293,13 @@ _SHOP_ACCOUNTS = [
         name="lena.fischer",
         description="Customer care",
         email="lena.fischer@shop.example",
-        history=History(created=240, password=57, failures=LOCKING),
+        history=History(created=240, password=57, failures=LOCKOUT_ATTEMPTS),
     ),
     _shop(
         name="marco.rossi",
         description="Customer care",
         email="marco.rossi@shop.example",
-        history=History(created=230, active=1, password=50, failures=LOCKING, lapsed=True),
+        history=History(created=230, active=1, password=50, failures=LOCKOUT_ATTEMPTS, lapsed=True),
     ),
     _shop(
         name="sofia.garcia",

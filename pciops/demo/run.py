@@ -1,4 +1,4 @@
-"""The demo from beginning to end: starts Keystone and pciops, watches both, stops both."""
+"""Runs the demo: starts Keystone and pciops, watches both, stops both."""
 
 from __future__ import annotations
 
@@ -18,21 +18,20 @@ from typing import NoReturn
 import requests
 from keystoneauth1 import exceptions
 
-from pciops.demo import ageing, cloud, keystone, notifications, process, worker
-from pciops.demo.account import LOCKING, POLICY
+from pciops.demo import ageing, keystone, process
+from pciops.demo.account import LOCKOUT_ATTEMPTS, POLICY
 from pciops.demo.check import check
-from pciops.demo.cloud import Cloud, Passwords
-from pciops.demo.dashboard import MAILS, Dashboard
+from pciops.demo.cloud import Cloud
+from pciops.demo.dashboard import MAILS, Dashboard, Worker, celery_worker, consumer
 from pciops.demo.failures import fail_sign_ins, keep_failing
 from pciops.demo.keystone import Keystone
+from pciops.demo.passwords import Passwords, kept_passwords
 from pciops.demo.people import ACCOUNTS, STALE
-from pciops.demo.process import DemoError
-from pciops.demo.progress import Progress
-from pciops.demo.worker import Worker
+from pciops.demo.process import DemoError, Progress
 
 _MARK = ".made-by-pciops-demo"
-# Its notifications go into a file, by `Keystone.notifications`. The headers of a proxy are taken
-# for true, for the demo has many addresses on one machine.
+# Notifications go into a file, see `Keystone.notifications`. Keystone believes proxy headers, so
+# that attempts from one machine have many addresses.
 _NOTIFYING = """\
 [DEFAULT]
 notification_format = cadf
@@ -48,27 +47,27 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """What was asked for on the command line."""
+class DemoOptions:
+    """The options of the command line."""
 
     port: int
     check: bool
     reset: bool
 
 
-def run(home: Path, options: Options, progress: Progress) -> None:
-    """Run the demo whose files lie in this folder, until Ctrl-C; with `check` until it is proven.
+def run(home: Path, options: DemoOptions, progress: Progress) -> None:
+    """Run the demo with its files in this folder, until Ctrl-C or the end of the check.
 
     Raises:
-        DemoError: what went wrong; nothing is left running.
-        KeyboardInterrupt: where a check was interrupted.
+        DemoError: a step failed; nothing is left running.
+        KeyboardInterrupt: a check was interrupted.
     """
     begun = time.monotonic()
-    os.umask(0o077)  # passwords and keys lie below
+    os.umask(0o077)  # the folder will have passwords and keys
     for number in _SIGNALS:
         signal.signal(number, _interrupt)
     try:
-        with alone(home):
+        with exclusive(home):
             _prepare(home, options, progress)
             _serve(home, options, progress)
     except KeyboardInterrupt:
@@ -84,8 +83,12 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 
 @contextmanager
-def alone(home: Path) -> Iterator[None]:
-    """Two demos on the same files would stop and reset each other's."""
+def exclusive(home: Path) -> Iterator[None]:
+    """Hold a lock, since two demos on the same files would stop and reset each other.
+
+    Raises:
+        DemoError: another demo has the lock.
+    """
     home.mkdir(parents=True, exist_ok=True)
     with (home / "lock").open("w") as file:
         try:
@@ -98,8 +101,8 @@ def alone(home: Path) -> Iterator[None]:
         yield
 
 
-def _prepare(home: Path, options: Options, progress: Progress) -> None:
-    """What needs no server: the folders, and Keystone's own environment."""
+def _prepare(home: Path, options: DemoOptions, progress: Progress) -> None:
+    """Make the folders and Keystone's environment."""
     environment, data = home / "keystone", home / "data"
     if options.reset:
         _reset(environment, data, progress)
@@ -109,24 +112,24 @@ def _prepare(home: Path, options: Options, progress: Progress) -> None:
     keystone.install(environment, progress)
 
 
-def _serve(home: Path, options: Options, progress: Progress) -> None:
-    """Start both, the check or the watch, and in any case stop both, the last one first."""
+def _serve(home: Path, options: DemoOptions, progress: Progress) -> None:
+    """Start all programs, check or watch, and in any case stop all in reverse order."""
     with ExitStack() as stack:
         try:
             _start(home, options, progress, stack)
         finally:
-            # A second Ctrl-C must not leave half of it running.
+            # A second Ctrl-C must not leave programs running.
             for number in _SIGNALS:
                 signal.signal(number, signal.SIG_IGN)
-            progress.broken_off()
+            progress.interrupt()
             progress("Stopping")
 
 
-def _start(home: Path, options: Options, progress: Progress, stack: ExitStack) -> None:
+def _start(home: Path, options: DemoOptions, progress: Progress, stack: ExitStack) -> None:
     data = home / "data"
     database = data / "keystone" / "keystone.sqlite3"
     notified = data / "notifications.jsonl"
-    notified.write_bytes(b"")  # those of an earlier start have been taken in
+    notified.write_bytes(b"")  # those of earlier starts are recorded
     server = Keystone(
         home / "keystone",
         database.parent,
@@ -143,13 +146,10 @@ def _start(home: Path, options: Options, progress: Progress, stack: ExitStack) -
     dashboard = Dashboard(data, auth_url=server.url, keystone_conf=server.conf, database=database)
     stack.callback(dashboard.stop)
     dashboard.start(None if options.check else options.port, progress)
-    workers = (
-        worker.consumer(data, dashboard.env, notified),
-        worker.tasks(data, dashboard.env),
-    )
-    for one in workers:
-        stack.callback(one.stop)
-        one.start()
+    workers = (consumer(data, dashboard.env, notified), celery_worker(data, dashboard.env))
+    for worker in workers:
+        stack.callback(worker.stop)
+        worker.start()
     progress.done()
     if options.check:
         check(dashboard.url, server.url, server.admin_password, passwords, progress)
@@ -160,7 +160,7 @@ def _start(home: Path, options: Options, progress: Progress, stack: ExitStack) -
 
 
 def _reset(environment: Path, data: Path, progress: Progress) -> None:
-    """Remove the demo's data, and the Keystone that was installed only where it does not run."""
+    """Remove the demo's data, and the installed Keystone only if it does not run."""
     _require_ours(data)
     if data.exists():
         shutil.rmtree(data)
@@ -171,26 +171,26 @@ def _reset(environment: Path, data: Path, progress: Progress) -> None:
 
 
 def _require_ours(data: Path) -> None:
-    """Never write among the files of others, nor remove them.
+    """Protect files that the demo has not made.
 
     Raises:
-        DemoError: where there is something in the folder that no demo has begun.
+        DemoError: the folder is not empty, and not the demo's.
     """
     if data.is_symlink() or (data.exists() and any(data.iterdir()) and not (data / _MARK).exists()):
         raise DemoError(f"{data} was not made by the demo; it is left as it is.")
 
 
 def _populate(server: Keystone, database: Path, notified: Path, progress: Progress) -> Passwords:
-    """Accounts, locks and ages as they are described, whatever an earlier demo left behind."""
+    """Make accounts, locks and ages as people.py has them, whatever an earlier demo left."""
     try:
         ageing.keep_administrator(database, datetime.now(UTC))
-        passwords = cloud.kept_passwords(notified.with_name("accounts.json"))
-        view = Cloud(server.url, server.admin_password)
-        view.make(passwords, progress)
-        failed = fail_sign_ins(view, database, passwords, datetime.now(UTC), progress)
+        passwords = kept_passwords(notified.with_name("accounts.json"))
+        cloud = Cloud(server.url, server.admin_password)
+        cloud.make(passwords, progress)
+        failed = fail_sign_ins(cloud, database, passwords, datetime.now(UTC), progress)
         now = datetime.now(UTC)
         ageing.age_accounts(database, now, failed=failed)
-        notifications.age(notified, view.accounts(), failed, now)
+        ageing.age_notifications(notified, cloud.accounts(), failed, now)
     except exceptions.ClientException as error:
         end = process.last_lines(server.log)
         raise DemoError(f"Keystone refuses to make the demo's accounts: {error}.{end}") from error
@@ -198,21 +198,21 @@ def _populate(server: Keystone, database: Path, notified: Path, progress: Progre
 
 
 def _watch(server: Keystone, dashboard: Dashboard, workers: Sequence[Worker]) -> NoReturn:
-    """Wait for Ctrl-C; meanwhile a script goes on failing with its old password.
+    """Wait for Ctrl-C; meanwhile a script continues to fail with its old password.
 
     Raises:
-        DemoError: where one of them ends by itself.
+        DemoError: one of the programs ended by itself.
     """
     watched = (
         ("Keystone", server.process, server.log),
         ("The dashboard", dashboard.process, dashboard.log),
-        *(("A worker", one.process, one.log) for one in workers),
+        *(("A worker", worker.process, worker.log) for worker in workers),
     )
     [stale] = [account for account in ACCOUNTS if account.history.source is STALE]
-    again = time.monotonic()
+    next_attempt = time.monotonic()
     while True:
-        if time.monotonic() >= again:
-            again += STALE.every
+        if time.monotonic() >= next_attempt:
+            next_attempt += STALE.every
             with suppress(requests.RequestException):
                 keep_failing(server.url, stale)
         for name, child, log in watched:
@@ -239,7 +239,8 @@ billing-sync. Unlock one.
     says so, and that an unlock will not last. {dashboard.url}activity/ shows the tries come in.
   - margaret.chen in the domain corp administers that domain only. Her password:
     {passwords["corp/margaret.chen"]}
-  - {LOCKING} wrong passwords lock an account: try chen.wei in the domain corp. The dashboard's own
+  - {LOCKOUT_ATTEMPTS} wrong passwords lock an account: try chen.wei in the domain corp. \
+The dashboard's own
     sign-in makes you wait after the second.
   - The right password of every account is in {data / "accounts.json"}
   - Mails to the owners of accounts go to nobody: within minutes they are files in

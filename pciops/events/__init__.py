@@ -1,1 +1,1 @@
-"""Who and what: the notifications that Keystone sends, read, folded and kept."""
+"""Keystone's notifications, recorded and explained: who and what locked an account."""

@@ -1,4 +1,4 @@
-"""Keystone's notifications as a Django app."""
+"""The Django app of Keystone's notifications."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of notifications: does Keystone send them, do they come here, is somebody there."""
+"""Checks that Keystone sends notifications, and that a consumer receives them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from django.conf import settings
 from django.utils import timezone
 from kombu import Connection
 
-from pciops.events import selectors
-from pciops.events.intake import broker, setup
+from pciops.events import liveness, search
+from pciops.events.intake import broker, keystone_options
 from pciops.events.models import Alert
 from pciops.events.storms import alerts
 from pciops.lib import times
@@ -19,7 +19,7 @@ from pciops.lib.doctor import TIMEOUT, CheckResult, check, ok, problem, warning
 from pciops.lib.env import SettingError
 
 SECRET: Final = 16  # characters that the secret of the webhook has at least
-WITHOUT = (
+NOT_SET_UP: Final = (
     "Nobody knows from where and with which program an account was locked, who changed it, and "
     "whether an attack is on"
 )
@@ -27,14 +27,14 @@ WITHOUT = (
 
 @check("notifications")
 def notifications() -> Iterator[CheckResult]:
-    """RabbitMQ answers, and our queue is there and not full."""
+    """Check that RabbitMQ answers, and that our queue exists and is not full."""
     urls = settings.NOTIFICATIONS_URLS
-    if not urls and selectors.news(timezone.now()).running:
+    if not urls and liveness.liveness(timezone.now()).running:
         yield ok("They come another way than from RabbitMQ: this is the demo.")
         return
     if not urls:
         yield warning(
-            f"{WITHOUT}: pciops reads no notifications.",
+            f"{NOT_SET_UP}: pciops reads no notifications.",
             "Set PCIOPS_NOTIFICATIONS_URL and start manage.py consume_events (docs/events.md).",
         )
         return
@@ -58,47 +58,47 @@ def notifications() -> Iterator[CheckResult]:
 
 
 def _queue(link: Connection) -> CheckResult:
-    where, name = broker.address(link), settings.NOTIFICATIONS_QUEUE
+    node, name = broker.address(link), settings.NOTIFICATIONS_QUEUE
     try:
-        found = link.default_channel.queue_declare(name, passive=True)
+        queue = link.default_channel.queue_declare(name, passive=True)
     except link.channel_errors:
         return warning(
-            f"{where} answers, and has no queue {name!r} yet: no consumer has been connected.",
+            f"{node} answers, and has no queue {name!r} yet: no consumer has been connected.",
             "Start manage.py consume_events.",
         )
-    waiting = int(found.message_count)
+    waiting = int(queue.message_count)
     if waiting > settings.NOTIFICATIONS_QUEUE_LENGTH // 2:
         return problem(
-            f"{waiting} notifications wait at {where}; of more than "
+            f"{waiting} notifications wait at {node}; of more than "
             f"{settings.NOTIFICATIONS_QUEUE_LENGTH} the oldest are lost.",
             "Start manage.py consume_events, several of them where one is too slow.",
         )
-    return ok(f"{where} answers; {waiting} notifications wait.")
+    return ok(f"{node} answers; {waiting} notifications wait.")
 
 
 @check("consumer", after="database")
 def consumer() -> Iterator[CheckResult]:
-    """One is running and connected; none of its messages made no sense."""
+    """Check that a consumer is running and connected, and that there are no dead letters."""
     if not settings.NOTIFICATIONS_URLS:
         return
     now = timezone.now()
-    news = selectors.news(now)
-    since = f"since {times.both(news.until, now)}" if news.until else "yet"
-    if not news.running:
+    state = liveness.liveness(now)
+    since = f"since {times.both(state.until, now)}" if state.until else "yet"
+    if not state.running:
         yield problem(
             f"None is running: nothing has been heard of sign-ins {since}.",
             "Start manage.py consume_events (docs/events.md).",
         )
-    elif not news.connected:
+    elif not state.connected:
         yield problem(
-            f"It is not connected: {news.error}. Nothing has been heard of sign-ins {since}.",
+            f"It is not connected: {state.error}. Nothing has been heard of sign-ins {since}.",
             "It tries again by itself.",
         )
     else:
-        last = news.last_message_at
-        heard = times.both(last, now) if last else "never, so far"
-        yield ok(f"It is running and connected; the last notification came {heard}.")
-    yield from _set_aside()
+        last = state.last_message_at
+        came = times.both(last, now) if last else "never, so far"
+        yield ok(f"It is running and connected; the last notification came {came}.")
+    yield from _dead_letters()
 
 
 @check("alerts")
@@ -146,12 +146,12 @@ def _webhook(url: str) -> Iterator[CheckResult]:
         )
 
 
-def _set_aside() -> Iterator[CheckResult]:
-    newest = selectors.set_aside().first()
+def _dead_letters() -> Iterator[CheckResult]:
+    newest = search.dead_letters().first()
     if newest is not None:
         last = times.both(newest.last_at, timezone.now())
         yield warning(
-            f"Messages that made no sense were set aside, {selectors.set_aside_count()} in all, "
+            f"Messages that made no sense were set aside, {search.dead_letter_count()} in all, "
             f"the last {last}: {newest.reason}.",
             "manage.py set_aside shows them.",
         )
@@ -159,7 +159,7 @@ def _set_aside() -> Iterator[CheckResult]:
 
 @check("keystone.conf")
 def keystone_conf() -> Iterator[CheckResult]:
-    """It sends what pciops needs to know."""
+    """Check that Keystone sends all that pciops needs."""
     if not settings.NOTIFICATIONS_URLS:
         return
     if not settings.KEYSTONE_CONF:
@@ -169,10 +169,10 @@ def keystone_conf() -> Iterator[CheckResult]:
         )
         return
     try:
-        lacks = setup.findings()
+        missing = keystone_options.currently_missing()
     except SettingError:
-        return  # the check of the policy says so
-    for lack in lacks:
-        yield warning(lack.sentence, lack.remedy)
-    if not lacks:
+        return  # the check of the policy reports it
+    for option in missing:
+        yield warning(option.sentence, option.remedy)
+    if not missing:
         yield ok("Keystone sends all that pciops needs to know.")

@@ -1,24 +1,48 @@
-"""Says since when nothing is heard from Keystone, and what to do (PCI DSS 10.7.2)."""
+"""Reports whether notifications arrive, and since when they do not (PCI DSS 10.7.2)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.conf import settings
+from django.db.models import Max
 
-from pciops.events import selectors
+from pciops.events.models import ConsumerSession
 from pciops.lib import times
+
+TIMEOUT: Final = timedelta(seconds=45)  # a consumer without a heartbeat for so long is gone
+
+
+@dataclass(frozen=True, kw_only=True)
+class Liveness:
+    """The state of the consumers.
+
+    Attributes:
+        running: a consumer had a heartbeat recently.
+        connected: a running one is connected to RabbitMQ.
+        until: the last time at which one was connected; None for never.
+        last_message_at: the time of the last notification.
+        error: why none is connected, as a running one reports it.
+    """
+
+    running: bool
+    connected: bool
+    until: datetime | None
+    last_message_at: datetime | None
+    error: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Silence:
-    """Notifications are not coming in.
+    """A time without notifications.
 
     Attributes:
-        since: until then they were; None where they never were.
-        set_up: whether anybody has meant them to.
-        reason: why, with addresses of machines; "" where that is not known.
+        since: the last time at which they arrived; None for never.
+        set_up: notifications are configured, or were received before.
+        reason: why, with addresses of machines; "" if unknown.
     """
 
     since: datetime | None
@@ -28,12 +52,28 @@ class Silence:
     remedy: str
 
 
+def liveness(now: datetime) -> Liveness:
+    """Return the state of the consumers."""
+    recent = ConsumerSession.objects.filter(until__gt=now - TIMEOUT).order_by("-until")
+    alive = [row for row in recent if not (row.connected and row.error)]  # else it has ended
+    until = ConsumerSession.objects.filter(connected=True).aggregate(at=Max("until"))["at"]
+    last_message_at = ConsumerSession.objects.aggregate(at=Max("last_message_at"))["at"]
+    connected = any(row.connected for row in alive)
+    return Liveness(
+        running=bool(alive),
+        connected=connected,
+        until=until,
+        last_message_at=last_message_at,
+        error="" if connected else next((row.error for row in alive if row.error), ""),
+    )
+
+
 def silence(now: datetime) -> Silence | None:
-    """None where a consumer is connected."""
-    found = selectors.news(now)
-    if found.connected:
+    """Return the current silence; None if a consumer is connected."""
+    state = liveness(now)
+    if state.connected:
         return None
-    if not (found.until or found.running or settings.NOTIFICATIONS_URLS):
+    if not (state.until or state.running or settings.NOTIFICATIONS_URLS):
         return Silence(
             since=None,
             set_up=False,
@@ -43,13 +83,25 @@ def silence(now: datetime) -> Silence | None:
             remedy="Set PCIOPS_NOTIFICATIONS_URL and run manage.py consume_events; "
             "docs/events.md has the lines for keystone.conf.",
         )
-    since = f"since {times.both(found.until, now)}" if found.until else "yet"
+    since = f"since {times.both(state.until, now)}" if state.until else "yet"
     return Silence(
-        since=found.until,
+        since=state.until,
         set_up=True,
         sentence=f"No news from Keystone {since}: what is shown below is not the newest.",
-        reason=found.error,
+        reason=state.error,
         remedy="The consumer runs, and tries to reach RabbitMQ again and again."
-        if found.running
+        if state.running
         else "No consumer is running: start manage.py consume_events.",
     )
+
+
+def gaps(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Yield the periods without a connected consumer that are longer than `TIMEOUT`."""
+    begin = since
+    rows = ConsumerSession.objects.filter(connected=True, until__gt=since, since__lt=until)
+    for row in rows.order_by("since"):
+        if row.since - begin > TIMEOUT:
+            yield begin, row.since
+        begin = max(begin, row.until)
+    if until - begin > TIMEOUT:
+        yield begin, until

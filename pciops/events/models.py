@@ -1,4 +1,4 @@
-"""What is kept of Keystone's notifications. Names, agents and addresses are strangers' text."""
+"""The record of Keystone's notifications. Names, agents and addresses are untrusted text."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ from typing import Final
 
 from django.db import models
 
-WINDOW: Final = timedelta(seconds=60)  # sign-ins of one account within it are folded into a row
+WINDOW: Final = timedelta(seconds=60)  # equal sign-ins within it become one row
 
-# Longer text is cut. The first four are as long as Keystone's own columns.
-USER_ID: Final = 64
-NAME: Final = 255
-DOMAIN_ID: Final = 64
-DOMAIN_NAME: Final = 64
-ADDRESS: Final = 64
-AGENT: Final = 255
-HASH: Final = 64
-WORDS: Final = 500
-BODY: Final = 4000
+# Characters; longer text is cut. The first four are as long as Keystone's own columns.
+MAX_USER_ID: Final = 64
+MAX_NAME: Final = 255
+MAX_DOMAIN_ID: Final = 64
+MAX_DOMAIN_NAME: Final = 64
+MAX_ADDRESS: Final = 64
+MAX_AGENT: Final = 255
+MAX_HASH: Final = 64
+MAX_TEXT: Final = 500
+MAX_BODY: Final = 4000
 
 
 class Outcome(models.TextChoices):
-    """CADF's."""
+    """CADF's outcome of an event."""
 
     SUCCESS = "success", "Success"
     FAILURE = "failure", "Failure"
 
 
 class Attempts(models.Model):
-    """Sign-ins that are alike, within a minute: how often, first and last.
+    """Equal sign-ins within a minute: their count, the first and the last time.
 
-    Alike means the same account, outcome and reason from the same address, agent and partial
-    password hash. `fold` is a hash of all these and of the minute: some of them are too long for
-    an index on MySQL.
+    Equal means the same account, outcome, reason, address, agent and partial password hash.
+    `dedup_key` is a hash of all these and of the minute, which together are too long for an index
+    on MySQL.
     """
 
     class Reason(models.TextChoices):
-        """Why Keystone refused. It says so only of some; of a wrong password it says nothing."""
+        """Keystone's reason for a refusal. It gives none for a wrong password."""
 
         NONE = "", "Signed in"
         WRONG_PASSWORD = "wrong_password", "Wrong password"
@@ -48,18 +48,18 @@ class Attempts(models.Model):
         EXPIRED = "expired", "Password expired"
         OTHER = "other", "Another reason"
 
-    fold = models.UUIDField(unique=True)
-    window = models.DateTimeField()  # when the minute began, UTC
-    user_id = models.CharField(max_length=USER_ID, blank=True)  # "" where Keystone knows no name
-    name = models.CharField(max_length=NAME, blank=True)  # as it was then; as it was typed
-    # Of unknown names as they were asked for; else as we know them, "" where we do not.
-    domain_id = models.CharField(max_length=DOMAIN_ID, blank=True)
-    domain_name = models.CharField(max_length=DOMAIN_NAME, blank=True)
+    dedup_key = models.UUIDField(unique=True, db_column="fold")
+    window = models.DateTimeField()  # start of the minute, UTC
+    user_id = models.CharField(max_length=MAX_USER_ID, blank=True)  # "" for an unknown username
+    name = models.CharField(max_length=MAX_NAME, blank=True)  # an unknown one as typed
+    # Of an unknown username as requested; else as far as known.
+    domain_id = models.CharField(max_length=MAX_DOMAIN_ID, blank=True)
+    domain_name = models.CharField(max_length=MAX_DOMAIN_NAME, blank=True)
     outcome = models.CharField(max_length=8, choices=Outcome.choices)
     reason = models.CharField(max_length=16, choices=Reason.choices, blank=True)
-    address = models.CharField(max_length=ADDRESS, blank=True)  # reported: a proxy's, or forged
-    agent = models.CharField(max_length=AGENT, blank=True)
-    partial_hash = models.CharField(max_length=HASH, blank=True)  # of the wrong password
+    address = models.CharField(max_length=MAX_ADDRESS, blank=True)  # may be a proxy's or forged
+    agent = models.CharField(max_length=MAX_AGENT, blank=True)
+    partial_hash = models.CharField(max_length=MAX_HASH, blank=True)  # of the wrong password
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
     count = models.PositiveIntegerField()
@@ -77,14 +77,14 @@ class Attempts(models.Model):
 
 
 class Activity(models.Model):
-    """Something that was done to an account, or by its owner: one row each."""
+    """A change of an account, or an act of its owner."""
 
     class Action(models.TextChoices):
         """The notifications that Keystone sends about users."""
 
         CREATED = "created", "Created the account"
-        UPDATED = "updated", "Changed the account"  # Keystone does not say what
-        # Told from "updated" where Keystone's table shows that `enabled` has turned.
+        UPDATED = "updated", "Changed the account"  # Keystone does not say which attribute
+        # "updated" by Keystone, and its table shows that `enabled` has changed.
         ENABLED = "enabled", "Enabled the account"
         DISABLED = "disabled", "Disabled the account"
         DELETED = "deleted", "Deleted the account"
@@ -95,7 +95,7 @@ class Activity(models.Model):
         CREDENTIAL_DELETED = "credential_deleted", "Deleted an application credential"
 
     class Reason(models.TextChoices):
-        """Why Keystone refused a new password."""
+        """Keystone's reason for refusing a new password."""
 
         NONE = "", "Done"
         REQUIREMENTS = "requirements", "It does not meet the requirements"
@@ -109,20 +109,20 @@ class Activity(models.Model):
     action = models.CharField(max_length=20, choices=Action.choices)
     outcome = models.CharField(max_length=8, choices=Outcome.choices)
     reason = models.CharField(max_length=16, choices=Reason.choices, blank=True)
-    words = models.CharField(max_length=WORDS, blank=True)  # Keystone's own of the reason
-    # Whom it was done to. The name is kept, because a deleted account has none left.
-    user_id = models.CharField(max_length=USER_ID)
-    name = models.CharField(max_length=NAME, blank=True)
-    domain_id = models.CharField(max_length=DOMAIN_ID, blank=True)
-    domain_name = models.CharField(max_length=DOMAIN_NAME, blank=True)
-    # Who did it; "" where Keystone does not know. On the command line there is no address either.
-    doer_id = models.CharField(max_length=USER_ID, blank=True)
-    doer_name = models.CharField(max_length=NAME, blank=True)
-    doer_domain_id = models.CharField(max_length=DOMAIN_ID, blank=True)
-    doer_domain_name = models.CharField(max_length=DOMAIN_NAME, blank=True)
-    address = models.CharField(max_length=ADDRESS, blank=True)
-    agent = models.CharField(max_length=AGENT, blank=True)
-    detail = models.CharField(max_length=WORDS, blank=True)  # of a role: `role=… project=…`
+    reason_text = models.CharField(max_length=MAX_TEXT, blank=True, db_column="words")  # Keystone's
+    # The account that was changed. Keystone forgets the name of a deleted account.
+    user_id = models.CharField(max_length=MAX_USER_ID)
+    name = models.CharField(max_length=MAX_NAME, blank=True)
+    domain_id = models.CharField(max_length=MAX_DOMAIN_ID, blank=True)
+    domain_name = models.CharField(max_length=MAX_DOMAIN_NAME, blank=True)
+    # The account that did it; "" if Keystone does not say, as for its command line.
+    doer_id = models.CharField(max_length=MAX_USER_ID, blank=True)
+    doer_name = models.CharField(max_length=MAX_NAME, blank=True)
+    doer_domain_id = models.CharField(max_length=MAX_DOMAIN_ID, blank=True)
+    doer_domain_name = models.CharField(max_length=MAX_DOMAIN_NAME, blank=True)
+    address = models.CharField(max_length=MAX_ADDRESS, blank=True)
+    agent = models.CharField(max_length=MAX_AGENT, blank=True)
+    detail = models.CharField(max_length=MAX_TEXT, blank=True)  # of a role: `role=… project=…`
 
     class Meta:
         indexes = (
@@ -137,12 +137,12 @@ class Activity(models.Model):
 
 
 class ProcessedNotification(models.Model):
-    """A notification that has been taken in, so that it is not taken in again.
+    """A notification that was recorded, so that it is not recorded again.
 
-    Rows come in the order of their ids; so old ones are found without an index on `at`.
+    Rows are inserted in the order of time, so pruning needs no index on `at`.
     """
 
-    event = models.UUIDField(unique=True)  # a hash of CADF's id
+    event = models.UUIDField(unique=True)  # hash of CADF's id
     at = models.DateTimeField()
 
     class Meta:
@@ -152,27 +152,30 @@ class ProcessedNotification(models.Model):
         return str(self.event)
 
 
-class Name(models.Model):
-    """What an id was called: Keystone forgets with the account, and its events say ids alone."""
+class KnownName(models.Model):
+    """The last known name of an account, since notifications often have only its id."""
 
-    user_id = models.CharField(primary_key=True, max_length=USER_ID)
-    name = models.CharField(max_length=NAME)
-    domain_id = models.CharField(max_length=DOMAIN_ID, blank=True)
-    domain_name = models.CharField(max_length=DOMAIN_NAME, blank=True)
-    enabled = models.BooleanField(null=True)  # None where Keystone was not asked
-    at = models.DateTimeField(db_index=True)  # when it was heard of last
+    user_id = models.CharField(primary_key=True, max_length=MAX_USER_ID)
+    name = models.CharField(max_length=MAX_NAME)
+    domain_id = models.CharField(max_length=MAX_DOMAIN_ID, blank=True)
+    domain_name = models.CharField(max_length=MAX_DOMAIN_NAME, blank=True)
+    enabled = models.BooleanField(null=True)  # None if not read from Keystone's tables
+    at = models.DateTimeField(db_index=True)  # last use
+
+    class Meta:
+        db_table = "events_name"
 
     def __str__(self) -> str:
         return self.name
 
 
 class DeadLetter(models.Model):
-    """Messages that make no sense, alike in what is wrong with them: how many, and the last one."""
+    """Messages that could not be processed for the same reason: their count and the last one."""
 
-    fold = models.UUIDField(unique=True)
-    reason = models.CharField(max_length=WORDS)
-    event_type = models.CharField(max_length=NAME, blank=True)
-    body = models.TextField()  # of the last, cut
+    dedup_key = models.UUIDField(unique=True, db_column="fold")
+    reason = models.CharField(max_length=MAX_TEXT)
+    event_type = models.CharField(max_length=MAX_NAME, blank=True)
+    body = models.TextField()  # of the last message, cut
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
     count = models.PositiveIntegerField()
@@ -185,18 +188,18 @@ class DeadLetter(models.Model):
 
 
 class ConsumerSession(models.Model):
-    """A stretch of time in which a consumer was running, connected to RabbitMQ or not.
+    """A period in which a consumer was running, and was connected to RabbitMQ or not.
 
-    The next stretch begins when that changes. `until` is the last sign of life.
+    The next one begins when the connection is made or lost. `until` is the last heartbeat.
     """
 
-    consumer = models.CharField(max_length=NAME)  # machine and process
+    consumer = models.CharField(max_length=MAX_NAME)  # machine and process
     connected = models.BooleanField()
     since = models.DateTimeField()
     until = models.DateTimeField()
     last_message_at = models.DateTimeField(null=True)
     messages = models.PositiveBigIntegerField(default=0)
-    error = models.CharField(max_length=WORDS, blank=True)  # why it is not connected (any more)
+    error = models.CharField(max_length=MAX_TEXT, blank=True)  # the reason if it is not connected
 
     class Meta:
         db_table = "events_running"
@@ -207,19 +210,19 @@ class ConsumerSession(models.Model):
 
 
 class Storm(models.Model):
-    """A lockout storm: many accounts locked, or many unknown names tried, in a short time.
+    """A lockout storm: many locked accounts or many unknown usernames in a short time.
 
-    The numbers are those of its worst ten minutes; which accounts it locked is kept one by one.
+    The numbers are those of its worst ten minutes. Each locked account has a row of its own.
     """
 
     began_at = models.DateTimeField()
-    last_at = models.DateTimeField()  # when it was seen last
+    last_at = models.DateTimeField()  # last detection
     ended_at = models.DateTimeField(null=True, db_index=True)
-    few = models.BooleanField()  # whether it came from few addresses
+    few = models.BooleanField()  # most attempts came from few addresses
     sources = models.JSONField()  # the worst first: address, accounts, names, tries, shared
-    accounts = models.PositiveIntegerField()  # that were tried
-    names = models.PositiveIntegerField()  # that were tried, and nobody has
-    tries = models.PositiveIntegerField()
+    accounts = models.PositiveIntegerField()  # with attempts
+    names = models.PositiveIntegerField()  # unknown usernames
+    tries = models.PositiveIntegerField()  # failed attempts
 
     def __str__(self) -> str:
         return f"lockout storm since {self.began_at}"
@@ -229,10 +232,10 @@ class StormAccount(models.Model):
     """An account that was locked in a storm."""
 
     storm = models.ForeignKey(Storm, on_delete=models.CASCADE, related_name="locked")
-    user_id = models.CharField(max_length=USER_ID)
-    name = models.CharField(max_length=NAME)
-    domain_id = models.CharField(max_length=DOMAIN_ID, blank=True)
-    domain_name = models.CharField(max_length=DOMAIN_NAME, blank=True)
+    user_id = models.CharField(max_length=MAX_USER_ID)
+    name = models.CharField(max_length=MAX_NAME)
+    domain_id = models.CharField(max_length=MAX_DOMAIN_ID, blank=True)
+    domain_name = models.CharField(max_length=MAX_DOMAIN_NAME, blank=True)
     kinds = models.CharField(max_length=40, blank=True)  # "administrator service"
     locked_at = models.DateTimeField()
 
@@ -261,7 +264,7 @@ class Alert(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     next_attempt_at = models.DateTimeField()  # later while somebody is at it
     settled_at = models.DateTimeField(null=True)
-    answer = models.CharField(max_length=WORDS, blank=True)  # the last, or why there was none
+    answer = models.CharField(max_length=MAX_TEXT, blank=True)  # the last, or why there was none
 
     class Meta:
         indexes = (models.Index(fields=("status", "next_attempt_at"), name="alert_due"),)
@@ -270,50 +273,58 @@ class Alert(models.Model):
         return f"{self.storm}: {self.status}"
 
 
-class SeenLock(models.Model):
-    """A lock as it stood in Keystone's table a minute ago, for whoever looks whether it went."""
+class LockSnapshot(models.Model):
+    """A lock in Keystone's table at the last check, a minute ago."""
 
-    user_id = models.CharField(primary_key=True, max_length=USER_ID)
+    user_id = models.CharField(primary_key=True, max_length=MAX_USER_ID)
     count = models.PositiveIntegerField()
     failed_at = models.DateTimeField(null=True)
-    seen_at = models.DateTimeField()
+    checked_at = models.DateTimeField(db_column="seen_at")
+
+    class Meta:
+        db_table = "events_seenlock"
 
     def __str__(self) -> str:
         return self.user_id
 
 
-class SeenIdle(models.Model):
-    """The last activity of an account that was inactive an hour ago, or soon would be."""
+class IdleSnapshot(models.Model):
+    """The last activity, an hour ago, of an account that was or would soon be inactive."""
 
-    user_id = models.CharField(primary_key=True, max_length=USER_ID)
+    user_id = models.CharField(primary_key=True, max_length=MAX_USER_ID)
     active_on = models.DateField(null=True)
     inactive = models.BooleanField()
-    seen_at = models.DateTimeField(db_index=True)
-    moved_at = models.DateTimeField(null=True)  # when it was seen to have moved
+    checked_at = models.DateTimeField(db_index=True, db_column="seen_at")
+    # First check that found another last activity, which the next check has to confirm.
+    suspected_at = models.DateTimeField(null=True, db_column="moved_at")
+
+    class Meta:
+        db_table = "events_seenidle"
 
     def __str__(self) -> str:
         return self.user_id
 
 
-class HiddenChange(models.Model):
-    """Something that was changed in Keystone past pciops, and falsifies evidence."""
+class OutOfBandChange(models.Model):
+    """A change in Keystone outside pciops that falsifies evidence."""
 
     class Kind(models.TextChoices):
         UNLOCK = "unlock", "Unlocked elsewhere"
         ACTIVITY = "activity", "Last activity changed elsewhere"
 
-    fold = models.UUIDField(unique=True)  # of what changed from what to what
+    dedup_key = models.UUIDField(unique=True, db_column="fold")
     kind = models.CharField(max_length=8, choices=Kind.choices)
-    user_id = models.CharField(max_length=USER_ID)
-    name = models.CharField(max_length=NAME)
-    domain_id = models.CharField(max_length=DOMAIN_ID, blank=True)
-    domain_name = models.CharField(max_length=DOMAIN_NAME, blank=True)
-    before = models.CharField(max_length=WORDS)  # in words
-    after = models.CharField(max_length=WORDS)
-    seen_at = models.DateTimeField()  # when it was as before for the last time that we looked
+    user_id = models.CharField(max_length=MAX_USER_ID)
+    name = models.CharField(max_length=MAX_NAME)
+    domain_id = models.CharField(max_length=MAX_DOMAIN_ID, blank=True)
+    domain_name = models.CharField(max_length=MAX_DOMAIN_NAME, blank=True)
+    before = models.CharField(max_length=MAX_TEXT)
+    after = models.CharField(max_length=MAX_TEXT)
+    checked_at = models.DateTimeField(db_column="seen_at")  # last check that found `before`
     found_at = models.DateTimeField()
 
     class Meta:
+        db_table = "events_hiddenchange"
         indexes = (
             models.Index(fields=("user_id", "found_at"), name="hidden_account"),
             models.Index(fields=("found_at", "id"), name="hidden_at"),

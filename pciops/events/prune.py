@@ -1,4 +1,4 @@
-"""Deletes what is older than it is kept."""
+"""Deletes old events."""
 
 from __future__ import annotations
 
@@ -14,49 +14,50 @@ from pciops.events.models import (
     Attempts,
     ConsumerSession,
     DeadLetter,
-    HiddenChange,
-    Name,
+    KnownName,
+    OutOfBandChange,
     ProcessedNotification,
     Storm,
 )
 
-SEEN: Final = timedelta(days=7)  # later than this no message comes again
-NONSENSE: Final = 1000  # kinds of it that are kept
+REDELIVERY: Final = timedelta(days=7)  # no message is delivered again later than this
+MAX_DEAD_LETTERS: Final = 1000  # rows
 CHUNK: Final = 5000  # rows of one statement
 
 
 def prune(now: datetime) -> dict[str, int]:
-    """Delete rows that are too old, some at a time; how many of each."""
+    """Delete old rows in chunks, and return the number of each kind."""
     old = now - timedelta(days=settings.EVENT_DAYS)
     return {
-        "attempts": _all(Attempts.objects.filter(window__lt=old).order_by("window", "id")),
-        "activity": _all(Activity.objects.filter(at__lt=old).order_by("at", "id")),
-        "names": _all(Name.objects.filter(at__lt=old).order_by("at")),
-        "running": _all(ConsumerSession.objects.filter(until__lt=old).order_by("until")),
-        "set_aside": _all(DeadLetter.objects.filter(last_at__lt=old).order_by("pk")) + _nonsense(),
+        "attempts": _delete(Attempts.objects.filter(window__lt=old).order_by("window", "id")),
+        "activity": _delete(Activity.objects.filter(at__lt=old).order_by("at", "id")),
+        "names": _delete(KnownName.objects.filter(at__lt=old).order_by("at")),
+        "running": _delete(ConsumerSession.objects.filter(until__lt=old).order_by("until")),
+        "set_aside": _delete(DeadLetter.objects.filter(last_at__lt=old).order_by("pk"))
+        + _delete_excess_dead_letters(),
         "storms": Storm.objects.filter(ended_at__lt=old).delete()[0],
-        "hidden": HiddenChange.objects.filter(found_at__lt=old).delete()[0],
-        "seen": sum(_seen(now - SEEN)),
+        "hidden": OutOfBandChange.objects.filter(found_at__lt=old).delete()[0],
+        "seen": sum(_delete_processed(now - REDELIVERY)),
     }
 
 
-def _all(rows: QuerySet[Model]) -> int:
-    """Delete these rows, whose order an index has."""
+def _delete(rows: QuerySet[Model]) -> int:
+    """Delete these rows; there should be an index in their order."""
     total = 0
     while ids := list(rows.values_list("pk", flat=True)[:CHUNK]):
         total += rows.model._default_manager.filter(pk__in=ids).delete()[0]
     return total
 
 
-def _nonsense() -> int:
-    """What strangers make up must not fill the table."""
+def _delete_excess_dead_letters() -> int:
+    """Delete the oldest dead letters, since clients could fill the table."""
     ids = DeadLetter.objects.order_by("-last_at", "-pk").values_list("pk", flat=True)
-    deleted, _ = DeadLetter.objects.filter(pk__in=list(ids[NONSENSE:][:CHUNK])).delete()
+    deleted, _ = DeadLetter.objects.filter(pk__in=list(ids[MAX_DEAD_LETTERS:][:CHUNK])).delete()
     return deleted
 
 
-def _seen(until: datetime) -> Iterator[int]:
-    """They lie in the order of time, so the first that is young enough ends it."""
+def _delete_processed(until: datetime) -> Iterator[int]:
+    """Delete in the order of ids, which is the order of time, up to the first young row."""
     while rows := list(
         ProcessedNotification.objects.order_by("pk").values_list("pk", "at")[:CHUNK]
     ):

@@ -1,42 +1,57 @@
-"""Finding what Keystone notified: filters, and who may see what of it."""
+"""Finds recorded notifications: filters, access, and rows for files and the API."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
-from typing import Any, Final, TypeAlias
+from datetime import date, datetime
+from typing import Any, Final
 
-from django.db.models import Q, QuerySet, TextChoices
+from django.db.models import Q, QuerySet, Sum, TextChoices
 
-from pciops.events import selectors
-from pciops.events.models import Activity, Attempts, Name, Outcome
-from pciops.events.selectors import ACTIVITY_ORDER, ATTEMPTS_ORDER
-from pciops.lib import filters
+from pciops.events import sentences
+from pciops.events.models import Activity, Attempts, DeadLetter, KnownName, Outcome
+from pciops.events.sentences import AttemptGroup
+from pciops.lib import filters, times
+from pciops.lib.keyset import Column, Order
 from pciops.lib.merging import MergeSource, merged
 
 BATCH: Final = 2000  # rows in memory at a time
-MOST: Final = 200  # accounts that part of a name finds by id
+MAX_IDS: Final = 200  # accounts that part of a name may match, to be found by their ids
+
+# Newest first; for each filter below there is an index that ends with these columns.
+ATTEMPTS_ORDER: Final[Order[Attempts]] = Order(
+    (Column(name="window", kind=datetime, falling=True), Column(name="id", kind=int, falling=True))
+)
+ACTIVITY_ORDER: Final[Order[Activity]] = Order(
+    (Column(name="at", kind=datetime, falling=True), Column(name="id", kind=int, falling=True))
+)
+EXPORT_COLUMNS: Final = (
+    *("kind", "first_at", "last_at", "count", "outcome", "reason"),
+    *("account_id", "account_name", "domain_id", "domain_name"),
+    *("doer_id", "doer_name", "doer_domain_id", "doer_domain_name"),
+    *("address", "agent", "detail", "sentence"),
+)
 
 
-class Kind(TextChoices):
-    """What can be looked for besides single actions."""
+class EventKind(TextChoices):
+    """Groups of events that a search may ask for, besides single actions."""
 
     SIGN_IN = "sign_in", "Sign-ins"
     CHANGE = "change", "Everything else"
 
 
-KINDS: Final = (*Kind.choices, *Activity.Action.choices)
+EVENT_KINDS: Final = (*EventKind.choices, *Activity.Action.choices)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reader:
-    """Who reads.
+class EventAccess:
+    """The events that an operator may see.
 
     Attributes:
-        scope: the domain whose accounts they see; None for the whole cloud. What is not surely
-            of that domain is not shown to them.
-        unknown_names: whether they see names that no account has. People type passwords there.
+        scope: the domain whose accounts they see; None for all. Events whose domain is unknown are
+            visible only for None.
+        unknown_names: they see unknown usernames, where people may have typed passwords.
     """
 
     scope: str | None
@@ -44,26 +59,26 @@ class Reader:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Query:
-    """What is looked for; "" and None are no filter."""
+class EventQuery:
+    """The filters of a search; "" and None filter nothing."""
 
-    kind: str = ""  # one of KINDS
+    kind: str = ""  # one of EVENT_KINDS
     outcome: str = ""
     account: str = ""  # part of the name, or the id
-    doer: str = ""  # the same, of who did it; sign-ins have none
-    address: str = ""  # whole, or its beginning with the dot or colon after it
+    doer: str = ""  # the same for the account that did it; sign-ins have none
+    address: str = ""  # complete, or its start with the final dot or colon
     since: date | None = None  # UTC days, both included
     until: date | None = None
 
     @classmethod
-    def parse(cls, parameters: Mapping[str, str]) -> Query:
-        """The filters in an address: `kind=&outcome=&account=&doer=&address=&from=&to=`.
+    def parse(cls, parameters: Mapping[str, str]) -> EventQuery:
+        """Read the parameters of a URL: `kind=&outcome=&account=&doer=&address=&from=&to=`.
 
         Raises:
             FilterError
         """
         return cls(
-            kind=filters.choice(parameters, "kind", [value for value, _ in KINDS]),
+            kind=filters.choice(parameters, "kind", [value for value, _ in EVENT_KINDS]),
             outcome=filters.choice(parameters, "outcome", Outcome.values),
             account=filters.text(parameters, "account"),
             doer=filters.text(parameters, "doer"),
@@ -74,7 +89,7 @@ class Query:
 
     @property
     def parameters(self) -> dict[str, str]:
-        """As they stand in an address, without those that filter nothing."""
+        """The parameters of a URL, without empty ones."""
         days = {"from": self.since, "to": self.until}
         texts = ("kind", "outcome", "account", "doer", "address")
         fields = {
@@ -84,68 +99,67 @@ class Query:
         return {name: value for name, value in fields.items() if value}
 
 
-def sources(query: Query, reader: Reader) -> list[MergeSource]:
-    """The tables that have what is looked for, narrowed to it."""
-    found, ids = [], _called(query.account)
-    if query.kind in {"", Kind.CHANGE} or query.kind in Activity.Action.values:
-        found.append(MergeSource(rank=1, rows=_activity(query, reader, ids), order=ACTIVITY_ORDER))
-    if query.kind in {"", Kind.SIGN_IN} and not query.doer:
-        found.append(MergeSource(rank=0, rows=_attempts(query, reader, ids), order=ATTEMPTS_ORDER))
+# --- Search -------------------------------------------------------------------------------------
+def sources(query: EventQuery, access: EventAccess) -> list[MergeSource]:
+    """Return the tables with matching rows, filtered."""
+    found, ids = [], _matching_ids(query.account)
+    if query.kind in {"", EventKind.CHANGE} or query.kind in Activity.Action.values:
+        found.append(MergeSource(rank=1, rows=_activity(query, access, ids), order=ACTIVITY_ORDER))
+    if query.kind in {"", EventKind.SIGN_IN} and not query.doer:
+        found.append(MergeSource(rank=0, rows=_attempts(query, access, ids), order=ATTEMPTS_ORDER))
     return found
 
 
 def of_account(user_id: str) -> list[MergeSource]:
-    """What Keystone notified of one account, for who may see that."""
+    """Return the tables with the events of an account."""
+    activity = Activity.objects.filter(user_id=user_id)
+    attempts = Attempts.objects.filter(user_id=user_id)
     return [
-        MergeSource(rank=1, rows=selectors.activity(user_id), order=ACTIVITY_ORDER),
-        MergeSource(rank=0, rows=selectors.attempts(user_id), order=ATTEMPTS_ORDER),
+        MergeSource(rank=1, rows=activity, order=ACTIVITY_ORDER),
+        MergeSource(rank=0, rows=attempts, order=ATTEMPTS_ORDER),
     ]
 
 
-def everything(query: Query, reader: Reader) -> Iterator[Attempts | Activity]:
-    """All rows that fit, the newest first, read a batch at a time."""
-    for _, row in merged(sources(query, reader), marker="", batch=BATCH):
+def everything(query: EventQuery, access: EventAccess) -> Iterator[Attempts | Activity]:
+    """Yield all matching rows, newest first, read in batches."""
+    for _, row in merged(sources(query, access), marker="", batch=BATCH):
         if isinstance(row, Attempts | Activity):
             yield row
 
 
-Ids: TypeAlias = list[str] | None
-
-
-def _activity(query: Query, reader: Reader, ids: Ids) -> QuerySet[Activity]:
-    rows = Activity.objects.filter(_common(query, reader, "at"))
+def _activity(query: EventQuery, access: EventAccess, ids: list[str] | None) -> QuerySet[Activity]:
+    rows = Activity.objects.filter(_common(query, access, "at"))
     if query.kind in Activity.Action.values:
         rows = rows.filter(action=query.kind)
     if query.account:
-        rows = rows.filter(_named("name", query.account) if ids is None else Q(user_id__in=ids))
+        rows = rows.filter(_is_account("user_id", "name", query.account, ids))
     if query.doer:
-        doers = _called(query.doer)
-        rows = rows.filter(
-            _named("doer_name", query.doer) if doers is None else Q(doer_id__in=doers)
-        )
+        doers = _matching_ids(query.doer)
+        rows = rows.filter(_is_account("doer_id", "doer_name", query.doer, doers))
     return rows
 
 
-def _attempts(query: Query, reader: Reader, ids: Ids) -> QuerySet[Attempts]:
-    rows = Attempts.objects.filter(_common(query, reader, "window"))
+def _attempts(query: EventQuery, access: EventAccess, ids: list[str] | None) -> QuerySet[Attempts]:
+    rows = Attempts.objects.filter(_common(query, access, "window"))
     if not query.account:
         return rows
-    named = _named("name", query.account)
-    fitting = named if ids is None else Q(user_id__in=ids)
-    if not reader.unknown_names:  # they must not find out by searching either
-        return rows.filter(fitting).exclude(reason=Attempts.Reason.UNKNOWN_NAME)
-    return rows.filter(fitting | (named & Q(user_id="")))
+    matching = _is_account("user_id", "name", query.account, ids)
+    if not access.unknown_names:  # a search must not reveal them either
+        return rows.filter(matching).exclude(reason=Attempts.Reason.UNKNOWN_NAME)
+    return rows.filter(matching | Q(name__icontains=query.account, user_id=""))
 
 
-def _named(column: str, text: str) -> Q:
-    return Q(**{f"{column}__icontains": text})
+def _is_account(id_column: str, name_column: str, text: str, ids: list[str] | None) -> Q:
+    if ids is None:
+        return Q(**{f"{name_column}__icontains": text})
+    return Q(**{f"{id_column}__in": ids})
 
 
-def _common(query: Query, reader: Reader, column: str) -> Q:
-    """What both tables have."""
+def _common(query: EventQuery, access: EventAccess, column: str) -> Q:
+    """Return the filters of both tables."""
     wanted: dict[str, Any] = {}
-    if reader.scope is not None:
-        wanted["domain_id"] = reader.scope
+    if access.scope is not None:
+        wanted["domain_id"] = access.scope
     if query.outcome:
         wanted["outcome"] = query.outcome
     if query.address.endswith((".", ":")):
@@ -155,13 +169,71 @@ def _common(query: Query, reader: Reader, column: str) -> Q:
     return Q(**wanted) & filters.days(column, query.since, query.until)
 
 
-def _called(text: str) -> Ids:
-    """The ids of accounts with this in their name, and the text itself, which may be an id.
+def _matching_ids(text: str) -> list[str] | None:
+    """Return the ids of accounts with this text in their name, and the text, which may be an id.
 
-    None where they are many: then rows are looked at one after the other, and soon some fit.
+    None if there are many: then a scan of the rows soon finds matching ones.
     """
     if not text:
         return None
-    found = Name.objects.filter(name__icontains=text).values_list("user_id", flat=True)
-    ids = list(found[: MOST + 1])
-    return None if len(ids) > MOST else [text, *ids]
+    rows = KnownName.objects.filter(name__icontains=text).values_list("user_id", flat=True)
+    ids = list(rows[: MAX_IDS + 1])
+    return None if len(ids) > MAX_IDS else [text, *ids]
+
+
+# --- Rows for files and the API -------------------------------------------------------------------
+def as_dict(row: Attempts | Activity, access: EventAccess) -> dict[str, Any]:
+    """Return one row of an export: equal sign-ins of a minute, or a change."""
+    special = _of_attempts(row, access) if isinstance(row, Attempts) else _of_activity(row)
+    common = {
+        "outcome": row.outcome,
+        "reason": row.reason,
+        "account_id": row.user_id or None,
+        "account_name": row.name or None,
+        "domain_id": row.domain_id or None,
+        "domain_name": row.domain_name or None,
+        "address": row.address or None,
+        "agent": row.agent or None,
+    }
+    values = {**common, **special}
+    return {column: values[column] for column in EXPORT_COLUMNS}
+
+
+def _of_attempts(row: Attempts, access: EventAccess) -> dict[str, Any]:
+    hidden = row.reason == Attempts.Reason.UNKNOWN_NAME and not access.unknown_names
+    sentence = sentences.of_attempts(AttemptGroup.of(row), unknown_names=access.unknown_names)
+    return {
+        "kind": EventKind.SIGN_IN.value,
+        "first_at": times.iso(row.first_at),
+        "last_at": times.iso(row.last_at),
+        "count": row.count,
+        **(dict.fromkeys(("account_id", "account_name")) if hidden else {}),
+        **dict.fromkeys(("doer_id", "doer_name", "doer_domain_id", "doer_domain_name", "detail")),
+        "sentence": sentences.as_text(sentence),
+    }
+
+
+def _of_activity(row: Activity) -> dict[str, Any]:
+    return {
+        "kind": row.action,
+        "first_at": times.iso(row.at),
+        "last_at": times.iso(row.at),
+        "count": 1,
+        "doer_id": row.doer_id or None,
+        "doer_name": row.doer_name or None,
+        "doer_domain_id": row.doer_domain_id or None,
+        "doer_domain_name": row.doer_domain_name or None,
+        "detail": row.detail or None,
+        "sentence": sentences.as_text(sentences.of_activity(row)),
+    }
+
+
+# --- Dead letters ---------------------------------------------------------------------------------
+def dead_letters() -> QuerySet[DeadLetter]:
+    """Return the dead letters, newest first."""
+    return DeadLetter.objects.order_by("-last_at", "-pk")
+
+
+def dead_letter_count() -> int:
+    """Return the number of messages that could not be processed."""
+    return int(DeadLetter.objects.aggregate(total=Sum("count"))["total"] or 0)

@@ -1,4 +1,4 @@
-"""Notifications as tasks: storms are looked for and told of every minute, old rows pruned."""
+"""Tasks: find storms and changes outside pciops, send alerts, prune old rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pciops.accounts.policy import policy as policies
 from pciops.celery import app
 from pciops.events import prune
 from pciops.events.storms import alerts, storms
-from pciops.events.tampering import out_of_band
+from pciops.events.tampering import detection
 from pciops.keystone import database
 from pciops.lib import jobs
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @app.task(name="events.prune")
 def prune_old() -> None:
-    """Delete what is older than it is kept."""
+    """Delete old rows."""
     try:
         jobs.once("events.prune", DAY, _prune)
     except (DatabaseError, InterfaceError) as error:
@@ -36,20 +36,20 @@ def prune_old() -> None:
 def _prune(now: datetime) -> None:
     deleted = {name: number for name, number in prune.prune(now).items() if number}
     if deleted:
-        words = ", ".join(f"{number} of {name}" for name, number in deleted.items())
-        log.info("old notifications deleted: %s", words)
+        numbers = ", ".join(f"{number} of {name}" for name, number in deleted.items())
+        log.info("old notifications deleted: %s", numbers)
 
 
 @app.task(name="events.storms")
 def find_storms() -> None:
-    """Look for a lockout storm, and follow the one that is on."""
+    """Detect a lockout storm, or update the current one."""
     with database.outages_logged("events.storms"):
         jobs.once("events.storms", MINUTE, _watch, lease=5 * MINUTE)
 
 
 @app.task(name="events.alerts")
 def call_webhook() -> None:
-    """Make the calls that are due. Workers may do so at once: each claims what it tries."""
+    """Make the calls that are due. Several workers may run it: each claims its calls."""
     with database.outages_logged("events.alerts"):
         for alert in alerts.call_due(clock=timezone.now):
             log.info("call to the webhook: %s, %s", alert.status, alert.answer)
@@ -62,24 +62,24 @@ def _watch(now: datetime) -> None:
 
 
 @app.task(name="events.hidden_unlocks")
-def find_hidden_unlocks() -> None:
-    """Look whether a lock was ended past pciops."""
+def find_out_of_band_unlocks() -> None:
+    """Find unlocks outside pciops."""
     with database.outages_logged("events.hidden_unlocks"):
-        jobs.once("events.hidden_unlocks", MINUTE, _look_at_locks, lease=5 * MINUTE)
+        jobs.once("events.hidden_unlocks", MINUTE, _find_unlocks, lease=5 * MINUTE)
 
 
 @app.task(name="events.hidden_activity")
-def find_hidden_activity() -> None:
-    """Look whether a last activity was changed past pciops."""
+def find_out_of_band_activity() -> None:
+    """Find changes of the last activity outside pciops."""
     with database.outages_logged("events.hidden_activity"):
-        jobs.once("events.hidden_activity", HOUR, _look_at_activity, lease=HOUR / 2)
+        jobs.once("events.hidden_activity", HOUR, _find_activity_changes, lease=HOUR / 2)
 
 
-def _look_at_locks(now: datetime) -> None:
-    if number := out_of_band.look_at_locks(policy=policies.current(), now=now):
+def _find_unlocks(now: datetime) -> None:
+    if number := detection.find_unlocks(policy=policies.current(), now=now):
         log.warning("%d accounts were unlocked past pciops", number)
 
 
-def _look_at_activity(now: datetime) -> None:
-    if number := out_of_band.look_at_activity(policy=policies.current(), now=now):
+def _find_activity_changes(now: datetime) -> None:
+    if number := detection.find_activity_changes(policy=policies.current(), now=now):
         log.warning("the last activity of %d accounts was changed past pciops", number)

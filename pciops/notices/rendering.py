@@ -18,7 +18,7 @@ from django.conf import settings
 from django.template import Context, Engine, Template, TemplateDoesNotExist, TemplateSyntaxError
 
 from pciops.accounts.policy.policy import Policy
-from pciops.events.diagnosis.answers import Origin
+from pciops.events.diagnosis.selectors import AttemptOrigin
 from pciops.lib import mail, times
 from pciops.lib.addresses import plain
 from pciops.lib.env import SettingError
@@ -46,7 +46,9 @@ class Broken:
         return f"{self.path}{line}: {self.problem}"
 
 
-def write(notice: Notice, *, policy: Policy, now: datetime, origin: Origin | None = None) -> Letter:
+def write(
+    notice: Notice, *, policy: Policy, now: datetime, origin: AttemptOrigin | None = None
+) -> Letter:
     """The letter to the owner of the account.
 
     Args:
@@ -101,7 +103,7 @@ def _facts(notice: Notice, policy: Policy, now: datetime) -> dict[str, Any]:
     }
 
 
-def _source(origin: Origin | None) -> str:
+def _source(origin: AttemptOrigin | None) -> str:
     """The reported address; "" where it is none.
 
     What calls itself a program is left out, and an address that is no address: whoever fails to

@@ -19,8 +19,8 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from pciops.accounts.policy.policy import Policy
-from pciops.events.diagnosis import answers
-from pciops.events.diagnosis.answers import Origin
+from pciops.events.diagnosis import selectors as diagnoses
+from pciops.events.diagnosis.selectors import AttemptOrigin
 from pciops.lib.addresses import mail_address
 from pciops.lib.post import WHOLE, Answer, Mail, MailServerDown, Post, Verdict, office
 from pciops.notices import claims, journal, plan, rendering
@@ -196,18 +196,24 @@ class Answers:
         self._sent.ended.update(settled)
 
 
-def _origins(notices: Iterable[Notice], now: datetime) -> Mapping[str, Origin]:
+def _origins(notices: Iterable[Notice], now: datetime) -> Mapping[str, AttemptOrigin]:
     """Where the failures came from of those that tell of a lock."""
     users = [notice.user_id for notice in notices if notice.kind == Notice.Kind.LOCKED]
     try:
-        return answers.origins(users, now) if users else {}
+        return diagnoses.origins(users, now) if users else {}
     except Exception:
         log.exception("notices of locks go out without where the failures came from")
         return {}
 
 
 def _mail(
-    notice: Notice, to: str, known: Origin | None, *, policy: Policy, book: Book, now: datetime
+    notice: Notice,
+    to: str,
+    known: AttemptOrigin | None,
+    *,
+    policy: Policy,
+    book: Book,
+    now: datetime,
 ) -> bytes | Answer:
     """The mail, or why it cannot be written: such a one must not stand before all others."""
     reply_to = book.of_domain(notice.domain_id, notice.domain_name).reply_to

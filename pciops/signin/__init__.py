@@ -1,1 +1,1 @@
-"""Who is an operator: sign-in at Keystone, and sessions that end."""
+"""Operators: sign-in at Keystone, sessions, roles, and commands."""

@@ -14,12 +14,12 @@ from pciops.signin.models import Operator
 
 
 class KeystoneBackend(BaseBackend):
-    """Password → unscoped token → the widest scope with a role → operator."""
+    """An auth backend: password → unscoped token → the widest scope with a role → operator."""
 
     def authenticate(  # type: ignore[override]  # Django's stub has **kwargs, we name ours
         self, request: HttpRequest, *, name: str, password: str, domain: str, **_: Any
     ) -> Operator:
-        """The operator of this name, with the token and the rights of this sign-in on them.
+        """Return the operator of this name, with the token and the rights of this sign-in.
 
         Raises:
             client.KeystoneError: as `client.authenticate`.
@@ -28,7 +28,7 @@ class KeystoneBackend(BaseBackend):
         return self.operator(client.authenticate(name, password, domain))
 
     def operator(self, unscoped: Token) -> Operator:
-        """Whose token it is, as an operator.
+        """Return the holder of a token as an operator.
 
         Raises:
             rights.NoRoleError
@@ -37,7 +37,7 @@ class KeystoneBackend(BaseBackend):
         choices = rights.choices(unscoped)
         if not choices:
             raise rights.NoRoleError
-        (token, found), *others = choices
+        (token, held), *others = choices
         operator, _created = Operator.objects.update_or_create(
             id=token.user_id,
             defaults={
@@ -46,7 +46,7 @@ class KeystoneBackend(BaseBackend):
                 "domain_name": token.user_domain_name,
             },
         )
-        operator.token, operator.rights, operator.choices = token, found, others
+        operator.token, operator.rights, operator.choices = token, held, others
         return operator
 
     def get_user(self, user_id: str) -> Operator | None:
@@ -54,12 +54,12 @@ class KeystoneBackend(BaseBackend):
 
 
 class SecondFactorBackend(KeystoneBackend):
-    """The receipt of a right password, and a TOTP code → unscoped token → as above."""
+    """An auth backend: receipt of a right password and TOTP code → unscoped token → as above."""
 
     def authenticate(  # type: ignore[override]  # Django's stub has **kwargs, we name ours
         self, request: HttpRequest, *, receipt: str, user_id: str, passcode: str, **_: Any
     ) -> Operator:
-        """As `KeystoneBackend.authenticate`, without the password.
+        """Return the operator of this receipt.
 
         Raises:
             client.KeystoneError: as `client.second_factor`.

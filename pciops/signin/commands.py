@@ -1,14 +1,16 @@
-"""Who runs a command: the operating-system user, or whom OS_* sign in; and the accounts they name.
+"""Commands that act on accounts: their operator, their inputs, and the accounts they name.
 
-With credentials the same is asked as at the pages: a role, in a scope, and again before each act.
-Without, whoever has the host acts on everything that needs no token: the way in on the worst day.
+With credentials in OS_CLOUD or OS_*, the operator needs the same rights as on the pages, and
+Keystone confirms them before each act. Without, the operating-system user may do all acts that need
+no token, so that an unlock is possible while Keystone is down.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
@@ -16,6 +18,10 @@ from django.utils import timezone
 
 from pciops.accounts import selectors
 from pciops.accounts.account import Account
+from pciops.accounts.policy.policy import Policy
+from pciops.accounts.verdict import SigninVerdict, judge
+from pciops.actions.act import Act, ActRequest
+from pciops.actions.inputs import InputError, checked_inputs
 from pciops.audit import refusals
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator, operating_system_user
@@ -25,16 +31,16 @@ from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib.env import SettingError
 from pciops.signin.rights import BoundTokenError, NoRoleError, Rights, keystone_roles, strongest
 
-AROUND: Final = "--without-keystone"
+WITHOUT_KEYSTONE: Final = "--without-keystone"
 
 
 class NotSignedInError(Exception):
-    """Credentials that do not do; the text says why, without any of them."""
+    """Credentials that do not sign an operator in; the text says why, without any of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Doer:
-    """Who acts, and what they may; without rights it is whoever has the host."""
+class CommandOperator:
+    """The operator who runs a command; without rights, a user of the host."""
 
     initiator: Initiator
     rights: Rights | None = None
@@ -42,26 +48,47 @@ class Doer:
 
     @property
     def scope(self) -> str | None:
-        """The id of the one domain whose accounts exist for them; None: of all."""
+        """Return the id of the one domain whose accounts exist for them; None: of all."""
         return self.rights.domain_id if self.rights else None
 
-    def require(self, act: str, command: str) -> None:
-        """Nothing, where they may do this; else a row in the trail.
+    def require(self, act: Act, command: str) -> None:
+        """Check that they may do the act; a refusal is written to the audit log.
 
         Raises:
             CommandError
         """
-        if self.rights is None or self.rights.may(act):
+        if self.rights is None or self.rights.may(act.needs):
             return
-        sentence = self.rights.refusal(act)
+        sentence = self.rights.refusal(act.needs)
         resource = f"manage.py {command}"
         refusals.record_refusal(
             initiator=self.initiator, resource=resource, remark=sentence, now=timezone.now()
         )
         raise CommandError(sentence)
 
-    def confirm(self) -> None:
-        """Ask Keystone before an act whether the token still carries what it did.
+    def request(self, act: Act, verdict: SigninVerdict, inputs: Mapping[str, Any]) -> ActRequest:
+        """Return their request for an act on the account as it is."""
+        return ActRequest(
+            initiator=self.initiator,
+            precondition=act.precondition(verdict),
+            token_id=self.token.id if self.token else "",
+            **inputs,
+        )
+
+    def requests(
+        self, act: Act, verdicts: Sequence[SigninVerdict], inputs: Mapping[str, Any]
+    ) -> Iterator[tuple[SigninVerdict, ActRequest]]:
+        """Yield their request for each account, once their rights are confirmed for it.
+
+        Raises:
+            CommandError
+        """
+        for verdict in verdicts:
+            self._confirm()
+            yield verdict, self.request(act, verdict, inputs)
+
+    def _confirm(self) -> None:
+        """Ask Keystone whether the token still carries the rights.
 
         Raises:
             CommandError
@@ -85,7 +112,7 @@ class Doer:
 
 
 def add_arguments(parser: CommandParser) -> None:
-    """What all commands take that act on accounts."""
+    """Add the arguments of all commands that act on accounts."""
     parser.add_argument("accounts", metavar="NAME_OR_ID", nargs="+")
     parser.add_argument("--domain", default="", help="name or id of the accounts' domain")
     parser.add_argument("--reason", required=True, help="why, for whoever reads the trail")
@@ -97,29 +124,42 @@ def add_arguments(parser: CommandParser) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="say what would be done")
     parser.add_argument(
-        AROUND,
+        WITHOUT_KEYSTONE,
         action="store_true",
         help="act as the operating-system user, whatever OS_CLOUD and OS_* say",
     )
 
 
-def doer(*, without_keystone: bool) -> Doer:
-    """Who runs this command.
+def inputs_of(act: Act, options: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """Return the inputs that the act asks for, as fields of an ActRequest.
 
     Raises:
-        CommandError: there are credentials, and they do not do.
+        CommandError: wrong usage, with the name of the option.
+    """
+    try:
+        return checked_inputs(act, options, now, on_host=True)
+    except InputError as error:
+        flag = error.field.replace("_", "-")
+        raise CommandError(f"--{flag}: {error}", returncode=2) from None
+
+
+def operator(*, without_keystone: bool) -> CommandOperator:
+    """Return the operator who runs this command.
+
+    Raises:
+        CommandError: there are credentials, and they sign no operator in.
     """
     user = operating_system_user()
     if without_keystone or not clouds.given():
-        return Doer(initiator=user)
+        return CommandOperator(initiator=user)
     try:
         token, rights = sign_in()
     except SettingError as error:
         raise CommandError(str(error), returncode=2) from None
     except NotSignedInError as error:
         raise CommandError(
-            f"{error} Nothing was changed. {AROUND} acts as {user.name} of this host instead, "
-            "where an act needs no token."
+            f"{error} Nothing was changed. {WITHOUT_KEYSTONE} acts as {user.name} of this host "
+            "instead, where an act needs no token."
         ) from None
     initiator = replace(
         user,
@@ -130,11 +170,11 @@ def doer(*, without_keystone: bool) -> Doer:
         domain_name=token.user_domain_name,
         agent=f"operating-system user {user.name}",
     )
-    return Doer(initiator=initiator, rights=rights, token=token)
+    return CommandOperator(initiator=initiator, rights=rights, token=token)
 
 
 def sign_in() -> tuple[Token, Rights]:
-    """Sign in once with what OS_CLOUD or OS_* say, for the widest scope with a role.
+    """Sign in once with the credentials of OS_CLOUD or OS_*, for the widest scope with a role.
 
     Raises:
         SettingError
@@ -144,10 +184,10 @@ def sign_in() -> tuple[Token, Rights]:
     try:
         return strongest(client.sign_in(session))
     except (client.KeystoneError, NoRoleError) as error:
-        raise NotSignedInError(_why(error)) from None
+        raise NotSignedInError(_why_not(error)) from None
 
 
-def _why(error: Exception) -> str:
+def _why_not(error: Exception) -> str:
     named = clouds.given()
     match error:
         case client.PasswordExpiredError():
@@ -177,34 +217,37 @@ def _why(error: Exception) -> str:
     )
 
 
-def find_all(texts: Sequence[str], domain: str, *, scope: str | None) -> list[Account]:
-    """The accounts of these ids or names, each once; all are looked up before anything is done.
+def find_all(
+    options: Mapping[str, Any], *, scope: str | None, policy: Policy, now: datetime
+) -> list[SigninVerdict]:
+    """Return the accounts that the command names, each once; no act begins before all are found.
 
     Raises:
-        CommandError: one of them is none or several; or the database does not answer.
+        CommandError: a name is of no account or of several; or the database does not answer.
     """
     try:
-        found = [_find(text, domain, scope) for text in texts]
+        accounts = [_find(text, options["domain"], scope) for text in options["accounts"]]
     except KeystoneDatabaseDownError as error:
         raise CommandError(f"Keystone's database does not answer: {error}") from None
-    return list({account.id: account for account in found}.values())
+    unique = {account.id: account for account in accounts}
+    return [judge(account, policy, now) for account in unique.values()]
 
 
 def _find(text: str, domain: str, scope: str | None) -> Account:
-    """The one account of this id, or of this name."""
-    found = [account] if (account := selectors.get(text, scope=scope)) else []
-    if domain:
-        found = [account for account in found if domain in {account.domain_id, account.domain_name}]
-    found = found or [
+    """Return the one account of this id, or of this name."""
+    by_id = selectors.get(text, scope=scope)
+    if by_id and domain in {"", by_id.domain_id, by_id.domain_name}:
+        return by_id
+    accounts = [
         account
         for account in selectors.get_by_name(text, domain=domain)
         if scope in (None, account.domain_id)
     ]
-    if not found:
+    if not accounts:
         where = f" in the domain {domain!r}" if domain else ""
         raise CommandError(f"There is no account {text!r}{where}.")
-    if len(found) > 1:
-        domains = ", ".join(account.domain_name for account in found)
+    if len(accounts) > 1:
+        domains = ", ".join(account.domain_name for account in accounts)
         problem = f"--domain: {text!r} exists in {domains}; say which"
         raise CommandError(problem, returncode=2)
-    return found[0]
+    return accounts[0]

@@ -1,4 +1,4 @@
-"""A check of the credentials with which commands act: signs in once, where there are any."""
+"""A doctor check of the credentials with which commands act."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pciops.signin import commands
 
 @check("credentials", after="Keystone's API", by_command=True)
 def credentials() -> Iterator[CheckResult]:
-    """What OS_CLOUD or OS_* say signs somebody in who has a role here.
+    """Check that the credentials of OS_CLOUD or OS_*, if any, sign an operator in.
 
-    One try: loading the status page a few times must not lock anybody.
+    Only one attempt: loading the status page a few times must not lock the account.
     """
     named = clouds.given()
     if not named:

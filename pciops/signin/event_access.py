@@ -1,16 +1,16 @@
-"""What of Keystone's notifications an operator may read."""
+"""Access of operators to Keystone's notifications."""
 
 from __future__ import annotations
 
-from pciops.events.search import Reader
+from pciops.events.search import EventAccess
 from pciops.signin.models import Operator
 
 
-def reader(operator: Operator) -> Reader:
-    """Names that no account has are for administrators of the whole cloud alone.
+def reader(operator: Operator) -> EventAccess:
+    """Return what an operator may read.
 
-    People type their passwords into the field for the name. Who guesses names is found by the
-    address, which everybody sees.
+    Only administrators of the whole cloud read unknown usernames: people type their passwords into
+    the field for the name. All operators see the source address, which identifies a guesser.
     """
-    alone = operator.scope is None and operator.may("administer")
-    return Reader(scope=operator.scope, unknown_names=alone)
+    whole_cloud = operator.scope is None and operator.may("administer")
+    return EventAccess(scope=operator.scope, unknown_names=whole_cloud)

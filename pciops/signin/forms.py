@@ -1,4 +1,4 @@
-"""The forms of a sign-in: name and password, a code, a new password."""
+"""The forms of the sign-in pages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.conf import settings
 
 
 class SignInForm(forms.Form):
-    """Name, password and domain, as Keystone's v3 password method takes them."""
+    """The inputs of Keystone's v3 password method."""
 
     name = forms.CharField(
         label="User name",
@@ -30,14 +30,14 @@ class SignInForm(forms.Form):
 
 
 class OneTimeCode(forms.TextInput):
-    """Never filled in: a code that was refused is no use again."""
+    """A text input that is never filled in: a refused code is of no use."""
 
     def format_value(self, value: Any) -> None:
         return None
 
 
 class CodeForm(forms.Form):
-    """A code of six digits, as Keystone's v3 totp method takes it."""
+    """The input of Keystone's v3 totp method: a code of six digits."""
 
     passcode = forms.CharField(
         label="Code",
@@ -48,7 +48,7 @@ class CodeForm(forms.Form):
     )
 
     def clean_passcode(self) -> str:
-        """Without the space that devices show in its middle."""
+        """Remove the space that devices show in the middle."""
         code = "".join(str(self.cleaned_data["passcode"]).split())
         if not (len(code) == 6 and code.isascii() and code.isdigit()):
             raise forms.ValidationError("A code has six digits.")
@@ -56,7 +56,7 @@ class CodeForm(forms.Form):
 
 
 class NewPasswordForm(forms.Form):
-    """A change of password by its owner. What is allowed, Keystone alone knows."""
+    """A change of password by its owner. Only Keystone knows its rules."""
 
     current = forms.CharField(
         label="Current password",
@@ -78,7 +78,6 @@ class NewPasswordForm(forms.Form):
     )
 
     def clean(self) -> dict[str, Any]:
-        """Both new ones must agree."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if "new" in cleaned and "again" in cleaned and cleaned["new"] != cleaned["again"]:
             self.add_error("again", "This is not what stands above.")

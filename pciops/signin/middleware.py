@@ -1,4 +1,4 @@
-"""Puts the rights on the operator of each request, and ends a session with its token or use."""
+"""Middleware that attaches the rights to each request, and ends sessions."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from pciops.signin import sessions
 
 
 def by_itself(request: HttpRequest) -> bool:
-    """Whether a page that is open has sent this, and nobody who sits before it."""
+    """Return whether an open page has sent the request by itself, without its user."""
     return "X-By-Itself" in request.headers
 
 
 class SessionMiddleware(DjangosMiddleware):
-    """A page that asks for news by itself does not keep its session alive (PCI DSS 8.2.8)."""
+    """Sessions that requests of an open page by itself do not keep alive (PCI DSS 8.2.8)."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if by_itself(request):
             return response
-        found: HttpResponse = super().process_response(request, response)
-        return found
+        processed: HttpResponse = super().process_response(request, response)
+        return processed
 
 
 class OperatorMiddleware:
-    """Before LoginRequiredMiddleware, which sends whoever is signed out here to the form."""
+    """A step before LoginRequiredMiddleware, which redirects signed-out requests to the form."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -40,7 +40,7 @@ class OperatorMiddleware:
     def process_view(
         self, request: HttpRequest, view: Callable[..., HttpResponse], *_: Any
     ) -> HttpResponse | None:
-        """Only for pages that need somebody: health, API and the form do without the database."""
+        """Attach the rights, unless the view needs no operator: then no database is read."""
         if getattr(view, "login_required", True):
             try:
                 sessions.attach(request, timezone.now())

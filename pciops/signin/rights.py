@@ -1,4 +1,4 @@
-"""What a token of Keystone lets its holder do here: a role of ours, in one scope."""
+"""Rights of a Keystone token in pciops: a role of ours, in one scope."""
 
 from __future__ import annotations
 
@@ -12,63 +12,64 @@ from django.conf import settings
 from pciops.keystone import client
 from pciops.keystone.client import Token
 
-Act = Literal["see", "unlock", "administer", "sign_off"]
+Permission = Literal["see", "unlock", "administer", "sign_off"]
 
 
 class NoRoleError(Exception):
-    """The person is known to Keystone and is no operator."""
+    """A person whom Keystone knows, and who is not an operator."""
 
 
 class BoundTokenError(NoRoleError):
-    """The token of an application credential, on a project that gives no rights here.
+    """A token of an application credential, on a project that gives no rights here.
 
-    Keystone lets nobody turn it into another token, whatever roles its owner has elsewhere.
+    Keystone does not exchange it for another token, whatever roles its owner has elsewhere.
     """
 
 
 class Role(StrEnum):
-    """What an operator is; settings say which roles of Keystone make one. The weakest first."""
+    """The role of an operator, from roles of Keystone by the settings. The weakest first."""
 
     AUDITOR = "auditor"
     HELPDESK = "help desk"
     ADMINISTRATOR = "administrator"
 
     @property
-    def acts(self) -> frozenset[Act]:
-        """What it lets its holder do; each role may all that a weaker one may."""
-        return ACTS[self]
+    def permissions(self) -> frozenset[Permission]:
+        """Return its permissions, which include those of each weaker role."""
+        return PERMISSIONS[self]
 
     @property
-    def says(self) -> str:
-        """The role in a sentence."""
-        return SENTENCES[self]
+    def description(self) -> str:
+        """Return a sentence about the role."""
+        return DESCRIPTIONS[self]
 
 
-ACTS: Final[dict[Role, frozenset[Act]]] = {
+PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     Role.AUDITOR: frozenset({"see", "sign_off"}),
     Role.HELPDESK: frozenset({"see", "sign_off", "unlock"}),
     Role.ADMINISTRATOR: frozenset({"see", "sign_off", "unlock", "administer"}),
 }
-SENTENCES: Final = {
+DESCRIPTIONS: Final = {
     Role.AUDITOR: "An auditor sees everything, signs reports off, and changes nothing else.",
     Role.HELPDESK: "The help desk unlocks accounts, signs reports off, and changes nothing else.",
     Role.ADMINISTRATOR: "An administrator may do everything.",
 }
 
 
-def keystone_roles(act: str = "see") -> list[str]:
-    """The roles of Keystone that let their holder do this, the strongest first."""
+def keystone_roles(permission: str = "see") -> list[str]:
+    """Return the roles of Keystone that give this permission, the strongest first."""
     names = {
         Role.ADMINISTRATOR: settings.ADMIN_ROLES,
         Role.HELPDESK: settings.HELPDESK_ROLES,
         Role.AUDITOR: settings.READER_ROLES,
     }
-    return list(dict.fromkeys(name for role in names if act in role.acts for name in names[role]))
+    roles = [role for role in names if permission in role.permissions]
+    return list(dict.fromkeys(name for role in roles for name in names[role]))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rights:
-    """A role, and where it counts: in one domain, or in the whole cloud (None)."""
+    """A role, and its scope: one domain, or the whole cloud (None)."""
 
     role: Role
     domain_id: str | None
@@ -76,7 +77,7 @@ class Rights:
 
     @classmethod
     def of(cls, token: Token) -> Rights | None:
-        """The rights that this very token carries; None where it carries none."""
+        """Return the rights that this token itself carries, or None."""
         role = _role(token)
         if role is None:
             return None
@@ -88,32 +89,33 @@ class Rights:
             return cls(role=role, domain_id=token.domain_id, domain_name=token.domain_name)
         return None
 
-    def may(self, act: str) -> bool:
-        """Whether the role lets its holder do this, within the scope.
+    def may(self, permission: str) -> bool:
+        """Return whether the role has the permission, within the scope.
 
         Raises:
-            ValueError: there is no such act.
+            ValueError: there is no such permission.
         """
-        if act not in Role.ADMINISTRATOR.acts:
-            raise ValueError(f"{act!r} is no act that a role could allow")
-        return act in self.role.acts
+        if permission not in Role.ADMINISTRATOR.permissions:
+            raise ValueError(f"there is no permission {permission!r}")
+        return permission in self.role.permissions
 
     def covers(self, other: Rights) -> bool:
-        """Whether the other rights add nothing to these."""
-        return self.domain_id in (None, other.domain_id) and self.role.acts >= other.role.acts
+        """Return whether the other rights add nothing to these."""
+        wider = self.domain_id in (None, other.domain_id)
+        return wider and self.role.permissions >= other.role.permissions
 
-    def refusal(self, act: str) -> str:
-        """Why this cannot be done, and what it takes."""
+    def refusal(self, permission: str) -> str:
+        """Return why a permission is missing, and the roles that have it."""
         where = f"on the domain {self.domain_name}" if self.domain_id else "on the system"
-        names = " or ".join(keystone_roles(act))
-        return f"{self.role.says} This takes the role {names} {where}. Nothing was changed."
+        names = " or ".join(keystone_roles(permission))
+        return f"{self.role.description} This takes the role {names} {where}. Nothing was changed."
 
 
 def strongest(token: Token) -> tuple[Token, Rights]:
-    """A token of the same person that carries rights.
+    """Return a token of the same person that carries rights, with the rights.
 
-    A token that carries rights as it is stays as it is: its scope is what the caller chose.
-    Otherwise it is the first of `choices`.
+    A token that carries rights itself is returned as it is: the caller chose its scope. Otherwise
+    it is the first of `choices`.
 
     Raises:
         BoundTokenError
@@ -124,36 +126,36 @@ def strongest(token: Token) -> tuple[Token, Rights]:
         return token, rights
     if token.application_credential:
         raise BoundTokenError
-    if found := choices(token):
-        return found[0]
+    if scopes := choices(token):
+        return scopes[0]
     raise NoRoleError
 
 
 def choices(token: Token) -> list[tuple[Token, Rights]]:
-    """The scopes in which this person is an operator, the widest first, each with its token.
+    """Return the scopes in which this person is an operator, the widest first, with their tokens.
 
-    One acts in one scope at a time. A scope that adds nothing to another is no choice: who is an
-    administrator of the whole cloud is that in every domain.
+    An operator acts in one scope at a time. A scope that adds nothing to another is left out: an
+    administrator of the whole cloud is one in every domain.
 
     Raises:
         client.UnreachableError
     """
-    found: list[tuple[Token, Rights]] = []
+    kept: list[tuple[Token, Rights]] = []
     for scoped, rights in _held(token):
-        if any(other.covers(rights) for _, other in found):
+        if any(other.covers(rights) for _, other in kept):
             continue
-        found = [it for it in found if not rights.covers(it[1])]
-        found.append((scoped, rights))
-    return found
+        kept = [(other_token, other) for other_token, other in kept if not rights.covers(other)]
+        kept.append((scoped, rights))
+    return kept
 
 
 def _held(token: Token) -> Iterator[tuple[Token, Rights]]:
-    """Each scope is asked for with the token, so a refusal counts as no failure in Keystone."""
+    """Rescope the token to each scope; Keystone counts a refusal of that as no failure."""
     for scope in _scopes(token):
         try:
             scoped = client.rescope(token, scope)
         except (client.RefusedError, client.SecondFactorError):
-            continue  # the latter: rules that were made after the token
+            continue  # SecondFactorError: rules that were made after the token
         if rights := Rights.of(scoped):
             yield scoped, rights
             if rights.domain_id is None and rights.role is Role.ADMINISTRATOR:
@@ -161,7 +163,7 @@ def _held(token: Token) -> Iterator[tuple[Token, Rights]]:
 
 
 def _role(token: Token) -> Role | None:
-    """The strongest role of ours that the token's roles make; Keystone lists implied ones too."""
+    """Return the strongest role that the token's roles give; Keystone lists implied ones too."""
     if token.roles & set(settings.ADMIN_ROLES):
         return Role.ADMINISTRATOR
     if token.roles & set(settings.HELPDESK_ROLES):
@@ -170,7 +172,6 @@ def _role(token: Token) -> Role | None:
 
 
 def _scopes(token: Token) -> list[dict[str, str]]:
-    """System, admin project, own domain."""
     scopes = [{"system_scope": "all"}, {"domain_id": token.user_domain_id}]
     if settings.ADMIN_PROJECT_NAME:
         project = {

@@ -10,22 +10,22 @@ from typing import Final, Self
 
 from django.http import HttpRequest
 
-from pciops.signin.seal import seal, unseal
+from pciops.signin.sessions import seal, unseal
 
 _KEY = "pending"
 LONGEST: Final = timedelta(minutes=10)
 
 
 class Step(StrEnum):
-    """What the person has to do next."""
+    """The next step of a person who signs in."""
 
     CODE = "code"
     PASSWORD = "password"  # noqa: S105 (a name)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pending:
-    """Whose sign-in waits for what. The password that was typed is not in it."""
+class PendingSignin:
+    """A sign-in that waits for its next step. It does not contain the password."""
 
     step: Step
     user_id: str
@@ -36,42 +36,38 @@ class Pending:
     receipt: str = field(default="", repr=False)
 
     def ended(self, now: datetime) -> bool:
-        """Whether it has waited too long, here or in Keystone."""
+        """Return whether it has waited too long, here or in Keystone."""
         return self.until <= now
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """The value again that `write` made this text of."""
-        kept = json.loads(text)
-        return cls(
-            **{
-                **kept,
-                "step": Step(kept["step"]),
-                "until": datetime.fromisoformat(kept["until"]),
-            }
-        )
+        """Return the value that `write` made the text of."""
+        stored = json.loads(text)
+        stored["step"] = Step(stored["step"])
+        stored["until"] = datetime.fromisoformat(stored["until"])
+        return cls(**stored)
 
     def write(self) -> str:
-        """As text."""
+        """Return it as text."""
         return json.dumps({**asdict(self), "until": self.until.isoformat()})
 
 
-def keep(request: HttpRequest, waiting: Pending) -> None:
-    """Begin a session with it, and with nothing else.
+def keep(request: HttpRequest, pending: PendingSignin) -> None:
+    """Begin a session that contains only this.
 
-    A new one, since who planted the old one's key would else come to this person's next page.
+    A new session: an attacker who planted the key of the old one could take over the sign-in.
     """
     request.session.flush()
-    request.session[_KEY] = seal(waiting.write())
+    request.session[_KEY] = seal(pending.write())
 
 
-def find(request: HttpRequest, step: Step) -> Pending | None:
-    """What waits for this step; it may have ended."""
+def find(request: HttpRequest, step: Step) -> PendingSignin | None:
+    """Return the sign-in that waits for this step; it may have ended."""
     text = unseal(request.session.get(_KEY, ""))
-    waiting = Pending.read(text) if text else None
-    return waiting if waiting and waiting.step is step else None
+    pending = PendingSignin.read(text) if text else None
+    return pending if pending and pending.step is step else None
 
 
 def drop(request: HttpRequest) -> None:
-    """Forget it."""
+    """Remove it from the session."""
     request.session.pop(_KEY, None)

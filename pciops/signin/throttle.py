@@ -1,8 +1,8 @@
-"""Slows the sign-in form for each source address, so that nobody locks others through it.
+"""A throttle of the sign-in form for each source address, so that it cannot lock accounts.
 
-Keystone counts every wrong password towards its lock, and our form would be a way to send them
-from our address. A try is counted before Keystone is asked, so that a hundred at once are no way
-around it, and taken back where it did no harm.
+Keystone counts every wrong password towards its lock, and our form would send them from our own
+address. An attempt is counted before Keystone is asked, so that many at once do not get around the
+throttle, and taken back if no password was wrong.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.db.models import F, Q
 from pciops.lib.addresses import network
 from pciops.signin.models import Throttle
 
-FREE: Final = 2  # tries without waiting, below any sensible lockout_failure_attempts
+FREE: Final = 2  # attempts without waiting, below any sensible lockout_failure_attempts
 FIRST_WAIT: Final = timedelta(seconds=10)
 LONGEST_WAIT: Final = timedelta(minutes=15)
 FORGOTTEN_AFTER: Final = timedelta(hours=1)
@@ -29,11 +29,11 @@ class ThrottledError(Exception):
     def __init__(self, until: datetime, *, first: bool) -> None:
         super().__init__(until)
         self.until = until
-        self.first = first  # since its last failure: the trail has one row a wait, not a flood
+        self.first = first  # since its last failure: the audit log gets one row a wait
 
 
 def wait_after(failures: int) -> timedelta:
-    """How long an address waits after this many failures: 0, 0, 10 s, 20 s, 40 s … 15 min."""
+    """Return the waiting time after this many failures: 0, 0, 10 s, 20 s, 40 s … 15 min."""
     if failures <= FREE:
         return timedelta(0)
     doublings = min(failures - FREE - 1, 16)
@@ -41,10 +41,10 @@ def wait_after(failures: int) -> timedelta:
 
 
 def count(address: str, now: datetime) -> None:
-    """Count a try as failed until `take_back` says otherwise.
+    """Count an attempt as failed until it is taken back.
 
     Raises:
-        ThrottledError: where the address has to wait; then nothing is counted.
+        ThrottledError: the address has to wait, and nothing was counted.
     """
     source = network(address)
     while True:
@@ -58,8 +58,8 @@ def count(address: str, now: datetime) -> None:
             refused = Throttle.objects.filter(new, address=source).update(refused_at=now)
             raise ThrottledError(row.not_before, first=refused == 1)
         before = 0 if now - row.last_at > FORGOTTEN_AFTER else row.failures
-        # The guard on `failures` and `last_at` lets one of several tries at once through; the
-        # others read again, and find that they have to wait.
+        # The precondition on `failures` and `last_at` admits one of several attempts at once; the
+        # others read again, and have to wait.
         unchanged = Throttle.objects.filter(
             address=source, failures=row.failures, last_at=row.last_at
         )
@@ -70,10 +70,10 @@ def count(address: str, now: datetime) -> None:
 
 
 def take_back(address: str, now: datetime) -> None:
-    """This try harmed nobody: it succeeded, or no password was checked. Uncount it alone.
+    """Uncount one attempt that succeeded, or in which no password was checked.
 
-    A success does not clear the failures before it: who has any account at all could otherwise
-    sign in between his tries at the accounts of others.
+    A success does not clear the failures before it: a guesser with an account could otherwise sign
+    in between attempts at the accounts of others.
     """
     Throttle.objects.filter(address=network(address), failures__gt=0).update(
         failures=F("failures") - 1, not_before=now
@@ -81,13 +81,13 @@ def take_back(address: str, now: datetime) -> None:
 
 
 def hold(started: float, whole: float) -> None:
-    """Wait until the answer has taken whole multiples of so many seconds.
+    """Wait until the answer has taken a multiple of `whole` seconds.
 
-    Keystone computes a hash for a name that it knows, and none for another: without this, the
-    time of a refusal would tell one from the other.
+    Keystone computes a hash only for a name that it knows: the time of a refusal would tell known
+    names from others.
 
     Args:
-        started: of `time.monotonic`, before Keystone was asked.
+        started: `time.monotonic` before Keystone was asked.
     """
     if whole:
         time.sleep(-(time.monotonic() - started) % whole)

@@ -1,4 +1,4 @@
-"""Sign in and out."""
+"""The pages that sign operators in and out, and the change of their scope."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
-from shlex import quote
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from django import forms
@@ -31,64 +30,99 @@ from pciops.accounts.policy import policy
 from pciops.audit.models import Event
 from pciops.keystone import client
 from pciops.lib.env import SettingError
-from pciops.signin import address, sessions, signin_steps, throttle, trail
+from pciops.signin import audit, sentences, sessions, signin_steps, throttle
 from pciops.signin.forms import CodeForm, NewPasswordForm, SignInForm
 from pciops.signin.models import Operator
-from pciops.signin.rights import NoRoleError, keystone_roles
-from pciops.signin.signin_steps import Pending, Step
+from pciops.signin.rights import NoRoleError
+from pciops.signin.signin_steps import PendingSignin, Step
 
 log = logging.getLogger(__name__)
 
-# For the trail: what was missing although the password was right.
-_WHY: Final[dict[type[Exception], str]] = {
-    client.PasswordExpiredError: "the password has expired",
-    client.PasswordRefusedError: "Keystone refused the new password",
-    client.SecondFactorError: "a second factor is needed",
-    NoRoleError: "no role of an operator",
-}
 
-SIGN_IN: Final = "signin/signin.html"
-CODE: Final = "signin/code.html"
-PASSWORD: Final = "signin/password.html"  # noqa: S105 (a template)
+@dataclass(frozen=True, kw_only=True)
+class SigninPage:
+    """One of the three pages of a sign-in."""
 
-# One sentence for all that Keystone refuses at the first page: whether a name exists, or is
-# locked, is not for who does not know its password, and Keystone checks none on a locked account.
-_REFUSED: Final = (
-    "Keystone refused this name and password. One of them is wrong, or the account is locked, "
-    "disabled or inactive: nobody is told here which. Another administrator sees it in pciops, and "
-    "unlocks it; where there is none: manage.py unlock on the pciops host. A wrong password "
-    "counts towards Keystone's lock of the account."
+    template: str
+    form: type[forms.Form]
+    step: Step | None  # None: the first page
+    refusal: str  # the sentence if Keystone refuses
+    remark: str  # the same for the audit log
+    action: Event.Action = Event.Action.SIGN_IN
+
+
+FIRST: Final = SigninPage(
+    template="signin/signin.html",
+    form=SignInForm,
+    step=None,
+    refusal=sentences.REFUSED,
+    remark="refused by Keystone",
 )
-_REFUSED_CODE: Final = (
-    "Keystone refused this code. Take the next one that your device shows; where that is refused "
-    "too, look at its clock. The code does not count towards Keystone's lock."
+CODE: Final = SigninPage(
+    template="signin/code.html",
+    form=CodeForm,
+    step=Step.CODE,
+    refusal=sentences.REFUSED_CODE,
+    remark="refused by Keystone: the code",
 )
-_REFUSED_CURRENT: Final = (
-    "The password is not changed. Keystone refused the current one: it is wrong, or the account "
-    "has been locked or disabled since. A wrong one counts towards Keystone's lock of the account."
+PASSWORD: Final = SigninPage(
+    template="signin/password.html",
+    form=NewPasswordForm,
+    step=Step.PASSWORD,
+    refusal=sentences.REFUSED_CURRENT,
+    remark="refused by Keystone: the current password",
+    action=Event.Action.PASSWORD,
 )
 
 
 class _ChangedError(Exception):
-    """The password was changed, and the sign-in with the new one has not come to its end."""
+    """A password that was changed, without a sign-in that succeeded with the new one."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Try:
-    """What somebody sent on one of the three pages, and whose sign-in it is."""
+class _Attempt:
+    """A form that was sent on one of the pages, and the person who signs in."""
 
-    template: str
+    request: HttpRequest
+    page: SigninPage
     form: forms.Form
     name: str
     domain: str
     next: str
-    refusal: str  # what is said when Keystone refuses
-    why: str  # the same for the trail
-    action: Event.Action = Event.Action.SIGN_IN
+    at: datetime
+    pending: PendingSignin | None = None
 
-    @property
-    def who(self) -> tuple[str, str]:
-        return self.name, self.domain
+    def refuse(self, remark: str, sentence: str, *, status: int = 200) -> HttpResponse:
+        """Return the page again with a sentence, and write the remark, if any, to the audit log."""
+        if remark:
+            # Without an answer it is not known whether the password was changed.
+            lost = status == HTTPStatus.SERVICE_UNAVAILABLE and self.page is PASSWORD
+            outcome = Event.Outcome.UNKNOWN if lost else Event.Outcome.FAILURE
+            self.note(remark, action=self.page.action, outcome=outcome)
+        self.form.add_error(None, sentence)
+        return _render(self.request, self.page, self.form, self.pending, status=status)
+
+    def note(self, remark: str, **changes: Any) -> None:
+        """Write to the audit log why the attempt did not succeed."""
+        person = audit.find_person(self.name, self.domain)
+        facts = {"outcome": Event.Outcome.FAILURE, "remark": remark, **changes}
+        audit.note(self.request, person, self.at, **facts)
+
+    def next_step(self, error: Exception) -> PendingSignin | None:
+        """Return the step that the error asks for, or None if pciops has no page for it."""
+        common = {"name": self.name, "domain": self.domain, "next": self.next}
+        latest = self.at + signin_steps.LONGEST
+        if isinstance(error, client.SecondFactorError) and error.takes_totp:
+            return PendingSignin(
+                step=Step.CODE,
+                user_id=error.user_id,
+                receipt=error.receipt,
+                until=min(self.at + error.lifetime, latest),
+                **common,
+            )
+        if isinstance(error, client.PasswordExpiredError) and error.user_id:
+            return PendingSignin(step=Step.PASSWORD, user_id=error.user_id, until=latest, **common)
+        return None
 
 
 @login_not_required
@@ -96,24 +130,24 @@ class _Try:
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "HEAD", "POST"])
 def signin(request: HttpRequest) -> HttpResponse:
-    """The form; on success on to the page that was asked for."""
+    """Show the form; on success redirect to the page that was requested."""
     if request.method != "POST":
         if request.user.is_authenticated:
-            return redirect(_next(request))
-        return _page(request, SIGN_IN, SignInForm())
+            return redirect(_ours(request, _target(request)))
+        return _render(request, FIRST, SignInForm())
     form = SignInForm(request.POST)
     if not form.is_valid():
-        return _page(request, SIGN_IN, form)
-    sent = _Try(
-        template=SIGN_IN,
+        return _render(request, FIRST, form)
+    attempt = _Attempt(
+        request=request,
+        page=FIRST,
         form=form,
         name=form.cleaned_data["name"],
         domain=form.cleaned_data["domain"],
         next=_target(request),
-        refusal=_REFUSED,
-        why="refused by Keystone",
+        at=timezone.now(),
     )
-    return _attempt(request, sent, partial(_authenticate, request, **form.cleaned_data))
+    return _answer(attempt, partial(_authenticate, request, **form.cleaned_data))
 
 
 @login_not_required
@@ -121,25 +155,8 @@ def signin(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters("passcode")
 @require_http_methods(["GET", "HEAD", "POST"])
 def code(request: HttpRequest) -> HttpResponse:
-    """The second page, for whom Keystone wants a code from after the right password."""
-    waiting = signin_steps.find(request, Step.CODE)
-    if waiting is None or waiting.ended(timezone.now()):
-        return _begin_anew(request, waiting)
-    form = CodeForm(request.POST) if request.method == "POST" else CodeForm()
-    if not form.is_valid():
-        return _page(request, CODE, form, waiting)
-    sent = _Try(
-        template=CODE,
-        form=form,
-        name=waiting.name,
-        domain=waiting.domain,
-        next=waiting.next,
-        refusal=_REFUSED_CODE,
-        why="refused by Keystone: the code",
-    )
-    typed = form.cleaned_data["passcode"]
-    factors = {"receipt": waiting.receipt, "user_id": waiting.user_id, "passcode": typed}
-    return _attempt(request, sent, partial(_authenticate, request, **factors), waiting)
+    """Ask for a one-time code, if Keystone wants one after the right password."""
+    return _continue(request, CODE, _second_factor)
 
 
 @login_not_required
@@ -147,99 +164,96 @@ def code(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters("current", "new", "again")
 @require_http_methods(["GET", "HEAD", "POST"])
 def password(request: HttpRequest) -> HttpResponse:
-    """The page for whose right password Keystone wants to have changed first."""
-    waiting = signin_steps.find(request, Step.PASSWORD)
-    if waiting is None or waiting.ended(timezone.now()):
-        return _begin_anew(request, waiting)
-    form = NewPasswordForm(request.POST) if request.method == "POST" else NewPasswordForm()
-    if not form.is_valid():
-        return _page(request, PASSWORD, form, waiting)
-    sent = _Try(
-        template=PASSWORD,
-        form=form,
-        name=waiting.name,
-        domain=waiting.domain,
-        next=waiting.next,
-        refusal=_REFUSED_CURRENT,
-        why="refused by Keystone: the current password",
-        action=Event.Action.PASSWORD,
-    )
-    typed = form.cleaned_data["current"], form.cleaned_data["new"]
-    return _attempt(request, sent, partial(_change, request, waiting, *typed), waiting)
-
-
-@sensitive_variables()
-def _attempt(
-    request: HttpRequest,
-    sent: _Try,
-    act: Callable[[], Operator],
-    waiting: Pending | None = None,
-) -> HttpResponse:
-    """One try at Keystone: counted, made, and answered by how it ended."""
-    now, started = timezone.now(), time.monotonic()
-    source = address.source(request)
-    refuse = partial(_refuse, request, sent, now, waiting=waiting)
-    try:
-        throttle.count(source, now)
-        operator = act()
-    except throttle.ThrottledError as error:
-        wait = math.ceil((error.until - now).total_seconds())
-        said = f"Too many failed sign-ins from your address. Wait {wait} s."
-        why = "too many failures from this address" if error.first else ""
-        return refuse(why, said, status=429, headers={"Retry-After": str(wait)})
-    except client.UnreachableError as error:
-        throttle.take_back(source, now)
-        log.warning("sign-in impossible, Keystone at %s: %s", settings.OS_AUTH_URL, error)
-        return refuse("Keystone does not answer", _away(error, sent.template), status=503)
-    except client.RefusedError:
-        page = refuse(sent.why, sent.refusal)
-        throttle.hold(started, settings.SIGNIN_REFUSAL_SECONDS)
-        return page
-    except (client.KeystoneError, NoRoleError, _ChangedError) as error:
-        throttle.take_back(source, now)
-        if following := _following(error, sent, now):
-            signin_steps.keep(request, following)
-            return redirect(f"signin_{following.step}")
-        if isinstance(error, _ChangedError):
-            trail.refused(request, *sent.who, "not signed in after a change of password", now)
-            messages.success(request, f"{error} Sign in with the new one.")
-            return redirect(_form_for(sent.next))
-        why = _WHY.get(type(error), "refused by Keystone")
-        return refuse(why, _not_enough(error, *sent.who))
-    throttle.take_back(source, now)
-    _begin(request, operator)
-    trail.signed_in(request, operator, now)
-    return redirect(_ours(request, sent.next))
-
-
-def _refuse(
-    request: HttpRequest,
-    sent: _Try,
-    now: datetime,
-    why: str,
-    sentence: str,
-    *,
-    waiting: Pending | None,
-    status: int = 200,
-    headers: dict[str, str] | None = None,
-) -> HttpResponse:
-    """The page again with a sentence, and a row in the trail where there is a `why` for it."""
-    if why:
-        # Of a change of password without an answer nobody knows whether it was made.
-        lost = status == HTTPStatus.SERVICE_UNAVAILABLE and sent.action is Event.Action.PASSWORD
-        outcome = Event.Outcome.UNKNOWN if lost else Event.Outcome.FAILURE
-        trail.refused(request, *sent.who, why, now, action=sent.action, outcome=outcome)
-    sent.form.add_error(None, sentence)
-    return _page(request, sent.template, sent.form, waiting, status=status, headers=headers)
+    """Ask for a new password, if Keystone wants the right one to be changed first."""
+    return _continue(request, PASSWORD, _change)
 
 
 @login_not_required
 @require_POST
 def signout(request: HttpRequest) -> HttpResponse:
     """End the session. The token in it ends by itself."""
-    trail.signed_out(request, timezone.now())
+    if isinstance(request.user, Operator):
+        audit.note(request, request.user, timezone.now(), action=Event.Action.SIGN_OUT)
     logout(request)
     return redirect("signin")
+
+
+@require_POST
+def change_scope(request: HttpRequest) -> HttpResponse:
+    """Act in another scope from now on; Keystone confirms it at the first act."""
+    if not sessions.change_scope(request, request.POST.get("scope") or None):
+        messages.warning(request, "You are no operator there. Nothing was changed.")
+    return redirect("overview")
+
+
+def _continue(
+    request: HttpRequest, page: SigninPage, sign_in: Callable[..., Operator]
+) -> HttpResponse:
+    """Show or answer the page of the pending step, or start over if there is none."""
+    pending = signin_steps.find(request, page.step) if page.step else None
+    if pending is None or pending.ended(timezone.now()):
+        return _start_over(request, pending)
+    form = page.form(request.POST) if request.method == "POST" else page.form()
+    if not form.is_valid():
+        return _render(request, page, form, pending)
+    attempt = _Attempt(
+        request=request,
+        page=page,
+        form=form,
+        name=pending.name,
+        domain=pending.domain,
+        next=pending.next,
+        at=timezone.now(),
+        pending=pending,
+    )
+    return _answer(attempt, partial(sign_in, request, pending, form.cleaned_data))
+
+
+@sensitive_variables()
+def _answer(attempt: _Attempt, sign_in: Callable[[], Operator]) -> HttpResponse:
+    """Count an attempt, make it, and answer by how it ended."""
+    request, now, started = attempt.request, attempt.at, time.monotonic()
+    source = audit.source_address(request)
+    try:
+        throttle.count(source, now)
+        operator = sign_in()
+    except throttle.ThrottledError as error:
+        wait = math.ceil((error.until - now).total_seconds())
+        sentence = f"Too many failed sign-ins from your address. Wait {wait} s."
+        remark = "too many failures from this address" if error.first else ""
+        page = attempt.refuse(remark, sentence, status=429)
+        page["Retry-After"] = str(wait)
+        return page
+    except client.UnreachableError as error:
+        throttle.take_back(source, now)
+        log.warning("sign-in impossible, Keystone at %s: %s", settings.OS_AUTH_URL, error)
+        sentence = sentences.unreachable(error, changing=attempt.page is PASSWORD)
+        return attempt.refuse("Keystone does not answer", sentence, status=503)
+    except client.RefusedError:
+        page = attempt.refuse(attempt.page.remark, attempt.page.refusal)
+        throttle.hold(started, settings.SIGNIN_REFUSAL_SECONDS)
+        return page
+    except (client.KeystoneError, NoRoleError, _ChangedError) as error:
+        throttle.take_back(source, now)
+        return _after_right_password(attempt, error)
+    throttle.take_back(source, now)
+    _begin(request, operator)
+    audit.note(request, operator, now)
+    return redirect(_ours(request, attempt.next))
+
+
+def _after_right_password(attempt: _Attempt, error: Exception) -> HttpResponse:
+    """Answer an attempt whose password was right, and that is not a sign-in yet."""
+    request = attempt.request
+    if step := attempt.next_step(error):
+        signin_steps.keep(request, step)
+        return redirect(f"signin_{step.step}")
+    if isinstance(error, _ChangedError):
+        attempt.note("not signed in after a change of password")
+        messages.success(request, f"{error} Sign in with the new one.")
+        return redirect(_signin_url(attempt.next))
+    sentence = sentences.missing(error, attempt.name, attempt.domain)
+    return attempt.refuse(sentences.remark(error), sentence)
 
 
 @sensitive_variables()
@@ -251,22 +265,34 @@ def _authenticate(request: HttpRequest, **credentials: str) -> Operator:
 
 
 @sensitive_variables()
-def _change(request: HttpRequest, waiting: Pending, current: str, new: str) -> Operator:
+def _second_factor(
+    request: HttpRequest, pending: PendingSignin, inputs: dict[str, str]
+) -> Operator:
+    """Sign in with the receipt of the right password, and a code."""
+    return _authenticate(request, receipt=pending.receipt, user_id=pending.user_id, **inputs)
+
+
+@sensitive_variables()
+def _change(request: HttpRequest, pending: PendingSignin, inputs: dict[str, str]) -> Operator:
     """Change the password, and sign in with the new one."""
-    client.change_password(waiting.user_id, current, new)
+    new = inputs["new"]
+    client.change_password(pending.user_id, inputs["current"], new)
     signin_steps.drop(request)
-    trail.password_changed(request, waiting, timezone.now())
+    owner = audit.find_person(pending.name, pending.domain)
+    # Keystone has just confirmed these.
+    owner.id, owner.name, owner.domain_name = pending.user_id, pending.name, pending.domain
+    audit.note(request, owner, timezone.now(), action=PASSWORD.action)
     try:
-        return _authenticate(request, name=waiting.name, password=new, domain=waiting.domain)
+        return _authenticate(request, name=pending.name, password=new, domain=pending.domain)
     except client.SecondFactorError:
         raise
     except (client.KeystoneError, NoRoleError) as error:
-        changed = f"The password of {waiting.name} ({waiting.domain}) is changed."
+        changed = f"The password of {pending.name} ({pending.domain}) is changed."
         raise _ChangedError(changed) from error
 
 
 def _begin(request: HttpRequest, operator: Operator) -> None:
-    """A new session, with nothing of one that was there before."""
+    """Begin a new session, with nothing of the one before."""
     if operator.token is None or operator.rights is None:
         raise RuntimeError("the backend gave no token")
     request.session.flush()
@@ -274,121 +300,55 @@ def _begin(request: HttpRequest, operator: Operator) -> None:
     sessions.keep(request, operator.token, operator.rights, operator.choices)
 
 
-def _following(error: Exception, sent: _Try, now: datetime) -> Pending | None:
-    """What the person can do next to get in; None where pciops has no page for it."""
-    then = {"name": sent.name, "domain": sent.domain, "next": sent.next}
-    if isinstance(error, client.SecondFactorError) and error.takes_totp:
-        return Pending(
-            step=Step.CODE,
-            user_id=error.user_id,
-            receipt=error.receipt,
-            until=now + min(error.lifetime, signin_steps.LONGEST),
-            **then,
-        )
-    if isinstance(error, client.PasswordExpiredError) and error.user_id:
-        return Pending(
-            step=Step.PASSWORD, user_id=error.user_id, until=now + signin_steps.LONGEST, **then
-        )
-    return None
-
-
-def _begin_anew(request: HttpRequest, waiting: Pending | None) -> HttpResponse:
-    """Back to the first page, with a word where something had waited too long."""
+def _start_over(request: HttpRequest, pending: PendingSignin | None) -> HttpResponse:
+    """Redirect to the first page, with a message if a step has ended."""
     signin_steps.drop(request)
-    if waiting is None:
+    if pending is None:
         return redirect("signin")
     messages.warning(request, "That took too long, and the sign-in has ended. Begin anew.")
-    return redirect(_form_for(waiting.next))
-
-
-def _away(error: client.UnreachableError, template: str) -> str:
-    """What is known of the try when Keystone does not answer."""
-    if template == PASSWORD:
-        return (
-            f"Keystone does not answer: {error}. Whether the password is changed is not known. "
-            "When it is back, try to sign in with the new one first."
-        )
-    return (
-        f"Keystone does not answer: {error}. Nothing was checked, and nothing was counted. "
-        "Try again when it is back; manage.py unlock works without it."
-    )
-
-
-def _not_enough(error: Exception, name: str, domain: str) -> str:
-    """What is missing although the password was right."""
-    if isinstance(error, client.PasswordRefusedError):
-        return f"The password is not changed. Keystone refused the new one: {error}."
-    if isinstance(error, client.PasswordExpiredError):
-        return (
-            f"The password of {name} ({domain}) has expired, and Keystone does not say whose id "
-            "it is. Change it in the OpenStack dashboard, then sign in here."
-        )
-    if isinstance(error, client.SecondFactorError):
-        ways = [" and ".join(sorted(methods)) for methods in error.missing if methods]
-        wanted = ", or ".join(ways) or "another method than a password"
-        return (
-            f"The password is right, but Keystone wants more of {name} ({domain}): "
-            f"{wanted}. pciops can ask for a TOTP code alone. Use the API with a "
-            "token, or have the rules of the account changed (multi_factor_auth_rules)."
-        )
-    *roles, last = keystone_roles()
-    names = f"any of the roles {', '.join(roles)} and {last}" if roles else f"the role {last}"
-    return (
-        f"The password is right, but {name} ({domain}) is no operator: it has not {names} "
-        f"on the system or on its domain. An administrator can give it one: "
-        f"openstack role add --user {quote(name)} --user-domain {quote(domain)} --system all "
-        f"{quote(settings.ADMIN_ROLES[0])}"
-    )
-
-
-def _next(request: HttpRequest) -> str:
-    """Where to go: the page that was asked for, if it is one of ours."""
-    return _ours(request, _target(request))
+    return redirect(_signin_url(pending.next))
 
 
 def _target(request: HttpRequest) -> str:
+    """Return the page that was requested before the sign-in."""
     return request.POST.get("next") or request.GET.get("next") or ""
 
 
 def _ours(request: HttpRequest, target: str) -> str:
-    """The target; the overview in place of another site's."""
+    """Return the target, or the overview if it is on another site."""
     ours = url_has_allowed_host_and_scheme(
         target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
     return target if ours else resolve_url(settings.LOGIN_REDIRECT_URL)
 
 
-def _form_for(target: str) -> str:
-    """The address of the first page, which keeps the target."""
+def _signin_url(target: str) -> str:
+    """Return the URL of the first page, which keeps the target."""
     query = urlencode({"next": target}) if target else ""
     return f"{resolve_url('signin')}?{query}".rstrip("?")
 
 
-def _page(
+def _render(
     request: HttpRequest,
-    template: str,
+    page: SigninPage,
     form: forms.Form,
-    waiting: Pending | None = None,
+    pending: PendingSignin | None = None,
     *,
     status: int = 200,
-    headers: dict[str, str] | None = None,
 ) -> HttpResponse:
     context = {
         "form": form,
-        "waiting": waiting,
+        "pending": pending,
         "next": _target(request),
         "idle_minutes": settings.SESSION_COOKIE_AGE // 60,
     }
-    if template == PASSWORD:
-        context["rule"] = _rule()
-    response = render(request, template, context, status=status)
-    for name, value in (headers or {}).items():
-        response[name] = value
-    return response
+    if page is PASSWORD:
+        context["rule"] = _password_rule()
+    return render(request, page.template, context, status=status)
 
 
-def _rule() -> str | None:
-    """What the policy says of new passwords, where it says so to people."""
+def _password_rule() -> str | None:
+    """Return the policy's description of new passwords, if it has one."""
     try:
         return policy.current().password_regex_description
     except SettingError as error:

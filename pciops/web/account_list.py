@@ -41,8 +41,8 @@ from pciops.accounts.states.state import State
 from pciops.accounts.verdict import judge
 from pciops.actions import batches, bulk
 from pciops.actions.unlock import UNLOCK
-from pciops.events.diagnosis import answers
-from pciops.events.diagnosis.diagnosis import Cause
+from pciops.events.diagnosis import selectors as diagnoses
+from pciops.events.diagnosis.rules import Cause
 from pciops.lib import outages
 from pciops.web.errors import KEYSTONE_DATABASE
 from pciops.web.exports import export
@@ -104,7 +104,7 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
     context = {
         "section": "accounts",
         "refusal": refusal,
-        "under_way": batches.under_way(request.user.id, now) if unlocking else None,
+        "under_way": batches.unfinished(request.user.id, now) if unlocking else None,
         "query": query,
         "verdicts": [judge(account, policy, now) for account in page.accounts],
         "policy": policy,
@@ -235,4 +235,4 @@ def _causes(
     if query.state is not LOCKED or not page.accounts:
         return {}
     ids = [account.id for account in page.accounts]
-    return answers.causes(ids, policy=policy, now=now, scope=scope)
+    return diagnoses.causes(ids, policy=policy, now=now, scope=scope)

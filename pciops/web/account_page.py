@@ -16,11 +16,11 @@ from pciops.accounts.policy import policy as policies
 from pciops.accounts.verdict import SigninVerdict, judge
 from pciops.actions import register
 from pciops.actions.act import Act
-from pciops.actions.registry import HELPS, fitting
+from pciops.actions.registry import RESTORING, fitting
 from pciops.audit import selectors as audit
 from pciops.events import liveness, search, timeline
-from pciops.events.diagnosis import answers
-from pciops.events.tampering import words
+from pciops.events.diagnosis import selectors as diagnoses
+from pciops.events.tampering import selectors as tampering
 from pciops.lib import outages
 from pciops.notices import selectors as notices
 from pciops.web.errors import KEYSTONE_DATABASE
@@ -46,19 +46,21 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
         "next": f"?{urlencode({'marker': page.next})}" if page.next else "",
         "silence": liveness.silence(verdict.now),
         "acts": acts,
-        "primary": next((act for act in acts if act in HELPS), None),
+        "primary": next((act for act in acts if act in RESTORING), None),
         "exemptions": register.of_account(verdict.account, verdict.now),
         "held": privileged.roles_of(user_id, scope=scope) if verdict.account.kinds else [],
         "credentials": credentials.list_credentials(user_id, scope=scope),
         "most": privileged.MAX_LISTED,
         "notices": notices.of_account(user_id, limit=NOTICES),
-        "out_of_band": words.of_account(user_id, now=verdict.now, limit=OUT_OF_BAND),
-        "why": answers.why(verdict.account, policy=verdict.policy, now=verdict.now, scope=scope),
+        "out_of_band": tampering.changes_of(user_id, now=verdict.now, limit=OUT_OF_BAND),
+        "why": diagnoses.explain_lock(
+            verdict.account, policy=verdict.policy, now=verdict.now, scope=scope
+        ),
     }
     return render(request, "web/account_detail.html", context)
 
 
-def account_timeline(request: OperatorRequest, user_id: str) -> timeline.Page:
+def account_timeline(request: OperatorRequest, user_id: str) -> timeline.TimelinePage:
     """Return a page of acts through pciops and of Keystone's notifications, newest first.
 
     Raises:

@@ -12,9 +12,9 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from pciops.events import exports, liveness, search, selectors, timeline
+from pciops.events import liveness, search, timeline
 from pciops.events.models import Outcome
-from pciops.events.tampering import words
+from pciops.events.tampering import selectors as tampering
 from pciops.signin.event_access import reader
 from pciops.signin.middleware import by_itself
 from pciops.web import rights
@@ -34,7 +34,7 @@ def activity(request: OperatorRequest) -> HttpResponse:
 
     The page's own script gets the list without the rest of the page.
     """
-    now, query, viewer = timezone.now(), search.Query.parse(request.GET), reader(request.user)
+    now, query, viewer = timezone.now(), search.EventQuery.parse(request.GET), reader(request.user)
     marker = request.GET.get("marker", "")
     page = timeline.page(
         search.sources(query, viewer),
@@ -56,13 +56,15 @@ def activity(request: OperatorRequest) -> HttpResponse:
     since = now - OUT_OF_BAND_FOR
     context |= {
         "query": query,
-        "kinds": search.KINDS,
+        "kinds": search.EVENT_KINDS,
         "outcomes": Outcome.choices,
         "export": urlencode(filters),
         "silence": liveness.silence(now),
         "reader": viewer,
-        "out_of_band": words.newest(since=since, scope=viewer.scope, now=now, limit=OUT_OF_BAND),
-        "dead_letters": selectors.set_aside_count() if viewer.unknown_names else 0,
+        "out_of_band": tampering.newest_changes(
+            since=since, scope=viewer.scope, now=now, limit=OUT_OF_BAND
+        ),
+        "dead_letters": search.dead_letter_count() if viewer.unknown_names else 0,
     }
     return render(request, "web/activity.html", context)
 
@@ -71,9 +73,9 @@ def activity(request: OperatorRequest) -> HttpResponse:
 @require_safe
 def activity_export(request: OperatorRequest) -> StreamingHttpResponse:
     """Stream all matching events as a file; like sign-ins are counted by the minute."""
-    now, query, viewer = timezone.now(), search.Query.parse(request.GET), reader(request.user)
-    rows = (exports.as_dict(row, viewer) for row in search.everything(query, viewer))
-    return export(request, "activity", exports.COLUMNS, rows, now=now)
+    now, query, viewer = timezone.now(), search.EventQuery.parse(request.GET), reader(request.user)
+    rows = (search.as_dict(row, viewer) for row in search.everything(query, viewer))
+    return export(request, "activity", search.EXPORT_COLUMNS, rows, now=now)
 
 
 @never_cache
@@ -85,7 +87,7 @@ def set_aside(request: OperatorRequest) -> HttpResponse:
     context = {
         "section": "activity",
         "now": timezone.now(),
-        "kinds": selectors.set_aside()[:DEAD_LETTERS],
-        "count": selectors.set_aside_count(),
+        "kinds": search.dead_letters()[:DEAD_LETTERS],
+        "count": search.dead_letter_count(),
     }
     return render(request, "web/set_aside.html", context)

@@ -14,14 +14,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from pciops.accounts import credentials, privileged
-from pciops.accounts.verdict import SigninVerdict, judge
-from pciops.actions.act import Act, ActFailedError, ActRequest, ConflictError
-from pciops.actions.enabling import DISABLE
+from pciops.accounts.verdict import SigninVerdict
+from pciops.actions.act import Act, ActRequest, Conflict, Done
+from pciops.actions.patch import DISABLE
 from pciops.actions.registry import BY_NAME
 from pciops.actions.unlock import UNLOCK
-from pciops.audit import selectors as trail
+from pciops.audit import selectors as audit
 from pciops.audit.services import AuditLogError
-from pciops.events.diagnosis import answers
+from pciops.events.diagnosis import selectors as diagnoses
 from pciops.keystone import client
 from pciops.signin import sessions
 from pciops.web import rights
@@ -29,34 +29,29 @@ from pciops.web.account_page import account_context, verdict_of
 from pciops.web.forms import ActForm
 from pciops.web.requests import OperatorRequest, initiator
 
-UNLOCKED_BEFORE: Final = timedelta(days=30)  # so long an unlock is worth a word
+RECENT: Final = timedelta(days=30)  # an unlock of this time is worth a warning
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def account_act(request: OperatorRequest, user_id: str, name: str) -> HttpResponse:
-    """The form of an act with its side effects, and the act."""
+    """Show the form of an act with its side effects, or perform the act."""
     act = BY_NAME.get(name)
     if act is None:
         raise Http404("There is no such act.")
     rights.require(request, act.needs)
     verdict = verdict_of(request, user_id)
     if request.method != "POST":
-        if act.fits(verdict):
-            why_not = act.refusal(verdict, request.user.id)
-        else:
-            why_not = act.why_unfit(verdict)
-        if why_not:
+        if why_not := act.why_not(verdict, request.user.id):
             messages.info(request, why_not)
             return redirect("account", user_id)
-        asked = {"option": request.GET.get("option", "")}
-        return _page(request, act, verdict, _fresh_form(act, verdict, asked))
+        typed = {"option": request.GET.get("option", "")}
+        return _page(request, act, verdict, _fresh_form(act, verdict, typed))
     form = ActForm(act, verdict, request.POST)
     if not form.is_valid():
         return _page(request, act, verdict, form, status=400)
     try:
-        request.user.rights = sessions.confirmed_rights(request)
-        token_id = sessions.token_id(request)
+        token_id = sessions.confirm(request)
     except sessions.EndedError:
         return rights.signed_out(request, then=request.path, action=act.action)
     except client.UnreachableError as error:
@@ -69,48 +64,45 @@ def account_act(request: OperatorRequest, user_id: str, name: str) -> HttpRespon
 def _perform(
     request: OperatorRequest, act: Act, verdict: SigninVerdict, form: ActForm, token_id: str
 ) -> HttpResponse:
+    act_request = ActRequest(initiator=initiator(request), token_id=token_id, **form.inputs)
     account = verdict.account
-    order = ActRequest(
-        initiator=initiator(request),
-        policy=verdict.policy,
-        now=verdict.now,
-        token_id=token_id,
-        **form.inputs,
-    )
     try:
-        act.perform(account, order)
-    except ConflictError as error:
-        if error.account is not None and error.fits:
-            again = judge(error.account, verdict.policy, verdict.now)
-            retry = _fresh_form(act, again, form.data)
-            return _page(request, act, again, retry, status=409, sentence=str(error))
-        messages.warning(request, str(error))
-    except ActFailedError as error:
-        form.add_error(None, str(error))
-        return _page(request, act, verdict, form, status=error.status)
+        result = act.perform(verdict, act_request)
     except AuditLogError as error:
         form.add_error(None, str(error))
         return _page(request, act, verdict, form, status=503)
-    else:
-        sentence = "<bdi>{}</bdi> (<bdi>{}</bdi>) {}"
-        messages.success(request, format_html(sentence, account.name, account.domain_name, act.did))
+    match result:
+        case Done():
+            sentence = "<bdi>{}</bdi> (<bdi>{}</bdi>) {}"
+            done = format_html(sentence, account.name, account.domain_name, act.did)
+            messages.success(request, done)
+        case Conflict(verdict=SigninVerdict() as changed, fits=True):
+            retry = _fresh_form(act, changed, form.data)
+            return _page(
+                request, act, changed, retry, status=result.status, sentence=result.sentence
+            )
+        case Conflict():
+            messages.warning(request, result.sentence)
+        case _:
+            form.add_error(None, result.sentence)
+            return _page(request, act, verdict, form, status=result.status)
     return redirect("account", account.id)
 
 
 def _fresh_form(act: Act, verdict: SigninVerdict, typed: Mapping[str, str]) -> ActForm:
-    """The form of the account as it is; with what was typed, apart from the identity check."""
+    """Return the form of the account as it is, with all that was typed but the identity check."""
     kept = {name: typed.get(name, "") for name in ("reason", "option", "owner", "ends_on")}
-    return ActForm(act, verdict, initial={**kept, "seen": act.seen(verdict)})
+    return ActForm(act, verdict, initial={**kept, "seen": act.precondition(verdict)})
 
 
 def _cause(verdict: SigninVerdict, scope: str | None) -> dict[str, object]:
-    """Why it was locked, whether an unlock would last, and whether the last one did."""
+    """Return why it was locked, and whether the last unlock lasted."""
     account, now = verdict.account, verdict.now
-    before = trail.last_unlock(account.id, since=now - UNLOCKED_BEFORE)
+    before = audit.last_unlock(account.id, since=now - RECENT)
     return {
-        "why": answers.why(account, policy=verdict.policy, now=now, scope=scope),
+        "why": diagnoses.explain_lock(account, policy=verdict.policy, now=now, scope=scope),
         "before": before,
-        "undone": answers.undone(account, before),
+        "undone": diagnoses.locked_again(account, before),
     }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Final
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -18,17 +17,17 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from pciops.accounts import selectors
 from pciops.accounts.account import Failures
 from pciops.accounts.policy import policy as policies
-from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states import LOCKED
 from pciops.accounts.verdict import SigninVerdict, judge
 from pciops.actions import batches
 from pciops.actions.batches import MOST
-from pciops.actions.bulk import Choice, Outcome
+from pciops.actions.bulk import BulkOutcome
 from pciops.actions.models import Batch
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator
 from pciops.keystone import client
 from pciops.lib import outages
+from pciops.lib.numbers import counted
 from pciops.signin import sessions
 from pciops.web import rights
 from pciops.web.account_list import listing, query_of
@@ -36,72 +35,69 @@ from pciops.web.errors import KEYSTONE_DATABASE
 from pciops.web.forms import ReasonForm
 from pciops.web.requests import OperatorRequest, initiator
 
-_STOPPED: Final = "You stopped it."
-
 
 class SelectionError(Exception):
-    """A selection that does not do; the text says what would."""
+    """A selection that cannot be unlocked; the text says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Chosen:
-    """The selection, looked up."""
+    """The selected accounts, looked up."""
 
     verdicts: list[SigninVerdict]  # in the order of the list
-    seen: dict[str, Failures]  # by account id, of these and of those that are not there
-    policy: Policy
+    preconditions: dict[str, Failures]  # by account id, also of missing accounts
     now: datetime
 
     @property
     def missing(self) -> int:
-        """How many are not there, or of another domain: the operator learns no more of them."""
-        return len(self.seen) - len(self.verdicts)
+        """Return how many do not exist for this operator: they were deleted, or out of scope."""
+        return len(self.preconditions) - len(self.verdicts)
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @rights.needs("unlock")
 def accounts_unlock(request: OperatorRequest) -> HttpResponse:
-    """The form for the selected rows, and the order; the address has the filters of the list."""
+    """Show the form for the selected rows, or begin the batch; the URL has the list's filters."""
     if request.method != "POST":
         return redirect(_list(request))
     try:
         if "all" in request.POST:
-            seen, more = _whole_list(request)
+            preconditions, more = _whole_list(request)
         else:
-            seen, more = _selection(request.POST.getlist("account")), False
+            preconditions, more = _selection(request.POST.getlist("account")), False
     except SelectionError as error:
         return listing(request, refusal=str(error), status=400)
-    chosen = _look_up(request, seen)
+    chosen = _look_up(request, preconditions)
     if "reason" not in request.POST:
         return _fresh_page(request, chosen, more=more)
     form = ReasonForm(request.POST)
     if not form.is_valid():
         return _form_page(request, chosen, form, status=400)
     try:
-        request.user.rights = sessions.confirmed_rights(request)
+        sessions.confirm(request)
     except sessions.EndedError:
         return rights.signed_out(request, then=request.get_full_path())
     except client.UnreachableError as error:
         form.add_error(None, rights.unconfirmed(error))
         return _form_page(request, chosen, form, status=503)
-    return _order(request, chosen, form)
+    return _begin(request, chosen, form)
 
 
 @never_cache
 @require_safe
 @rights.needs("unlock")
 def unlocks(request: OperatorRequest, batch_id: str) -> HttpResponse:
-    """How far a batch is, and its next step: the page loads itself again until all is done.
+    """Unlock the next accounts of a batch, and show its progress; the page reloads until the end.
 
-    A GET goes on with what the form ordered, and with nothing else: without JavaScript nothing
-    but a GET can be repeated by itself. HEAD only looks.
+    A GET continues only what the form has begun: without JavaScript, only a GET can be repeated
+    automatically. HEAD unlocks nothing.
     """
     batch = _batch(request, batch_id)
     status = 200
     if request.method == "GET" and batches.progress(batch).running:
         try:
-            batches.go_on(batch, confirm=partial(_confirmed, request), policy=policies.current())
+            batches.run_step(batch, confirm=partial(_confirmed, request), policy=policies.current())
         except sessions.EndedError:
             batches.stop(batch, "Keystone no longer accepted your token.", timezone.now())
             return rights.signed_out(request, then=request.path)
@@ -109,13 +105,13 @@ def unlocks(request: OperatorRequest, batch_id: str) -> HttpResponse:
             batches.stop(batch, rights.unconfirmed(error), timezone.now())
             status = 503
     progress = batches.progress(batch)
-    if any(item.outcome == Outcome.FAILED for item in progress.items):
+    if any(item.outcome == BulkOutcome.FAILED for item in progress.items):
         status = 503
     context = {
         "section": "accounts",
         "progress": progress,
         "batch": progress.batch,
-        "tone": "warning" if progress.batch.why == _STOPPED else "error",
+        "tone": "warning" if progress.batch.stopped_by_operator else "error",
         "rows": progress.others if progress.running else progress.items,
         "list": f"{reverse('accounts')}?{batch.query or 'state=locked'}",
     }
@@ -129,8 +125,9 @@ def unlocks(request: OperatorRequest, batch_id: str) -> HttpResponse:
 @require_POST
 @rights.needs("unlock")
 def unlocks_stop(request: OperatorRequest, batch_id: str) -> HttpResponse:
-    """Unlock no further account; the one that is being unlocked at this moment is."""
-    batches.stop(_batch(request, batch_id), _STOPPED, timezone.now())
+    """Stop a batch. An unlock that has begun is finished."""
+    batch = _batch(request, batch_id)
+    batches.stop(batch, "You stopped it.", timezone.now(), by_operator=True)
     return redirect("unlocks", batch_id)
 
 
@@ -144,18 +141,21 @@ def _batch(request: OperatorRequest, batch_id: str) -> Batch:
 
 
 def _confirmed(request: OperatorRequest) -> tuple[Initiator, str | None]:
-    """Who acts and where, as Keystone says it at this moment."""
-    request.user.rights = sessions.confirmed_rights(request)
+    """Return the initiator and their scope, as Keystone confirms them at this moment."""
+    sessions.confirm(request)
     return initiator(request), request.user.scope
 
 
-def _order(request: OperatorRequest, chosen: _Chosen, form: ReasonForm) -> HttpResponse:
+def _begin(request: OperatorRequest, chosen: _Chosen, form: ReasonForm) -> HttpResponse:
     if chosen.missing:
         messages.warning(request, _missing(chosen.missing))
     if not chosen.verdicts:
         return redirect(_list(request))
     batch = batches.begin(
-        [Choice(account=it.account, seen=chosen.seen[it.account.id]) for it in chosen.verdicts],
+        [
+            (verdict.account, chosen.preconditions[verdict.account.id])
+            for verdict in chosen.verdicts
+        ],
         operator_id=request.user.id,
         reason=form.cleaned_data["reason"],
         identity=Event.Identity(form.cleaned_data["identity"]),
@@ -180,7 +180,7 @@ def _form_page(
     more: bool = False,
     status: int = 200,
 ) -> HttpResponse:
-    """The form for those that are locked; what it shows of them is what it sends as seen."""
+    """Show the form for those that are locked; their failures on it are the preconditions."""
     context = {
         "section": "accounts",
         "form": form,
@@ -195,30 +195,31 @@ def _form_page(
 
 
 def _selection(values: list[str]) -> dict[str, Failures]:
-    """The ids of the selected rows with the failures that each row showed.
+    """Return the ids of the selected rows with the failures that each row showed.
 
     Raises:
         SelectionError
     """
-    seen = {}
+    preconditions = {}
     for value in values:
         user_id, _, failures = value.rpartition(" ")
         try:
-            seen[user_id] = Failures.parse(failures)
+            preconditions[user_id] = Failures.parse(failures)
         except ValueError:
             raise SelectionError("The selection cannot be read: select the rows again.") from None
-    if not seen:
+    if not preconditions:
         raise SelectionError("No row is selected: select the accounts to unlock.")
-    if len(seen) > MOST:
-        raise SelectionError(f"{len(seen)} accounts are selected: at most {MOST} at once.")
-    return seen
+    if len(preconditions) > MOST:
+        number = len(preconditions)
+        raise SelectionError(f"{number} accounts are selected: at most {MOST} at once.")
+    return preconditions
 
 
 def _whole_list(request: OperatorRequest) -> tuple[dict[str, Failures], bool]:
-    """What the rows of the list show from its first page on, as far as one batch takes.
+    """Return ids and failures of the list's first rows, as many as a batch takes.
 
     Returns:
-        Also whether the list has more.
+        The ids with the failures, and whether the list has more rows.
 
     Raises:
         SelectionError
@@ -233,18 +234,17 @@ def _whole_list(request: OperatorRequest) -> tuple[dict[str, Failures], bool]:
     return {account.id: account.failures for account in page.accounts}, bool(page.next)
 
 
-def _look_up(request: OperatorRequest, seen: dict[str, Failures]) -> _Chosen:
+def _look_up(request: OperatorRequest, preconditions: dict[str, Failures]) -> _Chosen:
     now, policy = timezone.now(), policies.current()
-    accounts = selectors.get_many(seen, scope=request.user.scope)
+    accounts = selectors.get_many(preconditions, scope=request.user.scope)
     outages.answered(KEYSTONE_DATABASE, now)
     verdicts = [judge(account, policy, now) for account in accounts]
-    return _Chosen(verdicts=verdicts, seen=seen, policy=policy, now=now)
+    return _Chosen(verdicts=verdicts, preconditions=preconditions, now=now)
 
 
 def _missing(number: int) -> str:
-    if number == 1:
-        return "1 selected account does not exist any more."
-    return f"{number} selected accounts do not exist any more."
+    does = counted(number, "selected account does", "selected accounts do")
+    return f"{does} not exist any more."
 
 
 def _list(request: OperatorRequest) -> str:

@@ -1,4 +1,4 @@
-"""The pages that say what went wrong; never a traceback."""
+"""The error pages: a sentence for every error, never a traceback."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ log = logging.getLogger(__name__)
 
 
 class BadRequestError(Exception):
-    """A parameter in the URL that has no valid value; the text names it and the valid ones."""
+    """A URL with a parameter that is not valid; the text names it and the valid values."""
 
 
 class NotAllowedError(Exception):
-    """What the operator's role does not let them do; the text says what it takes."""
+    """A request that the operator's role does not allow; the text names the roles that do."""
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Nothing of such a request can be trusted, not even its host."""
+    """Answer without the request: nothing in it can be trusted, not even its host."""
     sentence = "The request could not be read: its host, its form or its session is damaged."
     return _bare_page(400, "Bad request", sentence)
 
@@ -63,7 +63,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """The last resort: nothing in here may touch the session or a database."""
+    """Answer without the session and the databases, which may be the cause."""
     if isinstance(sys.exc_info()[1], DatabaseError | InterfaceError):
         return _bare_page(
             503,
@@ -94,7 +94,7 @@ class OutageMiddleware:
 
 
 def explained(request: HttpRequest, error: Exception) -> HttpResponse | None:
-    """The page for an error that pciops can explain; None for every other."""
+    """Return the page for an error that pciops can explain, or None for all others."""
     if isinstance(error, BadRequestError | FilterError):
         return _page(request, 400, "Bad address", str(error))
     if isinstance(error, MarkerError):
@@ -127,13 +127,13 @@ def _keystone_database_down(request: HttpRequest, error: Exception) -> HttpRespo
 
 
 def _bare_page(status: int, title: str, sentence: str) -> HttpResponse:
-    """Without the request: whoever looks at it there needs a database."""
+    """Render without the request, whose context processors need a database."""
     text = render_to_string("web/error_bare.html", {"title": title, "sentence": sentence})
     return HttpResponse(text, status=status)
 
 
 def _page(request: HttpRequest, status: int, title: str, sentence: str) -> HttpResponse:
     with suppress(sessions.EndedError):
-        sessions.attach(request, timezone.now())  # where no view was found, nobody has done it
+        sessions.attach(request, timezone.now())  # the middleware does not, if no view was found
     context = {"title": title, "sentence": sentence}
     return render(request, "web/error.html", context, status=status)

@@ -14,35 +14,34 @@ from django.views.decorators.http import require_safe
 
 from pciops.actions import register
 from pciops.actions.act import MAY_ADMINISTER
-from pciops.actions.register import Entry, Status
+from pciops.actions.register import ExemptionEntry, ExemptionStatus
 from pciops.lib import outages
 from pciops.web.errors import KEYSTONE_DATABASE, BadRequestError
 from pciops.web.exports import export
 from pciops.web.requests import OperatorRequest
 
-LOOKED_AT: Final = 5000  # entries in memory for the page; the files have all
+READ: Final = 5000  # entries in memory for the page; the files have all
 SHOWN: Final = 500
 
 
 @never_cache
 @require_safe
 def exemption_list(request: OperatorRequest) -> HttpResponse:
-    """Every option that exempts an account beside what is recorded of it; findings first."""
+    """Show every option that exempts an account, with what is recorded of it; findings first."""
     now, status = timezone.now(), _status(request)
-    every = register.entries(scope=request.user.scope, now=now)
-    found = list(islice(every, LOOKED_AT + 1))
+    entries = list(islice(register.entries(scope=request.user.scope, now=now), READ + 1))
     outages.answered(KEYSTONE_DATABASE, now)
-    numbers = Counter(entry.status for entry in found[:LOOKED_AT])
-    wanted = [entry for entry in found[:LOOKED_AT] if status in {None, entry.status}]
+    numbers = Counter(entry.status for entry in entries[:READ])
+    wanted = [entry for entry in entries[:READ] if status in {None, entry.status}]
     context = {
         "section": "exemptions",
         "now": now,
         "status": status,
-        "statuses": [(each, numbers[each]) for each in Status],
-        "findings": sum(numbers[each] for each in Status if each.is_finding),
-        "total": sum(numbers.values()) - numbers[Status.GONE],
+        "statuses": [(each, numbers[each]) for each in ExemptionStatus],
+        "findings": sum(numbers[each] for each in ExemptionStatus if each.is_finding),
+        "total": sum(numbers.values()) - numbers[ExemptionStatus.GONE],
         "entries": sorted(wanted, key=_order)[:SHOWN],
-        "more": len(wanted) > SHOWN or len(found) > LOOKED_AT,
+        "more": len(wanted) > SHOWN or len(entries) > READ,
         "may_act": request.user.may(MAY_ADMINISTER),
     }
     return render(request, "web/exemptions.html", context)
@@ -51,7 +50,7 @@ def exemption_list(request: OperatorRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def exemption_export(request: OperatorRequest) -> StreamingHttpResponse:
-    """The whole register as a file: `?format=csv` or `json`."""
+    """Stream the whole register as a file: `?format=csv` or `json`."""
     now, status = timezone.now(), _status(request)
     rows = (
         register.as_dict(entry)
@@ -61,21 +60,21 @@ def exemption_export(request: OperatorRequest) -> StreamingHttpResponse:
     return export(request, "exemptions", register.COLUMNS, rows, now=now)
 
 
-def _status(request: OperatorRequest) -> Status | None:
-    """The filter in the URL.
+def _status(request: OperatorRequest) -> ExemptionStatus | None:
+    """Return the filter in the URL.
 
     Raises:
         BadRequestError
     """
     text = request.GET.get("status", "")
-    if text and text not in Status.values:
-        allowed = ", ".join(Status.values)
+    if text and text not in ExemptionStatus.values:
+        allowed = ", ".join(ExemptionStatus.values)
         raise BadRequestError(f"status: there is no status {text!r}. They are {allowed}.")
-    return Status(text) if text else None
+    return ExemptionStatus(text) if text else None
 
 
-def _order(entry: Entry) -> tuple[object, ...]:
-    """Findings first, then administrators and service accounts, then by name."""
+def _order(entry: ExemptionEntry) -> tuple[object, ...]:
+    """Sort findings first, then privileged accounts, then by name."""
     kinds = entry.account.kinds if entry.account else ()
-    place = list(Status).index(entry.status)
+    place = list(ExemptionStatus).index(entry.status)
     return place, not kinds, entry.domain_name, entry.user_name, entry.option

@@ -10,22 +10,16 @@ from django import forms
 from pciops.accounts.verdict import SigninVerdict
 from pciops.actions.act import Act
 from pciops.actions.exempting import MEANINGS
-from pciops.actions.inputs import (
-    InputError,
-    ReasonError,
-    checked_end,
-    checked_owner,
-    checked_reason,
-)
+from pciops.actions.inputs import InputError, checked_end, checked_owner, checked_reason
 from pciops.audit.models import Event
 
 
 class ReasonForm(forms.Form):
-    """Why, and how the person's identity was confirmed."""
+    """The reason of an act, and how the person's identity was confirmed."""
 
     reason = forms.CharField(
         label="Reason",
-        required=False,  # checked_reason says what is wrong with none
+        required=False,  # checked_reason explains an empty one
         help_text="Ticket and cause; it stays in the trail.",
         widget=forms.Textarea(attrs={"rows": 2, "aria-required": "true"}),
     )
@@ -38,19 +32,19 @@ class ReasonForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in ("reason", "identity"):
-            self.fields[name].widget.attrs["aria-describedby"] = f"{name}-help"
+        for name, field in self.fields.items():
+            if not field.widget.is_hidden:
+                field.widget.attrs["aria-describedby"] = f"{name}-help"
 
     def clean_reason(self) -> str:
-        """By the rule of the act itself."""
         try:
             return checked_reason(self.cleaned_data["reason"])
-        except ReasonError as error:
+        except InputError as error:
             raise forms.ValidationError(f"Reason: {error}") from None
 
 
 class ActForm(ReasonForm):
-    """That of one act on one account, with what the operator saw."""
+    """The inputs of one act on one account, with its precondition."""
 
     seen = forms.CharField(widget=forms.HiddenInput, max_length=64)
     option = forms.ChoiceField(
@@ -70,11 +64,8 @@ class ActForm(ReasonForm):
     def __init__(self, act: Act, verdict: SigninVerdict, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.act, self.verdict = act, verdict
-        for name in ("option", "owner", "ends_on", "reason", "identity"):
-            if name not in act.asks:
-                del self.fields[name]
-                continue
-            self.fields[name].widget.attrs["aria-describedby"] = f"{name}-help"
+        for name in set(self.fields) - {"seen", *act.asks}:
+            del self.fields[name]
         if "option" in act.asks:
             choices = [(name, f"{name}: {MEANINGS[name]}") for name in act.options(verdict)]
             empty = [("", "Choose…")] if len(choices) > 1 else []
@@ -84,21 +75,18 @@ class ActForm(ReasonForm):
             self.fields["ends_on"].widget.attrs["min"] = tomorrow.isoformat()
 
     def clean_seen(self) -> str:
-        """What the operator looked at."""
         try:
-            return self.act.parse_seen(self.cleaned_data["seen"])
+            return self.act.parse_precondition(self.cleaned_data["seen"])
         except ValueError:
             raise forms.ValidationError("Open the form again from the account page.") from None
 
     def clean_owner(self) -> str:
-        """By the rule of the act itself."""
         try:
             return checked_owner(self.cleaned_data["owner"])
         except InputError as error:
             raise forms.ValidationError(f"Owner: {error}") from None
 
     def clean_ends_on(self) -> date:
-        """By the rule of the act itself."""
         try:
             return checked_end(self.cleaned_data["ends_on"], self.verdict.now)
         except InputError as error:
@@ -106,12 +94,13 @@ class ActForm(ReasonForm):
 
     @property
     def inputs(self) -> dict[str, Any]:
-        """What an order takes from a valid form."""
-        return {"identity": "", **self.cleaned_data}
+        """Return the fields of an ActRequest from a valid form."""
+        inputs = dict(self.cleaned_data)
+        return {"precondition": inputs.pop("seen"), **inputs}
 
 
 class SignOffForm(forms.Form):
-    """That somebody acknowledges a report, with which one they have seen."""
+    """A sign-off of a report, with the hash of the report that was shown."""
 
     seen = forms.CharField(widget=forms.HiddenInput, max_length=64)
     remark = forms.CharField(

@@ -90,7 +90,7 @@ def overview_page(request: OperatorRequest) -> HttpResponse:
     now, sourced, scope = timezone.now(), policies.current_with_sources(), request.user.scope
     overview = overviews.build(scope=scope, policy=sourced.policy, now=now)
     outages.answered(KEYSTONE_DATABASE, now)
-    storm = storms.going_on(scope=scope, now=now)
+    storm = storms.current_storm(scope=scope, now=now)
     points = overview.trend
     context = {
         "section": "overview",

@@ -46,7 +46,7 @@ def sign_off(request: OperatorRequest, week: str) -> HttpResponse:
             return _form(request, stored, form, status=409, sentence=sentence)
         return _form(request, stored, form, status=400)
     try:
-        request.user.rights = sessions.confirmed_rights(request)
+        sessions.confirm(request)
         rights.require(request, "sign_off")
         store.sign_off(
             stored,

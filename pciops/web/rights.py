@@ -1,4 +1,4 @@
-"""Who may do what on the pages, and rights that Keystone does not confirm when somebody acts."""
+"""Checks of the operator's rights on the pages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from django.utils import timezone
 from pciops.audit import services
 from pciops.audit.models import Event
 from pciops.keystone.client import UnreachableError
-from pciops.signin.rights import Act, keystone_roles
+from pciops.signin.rights import Permission, keystone_roles
 from pciops.web.errors import NotAllowedError
 from pciops.web.requests import OperatorRequest, initiator
 
@@ -25,17 +25,17 @@ P = ParamSpec("P")
 View = Callable[Concatenate[OperatorRequest, P], HttpResponse]
 
 
-def needs(act: Act) -> Callable[[View[P]], View[P]]:
-    """A page for those who may do this; everybody else is told what it takes (403).
+def needs(permission: Permission) -> Callable[[View[P]], View[P]]:
+    """Let only operators who may do this reach the view; others get a 403 page that says why.
 
-    It looks at the rights of sign-in. `sessions.confirmed_rights` ends a session whose rights
-    have become fewer since, so an act that asks it does not have to look again.
+    It checks the rights of sign-in. `sessions.confirm` ends a session that has lost rights since,
+    so an act that calls it does not have to check again.
     """
 
     def decorate(view: View[P]) -> View[P]:
         @functools.wraps(view)
         def guarded(request: OperatorRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-            require(request, act)
+            require(request, permission)
             return view(request, *args, **kwargs)
 
         return guarded
@@ -43,22 +43,22 @@ def needs(act: Act) -> Callable[[View[P]], View[P]]:
     return decorate
 
 
-def require(request: OperatorRequest, act: str) -> None:
-    """Nothing, where the operator may do this.
+def require(request: OperatorRequest, permission: str) -> None:
+    """Check that the operator may do this.
 
     Raises:
-        NotAllowedError: says what it takes.
+        NotAllowedError: names the roles that may.
     """
     held = request.user.rights
-    if held is None or not held.may(act):
-        raise NotAllowedError(held.refusal(act) if held else "You may not do this.")
+    if held is None or not held.may(permission):
+        raise NotAllowedError(held.refusal(permission) if held else "You may not do this.")
 
 
 def require_whole_cloud(request: OperatorRequest) -> None:
-    """Nothing, for an administrator whose scope is no domain.
+    """Check that the operator's scope is the whole cloud.
 
     Raises:
-        NotAllowedError: says what it takes.
+        NotAllowedError: names the roles that may.
     """
     if request.user.scope is not None:
         names = " or ".join(keystone_roles("administer"))
@@ -70,9 +70,9 @@ def require_whole_cloud(request: OperatorRequest) -> None:
 def signed_out(
     request: OperatorRequest, *, then: str, action: Event.Action = Event.Action.UNLOCK
 ) -> HttpResponse:
-    """To the sign-in form: the token has ended, was revoked or has lost its role.
+    """Redirect to the sign-in form: the token has ended, was revoked or has lost its role.
 
-    The act that was refused is in the trail, as an act on the address that it was sent to.
+    The audit log gets the act that was refused, as an act on the URL that it was sent to.
     """
     services.record_or_log(
         action,
@@ -91,10 +91,10 @@ def signed_out(
 
 
 def unconfirmed(error: UnreachableError, *, unlock: bool = True) -> str:
-    """The sentence for the form, with the way around it that an unlock has."""
+    """Return the sentence for the form; an unlock also works on the host."""
     sentence = (
         f"Keystone does not answer, so your rights cannot be confirmed: {error}. Nothing was "
         "changed."
     )
-    besides = " On the pciops host manage.py unlock works without Keystone." if unlock else ""
-    return sentence + besides
+    on_host = " On the pciops host manage.py unlock works without Keystone." if unlock else ""
+    return sentence + on_host

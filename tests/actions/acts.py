@@ -1,54 +1,41 @@
-"""What the tests of an unlock share: doing it, and doing something else meanwhile."""
+"""Requests of acts, and changes of Keystone's rows that happen at the same time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NoReturn
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
 
 from pciops.accounts import selectors
 from pciops.accounts.account import Account
 from pciops.accounts.verdict import judge
-from pciops.actions import unlock as action
-from pciops.actions.act import Act, ActRequest, ConflictError
+from pciops.actions import unlock as unlock_module
+from pciops.actions.act import Act, ActRequest, ActResult, Conflict
+from pciops.actions.unlock import UNLOCK
 from pciops.audit.models import Event
+from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.keystone.models import LocalUser, User
 from pciops.keystone.unlock import clear_failures
 from tests.factories import NOW, POLICY, make_initiator
 
 
 def read(user_id: str) -> Account:
-    """The account as it is."""
-    found = selectors.get(user_id, scope=None)
-    assert found is not None
-    return found
+    """Return the account as it is."""
+    account = selectors.get(user_id, scope=None)
+    assert account is not None
+    return account
 
 
-def unlock(account: Account, **facts: Any) -> Event:
-    """Unlock as olga, who saw the account as it is given, apart from the facts given."""
-    usual: dict[str, Any] = {
-        "seen": account.failures,
-        "policy": POLICY,
-        "initiator": make_initiator(),
-        "reason": "called",
-        "identity": Event.Identity.CALLBACK,
-        "now": NOW,
-    }
-    return action.unlock(account, **{**usual, **facts})
-
-
-def order(act: Act, account: Account, token_id: str = "", **facts: Any) -> ActRequest:
-    """An order of olga, who saw the account as it is given, apart from the facts given."""
+def make_request(act: Act, account: Account, token_id: str = "", **facts: Any) -> ActRequest:
+    """Return a request of olga, who saw the account as it is given, apart from the facts given."""
     usual: dict[str, Any] = {
         "initiator": make_initiator(),
         "reason": "INC-4711",
         "identity": "callback" if "identity" in act.asks else "",
-        "seen": act.seen(judge(account, POLICY, NOW)),
-        "policy": POLICY,
-        "now": NOW,
+        "precondition": act.precondition(judge(account, POLICY, NOW)),
         "token_id": token_id,
     }
     if "owner" in act.asks:
@@ -56,15 +43,28 @@ def order(act: Act, account: Account, token_id: str = "", **facts: Any) -> ActRe
     return ActRequest(**{**usual, **facts})
 
 
-def refused(account: Account, **facts: Any) -> ConflictError:
-    """The conflict that an unlock ends in."""
-    with pytest.raises(ConflictError) as raised:
-        unlock(account, **facts)
-    return raised.value
+def perform(
+    act: Act, account: Account, token_id: str = "", *, now: datetime = NOW, **facts: Any
+) -> ActResult:
+    """Perform an act for olga on the account as it is given."""
+    request = make_request(act, account, token_id, **facts)
+    return act.perform(judge(account, POLICY, now), request)
+
+
+def unlock(account: Account, **facts: Any) -> ActResult:
+    """Unlock the account for olga."""
+    return perform(UNLOCK, account, **facts)
+
+
+def conflict(account: Account, **facts: Any) -> Conflict:
+    """Return the conflict that an unlock ends in."""
+    result = unlock(account, **facts)
+    assert isinstance(result, Conflict)
+    return result
 
 
 def change(account: Account, **columns: Any) -> None:
-    """Change the row of an account behind everybody's back."""
+    """Change the account's row in Keystone's database."""
     LocalUser.objects.using("keystone").filter(user_id=account.id).update(**columns)
 
 
@@ -78,16 +78,33 @@ def delete(account: Account) -> None:
         cursor.execute('DELETE FROM "user" WHERE id = %s', [user.id])
 
 
-def first(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
-    """Let somebody act in the moment between an operator's look and the UPDATE."""
+def before_update(
+    monkeypatch: pytest.MonkeyPatch, action: Callable[[], object], *, of: Account | None = None
+) -> None:
+    """Call the action right before the UPDATE of an unlock, or only of this account's."""
 
     def late(user_id: str, **failures: Any) -> bool:
-        act()
+        if of is None or user_id == of.id:
+            action()
         return clear_failures(user_id, **failures)
 
-    monkeypatch.setattr(action, "clear_failures", late)
+    monkeypatch.setattr(unlock_module, "clear_failures", late)
 
 
-def trail() -> list[tuple[str, str]]:
-    """Outcome and remark of every row, oldest first."""
+def down(*_: Any, **__: Any) -> NoReturn:
+    """Raise what the driver raises when a database is away."""
+    raise OperationalError(2003, "Can't connect to MySQL server")
+
+
+def break_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every read of Keystone's database end in an outage."""
+
+    def fail(user_id: str, *, scope: str | None) -> None:
+        raise KeystoneDatabaseDownError("gone away")
+
+    monkeypatch.setattr(selectors, "get", fail)
+
+
+def audit_rows() -> list[tuple[str, str]]:
+    """Return outcome and remark of every row of the audit log, the oldest first."""
     return list(Event.objects.order_by("event_time", "settled_at").values_list("outcome", "remark"))

@@ -1,4 +1,4 @@
-"""A locked account, and nobody to wait for."""
+"""A locked account, a token of an administrator, and no waiting."""
 
 from __future__ import annotations
 
@@ -17,18 +17,17 @@ from tests.signin.visit import clock as clock
 
 @pytest.fixture
 def account() -> Account:
-    """An account that is locked."""
+    """A locked account."""
     return read(make_locked_user("ann", at=NOW - timedelta(minutes=2)).id)
 
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody is a moment away from settling an act."""
     monkeypatch.setattr("pciops.actions.unlock.time.sleep", lambda seconds: None)
     monkeypatch.setattr("pciops.actions.patch.time.sleep", lambda seconds: None)
 
 
 @pytest.fixture
 def admin(fake_keystone: FakeKeystone) -> str:
-    """A token of somebody who may everything."""
+    """A token of an administrator."""
     return fake_keystone.issue(fake_keystone.person(), "system")

@@ -1,4 +1,4 @@
-"""Several unlocks: each ends by itself, and what fails for one ends the rest."""
+"""Several unlocks: each has its own result, and a failure of one ends the rest."""
 
 from __future__ import annotations
 
@@ -9,18 +9,26 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from pciops.accounts import selectors
 from pciops.accounts.account import Account
-from pciops.actions import unlock as action
-from pciops.actions.bulk import Choice, Outcome, Result, unlock_all
+from pciops.accounts.verdict import judge
+from pciops.actions.bulk import BulkOutcome, BulkResult, perform_all
+from pciops.actions.unlock import UNLOCK
 from pciops.audit.models import Event
-from pciops.keystone.database import KeystoneDatabaseDownError
-from pciops.keystone.unlock import clear_failures
-from tests.actions.acts import change, delete, read, trail
-from tests.actions.test_trail_down import down
-from tests.factories import NOW, POLICY, make_initiator, make_locked_user
+from tests.actions.acts import (
+    audit_rows,
+    before_update,
+    break_reads,
+    change,
+    delete,
+    down,
+    make_request,
+    read,
+)
+from tests.factories import NOW, POLICY, make_locked_user
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
+
+CLEARED: dict[str, Any] = {"failed_auth_count": 0, "failed_auth_at": None}
 
 
 @pytest.fixture
@@ -30,203 +38,149 @@ def three() -> list[Account]:
     return [read(make_locked_user(name, at=at).id) for name in ("ann", "ben", "cat")]
 
 
-def unlocks(accounts: list[Account]) -> Iterator[Result]:
-    """Unlocks of them all by olga, who saw them as they are given."""
-    return unlock_all(
-        [Choice(account=account, seen=account.failures) for account in accounts],
-        policy=POLICY,
-        initiator=make_initiator(),
-        reason="called",
-        identity=Event.Identity.CALLBACK,
-        now=NOW,
+def unlocks(accounts: list[Account]) -> Iterator[BulkResult]:
+    """Yield the results of unlocking the accounts as they are given."""
+    return perform_all(
+        UNLOCK,
+        [(judge(account, POLICY, NOW), make_request(UNLOCK, account)) for account in accounts],
     )
 
 
-def unlock(accounts: list[Account]) -> list[Result]:
-    """Unlock them all."""
-    return list(unlocks(accounts))
-
-
-def outcomes(results: list[Result]) -> list[str]:
-    """How each ended, in order."""
+def outcomes(results: list[BulkResult]) -> list[str]:
     return [result.outcome.value for result in results]
 
 
 def locked(accounts: list[Account]) -> list[str]:
-    """The names of those whose failures are still there."""
+    """Return the names of the accounts that still have failures."""
     return [account.name for account in accounts if read(account.id).failed_auth_count]
 
 
-def break_update(
-    monkeypatch: pytest.MonkeyPatch, broken: Account, act: Callable[[], object]
-) -> None:
-    """Let something happen instead of the UPDATE of one of them."""
+# --- Done ---------------------------------------------------------------------------------------
+def test_all_are_unlocked_each_with_its_own_row(three: list[Account]) -> None:
+    results = list(unlocks(three))
 
-    def clear(user_id: str, **failures: Any) -> bool:
-        if user_id == broken.id:
-            act()
-        return clear_failures(user_id, **failures)
-
-    monkeypatch.setattr(action, "clear_failures", clear)
-
-
-# --- It works -----------------------------------------------------------------------------------
-def test_all_are_unlocked(three: list[Account]) -> None:
-    assert outcomes(unlock(three)) == ["unlocked"] * 3
+    assert outcomes(results) == ["unlocked"] * 3
     assert locked(three) == []
-
-
-def test_each_has_a_row_of_its_own_in_the_trail(three: list[Account]) -> None:
-    unlock(three)
-
     assert set(Event.objects.values_list("target_id", "outcome", "reason", "identity")) == {
-        (account.id, "success", "called", "callback") for account in three
+        (account.id, "success", "INC-4711", "callback") for account in three
     }
 
 
-def test_a_result_names_its_account_and_its_act(three: list[Account]) -> None:
-    [result] = unlock(three[:1])
+def test_result_has_its_account_and_event(three: list[Account]) -> None:
+    [result] = unlocks(three[:1])
 
-    assert result == Result(
-        account_id=three[0].id,
-        name="ann",
-        domain_name="Default",
-        outcome=Outcome.UNLOCKED,
+    assert result == BulkResult(
+        account=three[0],
+        outcome=BulkOutcome.UNLOCKED,
         event_id=Event.objects.get().id,
     )
 
 
-def test_accounts_that_are_not_chosen_stay_locked(three: list[Account]) -> None:
-    unlock(three[::2])
+def test_accounts_that_are_not_selected_stay_locked(three: list[Account]) -> None:
+    list(unlocks(three[::2]))
 
     assert locked(three) == ["ben"]
 
 
 def test_no_account_is_no_act() -> None:
-    assert unlock([]) == []
+    assert list(unlocks([])) == []
 
 
-def test_an_act_begins_when_its_result_is_asked_for(three: list[Account]) -> None:
+def test_act_begins_when_its_result_is_asked_for(three: list[Account]) -> None:
     next(unlocks(three))
 
     assert locked(three) == ["ben", "cat"]
 
 
 # --- A conflict ---------------------------------------------------------------------------------
-def test_a_conflict_in_the_middle_does_not_stop_the_others(three: list[Account]) -> None:
-    change(three[1], failed_auth_count=4)
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize(
+    ("alter", "sentence"),
+    [
+        (lambda account: change(account, failed_auth_count=4), "locked again"),
+        (lambda account: change(account, **CLEARED), "A sign-in or another tool"),
+        (delete, "deleted"),
+    ],
+    ids=["locked again", "cleared", "deleted"],
+)
+def test_conflict_is_explained_and_does_not_stop_the_others(
+    three: list[Account], number: int, alter: Callable[[Account], None], sentence: str
+) -> None:
+    alter(three[number])
+    results = list(unlocks(three))
 
-    assert outcomes(unlock(three)) == ["unlocked", "conflict", "unlocked"]
-    assert locked(three) == ["ben"]
-
-
-def test_a_conflict_is_explained(three: list[Account]) -> None:
-    change(three[1], failed_auth_count=0, failed_auth_at=None)
-
-    assert unlock(three)[1].sentence == (
-        "The account is not locked. A sign-in or another tool has cleared its failures."
-    )
-
-
-def test_a_conflict_is_a_failure_in_the_trail(three: list[Account]) -> None:
-    change(three[1], failed_auth_count=4)
-    unlock(three)
-
-    assert sorted(outcome for outcome, _ in trail()) == ["failure", "success", "success"]
-
-
-def test_an_account_that_was_deleted_does_not_stop_the_others(three: list[Account]) -> None:
-    delete(three[0])
-    results = unlock(three)
-
-    assert outcomes(results) == ["conflict", "unlocked", "unlocked"]
-    assert results[0].sentence == "The account was deleted in Keystone."
+    assert [result.outcome == "conflict" for result in results].index(True) == number
+    assert outcomes(results).count("unlocked") == 2
+    assert sentence in results[number].sentence
+    assert sorted(outcome for outcome, _ in audit_rows()) == ["failure", "success", "success"]
 
 
-def test_a_second_time_changes_nothing(three: list[Account]) -> None:
-    unlock(three)
-    results = unlock(three)
+def test_second_time_changes_nothing(three: list[Account]) -> None:
+    list(unlocks(three))
+    results = list(unlocks(three))
 
     assert outcomes(results) == ["conflict"] * 3
     assert all("olga (Default) unlocked it on" in result.sentence for result in results)
 
 
 # --- A failure ----------------------------------------------------------------------------------
-def test_an_update_that_is_refused_ends_the_rest(
-    three: list[Account], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    break_update(monkeypatch, three[1], down)
-    results = unlock(three)
-
-    assert outcomes(results) == ["unlocked", "failed", "not_tried"]
-    assert results[1].sentence == (
-        "Keystone's database refused: Can't connect to MySQL server. Nothing was changed."
-    )
-    assert locked(three) == ["ben", "cat"]
+def refuse_update(monkeypatch: pytest.MonkeyPatch, account: Account) -> None:
+    before_update(monkeypatch, down, of=account)
 
 
-def test_what_was_not_tried_is_not_in_the_trail(
-    three: list[Account], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    break_update(monkeypatch, three[0], down)
-    unlock(three)
-
-    assert [event.target_name for event in Event.objects.all()] == ["ann"]
-
-
-def test_a_trail_that_takes_no_row_ends_the_rest(
-    three: list[Account], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def refuse_row(monkeypatch: pytest.MonkeyPatch, account: Account) -> None:
     save = Event.save
 
     def fill(event: Event, **options: Any) -> None:
-        if event.target_name == "ben":
-            raise OperationalError("the trail's disk is full")
+        if event.target_name == account.name:
+            raise OperationalError("the disk of the audit log is full")
         save(event, **options)
 
     monkeypatch.setattr(Event, "save", fill)
-    results = unlock(three)
-
-    assert outcomes(results) == ["unlocked", "failed", "not_tried"]
-    assert "Nothing was changed: there is no act without a row" in results[1].sentence
-    assert locked(three) == ["ben", "cat"]
 
 
-def test_a_trail_that_goes_away_after_the_update_says_that_it_may_be_done(
-    three: list[Account], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    break_update(monkeypatch, three[1], lambda: monkeypatch.setattr(Event.objects, "filter", down))
-    results = unlock(three)
-
-    assert outcomes(results) == ["unlocked", "failed", "not_tried"]
-    assert "may have been done (success)" in results[1].sentence
+def lose_outcome(monkeypatch: pytest.MonkeyPatch, account: Account) -> None:
+    before_update(
+        monkeypatch, lambda: monkeypatch.setattr(Event.objects, "filter", down), of=account
+    )
 
 
-def test_a_trail_that_goes_away_within_a_conflict_ends_the_rest(
-    three: list[Account], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def lose_conflict(monkeypatch: pytest.MonkeyPatch, account: Account) -> None:
     def clear_and_lose() -> None:
-        change(three[1], failed_auth_count=0, failed_auth_at=None)
+        change(account, **CLEARED)
         monkeypatch.setattr(Event.objects, "filter", down)
 
-    break_update(monkeypatch, three[1], clear_and_lose)
-    results = unlock(three)
-
-    assert outcomes(results) == ["unlocked", "failed", "not_tried"]
-    assert "may have been done (failure)" in results[1].sentence
+    before_update(monkeypatch, clear_and_lose, of=account)
 
 
-def test_a_conflict_that_cannot_be_looked_up_ends_the_rest(
-    three: list[Account], monkeypatch: pytest.MonkeyPatch
+def hide_conflict(monkeypatch: pytest.MonkeyPatch, account: Account) -> None:
+    change(account, failed_auth_count=4)
+    break_reads(monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("fail", "sentence", "rows", "still_locked"),
+    [
+        (refuse_update, "Can't connect to MySQL server. Nothing was changed", 2, ["ben", "cat"]),
+        (refuse_row, "Nothing was changed: there is no act without a row", 1, ["ben", "cat"]),
+        (lose_outcome, "may have been done (success)", 2, ["cat"]),
+        (lose_conflict, "may have been done (failure)", 2, ["cat"]),
+        (hide_conflict, "gone away. Nothing was changed", 2, ["ben", "cat"]),
+    ],
+)
+def test_failure_of_one_ends_the_rest(
+    three: list[Account],
+    monkeypatch: pytest.MonkeyPatch,
+    fail: Callable[[pytest.MonkeyPatch, Account], None],
+    sentence: str,
+    rows: int,
+    still_locked: list[str],
 ) -> None:
-    def fail(user_id: str, *, scope: str | None) -> None:
-        raise KeystoneDatabaseDownError("gone away")
-
-    change(three[1], failed_auth_count=4)
-    monkeypatch.setattr(selectors, "get", fail)
-    results = unlock(three)
+    fail(monkeypatch, three[1])
+    results = list(unlocks(three))
+    monkeypatch.undo()
 
     assert outcomes(results) == ["unlocked", "failed", "not_tried"]
-    assert results[1].sentence == (
-        "Keystone's database does not answer: gone away. Nothing was changed."
-    )
+    assert sentence in results[1].sentence
+    assert locked(three) == still_locked
+    assert Event.objects.count() == rows

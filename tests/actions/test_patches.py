@@ -1,4 +1,4 @@
-"""Enable, disable, exempt and lift: one PATCH with the operator's token, one row in the trail."""
+"""Enable, disable, exempt and lift: one PATCH with the operator's token, one row per act."""
 
 from __future__ import annotations
 
@@ -6,20 +6,27 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connections
+from django.db import connections
 
-from pciops.accounts import selectors
 from pciops.accounts.account import Account
-from pciops.actions.act import Act, ActFailedError, ConflictError
-from pciops.actions.enabling import DISABLE, ENABLE
+from pciops.accounts.verdict import judge
+from pciops.actions.act import Act, ActResult, Conflict, Done, Refused, Unknown
 from pciops.actions.exempting import EXEMPT, LIFT
 from pciops.actions.models import Exemption
+from pciops.actions.patch import DISABLE, ENABLE
 from pciops.audit.models import Event
 from pciops.audit.services import AuditLogError
-from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.keystone.models import LocalUser, User
-from tests.actions.acts import delete, order, read, trail
-from tests.factories import NOW, make_initiator, make_user
+from tests.actions.acts import (
+    audit_rows,
+    break_reads,
+    delete,
+    down,
+    make_request,
+    perform,
+    read,
+)
+from tests.factories import NOW, POLICY, make_initiator, make_user
 from tests.fake_keystone import Answer, FakeKeystone, error
 from tests.fake_users import FakeUsers
 
@@ -29,9 +36,8 @@ pytestmark = [
 ]
 
 LOCKOUT, INACTIVITY = "ignore_lockout_failure_attempts", "ignore_user_inactivity"
-LONG_AGO = NOW.date() - timedelta(days=200)
 DISABLED: dict[str, Any] = {"enabled": False}
-INACTIVE: dict[str, Any] = {"last_active_at": LONG_AGO}
+INACTIVE: dict[str, Any] = {"last_active_at": NOW.date() - timedelta(days=200)}
 LOCKED: dict[str, Any] = {"failed_auth_count": 3, "failed_auth_at": NOW}
 EXEMPTED: dict[str, Any] = {"options": {"1002": True}}
 
@@ -44,17 +50,12 @@ CASES = [
 ]
 
 
-def account_of(**facts: Any) -> Account:
-    """An account with these facts."""
+def make(**facts: Any) -> Account:
+    """Make an account with these facts."""
     return read(make_user(**facts).id)
 
 
-def perform(act: Act, account: Account, token_id: str, **facts: Any) -> Event:
-    """Do the act."""
-    return act.perform(account, order(act, account, token_id, **facts))
-
-
-# --- It is done ---------------------------------------------------------------------------------
+# --- Done ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("act", "facts", "option", "sent"),
     [
@@ -68,7 +69,7 @@ def perform(act: Act, account: Account, token_id: str, **facts: Any) -> Event:
         (LIFT, EXEMPTED | INACTIVE, LOCKOUT, {"options": {LOCKOUT: None}, "enabled": True}),
     ],
 )
-def test_an_act_is_one_patch_with_the_operators_own_token(
+def test_act_is_one_patch_with_the_operators_own_token(
     admin: str,
     fake_keystone: FakeKeystone,
     act: Act,
@@ -76,25 +77,18 @@ def test_an_act_is_one_patch_with_the_operators_own_token(
     option: str,
     sent: dict[str, Any],
 ) -> None:
-    account = account_of(**facts)
-    perform(act, account, admin, option=option)
+    account = make(**facts)
+    result = perform(act, account, admin, option=option)
 
+    assert isinstance(result, Done)
     assert fake_keystone.patches == [(admin, account.id, sent)]
-
-
-@pytest.mark.parametrize(("act", "facts", "option"), CASES)
-def test_an_act_is_one_row_in_the_trail(
-    admin: str, act: Act, facts: dict[str, Any], option: str
-) -> None:
-    event = perform(act, account_of(**facts), admin, option=option)
     row = Event.objects.get()
-
-    assert (row.pk, row.action, row.outcome) == (event.pk, act.action, "success")
+    assert (row.pk, row.action, row.outcome) == (result.event.pk, act.action, "success")
     assert row.resource.startswith(option)
 
 
 @pytest.mark.parametrize(("act", "facts", "option"), CASES)
-def test_the_intent_is_in_the_trail_before_the_patch(
+def test_intent_is_in_the_audit_log_before_the_patch(
     admin: str, keystone_users: FakeUsers, act: Act, facts: dict[str, Any], option: str
 ) -> None:
     ours, before = connections["default"], list[tuple[str, str]]()
@@ -102,17 +96,17 @@ def test_the_intent_is_in_the_trail_before_the_patch(
 
     def look() -> None:
         connections["default"] = ours
-        before.extend(trail())
+        before.extend(audit_rows())
 
     keystone_users.before = look
-    perform(act, account_of(**facts), admin, option=option)
+    perform(act, make(**facts), admin, option=option)
     ours.dec_thread_sharing()
 
     assert before == [("pending", "")]
 
 
-def test_the_trail_keeps_what_keystone_overwrites(admin: str) -> None:
-    event = perform(ENABLE, account_of(**INACTIVE, **LOCKED), admin)
+def test_audit_log_keeps_what_keystone_overwrites(admin: str) -> None:
+    event = perform(ENABLE, make(**INACTIVE, **LOCKED), admin).event
 
     assert event.remark == (
         "3 failures cleared with it, the account was locked; the last activity was 6 May 2026 "
@@ -120,23 +114,18 @@ def test_the_trail_keeps_what_keystone_overwrites(admin: str) -> None:
     )
 
 
-def test_an_exemption_has_its_owner_and_end_in_the_trail(admin: str) -> None:
-    event = perform(EXEMPT, account_of(), admin, option=LOCKOUT)
-
-    assert event.resource == f"{LOCKOUT} until 2026-12-22, owner: network team"
-
-
-def test_an_exemption_is_in_the_register(admin: str) -> None:
-    account = account_of()
-    event = perform(EXEMPT, account, admin, option=LOCKOUT)
+def test_exemption_is_recorded_with_its_owner_and_end(admin: str) -> None:
+    account = make()
+    event = perform(EXEMPT, account, admin, option=LOCKOUT).event
     row = Exemption.objects.get()
 
+    assert event.resource == f"{LOCKOUT} until 2026-12-22, owner: network team"
     assert (row.user_id, row.option, row.owner) == (account.id, LOCKOUT, "network team")
     assert (row.event_id, row.recorded_by, row.lifted_at) == (event.id, "olga (Default)", None)
 
 
-def test_an_exemption_that_is_lifted_is_closed_in_the_register(admin: str) -> None:
-    account = account_of()
+def test_lifted_exemption_is_closed_in_the_register(admin: str) -> None:
+    account = make()
     perform(EXEMPT, account, admin, option=LOCKOUT)
     perform(LIFT, read(account.id), admin, option=LOCKOUT)
     row = Exemption.objects.get()
@@ -144,93 +133,91 @@ def test_an_exemption_that_is_lifted_is_closed_in_the_register(admin: str) -> No
     assert (row.lifted_at, row.lifted_by) == (NOW, "olga (Default)")
 
 
-# --- The account is not what the operator saw ---------------------------------------------------
-def test_an_account_that_was_locked_meanwhile_is_not_unlocked_by_surprise(
+# --- Conflict -----------------------------------------------------------------------------------
+def test_enable_does_not_unlock_an_account_that_was_locked_since(
     admin: str, fake_keystone: FakeKeystone
 ) -> None:
-    account = account_of(**DISABLED)
-    wanted = order(ENABLE, account, admin)
+    account = make(**DISABLED)
+    request = make_request(ENABLE, account, admin)
     LocalUser.objects.using("keystone").update(**LOCKED)
-    with pytest.raises(ConflictError, match="changed after you opened the form") as raised:
-        ENABLE.perform(read(account.id), wanted)
+    result = ENABLE.perform(judge(read(account.id), POLICY, NOW), request)
 
-    assert raised.value.fits
-    assert (fake_keystone.patches, trail()) == ([], [("failure", str(raised.value))])
+    assert isinstance(result, Conflict)
+    assert result.fits
+    assert "changed after you opened the form" in result.sentence
+    assert (fake_keystone.patches, audit_rows()) == ([], [("failure", result.sentence)])
 
 
-def test_an_account_under_attack_can_be_disabled_all_the_same(admin: str) -> None:
-    account = account_of()
-    wanted = order(DISABLE, account, admin)
+def test_disable_ignores_failures_that_were_added_since(admin: str) -> None:
+    account = make()
+    request = make_request(DISABLE, account, admin)
     LocalUser.objects.using("keystone").update(**LOCKED)
-    DISABLE.perform(read(account.id), wanted)
+    DISABLE.perform(judge(read(account.id), POLICY, NOW), request)
 
     assert read(account.id).enabled is False
     assert read(account.id).failed_auth_count == 3
 
 
+@pytest.mark.parametrize(("act", "enabled"), [(ENABLE, True), (DISABLE, False)])
+def test_change_right_before_the_patch_is_a_conflict(
+    admin: str, fake_keystone: FakeKeystone, act: Act, enabled: bool
+) -> None:
+    account = make(enabled=not enabled)
+    User.objects.using("keystone").filter(id=account.id).update(enabled=enabled)
+    result = perform(act, account, admin)
+
+    assert isinstance(result, Conflict)
+    assert not result.fits
+    assert act.unfit in result.sentence
+    assert (fake_keystone.patches, audit_rows()) == ([], [("failure", result.sentence)])
+
+
 @pytest.mark.parametrize(
-    ("act", "facts", "change", "sentence"),
+    ("act", "facts", "sentence"),
     [
-        (ENABLE, DISABLED, {"enabled": True}, ENABLE.unfit),
-        (DISABLE, {}, {"enabled": False}, DISABLE.unfit),
+        (EXEMPT, EXEMPTED, EXEMPT.unfit),
+        (LIFT, {"options": {"1001": True}}, LIFT.unfit),
+        (DISABLE, {"extra": "[]"}, "cannot read the user's row"),
     ],
+    ids=["exempt already", "other exemption", "unreadable"],
 )
-def test_somebody_who_was_first_in_the_last_moment_is_noticed(
-    admin: str,
-    fake_keystone: FakeKeystone,
-    act: Act,
-    facts: dict[str, Any],
-    change: dict[str, Any],
-    sentence: str,
+def test_act_that_does_not_fit_is_a_conflict(
+    admin: str, fake_keystone: FakeKeystone, act: Act, facts: dict[str, Any], sentence: str
 ) -> None:
-    account = account_of(**facts)
-    User.objects.using("keystone").filter(id=account.id).update(**change)
-    with pytest.raises(ConflictError) as raised:
-        perform(act, account, admin)
+    option = LOCKOUT if "option" in act.asks else ""
+    result = perform(act, make(**facts), admin, option=option)
 
-    assert str(raised.value) == f"{sentence} Nothing was changed."
-    assert (fake_keystone.patches, trail()[0][0]) == ([], "failure")
+    assert isinstance(result, Conflict)
+    assert sentence in result.sentence
+    assert fake_keystone.patches == []
 
 
-def test_an_account_that_was_deleted_is_said_to_be(admin: str) -> None:
-    account = account_of()
+def test_deleted_account_is_a_conflict(admin: str) -> None:
+    account = make()
     delete(account)
-    with pytest.raises(ConflictError, match="The account was deleted in Keystone"):
-        perform(DISABLE, account, admin)
+    result = perform(DISABLE, account, admin)
+
+    assert isinstance(result, Conflict)
+    assert "deleted" in result.sentence
 
 
-@pytest.mark.parametrize(
-    ("act", "facts"), [(EXEMPT, EXEMPTED), (LIFT, {"options": {"1001": True}})]
-)
-def test_an_option_that_is_as_wanted_is_a_conflict(
-    admin: str, fake_keystone: FakeKeystone, act: Act, facts: dict[str, Any]
-) -> None:
-    with pytest.raises(ConflictError, match=act.unfit):
-        perform(act, account_of(**facts), admin, option=LOCKOUT)
+# --- Refused ------------------------------------------------------------------------------------
+def assert_refused(result: ActResult, status: int, sentence: str) -> None:
+    """Assert that nothing was done, and that the audit log has it."""
+    assert isinstance(result, Refused)
+    assert (result.status, result.only_here) == (status, status == 403)
+    assert sentence in result.sentence
+    assert audit_rows()[0][0] == "failure"
 
+
+def test_operators_cannot_disable_themselves(admin: str, fake_keystone: FakeKeystone) -> None:
+    account = make()
+    result = perform(DISABLE, account, admin, initiator=make_initiator(id=account.id))
+
+    assert_refused(result, 403, "your own account")
     assert fake_keystone.patches == []
 
 
-def test_a_row_that_keystone_cannot_read_is_not_changed(
-    admin: str, fake_keystone: FakeKeystone
-) -> None:
-    with pytest.raises(ConflictError, match="Keystone cannot read the user's row"):
-        perform(DISABLE, account_of(extra="[]"), admin)
-
-    assert fake_keystone.patches == []
-
-
-# --- It must not be -----------------------------------------------------------------------------
-def test_nobody_disables_themselves(admin: str, fake_keystone: FakeKeystone) -> None:
-    account = account_of()
-    with pytest.raises(ActFailedError, match="cannot disable your own account") as raised:
-        perform(DISABLE, account, admin, initiator=make_initiator(id=account.id))
-
-    assert raised.value.status == 403
-    assert (fake_keystone.patches, trail()[0][0]) == ([], "failure")
-
-
-# --- Keystone does not do it --------------------------------------------------------------------
 @pytest.mark.parametrize(("act", "facts", "option"), CASES)
 @pytest.mark.parametrize(
     ("answer", "status", "sentence"),
@@ -238,15 +225,14 @@ def test_nobody_disables_themselves(admin: str, fake_keystone: FakeKeystone) -> 
         (
             error(403, "You are not authorized to perform the requested action."),
             403,
-            "Keystone refused (HTTP 403): You are not authorized to perform the requested action. "
-            "Nothing was changed.",
+            "(HTTP 403): You are not authorized to perform the requested action. Nothing was",
         ),
-        (error(401, "no"), 401, "Keystone no longer accepts your token. Nothing was changed."),
-        (error(404, "gone"), 502, "Keystone refused (HTTP 404): gone. Nothing was changed."),
-        (error(400, "a\nb"), 502, "Keystone refused (HTTP 400): a\\nb. Nothing was changed."),
+        (error(401, "no"), 401, "token"),
+        (error(404, "gone"), 502, "(HTTP 404): gone."),
+        (error(400, "a\nb"), 502, "(HTTP 400): a\\nb."),
     ],
 )
-def test_what_keystone_refuses_is_a_failure_in_its_words(
+def test_refusal_of_keystone_is_a_failure_in_its_words(
     admin: str,
     keystone_users: FakeUsers,
     act: Act,
@@ -257,97 +243,87 @@ def test_what_keystone_refuses_is_a_failure_in_its_words(
     sentence: str,
 ) -> None:
     keystone_users.works, keystone_users.answer = False, answer
-    account = account_of(**facts)
-    with pytest.raises(ActFailedError) as raised:
-        perform(act, account, admin, option=option)
+    account = make(**facts)
+    result = perform(act, account, admin, option=option)
 
-    assert (str(raised.value), raised.value.status) == (sentence, status)
-    assert (read(account.id), trail()[0][0]) == (account, "failure")
+    assert_refused(result, status, sentence)
+    assert read(account.id) == account
     assert not Exemption.objects.exists()
 
 
-def test_a_keystone_that_is_away_is_a_failure(admin: str, settings: Any) -> None:
+def test_unreachable_keystone_is_a_failure(admin: str, settings: Any) -> None:
     settings.OS_AUTH_URL = "http://127.0.0.1:9/v3"
-    with pytest.raises(ActFailedError, match=r"does not answer: no connection\. Nothing was"):
-        perform(DISABLE, account_of(), admin)
+    result = perform(DISABLE, make(), admin)
 
-    assert trail() == [("failure", "Keystone does not answer: no connection")]
-
-
-def test_an_answer_that_was_lost_is_unknown_where_nothing_has_changed(
-    admin: str, keystone_users: FakeUsers
-) -> None:
-    keystone_users.works, keystone_users.answer = False, error(502, "bad gateway")
-    with pytest.raises(ActFailedError, match="did not say whether it did it: it answered HTTP 502"):
-        perform(DISABLE, account_of(), admin)
-
-    assert trail() == [("unknown", "it answered HTTP 502")]
+    assert_refused(result, 503, "no connection. Nothing was changed")
+    assert audit_rows() == [("failure", "Keystone does not answer: no connection")]
 
 
-def test_an_answer_that_was_lost_is_a_success_where_the_database_shows_it(
-    admin: str, keystone_users: FakeUsers
-) -> None:
-    keystone_users.answer = error(504, "too late")
-    event = perform(DISABLE, account_of(), admin)
-
-    assert (event.outcome, event.remark) == (
-        "success",
-        "Keystone's answer was lost (it answered HTTP 504); its database shows that it was done. "
-        "enabled was true until then",
-    )
-
-
-def test_a_keystone_that_says_yes_and_does_nothing_is_not_believed(
-    admin: str, keystone_users: FakeUsers
-) -> None:
-    keystone_users.works = False
-    with pytest.raises(ActFailedError, match="its database does not show it"):
-        perform(DISABLE, account_of(), admin)
-
-    assert trail()[0][0] == "unknown"
-
-
-# --- Databases ----------------------------------------------------------------------------------
 def test_without_keystones_database_nothing_is_sent(
     admin: str, fake_keystone: FakeKeystone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    account = account_of()
+    account = make()
+    break_reads(monkeypatch)
+    result = perform(DISABLE, account, admin)
 
-    def fail(user_id: str, *, scope: str | None) -> None:
-        raise KeystoneDatabaseDownError("gone away")
-
-    monkeypatch.setattr(selectors, "get", fail)
-    with pytest.raises(ActFailedError, match=r"gone away\. Nothing was changed"):
-        perform(DISABLE, account, admin)
-
-    assert (fake_keystone.patches, trail()[0][0]) == ([], "failure")
+    assert_refused(result, 503, "gone away. Nothing was changed")
+    assert fake_keystone.patches == []
 
 
-def test_without_a_row_in_the_trail_nothing_is_sent(
+# --- A lost answer ------------------------------------------------------------------------------
+def test_lost_answer_is_unknown_if_nothing_has_changed(
+    admin: str, keystone_users: FakeUsers
+) -> None:
+    keystone_users.works, keystone_users.answer = False, error(502, "bad gateway")
+    result = perform(DISABLE, make(), admin)
+
+    assert isinstance(result, Unknown)
+    assert "it answered HTTP 502" in result.sentence
+    assert audit_rows() == [("unknown", "it answered HTTP 502")]
+
+
+def test_lost_answer_is_a_success_if_the_database_shows_the_change(
+    admin: str, keystone_users: FakeUsers
+) -> None:
+    keystone_users.answer = error(504, "too late")
+    event = perform(DISABLE, make(), admin).event
+
+    assert event.outcome == "success"
+    assert "(it answered HTTP 504)" in event.remark
+    assert event.remark.endswith("enabled was true until then")
+
+
+def test_confirmed_change_that_the_database_does_not_show_is_unknown(
+    admin: str, keystone_users: FakeUsers
+) -> None:
+    keystone_users.works = False
+    result = perform(DISABLE, make(), admin)
+
+    assert isinstance(result, Unknown)
+    assert "its database does not show it" in result.sentence
+    assert audit_rows()[0][0] == "unknown"
+
+
+# --- Our own database ---------------------------------------------------------------------------
+def test_without_a_row_in_the_audit_log_nothing_is_sent(
     admin: str, fake_keystone: FakeKeystone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def down(*_: Any, **__: Any) -> None:
-        raise OperationalError(2003, "Can't connect to MySQL server")
-
     monkeypatch.setattr(Event, "save", down)
     with pytest.raises(AuditLogError):
-        perform(DISABLE, account_of(), admin)
+        perform(DISABLE, make(), admin)
 
     assert fake_keystone.patches == []
 
 
-def test_a_register_that_cannot_be_written_leaves_the_row_pending(
+def test_register_that_cannot_be_written_leaves_the_row_pending(
     admin: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def down(*_: Any, **__: Any) -> None:
-        raise OperationalError(1114, "The table is full")
-
     monkeypatch.setattr(Exemption.objects, "create", down)
     with pytest.raises(AuditLogError, match="may have been done"):
-        perform(EXEMPT, account_of(), admin, option=LOCKOUT)
+        perform(EXEMPT, make(), admin, option=LOCKOUT)
 
-    assert trail() == [("pending", "")]
+    assert audit_rows() == [("pending", "")]
 
 
-def test_no_token_is_in_the_words_of_an_order(admin: str) -> None:
-    assert admin not in repr(order(DISABLE, account_of(), admin))
+def test_token_is_not_in_the_repr_of_a_request(admin: str) -> None:
+    assert admin not in repr(make_request(DISABLE, make(), admin))

@@ -1,4 +1,4 @@
-"""An act that a crash has left pending is settled by what Keystone's database shows."""
+"""Acts that a crash has left pending are settled by what Keystone's database shows."""
 
 from __future__ import annotations
 
@@ -7,173 +7,276 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import time_machine
 from django.core.management import call_command
 
 from pciops.accounts.account import Account
-from pciops.actions import recovery
+from pciops.actions import recovery, register
+from pciops.actions.act import Act
+from pciops.actions.exempting import EXEMPT, LIFT, RECORD
+from pciops.actions.models import Exemption
+from pciops.actions.patch import DISABLE, ENABLE
 from pciops.audit import services
 from pciops.audit.chain import verify
 from pciops.audit.models import Event
-from tests.actions.acts import change, delete
-from tests.audit.helpers import ROOT, environment, manage, open_event
-from tests.factories import NOW, POLICY, make_initiator
+from pciops.keystone.models import User, UserOption
+from tests.actions.acts import change, delete, make_request, read
+from tests.audit.helpers import ROOT, environment, open_event
+from tests.factories import NOW, POLICY, make_initiator, make_user
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 CLEARED = {"failed_auth_count": 0, "failed_auth_at": None}
 
 
+def settle(after: timedelta = timedelta(minutes=2)) -> list[tuple[str, str]]:
+    """Return outcome and remark of what is settled, that long after the crash."""
+    settled = recovery.settle_pending(policy=POLICY, now=NOW + after)
+    assert all(event.remark.startswith("settled after a crash: ") for event in settled)
+    return [(event.outcome, event.remark.partition(": ")[2]) for event in settled]
+
+
+# --- Unlocks ------------------------------------------------------------------------------------
 @pytest.fixture
 def crashed(account: Account) -> Event:
     """An unlock of the account that was begun and never settled."""
     return open_event(account=account, precondition=account.failures)
 
 
-def settle(after: timedelta = timedelta(minutes=2)) -> list[tuple[str, str]]:
-    """Outcome and remark of what is settled, that long after the crash."""
-    settled = recovery.settle_pending(policy=POLICY, now=NOW + after)
-    return [(event.outcome, event.remark) for event in settled]
-
-
-def test_a_row_without_failures_shows_that_it_was_unlocked(
-    account: Account, crashed: Event
+@pytest.mark.usefixtures("crashed")
+@pytest.mark.parametrize(
+    ("columns", "after", "outcome", "remark"),
+    [
+        (CLEARED, timedelta(minutes=2), "success", "shows that it was unlocked"),
+        ({}, timedelta(minutes=2), "failure", "row is unchanged"),
+        ({"failed_auth_count": 4}, timedelta(minutes=2), "unknown", "other failures by now"),
+        (CLEARED, timedelta(hours=1), "unknown", "a sign-in may have cleared them"),
+    ],
+    ids=["cleared", "unchanged", "other failures", "perhaps a sign-in"],
+)
+def test_outcome_of_an_unlock_is_what_the_row_shows(
+    account: Account, columns: dict[str, Any], after: timedelta, outcome: str, remark: str
 ) -> None:
-    change(account, **CLEARED)
+    if columns:
+        change(account, **columns)
+    [settled] = settle(after)
 
-    assert settle() == [
-        ("success", "settled after a crash: Keystone's row shows that it was unlocked")
-    ]
-
-
-def test_an_unchanged_row_shows_that_it_was_not_carried_out(crashed: Event) -> None:
-    assert settle() == [
-        ("failure", "settled after a crash: not carried out, Keystone's row is unchanged")
-    ]
+    assert settled[0] == outcome
+    assert remark in settled[1]
 
 
-def test_other_failures_show_nothing(account: Account, crashed: Event) -> None:
-    change(account, failed_auth_count=4)
-
-    assert settle() == [
-        ("unknown", "settled after a crash: Keystone's row has other failures by now")
-    ]
-
-
-def test_an_account_that_is_gone_shows_nothing(account: Account, crashed: Event) -> None:
+@pytest.mark.usefixtures("crashed")
+def test_outcome_is_unknown_if_the_account_was_deleted(account: Account) -> None:
     delete(account)
 
     assert settle()[0][0] == "unknown"
 
 
-def test_what_a_sign_in_may_have_cleared_is_unknown(account: Account, crashed: Event) -> None:
-    change(account, **CLEARED)
-
-    assert settle(timedelta(hours=1))[0][0] == "unknown"
-
-
-def test_what_another_operator_unlocked_this_act_did_not(account: Account, crashed: Event) -> None:
+@pytest.mark.usefixtures("crashed")
+def test_unlock_failed_if_another_operator_has_unlocked(account: Account) -> None:
     other = open_event(
         account=account, precondition=account.failures, initiator=make_initiator("otto")
     )
     services.settle(other, Event.Outcome.SUCCESS)
     change(account, **CLEARED)
 
-    assert settle() == [
-        (
-            "failure",
-            "settled after a crash: not carried out, otto (Default) unlocked the account",
-        )
-    ]
+    [(outcome, remark)] = settle()
+    assert (outcome, "otto (Default) unlocked" in remark) == ("failure", True)
 
 
-def test_of_two_crashed_acts_nobody_knows_which_it_was(account: Account, crashed: Event) -> None:
+@pytest.mark.usefixtures("crashed")
+def test_outcomes_of_two_crashed_unlocks_of_one_lock_are_unknown(account: Account) -> None:
     open_event(account=account, precondition=account.failures)
     change(account, **CLEARED)
 
     assert settle()[0][0] == "unknown"
 
 
-def test_an_act_of_the_last_minute_may_be_under_way(crashed: Event) -> None:
+@pytest.mark.usefixtures("crashed")
+def test_act_of_the_last_minute_stays_pending() -> None:
     assert settle(timedelta(minutes=1)) == []
     assert len(settle(timedelta(minutes=1, microseconds=1))) == 1
-
-
-def test_an_act_is_settled_only_once(crashed: Event) -> None:
-    settle()
-
     assert settle() == []
 
 
-def test_whoever_comes_second_goes_on_with_the_others(
-    account: Account, crashed: Event, monkeypatch: pytest.MonkeyPatch
+def test_act_that_another_process_has_settled_does_not_stop_the_rest(
+    crashed: Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = [Event.objects.get(), Event.objects.get()]
-    monkeypatch.setattr("pciops.audit.selectors.pending", lambda before: found)
+    rows = [Event.objects.get(), Event.objects.get()]
+    monkeypatch.setattr("pciops.audit.selectors.pending", lambda before: rows)
 
     assert len(settle()) == 1
 
 
-def test_what_is_settled_so_is_in_the_chain(crashed: Event) -> None:
+@pytest.mark.usefixtures("crashed")
+def test_settled_act_is_in_the_hash_chain() -> None:
     settle()
 
     assert (verify().rows, verify().problem) == (1, "")
 
 
-def test_the_command_says_what_it_settled(
-    account: Account, crashed: Event, capsys: pytest.CaptureFixture[str]
+@pytest.mark.usefixtures("crashed")
+def test_command_reports_each_settled_act(
+    account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with time_machine.travel(NOW + timedelta(minutes=2)):
         call_command("settle_pending")
 
-    assert capsys.readouterr().out == (
-        f"unlock of ann ({account.id}): failure, settled after a crash: not carried out, "
-        "Keystone's row is unchanged\n1 act settled\n"
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"unlock of ann ({account.id}): failure, settled after a crash")
+    assert last == "1 act settled"
+
+
+# --- Acts of Keystone's API ---------------------------------------------------------------------
+LOCKOUT = "ignore_lockout_failure_attempts"
+PLAIN: dict[str, Any] = {}
+EXEMPTED: dict[str, Any] = {"options": {"1002": True}}
+CASES = [
+    pytest.param(ENABLE, {"enabled": False}, id="enable"),
+    pytest.param(DISABLE, PLAIN, id="disable"),
+    pytest.param(EXEMPT, PLAIN, id="exempt"),
+    pytest.param(LIFT, EXEMPTED, id="lift"),
+]
+
+
+def crash(act: Act, facts: dict[str, Any]) -> User:
+    """Begin the act, and never settle it."""
+    user = make_user(**facts)
+    option = LOCKOUT if "option" in act.asks else ""
+    request = make_request(act, read(user.id), option=option)
+    services.open_event(
+        act.action,
+        read(user.id),
+        precondition=request.precondition,
+        initiator=request.initiator,
+        reason=request.reason,
+        identity=request.identity,
+        resource=request.resource,
+        now=NOW,
+    )
+    return user
+
+
+def carry_out(act: Act, user: User) -> None:
+    """Do what Keystone did before the crash."""
+    rows = UserOption.objects.using("keystone")
+    if act in {ENABLE, DISABLE}:
+        User.objects.using("keystone").filter(id=user.id).update(enabled=act is ENABLE)
+    elif act is EXEMPT:
+        rows.create(user_id=user.id, option_id="1002", option_value="true")
+    else:
+        rows.filter(user_id=user.id).update(option_value="false")
+
+
+@pytest.mark.parametrize(("act", "facts"), CASES)
+def test_unchanged_account_means_failure(act: Act, facts: dict[str, Any]) -> None:
+    crash(act, facts)
+
+    assert settle() == [("failure", "not carried out, the account is unchanged")]
+    assert not Exemption.objects.exists()
+
+
+@pytest.mark.parametrize(("act", "facts"), CASES)
+def test_changed_account_means_success(act: Act, facts: dict[str, Any]) -> None:
+    carry_out(act, crash(act, facts))
+
+    assert settle() == [("success", "Keystone's database shows that it was done")]
+
+
+def test_account_that_has_changed_otherwise_means_unknown() -> None:
+    user = crash(EXEMPT, PLAIN)
+    User.objects.using("keystone").filter(id=user.id).update(enabled=False)
+
+    assert settle()[0][0] == "unknown"
+
+
+def test_exemption_that_was_carried_out_is_recorded() -> None:
+    user = crash(EXEMPT, PLAIN)
+    carry_out(EXEMPT, user)
+    settle()
+    row = Exemption.objects.get()
+
+    assert (row.user_id, row.option, row.owner) == (user.id, LOCKOUT, "network team")
+    assert row.ends_on == NOW.date() + timedelta(days=30)
+    assert row.event_id == Event.objects.get().pk
+
+
+def test_record_that_was_not_settled_was_not_written() -> None:
+    crash(RECORD, EXEMPTED)
+
+    assert settle()[0][0] == "failure"
+    [entry] = register.entries(scope=None, now=NOW)
+    assert entry.status == register.ExemptionStatus.UNRECORDED
+
+
+def test_outcome_of_an_act_outside_the_registry_is_unknown(account: Account) -> None:
+    services.open_event(
+        Event.Action.SAMPLE,
+        account,
+        precondition="",
+        initiator=make_initiator(),
+        reason="",
+        identity="",
+        now=NOW,
     )
 
+    assert settle() == [("unknown", "whether it was carried out cannot be seen")]
 
+
+# --- A process that is killed -------------------------------------------------------------------
 CRASH = """
 import os, signal, sys, django
 django.setup()
 from datetime import timedelta
 from django.apps import apps
+from django.core.management import call_command
 from django.db import connections
 from django.utils import timezone
+call_command("migrate", verbosity=0)
 with connections["keystone_unlock"].schema_editor() as editor:
     for model in apps.get_app_config("keystone").get_models():
         editor.create_model(model)
 connections["keystone"] = connections["keystone_unlock"]
-from pciops.actions import unlock as action
+from pciops.actions import unlock as unlock_module
 from tests import factories
 from tests.actions.acts import read, unlock
 now = timezone.now()
 account = read(factories.make_locked_user("ann", at=now - timedelta(minutes=2)).id)
-clear = action.clear_failures
+clear = unlock_module.clear_failures
 def killed(*args, **failures):
     if sys.argv[1] == "after":
         clear(*args, **failures)
     os.kill(os.getpid(), signal.SIGKILL)
-action.clear_failures = killed
-unlock(account, now=now - timedelta(seconds=61))
+unlock_module.clear_failures = killed
+unlock(account, now=now - timedelta(seconds=61), precondition=str(account.failures))
+"""
+NEXT_START = """
+import django
+django.setup()
+from django.core.management import call_command
+call_command("settle_pending")
+call_command("verify_audit")
 """
 
 
-@pytest.mark.parametrize(
-    ("moment", "expected"),
-    [("before", "failure, settled after a crash"), ("after", "success, settled after a crash")],
-)
-def test_a_process_that_was_killed_in_the_midst_of_an_act(
-    tmp_path: Path, moment: str, expected: str
-) -> None:
+@pytest.mark.parametrize(("moment", "outcome"), [("before", "failure"), ("after", "success")])
+def test_act_of_a_killed_process_is_settled(tmp_path: Path, moment: str, outcome: str) -> None:
     (tmp_path / "keystone.sqlite3").touch()
-    env = environment(tmp_path)
-    assert manage("migrate", "--verbosity", "0", env=env).returncode == 0
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", CRASH, moment], cwd=ROOT, env=env, check=False
-    )
 
-    assert done.returncode == -signal.SIGKILL
-    assert expected in manage("settle_pending", env=env).stdout
-    assert "1 row, head" in manage("verify_audit", env=env).stdout
+    def run(code: str, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code, *words],
+            cwd=ROOT,
+            env=environment(tmp_path),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert run(CRASH, moment).returncode == -signal.SIGKILL
+    output = run(NEXT_START).stdout
+    assert f"{outcome}, settled after a crash" in output
+    assert "1 row, head" in output

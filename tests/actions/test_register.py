@@ -1,4 +1,4 @@
-"""The exemption register: what Keystone has beside what was recorded."""
+"""The exemption register: Keystone's options beside what was recorded."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from django.db import connections
 
 from pciops.actions import register
-from pciops.actions.act import ConflictError
+from pciops.actions.act import ActResult, Conflict
 from pciops.actions.exempting import RECORD
 from pciops.actions.models import Exemption
-from pciops.actions.register import Entry, Status
-from pciops.audit.models import Event
+from pciops.actions.register import ExemptionEntry, ExemptionStatus, Grant
 from pciops.keystone.models import User, UserOption
-from tests.actions.acts import delete, order, read, trail
+from tests.actions.acts import audit_rows, delete, perform, read
 from tests.factories import NOW, make_initiator, make_user
 
 pytestmark = [
@@ -28,38 +26,37 @@ TODAY = NOW.date()
 
 
 def make_exempt(name: str = "svc", *, option_id: str = "1001", **facts: Any) -> User:
-    """An account that another tool has exempted."""
+    """Make an account that another tool has exempted."""
     return make_user(name, options={option_id: True}, **facts)
 
 
-def record(user: User, *, option: str = EXPIRY, **facts: Any) -> Event:
-    """Record an exemption as olga."""
-    account = read(user.id)
-    return RECORD.perform(account, order(RECORD, account, option=option, **facts))
+def record(user: User, *, option: str = EXPIRY, **facts: Any) -> ActResult:
+    """Record an exemption for olga."""
+    return perform(RECORD, read(user.id), option=option, **facts)
 
 
-def entries(scope: str | None = None) -> list[Entry]:
-    """The whole register."""
+def entries(scope: str | None = None) -> list[ExemptionEntry]:
+    """Return the whole register."""
     return list(register.entries(scope=scope, now=NOW))
 
 
 def statuses(scope: str | None = None) -> list[tuple[str, str]]:
-    """Names and statuses."""
+    """Return names and statuses of the whole register."""
     return [(entry.user_name, entry.status.value) for entry in entries(scope)]
 
 
-def test_an_exemption_that_nobody_has_recorded_is_a_finding() -> None:
-    make_exempt()
-
+def test_exemption_is_unrecorded_until_it_is_recorded() -> None:
+    user = make_exempt()
     assert statuses() == [("svc", "unrecorded")]
-    assert Status.UNRECORDED.is_finding
 
-
-def test_an_exemption_that_is_recorded_is_none() -> None:
-    record(make_exempt())
-
+    record(user)
     assert statuses() == [("svc", "recorded")]
-    assert not Status.RECORDED.is_finding
+
+
+def test_unrecorded_and_overdue_exemptions_are_findings() -> None:
+    findings = {status for status in ExemptionStatus if status.is_finding}
+
+    assert findings == {ExemptionStatus.UNRECORDED, ExemptionStatus.OVERDUE}
 
 
 @pytest.mark.parametrize(
@@ -70,25 +67,24 @@ def test_an_exemption_that_is_recorded_is_none() -> None:
         (TODAY + timedelta(days=1), "recorded"),
     ],
 )
-def test_an_exemption_is_overdue_after_its_last_day(ends_on: date, status: str) -> None:
+def test_exemption_is_overdue_after_its_last_day(ends_on: date, status: str) -> None:
     record(make_exempt(), ends_on=ends_on)
 
     assert statuses() == [("svc", status)]
 
 
-def test_an_option_that_is_present_and_false_exempts_nobody() -> None:
-    make_user(options={"1001": False, "1002": None})
+@pytest.mark.parametrize(
+    "options",
+    [{"1001": False, "1002": None}, {"1003": True, "MFAE": True}],
+    ids=["false", "not an exemption"],
+)
+def test_options_that_exempt_from_no_rule_are_left_out(options: dict[str, Any]) -> None:
+    make_user(options=options)
 
     assert entries() == []
 
 
-def test_an_option_that_is_no_exemption_is_not_in_the_register() -> None:
-    make_user(options={"1003": True, "MFAE": True})
-
-    assert entries() == []
-
-
-def test_each_option_of_an_account_stands_alone() -> None:
+def test_each_option_of_an_account_is_an_entry() -> None:
     user = make_user(options={"1001": True, "1002": True})
     record(user)
 
@@ -98,7 +94,7 @@ def test_each_option_of_an_account_stands_alone() -> None:
     ]
 
 
-def test_an_exemption_that_another_tool_has_lifted_is_said_to_be_gone() -> None:
+def test_exemption_that_another_tool_has_lifted_is_gone() -> None:
     user = make_exempt()
     record(user)
     UserOption.objects.using("keystone").filter(user_id=user.id).update(option_value="false")
@@ -106,21 +102,18 @@ def test_an_exemption_that_another_tool_has_lifted_is_said_to_be_gone() -> None:
     assert statuses() == [("svc", "gone")]
 
 
-def test_an_exemption_of_an_account_that_was_deleted_keeps_its_name() -> None:
+def test_exemption_of_a_deleted_account_keeps_its_name() -> None:
     user = make_exempt()
     record(user)
-    UserOption.objects.using("keystone").filter(user_id=user.id).update(option_value="false")
     account = read(user.id)
-    with connections["keystone"].cursor() as cursor:
-        cursor.execute("DELETE FROM user_option")
+    UserOption.objects.using("keystone").filter(user_id=user.id).delete()
     delete(account)
 
-    assert [(it.user_name, it.status.value, it.account) for it in entries()] == [
-        ("svc", "gone", None)
-    ]
+    [entry] = entries()
+    assert (entry.user_name, entry.status.value, entry.account) == ("svc", "gone", None)
 
 
-def test_an_administrator_of_a_domain_sees_the_exemptions_of_that_domain() -> None:
+def test_domain_administrator_sees_only_exemptions_of_the_domain() -> None:
     record(make_exempt("theirs", domain_id="payments"))
     record(make_exempt("ours", domain_id="shops"))
     make_exempt("new", domain_id="payments")
@@ -128,42 +121,45 @@ def test_an_administrator_of_a_domain_sees_the_exemptions_of_that_domain() -> No
     assert statuses("shops") == [("ours", "recorded")]
 
 
-def test_the_register_is_walked_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_register_is_read_in_pages() -> None:
     users = [make_exempt(f"svc-{number}") for number in range(7)]
     for user in users[::2]:
         record(user)
-    whole = statuses()
-    found, marker = list[tuple[str, str]](), ""
-    while True:
-        batch = register.batch(scope=None, now=NOW, marker=marker, limit=2)
-        assert len(batch.entries) <= 2
-        found += [(entry.user_name, entry.status.value) for entry in batch.entries]
-        marker = batch.next
-        if not marker:
-            break
+    pages = [register.page(scope=None, now=NOW, limit=2)]
+    while pages[-1].next:
+        pages.append(register.page(scope=None, now=NOW, marker=pages[-1].next, limit=2))
 
-    assert len(whole) == 7
-    assert found == whole
+    assert [len(page.entries) for page in pages] == [2, 2, 2, 1]
+    read_entries = [entry for page in pages for entry in page.entries]
+    assert [(entry.user_name, entry.status.value) for entry in read_entries] == statuses()
 
 
 # --- Recording ----------------------------------------------------------------------------------
-def test_what_is_recorded_says_who_answers_for_it_and_until_when() -> None:
-    event = record(make_exempt())
+def test_grant_in_the_audit_log_can_be_read_again() -> None:
+    grant = Grant(option=EXPIRY, owner="a, owner: until 2027", ends_on=TODAY)
+
+    assert Grant.parse(str(grant)) == grant
+    with pytest.raises(ValueError, match=EXPIRY):
+        Grant.parse(EXPIRY)
+
+
+def test_record_has_owner_reason_and_last_day() -> None:
+    result = record(make_exempt())
     row = Exemption.objects.get()
 
     assert (row.owner, row.reason, row.starts_on) == ("network team", "INC-4711", TODAY)
     assert (row.ends_on, row.recorded_by) == (TODAY + timedelta(days=30), "olga (Default)")
-    assert row.event_id == event.id
+    assert row.event_id == result.event.id
 
 
-def test_recording_is_a_row_in_the_trail() -> None:
-    event = record(make_exempt())
+def test_recording_is_a_row_in_the_audit_log() -> None:
+    event = record(make_exempt()).event
 
     assert (event.action, event.outcome) == ("record", "success")
     assert event.resource == f"{EXPIRY} until 2026-12-22, owner: network team"
 
 
-def test_recording_anew_closes_what_was_recorded_before() -> None:
+def test_recording_again_closes_the_record_before() -> None:
     user = make_exempt()
     record(user)
     record(user, owner="storage team", initiator=make_initiator("bob"))
@@ -177,17 +173,18 @@ def test_recording_anew_closes_what_was_recorded_before() -> None:
     assert entry.record.owner == "storage team"
 
 
-def test_an_exemption_that_does_not_exist_cannot_be_recorded() -> None:
-    with pytest.raises(ConflictError, match="Nothing was recorded"):
-        record(make_exempt(), option=LOCKOUT)
+def test_exemption_that_does_not_exist_cannot_be_recorded() -> None:
+    result = record(make_exempt(), option=LOCKOUT)
 
+    assert isinstance(result, Conflict)
+    assert "Nothing was recorded" in result.sentence
     assert not Exemption.objects.exists()
-    assert trail()[0][0] == "failure"
+    assert audit_rows() == [("failure", result.sentence)]
 
 
-def test_an_entry_is_a_flat_object_for_machines() -> None:
+def test_entry_as_a_flat_object() -> None:
     user = make_exempt()
-    event = record(user)
+    event = record(user).event
     [entry] = entries()
 
     assert register.as_dict(entry) == {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -15,9 +17,9 @@ ACCOUNTS = "/api/v1/accounts"
 BODY = {"reason": "INC-4711", "identity": "ticket"}
 
 
-def get(token: str, path: str = ACCOUNTS, **more: Any) -> Response:
-    """GET with the token; `more` are parameters of the query."""
-    return Client().get(path, more, headers={"X-Auth-Token": token})
+def get(token: str, path: str = ACCOUNTS, **query: Any) -> Response:
+    """GET with the token."""
+    return Client().get(path, query, headers={"X-Auth-Token": token})
 
 
 def post(token: str, path: str, body: object = BODY, **more: Any) -> Response:
@@ -32,7 +34,38 @@ def post(token: str, path: str, body: object = BODY, **more: Any) -> Response:
     )
 
 
+def pages(token: str, path: str, **query: Any) -> Iterator[dict[str, Any]]:
+    """Yield each page of a list, by its links."""
+    page = get(token, path, **query).json()
+    yield page
+    while following := page["links"]["next"]:
+        page = get(token, following).json()
+        yield page
+
+
+def error(response: Response) -> tuple[int, str]:
+    """Return status and message of an error, which must have Keystone's format."""
+    body = response.json()["error"]
+    assert body.keys() == {"code", "title", "message"}
+    assert body["code"] == response.status_code
+    assert body["title"] == HTTPStatus(response.status_code).phrase
+    return body["code"], body["message"]
+
+
+def assert_refused(response: Response, code: int, start: str) -> None:
+    """Assert an error with this status, whose message starts so."""
+    status, message = error(response)
+    assert status == code
+    assert message.startswith(start)
+
+
+def token_of_domain(keystone: FakeKeystone, domain_id: str = "shops") -> str:
+    """Return a token of an administrator of the domain."""
+    person = keystone.person(domain_id=domain_id, roles={domain_id: {"admin"}})
+    return keystone.issue(person, domain_id)
+
+
 @pytest.fixture
 def token(fake_keystone: FakeKeystone) -> str:
-    """A token of Ada, administrator of the system."""
+    """A token of Ada, an administrator of the system."""
     return fake_keystone.issue(fake_keystone.person(), "system")

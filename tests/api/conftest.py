@@ -1,4 +1,4 @@
-"""Fixtures of these tests: a fake Keystone, a clock that stands, and somebody signed in."""
+"""Fixtures of these tests: a fake Keystone, a clock that stands still, and a token."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ from tests.signin.visit import site as site
 
 
 @pytest.fixture(autouse=True)
-def _clock_stands(clock: object) -> None:
-    """In every test here."""
+def _clock_stands_still(clock: object) -> None:
+    pass

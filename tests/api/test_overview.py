@@ -1,4 +1,4 @@
-"""The overview over the API: numbers of every state, live or counted, and the days to come."""
+"""The overview over the API: numbers of all states, and of the next days."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from pytest_django import Settings
 
 from pciops.accounts.states import STATES
-from tests.api.call import get, post
+from tests.api.call import assert_refused, get, post
 from tests.factories import NOW, PasswordRow, grant, make_locked_user, make_user
 from tests.fake_keystone import FakeKeystone
 from tests.web.pages import down
@@ -22,11 +22,11 @@ DAY = timedelta(days=1)
 
 @pytest.fixture(autouse=True)
 def _rules(settings: Settings) -> None:
-    """Every rule that makes a state is on."""
+    """Turn on every rule that makes a state."""
     settings.POLICY_OVERRIDES = RULES
 
 
-def test_without_a_census_there_is_what_can_be_counted_live(token: str) -> None:
+def test_without_a_census_only_live_numbers_are_there(token: str) -> None:
     grant(make_locked_user(), "service")
 
     assert get(token, OVERVIEW).json() == {
@@ -42,16 +42,16 @@ def test_without_a_census_there_is_what_can_be_counted_live(token: str) -> None:
     }
 
 
-def test_with_a_census_every_state_has_its_number(token: str) -> None:
+def test_with_a_census_every_state_has_a_number(token: str) -> None:
     grant(make_user("cinder", passwords=[PasswordRow(expires_at=NOW + DAY)]), "service")
     make_user("ann", domain_id="shop")
     take_census(NOW - timedelta(minutes=4))
-    found = get(token, OVERVIEW).json()
+    overview = get(token, OVERVIEW).json()
 
-    assert (found["accounts"], found["domains"]) == (2, 2)
-    assert found["counted_at"] == "2026-11-22T13:58:11Z"
-    assert list(found["states"]) == [state.name for state in STATES]
-    assert found["states"]["expiring"] == {
+    assert (overview["accounts"], overview["domains"]) == (2, 2)
+    assert overview["counted_at"] == "2026-11-22T13:58:11Z"
+    assert list(overview["states"]) == [state.name for state in STATES]
+    assert overview["states"]["expiring"] == {
         "accounts": 1,
         "administrator": 0,
         "service": 1,
@@ -59,7 +59,7 @@ def test_with_a_census_every_state_has_its_number(token: str) -> None:
     }
 
 
-def test_the_days_to_come_are_seven_from_today(token: str) -> None:
+def test_next_days_are_seven_from_today(token: str) -> None:
     make_user("ann", passwords=[PasswordRow(expires_at=NOW + DAY)])
     take_census()
     days = get(token, OVERVIEW).json()["days"]
@@ -71,35 +71,30 @@ def test_the_days_to_come_are_seven_from_today(token: str) -> None:
     assert len(days) == 7
 
 
-def test_locked_is_live_whatever_the_census_says(token: str) -> None:
+def test_locked_is_live_after_a_census(token: str) -> None:
     take_census()
     make_locked_user()
 
     assert get(token, OVERVIEW).json()["states"]["locked"]["accounts"] == 1
 
 
-def test_an_administrator_of_a_domain_sees_that_domain(fake_keystone: FakeKeystone) -> None:
+def test_domain_token_gets_only_numbers_of_the_domain(fake_keystone: FakeKeystone) -> None:
     make_locked_user("ours")
     make_locked_user("theirs", domain_id="shop")
     take_census()
     person = fake_keystone.person(roles={"default": {"admin"}})
-    found = get(fake_keystone.issue(person, "default"), OVERVIEW).json()
+    overview = get(fake_keystone.issue(person, "default"), OVERVIEW).json()
 
-    assert (found["accounts"], found["domains"]) == (1, 1)
-    assert found["states"]["locked"]["accounts"] == 1
-
-
-def test_without_a_token_nothing_is_said(fake_keystone: FakeKeystone) -> None:
-    assert get("", OVERVIEW).status_code == 401
+    assert (overview["accounts"], overview["domains"]) == (1, 1)
+    assert overview["states"]["locked"]["accounts"] == 1
 
 
-def test_it_takes_nothing(token: str) -> None:
+def test_only_get_is_possible(token: str) -> None:
     assert post(token, OVERVIEW).status_code == 405
 
 
-def test_keystones_database_down_is_said(token: str) -> None:
+def test_outage_of_keystones_database_is_an_error(token: str) -> None:
     with down("keystone"):
         response = get(token, OVERVIEW)
 
-    assert response.status_code == 503
-    assert response.json()["error"]["message"] == "Keystone's database does not answer."
+    assert_refused(response, 503, "Keystone's database does not answer.")

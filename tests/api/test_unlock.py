@@ -9,7 +9,7 @@ import pytest
 
 from pciops.audit.models import Event
 from pciops.keystone.models import LocalUser, User
-from tests.api.call import ACCOUNTS, BODY, post
+from tests.api.call import ACCOUNTS, BODY, assert_refused, post, token_of_domain
 from tests.factories import NOW, make_locked_user, make_user
 from tests.fake_keystone import FakeKeystone
 from tests.signin.visit import Response
@@ -18,30 +18,24 @@ pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 
 def failures(user: User) -> tuple[int | None, object]:
-    """The two columns that make a lock, as they are now."""
+    """Return the two columns that make a lock."""
     return LocalUser.objects.values_list("failed_auth_count", "failed_auth_at").get(user=user)
 
 
 def unlock(token: str, user: User, body: object = BODY, **more: Any) -> Response:
-    """Ask for the unlock."""
+    """Request the unlock."""
     return post(token, f"{ACCOUNTS}/{user.id}/unlock", body, **more)
 
 
-# --- It works -----------------------------------------------------------------------------------
-def test_an_unlock_clears_both_columns(token: str) -> None:
-    user = make_locked_user()
-    unlock(token, user)
-
-    assert failures(user) == (0, None)
-
-
-def test_an_unlock_answers_with_its_row_of_the_trail(
+# --- Done ---------------------------------------------------------------------------------------
+def test_unlock_answers_with_its_row_of_the_audit_log(
     token: str, fake_keystone: FakeKeystone
 ) -> None:
     user = make_locked_user()
     response = unlock(token, user, REMOTE_ADDR="192.0.2.7", headers={"User-Agent": "curl/8"})
     event = Event.objects.get()
 
+    assert failures(user) == (0, None)
     assert response.status_code == 200
     assert response.json() == {
         "event": {
@@ -78,63 +72,50 @@ def test_an_unlock_answers_with_its_row_of_the_trail(
     }
 
 
-def test_a_token_of_a_domain_unlocks_in_it(fake_keystone: FakeKeystone) -> None:
-    person = fake_keystone.person(domain_id="shops", roles={"shops": {"admin"}})
-    user = make_locked_user(domain_id="shops")
-    unlock(fake_keystone.issue(person, "shops"), user)
+def test_domain_token_unlocks_only_accounts_of_the_domain(fake_keystone: FakeKeystone) -> None:
+    token = token_of_domain(fake_keystone)
+    own, foreign = (make_locked_user(domain_id=domain) for domain in ("shops", "payments"))
+    unlock(token, own)
+    unlock(token, foreign)
 
-    assert failures(user) == (0, None)
-
-
-def test_a_token_of_a_domain_unlocks_nobody_else(fake_keystone: FakeKeystone) -> None:
-    person = fake_keystone.person(domain_id="shops", roles={"shops": {"admin"}})
-    user = make_locked_user(domain_id="payments")
-    unlock(fake_keystone.issue(person, "shops"), user)
-
-    assert failures(user) == (3, NOW)
-    assert not Event.objects.exists()
+    assert (failures(own), failures(foreign)) == ((0, None), (3, NOW))
+    assert Event.objects.count() == 1
 
 
-def test_what_else_is_in_the_body_does_no_harm(token: str) -> None:
-    body = {**BODY, "outcome": "failure", "target_id": "somebody else"}
+def test_other_fields_of_the_body_are_ignored(token: str) -> None:
+    body = {**BODY, "outcome": "failure", "target_id": "another"}
 
     assert unlock(token, make_locked_user(), body).json()["event"]["outcome"] == "success"
 
 
-# --- It is not locked ---------------------------------------------------------------------------
-def test_an_account_that_is_not_locked_is_a_conflict(token: str) -> None:
-    response = unlock(token, make_user())
+# --- Conflict -----------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("count", "age", "message"),
+    [
+        (0, timedelta(0), "The account is not locked. A sign-in or another tool"),
+        (3, timedelta(hours=1), "The lock has run out"),
+    ],
+)
+def test_account_that_is_not_locked_is_a_conflict(
+    token: str, count: int, age: timedelta, message: str
+) -> None:
+    user = make_user(failed_auth_count=count, failed_auth_at=NOW - age)
 
-    assert response.status_code == 409
-    assert response.json()["error"]["message"] == (
-        "The account is not locked. A sign-in or another tool has cleared its failures."
-    )
+    assert_refused(unlock(token, user), 409, message)
+    assert failures(user) == (count, NOW - age)
+    assert Event.objects.get().outcome == "failure"
 
 
-def test_who_is_second_is_told_who_was_first(token: str, fake_keystone: FakeKeystone) -> None:
+def test_second_operator_is_told_who_was_first(token: str, fake_keystone: FakeKeystone) -> None:
     user = make_locked_user()
     bob = fake_keystone.issue(fake_keystone.person("bob"), "system")
     unlock(bob, user)
 
-    assert unlock(token, user).json()["error"]["message"] == (
-        "The account is not locked. bob (Default) unlocked it on 22 Nov 2026, 14:02:11 UTC."
-    )
+    message = unlock(token, user).json()["error"]["message"]
+    assert "bob (Default) unlocked it on 22 Nov 2026, 14:02:11 UTC" in message
 
 
-def test_a_lock_that_has_lapsed_is_a_conflict(token: str) -> None:
-    user = make_locked_user(at=NOW - timedelta(hours=1))
-
-    assert unlock(token, user).status_code == 409
-    assert failures(user) == (3, NOW - timedelta(hours=1))
-
-
-def test_a_conflict_is_in_the_trail(token: str) -> None:
-    unlock(token, make_user())
-
-    assert Event.objects.get().outcome == "failure"
-
-
-# --- The body makes no sense --------------------------------------------------------------------
+# --- Invalid bodies -----------------------------------------------------------------------------
 HOST = {**BODY, "identity": "host"}
 SPOILED: list[tuple[object, str]] = [
     (b"", "The body is not JSON"),
@@ -168,34 +149,23 @@ SPOILED: list[tuple[object, str]] = [
 
 
 @pytest.mark.parametrize(("body", "sentence"), SPOILED)
-def test_a_body_that_makes_no_sense_is_refused_with_the_field_named(
-    token: str, body: object, sentence: str
-) -> None:
-    response = unlock(token, make_locked_user(), body)
-
-    assert response.status_code == 400
-    assert response.json()["error"]["message"].startswith(sentence)
-
-
-@pytest.mark.parametrize(("body", "sentence"), SPOILED)
-def test_a_body_that_makes_no_sense_changes_nothing(
+def test_invalid_body_is_refused_with_the_field_and_changes_nothing(
     token: str, body: object, sentence: str
 ) -> None:
     user = make_locked_user()
-    unlock(token, user, body)
 
+    assert_refused(unlock(token, user, body), 400, sentence)
     assert failures(user) == (3, NOW)
     assert not Event.objects.exists()
 
 
-def test_a_body_that_is_too_large_is_refused(token: str) -> None:
+def test_too_large_body_is_refused(token: str) -> None:
     response = unlock(token, make_locked_user(), {**BODY, "more": "x" * 70_000})
 
-    assert response.status_code == 413
-    assert response.json()["error"]["message"] == "The body is too large."
+    assert_refused(response, 413, "The body is too large.")
 
 
-def test_the_command_lines_way_to_confirm_is_not_offered(token: str) -> None:
+def test_identity_by_the_host_is_not_offered(token: str) -> None:
     message = unlock(token, make_locked_user(), HOST).json()["error"]["message"]
 
     assert message.endswith("one of callback, in_person, manager, ticket, service_account.")

@@ -1,4 +1,4 @@
-"""What if, over the API."""
+"""The preview of another policy over the API."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from pytest_django import Settings
 
-from tests.api.call import get
+from tests.api.call import assert_refused, get, token_of_domain
 from tests.factories import NOW, grant, make_user
 from tests.fake_keystone import FakeKeystone
 
@@ -21,23 +21,26 @@ def _policy(settings: Settings) -> None:
     settings.POLICY_OVERRIDES = {"lockout_failure_attempts": "6"}
 
 
-def test_it_has_the_numbers_and_the_names(token: str) -> None:
+def test_answer_has_numbers_and_accounts(token: str) -> None:
     root = make_user("root", last_active_at=(NOW - timedelta(days=40)).date())
     grant(root)
     make_user("ann", last_active_at=NOW.date())
-    found = get(token, WHAT_IF, disable_user_account_days_inactive="30").json()
+    answer = get(token, WHAT_IF, disable_user_account_days_inactive="30").json()
 
-    assert found["live_at"] == "2026-11-22T14:02:11Z"
-    assert found["options"]["disable_user_account_days_inactive"] == {"value": None, "proposed": 30}
-    assert found["today"] == {"accounts": 1, "administrator": 1, "service": 0}
-    assert found["ahead"] == {"accounts": 2, "administrator": 1, "service": 0}
-    assert found["rules"][1] == {
+    assert answer["live_at"] == "2026-11-22T14:02:11Z"
+    assert answer["options"]["disable_user_account_days_inactive"] == {
+        "value": None,
+        "proposed": 30,
+    }
+    assert answer["today"] == {"accounts": 1, "administrator": 1, "service": 0}
+    assert answer["ahead"] == {"accounts": 2, "administrator": 1, "service": 0}
+    assert answer["rules"][1] == {
         "state": "inactive",
         "options": ["disable_user_account_days_inactive"],
-        "today": found["today"],
-        "ahead": found["ahead"],
+        "today": answer["today"],
+        "ahead": answer["ahead"],
     }
-    assert found["accounts"] == [
+    assert answer["accounts"] == [
         {
             "id": root.id,
             "name": "root",
@@ -51,10 +54,10 @@ def test_it_has_the_numbers_and_the_names(token: str) -> None:
             "locked_until": None,
         }
     ]
-    assert found["answer"].startswith("Today 1 account would stop, an administrator. Within 30")
+    assert answer["answer"].startswith("Today 1 account would stop")
 
 
-def test_passwords_are_told_apart_from_accounts(token: str) -> None:
+def test_passwords_are_counted_apart_from_accounts(token: str) -> None:
     make_user()
 
     assert get(token, WHAT_IF, password_expires_days="20").json()["passwords"] == {
@@ -65,40 +68,32 @@ def test_passwords_are_told_apart_from_accounts(token: str) -> None:
     }
 
 
-def test_an_empty_value_is_off_and_one_left_out_is_as_now(token: str) -> None:
+def test_empty_value_turns_a_rule_off_and_a_missing_one_keeps_it(token: str) -> None:
     options = get(token, WHAT_IF, lockout_failure_attempts="").json()["options"]
 
     assert options["lockout_failure_attempts"] == {"value": 6, "proposed": None}
     assert options["lockout_duration"] == {"value": 1800, "proposed": 1800}
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "x", "36501"])
-def test_a_value_that_makes_no_sense_is_named(token: str, text: str) -> None:
-    response = get(token, WHAT_IF, password_expires_days=text)
+@pytest.mark.parametrize(
+    ("query", "start"),
+    [
+        *(
+            ({"password_expires_days": text}, f"password_expires_days: '{text}' is no")
+            for text in ("0", "-1", "x", "36501")
+        ),
+        ({"password_regex": ".*"}, "password_regex: no such option"),
+    ],
+)
+def test_invalid_option_is_named(token: str, query: dict[str, str], start: str) -> None:
+    assert_refused(get(token, WHAT_IF, **query), 400, start)
 
-    assert response.status_code == 400
-    assert response.json()["error"]["message"].startswith(f"password_expires_days: '{text}' is no")
 
-
-def test_an_unknown_option_is_named(token: str) -> None:
-    response = get(token, WHAT_IF, password_regex=".*")
-
-    assert response.status_code == 400
-    assert response.json()["error"]["message"].startswith("password_regex: no such option")
-
-
-def test_an_administrator_of_a_domain_gets_that_domain(fake_keystone: FakeKeystone) -> None:
+def test_domain_token_gets_only_numbers_of_the_domain(fake_keystone: FakeKeystone) -> None:
     make_user("ann", domain_id="shops", created_at=NOW - timedelta(days=99))
     make_user("bob", created_at=NOW - timedelta(days=99))
-    person = fake_keystone.person(roles={"default": {"admin"}})
-    token = fake_keystone.issue(person, "default")
+    answer = get(
+        token_of_domain(fake_keystone), WHAT_IF, disable_user_account_days_inactive="30"
+    ).json()
 
-    assert get(token, WHAT_IF, disable_user_account_days_inactive="30").json()["today"] == {
-        "accounts": 1,
-        "administrator": 0,
-        "service": 0,
-    }
-
-
-def test_without_a_token_nothing_is_said(fake_keystone: FakeKeystone) -> None:
-    assert get("", WHAT_IF).status_code == 401
+    assert answer["today"] == {"accounts": 1, "administrator": 0, "service": 0}

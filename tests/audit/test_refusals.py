@@ -10,7 +10,7 @@ from django.db import OperationalError, connections
 from pciops.audit import refusals
 from pciops.audit.chain import verify
 from pciops.audit.models import Event, RefusalCounter
-from tests.actions.test_trail_down import down
+from tests.actions.acts import down
 from tests.factories import NOW, make_initiator
 
 pytestmark = pytest.mark.django_db

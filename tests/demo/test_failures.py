@@ -1,4 +1,4 @@
-"""How many failed sign-ins an account of the demo still lacks."""
+"""The demo counts how many failed sign-ins an account still needs."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ LOCKED = Account(domain="corp", name="ana", history=History(failures=3))
         (1, JUST_NOW, 2),
         (2, LONG_AGO, 1),  # failures never age out by themselves
         (3, JUST_NOW, 0),
-        (3, LONG_AGO, 3),  # the lock has ended, and the next attempt begins at 1
+        (3, LONG_AGO, 3),  # the lock has ended: the next attempt starts at 1
         (5, JUST_NOW, 0),
     ],
 )
-def test_an_account_lacks_what_it_takes_to_be_locked(
+def test_an_account_needs_failures_until_it_is_locked(
     count: int, last: datetime | None, missing: int
 ) -> None:
     assert failures_missing(LOCKED, count, last, NOW) == missing
 
 
-def test_a_lapsed_lock_lacks_nothing() -> None:
+def test_a_lapsed_lock_needs_none() -> None:
     lapsed = replace(LOCKED, history=History(failures=3, lapsed=True))
 
     assert failures_missing(lapsed, 3, LONG_AGO, NOW) == 0
@@ -46,5 +46,5 @@ def test_an_exempt_account_keeps_its_count() -> None:
     assert failures_missing(exempt, 20, LONG_AGO, NOW) == 7
 
 
-def test_an_account_without_failures_lacks_none() -> None:
+def test_an_account_without_failures_needs_none() -> None:
     assert failures_missing(replace(LOCKED, history=History()), 0, None, NOW) == 0

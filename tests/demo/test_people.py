@@ -1,4 +1,4 @@
-"""The accounts of the demo show what the demo promises."""
+"""The accounts of the demo cover the states that the demo promises."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pciops.demo.account import EXEMPT_FROM_LOCKOUT, LOCKING, POLICY, Account
+from pciops.demo.account import EXEMPT_FROM_LOCKOUT, LOCKOUT_ATTEMPTS, POLICY, Account
 from pciops.demo.passwords import new_password
 from pciops.demo.people import ACCOUNTS, PROJECTS
 
@@ -16,14 +16,14 @@ LIFE = int(POLICY["password_expires_days"])
 
 
 def serves(account: Account) -> bool:
-    """Whether the pages call it a service account."""
+    """Return whether pages call it a service account."""
     return any(grant.project == "services" or grant.role == "service" for grant in account.grants)
 
 
 SHOWS: dict[str, Callable[[Account], bool]] = {
     "locked and disabled": lambda account: account.is_locked and not account.enabled,
     "locked and expired": lambda account: account.is_locked and account.history.password > LIFE,
-    "one try left": lambda account: account.history.failures == LOCKING - 1,
+    "one try left": lambda account: account.history.failures == LOCKOUT_ATTEMPTS - 1,
     "lapsed lock": lambda account: account.history.lapsed,
     "attacked but exempt": lambda account: (
         EXEMPT_FROM_LOCKOUT in account.options and account.history.failures > 20
@@ -58,7 +58,7 @@ def test_about_forty_accounts_in_three_domains() -> None:
     assert {account.domain for account in ACCOUNTS} == set(PROJECTS) == {"Default", "corp", "shop"}
 
 
-def test_no_name_is_there_twice_in_a_domain() -> None:
+def test_names_are_unique_in_a_domain() -> None:
     assert len({(account.domain, account.name) for account in ACCOUNTS}) == len(ACCOUNTS)
 
 
@@ -70,11 +70,11 @@ def test_service_accounts_and_people_are_locked() -> None:
 
 
 @pytest.mark.parametrize("shows", SHOWS.values(), ids=SHOWS)
-def test_some_account_shows_it(shows: Callable[[Account], bool]) -> None:
+def test_an_account_has_each_state(shows: Callable[[Account], bool]) -> None:
     assert any(shows(account) for account in ACCOUNTS)
 
 
-def test_nothing_happened_to_an_account_before_it_was_made() -> None:
+def test_no_history_begins_before_the_account_was_created() -> None:
     for account in ACCOUNTS:
         history = account.history
 
@@ -82,7 +82,7 @@ def test_nothing_happened_to_an_account_before_it_was_made() -> None:
         assert (history.active or 0) <= history.created
 
 
-def test_passwords_are_within_the_rules_of_the_demo() -> None:
+def test_new_passwords_match_password_regex() -> None:
     rule = re.compile(str(POLICY["password_regex"]))
 
     assert all(rule.match(new_password()) for _ in range(1000))

@@ -1,4 +1,4 @@
-"""Sign-ins that are alike are put together, in whatever order they come."""
+"""Equal sign-ins of a minute become one row, in whatever order they come."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pciops.events.intake import aggregate
+from pciops.events.intake.aggregate import MAX_VARIANTS, aggregate, window_of
 from pciops.events.intake.cadf import SignIn, parse
-from tests.events.bodies import later, sign_in
+from tests.events.messages import later, sign_in
 from tests.factories import NOW
 
 
-def attempt(outcome: str = "failure", **facts: Any) -> SignIn:
-    found = parse(sign_in(outcome, **facts))
-    assert isinstance(found, SignIn)
-    return found
+def attempt(outcome: str = "failure", **fields: Any) -> SignIn:
+    parsed = parse(sign_in(outcome, **fields))
+    assert isinstance(parsed, SignIn)
+    return parsed
 
 
-def shown(events: list[SignIn]) -> Any:
+def summary(sign_ins: list[SignIn]) -> Any:
     return {
-        key: (it.window, it.first_at, it.last_at, it.count)
-        for key, it in aggregate.aggregate(events).items()
+        row.dedup_key: (row.window, row.first_at, row.last_at, row.count)
+        for row in aggregate(sign_ins)
     }
 
 
-def test_what_is_alike_within_a_minute_becomes_one() -> None:
-    [found] = aggregate.aggregate([attempt(at=later(n)) for n in (30, 0, 48)]).values()
+def test_equal_sign_ins_of_a_minute_become_one_row() -> None:
+    [row] = aggregate([attempt(at=later(seconds)) for seconds in (30, 0, 48)])
 
-    assert (found.count, found.first_at, found.last_at) == (3, NOW, later(48))
+    assert (row.count, row.first_at, row.last_at) == (3, NOW, later(48))
 
 
 @pytest.mark.parametrize(
@@ -44,22 +44,22 @@ def test_what_is_alike_within_a_minute_becomes_one() -> None:
         {"address": "10.9.9.9"},
         {"agent": "curl"},
         {"partial_hash": "abc"},
-        {"at": later(49)},  # the minute is over
+        {"at": later(49)},  # the next minute
     ],
     ids=lambda other: next(iter(other)),
 )
-def test_what_differs_is_kept_apart(other: dict[str, Any]) -> None:
-    assert len(aggregate.aggregate([attempt(), attempt(**other)])) == 2
+def test_different_sign_ins_stay_apart(other: dict[str, Any]) -> None:
+    assert len(aggregate([attempt(), attempt(**other)])) == 2
 
 
 def test_a_window_is_a_whole_minute_of_utc() -> None:
     at = datetime(2026, 11, 22, 14, 2, 59, 999999, tzinfo=UTC)
 
-    assert aggregate.window_of(at) == datetime(2026, 11, 22, 14, 2, tzinfo=UTC)
-    assert aggregate.window_of(at + timedelta(microseconds=1)).minute == 3
+    assert window_of(at) == datetime(2026, 11, 22, 14, 2, tzinfo=UTC)
+    assert window_of(at + timedelta(microseconds=1)).minute == 3
 
 
-ATTEMPTS = st.lists(
+SIGN_INS = st.lists(
     st.builds(
         attempt,
         st.sampled_from(["success", "failure"]),
@@ -72,48 +72,50 @@ ATTEMPTS = st.lists(
 )
 
 
-@given(ATTEMPTS, st.randoms(use_true_random=False))
-def test_the_order_does_not_matter(events: list[SignIn], random: Any) -> None:
-    shuffled = list(events)
+@given(SIGN_INS, st.randoms(use_true_random=False))
+def test_order_does_not_matter_and_every_sign_in_is_counted(
+    sign_ins: list[SignIn], random: Any
+) -> None:
+    shuffled = list(sign_ins)
     random.shuffle(shuffled)
 
-    assert shown(shuffled) == shown(events)
+    assert summary(shuffled) == summary(sign_ins)
+    assert sum(row.count for row in aggregate(sign_ins)) == len(sign_ins)
 
 
-@given(ATTEMPTS)
-def test_none_is_lost_and_none_invented(events: list[SignIn]) -> None:
-    assert sum(it.count for it in aggregate.aggregate(events).values()) == len(events)
-
-
-# --- A stranger who varies what he can -----------------------------------------------------------
-def test_an_address_that_makes_up_names_and_agents_fills_few_rows() -> None:
+# --- Floods -------------------------------------------------------------------------------------
+def test_made_up_names_and_agents_of_one_address_fill_few_rows() -> None:
     made_up = [
         replace(attempt(), user_id="", name=f"name-{n}", agent=f"agent-{n}")
-        for n in range(3 * aggregate.MOST)
+        for n in range(3 * MAX_VARIANTS)
     ]
-    found = aggregate.aggregate(made_up).values()
+    rows = aggregate(made_up)
 
-    assert len(found) <= aggregate.MOST + 1
-    assert sum(it.count for it in found) == 3 * aggregate.MOST
-
-
-def test_accounts_are_told_apart_however_many_an_address_tries() -> None:
-    tried = [attempt(user_id=f"{n:032x}") for n in range(3 * aggregate.MOST)]
-
-    assert len(aggregate.aggregate(tried)) == 3 * aggregate.MOST
+    assert len(rows) <= MAX_VARIANTS + 1
+    assert sum(row.count for row in rows) == 3 * MAX_VARIANTS
 
 
-def test_what_comes_from_elsewhere_is_told_apart_beside_a_flood() -> None:
-    flood = [attempt(agent=f"agent-{n}") for n in range(3 * aggregate.MOST)]
+def test_accounts_stay_apart_in_a_flood() -> None:
+    flood = [attempt(user_id=f"{n:032x}") for n in range(3 * MAX_VARIANTS)]
+
+    assert len(aggregate(flood)) == 3 * MAX_VARIANTS
+
+
+def test_other_addresses_stay_apart_in_a_flood() -> None:
+    flood = [attempt(agent=f"agent-{n}") for n in range(3 * MAX_VARIANTS)]
     other = attempt(address="10.9.9.9", agent="curl")
 
-    assert other in [it.example for it in aggregate.aggregate([*flood, other]).values()]
+    assert (other.address, other.agent) in [
+        (row.address, row.agent) for row in aggregate([*flood, other])
+    ]
 
 
 @given(st.randoms(use_true_random=False))
 def test_a_flood_in_any_order_becomes_the_same_rows(random: Any) -> None:
-    flood = [attempt(agent=f"agent-{n}", at=later(n % 40)) for n in range(aggregate.MOST + 20)]
-    shuffled = list(flood)
+    shuffled = list(FLOOD)
     random.shuffle(shuffled)
 
-    assert shown(shuffled) == shown(flood)
+    assert summary(shuffled) == summary(FLOOD)
+
+
+FLOOD = [attempt(agent=f"agent-{n}", at=later(n % 40)) for n in range(MAX_VARIANTS + 20)]

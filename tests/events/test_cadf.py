@@ -1,9 +1,8 @@
-"""What a message says: recorded ones, spoilt ones, and whatever else there may be."""
+"""Parsing of messages: recorded ones, changed ones, and arbitrary ones."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,29 +10,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pciops.events.intake.cadf import Change, Foreign, SignIn, Unreadable, parse
+from pciops.events.intake.cadf import Ignored, SignIn, Unreadable, parse
 from pciops.events.models import Activity, Attempts
-from tests.events.bodies import ADMIN, DOE, RECORDED, opened, recorded, sealed, spoilt
+from tests.events.messages import ADMIN, DOE, RECORDED, changed, recorded, unwrapped, wrapped
 
 HASH = "4EMaDSo7CD58iJupIyBdT3mly2vf6k/KvZFxB/ApAt0"
-LONGEST = {
+MAX_LENGTH = {
     "event_id": 64,
     **dict.fromkeys(("user_id", "doer_id", "domain_id", "domain_name", "address"), 64),
     "partial_hash": 64,
     **dict.fromkeys(("name", "doer_name", "agent"), 255),
-    **dict.fromkeys(("words", "detail"), 500),
+    **dict.fromkeys(("reason_text", "detail"), 500),
 }
 
 
-def read(name: str) -> SignIn | Change:
-    found = parse(recorded(name))
-    assert isinstance(found, SignIn | Change), found
-    return found
+def sign_in_of(body: bytes | str) -> SignIn:
+    parsed = parse(body)
+    assert isinstance(parsed, SignIn), parsed
+    return parsed
 
 
-# --- Recorded -----------------------------------------------------------------------------------
+def change_of(body: str) -> Activity:
+    parsed = parse(body)
+    assert isinstance(parsed, Activity), parsed
+    return parsed
+
+
+# --- Recorded messages --------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("name", "outcome", "reason", "user_id", "called", "partial_hash"),
+    ("name", "outcome", "reason", "user_id", "username", "partial_hash"),
     [
         ("sign_in", "success", "", ADMIN, "admin", ""),
         ("sign_in_user", "success", "", DOE, "j.doe", ""),
@@ -47,27 +52,25 @@ def read(name: str) -> SignIn | Change:
         ("password_wrong_original", "failure", "wrong_password", DOE, "j.doe", ""),
     ],
 )
-def test_a_sign_in_says_who_and_why(
-    name: str, outcome: str, reason: str, user_id: str, called: str, partial_hash: str
+def test_a_sign_in_has_its_account_and_reason(
+    name: str, outcome: str, reason: str, user_id: str, username: str, partial_hash: str
 ) -> None:
-    found = read(name)
+    found = sign_in_of(recorded(name))
 
-    assert isinstance(found, SignIn)
     assert (found.outcome, found.reason) == (outcome, reason)
-    assert (found.user_id, found.name, found.partial_hash) == (user_id, called, partial_hash)
+    assert (found.user_id, found.name, found.partial_hash) == (user_id, username, partial_hash)
 
 
-def test_a_sign_in_says_from_where_with_what_and_when() -> None:
-    found = read("sign_in_browser")
+def test_a_sign_in_has_its_source_and_time() -> None:
+    found = sign_in_of(recorded("sign_in_browser"))
 
     assert (found.address, found.agent) == ("127.0.0.1", "Mozilla/5.0 (X11; Linux x86_64)")
     assert found.at == datetime(2026, 11, 22, 15, 50, 34, 751011, tzinfo=UTC)
 
 
-def test_an_unknown_name_has_the_domain_in_which_it_was_sought() -> None:
-    found = read("unknown_name")
+def test_an_unknown_username_has_the_requested_domain() -> None:
+    found = sign_in_of(recorded("unknown_name"))
 
-    assert isinstance(found, SignIn)
     assert (found.domain_id, found.domain_name) == ("default", "Default")
 
 
@@ -76,7 +79,7 @@ def test_an_unknown_name_has_the_domain_in_which_it_was_sought() -> None:
     [
         ("user_created", "created", "success", "", ADMIN),
         ("user_updated", "updated", "success", "", ADMIN),
-        ("user_disabled", "updated", "success", "", ADMIN),  # Keystone says no more
+        ("user_disabled", "updated", "success", "", ADMIN),  # Keystone does not say more
         ("user_deleted", "deleted", "success", "", ADMIN),
         ("password_changed", "password", "success", "", ""),
         ("password_changed_with_token", "updated", "success", "", DOE),
@@ -89,34 +92,28 @@ def test_an_unknown_name_has_the_domain_in_which_it_was_sought() -> None:
         ("credential_deleted", "credential_deleted", "success", "", DOE),
     ],
 )
-def test_a_change_says_what_to_whom_and_by_whom(
+def test_a_change_has_its_action_account_and_doer(
     name: str, action: str, outcome: str, reason: str, doer_id: str
 ) -> None:
-    found = read(name)
+    found = change_of(recorded(name))
 
-    assert isinstance(found, Change)
     assert (found.action, found.outcome, found.reason) == (action, outcome, reason)
     assert (found.user_id, found.doer_id) == (DOE, doer_id)
 
 
-def test_a_refused_password_has_keystones_words() -> None:
-    found = read("password_refused_requirements")
+def test_changes_have_keystones_details() -> None:
+    refused = change_of(recorded("password_refused_requirements"))
+    granted = change_of(recorded("role_granted_domain"))
 
-    assert isinstance(found, Change)
-    assert found.words == "The password does not match the requirements: seven with a digit."
-
-
-def test_a_role_says_which_and_where() -> None:
-    found = read("role_granted_domain")
-
-    assert isinstance(found, Change)
-    assert found.detail == "role=4e484b122a5549529215805d0ce84a73 domain=default"
+    assert (
+        refused.reason_text == "The password does not match the requirements: seven with a digit."
+    )
+    assert granted.detail == "role=4e484b122a5549529215805d0ce84a73 domain=default"
 
 
-def test_what_the_command_line_does_has_no_doer_and_no_address() -> None:
-    found = parse(RECORDED["bootstrap"][0])
+def test_a_change_by_the_command_line_has_no_doer_and_no_address() -> None:
+    found = change_of(RECORDED["bootstrap"][0])
 
-    assert isinstance(found, Change)
     assert (found.action, found.doer_id, found.address) == ("updated", "", "")
 
 
@@ -127,28 +124,28 @@ def test_what_the_command_line_does_has_no_doer_and_no_address() -> None:
         *("domain_created", "domain_disabled", "domain_deleted"),
     ],
 )
-def test_what_is_about_no_account_is_foreign(name: str) -> None:
-    assert [type(parse(body)) for body in RECORDED[name]] == [Foreign] * len(RECORDED[name])
+def test_notifications_without_an_account_are_ignored(name: str) -> None:
+    assert RECORDED[name]
+    assert {type(parse(body)) for body in RECORDED[name]} == {Ignored}
 
 
 @pytest.mark.parametrize(
     "name", ["unknown_domain", "disabled_sign_in", "disabled_wrong", "role_granted_system"]
 )
-def test_of_some_acts_keystone_sends_nothing(name: str) -> None:
+def test_keystone_sends_nothing_for_some_acts(name: str) -> None:
     assert RECORDED[name] == []
 
 
-# --- Made up ------------------------------------------------------------------------------------
-def test_a_message_without_an_envelope_is_read_too() -> None:
-    assert parse(json.dumps(opened(recorded("locked")))) == read("locked")
+# --- Variants -----------------------------------------------------------------------------------
+def test_the_envelope_is_optional_and_bytes_are_accepted() -> None:
+    locked = sign_in_of(recorded("locked"))
 
-
-def test_bytes_are_read_as_text_is() -> None:
-    assert parse(recorded("locked").encode()) == read("locked")
+    assert sign_in_of(json.dumps(unwrapped(recorded("locked")))) == locked
+    assert sign_in_of(recorded("locked").encode()) == locked
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "reason"),
+    ("text", "code", "reason"),
     [
         ("The account is disabled for user: 1.", "401", "disabled"),
         ("Konto gesperrt", "401", "other"),
@@ -158,56 +155,48 @@ def test_bytes_are_read_as_text_is() -> None:
         (["The account is locked"], "401", "other"),
     ],
 )
-def test_a_reason_is_known_by_keystones_words_or_is_another(
-    words: Any, code: Any, reason: str
-) -> None:
-    found = parse(spoilt("locked", "payload.reason", {"reasonType": words, "reasonCode": code}))
+def test_a_refusal_has_a_reason_by_text_or_code(text: Any, code: Any, reason: str) -> None:
+    body = changed("locked", "payload.reason", {"reasonType": text, "reasonCode": code})
 
-    assert isinstance(found, SignIn)
-    assert found.reason == reason
+    assert sign_in_of(body).reason == reason
+
+
+CANNOT = "You cannot change your password at this time due to"
 
 
 @pytest.mark.parametrize(
-    ("words", "reason"),
+    ("text", "reason"),
     [
+        (f"{CANNOT} the minimum password age. Once", Activity.Reason.MINIMUM_AGE),
         (
-            "You cannot change your password at this time due to the minimum password age. Once",
-            Activity.Reason.MINIMUM_AGE,
-        ),
-        (
-            "You cannot change your password at this time due to password policy disallowing "
-            "password changes.",
+            f"{CANNOT} password policy disallowing password changes.",
             Activity.Reason.SELF_SERVICE,
         ),
         ("Nein", Activity.Reason.OTHER),
     ],
 )
-def test_why_a_password_was_refused(words: str, reason: Activity.Reason) -> None:
-    found = parse(spoilt("password_refused_history", "payload.reason.reasonType", words))
+def test_a_refused_password_has_a_reason_by_text(text: str, reason: Activity.Reason) -> None:
+    body = changed("password_refused_history", "payload.reason.reasonType", text)
 
-    assert isinstance(found, Change)
-    assert found.reason == reason
+    assert change_of(body).reason == reason
 
 
-def test_a_refused_password_is_one_with_a_token_too() -> None:
-    found = parse(spoilt("password_refused_history", "payload.initiator.user_id", DOE))
+def test_a_password_refused_with_a_token_has_a_doer() -> None:
+    found = change_of(changed("password_refused_history", "payload.initiator.user_id", DOE))
 
-    assert isinstance(found, Change)
     assert (found.action, found.outcome, found.doer_id) == ("password", "failure", DOE)
 
 
 def test_a_federated_sign_in_has_its_account_in_the_credential() -> None:
-    message = opened(recorded("sign_in"))
+    message = unwrapped(recorded("sign_in"))
     initiator = message["payload"]["initiator"]
     del initiator["user_id"], initiator["name"], initiator["username"]
     initiator["credential"] = {"user": "e" * 64, "identity_provider": "corp"}
-    found = parse(sealed(message))
 
-    assert isinstance(found, SignIn)
-    assert found.user_id == "e" * 64
+    assert sign_in_of(wrapped(message)).user_id == "e" * 64
 
 
-# --- Spoilt -------------------------------------------------------------------------------------
+# --- Invalid messages ---------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("path", "value", "reason"),
     [
@@ -234,11 +223,11 @@ def test_a_federated_sign_in_has_its_account_in_the_credential() -> None:
         ("payload.initiator.user_id", {"id": 1}, "without an account"),
     ],
 )
-def test_what_makes_no_sense_is_unreadable_and_says_why(path: str, value: Any, reason: str) -> None:
-    found = parse(spoilt("wrong_password", path, value))
+def test_an_invalid_notification_is_unreadable(path: str, value: Any, reason: str) -> None:
+    parsed = parse(changed("wrong_password", path, value))
 
-    assert isinstance(found, Unreadable)
-    assert found.reason.startswith(reason)
+    assert isinstance(parsed, Unreadable)
+    assert parsed.reason.startswith(reason)
 
 
 @pytest.mark.parametrize(
@@ -255,7 +244,7 @@ def test_what_makes_no_sense_is_unreadable_and_says_why(path: str, value: Any, r
     ],
     ids=["nothing", "binary", "a list", "null", "half", "deep", "a long number", "long"],
 )
-def test_what_is_no_notification_is_unreadable(body: bytes | str, reason: str) -> None:
+def test_an_invalid_body_is_unreadable(body: bytes | str, reason: str) -> None:
     assert parse(body) == Unreadable(reason)
 
 
@@ -267,32 +256,24 @@ def test_what_is_no_notification_is_unreadable(body: bytes | str, reason: str) -
         ("ann\x00", "ann\ufffd"),
         ("\u202enna", "\ufffdnna"),
         ("\ud800", "\ufffd"),
-        ("<script>", "<script>"),  # the pages' business
+        ("<script>", "<script>"),  # pages escape it
         ("Zoë\u3000田中 🙂", "Zoë\u3000田中 🙂"),
         ("a" * 300, "a" * 255),
     ],
 )
-def test_no_name_plays_tricks(typed: str, kept: str) -> None:
-    found = parse(spoilt("unknown_name", "payload.initiator.user_name", typed))
-
-    assert isinstance(found, SignIn)
-    assert found.name == kept
+def test_harmful_characters_of_names_are_replaced(typed: str, kept: str) -> None:
+    assert sign_in_of(changed("unknown_name", "payload.initiator.user_name", typed)).name == kept
 
 
 @pytest.mark.parametrize("part", ["host", "host.address", "host.agent", "username"])
 @pytest.mark.parametrize("value", [None, 5, ["x"], {"a": 1}, True])
-def test_parts_that_are_missing_or_odd_are_empty(part: str, value: Any) -> None:
-    found = parse(spoilt("wrong_password", f"payload.initiator.{part}", value))
-
-    assert isinstance(found, SignIn)
+def test_missing_or_odd_parts_are_empty(part: str, value: Any) -> None:
+    assert isinstance(parse(changed("wrong_password", f"payload.initiator.{part}", value)), SignIn)
 
 
 @pytest.mark.parametrize("value", [None, "text", [5], [{}], [{"name": "partial_password_hash"}]])
-def test_an_odd_attachment_is_no_hash(value: Any) -> None:
-    found = parse(spoilt("wrong_password", "payload.attachments", value))
-
-    assert isinstance(found, SignIn)
-    assert found.partial_hash == ""
+def test_an_odd_attachment_is_not_a_hash(value: Any) -> None:
+    assert sign_in_of(changed("wrong_password", "payload.attachments", value)).partial_hash == ""
 
 
 JSON = st.recursive(
@@ -308,33 +289,34 @@ PATHS = [
 ]
 
 
-@given(st.sampled_from(sorted(name for name in RECORDED if RECORDED[name])), st.data())
-def test_whatever_stands_in_a_message_it_is_read_or_not_and_fits_its_columns(
-    name: str, data: st.DataObject
-) -> None:
-    path = data.draw(st.sampled_from(PATHS))
-    message = opened(recorded(name))
+@given(
+    name=st.sampled_from(sorted(name for name in RECORDED if RECORDED[name])),
+    path=st.sampled_from(PATHS),
+    value=JSON,
+)
+def test_any_value_anywhere_is_parsed_and_fits_its_column(name: str, path: str, value: Any) -> None:
+    message = unwrapped(recorded(name))
     part: Any = message
     *steps, last = path.split(".")
     for step in steps:
         part = part.setdefault(step, {})
-    part[last] = data.draw(JSON)
-    found = parse(sealed(message))
+    part[last] = value
+    parsed = parse(wrapped(message))
 
-    for field in fields(found):
-        value = getattr(found, field.name)
-        if isinstance(found, SignIn | Change) and isinstance(value, str):
-            assert len(value) <= LONGEST.get(field.name, 32)
-            value.encode()  # no half character
+    if isinstance(parsed, SignIn | Activity):
+        for field, length in MAX_LENGTH.items():
+            text = getattr(parsed, field, "")
+            assert len(text) <= length
+            text.encode()  # no half surrogate pair
 
 
 @given(st.binary() | st.text())
-def test_garbage_raises_nothing(body: bytes | str) -> None:
+def test_garbage_is_unreadable(body: bytes | str) -> None:
     assert isinstance(parse(body), Unreadable)
 
 
-def test_every_reason_of_attempts_is_told_somewhere() -> None:
-    told = {read(name).reason for name in ("sign_in", "wrong_password", "locked", "expired")}
-    told |= {read("unknown_name").reason, Attempts.Reason.DISABLED, Attempts.Reason.OTHER}
+def test_every_reason_of_attempts_has_a_test() -> None:
+    names = ("sign_in", "wrong_password", "locked", "expired", "unknown_name")
+    tested = {sign_in_of(recorded(name)).reason for name in names}
 
-    assert told == set(Attempts.Reason)
+    assert tested | {Attempts.Reason.DISABLED, Attempts.Reason.OTHER} == set(Attempts.Reason)

@@ -1,4 +1,4 @@
-"""What is too old is deleted, and what is not stays."""
+"""Old events are deleted, and young ones stay."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ import pytest
 from pytest_django import Settings
 
 from pciops.events import prune, tasks
-from pciops.events.intake import record
-from pciops.events.intake.sessions import Run
+from pciops.events.intake.consumer import SessionRecorder
+from pciops.events.intake.names import NameResolver
+from pciops.events.intake.record import record_messages
 from pciops.events.models import (
     Activity,
     Attempts,
     ConsumerSession,
     DeadLetter,
-    HiddenChange,
-    Name,
+    KnownName,
+    OutOfBandChange,
     ProcessedNotification,
     Storm,
 )
-from pciops.events.names import Names
 from pciops.lib.models import JobRun
-from tests.events.bodies import sign_in, updated
+from tests.events.messages import sign_in, updated
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
-KEPT = (Attempts, Activity, Name, ConsumerSession, DeadLetter)
+MODELS = (Attempts, Activity, KnownName, ConsumerSession, DeadLetter, Storm, OutOfBandChange)
 
 
 @pytest.fixture(autouse=True)
@@ -36,90 +36,68 @@ def days(settings: Settings) -> None:
     settings.EVENT_DAYS = 400
 
 
-def aged(days: float) -> None:
-    """One of everything, so old."""
+def save_all(days: float) -> None:
+    """Save one row of each model, so many days old."""
     at = NOW - timedelta(days=days)
     bodies = [sign_in(at=at), updated(at=at, user_id=f"{days}", doer_id=""), "{"]
-    record.take_in(bodies, names=Names(), now=at)
-    Run(at).connect(at)
+    record_messages(bodies, resolver=NameResolver(), now=at)
+    SessionRecorder().connect(at)
+    Storm.objects.create(
+        began_at=at, last_at=at, ended_at=at, few=True, sources=[], accounts=9, names=0, tries=9
+    )
+    OutOfBandChange.objects.create(
+        dedup_key=uuid.uuid4(), kind="unlock", user_id="a", name="ann", checked_at=at, found_at=at
+    )
 
 
-def left() -> list[int]:
-    return [model.objects.count() for model in KEPT]
-
-
-def test_what_is_young_enough_stays() -> None:
-    aged(399)
-    prune.prune(NOW)
-
-    assert left() == [1, 1, 1, 1, 1]
-
-
-def test_what_is_too_old_goes() -> None:
-    aged(401)
+@pytest.mark.parametrize(("age", "left"), [(399, 1), (401, 0)])
+def test_events_are_deleted_after_their_days(age: int, left: int) -> None:
+    save_all(age)
     deleted = prune.prune(NOW)
 
-    assert left() == [0, 0, 0, 0, 0]
+    assert [model.objects.count() for model in MODELS] == [left] * len(MODELS)
     assert deleted == {
-        "attempts": 1,
-        "activity": 1,
-        "names": 1,
-        "running": 1,
-        "set_aside": 1,
-        "storms": 0,
-        "hidden": 0,
+        **dict.fromkeys(("attempts", "activity", "names", "running", "set_aside"), 1 - left),
+        **dict.fromkeys(("storms", "hidden"), 1 - left),
         "seen": 2,
     }
 
 
-@pytest.mark.parametrize(("days", "kept"), [(6.9, 2), (7.1, 0)])
-def test_that_an_event_was_seen_is_known_for_a_week(days: float, kept: int) -> None:
-    aged(days)
+@pytest.mark.parametrize(("days", "left"), [(6.9, 2), (7.1, 0)])
+def test_processed_notifications_are_kept_for_a_week(days: float, left: int) -> None:
+    save_all(days)
     prune.prune(NOW)
 
-    assert ProcessedNotification.objects.count() == kept
+    assert ProcessedNotification.objects.count() == left
 
 
-def test_many_go_chunk_by_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_are_deleted_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prune, "CHUNK", 3)
-    for n in range(8):
-        aged(410 + n)
-    aged(1)
+    for number in range(8):
+        save_all(410 + number)
+    save_all(1)
     deleted = prune.prune(NOW)
 
     assert (deleted["attempts"], deleted["seen"]) == (8, 16)
     assert (Attempts.objects.count(), ProcessedNotification.objects.count()) == (1, 2)
 
 
-def test_made_up_nonsense_does_not_fill_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prune, "NONSENSE", 2)
-    for n in range(5):
-        at = NOW + timedelta(seconds=n)
-        body = f'{{"event_type": "made.up.{n}", "payload": {{"typeURI": 1}}}}'
-        record.take_in([body], names=Names(), now=at)
+def test_made_up_messages_do_not_fill_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prune, "MAX_DEAD_LETTERS", 2)
+    for number in range(5):
+        at = NOW + timedelta(seconds=number)
+        body = f'{{"event_type": "made.up.{number}", "payload": {{"typeURI": 1}}}}'
+        record_messages([body], resolver=NameResolver(), now=at)
     prune.prune(NOW)
 
     assert {row.event_type for row in DeadLetter.objects.all()} == {"made.up.3", "made.up.4"}
 
 
 def test_the_task_prunes_once_a_day() -> None:
-    aged(3000)
+    save_all(3000)
     tasks.prune_old()
-    aged(3000)
+    save_all(3000)
     tasks.prune_old()
 
     assert Attempts.objects.count() == 1
     assert JobRun.objects.filter(job="events.prune").count() == 1
-
-
-def test_storms_and_hidden_changes_go_with_the_rest() -> None:
-    old = NOW - timedelta(days=401)
-    Storm.objects.create(
-        began_at=old, last_at=old, ended_at=old, few=True, sources=[], accounts=9, names=0, tries=9
-    )
-    HiddenChange.objects.create(
-        fold=uuid.uuid4(), kind="unlock", user_id="a", name="ann", seen_at=old, found_at=old
-    )
-    deleted = prune.prune(NOW)
-
-    assert (deleted["storms"], deleted["hidden"]) == (1, 1)

@@ -1,4 +1,4 @@
-"""Notifications are kept once, whole, with names, whatever is among them."""
+"""Notifications are recorded once and completely, with names."""
 
 from __future__ import annotations
 
@@ -12,27 +12,23 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from pciops.events.intake import record
-from pciops.events.models import Activity, Attempts, DeadLetter, Name, ProcessedNotification
-from pciops.events.names import Names
+from pciops.events.intake import names
+from pciops.events.intake.names import NameResolver
+from pciops.events.intake.record import record_messages
+from pciops.events.models import Activity, Attempts, DeadLetter, KnownName, ProcessedNotification
 from pciops.keystone.models import LocalUser, Password, User
-from tests.events.bodies import ADMIN, DOE, RECORDED, later, recorded, sign_in, updated
+from tests.events.messages import ADMIN, DOE, RECORDED, later, recorded, sign_in, updated
 from tests.factories import NOW, make_domain, make_user
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 
-def take_in(*bodies: bytes | str, names: Names | None = None, seconds: float = 0) -> int:
-    return record.take_in(bodies, names=names or Names(), now=later(seconds))
-
-
-def counts() -> dict[str, int]:
-    return {row.address: row.count for row in Attempts.objects.all()}
+def record(*bodies: bytes | str, resolver: NameResolver | None = None, seconds: float = 0) -> int:
+    return record_messages(bodies, resolver=resolver or NameResolver(), now=later(seconds))
 
 
 @contextmanager
-def away(table: str, alias: str) -> Iterator[None]:
-    """A statement about this table fails."""
+def without_table(table: str, alias: str) -> Iterator[None]:
     with connections[alias].cursor() as cursor:
         cursor.execute(f'ALTER TABLE "{table}" RENAME TO away')
     try:
@@ -42,195 +38,179 @@ def away(table: str, alias: str) -> Iterator[None]:
             cursor.execute(f'ALTER TABLE away RENAME TO "{table}"')
 
 
-def made(user_id: str, name: str, **facts: Any) -> User:
-    return make_user(name, user_id=user_id, **facts)
+@pytest.fixture
+def doe() -> User:
+    """The account of most messages, in a domain of its own."""
+    make_domain("corp", "Corp")
+    return make_user("j.doe", user_id=DOE, domain_id="corp")
 
 
 def test_sign_ins_are_counted_by_the_minute() -> None:
-    taken = take_in(*(sign_in(at=later(n), partial_hash="x") for n in (0, 10, 20)))
+    number = record(*(sign_in(at=later(n), partial_hash="x") for n in (0, 10, 20)))
     [row] = Attempts.objects.all()
 
-    assert taken == row.count == 3
+    assert number == row.count == 3
     assert (row.window, row.first_at, row.last_at) == (NOW.replace(second=0), NOW, later(20))
     assert (row.user_id, row.name, row.reason) == (DOE, "j.doe", "wrong_password")
     assert (row.address, row.agent, row.partial_hash) == ("10.2.3.4", "keystoneauth1", "x")
 
 
 def test_a_later_batch_adds_to_the_same_row() -> None:
-    take_in(sign_in(at=later(10)))
-    take_in(sign_in(at=later(20)), sign_in(at=NOW))
+    record(sign_in(at=later(10)))
+    record(sign_in(at=later(20)), sign_in(at=NOW))
     [row] = Attempts.objects.all()
 
     assert (row.count, row.first_at, row.last_at) == (3, NOW, later(20))
 
 
-def test_what_comes_again_is_not_counted_again() -> None:
+def test_repeated_messages_are_ignored() -> None:
     bodies = [sign_in(), sign_in(), updated()]
-    take_in(*bodies)
+    record(*bodies, bodies[0])
 
-    assert take_in(*bodies, sign_in()) == 1
-    assert (counts(), Activity.objects.count()) == ({"10.2.3.4": 3}, 1)
-
-
-def test_the_same_twice_in_a_batch_counts_once() -> None:
-    body = sign_in()
-
-    assert take_in(body, body) == 1
+    assert record(*bodies, sign_in()) == 1
+    assert Attempts.objects.get().count == 3
+    assert Activity.objects.count() == 1
 
 
-@pytest.mark.django_db(databases=["default", "keystone"], transaction=False)
 @hypothesis_settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None
 )
 @given(st.data())
-def test_neither_order_nor_batches_nor_repetition_change_what_is_kept(data: st.DataObject) -> None:
+def test_order_batches_and_repetition_do_not_change_the_record(data: st.DataObject) -> None:
+    for model in (Attempts, Activity, ProcessedNotification):
+        model.objects.all().delete()
     bodies = [sign_in(address=f"10.0.0.{n % 4}", at=later(n * 9)) for n in range(12)]
     bodies += [updated(at=later(n)) for n in range(3)]
-    told = data.draw(st.lists(st.sampled_from(bodies), max_size=12)) + bodies
-    told = data.draw(st.permutations(told))
-    cut = data.draw(st.integers(0, len(told)))
-    before = Attempts.objects.count(), Activity.objects.count()
-    take_in(*told[:cut])
-    take_in(*told[cut:])
+    repeated = data.draw(st.lists(st.sampled_from(bodies), max_size=12))
+    mixed = data.draw(st.permutations(repeated + bodies))
+    cut = data.draw(st.integers(0, len(mixed)))
+    record(*mixed[:cut])
+    record(*mixed[cut:])
 
     assert sum(row.count for row in Attempts.objects.all()) == 12
     assert Activity.objects.count() == 3
-    for model in (Attempts, Activity, ProcessedNotification):  # for the next example
-        model.objects.all().delete()
-    assert before == (0, 0)
 
 
-def test_everything_that_keystone_sent_is_kept_or_foreign() -> None:
-    bodies = [body for bodies in RECORDED.values() for body in bodies]
-    take_in(*bodies)
+def test_all_messages_of_keystone_are_recorded_or_ignored() -> None:
+    record(*(body for bodies in RECORDED.values() for body in bodies))
 
     assert not DeadLetter.objects.exists()
     assert sum(row.count for row in Attempts.objects.all()) == 17
     assert Activity.objects.count() == 16
 
 
-def test_a_batch_takes_a_handful_of_statements(django_assert_num_queries: Any) -> None:
+def test_a_batch_takes_a_few_statements(django_assert_num_queries: Any) -> None:
     bodies = [sign_in(user_id=f"{n % 50:032x}", at=later(n)) for n in range(400)]
-    names = Names()
     with django_assert_num_queries(7):
-        # savepoint, seen?, seen, attempts, names kept, names, release
-        take_in(*bodies, names=names)
+        # savepoint, processed?, processed, attempts, known names, names, release
+        record(*bodies)
+
+
+def test_a_batch_that_fails_is_not_recorded() -> None:
+    with without_table("events_attempts", "default"), pytest.raises(OperationalError):
+        record(sign_in())
+
+    assert not ProcessedNotification.objects.exists()
+    assert record(sign_in()) == 1
 
 
 # --- Names --------------------------------------------------------------------------------------
-def test_a_change_has_the_names_of_both_and_their_domains() -> None:
-    make_domain("corp", "Corp")
-    made(DOE, "j.doe", domain_id="corp")
-    made(ADMIN, "admin")
-    take_in(updated())
-    [row] = Activity.objects.all()
+@pytest.mark.usefixtures("doe")
+def test_events_have_the_names_of_accounts_and_their_domains() -> None:
+    make_user("admin", user_id=ADMIN)
+    record(updated(), sign_in(), sign_in(user_id="unknown"))
+    change = Activity.objects.get()
 
-    assert (row.name, row.domain_id, row.domain_name) == ("j.doe", "corp", "Corp")
-    assert (row.doer_name, row.doer_domain_name) == ("admin", "Default")
-
-
-def test_a_sign_in_has_the_domain_of_its_account() -> None:
-    make_domain("corp", "Corp")
-    made(DOE, "j.doe", domain_id="corp")
-    take_in(sign_in())
-    [row] = Attempts.objects.all()
-
-    assert (row.domain_id, row.domain_name) == ("corp", "Corp")
+    assert (change.name, change.domain_id, change.domain_name) == ("j.doe", "corp", "Corp")
+    assert (change.doer_name, change.doer_domain_name) == ("admin", "Default")
+    assert set(Attempts.objects.values_list("user_id", "domain_id", "domain_name")) == {
+        (DOE, "corp", "Corp"),
+        ("unknown", "", ""),
+    }
 
 
-def test_where_the_account_is_not_known_its_domain_is_not_guessed() -> None:
-    take_in(sign_in(user_id="nobody's"))
-    [row] = Attempts.objects.all()
-
-    assert (row.domain_id, row.domain_name) == ("", "")
-
-
-def test_the_name_outlives_the_account() -> None:
-    made(DOE, "j.doe")
-    take_in(sign_in())
+@pytest.mark.usefixtures("doe")
+def test_a_name_outlives_the_account() -> None:
+    record(sign_in())
     Password.objects.using("keystone").all().delete()
     LocalUser.objects.using("keystone").filter(user_id=DOE).delete()
     User.objects.using("keystone").filter(pk=DOE).delete()
-    take_in(updated(operation="deleted"))
+    record(updated(operation="deleted"))
+    change = Activity.objects.get()
 
-    assert Activity.objects.get().name == "j.doe"
-    assert Activity.objects.get().domain_name == "Default"
+    assert (change.name, change.domain_name) == ("j.doe", "Corp")
 
 
-def test_a_name_that_only_a_notification_knows_is_kept() -> None:
-    take_in(sign_in(name="of the notification"))
-    take_in(updated(operation="deleted"))
+def test_a_name_that_only_a_notification_has_is_kept() -> None:
+    record(sign_in(name="of the notification"))
+    record(updated(operation="deleted"))
 
     assert Activity.objects.get().name == "of the notification"
 
 
-def test_an_unknown_name_becomes_nobodys() -> None:
-    take_in(recorded("unknown_name"), recorded("unknown_id"))
+def test_an_unknown_username_is_not_the_name_of_an_account() -> None:
+    record(recorded("unknown_name"), recorded("unknown_id"))
 
-    assert not Name.objects.exists()
+    assert not KnownName.objects.exists()
     assert {row.user_id for row in Attempts.objects.all()} == {"", "f" * 32}
 
 
-def test_a_new_name_is_seen_with_the_change() -> None:
-    names = Names()
-    user = made(DOE, "j.doe")
-    take_in(sign_in(), names=names)
-    LocalUser.objects.using("keystone").filter(user=user).update(name="j.smith")
-    take_in(updated(), names=names)
+def test_a_change_updates_the_name(doe: User) -> None:
+    resolver = NameResolver()
+    record(sign_in(), resolver=resolver)
+    LocalUser.objects.using("keystone").filter(user=doe).update(name="j.smith")
+    record(updated(), resolver=resolver)
 
     assert Activity.objects.get().name == "j.smith"
-    assert Name.objects.get(pk=DOE).name == "j.smith"
+    assert KnownName.objects.get(pk=DOE).name == "j.smith"
 
 
-def test_who_is_known_is_not_asked_for_again(django_assert_num_queries: Any) -> None:
-    names = Names()
-    made(DOE, "j.doe")
-    take_in(sign_in(), names=names)
+@pytest.mark.usefixtures("doe")
+def test_names_are_read_once_an_hour(django_assert_num_queries: Any) -> None:
+    resolver = NameResolver()
+    record(sign_in(), resolver=resolver)
 
     with django_assert_num_queries(0, using="keystone"):
-        take_in(sign_in(), names=names)
+        record(sign_in(), resolver=resolver)
     with django_assert_num_queries(1, using="keystone"):
-        take_in(sign_in(), names=names, seconds=3600)
+        record(sign_in(), resolver=resolver, seconds=3600)
 
 
-def test_what_a_process_remembers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pciops.events.names.MOST", 10)
-    names = Names()
+def test_the_cache_of_names_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "MAX_CACHED", 10)
+    resolver = NameResolver()
     for n in range(25):
-        made(f"{n:032x}", f"user-{n}")
-        take_in(sign_in(user_id=f"{n:032x}"), names=names)
+        make_user(f"user-{n}", user_id=f"{n:032x}")
+        record(sign_in(user_id=f"{n:032x}"), resolver=resolver)
 
-    assert len(names._known) <= 10
+    assert len(resolver._cache) <= 10
 
 
-def test_without_keystones_database_names_come_from_what_was_heard(
+@pytest.mark.usefixtures("doe")
+def test_without_keystone_s_database_known_names_are_used(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    names = Names()
-    made(DOE, "j.doe")
-    take_in(sign_in(), names=names)
-    with away("user", "keystone"), caplog.at_level("WARNING", "pciops"):
-        take_in(updated(), names=names)
-        take_in(updated(), names=names, seconds=5)
-    take_in(updated(), names=names, seconds=100)
+    resolver = NameResolver()
+    record(sign_in(), resolver=resolver)
+    with without_table("user", "keystone"), caplog.at_level("WARNING", "pciops"):
+        record(updated(), resolver=resolver)
+        record(updated(), resolver=resolver, seconds=5)
+    record(updated(), resolver=resolver, seconds=100)
 
     assert {row.name for row in Activity.objects.all()} == {"j.doe"}
     assert caplog.text.count("names are not looked up") == 1
 
 
-def turned(user: User, *, enabled: bool) -> None:
+def set_enabled(user: User, enabled: bool) -> None:
     User.objects.using("keystone").filter(pk=user.pk).update(enabled=enabled)
 
 
-def test_enabling_and_disabling_are_told_from_other_changes() -> None:
-    user = made(DOE, "j.doe")
-    names = Names()
-    take_in(sign_in(), names=names)
-    take_in(updated(at=later(1)), names=names)
-    for n, enabled in enumerate((False, True)):
-        turned(user, enabled=enabled)
-        take_in(updated(at=later(2 + n)), names=names)
-    take_in(updated(at=later(4)), names=names)
+def test_enabling_and_disabling_are_told_from_other_changes(doe: User) -> None:
+    resolver = NameResolver()
+    record(sign_in(), resolver=resolver)
+    for second, enabled in enumerate((True, False, True, True)):
+        set_enabled(doe, enabled)
+        record(updated(at=later(second)), resolver=resolver)
     actions = list(Activity.objects.order_by("at").values_list("action", flat=True))
 
     assert actions == ["updated", "disabled", "enabled", "updated"]
@@ -241,46 +221,31 @@ def test_enabling_and_disabling_are_told_from_other_changes() -> None:
     [[updated(at=later(1)), updated(at=later(2))], [updated(at=later(-60))]],
     ids=["two at once", "an old one"],
 )
-def test_nobody_is_named_for_a_disabling_that_may_be_anothers(bodies: list[str]) -> None:
-    user = made(DOE, "j.doe")
-    take_in(sign_in())
-    turned(user, enabled=False)
-    take_in(*bodies)
+def test_a_disabling_is_not_attributed_if_it_is_ambiguous(doe: User, bodies: list[str]) -> None:
+    record(sign_in())
+    set_enabled(doe, False)
+    record(*bodies)
 
     assert {row.action for row in Activity.objects.all()} == {"updated"}
 
 
-# --- What makes no sense ------------------------------------------------------------------------
-def test_a_bad_message_is_set_aside_and_the_others_are_kept() -> None:
-    assert take_in("{", sign_in(), b"\xff") == 1
-    [row] = DeadLetter.objects.all()
-
-    assert (row.reason, row.count, row.body) == ("not JSON", 2, "\ufffd")
-
-
-def test_bad_messages_are_counted_by_what_is_wrong() -> None:
-    take_in("{")
-    take_in("[]", seconds=5)
-    take_in("{{", seconds=9)
+# --- Dead letters -------------------------------------------------------------------------------
+def test_unreadable_messages_become_dead_letters_by_reason() -> None:
+    assert record("{", sign_in(), b"\xff") == 1
+    record("[]", seconds=5)
+    record("{{", seconds=9)
     rows = {row.reason: row for row in DeadLetter.objects.all()}
+    invalid = rows["not JSON"]
 
     assert {reason: row.count for reason, row in rows.items()} == {
-        "not JSON": 2,
+        "not JSON": 3,
         "not a JSON object": 1,
     }
-    assert (rows["not JSON"].first_at, rows["not JSON"].last_at) == (NOW, later(9))
-    assert rows["not JSON"].body == "{{"
+    assert (invalid.first_at, invalid.last_at, invalid.body) == (NOW, later(9), "{{")
 
 
-def test_the_body_that_is_kept_is_cut() -> None:
-    take_in("x" * 300_000)
+@pytest.mark.parametrize(("body", "kept"), [("x" * 300_000, "x" * 4000), (b"\xff", "\ufffd")])
+def test_the_body_of_a_dead_letter_is_cut_text(body: bytes | str, kept: str) -> None:
+    record(body)
 
-    assert len(DeadLetter.objects.get().body) == 4000
-
-
-def test_nothing_is_kept_of_a_batch_that_fails() -> None:
-    with away("events_attempts", "default"), pytest.raises(OperationalError):
-        take_in(sign_in())
-
-    assert not ProcessedNotification.objects.exists()
-    assert take_in(sign_in()) == 1
+    assert DeadLetter.objects.get().body == kept

@@ -1,4 +1,4 @@
-"""Lockout storms: found, followed, over; one alert each."""
+"""Lockout storms are detected, updated and ended, with one alert each."""
 
 from __future__ import annotations
 
@@ -14,14 +14,12 @@ import pytest
 from django.db import connections
 from pytest_django import Settings
 
-from pciops.accounts.policy.policy import Policy
 from pciops.events.models import Alert, Storm
 from pciops.events.storms import alerts, storms
-from pciops.events.storms.storms import Limits, Stream, Suspicion, is_storm, limits
+from pciops.events.storms.storms import AddressAttempts, PeriodAttempts, is_storm
 from pciops.keystone.models import User
 from pciops.lib.models import OwedMail
-from tests.events.heard import keep, keep_unknown
-from tests.events.histories import signed_in, tried
+from tests.events.factories import failure, save_attempts, save_unknown_names, success
 from tests.factories import NOW, POLICY, grant, make_locked_user, make_project, make_user
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
@@ -31,60 +29,60 @@ MINUTE = timedelta(minutes=1)
 
 
 def hit(count: int, *, address: str = ADDRESS, at: datetime = NOW, prefix: str = "u") -> list[User]:
-    """So many accounts, locked by tries from an address a minute ago."""
+    """Lock so many accounts from one address, a minute before `at`."""
     users = [
         make_locked_user(f"{prefix}{number:03}", at=at - MINUTE, domain_id="payments")
         for number in range(count)
     ]
     for user in users:
         ago = (NOW - at).total_seconds() + 60
-        keep(user.id, [tried(ago, "Summer", address=address, count=3)])
+        save_attempts(user.id, [failure(ago, "Summer", address=address, count=3)])
     return users
 
 
-def watch(now: datetime = NOW, policy: Policy = POLICY) -> Storm | None:
-    return storms.watch(policy=policy, now=now)
+def watch(now: datetime = NOW) -> Storm | None:
+    return storms.watch(policy=POLICY, now=now)
 
 
-def seen(**facts: int) -> Suspicion:
-    """What one address did."""
-    usual = {"accounts": 0, "names": 0, "tries": 0, "locked": 0, **facts}
-    stream = Stream(
-        address=ADDRESS, accounts=usual["accounts"], names=usual["names"], tries=usual["tries"]
-    )
-    return Suspicion(began_at=NOW, streams=[stream], **usual)
+def from_one_address(**numbers: int) -> PeriodAttempts:
+    found = {"accounts": 0, "names": 0, "tries": 0, **numbers}
+    locked = found.pop("locked", 0)
+    address = AddressAttempts(address=ADDRESS, **found)
+    return PeriodAttempts(began_at=NOW, addresses=[address], locked=locked, **found)
 
 
-# --- What is one --------------------------------------------------------------------------------
+# --- Detection ----------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("facts", "storm"),
+    ("numbers", "cloud_size", "storm"),
     [
-        ({"locked": 9, "accounts": 40}, False),
-        ({"locked": 10, "accounts": 40}, True),
-        ({"names": 49}, False),
-        ({"names": 50}, True),
+        ({"locked": 9, "accounts": 40}, 1000, False),
+        ({"locked": 10, "accounts": 40}, 1000, True),
+        ({"names": 49}, 1000, False),
+        ({"names": 50}, 1000, True),
+        ({"locked": 99, "names": 99}, 1_000_000, False),
+        ({"locked": 100}, 1_000_000, True),
+        ({"names": 100}, 1_000_000, True),
     ],
 )
-def test_a_storm_begins_at_the_limits(facts: dict[str, int], storm: bool) -> None:
-    assert is_storm(seen(**facts), Limits(accounts=10, names=50)) is storm
+def test_a_storm_begins_at_its_limits(
+    numbers: dict[str, int], cloud_size: int, storm: bool
+) -> None:
+    assert is_storm(from_one_address(**numbers), cloud_size=cloud_size) is storm
 
 
-def test_locks_from_everywhere_are_a_storm_only_when_they_are_many() -> None:
-    streams = [
-        Stream(address=f"10.0.0.{number}", accounts=1, names=0, tries=3) for number in range(50)
+def test_the_limits_for_many_addresses_are_higher() -> None:
+    addresses = [
+        AddressAttempts(address=f"10.0.0.{number}", accounts=1, names=0, tries=3)
+        for number in range(50)
     ]
-    scattered = Suspicion(began_at=NOW, streams=streams, accounts=50, names=0, tries=150, locked=49)
+    scattered = PeriodAttempts(
+        began_at=NOW, addresses=addresses, accounts=50, names=0, tries=150, locked=49
+    )
 
-    assert not is_storm(scattered, Limits(accounts=10, names=50))
-    assert is_storm(replace(scattered, locked=50), Limits(accounts=10, names=50))
-
-
-def test_a_large_cloud_has_more_before_it_is_a_storm() -> None:
-    assert limits(1_000_000) == Limits(accounts=100, names=100)
-    assert limits(1_000) == Limits(accounts=10, names=50)
+    assert not is_storm(scattered, cloud_size=1000)
+    assert is_storm(replace(scattered, locked=50), cloud_size=1000)
 
 
-# --- Its life -----------------------------------------------------------------------------------
 def test_many_locks_from_one_address_are_a_storm() -> None:
     hit(12)
     storm = watch()
@@ -96,34 +94,25 @@ def test_many_locks_from_one_address_are_a_storm() -> None:
     assert storm.locked.count() == 12
 
 
-def test_many_unknown_names_are_a_storm() -> None:
-    keep_unknown([f"name{number}" for number in range(60)], address=ADDRESS)
+def test_many_unknown_usernames_are_a_storm() -> None:
+    save_unknown_names([f"name{number}" for number in range(60)], address=ADDRESS)
     storm = watch()
 
     assert storm is not None
     assert storm.names == 60
 
 
-def test_a_few_locks_are_none() -> None:
+def test_few_or_old_locks_and_accounts_without_lock_are_not_a_storm() -> None:
     hit(9)
-
-    assert watch() is None
-
-
-def test_accounts_that_were_tried_and_not_locked_are_none() -> None:
+    hit(12, at=NOW - timedelta(minutes=15), prefix="v")
     for number in range(30):
-        keep(make_user(f"u{number}").id, [tried(60, "Summer", address=ADDRESS)])
+        user = make_user(f"w{number}")
+        save_attempts(user.id, [failure(60, "Summer", address=ADDRESS)])
 
     assert watch() is None
 
 
-def test_what_is_over_for_ten_minutes_is_none() -> None:
-    hit(12, at=NOW - timedelta(minutes=15))
-
-    assert watch() is None
-
-
-def test_a_storm_stays_one_as_long_as_it_is_seen() -> None:
+def test_a_storm_is_updated_while_it_continues() -> None:
     hit(12)
     first = watch()
     hit(5, at=NOW + 3 * MINUTE, prefix="v")
@@ -135,23 +124,20 @@ def test_a_storm_stays_one_as_long_as_it_is_seen() -> None:
     assert later.last_at == NOW + 3 * MINUTE
 
 
-def test_a_storm_that_is_not_seen_for_a_while_is_over() -> None:
+def test_a_storm_ends_after_a_calm() -> None:
     hit(12)
-    storm = watch()
-    assert storm is not None
+    watch()
     watch(NOW + 10 * MINUTE)
-    storm.refresh_from_db()
-    assert storm.ended_at is None
+    before = Storm.objects.get().ended_at
     watch(NOW + 16 * MINUTE)
-    storm.refresh_from_db()
 
-    assert storm.ended_at == NOW
-    assert storms.going_on(scope=None, now=NOW + 16 * MINUTE) is None
+    assert (before, Storm.objects.get().ended_at) == (None, NOW)
+    assert storms.current_storm(scope=None, now=NOW + 16 * MINUTE) is None
 
 
-def test_without_keystones_database_a_storm_is_judged_by_what_was_heard() -> None:
+def test_without_keystone_s_database_notifications_are_enough() -> None:
     hit(12)
-    with away("local_user"):
+    with without_table("local_user"):
         storm = watch()
 
     assert storm is not None
@@ -159,8 +145,7 @@ def test_without_keystones_database_a_storm_is_judged_by_what_was_heard() -> Non
 
 
 @contextmanager
-def away(table: str) -> Iterator[None]:
-    """A statement about this table of Keystone's fails."""
+def without_table(table: str) -> Iterator[None]:
     with connections["keystone"].cursor() as cursor:
         cursor.execute(f'ALTER TABLE "{table}" RENAME TO away')
     try:
@@ -170,15 +155,15 @@ def away(table: str) -> Iterator[None]:
             cursor.execute(f'ALTER TABLE away RENAME TO "{table}"')
 
 
-def test_an_operator_of_another_domain_sees_no_storm() -> None:
+def test_the_operator_of_another_domain_sees_no_storm() -> None:
     hit(12)
     watch()
 
-    storm = storms.going_on(scope="payments", now=NOW)
+    storm = storms.current_storm(scope="payments", now=NOW)
     assert storm is not None
     assert alerts.told(storm, scope="payments").locked == 12
     assert alerts.told(storm, scope="payments").sources == []
-    assert storms.going_on(scope="shops", now=NOW) is None
+    assert storms.current_storm(scope="shops", now=NOW) is None
 
 
 # --- The alert ----------------------------------------------------------------------------------
@@ -241,7 +226,7 @@ def test_a_bystander_is_not_to_be_blocked() -> None:
 @pytest.mark.usefixtures("alerted")
 def test_a_proxy_is_not_to_be_blocked() -> None:
     for number in range(40):
-        keep(f"p{number}", [signed_in(500 - number, address=ADDRESS)])
+        save_attempts(f"p{number}", [success(500 - number, address=ADDRESS)])
     hit(12)
     storm = watch()
     assert storm is not None

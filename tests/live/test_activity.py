@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.events import bodies
+from tests.events import messages
 from tests.support.browser import LOOKS, assert_accessible, assert_fits, context_of
 from tests.support.cloud import Cloud, Person
 from tests.support.processes import ENDS_WITH_US, ROOT
@@ -41,7 +41,8 @@ def feed(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Feed]
     """What is written there arrives as if it came from RabbitMQ."""
     path = tmp_path_factory.mktemp("feed") / "notifications.jsonl"
     command = [*ENDS_WITH_US, sys.executable, "manage.py", "demo_feed", str(path)]
-    process = subprocess.Popen(command, cwd=ROOT, env=site.environment)
+    environment = {**site.environment, "DJANGO_SETTINGS_MODULE": "pciops.demo.settings"}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment)
     yield Feed(path)
     process.terminate()
     with suppress(subprocess.TimeoutExpired):
@@ -69,14 +70,14 @@ def enter(site: Site, window: Page, person: Person) -> None:
 def failed(person: Person, address: str) -> str:
     """Somebody has just failed to sign in as this person."""
     at = datetime.now(UTC)
-    return bodies.sign_in(at=at, user_id=person.id, name=person.name, address=address)
+    return messages.sign_in(at=at, user_id=person.id, name=person.name, address=address)
 
 
 def test_the_pages_are_accessible_and_fit_their_window(
     window: Page, site: Site, cloud: Cloud, feed: Feed
 ) -> None:
     person = cloud.create_operator()
-    feed.send(failed(person, "10.2.3.4"), bodies.updated(person.id, at=datetime.now(UTC)), "{")
+    feed.send(failed(person, "10.2.3.4"), messages.updated(person.id, at=datetime.now(UTC)), "{")
     enter(site, window, person)
     window.goto(f"/activity/?account={person.id}")
     while not window.get_by_text("1 failed sign-in").count():

@@ -14,7 +14,7 @@ from kombu import Connection
 from pytest_django import Settings
 
 from pciops.events.intake import broker
-from tests.events.bodies import sign_in
+from tests.events.messages import sign_in
 from tests.factories import NOW
 from tests.support.certificates import certificate
 from tests.support.consumer import consuming, environment_of, manage, publish

@@ -173,8 +173,8 @@ def test_the_list_says_it_for_each(scene: Scene) -> None:
 
 def test_the_spray_is_a_storm_on_the_overview(scene: Scene) -> None:
     watch = (
-        "from django.utils import timezone; from pciops.accounts import policy;"
-        "from pciops.events import storms;"
+        "from django.utils import timezone; from pciops.accounts.policy import policy;"
+        "from pciops.events.storms import storms;"
         "print(storms.watch(policy=policy.current(), now=timezone.now()).locked.count())"
     )
     limited = {**scene.environment, "PCIOPS_STORM_ACCOUNTS": "5"}
@@ -187,10 +187,11 @@ def test_the_spray_is_a_storm_on_the_overview(scene: Scene) -> None:
 
 def test_idle_accounts_are_remembered_on_the_real_database(scene: Scene) -> None:
     look = (
-        "from django.utils import timezone; from pciops.accounts import policy;"
-        "from pciops.events import hidden; from pciops.events.models import SeenIdle;"
-        "print([hidden.look_at_activity(policy=policy.current(), now=timezone.now())"
-        " for _ in range(2)], SeenIdle.objects.count())"
+        "from django.utils import timezone; from pciops.accounts.policy import policy;"
+        "from pciops.events.tampering import detection;"
+        "from pciops.events.models import IdleSnapshot;"
+        "print([detection.find_activity_changes(policy=policy.current(), now=timezone.now())"
+        " for _ in range(2)], IdleSnapshot.objects.count())"
     )
     limited = {**scene.environment, "PCIOPS_POLICY_DISABLE_USER_ACCOUNT_DAYS_INACTIVE": "3"}
 
@@ -201,9 +202,9 @@ def test_idle_accounts_are_remembered_on_the_real_database(scene: Scene) -> None
 
 def test_an_unlock_by_a_patch_is_found_and_its_author_named(scene: Scene) -> None:
     look = (
-        "from django.utils import timezone; from pciops.accounts import policy;"
-        "from pciops.events import hidden;"
-        "print(hidden.look_at_locks(policy=policy.current(), now=timezone.now()))"
+        "from django.utils import timezone; from pciops.accounts.policy import policy;"
+        "from pciops.events.tampering import detection;"
+        "print(detection.find_unlocks(policy=policy.current(), now=timezone.now()))"
     )
     manage(scene.environment, "shell", "-v0", "-c", look)
     scene.cloud.api.users.update(scene.scripted.id, description="nothing about locks")

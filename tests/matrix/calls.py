@@ -19,7 +19,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from pciops.accounts.account import Failures
 from pciops.lib import outages
-from pciops.signin.rights import Act
+from pciops.signin.rights import Permission
 from tests.factories import NOW
 from tests.fake_keystone import FakeKeystone
 from tests.signin.visit import Response, sign_in
@@ -35,7 +35,7 @@ class Call:
 
     method: str
     route: str
-    needs: Act | None = "see"  # None: no rights, such as the sign-in form
+    needs: Permission | None = "see"  # None: no rights, such as the sign-in form
     queries: tuple[str, ...] = ("",)  # that show accounts; the first is the default
     body: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200  # for callers who may make the call

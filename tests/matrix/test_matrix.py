@@ -12,8 +12,8 @@ import pytest
 from pciops.accounts.census import census
 from pciops.accounts.models import Census
 from pciops.accounts.policy import policy
-from pciops.signin.rights import ACTS, Role
-from tests.events.rows import REASON, activity, attempts, known
+from pciops.signin.rights import PERMISSIONS, Role
+from tests.events.factories import REASON, activity, attempts, save_name
 from tests.factories import NOW, grant, make_locked_user, make_user, new_id
 from tests.fake_keystone import FakeKeystone
 from tests.matrix.calls import CALLS, METHODS, Call, Caller, rolled_back, routes
@@ -44,7 +44,7 @@ def expected_status(call: Call, role: str | None, scope: str) -> int:
         return call.signed_in if ours and call.signed_in else call.status
     if ours is None:
         return 302 if not call.is_api else 401 if role is None else 403
-    if call.needs not in ACTS[ours] or (call.system_only and scope != "system"):
+    if call.needs not in PERMISSIONS[ours] or (call.system_only and scope != "system"):
         return 403
     return call.foreign if scope == "foreign" and call.foreign else call.status
 
@@ -194,7 +194,7 @@ def fill_payments(keystone: FakeKeystone, user_id: str) -> None:
         activity(user_id=zelda.id, **facts, **domain).save()
     attempts(user_id="", reason=REASON.UNKNOWN_NAME, **facts, **home).save()
     activity(user_id=zelda.id, doer_id=zelda.id, doer_name="ann", **facts, **home).save()
-    known(zelda.id, "zelda")
+    save_name(zelda.id, "zelda")
     [unlock] = [it for it in CALLS if str(it) == "POST /api/v1/accounts/<str:user_id>/unlock"]
     assert Caller.of(keystone, "admin", "payments").send(unlock, other.id).status_code == 200
 

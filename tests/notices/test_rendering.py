@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from pciops.events.diagnosis.answers import Origin
+from pciops.events.diagnosis.selectors import AttemptOrigin
 from pciops.lib.addresses import plain
 from pciops.lib.env import SettingError
 from pciops.lib.mail import LONGEST_SUBJECT, Letter
@@ -268,7 +268,7 @@ def test_a_folder_that_is_not_there_stops_the_start(settings: Settings) -> None:
 
 
 def test_the_mail_of_a_lock_says_where_the_failures_came_from() -> None:
-    origin = Origin(address="10.2.3.4", agent="curl", words="words")
+    origin = AttemptOrigin(address="10.2.3.4", agent="curl", summary="words")
     letter = rendering.write(a_notice(kind="locked"), policy=POLICY, now=NOW, origin=origin)
 
     assert "They came from 10.2.3.4, as it was reported." in letter.text
@@ -276,7 +276,9 @@ def test_the_mail_of_a_lock_says_where_the_failures_came_from() -> None:
 
 
 def test_an_address_that_is_none_is_no_way_to_write_to_the_owner() -> None:
-    origin = Origin(address="evil.example, call 0800 1", agent="evil.example", words="words")
+    origin = AttemptOrigin(
+        address="evil.example, call 0800 1", agent="evil.example", summary="words"
+    )
     letter = rendering.write(a_notice(kind="locked"), policy=POLICY, now=NOW, origin=origin)
 
     assert "evil" not in letter.text + letter.html

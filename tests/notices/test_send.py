@@ -15,8 +15,7 @@ from pciops.lib.env import MailServer
 from pciops.lib.post import MailServerDown, office
 from pciops.notices import plan, rules
 from pciops.notices.models import Notice
-from tests.events.heard import keep
-from tests.events.histories import stale_script
+from tests.events.factories import save_attempts, stale_script
 from tests.factories import NOW, POLICY, PasswordRow, make_locked_user, make_user
 from tests.notices.letterbox import Letterbox, open_letterbox
 from tests.notices.sending import make_due, notice, send_all
@@ -253,7 +252,7 @@ def test_a_hostile_name_reaches_nobody_else(letterbox: Letterbox, name: str) -> 
 
 def test_the_mail_of_a_lock_names_the_address_that_was_heard_of(letterbox: Letterbox) -> None:
     user = make_locked_user(at=NOW, email="ann@example.test")
-    keep(user.id, stale_script())
+    save_attempts(user.id, stale_script())
     plan.by_lock(policy=POLICY, book=rules.current(), now=NOW)
     send_all()
     [mail] = letterbox.mails

@@ -1,4 +1,4 @@
-"""The environment of a command: somebody's credentials at the fake Keystone."""
+"""The environment of a command: credentials at the fake Keystone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def without_clouds(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
 
 
 def give(monkeypatch: pytest.MonkeyPatch, keystone: FakeKeystone, person: Person) -> None:
-    """What this person's openrc sets."""
+    """Set the variables of the person's openrc."""
     variables = {
         "OS_AUTH_URL": keystone.url,
         "OS_USERNAME": person.name,

@@ -1,4 +1,4 @@
-"""`manage.py act`: the acts that need a token, for scripts."""
+"""The command `act`: all acts but the unlock, for scripts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def ada(
     keystone_users: FakeUsers,
     clock: time_machine.Traveller,
 ) -> Person:
-    """An administrator of the system, whose credentials the environment has."""
+    """An administrator of the system, with credentials in the environment."""
     ada = fake_keystone.person()
     give(monkeypatch, fake_keystone, ada)
     return ada
@@ -49,17 +49,15 @@ def act(*words: str) -> None:
 
 
 def fails(*words: str, code: int = 1) -> str:
-    """What the command says at its end, which does not do it."""
+    """Return the error that the command ends with."""
     with pytest.raises(CommandError) as raised:
         act(*words)
     assert raised.value.returncode == code
     return str(raised.value)
 
 
-# --- It works -----------------------------------------------------------------------------------
-def test_an_account_is_disabled_and_enabled(
-    ada: Person, capsys: pytest.CaptureFixture[str]
-) -> None:
+# --- Done ---------------------------------------------------------------------------------------
+def test_account_is_disabled_and_enabled(ada: Person, capsys: pytest.CaptureFixture[str]) -> None:
     user = make_user("ann")
     act("disable", "ann")
     disabled = read(user.id).enabled
@@ -74,7 +72,7 @@ def test_an_account_is_disabled_and_enabled(
     ]
 
 
-def test_an_exemption_is_set_with_its_owner_and_lifted(ada: Person) -> None:
+def test_exemption_is_set_with_its_owner_and_lifted(ada: Person) -> None:
     user = make_user("ann")
     act("exempt", "ann", *GRANT)
     exempt, owner = read(user.id).exemptions, Exemption.objects.get().owner
@@ -84,7 +82,9 @@ def test_an_exemption_is_set_with_its_owner_and_lifted(ada: Person) -> None:
     assert read(user.id).exemptions == []
 
 
-def test_several_accounts_are_one_row_each(ada: Person) -> None:
+def test_each_account_has_its_own_row_and_patch_with_the_operators_token(
+    ada: Person, fake_keystone: FakeKeystone
+) -> None:
     for name in ("ann", "ben"):
         make_user(name)
     act("disable", "ann", "ben")
@@ -93,19 +93,14 @@ def test_several_accounts_are_one_row_each(ada: Person) -> None:
     assert sorted(rows) == [
         (name, "disable", "success", "command", ada.id) for name in ("ann", "ben")
     ]
+    assert [changes for _, _, changes in fake_keystone.patches] == [{"enabled": False}] * 2
+    assert {fake_keystone.tokens[token].person.id for token, _, _ in fake_keystone.patches} == {
+        ada.id
+    }
 
 
-def test_it_is_done_with_the_token_of_the_doer(ada: Person, fake_keystone: FakeKeystone) -> None:
-    make_user("ann")
-    act("disable", "ann")
-    [(token, _, changes)] = fake_keystone.patches
-
-    assert fake_keystone.tokens[token].person is ada
-    assert changes == {"enabled": False}
-
-
-# --- It does not --------------------------------------------------------------------------------
-def test_what_does_not_fit_one_does_not_stop_the_others(
+# --- Not done -----------------------------------------------------------------------------------
+def test_account_that_the_act_does_not_fit_does_not_stop_the_others(
     ada: Person, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_user("ann", enabled=False)
@@ -117,7 +112,7 @@ def test_what_does_not_fit_one_does_not_stop_the_others(
     assert not read(ben.id).enabled
 
 
-def test_what_keystones_policy_forbids_does_not_stop_the_others(
+def test_refusal_of_one_account_does_not_stop_the_others(
     ada: Person, keystone_users: FakeUsers, capsys: pytest.CaptureFixture[str]
 ) -> None:
     users = [make_user("ann"), make_user("ben")]
@@ -129,7 +124,7 @@ def test_what_keystones_policy_forbids_does_not_stop_the_others(
     assert list(Event.objects.values_list("outcome", flat=True)) == ["failure"] * 2
 
 
-def test_a_keystone_that_breaks_stops_the_rest(
+def test_outage_of_keystone_stops_the_rest(
     ada: Person, keystone_users: FakeUsers, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_user("ann")
@@ -141,24 +136,24 @@ def test_a_keystone_that_breaks_stops_the_rest(
     assert [event.target_name for event in Event.objects.all()] == ["ann"]
 
 
-def test_ones_own_account_is_not_disabled(ada: Person) -> None:
+def test_operators_cannot_disable_themselves(ada: Person) -> None:
     make_user("ada", user_id=ada.id)
     fails("disable", ada.id)
 
     assert read(ada.id).enabled
-    assert "You cannot disable your own account" in Event.objects.get().remark
+    assert "your own account" in Event.objects.get().remark
 
 
-def test_the_help_desk_may_not(ada: Person) -> None:
+def test_help_desk_is_refused(ada: Person) -> None:
     ada.roles["system"] = {"helpdesk"}
     make_user("ann")
 
-    assert fails("disable", "ann").startswith("The help desk unlocks accounts")
+    assert fails("disable", "ann").startswith("The help desk")
     assert Event.objects.get().action == "deny"
 
 
-# --- A look -------------------------------------------------------------------------------------
-def test_a_dry_run_says_what_would_be_done_and_does_nothing(
+# --- Dry run ------------------------------------------------------------------------------------
+def test_dry_run_shows_the_effects_and_does_nothing(
     ada: Person, capsys: pytest.CaptureFixture[str], fake_keystone: FakeKeystone
 ) -> None:
     make_locked_user("ann", enabled=False)
@@ -167,54 +162,48 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(
     out = capsys.readouterr().out
 
     assert "ann (Default):\n  Sets enabled to true" in out
-    assert "Keystone unlocks the account with it, silently: 3 failures cleared." in out
-    assert "ben (Default):\n  would stay as it is. The account is neither disabled" in out
+    assert "silently: 3 failures cleared" in out
+    assert "ben (Default):\n  would stay as it is" in out
     assert fake_keystone.patches == []
     assert not Event.objects.exists()
 
 
 # --- Wrong usage --------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "problem"),
     [
         (("enable", "ann", "--owner", "x"), "enable takes no --owner."),
         (("lift", "ann"), "lift needs --option."),
         (("exempt", "ann", "--option", LOCKOUT, "--owner", "x"), "exempt needs --ends-on."),
         (
             ("exempt", "ann", "--option", LOCKOUT, "--owner", "x", "--ends-on", "soon"),
-            "--ends-on: the last day of the exemption, as YYYY-MM-DD.",
+            "--ends-on: ",
         ),
         (
             ("exempt", "ann", "--option", LOCKOUT, "--owner", " ", "--ends-on", ENDS_ON),
-            "--owner: say who answers for the exemption: a person or a team.",
+            "--owner: ",
         ),
+        (("disable", "ann", "--reason", " "), "--reason: "),
     ],
 )
-def test_an_option_too_many_or_too_few_is_wrong_usage(
-    ada: Person, words: tuple[str, ...], said: str
-) -> None:
+def test_wrong_options_are_wrong_usage(ada: Person, words: tuple[str, ...], problem: str) -> None:
     make_user("ann")
 
-    assert fails(*words, code=2) == said
-
-
-def test_a_reason_of_nothing_is_wrong_usage(ada: Person) -> None:
-    with pytest.raises(CommandError, match="^--reason: say why") as raised:
-        call_command("act", "disable", make_user("ann").id, "--reason", " ")
+    with pytest.raises(CommandError) as raised:
+        call_command("act", "--reason", "INC-4711", *words)
+    assert str(raised.value).startswith(problem)
     assert raised.value.returncode == 2
 
 
-def test_without_credentials_it_says_which_are_wanted(clock: Any) -> None:
+def test_missing_credentials_are_wrong_usage(clock: Any) -> None:
     user: User = make_user("ann")
 
-    assert fails("disable", "ann", code=2).endswith(
-        "set OS_CLOUD, or OS_USERNAME and the other OS_* of your cloud."
-    )
+    assert "set OS_CLOUD" in fails("disable", "ann", code=2)
     assert read(user.id).enabled
 
 
-def test_an_exemption_is_recorded_without_credentials(clock: Any) -> None:
-    """It changes nothing in Keystone: whoever has the host may write our register."""
+def test_exemption_is_recorded_without_credentials(clock: Any) -> None:
+    """Recording changes nothing in Keystone, so a user of the host may do it."""
     make_user("ann", options={"1002": True})
     act("record", "ann", *GRANT)
 

@@ -1,7 +1,9 @@
-"""The throttle of the sign-in form: nobody locks others through it, and nobody is shut out."""
+"""The throttle of the sign-in form, for each source address."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from pciops.keystone import client as keystone
-from pciops.lib import addresses
+from pciops.lib.addresses import network
 from pciops.signin import throttle
 from pciops.signin.models import Throttle
 from tests.factories import NOW
@@ -25,19 +27,24 @@ HERE, THERE = "192.0.2.7", "198.51.100.9"
 
 
 def wrong(client: Client, name: str = "victim", address: str = HERE) -> int:
-    """Try a wrong password; the status of the answer."""
+    """Send a wrong password, and return the status of the answer."""
     return sign_in(client, name, "wrong", REMOTE_ADDR=address).status_code
 
 
-def fail(times: int, clock: time_machine.Traveller, address: str = HERE) -> None:
-    """Fail, waiting each time as long as one has to."""
-    for _ in range(times):
+def fail(attempts: int, clock: time_machine.Traveller, address: str = HERE) -> None:
+    """Fail so many times, after the necessary wait each time."""
+    for _ in range(attempts):
         throttle.count(address, timezone.now())
-        row = Throttle.objects.get(address=addresses.network(address))
+        row = Throttle.objects.get(address=network(address))
         clock.move_to(max(row.not_before, timezone.now()), tick=False)
 
 
-# --- How long -----------------------------------------------------------------------------------
+def failures() -> int:
+    """Return the failures of the only address."""
+    return Throttle.objects.get().failures
+
+
+# --- The wait -----------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("failures", "seconds"),
     [
@@ -57,61 +64,34 @@ def fail(times: int, clock: time_machine.Traveller, address: str = HERE) -> None
         (1_000_000, 900),
     ],
 )
-def test_the_wait_doubles_up_to_a_quarter_of_an_hour(failures: int, seconds: int) -> None:
+def test_wait_doubles_up_to_fifteen_minutes(failures: int, seconds: int) -> None:
     assert throttle.wait_after(failures) == timedelta(seconds=seconds)
 
 
-def test_the_fourth_try_has_to_wait(client: Client, fake_keystone: FakeKeystone) -> None:
-    assert [wrong(client) for _ in range(4)] == [200, 200, 200, 429]
-
-
-def test_a_try_that_has_to_wait_does_not_reach_keystone(
+def test_fourth_attempt_has_to_wait_and_does_not_reach_keystone(
     client: Client, fake_keystone: FakeKeystone
 ) -> None:
-    for _ in range(10):
-        wrong(client)
-
+    assert [wrong(client) for _ in range(10)] == [*[200] * 3, *[429] * 7]
     assert fake_keystone.password_tries == {"victim": 3}
 
 
-def test_the_form_says_how_long_to_wait(client: Client, fake_keystone: FakeKeystone) -> None:
-    for _ in range(3):
-        wrong(client)
-    response = sign_in(client, REMOTE_ADDR=HERE)
-
-    assert "Too many failed sign-ins from your address. Wait 10 s." in shown(response)
-
-
-def test_the_answer_says_how_long_to_wait_to_machines_too(
-    client: Client, fake_keystone: FakeKeystone
-) -> None:
-    for _ in range(3):
-        wrong(client)
-
-    assert sign_in(client, REMOTE_ADDR=HERE)["Retry-After"] == "10"
-
-
-def test_the_wait_is_rounded_up(
-    client: Client, fake_keystone: FakeKeystone, clock: time_machine.Traveller
-) -> None:
-    for _ in range(3):
-        wrong(client)
-    clock.shift(timedelta(seconds=9.5))
-
-    assert sign_in(client, REMOTE_ADDR=HERE)["Retry-After"] == "1"
-
-
-def test_after_the_wait_one_may_try_again(
+def test_answer_has_the_seconds_to_wait(
     client: Client, operator: object, clock: time_machine.Traveller
 ) -> None:
-    for _ in range(3):
-        wrong(client)
-    clock.shift(timedelta(seconds=10))
+    fail(2, clock)
+    wrong(client)
+    response = sign_in(client, REMOTE_ADDR=HERE)
+    assert "Wait 10 s" in shown(response)
+    assert response["Retry-After"] == "10"
 
+    clock.shift(timedelta(seconds=9.5))
+    assert sign_in(client, REMOTE_ADDR=HERE)["Retry-After"] == "1"
+
+    clock.shift(timedelta(seconds=0.5))
     assert sign_in(client, REMOTE_ADDR=HERE).status_code == 302
 
 
-def test_a_try_during_the_wait_makes_it_no_longer(
+def test_attempt_during_the_wait_does_not_extend_it(
     client: Client, fake_keystone: FakeKeystone, clock: time_machine.Traveller
 ) -> None:
     for _ in range(3):
@@ -122,46 +102,33 @@ def test_a_try_during_the_wait_makes_it_no_longer(
     assert Throttle.objects.get().not_before == NOW + timedelta(seconds=10)
 
 
-def test_failures_are_forgotten_after_an_hour(clock: time_machine.Traveller) -> None:
-    fail(5, clock)
-    clock.shift(timedelta(hours=1, seconds=1))
-    throttle.count(HERE, timezone.now())
-
-    assert Throttle.objects.get().failures == 1
-
-
-def test_failures_are_kept_for_an_hour(clock: time_machine.Traveller) -> None:
+@pytest.mark.parametrize(("pause", "counted"), [(0, 3), (1, 1)])
+def test_failures_are_forgotten_after_an_hour(
+    clock: time_machine.Traveller, pause: int, counted: int
+) -> None:
     fail(2, clock)
-    clock.shift(timedelta(hours=1))
+    clock.shift(timedelta(hours=1, seconds=pause))
     throttle.count(HERE, timezone.now())
 
-    assert Throttle.objects.get().failures == 3
+    assert failures() == counted
 
 
-# --- Whom ---------------------------------------------------------------------------------------
-def test_another_address_does_not_wait(client: Client, fake_keystone: FakeKeystone) -> None:
+# --- Addresses ----------------------------------------------------------------------------------
+def test_only_the_same_address_has_to_wait(client: Client, fake_keystone: FakeKeystone) -> None:
     for _ in range(3):
         wrong(client)
 
     assert wrong(client, address=THERE) == 200
+    assert wrong(client, "another name") == 429
 
 
-def test_another_name_from_the_same_address_waits(
-    client: Client, fake_keystone: FakeKeystone
-) -> None:
-    for _ in range(3):
-        wrong(client)
-
-    assert wrong(client, "somebody else") == 429
-
-
-def test_the_longest_source_fits_its_column() -> None:
-    longest = addresses.network("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")
+def test_longest_address_fits_its_column() -> None:
+    longest = network("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")
 
     assert len(longest) <= (Throttle._meta.get_field("address").max_length or 0)
 
 
-def test_an_ipv6_customer_cannot_try_from_another_address_of_theirs(
+def test_addresses_of_one_ipv6_network_count_as_one(
     client: Client, fake_keystone: FakeKeystone
 ) -> None:
     statuses = [wrong(client, address=f"2001:db8::{number:x}") for number in range(1, 5)]
@@ -170,35 +137,17 @@ def test_an_ipv6_customer_cannot_try_from_another_address_of_theirs(
 
 
 # --- What counts --------------------------------------------------------------------------------
-def test_a_wrong_password_counts(client: Client, fake_keystone: FakeKeystone) -> None:
-    wrong(client)
+def test_only_wrong_passwords_count(client: Client, operator: object) -> None:
+    sign_in(client, password="", REMOTE_ADDR=HERE)
+    assert not Throttle.objects.exists()
 
-    assert Throttle.objects.get().failures == 1
-
-
-def test_a_success_does_not_count(client: Client, operator: object) -> None:
-    sign_in(client)
-
-    assert Throttle.objects.get().failures == 0
-
-
-def test_a_success_does_not_clear_the_failures_before_it(client: Client, operator: object) -> None:
-    wrong(client)
-    wrong(client)
-    sign_in(client, REMOTE_ADDR=HERE)
-
-    assert Throttle.objects.get().failures == 2
-
-
-def test_signing_in_between_tries_at_others_gains_nothing(client: Client, operator: object) -> None:
-    for _ in range(3):
+    for _ in range(3):  # a success between attempts at other accounts clears nothing
         wrong(client)
         sign_in(client, REMOTE_ADDR=HERE)
+    assert failures() == 3
 
-    assert Throttle.objects.get().failures == 3
 
-
-def test_a_success_after_the_wait_leaves_the_next_failure_as_long_a_wait(
+def test_failure_after_a_success_waits_as_long_as_without_it(
     client: Client, operator: object, clock: time_machine.Traveller
 ) -> None:
     fail(5, clock)
@@ -209,35 +158,28 @@ def test_a_success_after_the_wait_leaves_the_next_failure_as_long_a_wait(
 
 
 @pytest.mark.parametrize(
-    "facts", [{"expired": True}, {"second_factor": True}, {"roles": {"system": {"reader"}}}]
+    "facts",
+    [{"expired": True}, {"second_factor": True}, {"roles": {"system": {"member"}}}, {}],
 )
-def test_a_right_password_that_is_not_enough_does_not_count(
+def test_right_password_does_not_count_without_a_session(
     client: Client, fake_keystone: FakeKeystone, facts: dict[str, Any]
 ) -> None:
     fake_keystone.person(**facts)
     sign_in(client)
 
-    assert Throttle.objects.get().failures == 0
-
-
-def test_a_form_with_an_empty_field_does_not_count(
-    client: Client, fake_keystone: FakeKeystone
-) -> None:
-    sign_in(client, password="")
-
-    assert not Throttle.objects.exists()
+    assert failures() == 0
 
 
 # --- Several at once ----------------------------------------------------------------------------
-def test_a_try_is_counted_before_keystone_is_asked(
+def test_attempt_is_counted_before_keystone_is_asked(
     client: Client, operator: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted = []
     authenticate = keystone.authenticate
 
-    def look(*who: str) -> keystone.Token:
-        counted.append(Throttle.objects.get().failures)
-        return authenticate(*who)
+    def look(*credentials: str) -> keystone.Token:
+        counted.append(failures())
+        return authenticate(*credentials)
 
     monkeypatch.setattr(keystone, "authenticate", look)
     sign_in(client)
@@ -245,58 +187,46 @@ def test_a_try_is_counted_before_keystone_is_asked(
     assert counted == [1]
 
 
-def test_of_two_tries_at_once_the_second_sees_the_first(clock: time_machine.Traveller) -> None:
-    """Between its read and its write another process counts the try that fills the quota."""
-    fail(2, clock)
-    interfered: list[str] = []
+@contextmanager
+def another_process() -> Iterator[None]:
+    """Let another process count an attempt between our read and our UPDATE."""
+    done: list[str] = []
 
     def interfere(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if sql.startswith("UPDATE") and "throttle" in sql and not interfered:
-            interfered.append(sql)
-            throttle.count(HERE, timezone.now())
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(interfere), pytest.raises(throttle.ThrottledError):
-        throttle.count(HERE, timezone.now())
-
-    assert Throttle.objects.get().failures == 3
-
-
-def test_of_two_free_tries_at_once_both_are_counted(clock: time_machine.Traveller) -> None:
-    interfered: list[str] = []
-
-    def interfere(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if sql.startswith("UPDATE") and "throttle" in sql and not interfered:
-            interfered.append(sql)
+        if sql.startswith("UPDATE") and "throttle" in sql and not done:
+            done.append(sql)
             throttle.count(HERE, timezone.now())
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(interfere):
+        yield
+
+
+def test_attempts_at_once_are_all_counted(clock: time_machine.Traveller) -> None:
+    with another_process():
         throttle.count(HERE, timezone.now())
+    assert failures() == 2
 
-    assert Throttle.objects.get().failures == 2
+    with another_process(), pytest.raises(throttle.ThrottledError):
+        throttle.count(HERE, timezone.now())
+    assert failures() == 3
 
 
-def test_a_success_takes_back_its_own_try_alone(clock: time_machine.Traveller) -> None:
+def test_success_takes_back_only_its_own_attempt(clock: time_machine.Traveller) -> None:
     throttle.count(HERE, timezone.now())  # this one succeeds in the end
-    throttle.count(HERE, timezone.now())  # another, meanwhile, fails
+    throttle.count(HERE, timezone.now())  # another fails meanwhile
     throttle.take_back(HERE, timezone.now())
+    assert failures() == 1
 
-    assert Throttle.objects.get().failures == 1
-
-
-def test_taking_back_never_goes_below_none(clock: time_machine.Traveller) -> None:
-    throttle.count(HERE, timezone.now())
-    throttle.take_back(HERE, timezone.now())
-    throttle.take_back(HERE, timezone.now())
-
-    assert Throttle.objects.get().failures == 0
+    for _ in range(2):
+        throttle.take_back(HERE, timezone.now())
+    assert failures() == 0
 
 
-def test_taking_back_frees_the_address_at_once(clock: time_machine.Traveller) -> None:
+def test_taking_back_ends_the_wait_at_once(clock: time_machine.Traveller) -> None:
     fail(2, clock)
     throttle.count(HERE, timezone.now())
     throttle.take_back(HERE, timezone.now())
     throttle.count(HERE, timezone.now())
 
-    assert Throttle.objects.get().failures == 3
+    assert failures() == 3

@@ -1,10 +1,11 @@
-"""`manage.py unlock`: an unlock with nothing but Keystone's database."""
+"""The command `unlock`: unlocks that need only Keystone's database."""
 
 from __future__ import annotations
 
 import os
 import pwd
 import socket
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from django.utils import timezone
 from pciops.actions.inputs import REASON_MAX
 from pciops.audit.models import Event
 from pciops.keystone.models import LocalUser
+from tests.actions.acts import down
 from tests.factories import make_locked_user, make_user
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
@@ -25,119 +27,158 @@ def run(*words: str, reason: str = "called") -> None:
     call_command("unlock", *words, "--reason", reason)
 
 
-def count(name: str, domain_id: str = "default") -> int | None:
-    """The failures of a user."""
-    return LocalUser.objects.get(name=name, domain_id=domain_id).failed_auth_count
+def refused(*words: str, code: int = 1, reason: str = "called") -> str:
+    """Return the error that the command ends with."""
+    with pytest.raises(CommandError) as raised:
+        run(*words, reason=reason)
+    assert raised.value.returncode == code
+    return str(raised.value)
 
 
-def test_an_account_is_unlocked_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+def locked() -> list[tuple[str, str]]:
+    """Return domain and name of the accounts that still have failures."""
+    rows = LocalUser.objects.filter(failed_auth_count__gt=0).order_by("domain_id", "name")
+    return list(rows.values_list("domain_id", "name"))
+
+
+# --- The accounts -------------------------------------------------------------------------------
+def test_account_is_unlocked_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
     make_locked_user("ann")
     run("ann")
 
-    assert count("ann") == 0
+    assert locked() == []
     assert capsys.readouterr().out.splitlines() == [
         "ann (Default) is unlocked; 3 failures cleared.",
         f"Trail: {Event.objects.get().id}",
     ]
 
 
-def test_an_account_is_unlocked_by_its_id() -> None:
+def test_account_is_unlocked_by_its_id() -> None:
     run(make_locked_user("ann").id)
 
-    assert count("ann") == 0
+    assert locked() == []
 
 
 @pytest.mark.parametrize("domain", ["d2", "Other"])
-def test_a_name_in_two_domains_needs_the_domain(domain: str) -> None:
+def test_name_in_two_domains_needs_the_domain(domain: str) -> None:
     make_locked_user("ann", domain_id="d1", domain_name="Example")
     make_locked_user("ann", domain_id="d2", domain_name="Other")
+
+    assert "'ann' exists in Example, Other" in refused("ann", code=2)
+    assert locked() == [("d1", "ann"), ("d2", "ann")]
     run("ann", "--domain", domain)
-
-    assert (count("ann", "d1"), count("ann", "d2")) == (3, 0)
-
-
-def test_a_name_in_two_domains_alone_is_wrong_usage() -> None:
-    make_locked_user("ann", domain_id="d1", domain_name="Example")
-    make_locked_user("ann", domain_id="d2", domain_name="Other")
-
-    with pytest.raises(CommandError, match="'ann' exists in Example, Other; say which") as raised:
-        run("ann")
-    assert raised.value.returncode == 2
-    assert (count("ann", "d1"), count("ann", "d2")) == (3, 3)
+    assert locked() == [("d1", "ann")]
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("words", "account"),
     [
-        (("bob",), "There is no account 'bob'."),
-        (("an%",), "There is no account 'an%'."),
-        (("ann", "--domain", "Other"), "There is no account 'ann' in the domain 'Other'."),
+        (("bob",), "'bob'"),
+        (("an%",), "'an%'"),
+        (("ann", "--domain", "Other"), "'ann' in the domain 'Other'"),
+        (("{id}", "--domain", "Other"), "in the domain 'Other'"),
+        (("ann", "bob"), "'bob'"),
     ],
 )
-def test_an_unknown_account_is_a_failure(words: tuple[str, ...], sentence: str) -> None:
-    make_locked_user("ann")
-
-    with pytest.raises(CommandError) as raised:
-        run(*words)
-    assert (str(raised.value), raised.value.returncode) == (sentence, 1)
-
-
-def test_an_id_of_another_domain_is_unknown() -> None:
+def test_unknown_account_changes_nothing(words: tuple[str, ...], account: str) -> None:
     user = make_locked_user("ann")
+    sentence = refused(*(word.format(id=user.id) for word in words))
 
-    with pytest.raises(CommandError, match="There is no account"):
-        run(user.id, "--domain", "Other")
-    assert count("ann") == 3
+    assert sentence.startswith("There is no account")
+    assert account in sentence
+    assert locked() == [("default", "ann")]
 
 
-@pytest.mark.parametrize("reason", ["", "  ", "\n", "x" * (REASON_MAX + 1), "\x1b[2J"], ids=len)
-def test_a_reason_that_is_none_is_wrong_usage(reason: str) -> None:
+def test_several_accounts_are_unlocked_each_once(capsys: pytest.CaptureFixture[str]) -> None:
     make_locked_user("ann")
+    ben = make_locked_user("ben")
+    make_locked_user("cat")
+    run("ann", ben.id, "ben")
+    out = capsys.readouterr().out.splitlines()
 
-    with pytest.raises(CommandError, match="^--reason: ") as raised:
-        run("ann", reason=reason)
-    assert raised.value.returncode == 2
+    assert locked() == [("default", "cat")]
+    assert [line for line in out if not line.startswith("Trail: ")] == [
+        "ann (Default) is unlocked; 3 failures cleared.",
+        "ben (Default) is unlocked; 3 failures cleared.",
+        "2 of 2 accounts unlocked.",
+    ]
+    assert list(Event.objects.values_list("outcome", flat=True)) == ["success"] * 2
+
+
+# --- Not done -----------------------------------------------------------------------------------
+def test_account_that_is_not_locked_is_a_failure() -> None:
+    make_locked_user("ann", at=timezone.now() - timedelta(hours=1))
+
+    assert "run out" in refused("ann")
+    assert Event.objects.get().outcome == Event.Outcome.FAILURE
+
+
+def test_conflict_does_not_stop_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    make_locked_user("ann", at=timezone.now() - timedelta(hours=1))
+    make_locked_user("ben")
+
+    assert refused("ann", "ben") == "1 not unlocked."
+    output = capsys.readouterr()
+    assert output.err.startswith("ann (Default): The lock has run out")
+    assert output.out.splitlines()[-1] == "1 of 2 accounts unlocked."
+    assert locked() == [("default", "ann")]
+
+
+def test_audit_log_that_takes_no_row_ends_the_rest(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_locked_user("ann")
+    make_locked_user("ben")
+    monkeypatch.setattr(Event, "save", down)
+
+    assert refused("ann", "ben") == "2 not unlocked."
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("ann (Default): pciops' own database does not answer.")
+    assert second == "ben (Default): not tried."
+    assert len(locked()) == 2
+
+
+def test_outage_of_keystones_database_is_one_sentence() -> None:
+    with connections["keystone"].cursor() as cursor:
+        cursor.execute('ALTER TABLE "user" RENAME TO lost')
+
+    assert refused("ann").startswith("Keystone's database does not answer: ")
+
+
+@pytest.mark.parametrize(
+    ("make", "would"),
+    [(make_locked_user, "would be unlocked"), (make_user, "would stay as it is")],
+)
+def test_dry_run_changes_nothing(
+    capsys: pytest.CaptureFixture[str], make: Callable[[str], object], would: str
+) -> None:
+    make("ann")
+    make("ben")
+    before = locked()
+    run("ann", "ben", "--dry-run")
+
+    assert capsys.readouterr().out.count(would) == 2
+    assert locked() == before
     assert not Event.objects.exists()
 
 
-def test_the_longest_reason_is_kept_whole() -> None:
+# --- Reason and identity ------------------------------------------------------------------------
+@pytest.mark.parametrize("reason", ["", "  ", "\n", "x" * (REASON_MAX + 1), "\x1b[2J"], ids=len)
+def test_reason_that_is_not_text_is_wrong_usage(reason: str) -> None:
+    make_locked_user("ann")
+
+    assert refused("ann", reason=reason, code=2).startswith("--reason: ")
+    assert not Event.objects.exists()
+
+
+def test_longest_reason_is_kept() -> None:
     make_locked_user("ann")
     run("ann", reason="x" * REASON_MAX)
 
     assert Event.objects.get().reason == "x" * REASON_MAX
 
 
-@pytest.mark.parametrize(
-    ("locked", "would"),
-    [(True, "would be unlocked. Cannot sign in: locked until"), (False, "would stay as it is. ")],
-)
-def test_a_dry_run_says_what_would_be_done(
-    capsys: pytest.CaptureFixture[str], locked: bool, would: str
-) -> None:
-    make_locked_user("ann") if locked else make_user("ann")
-    run("ann", "--dry-run")
-
-    assert capsys.readouterr().out.startswith(f"ann (Default) {would}")
-
-
-def test_a_dry_run_changes_nothing_and_leaves_no_trail() -> None:
-    make_locked_user("ann")
-    run("ann", "--dry-run")
-
-    assert count("ann") == 3
-    assert not Event.objects.exists()
-
-
-def test_an_account_that_is_not_locked_is_a_failure_in_the_trail() -> None:
-    make_locked_user("ann", at=timezone.now() - timedelta(hours=1))
-
-    with pytest.raises(CommandError, match="The lock has run out by itself") as raised:
-        run("ann")
-    assert raised.value.returncode == 1
-    assert Event.objects.get().outcome == Event.Outcome.FAILURE
-
-
-def test_the_trail_says_that_it_was_the_command_line() -> None:
+def test_audit_log_names_the_user_of_the_host() -> None:
     make_locked_user("ann")
     run("ann")
     event = Event.objects.get()
@@ -146,7 +187,7 @@ def test_the_trail_says_that_it_was_the_command_line() -> None:
     assert event.initiator == f"{pwd.getpwuid(os.getuid()).pw_name} (on {socket.gethostname()})"
 
 
-def test_how_the_identity_was_confirmed_may_be_said() -> None:
+def test_confirmation_of_the_identity_can_be_given() -> None:
     make_locked_user("ann")
     run("ann", "--identity", "callback")
 
@@ -163,11 +204,11 @@ NOBODY = pwd.getpwnam("nobody")
         (0, "", "root"),
         (0, "x; rm", "root"),
         (0, "-1", "root"),
-        (NOBODY.pw_uid, "0", "nobody"),  # who is not root may write what they like there
+        (NOBODY.pw_uid, "0", "nobody"),  # only root's variable is trusted
     ],
-    ids=["sudo", "root", "no number", "below zero", "forged"],
+    ids=["sudo", "root", "not a number", "below zero", "forged"],
 )
-def test_under_sudo_the_trail_names_who_called_it(
+def test_audit_log_names_the_user_who_called_sudo(
     monkeypatch: pytest.MonkeyPatch, uid: int, sudo_uid: str, expected: str
 ) -> None:
     monkeypatch.setattr(os, "getuid", lambda: uid)
@@ -183,42 +224,31 @@ def test_under_sudo_the_trail_names_who_called_it(
 
 
 @pytest.mark.parametrize("sudo_uid", ["4000000", "²", "99999999999999999999"])
-def test_a_user_without_a_name_can_unlock_on_the_worst_day(
+def test_unlock_works_for_a_user_without_a_name(
     monkeypatch: pytest.MonkeyPatch, sudo_uid: str
 ) -> None:
-    """Directory services may be down as well, or the variable nonsense."""
+    """Directory services may be down as well, or the variable be wrong."""
     monkeypatch.setattr(os, "getuid", lambda: 0)
     monkeypatch.setenv("SUDO_UID", sudo_uid)
     make_locked_user("ann")
     run("ann")
 
-    assert count("ann") == 0
+    assert locked() == []
 
 
-def test_a_container_user_without_any_name_can_unlock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As with `docker run --user 4000000`, where no variable names the user either."""
+@pytest.mark.parametrize("logname", ["", "root"])
+def test_container_user_without_a_name_is_known_by_the_number(
+    monkeypatch: pytest.MonkeyPatch, logname: str
+) -> None:
+    """As with `docker run --user 4000000`: a variable must not name another user."""
     monkeypatch.setattr(os, "getuid", lambda: 4000000)
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME", "SUDO_UID"):
         monkeypatch.delenv(name, raising=False)
+    if logname:
+        monkeypatch.setenv("LOGNAME", logname)
     make_locked_user("ann")
     run("ann")
+    event = Event.objects.get()
 
-    assert Event.objects.get().initiator_id == "4000000"
-
-
-def test_who_has_no_name_is_not_named_as_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "getuid", lambda: 4000000)
-    monkeypatch.setenv("LOGNAME", "root")
-    make_locked_user("ann")
-    run("ann")
-
-    assert Event.objects.get().initiator_name != "root"
-
-
-def test_a_database_that_is_down_is_one_sentence() -> None:
-    with connections["keystone"].cursor() as cursor:
-        cursor.execute('ALTER TABLE "user" RENAME TO lost')
-
-    with pytest.raises(CommandError, match="Keystone's database does not answer: ") as raised:
-        run("ann")
-    assert raised.value.returncode == 1
+    assert event.initiator_id == "4000000"
+    assert event.initiator_name != "root"

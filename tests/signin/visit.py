@@ -1,4 +1,4 @@
-"""Somebody at the pages: signs in as a browser would, and reads what is shown."""
+"""Browsers of operators: they sign in, and read the text of pages."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import time_machine
+from django.conf import settings
 from django.test import Client
 
 from pciops.lib import outages
@@ -32,14 +33,18 @@ def sign_in(
     domain: str = "Default",
     **more: Any,
 ) -> Response:
-    """Send the sign-in form; `more` are other fields, or headers and META for the client."""
+    """Send the sign-in form.
+
+    Args:
+        more: the field `next`, or headers and META of the client.
+    """
     fields = {"name": name, "password": password, "domain": domain}
     fields |= {key: more.pop(key) for key in ("next",) if key in more}
     return client.post("/signin/", fields, **more)
 
 
 def signed_in(person: Person, **defaults: Any) -> Client:
-    """A browser of its own, in which this person has signed in."""
+    """Return a new browser in which this person has signed in."""
     browser = Client(**defaults)
     response = sign_in(browser, person.name, person.password, DOMAINS[person.domain_id])
     if response.status_code != 302:
@@ -48,21 +53,26 @@ def signed_in(person: Person, **defaults: Any) -> Client:
 
 
 def shown(response: Response) -> str:
-    """The text of a page as it is read: no tags, one space between words."""
+    """Return the text of a page without tags, with one space between words."""
     return " ".join(html.unescape(ANY_TAG.sub(" ", response.content.decode())).split())
+
+
+def session_key(browser: Client) -> str:
+    """Return the id of the session in the browser's cookie."""
+    return browser.cookies[settings.SESSION_COOKIE_NAME].value
 
 
 @pytest.fixture
 def clock() -> Iterator[time_machine.Traveller]:
-    """The time stands at NOW until a test moves it."""
-    outages._noted.clear()  # what an earlier test noted is in no database any more
+    """A clock that stands at NOW until a test moves it."""
+    outages._noted.clear()  # rows that an earlier test noted are gone
     with time_machine.travel(NOW, tick=False) as coordinates:
         yield coordinates
 
 
 @pytest.fixture
 def operator(fake_keystone: FakeKeystone) -> Person:
-    """Ada: administrator of the whole cloud."""
+    """Ada, an administrator of the whole cloud."""
     return fake_keystone.person()
 
 

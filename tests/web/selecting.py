@@ -1,4 +1,4 @@
-"""Rows of the locked list, selected and sent as a browser does it."""
+"""Rows of the locked list, selected and sent as a browser does."""
 
 from __future__ import annotations
 
@@ -6,54 +6,62 @@ import html
 import re
 from typing import Any
 
+import pytest
 from django.test import Client
 
 from pciops.keystone.models import User
+from tests.factories import make_locked_user
 from tests.signin.visit import Response
-from tests.web.unlocking import REASON
+from tests.web.unlocking import REASON, failures
 
 ADDRESS = "/accounts/unlock/?state=locked"
 
 
 def values(response: Response) -> list[str]:
-    """What the rows or the hidden fields of a page would send, in order."""
-    found = re.findall(r'name="account" value="([^"]*)"', response.content.decode())
-    return [html.unescape(value) for value in found]
+    """Return the values of the rows or the hidden fields of a page, in order."""
+    values = re.findall(r'name="account" value="([^"]*)"', response.content.decode())
+    return [html.unescape(value) for value in values]
 
 
 def selection(browser: Client, *users: User) -> list[str]:
-    """The values of these users' rows in the list."""
+    """Return the values of these users' rows in the list."""
     rows = {value.split()[0]: value for value in values(browser.get("/accounts/?state=locked"))}
     return [rows[user.id] for user in users]
 
 
 def select(browser: Client, *users: User) -> Response:
-    """Select their rows and press the button: the form."""
+    """Select their rows, and return the form."""
     return browser.post(ADDRESS, {"account": selection(browser, *users)})
 
 
 def form(browser: Client, *users: User, **spoiled: Any) -> dict[str, Any]:
-    """The form, opened and filled in; apart from what a test spoils."""
+    """Open the form, and return its fields, apart from those that a test spoils."""
     accounts = values(select(browser, *users))
     return {"reason": REASON, "identity": "callback", "account": accounts, **spoiled}
 
 
-def order(browser: Client, fields: dict[str, Any], address: str = ADDRESS) -> Response:
-    """Send the form: the answer leads to the page that unlocks."""
+def send(browser: Client, fields: dict[str, Any], address: str = ADDRESS) -> Response:
+    """Send the form; the response redirects to the page that unlocks."""
     return browser.post(address, fields)
 
 
-def unlock(browser: Client, *users: User, **spoiled: Any) -> Response:
-    """Select, fill in, send, and look at the page that unlocks."""
-    return carried_out(browser, form(browser, *users, **spoiled))
-
-
-def carried_out(browser: Client, fields: dict[str, Any]) -> Response:
-    """Send the form, and look at the page that unlocks; the answer, where it leads to none."""
-    response = order(browser, fields)
+def finished(browser: Client, fields: dict[str, Any]) -> Response:
+    """Send the form, and load the page that unlocks until it is done."""
+    response = send(browser, fields)
     if response.status_code == 302:
         address = response["Location"]
         response = browser.get(address)
-        while "Refresh" in response:  # a step is over, and some are left
+        while "Refresh" in response:
             response = browser.get(address)
     return response
+
+
+@pytest.fixture
+def three() -> list[User]:
+    """Ann, Ben and Cat, who are locked."""
+    return [make_locked_user(name) for name in ("ann", "ben", "cat")]
+
+
+def locked(users: list[User]) -> list[str]:
+    """Return the names of the users who still have failures."""
+    return [user.local_user.name for user in users if failures(user) != (0, None)]

@@ -14,8 +14,7 @@ from pciops.accounts import exports
 from pciops.accounts.census import census
 from pciops.keystone.models import User
 from tests.api.call import token as token
-from tests.events.heard import keep, keep_unknown
-from tests.events.histories import SCRIPT, stale_script, tried
+from tests.events.factories import SCRIPT, failure, save_attempts, save_unknown_names, stale_script
 from tests.factories import (
     NOW,
     POLICY,
@@ -125,9 +124,9 @@ def test_a_list_of_failures_shows_the_last_one(site: Client) -> None:
 # --- The cause of a lock ------------------------------------------------------------------------
 def test_each_locked_account_has_its_cause(site: Client) -> None:
     script, sprayed, unheard = (make_locked_user(name, at=NOW) for name in ("ann", "bob", "cleo"))
-    keep(script.id, stale_script())
-    keep(sprayed.id, [tried(60, "Summer", address="198.51.100.7")])
-    keep_unknown([f"admin{number}" for number in range(9)], address="198.51.100.7")
+    save_attempts(script.id, stale_script())
+    save_attempts(sprayed.id, [failure(60, "Summer", address="198.51.100.7")])
+    save_unknown_names([f"admin{number}" for number in range(9)], address="198.51.100.7")
     rows = site.get(LOCKED).content.decode().split('role="row"')
     ann, bob, cleo = (
         next(row for row in rows if f"<bdi>{name}</bdi>" in row) for name in ("ann", "bob", "cleo")
@@ -337,7 +336,7 @@ def test_queries_to_our_own_database(
     """
     for number in range(accounts):
         user = make_locked_user(f"user{number}", at=NOW)
-        keep(user.id, stale_script(times=4, agent=f"{SCRIPT} {number}"))
+        save_attempts(user.id, stale_script(times=4, agent=f"{SCRIPT} {number}"))
     census.take(policy=POLICY, now=NOW)
     site.get(LOCKED)  # notes once a minute that Keystone's database answers
 

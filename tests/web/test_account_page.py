@@ -10,11 +10,9 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from pciops.events.models import HiddenChange, Outcome
+from pciops.events.models import Outcome, OutOfBandChange
 from pciops.keystone.models import User
-from tests.events.heard import keep
-from tests.events.histories import stale_script
-from tests.events.rows import activity, attempts
+from tests.events.factories import activity, attempts, save_attempts, stale_script
 from tests.factories import (
     NOW,
     PasswordRow,
@@ -245,7 +243,7 @@ def test_an_account_without_application_credentials_has_none(site: Client) -> No
 @pytest.mark.parametrize("url", ["/accounts/{}/", "/accounts/{}/unlock/"])
 def test_a_locked_account_shows_the_cause_and_when_it_locks_again(site: Client, url: str) -> None:
     user = make_locked_user(at=NOW)
-    keep(user.id, stale_script())
+    save_attempts(user.id, stale_script())
     page = shown(site.get(url.format(user.id)))
 
     assert "the same wrong password every 300 s" in page
@@ -255,7 +253,7 @@ def test_a_locked_account_shows_the_cause_and_when_it_locks_again(site: Client, 
 
 def test_the_evidence_of_the_cause_is_shown_and_escaped(site: Client) -> None:
     user = make_locked_user(at=NOW)
-    keep(user.id, stale_script(agent="<script>alert(1)</script>"))
+    save_attempts(user.id, stale_script(agent="<script>alert(1)</script>"))
     page = html(site, user)
 
     assert "Old password in a program" in page
@@ -273,7 +271,7 @@ def test_no_cause_without_failures_or_in_the_form_of_another_act(
     url: str,
 ) -> None:
     user = make_locked_user(at=NOW) if locked else make_user()
-    keep(user.id, stale_script())
+    save_attempts(user.id, stale_script())
 
     assert "Old password" not in shown(site.get(url.format(user.id)))
 
@@ -340,14 +338,14 @@ def test_notices_to_the_owner_are_listed_with_their_result(site: Client) -> None
 
 def test_an_out_of_band_change_is_shown(site: Client) -> None:
     user = make_user()
-    HiddenChange.objects.create(
-        fold=uuid.uuid4(),
+    OutOfBandChange.objects.create(
+        dedup_key=uuid.uuid4(),
         kind="activity",
         user_id=user.id,
         name="ann",
         before="last active on 6 May 2026",
         after="last active on 22 Nov 2026",
-        seen_at=NOW - timedelta(hours=1),
+        checked_at=NOW - timedelta(hours=1),
         found_at=NOW,
     )
     page = text(site, user)

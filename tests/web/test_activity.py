@@ -14,9 +14,9 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from pciops.audit.models import Event
-from pciops.events import search, words
-from pciops.events.models import ConsumerSession, DeadLetter, HiddenChange
-from tests.events.rows import REASON, activity, attempts, known
+from pciops.events import search, sentences
+from pciops.events.models import ConsumerSession, DeadLetter, OutOfBandChange
+from tests.events.factories import REASON, activity, attempts, save_name
 from tests.factories import NOW, make_user
 from tests.signin.visit import shown
 from tests.web.pages import csv_rows, text_of
@@ -33,8 +33,8 @@ def lines(site: Client, query: str = "") -> list[str]:
     """Return the lines of the page, without the address they were reported from."""
     response = cast("Any", site.get(f"/activity/{query}"))
     assert response.status_code == 200, shown(response)
-    sentences = [words.plain(line.sentence) for line in response.context["lines"]]
-    return [text.partition(", reported")[0] for text in sentences]
+    texts = [sentences.as_text(line.sentence) for line in response.context["lines"]]
+    return [text.partition(", reported")[0] for text in texts]
 
 
 def exported(site: Client, query: str = "?format=json") -> list[dict[str, Any]]:
@@ -87,8 +87,8 @@ FILTERED = {
 
 
 def test_the_filters_in_the_url(site: Client) -> None:
-    known("d0e", "j.doe")
-    known("adm1n", "admin")
+    save_name("d0e", "j.doe")
+    save_name("adm1n", "admin")
     attempts(2).save()
     attempts(at=NOW - DAY, reason=REASON.NONE, user_id="x", address="::1").save()
     activity(at=NOW - 2 * DAY).save()
@@ -104,9 +104,9 @@ def test_the_filters_in_the_url(site: Client) -> None:
 def test_a_name_of_very_many_accounts_is_searched_row_by_row(
     site: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "MOST", 1)
+    monkeypatch.setattr(search, "MAX_IDS", 1)
     for number in range(3):
-        known(f"id-{number}", f"svc-{number}")
+        save_name(f"id-{number}", f"svc-{number}")
         attempts(user_id=f"id-{number}", name=f"svc-{number}").save()
         activity(user_id=f"id-{number}", name=f"svc-{number}", doer_name="svc-doer").save()
     attempts(user_id="another", name="another").save()
@@ -133,7 +133,7 @@ def test_the_pages_have_every_line_once(site: Client, monkeypatch: pytest.Monkey
     found, query = [], "?kind=sign_in"
     while query:
         response = cast("Any", site.get(f"/activity/{query}"))
-        found += [words.plain(line.sentence) for line in response.context["lines"]]
+        found += [sentences.as_text(line.sentence) for line in response.context["lines"]]
         query = response.context["next"]
 
     assert [line.rpartition("(")[2] for line in found] == [f"agent-{n})" for n in range(5)]
@@ -203,7 +203,7 @@ def test_unknown_usernames_are_not_found_by_a_search_of_others(
     assert len(lines(site, "?account=hunter")) == 1
     assert lines(auditor, "?account=hunter") == []
     assert lines(auditor, "?account=an+id") == []
-    monkeypatch.setattr(search, "MOST", -1)  # row by row
+    monkeypatch.setattr(search, "MAX_IDS", -1)  # row by row
     assert lines(auditor, "?account=hunter") == []
 
 
@@ -291,14 +291,14 @@ def test_only_administrators_of_the_cloud_read_what_rabbitmq_answers(
 
 # --- Changes outside pciops, and dead letters ---------------------------------------------------
 def test_out_of_band_changes_stand_above_the_list(site: Client) -> None:
-    HiddenChange.objects.create(
-        fold=uuid.uuid4(),
+    OutOfBandChange.objects.create(
+        dedup_key=uuid.uuid4(),
         kind="unlock",
         user_id=make_user(EVIL).id,
         name=EVIL,
         before="locked after 3 failures",
         after="0 failures",
-        seen_at=NOW - MINUTE,
+        checked_at=NOW - MINUTE,
         found_at=NOW,
     )
     page = site.get("/activity/")
@@ -312,7 +312,7 @@ def test_dead_letters_are_counted_and_shown_to_administrators(
 ) -> None:
     assert site.get("/activity/set-aside/").status_code == 200
     facts = {"first_at": NOW, "last_at": NOW, "count": 12}
-    DeadLetter.objects.create(fold=uuid.uuid4(), reason="not JSON", body=EVIL, **facts)
+    DeadLetter.objects.create(dedup_key=uuid.uuid4(), reason="not JSON", body=EVIL, **facts)
     page = site.get("/activity/set-aside/")
 
     assert "12 messages" in shown(site.get("/activity/"))

@@ -15,8 +15,7 @@ from pciops.accounts.census import census
 from pciops.accounts.models import Census, CensusCount
 from pciops.accounts.policy import policy
 from pciops.events.storms import storms
-from tests.events.heard import keep
-from tests.events.histories import tried
+from tests.events.factories import failure, save_attempts
 from tests.factories import (
     NOW,
     POLICY,
@@ -211,7 +210,7 @@ def test_a_storm_is_shown_with_its_source_and_privileged_accounts(
     assert "storm" not in text(site)
     for number in range(12):
         user = make_locked_user(f"user{number:02}", at=NOW - MINUTE)
-        keep(user.id, [tried(60, "Summer", address=address, count=3)])
+        save_attempts(user.id, [failure(60, "Summer", address=address, count=3)])
         if number == 7:
             grant(user, "admin", on=make_project("ops"))
     storms.watch(policy=POLICY, now=NOW)

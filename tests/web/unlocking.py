@@ -1,4 +1,4 @@
-"""The unlock form, opened, filled in and sent as a browser does it."""
+"""The unlock form, opened, filled in and sent as a browser does."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.messages import get_messages
 from django.test import Client
 
+from pciops.audit.models import Event, EventQuerySet
 from pciops.keystone.models import LocalUser, User
 from tests.factories import NOW
 from tests.signin.visit import Response
@@ -15,26 +16,31 @@ from tests.signin.visit import Response
 REASON = "INC-4711: forgot it after the holidays"
 
 
+def unlocks() -> EventQuerySet:
+    """Return the unlocks in the audit log."""
+    return Event.objects.filter(action="unlock")
+
+
 def failures(user: User) -> tuple[int | None, object]:
-    """The two columns that make a lock, as they are now."""
+    """Return the two columns that make a lock."""
     return LocalUser.objects.values_list("failed_auth_count", "failed_auth_at").get(user=user)
 
 
 def lock(user: User, count: int = 3, at: object = NOW) -> None:
-    """What failed sign-ins at Keystone leave behind."""
+    """Write the two columns as failed sign-ins do."""
     rows = LocalUser.objects.using("keystone").filter(user=user)
     rows.update(failed_auth_count=count, failed_auth_at=at)
 
 
 def seen(response: Response) -> str:
-    """The hidden field of the form: what the operator looks at."""
-    found = re.search(r'name="seen" value="([^"]*)"', response.content.decode())
-    assert found
-    return found[1]
+    """Return the precondition in the hidden field of the form."""
+    match = re.search(r'name="seen" value="([^"]*)"', response.content.decode())
+    assert match
+    return match[1]
 
 
 def form(browser: Client, user: User, **spoiled: str) -> dict[str, str]:
-    """The form, opened and filled in; apart from what a test spoils."""
+    """Open the form, and return its fields, apart from those that a test spoils."""
     page = browser.get(f"/accounts/{user.id}/unlock/")
     return {"reason": REASON, "identity": "callback", "seen": seen(page), **spoiled}
 
@@ -50,5 +56,5 @@ def unlock(browser: Client, user: User, **spoiled: str) -> Response:
 
 
 def messages(response: Response) -> list[str]:
-    """What is said on the page after this answer."""
+    """Return the messages for the next page."""
     return [str(message) for message in get_messages(response.wsgi_request)]

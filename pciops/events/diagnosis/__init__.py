@@ -1,3 +1,1 @@
-"""Why an account was locked, and whether an unlock will hold."""
-
-from __future__ import annotations
+"""Why an account was locked, and whether an unlock will last."""

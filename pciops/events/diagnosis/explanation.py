@@ -1,7 +1,7 @@
-"""A diagnosis in words: one sentence, the evidence under it, and what to do.
+"""Explains a diagnosis: a sentence, the evidence, and what to do.
 
-Addresses and agents are text of strangers. They are cut and quoted, and what is no address is
-called so: nobody is told to block it.
+Addresses and agents are untrusted text. They are cut and quoted, and the advice to block names only
+real IP addresses.
 """
 
 from __future__ import annotations
@@ -12,21 +12,17 @@ from datetime import datetime, timedelta
 from ipaddress import ip_address
 from typing import Any, Final
 
-from pciops.events.diagnosis.diagnosis import (
-    Cause,
-    Diagnosis,
-    Source,
-    failures,
-)
+from pciops.events.diagnosis.rules import AttemptSource, Cause, Diagnosis
 from pciops.events.models import Attempts, Outcome
-from pciops.events.words import program
+from pciops.events.sentences import program
 from pciops.lib import times
 from pciops.lib.addresses import plain
+from pciops.lib.numbers import counted, grouped
 
 SHOWN: Final = 3  # sources that are named
-LONGEST_AGENT: Final = 60
-BROWSER: Final = "Mozilla/5.0"  # as all of them call themselves
-# What has to be in keystone.conf; docs/events.md says more.
+MAX_AGENT: Final = 60
+A_BROWSER: Final = program("Mozilla/5.0")
+# Lines for keystone.conf; docs/events.md says more.
 FOR_HASHES: Final = (
     "[security_compliance]",
     "report_invalid_password_hash = event",
@@ -48,25 +44,25 @@ CAVEAT: Final = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Explained:
-    """What a page, the API and a mail show of a diagnosis."""
+class Explanation:
+    """A diagnosis as pages, the API and emails show it."""
 
     diagnosis: Diagnosis
     sentence: str
-    warning: str  # that an unlock would be undone; "" where nothing says so
+    warning: str  # that an unlock will not last; "" if it will, as far as known
     evidence: tuple[str, ...]
     advice: tuple[str, ...]
-    caveat: str  # "" where nothing is said of addresses
-    settings: tuple[str, ...]  # lines for keystone.conf that would tell more
+    caveat: str  # "" if no address is named
+    settings: tuple[str, ...]  # lines for keystone.conf that would report more
 
     @property
     def cause(self) -> Cause:
         return self.diagnosis.cause
 
 
-def explain(diagnosis: Diagnosis, *, now: datetime) -> Explained:
-    """Put it into words."""
-    return Explained(
+def explain(diagnosis: Diagnosis, *, now: datetime) -> Explanation:
+    """Put a diagnosis into words."""
+    return Explanation(
         diagnosis=diagnosis,
         sentence=_sentence(diagnosis),
         warning=_warning(diagnosis, now),
@@ -77,16 +73,16 @@ def explain(diagnosis: Diagnosis, *, now: datetime) -> Explained:
     )
 
 
-def as_dict(explained: Explained) -> dict[str, Any]:
-    """As the API gives it."""
-    found = explained.diagnosis
+def as_dict(explanation: Explanation) -> dict[str, Any]:
+    """Return the explanation as the API has it."""
+    diagnosis = explanation.diagnosis
     return {
-        "cause": found.cause.value,
-        "confidence": found.confidence.value,
-        "sentence": explained.sentence,
-        "locks_again_at": times.iso(found.relock.at) if found.relock else None,
-        "evidence": list(explained.evidence),
-        "advice": list(explained.advice),
+        "cause": diagnosis.cause.value,
+        "confidence": diagnosis.confidence.value,
+        "sentence": explanation.sentence,
+        "locks_again_at": times.iso(diagnosis.relock.at) if diagnosis.relock else None,
+        "evidence": list(explanation.evidence),
+        "advice": list(explanation.advice),
         "sources": [
             {
                 "reported_address": source.address,
@@ -95,20 +91,20 @@ def as_dict(explained: Explained) -> dict[str, Any]:
                 "first_at": times.iso(source.first_at),
                 "last_at": times.iso(source.last_at),
                 "every_seconds": (
-                    round(source.rhythm.every.total_seconds(), 1) if source.rhythm else None
+                    round(source.cadence.every.total_seconds(), 1) if source.cadence else None
                 ),
                 "probably_a_proxy": source.elsewhere.shared,
             }
-            for source in found.sources[: 2 * SHOWN]
+            for source in diagnosis.sources[: 2 * SHOWN]
         ],
-        "caveat": explained.caveat or None,
-        "keystone_conf": list(explained.settings),
+        "caveat": explanation.caveat or None,
+        "keystone_conf": list(explanation.settings),
     }
 
 
-# --- Strangers' text ----------------------------------------------------------------------------
+# --- Untrusted text -----------------------------------------------------------------------------
 def is_address(text: str) -> bool:
-    """Whether the text is an IP address, and nothing else."""
+    """Return whether the text is exactly an IP address."""
     try:
         ip_address(text)
     except ValueError:
@@ -117,103 +113,104 @@ def is_address(text: str) -> bool:
 
 
 def address_words(text: str) -> str:
-    """An address to be read; what is none is quoted."""
+    """Return an address for readers; anything else is quoted."""
     if not text:
         return "an address that Keystone did not report"
-    return text if is_address(text) else f"“{plain(text, LONGEST_AGENT)}” (no address)"
+    return text if is_address(text) else f"“{plain(text, MAX_AGENT)}” (no address)"
 
 
-def source_words(source: Source) -> str:
-    """`10.2.3.4 (“keystoneauth1”)`; the quotes say whose word that is."""
-    agent = plain(program(source.agent), LONGEST_AGENT)
-    if agent and agent != program(BROWSER):
+def _source_words(source: AttemptSource) -> str:
+    """Return `10.2.3.4 (“keystoneauth1”)`; the quotes mark a word of the client."""
+    agent = plain(program(source.agent), MAX_AGENT)
+    if agent and agent != A_BROWSER:
         agent = f"“{agent}”"
     return f"{address_words(source.address)}{f' ({agent})' if agent else ''}"
 
 
-def blockable(sources: Sequence[Source]) -> list[str]:
-    """Addresses that may be blocked: no proxy's, and nothing that is no address."""
-    found = (one.address for one in sources if not one.elsewhere.shared)
-    return list(dict.fromkeys(address for address in found if is_address(address)))
+def _blockable(sources: Sequence[AttemptSource]) -> list[str]:
+    """Return the IP addresses that may be blocked, without proxies."""
+    addresses = (source.address for source in sources if not source.elsewhere.shared)
+    return list(dict.fromkeys(address for address in addresses if is_address(address)))
 
 
-def every_words(every: timedelta) -> str:
-    """`300 s`; minutes from a quarter of an hour."""
+def _interval(every: timedelta) -> str:
+    """Return `300 s`, or minutes from 15 minutes on."""
     seconds = every.total_seconds()
     if seconds >= 900:
         return times.span(every)
     return f"{seconds:.0f} s" if seconds >= 2 else f"{seconds:.1f} s"
 
 
-def _number(count: int, word: str, many: str = "") -> str:
-    return f"{count:,} {word if count == 1 else many or f'{word}s'}"
+def _tries(number: int) -> str:
+    return counted(number, "try", "tries")
 
 
 # --- The sentence -------------------------------------------------------------------------------
-def _sentence(found: Diagnosis) -> str:
-    sure = f"{found.cause.label}, {found.confidence.value}"
-    total = sum(row.count for row in found.failures)
-    if found.cause is Cause.UNKNOWN:
-        return _unknown(found, total)
-    main = found.sources[0]
-    places = len({source.address for source in found.sources})
-    origin = f"from {source_words(main)}"
+def _sentence(diagnosis: Diagnosis) -> str:
+    verdict = f"{diagnosis.cause.label}, {diagnosis.confidence.value}"
+    total = sum(row.count for row in diagnosis.failures)
+    if diagnosis.cause is Cause.UNKNOWN:
+        return _unknown(diagnosis, total)
+    main = diagnosis.sources[0]
+    places = len({source.address for source in diagnosis.sources})
+    origin = f"from {_source_words(main)}"
     if places > 1:
-        origin += f" and {_number(places - 1, 'other address', 'other addresses')}"
-    if found.cause is Cause.OLD_PASSWORD:
-        clock = next((one for one in found.sources if one.rhythm and one.repeats), None)
-        beat = clock.rhythm if clock else None
-        often = f"every {every_words(beat.every)}" if beat else "again and again"
-        times_each = f", {beat.burst} times each," if beat and beat.burst > 1 else ""
-        what = "the same wrong password" if len(found.hashes) == 1 else "hardly another password"
-        return f"{sure}: {what} {often}{times_each} {origin}."
-    if found.cause is Cause.GUESSING:
-        return f"{sure}: {_number(len(found.hashes), 'different password')} {origin}."
-    if found.cause is Cause.SPRAYING:
-        one = next((one for one in found.sources if one.elsewhere.sprays), main)
-        return f"{sure}: {source_words(one)} tried {_others(one)} within an hour as well."
-    success = " and then the right password" if _success(found) else ""
-    return f"{sure}: {_number(total, 'wrong try', 'wrong tries')}{success} {origin}."
+        origin += f" and {counted(places - 1, 'other address', 'other addresses')}"
+    if diagnosis.cause is Cause.OLD_PASSWORD:
+        cadences = (source.cadence for source in diagnosis.sources if source.repeats)
+        cadence = next(filter(None, cadences), None)
+        often = f"every {_interval(cadence.every)}" if cadence else "again and again"
+        each = f", {cadence.burst} times each," if cadence and cadence.burst > 1 else ""
+        same = len(diagnosis.hashes) == 1
+        what = "the same wrong password" if same else "hardly another password"
+        return f"{verdict}: {what} {often}{each} {origin}."
+    if diagnosis.cause is Cause.GUESSING:
+        return f"{verdict}: {counted(len(diagnosis.hashes), 'different password')} {origin}."
+    if diagnosis.cause is Cause.SPRAYING:
+        main = next((source for source in diagnosis.sources if source.elsewhere.sprays), main)
+        return f"{verdict}: {_source_words(main)} tried {_targets(main)} within an hour as well."
+    success = " and then the right password" if _succeeded(diagnosis) else ""
+    return f"{verdict}: {counted(total, 'wrong try', 'wrong tries')}{success} {origin}."
 
 
-def _unknown(found: Diagnosis, total: int) -> str:
+def _unknown(diagnosis: Diagnosis, total: int) -> str:
     if not total:
         return "Unknown: no failed sign-in to this account was heard of."
-    only_locked = all(row.reason is Attempts.Reason.LOCKED for row in found.failures)
+    only_locked = all(row.reason == Attempts.Reason.LOCKED for row in diagnosis.failures)
     why = (
         "Keystone checks no password of a locked account, and what came before was not heard"
         if only_locked
         else "Keystone does not report hashes of wrong passwords"
     )
-    main = found.sources[0]
-    often = f", every {every_words(main.rhythm.every)}" if main.rhythm else ""
+    main = diagnosis.sources[0]
+    often = f", every {_interval(main.cadence.every)}" if main.cadence else ""
     return (
-        f"Unknown: {_number(total, 'failed sign-in')}{often} from {source_words(main)}, but {why}."
+        f"Unknown: {counted(total, 'failed sign-in')}{often} from {_source_words(main)}, but {why}."
     )
 
 
-def _others(source: Source) -> str:
+def _targets(source: AttemptSource) -> str:
     other = source.elsewhere
     parts = []
     if other.accounts:
-        parts.append(_number(other.accounts, "other account"))
+        parts.append(counted(other.accounts, "other account"))
     if other.unknown_names:
-        parts.append(f"{_number(other.unknown_names, 'name')} that no account has")
+        parts.append(f"{counted(other.unknown_names, 'name')} that no account has")
     if other.same_hash:
-        parts.append(f"{other.same_hash:,} of them with the same password")
+        parts.append(f"{grouped(other.same_hash)} of them with the same password")
     return ", ".join(parts)
 
 
-def _success(found: Diagnosis) -> bool:
-    last = max(row.last_at for row in found.failures)
+def _succeeded(diagnosis: Diagnosis) -> bool:
+    last = max(row.last_at for row in diagnosis.failures)
     return any(
-        row.outcome is Outcome.SUCCESS and row.last_at >= last for row in found.history.tries
+        row.outcome == Outcome.SUCCESS and row.last_at >= last for row in diagnosis.history.attempts
     )
 
 
-def _warning(found: Diagnosis, now: datetime) -> str:
-    relock = found.relock
-    if relock is None or (found.cause is Cause.TYPING and not relock.by_clock):
+def _warning(diagnosis: Diagnosis, now: datetime) -> str:
+    relock = diagnosis.relock
+    if relock is None or (diagnosis.cause is Cause.TYPING and not relock.by_clock):
         return ""
     if relock.after < timedelta(seconds=30):
         return "The tries go on: an unlock will be undone at once."
@@ -224,82 +221,80 @@ def _warning(found: Diagnosis, now: datetime) -> str:
 
 
 # --- The evidence -------------------------------------------------------------------------------
-def _evidence(found: Diagnosis, now: datetime) -> Iterator[str]:
-    failed = found.failures
-    if failed:
-        yield _tally(found, now)
-        yield from _passwords(found)
-        for source in found.sources[:SHOWN]:
-            yield _of_source(source, found.cause, now)
-        if len(found.sources) > SHOWN:
-            yield f"And {_number(len(found.sources) - SHOWN, 'more source')}."
-    for source in found.sources[:SHOWN]:
-        other = source.elsewhere
-        if other.tried:
+def _evidence(diagnosis: Diagnosis, now: datetime) -> Iterator[str]:
+    named = diagnosis.sources[:SHOWN]
+    if diagnosis.failures:
+        yield _totals(diagnosis, now)
+        yield from _passwords(diagnosis)
+        for source in named:
+            yield _of_source(source, diagnosis.cause, now)
+        if len(diagnosis.sources) > SHOWN:
+            yield f"And {counted(len(diagnosis.sources) - SHOWN, 'more source')}."
+    for source in named:
+        address = address_words(source.address)
+        if source.elsewhere.targets:
+            yield f"{address} also failed to sign in as {_targets(source)}, in its worst hour."
+        if source.elsewhere.shared:
             yield (
-                f"{address_words(source.address)} also failed to sign in as {_others(source)},"
-                " in its worst hour."
+                f"So much of the cloud signs in from {address} that it is most likely a proxy's:"
+                " it names no machine."
             )
-        if other.shared:
-            yield (
-                f"So much of the cloud signs in from {address_words(source.address)} that it is"
-                " most likely a proxy's: it names no machine."
-            )
-    yield from _successes(found, now)
-    for begins, ends in list(found.history.heard.gaps)[:SHOWN]:
+    yield from _successes(diagnosis, now)
+    for begins, ends in list(diagnosis.history.coverage.gaps)[:SHOWN]:
         yield (
             f"Nothing was heard from {times.instant(begins, now)} to {times.instant(ends, now)}:"
             " no consumer was connected to RabbitMQ."
         )
 
 
-def _tally(found: Diagnosis, now: datetime) -> str:
-    failed = failures(found.history.tries)
-    wrong = sum(row.count for row in failed if row.reason is Attempts.Reason.WRONG_PASSWORD)
-    locked = sum(row.count for row in failed) - wrong
-    first = min(row.first_at for row in failed)
-    last = max(row.last_at for row in failed)
-    parts = [_number(wrong, "wrong password")] if wrong else []
+def _totals(diagnosis: Diagnosis, now: datetime) -> str:
+    failures = diagnosis.failures
+    wrong = sum(source.wrong for source in diagnosis.sources)
+    locked = sum(row.count for row in failures) - wrong
+    first = min(row.first_at for row in failures)
+    last = max(row.last_at for row in failures)
+    parts = [counted(wrong, "wrong password")] if wrong else []
     if locked:
-        parts.append(f"{_number(locked, 'try', 'tries')} on the locked account")
+        parts.append(f"{_tries(locked)} on the locked account")
     span = f"from {times.instant(first, now)} to {times.both(last, now)}"
     return f"{' and '.join(parts)}, {span}."
 
 
-def _passwords(found: Diagnosis) -> Iterator[str]:
-    hashes = found.hashes
+def _passwords(diagnosis: Diagnosis) -> Iterator[str]:
+    hashes = diagnosis.hashes
     if hashes:
-        most, tries = max(hashes.values()), _number(hashes.total(), "try", "tries")
-        often = f", the most frequent one {_number(most, 'time')}" if len(hashes) > 1 else ""
-        which = f"{len(hashes):,} different passwords" if len(hashes) > 1 else "The same password"
-        yield f"{which} in {tries} that Keystone reported a hash of{often}."
-    locked = [row for row in found.failures if row.reason is Attempts.Reason.LOCKED]
-    if locked:
+        several = len(hashes) > 1
+        often = (
+            f", the most frequent one {counted(max(hashes.values()), 'time')}" if several else ""
+        )
+        which = f"{grouped(len(hashes))} different passwords" if several else "The same password"
+        yield f"{which} in {_tries(hashes.total())} that Keystone reported a hash of{often}."
+    if any(row.reason == Attempts.Reason.LOCKED for row in diagnosis.failures):
         yield "Of a locked account Keystone checks no password, and reports no hash."
 
 
-def _of_source(source: Source, cause: Cause, now: datetime) -> str:
-    beat = source.rhythm
-    pace = ""
-    if beat is not None:
-        each = f", {beat.burst} at a time" if beat.burst > 1 else ""
+def _of_source(source: AttemptSource, cause: Cause, now: datetime) -> str:
+    cadence, pace = source.cadence, ""
+    if cadence is not None:
+        each = f", {cadence.burst} at a time" if cadence.burst > 1 else ""
         clock = "" if cause is Cause.TYPING else ": a clock, no person"
-        pace = f", every {every_words(beat.every)}{each}{clock}"
+        pace = f", every {_interval(cadence.every)}{each}{clock}"
     return (
-        f"{source_words(source)}: {_number(source.count, 'try', 'tries')}, the last at"
+        f"{_source_words(source)}: {_tries(source.count)}, the last at"
         f" {times.both(source.last_at, now)}{pace}."
     )
 
 
-def _successes(found: Diagnosis, now: datetime) -> Iterator[str]:
-    good = [row for row in found.history.tries if row.outcome is Outcome.SUCCESS]
-    if good:
-        newest = max(good, key=lambda row: (row.last_at, row.address))
+def _successes(diagnosis: Diagnosis, now: datetime) -> Iterator[str]:
+    history = diagnosis.history
+    successes = [row for row in history.attempts if row.outcome == Outcome.SUCCESS]
+    if successes:
+        newest = max(successes, key=lambda row: (row.last_at, row.address))
         yield (
             f"The last sign-in with the right password: {times.both(newest.last_at, now)} from"
             f" {address_words(newest.address)}."
         )
-    elif found.history.heard.events and not found.history.heard.successes:
+    elif history.coverage.events and not history.coverage.successes:
         yield (
             "Keystone reports no successful sign-ins: notification_opt_out in keystone.conf has to"
             " be empty for that."
@@ -307,15 +302,16 @@ def _successes(found: Diagnosis, now: datetime) -> Iterator[str]:
 
 
 # --- What to do ---------------------------------------------------------------------------------
-def _advice(found: Diagnosis, now: datetime) -> Iterator[str]:
-    if found.entered is not None:
+def _advice(diagnosis: Diagnosis, now: datetime) -> Iterator[str]:
+    intrusion = diagnosis.intrusion
+    if intrusion is not None:
         yield (
-            f"Whoever guessed seems to have signed in at {times.both(found.entered.last_at, now)}"
-            f" from {address_words(found.entered.address)}: disable the account, and look at what"
+            f"Whoever guessed seems to have signed in at {times.both(intrusion.last_at, now)}"
+            f" from {address_words(intrusion.address)}: disable the account, and look at what"
             " it did since."
         )
-    yield from _ADVISERS[found.cause](found)
-    proxies = [source for source in found.sources[:SHOWN] if source.elsewhere.shared]
+    yield from _ADVICE[diagnosis.cause](diagnosis)
+    proxies = [source for source in diagnosis.sources[:SHOWN] if source.elsewhere.shared]
     if proxies:
         yield (
             f"Look into the log of the proxy at {address_words(proxies[0].address)} for who sent"
@@ -323,73 +319,81 @@ def _advice(found: Diagnosis, now: datetime) -> Iterator[str]:
         )
 
 
-def _old_password(found: Diagnosis) -> Iterator[str]:
-    main = found.sources[0]
-    if not main.elsewhere.shared:
+_STOPPED: Final = "The tries have stopped: an unlock holds unless they begin again."
+
+
+def _old_password(diagnosis: Diagnosis) -> Iterator[str]:
+    main = diagnosis.sources[0]
+    if main.elsewhere.shared:
+        yield "Find the program that signs in as this account, and give it the password of today."
+    else:
         yield (
             f"Find the program on {address_words(main.address)} that signs in as this account, and"
             " give it the password of today, or stop it. Then unlock."
         )
-    else:
-        yield "Find the program that signs in as this account, and give it the password of today."
-    if found.relock is None:
-        yield "The tries have stopped: an unlock holds unless they begin again."
+    if diagnosis.relock is None:
+        yield _STOPPED
 
 
-def _guessing(found: Diagnosis) -> Iterator[str]:
-    yield from _block(found)
-    if found.relock is None:
-        yield "The tries have stopped: an unlock holds unless they begin again."
+def _guessing(diagnosis: Diagnosis) -> Iterator[str]:
+    yield from _block(diagnosis)
+    if diagnosis.relock is None:
+        yield _STOPPED
     else:
         yield "Unlock once that is done; before it, the next tries lock the account again."
 
 
-def _spraying(found: Diagnosis) -> Iterator[str]:
-    yield from _block(found)
+def _spraying(diagnosis: Diagnosis) -> Iterator[str]:
+    yield from _block(diagnosis)
     yield "Other accounts are locked for the same reason: look at the list before unlocking one."
 
 
-def _block(found: Diagnosis) -> Iterator[str]:
-    addresses = blockable(found.sources)
+def _block(diagnosis: Diagnosis) -> Iterator[str]:
+    addresses = _blockable(diagnosis.sources)
     if addresses:
-        more = f" and {len(addresses) - SHOWN:,} more" if len(addresses) > SHOWN else ""
+        more = f" and {grouped(len(addresses) - SHOWN)} more" if len(addresses) > SHOWN else ""
         yield f"Block {', '.join(addresses[:SHOWN])}{more} before Keystone."
 
 
-def _typing(found: Diagnosis) -> Iterator[str]:
-    if _success(found):
+def _typing(diagnosis: Diagnosis) -> Iterator[str]:
+    if _succeeded(diagnosis):
         yield "The user got in afterwards: there is nothing to do."
     else:
         yield "An unlock is safe, once you know who is asking for it."
 
 
-def _nobody_knows(found: Diagnosis) -> Iterator[str]:
-    if any(row.reason is Attempts.Reason.WRONG_PASSWORD for row in found.failures):
+def _unknown_cause(diagnosis: Diagnosis) -> Iterator[str]:
+    if _without_hashes(diagnosis):
         yield "Have Keystone report hashes of wrong passwords: its keystone.conf needs this."
-    elif found.failures:
+    elif diagnosis.failures:
         yield "The first tries after the lock, or after an unlock, will say more."
-    elif found.history.heard.events:
+    elif diagnosis.history.coverage.events:
         yield "Ask the user, and look into Keystone's own log for this account."
     else:
         yield "No sign-in of anybody was heard of: Keystone has to send notifications."
 
 
-_ADVISERS: Final = {
+_ADVICE: Final = {
     Cause.OLD_PASSWORD: _old_password,
     Cause.GUESSING: _guessing,
     Cause.SPRAYING: _spraying,
     Cause.TYPING: _typing,
-    Cause.UNKNOWN: _nobody_knows,
+    Cause.UNKNOWN: _unknown_cause,
 }
 
 
-def _settings(found: Diagnosis) -> tuple[str, ...]:
+def _without_hashes(diagnosis: Diagnosis) -> bool:
+    """Return whether the cause is unknown although wrong passwords were reported."""
+    return diagnosis.cause is Cause.UNKNOWN and any(source.wrong for source in diagnosis.sources)
+
+
+def _settings(diagnosis: Diagnosis) -> tuple[str, ...]:
+    events = diagnosis.history.coverage.events
     lines: tuple[str, ...] = ()
-    if not found.history.heard.events:
+    if not events:
         lines += FOR_EVENTS
-    wrong = any(row.reason is Attempts.Reason.WRONG_PASSWORD for row in found.failures)
-    if (found.cause is Cause.UNKNOWN and wrong) or not found.history.heard.events:
+    if _without_hashes(diagnosis) or not events:
         lines += FOR_HASHES
-    if any(source.elsewhere.shared for source in found.sources):
+    if any(source.elsewhere.shared for source in diagnosis.sources):
         lines += FOR_PROXIES
     return lines

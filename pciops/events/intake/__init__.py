@@ -1,3 +1,1 @@
-"""From RabbitMQ into our tables: connect, parse, aggregate, record."""
-
-from __future__ import annotations
+"""From RabbitMQ to the tables of events: connect, parse, aggregate, record."""

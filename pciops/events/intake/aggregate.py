@@ -1,103 +1,110 @@
-"""Puts sign-ins together that are alike; pure, and the order in which they come does not matter."""
+"""Aggregates equal sign-ins of a minute: pure, and independent of their order."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Final
 from uuid import UUID
 
 from pciops.events.intake.cadf import SignIn
-from pciops.events.models import WINDOW
+from pciops.events.models import WINDOW, Attempts
 
-MOST: Final = 100  # unlike sign-ins of one address and minute that are told apart at a time
+MAX_VARIANTS: Final = 100  # different sign-ins of one address and minute that are kept apart
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_BETWEEN: Final = "\x1f"  # no text of an event holds it: `cadf.clean`
+_SEPARATOR: Final = "\x1f"  # `cadf.clean` removes it from every text
 
 Key = tuple[str, ...]
 
 
-@dataclass(kw_only=True, slots=True)
-class Aggregate:
-    """Sign-ins that are alike: one of them, and how many there were from when to when."""
+def aggregate(sign_ins: Iterable[SignIn]) -> list[Attempts]:
+    """Return the sign-ins as unsaved rows.
 
-    example: SignIn
-    window: datetime
-    first_at: datetime
-    last_at: datetime
-    count: int
-
-
-def aggregate(events: Iterable[SignIn]) -> dict[UUID, Aggregate]:
-    """The sign-ins by what makes them alike.
-
-    Agents and unknown names are whatever a stranger types, so an address could fill the disk with
-    sign-ins that are all unlike. Of one address and minute `MOST` are told apart; of the others
-    only what is true of accounts, and none is left out of the counts.
+    Clients choose agents and unknown usernames, so one address could fill the disk with sign-ins
+    that are all different. Beyond `MAX_VARIANTS` of an address and minute, only facts about
+    accounts are kept apart; every sign-in is counted.
     """
-    aggregates: dict[Key, Aggregate] = {}
-    for event in events:
-        window = window_of(event.at)
-        one = Aggregate(example=event, window=window, first_at=event.at, last_at=event.at, count=1)
-        _add(aggregates, one)
-    return {digest(_BETWEEN.join(key)): found for key, found in _bounded(aggregates).items()}
+    rows: dict[Key, Attempts] = {}
+    for sign_in in sign_ins:
+        window = window_of(sign_in.at)
+        row = rows.get(_key(sign_in, window))
+        if row is None:
+            rows[_key(sign_in, window)] = _row(sign_in, window)
+        else:
+            _add(row, count=1, first_at=sign_in.at, last_at=sign_in.at)
+    _limit_variants(rows)
+    for key, row in rows.items():
+        row.dedup_key = dedup_key(*key)
+    return list(rows.values())
 
 
-def _add(aggregates: dict[Key, Aggregate], aggregate: Aggregate) -> None:
-    key = _key(aggregate.example, aggregate.window)
-    found = aggregates.setdefault(key, aggregate)
-    if found is not aggregate:
-        found.count += aggregate.count
-        found.first_at = min(found.first_at, aggregate.first_at)
-        found.last_at = max(found.last_at, aggregate.last_at)
+def _row(sign_in: SignIn, window: datetime) -> Attempts:
+    return Attempts(
+        window=window,
+        user_id=sign_in.user_id,
+        name=sign_in.name,
+        domain_id=sign_in.domain_id,
+        domain_name=sign_in.domain_name,
+        outcome=sign_in.outcome,
+        reason=sign_in.reason,
+        address=sign_in.address,
+        agent=sign_in.agent,
+        partial_hash=sign_in.partial_hash,
+        first_at=sign_in.at,
+        last_at=sign_in.at,
+        count=1,
+    )
 
 
-def _bounded(aggregates: dict[Key, Aggregate]) -> dict[Key, Aggregate]:
-    if len(aggregates) <= MOST:
-        return aggregates
-    sources: defaultdict[tuple[str, datetime], list[Key]] = defaultdict(list)
-    for key, found in aggregates.items():
-        sources[found.example.address, found.window].append(key)
-    for keys in sources.values():
-        for key in sorted(keys)[MOST:]:
-            found = aggregates.pop(key)
-            _add(aggregates, replace(found, example=_without_whim(found.example)))
-    return aggregates
+def _add(row: Attempts, *, count: int, first_at: datetime, last_at: datetime) -> None:
+    row.count += count
+    row.first_at = min(row.first_at, first_at)
+    row.last_at = max(row.last_at, last_at)
 
 
-def _without_whim(event: SignIn) -> SignIn:
-    """The sign-in without what a stranger can vary at will."""
-    if event.user_id:
-        return replace(event, agent="")
-    return replace(event, agent="", name="", domain_id="", domain_name="")
+def _limit_variants(rows: dict[Key, Attempts]) -> None:
+    if len(rows) <= MAX_VARIANTS:
+        return
+    variants: defaultdict[tuple[str, datetime], list[Key]] = defaultdict(list)
+    for key, row in rows.items():
+        variants[row.address, row.window].append(key)
+    for keys in variants.values():
+        for key in sorted(keys)[MAX_VARIANTS:]:
+            row = rows.pop(key)
+            row.agent = ""  # the texts that a client chooses freely
+            if not row.user_id:
+                row.name = row.domain_id = row.domain_name = ""
+            common = rows.setdefault(_key(row, row.window), row)
+            if common is not row:
+                _add(common, count=row.count, first_at=row.first_at, last_at=row.last_at)
 
 
 def window_of(at: datetime) -> datetime:
-    """When the window began in which this instant lies."""
+    """Return the start of the window that contains this time."""
     return _EPOCH + (at - _EPOCH) // WINDOW * WINDOW
 
 
-def digest(text: str) -> UUID:
-    """122 bits that stand for the text where that is too long for an index.
+def dedup_key(*parts: str) -> UUID:
+    """Return a hash of 122 bits for texts that are too long for an index.
 
-    Its version is that of UUIDs that are hashes: MariaDB takes no bits that are no UUID.
+    Its version is the one for hashes: MariaDB accepts only valid UUIDs.
     """
+    text = _SEPARATOR.join(parts)
     return UUID(bytes=blake2b(text.encode("utf-8", "replace"), digest_size=16).digest(), version=5)
 
 
-def _key(event: SignIn, window: datetime) -> Key:
+def _key(attempt: SignIn | Attempts, window: datetime) -> Key:
     return (
         window.isoformat(),
-        event.user_id,
-        event.name,
-        event.domain_id,
-        event.domain_name,
-        event.outcome,
-        event.reason,
-        event.address,
-        event.agent,
-        event.partial_hash,
+        attempt.user_id,
+        attempt.name,
+        attempt.domain_id,
+        attempt.domain_name,
+        attempt.outcome,
+        attempt.reason,
+        attempt.address,
+        attempt.agent,
+        attempt.partial_hash,
     )

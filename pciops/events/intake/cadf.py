@@ -1,8 +1,8 @@
-"""From the body of a message to what it says: pure, whatever the body is.
+"""Parses the body of a message: pure, and safe for any body.
 
-Keystone sends CADF events in the envelope of oslo.messaging. Whom an event is about is settled
-here and nowhere else. Of a sign-in it is the initiator, and the target is anonymous; of everything
-else it is what the event names besides.
+Keystone sends CADF events in the envelope of oslo.messaging. Only this module decides which account
+an event is about: the initiator of a sign-in, whose target is anonymous, and the resource or user
+that any other event names.
 """
 
 from __future__ import annotations
@@ -15,39 +15,39 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from pciops.events.models import (
-    ADDRESS,
-    AGENT,
-    DOMAIN_ID,
-    DOMAIN_NAME,
-    HASH,
-    NAME,
-    USER_ID,
-    WORDS,
+    MAX_ADDRESS,
+    MAX_AGENT,
+    MAX_DOMAIN_ID,
+    MAX_DOMAIN_NAME,
+    MAX_HASH,
+    MAX_NAME,
+    MAX_TEXT,
+    MAX_USER_ID,
     Activity,
     Attempts,
     Outcome,
 )
 
-LONGEST: Final = 256 * 1024  # bytes of a body; Keystone's have about 2,000
+MAX_BYTES: Final = 256 * 1024  # of a body; Keystone's have about 2,000
 EARLIEST, LATEST = datetime(2010, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
-# What turns lines or the direction of writing, ends a string, or is half a character.
+# Line breaks, marks of writing direction, NUL and other controls, and half surrogate pairs.
 _HARMFUL = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
-_EVENT_TYPE = re.compile(r"[\w.: -]{1,255}", re.ASCII)  # there is a "project tag"
-_UNKNOWN: Final = "unknown"  # CADF's word for an id that there is none of
+_EVENT_TYPE = re.compile(r"[\w.: -]{1,255}", re.ASCII)  # one is "project tag"
+_UNKNOWN: Final = "unknown"  # CADF's value for a missing id
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SignIn:
-    """Somebody tried to sign in."""
+    """An attempt to sign in."""
 
     event_id: str
     at: datetime
     outcome: Outcome
     reason: Attempts.Reason
-    user_id: str  # "" where Keystone knows no account of this name
+    user_id: str  # "" for an unknown username
     name: str
     domain_id: str
     domain_name: str
@@ -56,77 +56,64 @@ class SignIn:
     partial_hash: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Change:
-    """Something was done to an account, or by its owner."""
-
-    event_id: str
-    at: datetime
-    action: Activity.Action
-    outcome: Outcome
-    reason: Activity.Reason
-    words: str  # Keystone's, of the reason
-    user_id: str
-    doer_id: str  # "" for the command line, and for who changes a password without a token
-    doer_name: str
-    address: str
-    agent: str
-    detail: str
-
-
-Event = SignIn | Change
+Notification = SignIn | Activity
 
 
 @dataclass(frozen=True, slots=True)
-class Foreign:
-    """A notification of Keystone's that is about no account: a project, a group, a service."""
+class Ignored:
+    """A notification that is not about an account, but about a project, group or service."""
 
     event_type: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A message that makes no sense to us, and why; the reason is one of a few."""
+    """A message that cannot be parsed; there are only a few different reasons."""
 
     reason: str
     event_type: str = ""
 
 
-class _OddError(Exception):
-    """What is wrong with a message."""
+class _UnreadableError(Exception):
+    """The reason why a message cannot be parsed."""
 
 
-def parse(body: bytes | str) -> Event | Foreign | Unreadable:
-    """What the message says. It raises nothing, and no text of it is longer than its column."""
+def parse(body: bytes | str) -> Notification | Ignored | Unreadable:
+    """Return the content of the message; a change is an unsaved row without names of accounts.
+
+    Each text is cut to its column. Nothing is raised.
+    """
     event_type = ""
     try:
-        message = _opened(body)
+        message = _unwrapped(body)
         event_type = _type_of(message)
         payload = message.get("payload")
         if not isinstance(payload, dict):
-            raise _OddError("no payload")
+            raise _UnreadableError("no payload")
         if "typeURI" not in payload:
-            raise _OddError("not CADF: keystone.conf has another notification_format")
-        read = _READERS.get(event_type)
-        if read is not None:
-            return read(payload) or Foreign(event_type)
-        if event_type.split(".")[:2] in _FOREIGN:
-            return Foreign(event_type)
-        raise _OddError("of an unknown type")
-    except _OddError as odd:
-        return Unreadable(str(odd), event_type)
+            raise _UnreadableError("not CADF: keystone.conf has another notification_format")
+        if event_type == "identity.authenticate":
+            return _sign_in(payload)
+        if event_type in _CHANGES:
+            parse_change, action = _CHANGES[event_type]
+            return parse_change(payload, action) or Ignored(event_type)
+        if event_type.split(".")[:2] in _IGNORED:
+            return Ignored(event_type)
+        raise _UnreadableError("of an unknown type")
+    except _UnreadableError as error:
+        return Unreadable(str(error), event_type)
 
 
-def clean(text: str, longest: int) -> str:
-    """The text without characters that play tricks, cut to so many."""
-    return (text if text.isprintable() else _HARMFUL.sub("\ufffd", text))[:longest]
+def clean(text: str, length: int) -> str:
+    """Return the text without harmful characters, cut to this length."""
+    return (text if text.isprintable() else _HARMFUL.sub("\ufffd", text))[:length]
 
 
 # --- The envelope -------------------------------------------------------------------------------
-def _opened(body: bytes | str) -> Mapping[str, Any]:
-    """The notification itself: the JSON text in `oslo.message`, or all where there is none."""
-    if len(body) > LONGEST:
-        raise _OddError("too long")
+def _unwrapped(body: bytes | str) -> Mapping[str, Any]:
+    """Return the notification: the JSON text in `oslo.message`, or the whole body without it."""
+    if len(body) > MAX_BYTES:
+        raise _UnreadableError("too long")
     message = _json(body)
     if isinstance(message.get("oslo.message"), str):
         return _json(message["oslo.message"])
@@ -135,30 +122,30 @@ def _opened(body: bytes | str) -> Mapping[str, Any]:
 
 def _json(text: bytes | str) -> Mapping[str, Any]:
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):  # UnicodeDecodeError and numbers too long among them
-        raise _OddError("not JSON") from None
-    if not isinstance(found, dict):
-        raise _OddError("not a JSON object")
-    return found
+        value = json.loads(text)
+    except (ValueError, RecursionError):  # also UnicodeDecodeError, and numbers that are too long
+        raise _UnreadableError("not JSON") from None
+    if not isinstance(value, dict):
+        raise _UnreadableError("not a JSON object")
+    return value
 
 
 def _type_of(message: Mapping[str, Any]) -> str:
     event_type = message.get("event_type")
     if not isinstance(event_type, str) or not _EVENT_TYPE.fullmatch(event_type):
-        raise _OddError("without an event_type")
+        raise _UnreadableError("without an event_type")
     return event_type
 
 
 # --- Parts of a CADF event ----------------------------------------------------------------------
-def _text(part: Mapping[str, Any], key: str, longest: int) -> str:
-    """A text that may be missing; what is no text is none."""
+def _text(part: Mapping[str, Any], key: str, length: int) -> str:
+    """Return a text, or "" if it is missing or not a string."""
     value = part.get(key)
-    return clean(value, longest) if isinstance(value, str) else ""
+    return clean(value, length) if isinstance(value, str) else ""
 
 
 def _part(whole: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """An object within; empty where it is missing or something else."""
+    """Return a nested object, or an empty one if it is missing or of another type."""
     value = whole.get(key)
     return value if isinstance(value, dict) else {}
 
@@ -166,8 +153,8 @@ def _part(whole: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 def _id(payload: Mapping[str, Any]) -> str:
     value = payload.get("id")
     if not isinstance(value, str) or not value:
-        raise _OddError("without an id")
-    return clean(value, USER_ID)
+        raise _UnreadableError("without an id")
+    return clean(value, MAX_USER_ID)
 
 
 def _at(payload: Mapping[str, Any]) -> datetime:
@@ -176,9 +163,9 @@ def _at(payload: Mapping[str, Any]) -> datetime:
         at = datetime.fromisoformat(value if isinstance(value, str) else "")
         at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise _OddError("without an eventTime") from None
+        raise _UnreadableError("without an eventTime") from None
     if not EARLIEST <= at < LATEST:
-        raise _OddError("with an eventTime of another age")
+        raise _UnreadableError("with an eventTime of another age")
     return at
 
 
@@ -188,32 +175,32 @@ def _outcome(payload: Mapping[str, Any]) -> Outcome:
         return Outcome.SUCCESS
     if value == "failure":
         return Outcome.FAILURE
-    raise _OddError("without an outcome of success or failure")
+    raise _UnreadableError("without an outcome of success or failure")
 
 
 def _account(part: Mapping[str, Any], key: str) -> str:
-    found = _text(part, key, USER_ID)
-    if not found:
-        raise _OddError("without an account")
-    return found
+    user_id = _text(part, key, MAX_USER_ID)
+    if not user_id:
+        raise _UnreadableError("without an account")
+    return user_id
 
 
 def _name(initiator: Mapping[str, Any]) -> str:
-    return _text(initiator, "username", NAME) or _text(initiator, "name", NAME)
+    return _text(initiator, "username", MAX_NAME) or _text(initiator, "name", MAX_NAME)
 
 
 # --- Sign-ins -----------------------------------------------------------------------------------
 def _sign_in(payload: Mapping[str, Any]) -> SignIn:
     outcome, initiator = _outcome(payload), _part(payload, "initiator")
     host = _part(initiator, "host")
-    why = Attempts.Reason.NONE if outcome is Outcome.SUCCESS else _why_refused(payload)
-    user_id, name = _text(initiator, "user_id", USER_ID), _name(initiator)
+    reason = Attempts.Reason.NONE if outcome is Outcome.SUCCESS else _attempt_reason(payload)
+    user_id, name = _text(initiator, "user_id", MAX_USER_ID), _name(initiator)
     domain = ("", "")
-    if why is Attempts.Reason.UNKNOWN_NAME:
-        name = _text(initiator, "user_name", NAME)
+    if reason is Attempts.Reason.UNKNOWN_NAME:
+        name = _text(initiator, "user_name", MAX_NAME)
         domain = (
-            _text(initiator, "domain_id", DOMAIN_ID),
-            _text(initiator, "domain_name", DOMAIN_NAME),
+            _text(initiator, "domain_id", MAX_DOMAIN_ID),
+            _text(initiator, "domain_name", MAX_DOMAIN_NAME),
         )
     elif not user_id:
         user_id = _federated(initiator)
@@ -221,29 +208,28 @@ def _sign_in(payload: Mapping[str, Any]) -> SignIn:
         event_id=_id(payload),
         at=_at(payload),
         outcome=outcome,
-        reason=why,
+        reason=reason,
         user_id=user_id,
         name=name,
         domain_id=domain[0],
         domain_name=domain[1],
-        address=_text(host, "address", ADDRESS),
-        agent=_text(host, "agent", AGENT),
+        address=_text(host, "address", MAX_ADDRESS),
+        agent=_text(host, "agent", MAX_AGENT),
         partial_hash=_partial_hash(payload) if outcome is Outcome.FAILURE else "",
     )
 
 
-def _why_refused(payload: Mapping[str, Any]) -> Attempts.Reason:
-    """Keystone gives no reason for a wrong password, and a code that it translates for no other."""
-    reason = _part(payload, "reason")
-    words, code = reason.get("reasonType"), str(reason.get("reasonCode", ""))
-    if not reason:
+def _attempt_reason(payload: Mapping[str, Any]) -> Attempts.Reason:
+    """Return the reason of a refusal. Keystone may translate the text, but not the code 404."""
+    part = _part(payload, "reason")
+    if not part:  # a wrong password
         return Attempts.Reason.WRONG_PASSWORD
-    if code == "404":
+    if str(part.get("reasonCode", "")) == "404":
         return Attempts.Reason.UNKNOWN_NAME
-    words = words if isinstance(words, str) else ""
-    for begin, known in _REFUSALS.items():
-        if words.startswith(begin):
-            return known
+    text = _text(part, "reasonType", MAX_TEXT)
+    for start, reason in _REFUSALS.items():
+        if text.startswith(start):
+            return reason
     return Attempts.Reason.OTHER
 
 
@@ -255,7 +241,7 @@ _REFUSALS: Final = {
 
 
 def _federated(initiator: Mapping[str, Any]) -> str:
-    """Who came from an identity provider has their id in the credential."""
+    """Return the account of a sign-in by an identity provider, which is in the credential."""
     user_id = _account(_part(initiator, "credential"), "user")
     return "" if user_id == _UNKNOWN else user_id
 
@@ -265,7 +251,7 @@ def _partial_hash(payload: Mapping[str, Any]) -> str:
     if isinstance(attachments, list):
         for attachment in attachments:
             if isinstance(attachment, dict) and attachment.get("name") == "partial_password_hash":
-                return _text(attachment, "content", HASH)
+                return _text(attachment, "content", MAX_HASH)
     return ""
 
 
@@ -277,77 +263,67 @@ def _change(
     user_id: str,
     outcome: Outcome,
     detail: str = "",
-) -> Change:
+) -> Activity:
     initiator = _part(payload, "initiator")
     host = _part(initiator, "host")
-    return Change(
+    return Activity(
         event_id=_id(payload),
         at=_at(payload),
         action=action,
         outcome=outcome,
-        reason=_why_not(payload) if outcome is Outcome.FAILURE else Activity.Reason.NONE,
-        words=_text(_part(payload, "reason"), "reasonType", WORDS),
+        reason=_password_reason(payload) if outcome is Outcome.FAILURE else Activity.Reason.NONE,
+        reason_text=_text(_part(payload, "reason"), "reasonType", MAX_TEXT),
         user_id=user_id,
-        doer_id=_text(initiator, "user_id", USER_ID),
+        doer_id=_text(initiator, "user_id", MAX_USER_ID),
         doer_name=_name(initiator),
-        address=_text(host, "address", ADDRESS),
-        agent=_text(host, "agent", AGENT),
+        address=_text(host, "address", MAX_ADDRESS),
+        agent=_text(host, "agent", MAX_AGENT),
         detail=detail,
     )
 
 
-def _of_user(action: Activity.Action) -> Callable[[Mapping[str, Any]], Change]:
-    def read(payload: Mapping[str, Any]) -> Change:
-        user_id, outcome = _account(payload, "resource_info"), _outcome(payload)
-        initiator = payload.get("initiator")
-        if action is Activity.Action.UPDATED and initiator:
-            # Keystone calls a refused change of password a success; its reason says what it is.
-            # Only this change needs no token, so that nobody is named as having done it.
-            if payload.get("reason"):
-                outcome = Outcome.FAILURE
-            if outcome is Outcome.FAILURE or not _text(_part(payload, "initiator"), "user_id", 1):
-                return _change(payload, Activity.Action.PASSWORD, user_id=user_id, outcome=outcome)
-        return _change(payload, action, user_id=user_id, outcome=outcome)
-
-    return read
+def _user(payload: Mapping[str, Any], action: Activity.Action) -> Activity:
+    user_id, outcome = _account(payload, "resource_info"), _outcome(payload)
+    if action is Activity.Action.UPDATED and payload.get("initiator"):
+        # Keystone reports a refused password change as a success with a reason. Only a
+        # password change needs no token, and then has no initiator.
+        if payload.get("reason"):
+            outcome = Outcome.FAILURE
+        if outcome is Outcome.FAILURE or not _text(_part(payload, "initiator"), "user_id", 1):
+            action = Activity.Action.PASSWORD
+    return _change(payload, action, user_id=user_id, outcome=outcome)
 
 
-def _of_role(action: Activity.Action) -> Callable[[Mapping[str, Any]], Change | None]:
-    def read(payload: Mapping[str, Any]) -> Change | None:
-        if not payload.get("user"):
-            return None  # a group's
-        words = [
-            f"{key}={payload[key]}"
-            for key in ("role", "project", "domain")
-            if isinstance(payload.get(key), str)
-        ]
-        return _change(
-            payload,
-            action,
-            user_id=_account(payload, "user"),
-            outcome=_outcome(payload),
-            detail=clean(" ".join(words), WORDS),
-        )
-
-    return read
+def _role(payload: Mapping[str, Any], action: Activity.Action) -> Activity | None:
+    if not payload.get("user"):
+        return None  # the role of a group
+    parts = [
+        f"{key}={payload[key]}"
+        for key in ("role", "project", "domain")
+        if isinstance(payload.get(key), str)
+    ]
+    return _change(
+        payload,
+        action,
+        user_id=_account(payload, "user"),
+        outcome=_outcome(payload),
+        detail=clean(" ".join(parts), MAX_TEXT),
+    )
 
 
-def _of_credential(action: Activity.Action) -> Callable[[Mapping[str, Any]], Change | None]:
-    def read(payload: Mapping[str, Any]) -> Change | None:
-        owner = _text(_part(payload, "initiator"), "user_id", USER_ID)
-        if not owner:
-            return None  # they go with their owner or project, whose own event says so
-        detail = _text(payload, "resource_info", USER_ID)
-        return _change(payload, action, user_id=owner, outcome=_outcome(payload), detail=detail)
-
-    return read
+def _credential(payload: Mapping[str, Any], action: Activity.Action) -> Activity | None:
+    owner = _text(_part(payload, "initiator"), "user_id", MAX_USER_ID)
+    if not owner:
+        return None  # deleted with its owner or project, which has its own event
+    detail = _text(payload, "resource_info", MAX_USER_ID)
+    return _change(payload, action, user_id=owner, outcome=_outcome(payload), detail=detail)
 
 
-def _why_not(payload: Mapping[str, Any]) -> Activity.Reason:
-    words = _text(_part(payload, "reason"), "reasonType", WORDS)
-    for part, known in _REFUSED_PASSWORDS.items():
-        if part in words:
-            return known
+def _password_reason(payload: Mapping[str, Any]) -> Activity.Reason:
+    text = _text(_part(payload, "reason"), "reasonType", MAX_TEXT)
+    for part, reason in _REFUSED_PASSWORDS.items():
+        if part in text:
+            return reason
     return Activity.Reason.OTHER
 
 
@@ -358,19 +334,19 @@ _REFUSED_PASSWORDS: Final = {
     "disallowing password changes": Activity.Reason.SELF_SERVICE,
 }
 
-_READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Event | None]]] = {
-    "identity.authenticate": _sign_in,
-    "identity.user.created": _of_user(Activity.Action.CREATED),
-    "identity.user.updated": _of_user(Activity.Action.UPDATED),
-    "identity.user.disabled": _of_user(Activity.Action.DISABLED),
-    "identity.user.deleted": _of_user(Activity.Action.DELETED),
-    "identity.role_assignment.created": _of_role(Activity.Action.ROLE_GRANTED),
-    "identity.role_assignment.deleted": _of_role(Activity.Action.ROLE_REVOKED),
-    "identity.application_credential.created": _of_credential(Activity.Action.CREDENTIAL_CREATED),
-    "identity.application_credential.deleted": _of_credential(Activity.Action.CREDENTIAL_DELETED),
+_ChangeParser = Callable[[Mapping[str, Any], Activity.Action], Activity | None]
+_CHANGES: Final[Mapping[str, tuple[_ChangeParser, Activity.Action]]] = {
+    "identity.user.created": (_user, Activity.Action.CREATED),
+    "identity.user.updated": (_user, Activity.Action.UPDATED),
+    "identity.user.disabled": (_user, Activity.Action.DISABLED),
+    "identity.user.deleted": (_user, Activity.Action.DELETED),
+    "identity.role_assignment.created": (_role, Activity.Action.ROLE_GRANTED),
+    "identity.role_assignment.deleted": (_role, Activity.Action.ROLE_REVOKED),
+    "identity.application_credential.created": (_credential, Activity.Action.CREDENTIAL_CREATED),
+    "identity.application_credential.deleted": (_credential, Activity.Action.CREDENTIAL_DELETED),
 }
-# keystone.notifications.CADF_TYPE_MAP, and what its managers notify besides.
-_FOREIGN: Final = [
+# keystone.notifications.CADF_TYPE_MAP, and other types that its managers send.
+_IGNORED: Final = [
     ["identity", kind]
     for kind in (
         *("access_rule", "credential", "domain", "endpoint", "group", "policy", "project"),

@@ -1,13 +1,15 @@
-"""The resident process that takes notifications in: read, keep, acknowledge, in that order.
+"""The resident process that receives notifications: read, record, acknowledge, in that order.
 
-Messages are acknowledged when the transaction that keeps them is over. So after a crash, of this
-process or of RabbitMQ, some come again, which does no harm: `services.take_in`.
+Messages are acknowledged after the transaction that records them. After a crash of this process or
+of RabbitMQ some are delivered again, which `record.record_messages` ignores.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,78 +21,136 @@ from kombu import Connection, Consumer, Message, Queue
 
 from pciops.events.intake import broker, record
 from pciops.events.intake.broker import BrokerError, NoExchangeError, Topology
-from pciops.events.intake.sessions import ENDED, Run
-from pciops.events.names import Names
+from pciops.events.intake.names import NameResolver
+from pciops.events.models import MAX_NAME, MAX_TEXT, ConsumerSession
 from pciops.keystone.database import reason
 
 BATCH: Final = 1000  # messages in one transaction
-AGE: Final = 0.5  # seconds that the first of them waits for the others
-PREFETCH: Final = 2 * BATCH  # what RabbitMQ sends ahead, and memory holds at most
-TICK: Final = 0.25  # seconds, so often the clock is looked at
-BEAT: Final = timedelta(seconds=10)
-SOON: Final = 0.5  # seconds until the first try again
-LATE: Final = 2.0  # and until each of the later ones: while we are away Keystone's may be lost
+BATCH_AGE: Final = 0.5  # seconds that the first message of a batch waits for others
+PREFETCH: Final = 2 * BATCH  # messages that RabbitMQ sends ahead, which limits the memory
+TICK: Final = 0.25  # seconds between two looks at the clock
+HEARTBEAT: Final = timedelta(seconds=10)
+# Seconds before the first and each later reconnection. It must be short: without our queue,
+# Keystone's notifications may be lost.
+FIRST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 2.0
+ENDED: Final = "ended"  # the error of a session that was stopped
 
-_WAYS: Final = ("new", "broker", "exchange", "fault")  # what a connection ends
+_CONNECTION_PROBLEMS: Final = ("new", "broker", "exchange", "fault")  # over when connected
 
 log = logging.getLogger(__name__)
 
 
+class SessionRecorder:
+    """Records the sessions of one consumer; see `ConsumerSession`."""
+
+    def __init__(self) -> None:
+        self.messages = 0
+        self._consumer = f"{socket.gethostname()}:{os.getpid()}"[:MAX_NAME]
+        self._row: ConsumerSession | None = None
+        self._last_message_at: datetime | None = None
+
+    def connect(self, now: datetime) -> None:
+        """Begin a connected session."""
+        self._begin(connected=True, error="", now=now)
+
+    def disconnect(self, error: str, now: datetime) -> None:
+        """Begin a session without connection, or update its error after another attempt."""
+        if self._row is None or self._row.connected:
+            self._begin(connected=False, error=error, now=now)
+            return
+        self._row.error = error[:MAX_TEXT]
+        self.beat(now)
+
+    def count(self, messages: int, now: datetime) -> None:
+        """Count recorded notifications; the next heartbeat saves the number."""
+        self.messages += messages
+        self._last_message_at = now
+
+    def beat(self, now: datetime) -> None:
+        """Save a heartbeat."""
+        row = self._row
+        if row is not None:
+            row.until, row.messages, row.last_message_at = now, self.messages, self._last_message_at
+            row.save(update_fields=["until", "messages", "last_message_at", "error"])
+
+    def end(self, error: str, now: datetime) -> None:
+        """End the session."""
+        if self._row is not None:
+            self._row.error = self._row.error or error[:MAX_TEXT]
+            self.beat(now)
+
+    def _begin(self, *, connected: bool, error: str, now: datetime) -> None:
+        """Begin a session, and end a connected one before it with the reason."""
+        if self._row is not None and self._row.connected:
+            self.end(error or "connected anew", now)
+        self._row = ConsumerSession.objects.create(
+            consumer=self._consumer,
+            connected=connected,
+            since=now,
+            until=now,
+            last_message_at=self._last_message_at,
+            messages=self.messages,
+            error=error[:MAX_TEXT],
+        )
+
+
 class NotificationConsumer:
-    """One consumer; `run` returns after `stop`, from a signal or another thread."""
+    """A consumer; `run` returns after `stop`, which a signal or another thread calls."""
 
     def __init__(self, urls: Sequence[str], *, clock: Callable[[], datetime]) -> None:
         self._urls = list(urls)
         self._clock = clock
-        self._names = Names()
+        self._resolver = NameResolver()
         self._topology = Topology()
-        self._run = Run(clock())
+        self._session = SessionRecorder()
         self._stop = threading.Event()
-        self._ill = {"new"}  # what does not work, and was said to
-        self._pause = SOON
+        self._problems = {"new"}  # present and logged
+        self._pause = FIRST_PAUSE
         self._batch: list[Message] = []
-        self._began = 0.0  # when the first of the batch came
+        self._batch_began = 0.0
 
     @property
-    def taken(self) -> int:
-        """How many messages were taken in."""
-        return self._run.messages
+    def recorded(self) -> int:
+        """Number of messages so far."""
+        return self._session.messages
 
     def stop(self) -> None:
-        """End after the batch in hand."""
+        """End after the current batch."""
         self._stop.set()
 
     def run(self) -> None:
-        """Take notifications in, whatever happens, until `stop`."""
+        """Receive notifications until `stop`, through all failures."""
         while not self._stop.is_set():
             try:
                 self._serve()
             except NoExchangeError as error:
-                self._away("exchange", str(error))
-                self._pause = SOON  # what Keystone publishes before we are there is lost to us
+                self._disconnected("exchange", str(error))
+                self._pause = FIRST_PAUSE  # the first notifications of Keystone would be lost
             except BrokerError as error:
-                self._away("broker", str(error))
+                self._disconnected("broker", str(error))
             except (DatabaseError, InterfaceError) as error:
-                self._say("database", f"pciops' own database does not answer: {reason(error)}")
+                self._database_failed(error)
             except Exception as error:
-                self._away("fault", f"{type(error).__name__}: {broker.reason(error)}", fault=True)
-            self._batch.clear()  # RabbitMQ sends them again
+                words = f"{type(error).__name__}: {broker.reason(error)}"
+                self._disconnected("fault", words, level=logging.ERROR)
+            self._batch.clear()  # RabbitMQ delivers them again
             if not self._stop.is_set():
-                self._rest()
-        self._noted(lambda: self._run.end(ENDED, self._clock()))
-        log.info("ended, %d messages taken in", self.taken)
+                self._wait()
+        self._record_session(lambda: self._session.end(ENDED, self._clock()))
+        log.info("ended, %d messages taken in", self.recorded)
 
     # --- Connected --------------------------------------------------------------------------------
     def _serve(self) -> None:
-        link = self._connected()
+        link = self._connect()
         try:
-            with self._consuming(link):
-                self._run.connect(self._clock())
-                self._well(f"connected to {broker.address(link)}", *_WAYS)
+            with self._consumer(link):
+                self._session.connect(self._clock())
+                self._log_recovery(f"connected to {broker.address(link)}", *_CONNECTION_PROBLEMS)
                 self._drain(link)
                 self._flush(link)
         except (*link.connection_errors, *link.channel_errors) as error:
-            link.collect()  # asks nobody who may be gone
+            link.collect()  # without a message to RabbitMQ, which may be gone
             words = f"{broker.address(link)} is gone: {broker.reason(error)}"
             raise BrokerError(words) from error
         except BaseException:
@@ -98,90 +158,93 @@ class NotificationConsumer:
             raise
         link.release()
 
-    def _consuming(self, link: Connection) -> Consumer:
+    def _consumer(self, link: Connection) -> Consumer:
         queue = self._topology.prepare(link)
         link.default_channel.basic_qos(0, PREFETCH, False)
         return Consumer(
             link.default_channel,
             [Queue(queue, no_declare=True)],
-            on_message=self._take,
+            on_message=self._add,
             auto_declare=False,
         )
 
-    def _connected(self) -> Connection:
-        """To the node that served us last, or the first of the others that answers."""
+    def _connect(self) -> Connection:
+        """Connect to the last node that worked, or to the first of the others that answers."""
         for _ in self._urls:
             try:
                 return broker.connect(self._urls[0])
             except BrokerError as error:
-                failed = error
+                failure = error
                 self._urls.append(self._urls.pop(0))
-        raise failed
+        raise failure
 
     def _drain(self, link: Connection) -> None:
-        due = self._clock() + BEAT
+        due = self._clock() + HEARTBEAT
         while not self._stop.is_set():
             try:
                 link.drain_events(timeout=TICK)
             except TimeoutError:
                 link.heartbeat_check()
-            if len(self._batch) >= BATCH or (self._batch and time.monotonic() - self._began >= AGE):
+            if self._batch and (
+                len(self._batch) >= BATCH or time.monotonic() - self._batch_began >= BATCH_AGE
+            ):
                 self._flush(link)
                 link.heartbeat_check()
             if self._clock() >= due:
-                due = self._clock() + BEAT
+                due = self._clock() + HEARTBEAT
                 close_old_connections()
-                self._run.beat(self._clock())
+                self._session.beat(self._clock())
                 self._topology.bind(link.default_channel)
-                self._pause = SOON
+                self._pause = FIRST_PAUSE
 
-    def _take(self, message: Message) -> None:
+    def _add(self, message: Message) -> None:
         if not self._batch:
-            self._began = time.monotonic()
+            self._batch_began = time.monotonic()
         self._batch.append(message)
 
     def _flush(self, link: Connection) -> None:
-        """Keep the batch, then acknowledge all of it by its last."""
+        """Record the batch, then acknowledge all of it with its last message."""
         if not self._batch:
             return
         close_old_connections()
         now = self._clock()
-        record.take_in([message.body for message in self._batch], names=self._names, now=now)
-        self._run.took(len(self._batch), now)
-        self._well("pciops' own database answers", "database")
+        bodies = [message.body for message in self._batch]
+        record.record_messages(bodies, resolver=self._resolver, now=now)
+        self._session.count(len(self._batch), now)
+        self._log_recovery("pciops' own database answers", "database")
         link.default_channel.basic_ack(self._batch[-1].delivery_tag, multiple=True)
         self._batch.clear()
 
     # --- Not connected ----------------------------------------------------------------------------
-    def _away(self, state: str, words: str, *, fault: bool = False) -> None:
-        self._say(state, words, logging.ERROR if fault else logging.WARNING, fault=fault)
-        self._noted(lambda: self._run.lose(words, self._clock()))
+    def _disconnected(self, problem: str, words: str, level: int = logging.WARNING) -> None:
+        self._log_problem(problem, words, level)
+        self._record_session(lambda: self._session.disconnect(words, self._clock()))
 
-    def _rest(self) -> None:
-        """Wait a little longer each time, and not all consumers at once."""
-        until = time.monotonic() + self._pause * random.uniform(0.5, 1)  # noqa: S311 (no secret)
-        self._pause = min(2 * self._pause, LATE)
-        while (left := until - time.monotonic()) > 0 and not self._stop.is_set():
-            self._stop.wait(min(left, BEAT.total_seconds()))
+    def _wait(self) -> None:
+        """Wait, longer each time, and not all consumers equally long."""
+        self._stop.wait(self._pause * random.uniform(0.5, 1))  # noqa: S311 (no secret)
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
-    def _noted(self, note: Callable[[], None]) -> None:
-        """A note about ourselves, which can wait where the database is away as well."""
+    def _record_session(self, write: Callable[[], None]) -> None:
+        """Write about the session, unless the database is down as well."""
         try:
             close_old_connections()
-            note()
+            write()
         except (DatabaseError, InterfaceError) as error:
-            self._say("database", f"pciops' own database does not answer: {reason(error)}")
+            self._database_failed(error)
 
-    def _say(
-        self, state: str, words: str, level: int = logging.WARNING, *, fault: bool = False
-    ) -> None:
-        """One line when something stops working, not one for each try."""
-        if state not in self._ill:
-            log.log(level, "%s", words, exc_info=fault)
-        self._ill.add(state)
+    def _database_failed(self, error: Exception) -> None:
+        words = f"pciops' own database does not answer: {reason(error)}"
+        self._log_problem("database", words, logging.WARNING)
 
-    def _well(self, words: str, *states: str) -> None:
-        """And one when it works again."""
-        if self._ill.intersection(states):
+    def _log_problem(self, problem: str, words: str, level: int) -> None:
+        """Log one line when a problem begins, not one for each attempt."""
+        if problem not in self._problems:
+            log.log(level, "%s", words, exc_info=level >= logging.ERROR)
+        self._problems.add(problem)
+
+    def _log_recovery(self, words: str, *problems: str) -> None:
+        """Log one line when problems are over."""
+        if self._problems.intersection(problems):
             log.info("%s", words)
-        self._ill.difference_update(states)
+        self._problems.difference_update(problems)

@@ -1,25 +1,24 @@
-"""Adds counts to rows that are there, or inserts them, in one statement each.
+"""Inserts rows, or updates the existing ones by calculation, in one statement each.
 
-Two consumers may come upon the same row at once; so the database itself has to add, and Django's
-own `bulk_create` can only replace.
+Two consumers may write the same row at once, so the database itself must add; Django's
+`bulk_create` can only replace.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import Any, Final
+from typing import Final
 
 from django.db import connections, models, router
-from django.db.backends.base.base import BaseDatabaseWrapper
 
-# What becomes of a column of a row that is there: its name in SQL, of the old and the new value.
-ADDED: Final = "{old} + {new}"
+# The new value of a column of an existing row, in SQL.
+ADD: Final = "{old} + {new}"
 LEAST: Final = "{least}({old}, {new})"
 GREATEST: Final = "{greatest}({old}, {new})"
-REPLACED: Final = "{new}"
+REPLACE: Final = "{new}"
 
-ROWS: Final = 500  # of one statement
+ROWS: Final = 500  # in one statement
 
 
 def upsert(
@@ -27,61 +26,62 @@ def upsert(
     rows: Sequence[models.Model],
     *,
     unique: str,
-    otherwise: dict[str, str],
+    on_conflict: Mapping[str, str],
 ) -> None:
-    """Insert the rows; where `unique` is there already, change these columns instead.
+    """Insert the rows; if a row with this value of `unique` exists, update these columns.
 
     Args:
-        rows: new instances, each with another value in `unique`. In the order of `unique` they
-            lock what is there, so that two processes do not wait for each other.
-        otherwise: a column → one of the words above.
+        rows: instances that differ in `unique`. They are sorted by it, so that two processes do
+            not wait for each other's locks.
+        on_conflict: a field → one of the expressions above.
     """
     if not rows:
         return
     connection = connections[router.db_for_write(model)]
-    fields = [field for field in model._meta.concrete_fields if not field.generated]
-    fields = [field for field in fields if not isinstance(field, models.AutoField)]
-    before, after = _sql(connection, model, [str(it.column) for it in fields], unique, otherwise)
-    places = f"({', '.join(['%s'] * len(fields))})"
+    fields = [
+        field
+        for field in model._meta.concrete_fields
+        if not field.generated and not isinstance(field, models.AutoField)
+    ]
+    quote = connection.ops.quote_name
+    table = quote(model._meta.db_table)
+    columns = {field.name: quote(str(field.column)) for field in fields}
+    insert = f"INSERT INTO {table} ({', '.join(columns.values())}) VALUES"
+    update = _update(connection.vendor, table, columns, unique, on_conflict)
+    placeholders = f"({', '.join(['%s'] * len(fields))})"
     values = [
         [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
         for row in sorted(rows, key=lambda row: str(getattr(row, unique)))
     ]
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":  # its driver would send row after row
+        if connection.vendor == "postgresql":  # its driver would send one row after the other
             for start in range(0, len(values), ROWS):
                 chunk = values[start : start + ROWS]
-                sql = f"{before} {', '.join([places] * len(chunk))} {after}"
+                sql = f"{insert} {', '.join([placeholders] * len(chunk))} {update}"
                 cursor.execute(sql, list(chain.from_iterable(chunk)))
         else:
-            cursor.executemany(f"{before} {places} {after}", values)
+            cursor.executemany(f"{insert} {placeholders} {update}", values)
 
 
-def _sql(
-    connection: BaseDatabaseWrapper,
-    model: type[models.Model],
-    columns: Collection[str],
+def _update(
+    vendor: str,
+    table: str,
+    columns: Mapping[str, str],
     unique: str,
-    otherwise: dict[str, str],
-) -> tuple[str, str]:
-    """What comes before and after the values."""
-    quoted = connection.ops.quote_name
-    table = quoted(model._meta.db_table)
-    mysql = connection.vendor == "mysql"
-    scalar = ("MIN", "MAX") if connection.vendor == "sqlite" else ("LEAST", "GREATEST")
-
-    def change(column: str, word: str) -> str:
-        name = quoted(column)
-        new = f"VALUES({name})" if mysql else f"EXCLUDED.{name}"
-        parts: dict[str, Any] = {
-            "old": f"{table}.{name}",
-            "new": new,
-            "least": scalar[0],
-            "greatest": scalar[1],
-        }
-        return f"{name} = {word.format(**parts)}"
-
-    changes = ", ".join(change(column, word) for column, word in otherwise.items())
-    there = "ON DUPLICATE KEY UPDATE" if mysql else f"ON CONFLICT ({quoted(unique)}) DO UPDATE SET"
-    names = ", ".join(map(quoted, columns))
-    return f"INSERT INTO {table} ({names}) VALUES", f"{there} {changes}"
+    on_conflict: Mapping[str, str],
+) -> str:
+    """Return the end of the statement, for rows that exist."""
+    mysql, sqlite = vendor == "mysql", vendor == "sqlite"
+    changes = []
+    for field, expression in on_conflict.items():
+        column = columns[field]
+        value = expression.format(
+            old=f"{table}.{column}",
+            new=f"VALUES({column})" if mysql else f"EXCLUDED.{column}",
+            least="MIN" if sqlite else "LEAST",
+            greatest="MAX" if sqlite else "GREATEST",
+        )
+        changes.append(f"{column} = {value}")
+    if mysql:
+        return f"ON DUPLICATE KEY UPDATE {', '.join(changes)}"
+    return f"ON CONFLICT ({columns[unique]}) DO UPDATE SET {', '.join(changes)}"

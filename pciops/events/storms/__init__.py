@@ -1,3 +1,1 @@
-"""Possible attacks: many accounts locked, or many unknown usernames tried, at once."""
-
-from __future__ import annotations
+"""Lockout storms, and the alerts about them."""

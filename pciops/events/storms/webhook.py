@@ -17,7 +17,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from pciops.events.models import WORDS
+from pciops.events.models import MAX_TEXT
 from pciops.lib.addresses import plain
 
 TIMEOUT: Final = 10  # seconds that each word of the server may take
@@ -61,10 +61,10 @@ def post(body: str, *, delivery: UUID, now: datetime) -> Answer:
             response = connection.getresponse()
             said = response.read(READ).decode("utf-8", "replace")
     except (OSError, HTTPException, ValueError) as error:
-        return Answer(False, plain(f"no answer: {_reason(error)}", WORDS))
-    words = plain(f"{response.status} {response.reason} {said}", WORDS)
+        return Answer(False, plain(f"no answer: {_reason(error)}", MAX_TEXT))
+    words = plain(f"{response.status} {response.reason} {said}", MAX_TEXT)
     if 300 <= response.status < 400:
-        return Answer(False, plain(f"a redirect is not followed: {words}", WORDS))
+        return Answer(False, plain(f"a redirect is not followed: {words}", MAX_TEXT))
     return Answer(200 <= response.status < 300, words)
 
 

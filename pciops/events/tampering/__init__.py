@@ -1,3 +1,1 @@
-"""Changes of Keystone's accounts that were made outside pciops and falsify evidence."""
-
-from __future__ import annotations
+"""Changes in Keystone outside pciops that falsify evidence."""

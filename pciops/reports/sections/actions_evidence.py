@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from pciops.actions import register
-from pciops.actions.register import Entry, Status
+from pciops.actions.register import ExemptionEntry, ExemptionStatus
 from pciops.lib import times
 from pciops.lib.evidence import (
     Column,
@@ -25,14 +25,14 @@ from pciops.lib.spool import Row, Spool
 def exemptions(question: Question) -> Iterator[Part]:
     """Every exemption with its owner and end; those without, and those that are overdue."""
     findings, all_of_them = Spool(), Spool()
-    numbers = Counter[Status]()
+    numbers = Counter[ExemptionStatus]()
     for entry in register.entries(scope=question.scope, now=question.now):
         numbers[entry.status] += 1
         all_of_them.append(_row(entry))
         if entry.status.is_finding:
             findings.append(_row(entry))
     yield Statement(words=_words(numbers), verdict=_verdict(findings.count))
-    for status in Status:
+    for status in ExemptionStatus:
         yield Figure(
             key=f"register_{status.value}",
             label=f"Exemptions: {status.label.lower()}",
@@ -74,7 +74,7 @@ COLUMNS = (
 )
 
 
-def _row(entry: Entry) -> Row:
+def _row(entry: ExemptionEntry) -> Row:
     record = entry.record
     kinds = ", ".join(kind.label for kind in entry.account.kinds) if entry.account else ""
     return (
@@ -92,8 +92,8 @@ def _row(entry: Entry) -> Row:
     )
 
 
-def _words(numbers: Counter[Status]) -> str:
-    unrecorded, overdue = numbers[Status.UNRECORDED], numbers[Status.OVERDUE]
+def _words(numbers: Counter[ExemptionStatus]) -> str:
+    unrecorded, overdue = numbers[ExemptionStatus.UNRECORDED], numbers[ExemptionStatus.OVERDUE]
     if not unrecorded and not overdue:
         return "Every exemption has an owner and an end that is still to come."
     return f"Exemptions with neither an owner nor an end: {unrecorded:,}; overdue: {overdue:,}."

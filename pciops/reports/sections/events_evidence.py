@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
-from pciops.events import selectors, words
+from pciops.events import liveness, sentences
 from pciops.events.models import Activity, Attempts, ConsumerSession, Outcome
-from pciops.events.selectors import ACTIVITY_ORDER
+from pciops.events.search import ACTIVITY_ORDER
 from pciops.lib import times
 from pciops.lib.evidence import (
     Cell,
@@ -206,7 +206,7 @@ def _changes(rows: QuerySet[Activity]) -> Iterable[tuple[Cell, ...]]:
                 f"{row.doer_name or row.doer_id} ({row.doer_domain_name})" if row.doer_id else "",
                 row.get_outcome_display(),
                 row.address,
-                words.plain(words.of_activity(row)),
+                sentences.as_text(sentences.of_activity(row)),
                 row.event_id,
             )
 
@@ -216,7 +216,7 @@ def _changes(rows: QuerySet[Activity]) -> Iterable[tuple[Cell, ...]]:
 def consumer(question: Question) -> Iterator[Part]:
     """Times in which nobody listened to Keystone's notifications (PCI DSS 10.7.2)."""
     until = min(question.ends, question.now)
-    found = list(selectors.gaps(question.begins, until))
+    found = list(liveness.gaps(question.begins, until))
     ever = ConsumerSession.objects.filter(connected=True).exists()
     why = "Consumer or RabbitMQ stood still." if ever else "No consumer has ever been connected."
     for begins, ends in found:

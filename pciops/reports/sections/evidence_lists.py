@@ -22,7 +22,7 @@ from pciops.accounts.states import (
     NO_EXPIRY,
 )
 from pciops.accounts.states.lock import locked_until
-from pciops.events.diagnosis import answers
+from pciops.events.diagnosis import selectors as diagnoses
 from pciops.keystone import database, options
 from pciops.lib.evidence import (
     Column,
@@ -105,9 +105,9 @@ def locked(question: Question) -> Iterator[Part]:
     for chunk in listing.failing(
         scope=question.scope, policy=policy, now=now, names=names(question)
     ):
-        known = answers.origins([account.id for account in chunk], now)
+        known = diagnoses.origins([account.id for account in chunk], now)
         for account in chunk:
-            source = known[account.id].words if account.id in known else ""
+            source = known[account.id].summary if account.id in known else ""
             if LOCKED.holds(account, policy, now):
                 held.append(_failures(account, policy, source))
             elif ATTACKED_EXEMPT.holds(account, policy, now):

@@ -7,12 +7,12 @@ from typing import Final
 
 from django.db.models import QuerySet
 
-from pciops.events.models import HiddenChange
-from pciops.events.tampering import words
+from pciops.events.models import OutOfBandChange
+from pciops.events.tampering import selectors as tampering
 from pciops.lib import times
 from pciops.lib.evidence import Cell, Column, Figure, Part, Question, Table, evidence
 
-Kind = HiddenChange.Kind
+Kind = OutOfBandChange.Kind
 READ: Final = 500  # rows in memory at a time
 COLUMNS: Final = (
     Column(key="found_at", title="Found", kind="instant"),
@@ -48,7 +48,7 @@ def unlocks(question: Question) -> Iterator[Part]:
 
 
 def _parts(
-    question: Question, kind: HiddenChange.Kind, *, label: str, title: str
+    question: Question, kind: OutOfBandChange.Kind, *, label: str, title: str
 ) -> Iterator[Part]:
     rows = _found(question, kind)
     yield Figure(key=f"hidden_{kind}", label=label, number=rows.count(), finding=True)
@@ -62,8 +62,8 @@ def _parts(
     )
 
 
-def _found(question: Question, kind: HiddenChange.Kind) -> QuerySet[HiddenChange]:
-    rows = HiddenChange.objects.filter(
+def _found(question: Question, kind: OutOfBandChange.Kind) -> QuerySet[OutOfBandChange]:
+    rows = OutOfBandChange.objects.filter(
         kind=kind, found_at__gte=question.begins, found_at__lt=question.ends
     )
     if question.scope is not None:
@@ -71,14 +71,14 @@ def _found(question: Question, kind: HiddenChange.Kind) -> QuerySet[HiddenChange
     return rows.order_by("found_at", "pk")
 
 
-def _rows(rows: QuerySet[HiddenChange], question: Question) -> Iterable[tuple[Cell, ...]]:
+def _rows(rows: QuerySet[OutOfBandChange], question: Question) -> Iterable[tuple[Cell, ...]]:
     changes = list(rows[:READ])
     while changes:
-        for one in words.shown(changes, now=question.now):
+        for one in tampering.describe(changes, now=question.now):
             change = one.change
             yield (
                 *(times.iso(change.found_at), change.user_id, change.name, change.domain_name),
-                *(change.before, change.after, one.how),
+                *(change.before, change.after, one.attribution),
             )
         last = changes[-1]
         changes = list(

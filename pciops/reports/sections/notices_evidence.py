@@ -13,7 +13,7 @@ from django.db.models import Count, Q, QuerySet
 from pciops.accounts.policy.policy import Policy
 from pciops.audit import selectors as trail
 from pciops.audit.models import Event
-from pciops.events.diagnosis import answers
+from pciops.events.diagnosis import selectors as diagnoses
 from pciops.lib import times
 from pciops.lib.evidence import (
     Cell,
@@ -177,10 +177,10 @@ def _locks(rows: QuerySet[Notice], question: Question) -> Iterator[Row]:
 
 def _told(notices: Sequence[Notice], policy: Policy, now: datetime) -> Iterator[Row]:
     ids = [notice.user_id for notice in notices]
-    known = answers.origins(ids, now)
+    known = diagnoses.origins(ids, now)
     unlocked = trail.unlocks_of(ids)
     for notice in notices:
-        source = known[notice.user_id].words if notice.user_id in known else "not known"
+        source = known[notice.user_id].summary if notice.user_id in known else "not known"
         head = (_second(notice.fact_at), *_account(notice), notice.failures, source)
         act = unlocked.get((notice.user_id, _second(notice.fact_at)))
         yield (*head, *_ending(notice, act, policy, now))

@@ -14,7 +14,7 @@ from pciops.accounts.policy import compliance
 from pciops.accounts.policy.compliance import PolicyFinding
 from pciops.accounts.policy.policy import NAMES, Policy
 from pciops.accounts.states.state import State
-from pciops.events.words import Part
+from pciops.events.sentences import TextPart
 from pciops.lib import numbers, times
 from pciops.signin.models import Operator
 
@@ -36,7 +36,7 @@ def may(operator: Operator, act: str) -> bool:
 
 
 @register.filter
-def within(part: Part, operator: Operator) -> bool:
+def within(part: TextPart, operator: Operator) -> bool:
     """Return whether the account that this part of a sentence names is in the operator's scope."""
     return operator.scope in {None, part.domain_id}
 

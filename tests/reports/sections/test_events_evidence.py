@@ -10,7 +10,7 @@ import pytest
 from pciops.events.models import ConsumerSession
 from pciops.lib import evidence
 from pciops.lib.evidence import Figure, Gap, Part, Question, Statement, Table
-from tests.events.rows import REASON, activity, attempts
+from tests.events.factories import REASON, activity, attempts
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db

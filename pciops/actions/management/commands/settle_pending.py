@@ -1,4 +1,4 @@
-"""Settle acts that a crash has left without an end."""
+"""Settle acts that a crash has left pending."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pciops.accounts.policy import policy
 from pciops.actions import recovery
 from pciops.audit.services import AuditLogError
 from pciops.keystone.database import KeystoneDatabaseDownError
+from pciops.lib.numbers import counted
 
 
 class Command(BaseCommand):
@@ -30,4 +31,4 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{event.action} of {event.affected}: {event.outcome}, {event.remark}"
             )
-        self.stdout.write(f"{len(settled)} act{'' if len(settled) == 1 else 's'} settled")
+        self.stdout.write(f"{counted(len(settled), 'act')} settled")

@@ -1,4 +1,4 @@
-"""A real Keystone with accounts in every state, and the dashboard in front of it."""
+"""Runs a real Keystone with accounts in every state, and the dashboard in front of it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from pciops.demo.process import DemoError
-from pciops.demo.progress import Progress
-from pciops.demo.run import Options, run
+from pciops.demo.process import DemoError, Progress
+from pciops.demo.run import DemoOptions, run
 
 
 class Command(BaseCommand):
@@ -19,9 +18,9 @@ class Command(BaseCommand):
         "Install a real Keystone, give it accounts of which some are locked, and serve the "
         "dashboard in front of it on this machine. Ctrl-C stops all of it."
     )
-    # The demo needs no setting, and a site's own settings do not reach it.
+    # The demo needs no setting, and the settings of a site have no effect on it.
     requires_system_checks = []
-    # Taken, but not shown: none of these says anything about the demo.
+    # Accepted, but not shown: they have nothing to do with the demo.
     suppressed_base_arguments = {
         *("--version", "--verbosity", "--settings", "--pythonpath"),
         *("--traceback", "--no-color", "--force-color"),
@@ -44,10 +43,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        wanted = Options(**{name: options[name] for name in ("port", "check", "reset")})
+        chosen = DemoOptions(**{name: options[name] for name in ("port", "check", "reset")})
         progress = Progress()
         try:
-            run(settings.VAR / "demo", wanted, progress)
+            run(settings.VAR / "demo", chosen, progress)
         except DemoError as error:
             progress.done()
             raise CommandError(str(error)) from error

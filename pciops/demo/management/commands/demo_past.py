@@ -1,4 +1,4 @@
-"""The demo's past: what a census would have counted on each of the days before."""
+"""Makes the demo's past: a census for each of the days before."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pciops.accounts.census import census
 from pciops.accounts.models import Census
 from pciops.accounts.policy import policy
 
-DAYS: Final = 16  # the week that ended lies within, whatever day it is
+DAYS: Final = 16  # includes the last whole week on any weekday
 
 
 class Command(BaseCommand):

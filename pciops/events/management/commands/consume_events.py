@@ -1,9 +1,8 @@
-"""Takes Keystone's notifications in until it is told to end."""
+"""Receives Keystone's notifications until SIGTERM."""
 
 from __future__ import annotations
 
 import signal
-from types import FrameType
 from typing import Any
 
 from django.conf import settings
@@ -22,11 +21,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.NOTIFICATIONS_URLS:
             raise CommandError("PCIOPS_NOTIFICATIONS_URL is not set: nobody knows where they are")
-        taker = NotificationConsumer(settings.NOTIFICATIONS_URLS, clock=timezone.now)
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            taker.stop()
-
+        consumer = NotificationConsumer(settings.NOTIFICATIONS_URLS, clock=timezone.now)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, stop)
-        taker.run()
+            signal.signal(number, lambda *_: consumer.stop())
+        consumer.run()

@@ -1,4 +1,4 @@
-"""Shows the messages that made no sense."""
+"""Lists the dead letters: messages that could not be processed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from pciops.events import selectors
+from pciops.events import search
 from pciops.lib import tables, times
 
 COLUMNS: Final = ("count", "first_at", "last_at", "reason", "event_type", "body")
@@ -30,7 +30,7 @@ class Command(BaseCommand):
 
 
 def _rows() -> Iterator[dict[str, Any]]:
-    for row in selectors.set_aside():
+    for row in search.dead_letters():
         yield {
             "count": row.count,
             "first_at": times.iso(row.first_at.replace(microsecond=0)),

@@ -1,22 +1,18 @@
-"""Unlock accounts on the worst day: with Keystone's database, and nothing else of Keystone."""
+"""Unlock accounts with only Keystone's database, while everything else of Keystone may be down."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from pciops.accounts.account import Account
 from pciops.accounts.policy import policy
-from pciops.accounts.verdict import judge
-from pciops.actions.bulk import Choice, Outcome, Result, unlock_all
-from pciops.actions.inputs import ReasonError, checked_reason
+from pciops.accounts.verdict import SigninVerdict
+from pciops.actions.bulk import BulkOutcome, BulkResult, perform_all
 from pciops.actions.unlock import UNLOCK
-from pciops.audit.models import Event
 from pciops.signin import commands
-from pciops.signin.commands import Doer
 
 
 class Command(BaseCommand):
@@ -29,57 +25,40 @@ class Command(BaseCommand):
         commands.add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            reason = checked_reason(options["reason"])
-        except ReasonError as error:
-            raise CommandError(f"--reason: {error}", returncode=2) from None
         now, rules = timezone.now(), policy.current()
-        doer = commands.doer(without_keystone=options["without_keystone"])
-        doer.require(UNLOCK.needs, "unlock")
-        accounts = commands.find_all(options["accounts"], options["domain"], scope=doer.scope)
+        inputs = commands.inputs_of(UNLOCK, options, now)
+        operator = commands.operator(without_keystone=options["without_keystone"])
+        operator.require(UNLOCK, "unlock")
+        verdicts = commands.find_all(options, scope=operator.scope, policy=rules, now=now)
         if options["dry_run"]:
-            for account in accounts:
-                verdict = judge(account, rules, now)
+            for verdict in verdicts:
                 would = "would be unlocked" if verdict.locked else "would stay as it is"
-                name = f"{account.name} ({account.domain_name})"
+                name = f"{verdict.account.name} ({verdict.account.domain_name})"
                 self.stdout.write(f"{name} {would}. {verdict.sentence}")
             return
-        results = unlock_all(
-            _choices(accounts, doer),
-            policy=rules,
-            initiator=doer.initiator,
-            reason=reason,
-            identity=Event.Identity(options["identity"]),
-            now=now,
-        )
-        self._say(accounts, results)
+        self._report(verdicts, perform_all(UNLOCK, operator.requests(UNLOCK, verdicts, inputs)))
 
-    def _say(self, accounts: list[Account], results: Iterable[Result]) -> None:
-        """Each result as it comes.
+    def _report(self, verdicts: list[SigninVerdict], results: Iterator[BulkResult]) -> None:
+        """Write each result when it is there.
 
         Raises:
             CommandError: not all were unlocked.
         """
-        unlocked = 0
-        for account, result in zip(accounts, results, strict=True):
+        number, unlocked = len(verdicts), 0
+        for result in results:
+            account = result.account
             name = f"{account.name} ({account.domain_name})"
-            if result.outcome is Outcome.UNLOCKED:
+            if result.outcome is BulkOutcome.UNLOCKED:
                 unlocked += 1
                 self.stdout.write(
                     f"{name} is unlocked; {account.failed_auth_count} failures cleared."
                 )
                 self.stdout.write(f"Trail: {result.event_id}")
-            elif len(accounts) == 1:
+            elif number == 1:
                 raise CommandError(result.sentence)
             else:
                 self.stderr.write(f"{name}: {result.sentence or 'not tried.'}")
-        if len(accounts) > 1:
-            self.stdout.write(f"{unlocked} of {len(accounts)} accounts unlocked.")
-        if unlocked < len(accounts):
-            raise CommandError(f"{len(accounts) - unlocked} not unlocked.")
-
-
-def _choices(accounts: list[Account], doer: Doer) -> Iterator[Choice]:
-    for account in accounts:
-        doer.confirm()
-        yield Choice(account=account, seen=account.failures)
+        if number > 1:
+            self.stdout.write(f"{unlocked} of {number} accounts unlocked.")
+        if unlocked < number:
+            raise CommandError(f"{number - unlocked} not unlocked.")

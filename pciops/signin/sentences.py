@@ -1,0 +1,85 @@
+"""The sentences of the sign-in pages, and the remarks of the audit log."""
+
+from __future__ import annotations
+
+from shlex import quote
+from typing import Final
+
+from django.conf import settings
+
+from pciops.keystone import client
+from pciops.signin.rights import NoRoleError, keystone_roles
+
+# One sentence for all refusals of the first page: whether a name exists, or is locked, is not for
+# a visitor who does not know its password, and Keystone checks none on a locked account.
+REFUSED: Final = (
+    "Keystone refused this name and password. One of them is wrong, or the account is locked, "
+    "disabled or inactive: nobody is told here which. Another administrator sees it in pciops, and "
+    "unlocks it; where there is none: manage.py unlock on the pciops host. A wrong password "
+    "counts towards Keystone's lock of the account."
+)
+REFUSED_CODE: Final = (
+    "Keystone refused this code. Take the next one that your device shows; where that is refused "
+    "too, look at its clock. The code does not count towards Keystone's lock."
+)
+REFUSED_CURRENT: Final = (
+    "The password is not changed. Keystone refused the current one: it is wrong, or the account "
+    "has been locked or disabled since. A wrong one counts towards Keystone's lock of the account."
+)
+
+# For the audit log: what was missing although the password was right.
+_REMARKS: Final[dict[type[Exception], str]] = {
+    client.PasswordExpiredError: "the password has expired",
+    client.PasswordRefusedError: "Keystone refused the new password",
+    client.SecondFactorError: "a second factor is needed",
+    NoRoleError: "no role of an operator",
+}
+
+
+def remark(error: Exception) -> str:
+    """Return what was missing although the password was right, for the audit log."""
+    return _REMARKS.get(type(error), "refused by Keystone")
+
+
+def unreachable(error: client.UnreachableError, *, changing: bool) -> str:
+    """Return what is known of an attempt when Keystone does not answer.
+
+    Args:
+        changing: it was an attempt to change the password.
+    """
+    if changing:
+        return (
+            f"Keystone does not answer: {error}. Whether the password is changed is not known. "
+            "When it is back, try to sign in with the new one first."
+        )
+    return (
+        f"Keystone does not answer: {error}. Nothing was checked, and nothing was counted. "
+        "Try again when it is back; manage.py unlock works without it."
+    )
+
+
+def missing(error: Exception, name: str, domain: str) -> str:
+    """Return what is missing although the password was right."""
+    if isinstance(error, client.PasswordRefusedError):
+        return f"The password is not changed. Keystone refused the new one: {error}."
+    if isinstance(error, client.PasswordExpiredError):
+        return (
+            f"The password of {name} ({domain}) has expired, and Keystone does not say whose id "
+            "it is. Change it in the OpenStack dashboard, then sign in here."
+        )
+    if isinstance(error, client.SecondFactorError):
+        ways = [" and ".join(sorted(methods)) for methods in error.missing if methods]
+        wanted = ", or ".join(ways) or "another method than a password"
+        return (
+            f"The password is right, but Keystone wants more of {name} ({domain}): "
+            f"{wanted}. pciops can ask for a TOTP code alone. Use the API with a "
+            "token, or have the rules of the account changed (multi_factor_auth_rules)."
+        )
+    *roles, last = keystone_roles()
+    names = f"any of the roles {', '.join(roles)} and {last}" if roles else f"the role {last}"
+    return (
+        f"The password is right, but {name} ({domain}) is no operator: it has not {names} "
+        f"on the system or on its domain. An administrator can give it one: "
+        f"openstack role add --user {quote(name)} --user-domain {quote(domain)} --system all "
+        f"{quote(settings.ADMIN_ROLES[0])}"
+    )

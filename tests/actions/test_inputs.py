@@ -1,0 +1,95 @@
+"""The inputs of an act: reason, identity check, option, owner and last day."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from pciops.actions.exempting import EXEMPT
+from pciops.actions.inputs import (
+    REASON_MAX,
+    InputError,
+    checked_end,
+    checked_inputs,
+    checked_owner,
+    checked_reason,
+)
+from pciops.actions.unlock import UNLOCK
+from tests.factories import NOW
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("called", "called"),
+        ("  called\n", "called"),
+        ("zwei Zeilen:\r\n\tÄnne 李 ✓", "zwei Zeilen:\r\n\tÄnne 李 ✓"),
+        ("x" * REASON_MAX, "x" * REASON_MAX),
+    ],
+    ids=["plain", "spaces around", "lines and letters", "longest"],
+)
+def test_reason_may_be_any_text(text: str, expected: str) -> None:
+    assert checked_reason(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "say why"),
+        (" \r\n\t", "say why"),
+        ("x" * (REASON_MAX + 1), "at most 1000 characters; this has 1001"),
+        ("\x1b[2J", "without control characters"),
+        ("a\0b", "without control characters"),
+        ("a\x85b", "without control characters"),
+        ("\ud800", "without control characters"),
+    ],
+    ids=["empty", "blank", "too long", "escape", "null", "next line", "half a pair"],
+)
+def test_reason_that_is_not_text_is_refused(text: str, problem: str) -> None:
+    with pytest.raises(InputError, match=problem) as refused:
+        checked_reason(text)
+
+    assert refused.value.field == "reason"
+
+
+def test_owner_is_kept_without_the_spaces_around() -> None:
+    assert checked_owner("  network team ") == "network team"
+
+
+@pytest.mark.parametrize("text", ["", "  ", None, 7, "x" * 101, "two\nlines", "a\0b"])
+def test_owner_that_is_not_one_line_of_text_is_refused(text: object) -> None:
+    with pytest.raises(InputError):
+        checked_owner(text)
+
+
+def test_earliest_last_day_is_tomorrow() -> None:
+    assert checked_end("2026-11-23", NOW) == NOW.date() + timedelta(days=1)
+
+
+@pytest.mark.parametrize("text", ["", None, 7, "tomorrow", "2026-02-30", "2026-11-22", "2025-1-1"])
+def test_last_day_that_is_not_after_today_is_refused(text: object) -> None:
+    with pytest.raises(InputError):
+        checked_end(text, NOW)
+
+
+def test_inputs_are_those_that_the_act_asks_for() -> None:
+    values = {
+        "reason": "called",
+        "identity": "callback",
+        "option": "ignore_password_expiry",
+        "owner": "network team",
+        "ends_on": "2026-12-01",
+    }
+
+    assert checked_inputs(UNLOCK, values, NOW) == {"reason": "called", "identity": "callback"}
+    assert set(checked_inputs(EXEMPT, values, NOW)) == {"reason", "option", "owner", "ends_on"}
+
+
+def test_only_the_command_line_may_confirm_an_identity_by_the_host() -> None:
+    values = {"reason": "called", "identity": "host"}
+
+    assert checked_inputs(UNLOCK, values, NOW, on_host=True)["identity"] == "host"
+    with pytest.raises(InputError, match="callback") as refused:
+        checked_inputs(UNLOCK, values, NOW)
+    assert refused.value.field == "identity"

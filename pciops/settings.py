@@ -82,7 +82,7 @@ STORAGES = {
 
 # --- Databases ----------------------------------------------------------------------------------
 # The database of pciops: audit log, operators, sessions.
-_ours = env.database(
+_own = env.database(
     "PCIOPS_DATABASE_URL",
     f"sqlite:///{VAR / 'pciops.sqlite3'}",
     engines={
@@ -108,7 +108,7 @@ _READ_ONLY_MYSQL = (
 )
 
 
-def _connection(config: env.DatabaseConfig | None, *, ours: bool, reads_only: bool) -> Any:
+def _connection(config: env.DatabaseConfig | None, *, own: bool, reads_only: bool) -> Any:
     """Return one of DATABASES with the options that its engine needs for several processes."""
     if config is None:
         return {"ENGINE": "django.db.backends.dummy"}  # a system check reports it
@@ -116,7 +116,7 @@ def _connection(config: env.DatabaseConfig | None, *, ours: bool, reads_only: bo
     name = config["NAME"]
     if config["ENGINE"].endswith("sqlite3"):
         options.setdefault("timeout", 10)
-        if ours:
+        if own:
             options["transaction_mode"] = "IMMEDIATE"
             options["init_command"] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"
         else:
@@ -142,9 +142,9 @@ def _connection(config: env.DatabaseConfig | None, *, ours: bool, reads_only: bo
 
 
 DATABASES = {
-    "default": _connection(_ours, ours=True, reads_only=False),
-    "keystone": _connection(_keystone, ours=False, reads_only=True),
-    "keystone_unlock": _connection(_unlock, ours=False, reads_only=False),
+    "default": _connection(_own, own=True, reads_only=False),
+    "keystone": _connection(_keystone, own=False, reads_only=True),
+    "keystone_unlock": _connection(_unlock, own=False, reads_only=False),
 }
 DATABASES["keystone_unlock"]["TEST"] = {"MIRROR": "keystone"}
 DATABASE_ROUTERS = ["pciops.keystone.router.KeystoneRouter"]

@@ -30,7 +30,7 @@ class SecondFactor:
     """Whether the rules of an account require a second factor."""
 
     effective: bool
-    words: str  # the rule, or why there is none
+    explanation: str  # the rule, or why there is none
 
 
 def methods() -> tuple[str, ...] | None:
@@ -56,9 +56,9 @@ def second_factor(account: Account, loaded: Collection[str] | None) -> SecondFac
     """
     rules = _rules(account.options.get(options.MFA_RULES))
     if not rules:
-        return SecondFactor(effective=False, words="no rule is set")
+        return SecondFactor(effective=False, explanation="no rule is set")
     if not account.options.get(options.MFA_ENABLED, True):
-        return SecondFactor(effective=False, words="its rules are switched off")
+        return SecondFactor(effective=False, explanation="its rules are switched off")
     weak, strong = [], []
     for rule in rules:
         remaining = [method for method in rule if loaded is None or method in loaded]
@@ -74,12 +74,13 @@ def second_factor(account: Account, loaded: Collection[str] | None) -> SecondFac
         else:
             weak.append(f"{named} is one factor")
     if weak:
-        return SecondFactor(effective=False, words="; ".join(weak))
+        return SecondFactor(effective=False, explanation="; ".join(weak))
     if not strong:
         return SecondFactor(
-            effective=False, words="Keystone has loaded no method of any rule, so it heeds none"
+            effective=False,
+            explanation="Keystone has loaded no method of any rule, so it heeds none",
         )
-    return SecondFactor(effective=True, words=", or ".join(strong))
+    return SecondFactor(effective=True, explanation=", or ".join(strong))
 
 
 def _rules(value: object) -> list[list[str]]:

@@ -27,6 +27,6 @@ def census() -> None:
 
 
 def _take(now: datetime) -> None:
-    taken = counts.take(policy=policy.current(), now=now)
+    census = counts.take(policy=policy.current(), now=now)
     thinned = counts.thin(now)
-    log.info("census taken in %d ms; %d old ones deleted", taken.milliseconds, thinned)
+    log.info("census taken in %d ms; %d old ones deleted", census.milliseconds, thinned)

@@ -180,8 +180,8 @@ def _walk(check: ChainCheck, until: int) -> str:
 def _row_problem(event: Event, *, position: int, previous_hash: str) -> str:
     row = f"row {event.position} ({event.pk})"
     if event.position != position:
-        gone = position if event.position == position + 1 else f"{position} and later"
-        return f"{row}: gap before it, row {gone} is missing"
+        missing = position if event.position == position + 1 else f"{position} and later"
+        return f"{row}: gap before it, row {missing} is missing"
     if digest(event) != event.hash:
         return f"{row}: content changed, its hash is not that of what it says"
     if event.previous_hash != previous_hash:

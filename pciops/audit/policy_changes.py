@@ -27,16 +27,18 @@ def record_changes(sourced: SourcedPolicy, now: datetime) -> list[Event]:
         AuditLogError: nothing is recorded, and the next call finds the same changes.
     """
     chain.locked_head()
-    known = {row.name: row.value for row in KnownOption.objects.all()}
+    previous = {row.name: row.value for row in KnownOption.objects.all()}
     values = {name: json.dumps(value) for name, value in sourced.values.items()}
-    changed = [name for name, value in values.items() if known.get(name) != value]
-    if not known:
+    changed = [name for name, value in values.items() if previous.get(name) != value]
+    if not previous:
         text = ", ".join(
             f"{name} {display_value(name, value)}" for name, value in sourced.values.items()
         )
         events = [_record("", f"first seen: {text}", now)]
     else:
-        events = [_record(name, _change(name, known.get(name), sourced), now) for name in changed]
+        events = [
+            _record(name, _change(name, previous.get(name), sourced), now) for name in changed
+        ]
     for name in changed:
         KnownOption.objects.update_or_create(name=name, defaults={"value": values[name]})
     return events

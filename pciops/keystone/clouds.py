@@ -58,7 +58,7 @@ _CREDENTIALS: Final = (
 )
 
 
-def given() -> str:
+def credential_variable() -> str:
     """Return the first variable that gives credentials; "" if none is set."""
     names = (*_CREDENTIALS, *(f"{_variable(name)}_FILE" for name in sorted(_SECRETS)))
     return next((name for name in names if env.text(name)), "")
@@ -106,11 +106,12 @@ def _plugin(cloud: Mapping[str, Any]) -> str:
 
 def _check_required(auth: Mapping[str, Any], plugin: str, suffix: str) -> None:
     """Raise a SettingError for missing options, which names them better than Keystone would."""
-    for words in (("auth_url",), *_NEEDED[plugin]):
-        if any(auth.get(word) for word in words):
+    for options in (("auth_url",), *_NEEDED[plugin]):
+        if any(auth.get(name) for name in options):
             continue
-        others = "".join(f", or {_variable(word)}" for word in words[1:])
-        raise SettingError(_variable(words[0]), f"is missing{others}{suffix}", _EXAMPLES[words[0]])
+        first, *rest = options
+        alternatives = "".join(f", or {_variable(name)}" for name in rest)
+        raise SettingError(_variable(first), f"is missing{alternatives}{suffix}", _EXAMPLES[first])
 
 
 def _variables() -> dict[str, Any]:
@@ -178,8 +179,8 @@ def _entry(path: Path, name: str) -> dict[str, Any] | None:
 
 def _check_scope(auth: Mapping[str, Any], plugin: str, suffix: str) -> None:
     """Raise a SettingError for two scopes at once, or for an invalid one."""
-    given = ([word for word in words if auth.get(word)] for words in _SCOPES)
-    named = [words[0] for words in given if words]
+    present = ([name for name in names if auth.get(name)] for names in _SCOPES)
+    named = [names[0] for names in present if names]
     if plugin == "v3applicationcredential" and named:
         problem = f"is set{suffix}, but an application credential has its scope; unset it"
         raise SettingError(_variable(named[0]), problem, "(empty)")
@@ -195,5 +196,5 @@ def _verify(cloud: Mapping[str, Any]) -> str | bool:
     return os.path.expanduser(str(cloud.get("cacert") or "")) or True
 
 
-def _variable(word: str) -> str:
-    return f"OS_{word.upper()}"
+def _variable(option: str) -> str:
+    return f"OS_{option.upper()}"

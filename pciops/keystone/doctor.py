@@ -96,7 +96,7 @@ def api() -> Iterator[CheckResult]:
         return
     before = timezone.now()
     try:
-        theirs = client.ping(TIMEOUT)
+        keystone_time = client.ping(TIMEOUT)
     except client.UnreachableError as error:
         yield problem(
             f"{settings.OS_AUTH_URL} does not answer: {error}.",
@@ -105,8 +105,8 @@ def api() -> Iterator[CheckResult]:
         )
         return
     yield ok(f"{settings.OS_AUTH_URL} answers.")
-    if theirs is not None:  # in whole seconds, so up to one second later
-        window = (theirs, theirs + timedelta(seconds=1))
+    if keystone_time is not None:  # in whole seconds, so up to one second later
+        window = (keystone_time, keystone_time + timedelta(seconds=1))
         yield skew("Keystone's clock", window, (before, timezone.now()))
 
 
@@ -117,16 +117,18 @@ def database_clock() -> Iterator[CheckResult]:
         yield ok(f"{connections[ALIAS].display_name} has ours.")
         return
     before = timezone.now()
-    [[theirs]] = _rows("SELECT UTC_TIMESTAMP(6)")
-    theirs = theirs.replace(tzinfo=UTC)
-    yield skew("The clock of Keystone's database", (theirs, theirs), (before, timezone.now()))
+    [[database_time]] = _rows("SELECT UTC_TIMESTAMP(6)")
+    database_time = database_time.replace(tzinfo=UTC)
+    yield skew(
+        "The clock of Keystone's database", (database_time, database_time), (before, timezone.now())
+    )
 
 
 def skew(
-    name: str, theirs: tuple[datetime, datetime], ours: tuple[datetime, datetime]
+    name: str, remote: tuple[datetime, datetime], local: tuple[datetime, datetime]
 ) -> CheckResult:
     """Compare two clocks, each of which was read within a span of its own time."""
-    behind, ahead = ours[0] - theirs[1], theirs[0] - ours[1]
+    behind, ahead = local[0] - remote[1], remote[0] - local[1]
     apart = max(behind, ahead, timedelta(0))
     if apart <= SKEW_WARNS:
         return ok(f"{name} agrees with ours.")

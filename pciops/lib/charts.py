@@ -7,7 +7,7 @@ printed report its own drawings. Units are those of the view box; y grows downwa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, Literal
 
@@ -148,10 +148,10 @@ class Drawing:
 
     width: float
     height: float
-    rects: tuple[Rect, ...] = ()
-    strokes: tuple[Stroke, ...] = ()
-    dots: tuple[Dot, ...] = ()
-    texts: tuple[Text, ...] = ()
+    rects: list[Rect] = field(default_factory=list)
+    strokes: list[Stroke] = field(default_factory=list)
+    dots: list[Dot] = field(default_factory=list)
+    texts: list[Text] = field(default_factory=list)
 
 
 def columns(chart: Bars, *, width: float = WIDE, height: float = 220.0) -> Drawing:
@@ -159,19 +159,17 @@ def columns(chart: Bars, *, width: float = WIDE, height: float = 220.0) -> Drawi
     top, bottom = TEXT + 7, height - TEXT - 11
     slot = width / max(1, len(chart.groups))
     thick = min(34.0, slot * 0.8 / max(1, len(chart.series)))
-    rects, texts = [], []
+    axis = Stroke(points=((0.0, bottom), (width, bottom)), kind="axis")
+    drawing = Drawing(width=width, height=height, strokes=[axis])
     for group, series, value in _values(chart):
         tall = _share(value, chart.greatest) * (bottom - top)
         left = slot * (group + 0.5) + thick * (series - len(chart.series) / 2)
         middle = left + thick / 2
-        rects.append(_rect(left + 1, bottom - tall, thick - 2, tall, series))
-        texts.append(_text(middle, bottom - tall - 5, compact(value), "middle", "number"))
+        drawing.rects.append(_rect(left + 1, bottom - tall, thick - 2, tall, series))
+        drawing.texts.append(_text(middle, bottom - tall - 5, compact(value), "middle", "number"))
     for group, label in enumerate(chart.groups):
-        texts.append(_text(slot * (group + 0.5), height - 6, label, "middle", "label"))
-    axis = Stroke(points=((0.0, bottom), (width, bottom)), kind="axis")
-    return Drawing(
-        width=width, height=height, rects=tuple(rects), strokes=(axis,), texts=tuple(texts)
-    )
+        drawing.texts.append(_text(slot * (group + 0.5), height - 6, label, "middle", "label"))
+    return drawing
 
 
 def rows(chart: Bars, *, width: float = NARROW) -> Drawing:
@@ -179,21 +177,19 @@ def rows(chart: Bars, *, width: float = NARROW) -> Drawing:
     left, right = 66.0, width - 56.0  # room for `Wed 25 Nov`, and for the longest number
     thick, gap = 16.0, 10.0
     step = thick * len(chart.series) + gap
-    rects, texts = [], []
+    height = step * max(1, len(chart.groups))
+    axis = Stroke(points=((left, 0.0), (left, height)), kind="axis")
+    drawing = Drawing(width=width, height=height, strokes=[axis])
     for group, series, value in _values(chart):
         top = step * group + thick * series + gap / 2
         long = _share(value, chart.greatest) * (right - left)
-        rects.append(_rect(left, top + 1, long, thick - 2, series))
+        drawing.rects.append(_rect(left, top + 1, long, thick - 2, series))
         baseline = top + thick / 2 + TEXT * 0.36
-        texts.append(_text(left + long + 6, baseline, compact(value), "start", "number"))
+        drawing.texts.append(_text(left + long + 6, baseline, compact(value), "start", "number"))
     for group, label in enumerate(chart.groups):
         baseline = step * (group + 0.5) + TEXT * 0.36
-        texts.append(_text(0, baseline, label, "start", "label"))
-    height = step * max(1, len(chart.groups))
-    axis = Stroke(points=((left, 0.0), (left, height)), kind="axis")
-    return Drawing(
-        width=width, height=height, rects=tuple(rects), strokes=(axis,), texts=tuple(texts)
-    )
+        drawing.texts.append(_text(0, baseline, label, "start", "label"))
+    return drawing
 
 
 def line(chart: Line, *, width: float = NARROW, height: float = 64.0) -> Drawing:
@@ -217,12 +213,12 @@ def line(chart: Line, *, width: float = NARROW, height: float = 64.0) -> Drawing
     return Drawing(
         width=width,
         height=height,
-        strokes=(Stroke(points=tuple((_round(x), _round(y)) for x, y in points), kind="line"),),
-        dots=(Dot(x=_round(points[-1][0]), y=_round(points[-1][1])),),
-        texts=tuple(
+        strokes=[Stroke(points=tuple((_round(x), _round(y)) for x, y in points), kind="line")],
+        dots=[Dot(x=_round(points[-1][0]), y=_round(points[-1][1]))],
+        texts=[
             _text(left - 10, y + TEXT * 0.36, compact(value), "end", "number")
             for value, y in scale.items()
-        ),
+        ],
     )
 
 
@@ -232,13 +228,10 @@ def compact(number: int) -> str:
         return grouped(number)
     if number < 1_000_000:
         return f"{number // 1000}k"
+    if number < 100_000_000:
+        return f"{number // 10_000 / 100:.2f}M"
     if number < 1_000_000_000:
-        millions = number // 10_000
-        return (
-            f"{millions // 100}.{millions % 100:02}M"
-            if millions < 10_000
-            else f"{millions // 100}M"
-        )
+        return f"{number // 1_000_000}M"
     return f"{number // 1_000_000_000:,}G"
 
 

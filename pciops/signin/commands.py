@@ -150,7 +150,7 @@ def operator(*, without_keystone: bool) -> CommandOperator:
         CommandError: there are credentials, and they sign no operator in.
     """
     user = operating_system_user()
-    if without_keystone or not clouds.given():
+    if without_keystone or not clouds.credential_variable():
         return CommandOperator(initiator=user)
     try:
         token, rights = sign_in()
@@ -188,7 +188,7 @@ def sign_in() -> tuple[Token, Rights]:
 
 
 def _why_not(error: Exception) -> str:
-    named = clouds.given()
+    named = clouds.credential_variable()
     match error:
         case client.PasswordExpiredError():
             return f"The password that {named} stands for has expired: change it first."

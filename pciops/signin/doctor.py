@@ -16,7 +16,7 @@ def credentials() -> Iterator[CheckResult]:
 
     Only one attempt: loading the status page a few times must not lock the account.
     """
-    named = clouds.given()
+    named = clouds.credential_variable()
     if not named:
         yield ok("None are set (OS_CLOUD, OS_*): commands act as the operating-system user.")
         return

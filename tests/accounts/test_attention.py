@@ -182,29 +182,29 @@ def gather(*counted: User, scope: str | None = None, policy: Policy = POLICY) ->
     return attention.gather([user.id for user in counted], scope=scope, policy=policy, now=NOW)
 
 
-def names(found: Attention) -> list[str]:
-    return [item.account.name for item in found.items]
+def names(result: Attention) -> list[str]:
+    return [item.account.name for item in result.items]
 
 
 def test_locked_service_accounts_come_first() -> None:
     make_locked_user("newest", at=NOW)
     grant(make_locked_user("nova", at=NOW - MINUTE), "service")
     make_locked_user("older", at=NOW - 2 * MINUTE)
-    found = gather()
+    result = gather()
 
-    assert names(found) == ["nova", "newest", "older"]
-    assert found.numbers == {LOCKED: 3, ATTACKED_EXEMPT: 0}
-    assert found.kinds[LOCKED] == {AccountKind.SERVICE: 1}
+    assert names(result) == ["nova", "newest", "older"]
+    assert result.numbers == {LOCKED: 3, ATTACKED_EXEMPT: 0}
+    assert result.kinds[LOCKED] == {AccountKind.SERVICE: 1}
 
 
 def test_attacked_accounts_need_attention_and_lapsed_locks_do_not() -> None:
     make_locked_user(at=NOW - 30 * MINUTE)
     make_locked_user("backup", at=NOW - 3 * DAY, options=EXEMPT)
-    found = gather()
+    result = gather()
 
-    assert names(found) == ["backup"]
-    assert found.numbers == {LOCKED: 0, ATTACKED_EXEMPT: 1}
-    assert found.kinds == {LOCKED: {}, ATTACKED_EXEMPT: {}}
+    assert names(result) == ["backup"]
+    assert result.numbers == {LOCKED: 0, ATTACKED_EXEMPT: 1}
+    assert result.kinds == {LOCKED: {}, ATTACKED_EXEMPT: {}}
 
 
 def test_accounts_of_the_census_are_judged_again() -> None:
@@ -220,30 +220,30 @@ def test_accounts_of_the_census_are_judged_again() -> None:
 def test_number_of_more_locked_accounts_is_known() -> None:
     for number in range(12):
         make_locked_user(f"user-{number}", at=NOW - number * MINUTE)
-    found = gather()
+    result = gather()
 
-    assert names(found) == [f"user-{number}" for number in range(10)]
-    assert (found.locked, found.more_locked) == (12, 2)
+    assert names(result) == [f"user-{number}" for number in range(10)]
+    assert (result.locked, result.more_locked) == (12, 2)
 
 
 def test_above_the_limit_only_locked_accounts_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attention, "MAX_SCANNED", 2)
     for number in range(4):
         make_locked_user(f"user-{number}", at=NOW - number * MINUTE)
-    found = gather()
+    result = gather()
 
-    assert found.numbers == {LOCKED: 4}
-    assert found.kinds == {}
-    assert (names(found), found.more_locked) == (["user-0", "user-1"], 2)
+    assert result.numbers == {LOCKED: 4}
+    assert result.kinds == {}
+    assert (names(result), result.more_locked) == (["user-0", "user-1"], 2)
 
 
 def test_another_domain_is_out_of_scope() -> None:
     make_locked_user("ours", at=NOW)
     theirs = make_locked_user("theirs", at=NOW, domain_id="shop")
-    found = gather(theirs, scope="default")
+    result = gather(theirs, scope="default")
 
-    assert names(found) == ["ours"]
-    assert found.locked == 1
+    assert names(result) == ["ours"]
+    assert result.locked == 1
 
 
 def test_no_account_is_locked_without_a_lockout_rule() -> None:

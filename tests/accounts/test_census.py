@@ -167,8 +167,8 @@ def test_only_the_newest_password_is_in_the_forecast() -> None:
 def test_account_is_counted_on_the_day_it_becomes_inactive(ago: int, days: list[int]) -> None:
     make_user(last_active_at=TODAY - timedelta(days=ago), passwords=[])
 
-    found = [day for domain, day, _ in count().days if not domain]
-    assert found == [TODAY + timedelta(days=number) for number in days]
+    forecast = [day for domain, day, _ in count().days if not domain]
+    assert forecast == [TODAY + timedelta(days=number) for number in days]
 
 
 def test_no_account_becomes_inactive_with_the_rule_off() -> None:

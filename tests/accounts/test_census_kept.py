@@ -55,11 +55,11 @@ def test_census_is_taken_and_read() -> None:
     make_user("bob")
     make_ldap_user("lena")
 
-    taken = census.take(policy=POLICY, now=NOW)
+    census_row = census.take(policy=POLICY, now=NOW)
     counted = census.latest(scope=None)
 
     assert counted is not None
-    assert counted.counted_at == taken.counted_at == NOW
+    assert counted.counted_at == census_row.counted_at == NOW
     assert counted.accounts == 3
     assert counted.domains == 2
     assert [counted.number(name) for name in ("locked", "not_covered", "expired")] == [1, 1, 0]
@@ -200,13 +200,13 @@ def test_trend_has_the_last_census_of_each_utc_day() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "number"),
     [("20T00:00", 1), ("21T12:00", 1), ("19T23:59:59", 0), ("21T12:00:01", 0)],
 )
-def test_trend_includes_both_ends(text: str, found: int) -> None:
+def test_trend_includes_both_ends(text: str, number: int) -> None:
     keep(at(text))
 
-    assert len(census.trend(scope=None, since=at("20T00:00"), until=at("21T12:00"))) == found
+    assert len(census.trend(scope=None, since=at("20T00:00"), until=at("21T12:00"))) == number
 
 
 @pytest.mark.parametrize(

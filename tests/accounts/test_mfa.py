@@ -39,7 +39,7 @@ def test_rules_are_evaluated_as_in_keystone(
     result = mfa.second_factor(make_account(options={options.MFA_RULES: rules}), loaded)
 
     assert result.effective is effective
-    assert words in result.words
+    assert words in result.explanation
 
 
 def test_rules_can_be_switched_off() -> None:
@@ -47,7 +47,7 @@ def test_rules_can_be_switched_off() -> None:
         options={options.MFA_RULES: [["password", "totp"]], options.MFA_ENABLED: False}
     )
 
-    assert mfa.second_factor(account, TOTP).words == "its rules are switched off"
+    assert mfa.second_factor(account, TOTP).explanation == "its rules are switched off"
 
 
 @pytest.mark.parametrize(

@@ -291,12 +291,12 @@ def test_accounts_are_in_the_order_of_their_ids_and_in_scope() -> None:
         make_user("ann", domain_id="d2").id,
     ]
 
-    def found(scope: str | None) -> list[str]:
+    def names_in(scope: str | None) -> list[str]:
         return [account.name for account in selectors.get_many(ids, scope=scope)]
 
-    assert found(None) == ["cat", "lena", "ann"]
-    assert found("d1") == ["cat", "lena"]
-    assert found("nowhere") == []
+    assert names_in(None) == ["cat", "lena", "ann"]
+    assert names_in("d1") == ["cat", "lena"]
+    assert names_in("nowhere") == []
 
 
 def test_ldap_user_has_its_name_and_is_not_covered() -> None:

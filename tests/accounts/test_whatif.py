@@ -44,8 +44,8 @@ def evaluate(proposed: Policy, *, current: Policy = OFF, scope: str | None = Non
 
 def counts(proposed: Policy, *, current: Policy = OFF) -> tuple[int, int]:
     """Return how many accounts stop today, and within thirty days."""
-    found = evaluate(proposed, current=current)
-    return found.today.accounts, found.ahead.accounts
+    result = evaluate(proposed, current=current)
+    return result.today.accounts, result.ahead.accounts
 
 
 def unused(days: int) -> dict[str, Any]:
@@ -139,11 +139,11 @@ def test_total_has_each_account_once() -> None:
     make_user("locked now, inactive later", **locked, **unused(20))
     make_user("locked alone", **locked, **unused(-1))
     make_user("inactive later", **unused(20))
-    found = evaluate(replace(THIRTY, lockout_failure_attempts=3))
+    result = evaluate(replace(THIRTY, lockout_failure_attempts=3))
 
-    assert [effect.today.accounts for effect in found.effects] == [3, 1]
-    assert [effect.ahead.accounts for effect in found.effects] == [3, 3]
-    assert (found.today.accounts, found.ahead.accounts) == (3, 4)
+    assert [effect.today.accounts for effect in result.effects] == [3, 1]
+    assert [effect.ahead.accounts for effect in result.effects] == [3, 3]
+    assert (result.today.accounts, result.ahead.accounts) == (3, 4)
 
 
 def test_ldap_and_federated_users_are_not_counted() -> None:
@@ -164,13 +164,13 @@ def test_privileged_accounts_are_counted_and_named() -> None:
     grant(make_user("root", **unused(31)))
     grant(make_user("nova", **unused(10)), "service")
     make_user("ann", **unused(99))
-    found = evaluate(THIRTY)
+    result = evaluate(THIRTY)
 
-    assert found.today == AffectedCount(accounts=2, kinds={AccountKind.ADMINISTRATOR: 1})
-    assert found.ahead == AffectedCount(
+    assert result.today == AffectedCount(accounts=2, kinds={AccountKind.ADMINISTRATOR: 1})
+    assert result.ahead == AffectedCount(
         accounts=3, kinds={AccountKind.ADMINISTRATOR: 1, AccountKind.SERVICE: 1}
     )
-    assert [(stop.account.name, stop.today, stop.inactive_on) for stop in found.stops] == [
+    assert [(stop.account.name, stop.today, stop.inactive_on) for stop in result.stops] == [
         ("root", True, TODAY - timedelta(days=1)),
         ("nova", False, TODAY + timedelta(days=20)),
     ]
@@ -194,20 +194,20 @@ def test_account_that_would_be_locked_has_an_end() -> None:
 def test_fifty_accounts_are_named_and_the_others_counted() -> None:
     for number in range(53):
         grant(make_user(f"admin-{number:02}", **unused(99 if number > 50 else 0)))
-    found = evaluate(THIRTY)
+    result = evaluate(THIRTY)
 
-    assert [stop.account.name for stop in found.stops][:3] == ["admin-51", "admin-52", "admin-00"]
-    assert (len(found.stops), found.unnamed) == (50, 3)
+    assert [stop.account.name for stop in result.stops][:3] == ["admin-51", "admin-52", "admin-00"]
+    assert (len(result.stops), result.unnamed) == (50, 3)
 
 
 def test_other_domains_are_out_of_scope() -> None:
     grant(make_user("root", **unused(99)))
     grant(make_user("shopkeeper", domain_id="shops", failed_auth_count=3, failed_auth_at=NOW))
-    found = evaluate(replace(THIRTY, lockout_failure_attempts=3), scope="shops")
+    result = evaluate(replace(THIRTY, lockout_failure_attempts=3), scope="shops")
 
-    assert found.today.accounts == 1
-    assert [stop.account.name for stop in found.stops] == ["shopkeeper"]
-    assert found.passwords.never_expire == 1
+    assert result.today.accounts == 1
+    assert [stop.account.name for stop in result.stops] == ["shopkeeper"]
+    assert result.passwords.never_expire == 1
 
 
 @pytest.mark.parametrize("accounts", [0, 1, 60])
@@ -242,20 +242,20 @@ def test_passwords_keep_their_expiry(old: bool) -> None:  # noqa: FBT001
         passwords=[password(99, None, old=old)],
         options={options.IGNORE_PASSWORD_EXPIRY: True},
     )
-    found = evaluate(replace(OFF, password_expires_days=30))
+    result = evaluate(replace(OFF, password_expires_days=30))
 
-    assert found.today.accounts == found.ahead.accounts == 0
-    assert found.passwords.never_expire == found.passwords.keep_expiry == 1
-    assert found.passwords.too_old == 1
-    assert found.passwords.new_expire_on == date(2026, 12, 22)
+    assert result.today.accounts == result.ahead.accounts == 0
+    assert result.passwords.never_expire == result.passwords.keep_expiry == 1
+    assert result.passwords.too_old == 1
+    assert result.passwords.new_expire_on == date(2026, 12, 22)
 
 
 def test_no_password_is_too_old_without_the_rule() -> None:
     make_user(passwords=[password(99, 5)])
-    found = evaluate(OFF, current=replace(OFF, password_expires_days=104))
+    result = evaluate(OFF, current=replace(OFF, password_expires_days=104))
 
-    assert (found.passwords.too_old, found.passwords.new_expire_on) == (None, None)
-    assert "1 password in use keeps the expiry" in whatif_text.caveats(found)[0]
+    assert (result.passwords.too_old, result.passwords.new_expire_on) == (None, None)
+    assert "1 password in use keeps the expiry" in whatif_text.caveats(result)[0]
 
 
 # --- Proposals ----------------------------------------------------------------------------------
@@ -322,7 +322,7 @@ def test_numbers_equal_the_rules(scene: Scene, current: Policy) -> None:
         for number, facts in enumerate(scene.users):
             make_user(f"user{number}", **facts)
         accounts = loading.accounts(loading.local_user_rows(LocalUser.objects.all()))
-        found = whatif.evaluate(proposed, current=current, scope=None, now=now)
+        result = whatif.evaluate(proposed, current=current, scope=None, now=now)
         transaction.set_rollback(True, using="keystone")
 
     def locked(account: Account) -> bool:
@@ -338,8 +338,8 @@ def test_numbers_equal_the_rules(scene: Scene, current: Policy) -> None:
         return INACTIVE.holds(account, proposed, on) and not before and earlier
 
     none = timedelta(0)
-    assert found.effects[0].today.accounts == sum(map(locked, accounts))
-    assert found.effects[1].today.accounts == sum(inactive(a, none) for a in accounts)
-    assert found.effects[1].ahead.accounts == sum(inactive(a, AHEAD) for a in accounts)
-    assert found.today.accounts == sum(locked(a) or inactive(a, none) for a in accounts)
-    assert found.ahead.accounts == sum(locked(a) or inactive(a, AHEAD) for a in accounts)
+    assert result.effects[0].today.accounts == sum(map(locked, accounts))
+    assert result.effects[1].today.accounts == sum(inactive(a, none) for a in accounts)
+    assert result.effects[1].ahead.accounts == sum(inactive(a, AHEAD) for a in accounts)
+    assert result.today.accounts == sum(locked(a) or inactive(a, none) for a in accounts)
+    assert result.ahead.accounts == sum(locked(a) or inactive(a, AHEAD) for a in accounts)

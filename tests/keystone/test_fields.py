@@ -63,9 +63,9 @@ def test_no_microsecond_is_lost(instant: datetime) -> None:
 
 
 def test_an_instant_of_another_zone_is_the_same_instant() -> None:
-    there = datetime.fromisoformat("2026-11-22T23:02:11+09:00")
+    elsewhere = datetime.fromisoformat("2026-11-22T23:02:11+09:00")
 
-    assert DateTimeInt().get_prep_value(there) == DateTimeInt().get_prep_value(NOW)
+    assert DateTimeInt().get_prep_value(elsewhere) == DateTimeInt().get_prep_value(NOW)
 
 
 def test_null_is_no_instant() -> None:
@@ -103,18 +103,18 @@ def test_datetime_of_sqlalchemy_is_read_and_found_as_utc() -> None:
 def test_datetime_is_compared_as_a_time(border: datetime) -> None:
     for number, instant in enumerate(TIMES):
         make_user(f"user{number}", failed_auth_at=instant)
-    found = LocalUser.objects.filter(failed_auth_at__gt=border).order_by("pk")
+    rows = LocalUser.objects.filter(failed_auth_at__gt=border).order_by("pk")
 
-    assert [row.failed_auth_at for row in found] == [at for at in TIMES if at > border]
+    assert [row.failed_auth_at for row in rows] == [at for at in TIMES if at > border]
 
 
 @pytest.mark.parametrize("border", TIMES)
 def test_integer_is_compared_as_a_time(border: datetime) -> None:
     for number, instant in enumerate(TIMES):
         make_user(f"user{number}", passwords=[PasswordRow(expires_at=instant)])
-    found = Password.objects.filter(expires_at_int__lte=border).order_by("pk")
+    rows = Password.objects.filter(expires_at_int__lte=border).order_by("pk")
 
-    assert [row.expires_at_int for row in found] == [at for at in TIMES if at <= border]
+    assert [row.expires_at_int for row in rows] == [at for at in TIMES if at <= border]
 
 
 @given(at=st.datetimes(timezones=st.just(UTC)), border=st.datetimes(timezones=st.just(UTC)))
@@ -122,7 +122,7 @@ def test_integer_is_compared_as_a_time(border: datetime) -> None:
 def test_any_two_times_are_compared_right(at: datetime, border: datetime) -> None:
     with transaction.atomic(using="keystone"):
         make_user(failed_auth_at=at)
-        found = LocalUser.objects.filter(failed_auth_at__lt=border).exists()
+        exists = LocalUser.objects.filter(failed_auth_at__lt=border).exists()
         transaction.set_rollback(True, using="keystone")
 
-    assert found is (at < border)
+    assert exists is (at < border)

@@ -114,7 +114,7 @@ def test_zeros_are_bars_without_length(layout: Callable[[Bars], Drawing]) -> Non
 def test_chart_without_groups_has_only_an_axis(layout: Callable[[Bars], Drawing]) -> None:
     drawing = layout(make_bars())
 
-    assert (drawing.rects, drawing.texts, len(drawing.strokes)) == ((), (), 1)
+    assert (drawing.rects, drawing.texts, len(drawing.strokes)) == ([], [], 1)
 
 
 @pytest.mark.parametrize("values", [(1,), (1, 2, 3), (1, -1)])

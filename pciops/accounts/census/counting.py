@@ -202,7 +202,7 @@ def _count_users(scan: _Scan) -> None:
 
 def _count_failures(scan: _Scan) -> None:
     conditions = {state.name: state.condition(scan.policy, scan.now) for state in BY_FAILURES}
-    counts = {name: Count("pk", filter=where) for name, where in conditions.items()}
+    counts = {name: Count("pk", filter=condition) for name, condition in conditions.items()}
     failing = LocalUser.objects.order_by().filter(failed_auth_count__gt=0)
     rows = failing.filter(reduce(or_, conditions.values())).values(domain=_SCANNED)
     for row in cast("Iterable[dict[str, Any]]", rows.annotate(**counts)):

@@ -43,11 +43,14 @@ class PolicyFinding:
     demand: str  # the requirement in one sentence
     options: tuple[str, ...]
     value: str  # as text for people
-    passed: bool
     reason: str  # why it passed or not, and what to set
     short: str = ""  # the value in two or three words; "" if the value is no longer than that
     remedy: tuple[str, ...] = ()  # lines for keystone.conf, if it did not pass
     probes: tuple[RegexProbe, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return not self.remedy
 
 
 def findings(policy: Policy) -> list[PolicyFinding]:
@@ -85,7 +88,6 @@ def _inactivity(policy: Policy) -> PolicyFinding:
             demand=f"Accounts not used for {MAX_DAYS} days are disabled or removed.",
             options=("disable_user_account_days_inactive",),
             value=_days(days),
-            passed=True,
             reason=f"Keystone refuses an account after {_days(days)} without a sign-in.",
         ),
         "Keystone lets unused accounts in for ever",
@@ -104,7 +106,7 @@ def _at_most_90_days(days: int | None, finding: PolicyFinding, without: str) -> 
     reason = f"{without}: set {option} to 1 to {MAX_DAYS}."
     if days is not None:
         reason = f"That is too late: set {option} to at most {MAX_DAYS}."
-    return replace(finding, passed=False, reason=reason, remedy=(f"{option} = {MAX_DAYS}",))
+    return replace(finding, reason=reason, remedy=(f"{option} = {MAX_DAYS}",))
 
 
 def _lockout(policy: Policy) -> PolicyFinding:
@@ -138,7 +140,6 @@ def _lockout(policy: Policy) -> PolicyFinding:
         options=("lockout_failure_attempts", "lockout_duration"),
         value=value,
         short=short,
-        passed=few_enough and long_enough,
         reason=" ".join(problems) or "Keystone locks early enough, and for long enough.",
         remedy=tuple(remedy),
     )
@@ -154,7 +155,6 @@ def _first_use(policy: Policy) -> PolicyFinding:
         demand="A first or reset password is unique, and has to be changed at first use.",
         options=(option,),
         value="on" if passed else "off",
-        passed=passed,
         reason=(
             "Keystone takes a first or reset password only to change it; that each is unique is "
             "for whoever sets it."
@@ -179,9 +179,9 @@ def _strength(policy: Policy) -> PolicyFinding:
     weak = [probe.kind for probe in probes if not probe.passed and not probe.wanted]
     good = [probe.kind for probe in probes if not probe.passed and probe.wanted]
     if weak or good:
-        words = [f"accepts passwords of {', '.join(weak)}"] if weak else []
-        words += [f"refuses every example of {', '.join(good)}"] if good else []
-        problem = f"password_regex {', and '.join(words)}: set it"
+        faults = [f"accepts passwords of {', '.join(weak)}"] if weak else []
+        faults += [f"refuses every example of {', '.join(good)}"] if good else []
+        problem = f"password_regex {', and '.join(faults)}: set it"
     return PolicyFinding(
         requirement="8.3.6",
         old="8.2.3",
@@ -193,7 +193,6 @@ def _strength(policy: Policy) -> PolicyFinding:
         options=("password_regex",),
         value="off" if regex is None else regex,
         short="" if regex is None else "too weak" if problem else "strong",
-        passed=not problem,
         reason=(
             f"{problem} to {SUGGESTED_REGEX} or stricter."
             if problem
@@ -216,7 +215,6 @@ def _history(policy: Policy) -> PolicyFinding:
         options=(option,),
         value=f"the last {count} are refused" if count else "off",
         short=f"last {count}" if count else "",
-        passed=passed,
         reason=(
             f"Keystone refuses a password that is one of the last {count}."
             if passed
@@ -241,7 +239,6 @@ def _expiry(policy: Policy) -> PolicyFinding:
             ),
             options=("password_expires_days",),
             value=_days(days),
-            passed=True,
             reason=(
                 f"A new password expires after {_days(days)}; one from the time before the option "
                 "was set never does."

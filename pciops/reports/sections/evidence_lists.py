@@ -286,7 +286,7 @@ def _sort(account: Account, found: Mattering, question: Question) -> None:
 
 
 def _sort_administrator(account: Account, found: Mattering, factors: mfa.SecondFactor) -> None:
-    cells = (*who(account), bool(account.enabled), factors.effective, factors.words)
+    cells = (*who(account), bool(account.enabled), factors.effective, factors.explanation)
     found.administrators.append(cells)
     if factors.effective or not account.enabled:
         return

@@ -19,28 +19,24 @@ LOCK = {"failed_auth_count": 3, "failed_auth_at": NOW - timedelta(minutes=2)}
 
 
 @pytest.mark.parametrize(
-    ("facts", "expected"),
+    ("facts", "terms"),
     [
-        ({}, "Can sign in with the right password."),
-        (LOCK, "Cannot sign in: locked until 14:30:11 UTC (28 min from now)."),
+        ({}, ["Can sign in"]),
+        (LOCK, ["Cannot sign in", "locked until 14:30:11 UTC (28 min from now)"]),
         (
             {**LOCK, "enabled": False, "password_expires_at": NOW - timedelta(seconds=3)},
-            "Cannot sign in: locked until 14:30:11 UTC (28 min from now), and disabled, and "
-            "the password expired at 14:02:08 UTC (3 s ago).",
+            ["Cannot sign in", "locked until 14:30:11 UTC", "disabled", "expired at 14:02:08 UTC"],
         ),
         (
             {"failed_auth_count": 3, "failed_auth_at": NOW - timedelta(minutes=33)},
-            "Can sign in with the right password: the lock ran out at 13:59:11 UTC (3 min ago).",
+            ["Can sign in", "ran out at 13:59:11 UTC (3 min ago)"],
         ),
         (
             {"failed_auth_count": 3, "failed_auth_at": NOW - timedelta(hours=2), "enabled": None},
-            "Cannot sign in: disabled.",
+            ["Cannot sign in", "disabled"],
         ),
-        (
-            {"covered": False},
-            "Not covered: an LDAP or federated user, which these rules do not reach.",
-        ),
-        ({"covered": False, "enabled": False}, "Cannot sign in: disabled."),
+        ({"covered": False}, ["Not covered", "LDAP or federated"]),
+        ({"covered": False, "enabled": False}, ["Cannot sign in", "disabled"]),
     ],
     ids=[
         "can sign in",
@@ -53,9 +49,13 @@ LOCK = {"failed_auth_count": 3, "failed_auth_at": NOW - timedelta(minutes=2)}
     ],
 )
 def test_sentence_answers_whether_the_user_can_sign_in(
-    facts: dict[str, Any], expected: str
+    facts: dict[str, Any], terms: list[str]
 ) -> None:
-    assert judge(make_account(**facts), POLICY, NOW).sentence == expected
+    sentence = judge(make_account(**facts), POLICY, NOW).sentence
+    places = [sentence.find(term) for term in terms]
+
+    assert places[0] == 0
+    assert places == sorted(set(places))
 
 
 @pytest.mark.parametrize(

@@ -286,31 +286,29 @@ def test_texts_of_a_policy_are_a_valid_proposal() -> None:
 
 # --- Sentences ----------------------------------------------------------------------------------
 def test_answer_without_a_change() -> None:
-    assert (
-        whatif_text.answer(evaluate(OFF)) == "These are the values of today: nothing would change."
-    )
+    assert "nothing would change" in whatif_text.answer(evaluate(OFF))
 
 
 @pytest.mark.parametrize(
-    ("kinds", "accounts", "words"),
+    ("kinds", "accounts", "terms"),
     [
-        ({}, 1, "Today 1 account would stop, no administrator or service account among them."),
-        ({AccountKind.ADMINISTRATOR: 1}, 1, "Today 1 account would stop, an administrator."),
+        ({}, 1, ["1 account would stop", "no administrator or service account"]),
+        ({AccountKind.ADMINISTRATOR: 1}, 1, ["1 account would stop", "an administrator"]),
         (
             {AccountKind.ADMINISTRATOR: 2, AccountKind.SERVICE: 1},
             1204,
-            "Today 1,204 accounts would stop, among them 2 administrators and 1 service account.",
+            ["1,204 accounts would stop", "2 administrators and 1 service account"],
         ),
     ],
 )
 def test_answer_has_numbers_and_kinds(
-    kinds: Mapping[AccountKind, int], accounts: int, words: str
+    kinds: Mapping[AccountKind, int], accounts: int, terms: list[str]
 ) -> None:
     number = AffectedCount(accounts=accounts, kinds=kinds)
+    sentence = whatif_text.answer(replace(evaluate(THIRTY), today=number))
 
-    assert (
-        whatif_text.answer(replace(evaluate(THIRTY), today=number)).replace("\u202f", ",") == words
-    )
+    assert sentence.startswith("Today ")
+    assert all(term in sentence for term in terms)
 
 
 # --- On any rows --------------------------------------------------------------------------------

@@ -188,6 +188,9 @@ def database() -> Iterator[CheckResult]:
 @check("broker")
 def broker() -> Iterator[CheckResult]:
     """Check that messages can be sent to workers."""
+    # Also creates the folders of messages that are files.
+    from pciops.celery import app  # noqa: PLC0415 (its start runs the checks, which import this)
+
     url: str = settings.CELERY_BROKER_URL
     if url.startswith("filesystem:"):
         folder = Path(settings.CELERY_BROKER_TRANSPORT_OPTIONS["data_folder_out"])
@@ -199,8 +202,6 @@ def broker() -> Iterator[CheckResult]:
                 "Give the folder to the user that pciops runs as.",
             )
         return
-    from pciops.celery import app  # noqa: PLC0415 (its start runs the checks, which import this)
-
     try:
         with app.connection_for_write(connect_timeout=TIMEOUT) as link:
             link.connect()

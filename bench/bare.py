@@ -51,8 +51,10 @@ def recorded() -> Iterator[list[Statement]]:
     """Record the statements of the block."""
     recorder = StatementRecorder()
     with (
-        mock.patch.object(prefilter, "_end", recorder.excluding(prefilter._end)),
-        mock.patch.object(prefilter, "_many", recorder.excluding(prefilter._many)),
+        mock.patch.object(
+            prefilter, "_end_of_sample", recorder.excluding(prefilter._end_of_sample)
+        ),
+        mock.patch.object(prefilter, "_has_many", recorder.excluding(prefilter._has_many)),
         connections["keystone"].execute_wrapper(recorder),
     ):
         connections["keystone"].ensure_connection()

@@ -63,10 +63,10 @@ def _list(
     get: Get, bare: BareConnection, state: str, *, text: str = "", sort: str = ""
 ) -> Iterator[Row]:
     """The first page of a list and a deep one."""
-    query = selectors.Query(state=BY_NAME.get(state), text=text, sort=sort)
+    query = selectors.AccountQuery(state=BY_NAME.get(state), text=text, sort=sort)
     now, rules = timezone.now(), policy.current()
 
-    def page(marker: str, limit: int = 50) -> selectors.Page:
+    def page(marker: str, limit: int = 50) -> selectors.AccountPage:
         return selectors.page(query, scope=None, policy=rules, now=now, marker=marker, limit=limit)
 
     deep = page("", limit=50 * (DEEP - 1)).next

@@ -15,7 +15,7 @@ from django.utils import timezone
 from bench.bare import BareConnection, Statement
 from bench.cloud import KEYSTONES, Bench
 from bench.measure import Memory, Row, once
-from pciops.accounts.census import scans
+from pciops.accounts.census import counting
 from pciops.accounts.models import Census
 from pciops.audit.services import PCIOPS
 from pciops.reports import weeks
@@ -83,14 +83,14 @@ def _taken() -> Iterator[tuple[list[Statement], list[float]]]:
             longest[0] = max(longest[0], time.perf_counter() - begun)
             statements.append((sql, params))
 
-    apart = scans._apart
+    apart = counting._in_thread
 
     def wrapped(*args: Any) -> None:
         with connections["keystone"].execute_wrapper(take):
             apart(*args)
 
     with (
-        mock.patch.object(scans, "_apart", wrapped),
+        mock.patch.object(counting, "_in_thread", wrapped),
         connections["keystone"].execute_wrapper(take),
     ):
         yield statements, longest

@@ -20,7 +20,7 @@ from pciops.lib.env import SettingError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pciops.settings")
 
-if not apps.ready:  # a worker or beat; manage.py has done it
+if not apps.ready:  # a worker or beat; manage.py has done this already
     try:
         django.setup()
         call_command("check")
@@ -34,120 +34,54 @@ app = Celery("pciops")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
-# The whole timetable, in UTC. Two beats do no harm: pciops.lib.jobs.
+MINUTE = crontab()
+FIVE_MINUTES = crontab(minute="*/5")
+
+
+def _entry(task: str, schedule: crontab, *, expires: int) -> dict[str, Any]:
+    """Return an entry of the timetable; a message expires after so many seconds."""
+    return {"task": task, "schedule": schedule, "options": {"expires": expires}}
+
+
+# The whole timetable, in UTC. Two beats do no harm, see pciops.lib.jobs. Tasks that do their work
+# once an hour or once a day run every five minutes, so that an outage only delays it.
 app.conf.beat_schedule = {
-    # Every five minutes. A worker that was away does not make up for what it missed.
-    "census": {
-        "task": "accounts.census",
-        "schedule": crontab(minute="*/5"),
-        "options": {"expires": 240},
-    },
-    # Every five minutes: acts that a crash has left pending.
-    "settle_pending": {
-        "task": "actions.settle_pending",
-        "schedule": crontab(minute="*/5"),
-        "options": {"expires": 240},
-    },
-    # Every five minutes: options of Keystone's policy that have changed go into the trail.
-    "policy": {
-        "task": "audit.policy",
-        "schedule": crontab(minute="*/5"),
-        "options": {"expires": 240},
-    },
-    # Every five minutes: how many refusals were only counted goes into the trail.
-    "refusals": {
-        "task": "audit.refusals",
-        "schedule": crontab(minute="*/5"),
-        "options": {"expires": 240},
-    },
-    # Once an hour, tried every five minutes: what expires or becomes inactive soon. What is due
-    # stays so until the day itself, so a later run makes up for those that an outage prevented.
-    "plan_notices": {
-        "task": "notices.plan",
-        "schedule": crontab(minute="*/5"),
-        "options": {"expires": 240},
-    },
-    # Every minute: locks and unlocks, and the mails themselves.
-    "plan_lock_notices": {
-        "task": "notices.locks",
-        "schedule": crontab(),
-        "options": {"expires": 50},
-    },
-    "send_notices": {
-        "task": "notices.send",
-        "schedule": crontab(),
-        "options": {"expires": 50},
-    },
-    # Every five minutes: the digests of the day, once its hour has come. So an outage delays them
-    # and nothing else.
-    "write_digests": {
-        "task": "notices.digest",
-        "schedule": crontab(minute="*/5"),
-        "options": {"expires": 240},
-    },
-    # Every minute: mails to operators (digests, reports, alerts).
-    "send_operator_mails": {
-        "task": "notices.operator_mails",
-        "schedule": crontab(),
-        "options": {"expires": 50},
-    },
-    # Every day at 02:10: the trail's chain is verified.
-    "verify_audit": {
-        "task": "audit.verify",
-        "schedule": crontab(hour="2", minute="10"),
-        "options": {"expires": 3600},
-    },
-    # Every Sunday at 03:10: rows of the trail that are too old are pruned.
-    "prune_audit": {
-        "task": "audit.prune",
-        "schedule": crontab(hour="3", minute="10", day_of_week="sunday"),
-        "options": {"expires": 3600},
-    },
-    # Every five minutes: reports that are due. Each week's is built once, on the day and hour of
-    # the settings or as soon after it as everything answers.
-    "issue_reports": {
-        "task": "reports.issue",
-        "schedule": crontab(minute="*/5"),
-        "options": {"expires": 240},
-    },
-    # Every day at 03:40: reports that are too old are pruned, and the chain of the others verified.
-    "keep_reports": {
-        "task": "reports.keep",
-        "schedule": crontab(hour="3", minute="40"),
-        "options": {"expires": 3600},
-    },
-    # Every minute: lockout storms, and the alerts about them.
-    "find_storms": {
-        "task": "events.storms",
-        "schedule": crontab(),
-        "options": {"expires": 50},
-    },
-    "raise_alerts": {
-        "task": "notices.alerts",
-        "schedule": crontab(),
-        "options": {"expires": 50},
-    },
-    # Every minute: locks that were ended past pciops. Once an hour, tried every five minutes: last
-    # activity that was changed so.
-    "find_hidden_unlocks": {
-        "task": "events.hidden_unlocks",
-        "schedule": crontab(),
-        "options": {"expires": 50},
-    },
-    "find_hidden_activity": {
-        "task": "events.hidden_activity",
-        "schedule": crontab(minute="*/5"),
-        "options": {"expires": 240},
-    },
-    # Every day at 03:40: notifications that are too old are deleted.
-    "prune_events": {
-        "task": "events.prune",
-        "schedule": crontab(hour="3", minute="40"),
-        "options": {"expires": 3600},
-    },
+    # The census. A worker that was down does not make up for missed ones.
+    "census": _entry("accounts.census", FIVE_MINUTES, expires=240),
+    # Acts that a crash has left pending.
+    "settle_pending": _entry("actions.settle_pending", FIVE_MINUTES, expires=240),
+    # Changed options of Keystone's policy, and counted refusals, for the audit log.
+    "policy": _entry("audit.policy", FIVE_MINUTES, expires=240),
+    "refusals": _entry("audit.refusals", FIVE_MINUTES, expires=240),
+    # Hourly: expiring passwords and inactivity. What is due stays due until its day.
+    "plan_notices": _entry("notices.plan", FIVE_MINUTES, expires=240),
+    # Locks and unlocks, and the sending of all notices.
+    "plan_lock_notices": _entry("notices.locks", MINUTE, expires=50),
+    "send_notices": _entry("notices.send", MINUTE, expires=50),
+    # The digests of the day, once their hour has come.
+    "write_digests": _entry("notices.digest", FIVE_MINUTES, expires=240),
+    # Emails to operators: digests, reports, alerts.
+    "send_operator_mails": _entry("notices.operator_mails", MINUTE, expires=50),
+    # The audit log: verified every day, pruned every Sunday.
+    "verify_audit": _entry("audit.verify", crontab(hour="2", minute="10"), expires=3600),
+    "prune_audit": _entry(
+        "audit.prune", crontab(hour="3", minute="10", day_of_week="sunday"), expires=3600
+    ),
+    # The report of each week, on the day and hour of the settings.
+    "issue_reports": _entry("reports.issue", FIVE_MINUTES, expires=240),
+    # Old reports are pruned, and the others verified.
+    "keep_reports": _entry("reports.keep", crontab(hour="3", minute="40"), expires=3600),
+    # Lockout storms, and the alerts about them.
+    "find_storms": _entry("events.storms", MINUTE, expires=50),
+    "raise_alerts": _entry("notices.alerts", MINUTE, expires=50),
+    # Locks that ended out of band; hourly: last activity that was changed out of band.
+    "find_hidden_unlocks": _entry("events.hidden_unlocks", MINUTE, expires=50),
+    "find_hidden_activity": _entry("events.hidden_activity", FIVE_MINUTES, expires=240),
+    # Old notifications are deleted.
+    "prune_events": _entry("events.prune", crontab(hour="3", minute="40"), expires=3600),
 }
 
 
 @setup_logging.connect
 def keep_logging(**_: Any) -> None:
-    """Our LOGGING stands: Celery sets up its own only where nobody listens to this signal."""
+    """Keep Django's LOGGING: Celery sets up its own only if this signal has no receiver."""

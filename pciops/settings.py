@@ -1,4 +1,4 @@
-"""Settings, read from the environment from top to bottom; README.md has the table."""
+"""Settings, read from environment variables; README.md has their table."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from urllib.parse import quote
 
 from pciops.lib import env
 from pciops.lib.csp import NONE, SELF
-from pciops.lib.secrets import kept_secret
 from pciops.lib.times import WEEKDAYS
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = Path(env.text("PCIOPS_VAR", str(ROOT / "var"))).resolve()
 
 # --- The site -----------------------------------------------------------------------------------
-SECRET_KEY = env.secret("PCIOPS_SECRET_KEY") or kept_secret(VAR / "secret_key")
+SECRET_KEY = env.secret("PCIOPS_SECRET_KEY") or env.kept_secret(VAR / "secret_key")
 ALLOWED_HOSTS = env.words("PCIOPS_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CLOUD_NAME = env.text("PCIOPS_CLOUD_NAME", "OpenStack")
 
@@ -82,8 +81,8 @@ STORAGES = {
 }
 
 # --- Databases ----------------------------------------------------------------------------------
-# Ours: trail, operators, sessions.
-_ours = env.database(
+# The database of pciops: audit log, operators, sessions.
+_own = env.database(
     "PCIOPS_DATABASE_URL",
     f"sqlite:///{VAR / 'pciops.sqlite3'}",
     engines={
@@ -92,8 +91,8 @@ _ours = env.database(
         "postgresql": "postgresql://pciops:secret@db.example:5432/pciops",
     },
 )
-# Keystone's: one login that reads, and one alias for the one UPDATE, with a login of its own
-# where the site gives it one.
+# Keystone's database: one connection that only reads, and one for the one UPDATE, with a login of
+# its own if the site has one.
 _keystone_kinds = {
     "mysql": "mysql://pciops:secret@db.example:3306/keystone",
     "sqlite": "sqlite:////var/lib/keystone/keystone.db",
@@ -101,7 +100,7 @@ _keystone_kinds = {
 _keystone = env.database("PCIOPS_KEYSTONE_DATABASE_URL", engines=_keystone_kinds)
 _unlock = env.database("PCIOPS_KEYSTONE_UNLOCK_DATABASE_URL", engines=_keystone_kinds) or _keystone
 
-# "This session only reads, and gives up a statement after 15 s": MariaDB runs the first comment,
+# Makes a session read-only with a limit of 15 s for each statement. MariaDB runs the first comment,
 # MySQL the second.
 _READ_ONLY_MYSQL = (
     "SET SESSION /*M!100100 tx_read_only=1, max_statement_time=15 */"
@@ -109,24 +108,24 @@ _READ_ONLY_MYSQL = (
 )
 
 
-def _connection(config: env.DatabaseConfig | None, *, ours: bool, reads_only: bool) -> Any:
-    """One of DATABASES with the options that make its engine safe for several processes."""
+def _connection(config: env.DatabaseConfig | None, *, own: bool, reads_only: bool) -> Any:
+    """Return one of DATABASES with the options that its engine needs for several processes."""
     if config is None:
-        return {"ENGINE": "django.db.backends.dummy"}  # keystone.checks says what to set
+        return {"ENGINE": "django.db.backends.dummy"}  # a system check reports it
     options: dict[str, Any] = dict(config.get("OPTIONS", {}))
     name = config["NAME"]
     if config["ENGINE"].endswith("sqlite3"):
         options.setdefault("timeout", 10)
-        if ours:
+        if own:
             options["transaction_mode"] = "IMMEDIATE"
             options["init_command"] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"
         else:
-            name = f"file:{quote(str(name))}?mode=rw"  # a file that is missing stays missing
+            name = f"file:{quote(str(name))}?mode=rw"  # does not create a missing file
         if reads_only:
             options["init_command"] = "PRAGMA query_only = ON"
     elif config["ENGINE"].endswith("mysql"):
         options.setdefault("connect_timeout", 5)
-        options.setdefault("read_timeout", 20)  # above max_statement_time, which kills less
+        options.setdefault("read_timeout", 20)  # above max_statement_time, which is gentler
         options.setdefault("write_timeout", 20)
         if "ssl_ca" in options:  # PyMySQL checks neither of these by itself
             options.setdefault("ssl_verify_cert", True)
@@ -143,9 +142,9 @@ def _connection(config: env.DatabaseConfig | None, *, ours: bool, reads_only: bo
 
 
 DATABASES = {
-    "default": _connection(_ours, ours=True, reads_only=False),
-    "keystone": _connection(_keystone, ours=False, reads_only=True),
-    "keystone_unlock": _connection(_unlock, ours=False, reads_only=False),
+    "default": _connection(_own, own=True, reads_only=False),
+    "keystone": _connection(_keystone, own=False, reads_only=True),
+    "keystone_unlock": _connection(_unlock, own=False, reads_only=False),
 }
 DATABASES["keystone_unlock"]["TEST"] = {"MIRROR": "keystone"}
 DATABASE_ROUTERS = ["pciops.keystone.router.KeystoneRouter"]
@@ -154,13 +153,13 @@ DATABASE_ROUTERS = ["pciops.keystone.router.KeystoneRouter"]
 OS_AUTH_URL = env.http_url("OS_AUTH_URL", example="https://keystone.example:5000/v3")
 OS_CACERT = env.text("OS_CACERT")
 KEYSTONE_TIMEOUT = env.integer("PCIOPS_KEYSTONE_TIMEOUT", 10, minimum=1, maximum=120)  # seconds
-KEYSTONE_REVOCATION_SECONDS = 1.1  # a change of password ends tokens by the whole second
-# [security_compliance] is read from these files in order, as Keystone reads several; each
-# PCIOPS_POLICY_<OPTION> stands above them.
+KEYSTONE_REVOCATION_SECONDS = 1.1  # a password change revokes all tokens of its second
+# [security_compliance] is read from these files in order, as by Keystone; each
+# PCIOPS_POLICY_<OPTION> overrides them.
 KEYSTONE_CONF = env.words("PCIOPS_KEYSTONE_CONF")
 POLICY_OVERRIDES = env.prefixed("PCIOPS_POLICY_")
 
-# How many days ahead an account is "inactive soon", and a password "expiring".
+# The number of days ahead that "inactive soon" and "password expiring" mean.
 INACTIVE_SOON_DAYS = env.integer("PCIOPS_INACTIVE_SOON_DAYS", 7, minimum=1, maximum=90)
 EXPIRING_DAYS = env.integer("PCIOPS_EXPIRING_DAYS", 14, minimum=1, maximum=90)
 
@@ -168,19 +167,19 @@ EXPIRING_DAYS = env.integer("PCIOPS_EXPIRING_DAYS", 14, minimum=1, maximum=90)
 SERVICE_ROLES = env.words("PCIOPS_SERVICE_ROLES", "service")
 SERVICE_PROJECTS = env.words("PCIOPS_SERVICE_PROJECTS", "service,services")
 
-# --- Trail --------------------------------------------------------------------------------------
-# PCI DSS 10.5.1: at least 12 months; one more, so that a year is whole whenever one looks.
+# --- Audit log ----------------------------------------------------------------------------------
+# PCI DSS 10.5.1: at least 12 months; one more, so that there are always 12 whole months.
 TRAIL_MONTHS = env.integer("PCIOPS_TRAIL_MONTHS", 13, minimum=12, maximum=240)
-# Each row of the trail goes there too (RFC 5424): whoever rewrites our database cannot reach it.
+# Each row of the audit log also goes there (RFC 5424), out of reach of the database administrator.
 SYSLOG_URL = env.syslog("PCIOPS_SYSLOG_URL")
 SYSLOG_CACERT = env.text("PCIOPS_SYSLOG_CACERT")
 
-# --- Mail to those who run the cloud ------------------------------------------------------------
+# --- Email to operators -------------------------------------------------------------------------
 SITE_URL = env.http_url("PCIOPS_SITE_URL", example="https://pciops.cloud.example")
-SITE_ZONE = env.zone("PCIOPS_TIME_ZONE", "UTC")  # in which hours of sending are meant
+SITE_ZONE = env.zone("PCIOPS_TIME_ZONE", "UTC")  # of hours of sending
 DIGEST_RECIPIENTS = env.addresses("PCIOPS_DIGEST_RECIPIENTS")
 DIGEST_HOUR = env.integer("PCIOPS_DIGEST_HOUR", 7, minimum=0, maximum=23)
-DIGEST_EMPTY = env.flag("PCIOPS_DIGEST_EMPTY", default=True)  # also on a day without matters
+DIGEST_EMPTY = env.flag("PCIOPS_DIGEST_EMPTY", default=True)  # also on days with nothing to report
 
 # --- Reports ------------------------------------------------------------------------------------
 REPORT_RECIPIENTS = env.addresses("PCIOPS_REPORT_RECIPIENTS")
@@ -190,7 +189,7 @@ REPORT_ATTACHED = env.flag("PCIOPS_REPORT_ATTACHED", default=True)  # the PDF; e
 REPORT_MONTHS = env.integer("PCIOPS_REPORT_MONTHS", 25, minimum=12, maximum=240)
 
 # --- Notices ------------------------------------------------------------------------------------
-# Without a server notices are planned, and stay due.
+# Without a server, notices are planned and stay due.
 MAIL_SERVER = env.mail_server("PCIOPS_EMAIL_URL")
 MAIL_CACERT = env.text("PCIOPS_EMAIL_CACERT")
 MAIL_FROM = env.sender("PCIOPS_MAIL_FROM", needed_by="PCIOPS_EMAIL_URL")
@@ -210,22 +209,22 @@ PASSWORD_CHANGE_URL = env.http_url(
 HELP_CONTACT = env.text("PCIOPS_HELP_CONTACT")
 
 # --- Notifications ------------------------------------------------------------------------------
-# Where Keystone publishes: the nodes of one RabbitMQ. Without it nobody knows who locks accounts.
+# The nodes of the RabbitMQ where Keystone publishes. Without it, causes of locks are unknown.
 NOTIFICATIONS_URLS = env.brokers("PCIOPS_NOTIFICATIONS_URL")
 NOTIFICATIONS_CACERT = env.text("PCIOPS_NOTIFICATIONS_CACERT")
 # Keystone's own defaults: control_exchange, and the first of topics.
 NOTIFICATIONS_EXCHANGE = env.text("PCIOPS_NOTIFICATIONS_EXCHANGE", "keystone")
 NOTIFICATIONS_TOPIC = env.text("PCIOPS_NOTIFICATIONS_TOPIC", "notifications")
-# Ours alone. When it is full the oldest messages go: the cloud's RabbitMQ must not suffer.
+# The queue of pciops. If it is full, the oldest messages are dropped to protect the RabbitMQ.
 NOTIFICATIONS_QUEUE = env.text("PCIOPS_NOTIFICATIONS_QUEUE", "pciops.notifications")
 NOTIFICATIONS_QUEUE_LENGTH = env.integer(
     "PCIOPS_NOTIFICATIONS_QUEUE_LENGTH", 100_000, minimum=1000, maximum=10_000_000
 )
-# PCI DSS 10.5.1: 12 months, and a month more.
+# PCI DSS 10.5.1: 12 months, and one more.
 EVENT_DAYS = env.integer("PCIOPS_EVENT_DAYS", 400, minimum=1, maximum=4000)
 
 # --- Storms -------------------------------------------------------------------------------------
-# So many accounts locked, or so many unknown names tried, within ten minutes.
+# The number of locked accounts, or of unknown usernames, within ten minutes.
 STORM_ACCOUNTS = env.integer("PCIOPS_STORM_ACCOUNTS", 10, minimum=2, maximum=1_000_000)
 STORM_NAMES = env.integer("PCIOPS_STORM_NAMES", 50, minimum=2, maximum=1_000_000)
 ALERT_RECIPIENTS = env.addresses("PCIOPS_ALERT_RECIPIENTS") or DIGEST_RECIPIENTS
@@ -236,9 +235,9 @@ ALERT_WEBHOOK_SECRET = env.secret("PCIOPS_ALERT_WEBHOOK_SECRET")
 ALERT_WEBHOOK_CACERT = env.text("PCIOPS_ALERT_WEBHOOK_CACERT")
 
 # --- Tasks --------------------------------------------------------------------------------------
-# The timetable is in pciops.celery. Without a broker of the site's, messages are files below VAR:
-# fit for one machine and the demo.
-_FILES = "filesystem://localhost"  # kombu warns where no host is named
+# The timetable is in pciops.celery. Without a broker, messages are files below VAR, which is enough
+# for one machine and the demo.
+_FILES = "filesystem://localhost"  # kombu warns about a URL without a host
 CELERY_BROKER_URL = env.broker("PCIOPS_BROKER_URL") or _FILES
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {
@@ -250,24 +249,24 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
     else {}
 )
 if CELERY_BROKER_URL.startswith("amqps:"):
-    # The certificate is checked; its name only when this tells kombu to take that of the address.
+    # This makes kombu check not only the certificate, but also its name.
     CELERY_BROKER_USE_SSL = {"server_hostname": None}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_TASK_IGNORE_RESULT = True  # what a task has done is in our tables
+CELERY_TASK_IGNORE_RESULT = True  # results are in the tables
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_ACKS_LATE = True  # a message outlives the worker that took it; tasks may run twice
+CELERY_TASK_ACKS_LATE = True  # a message survives its worker; tasks may run twice
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # nobody steers workers through the broker
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # no remote commands through the broker
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_REDIRECT_STDOUTS = False
-CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # the clock alone says what is due; no file
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # keeps no state in a file
 CELERY_TIMEZONE = "UTC"
 CELERY_ENABLE_UTC = True
 
 # --- Operators ----------------------------------------------------------------------------------
-# Keystone's roles → ours: who may do everything, who unlocks, who only sees (signin.rights).
+# Keystone's roles for the three roles of pciops (signin.rights).
 ADMIN_ROLES = env.words("PCIOPS_ADMIN_ROLES", "admin")
 HELPDESK_ROLES = env.words("PCIOPS_HELPDESK_ROLES", "helpdesk,manager")
 READER_ROLES = env.words("PCIOPS_READER_ROLES", "reader")
@@ -281,11 +280,11 @@ AUTHENTICATION_BACKENDS = [
     "pciops.signin.backend.KeystoneBackend",
     "pciops.signin.backend.SecondFactorBackend",
 ]
-# A refusal takes whole seconds, so that its time does not tell whether Keystone knows the name.
+# A refusal takes whole seconds, so that its duration does not tell whether the username exists.
 SIGNIN_REFUSAL_SECONDS = 1.0
 LOGIN_URL = "signin"
 LOGIN_REDIRECT_URL = "overview"
-# How many proxies of ours stand in front and append to X-Forwarded-For.
+# The number of trusted proxies in front that append to X-Forwarded-For.
 PROXIES = env.integer("PCIOPS_PROXIES", 0, minimum=0, maximum=9)
 
 # --- Sessions, cookies, headers -----------------------------------------------------------------
@@ -305,7 +304,7 @@ SECURE_HSTS_SECONDS = 365 * 86400 if HTTPS else 0
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SILENCED_SYSTEM_CHECKS = [
-    "security.W005",  # HSTS for subdomains: other names of the domain are not ours to decide
+    "security.W005",  # HSTS for subdomains: other hosts of the domain are not part of pciops
     "security.W008",  # redirect to HTTPS: the proxy in front does it, or port 80 is closed
     "security.W021",  # HSTS preload: the same as W005
 ]

@@ -1,4 +1,4 @@
-"""Builders: accounts as pure values, and users as rows in Keystone's test tables."""
+"""Factories for accounts as values, and for rows in Keystone's test tables."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ POLICY: Final = Policy(
 )
 MICROSECOND: Final = timedelta(microseconds=1)
 
-_KEYSTONE: Final = "keystone"  # the router would refuse these rows any other way
+_KEYSTONE: Final = "keystone"  # given explicitly, because the router refuses writes
 _numbers = itertools.count(1)
 
 
 def new_id() -> str:
-    """An id as Keystone writes them, a new one each time."""
+    """Return a new id like Keystone's."""
     return f"{next(_numbers):032x}"
 
 
 def make_account(**facts: Any) -> Account:
-    """An account that can sign in, apart from the facts given."""
-    usual = {
+    """Return an account that can sign in, with other facts if given."""
+    defaults = {
         "id": "a" * 32,
         "name": "ann",
         "domain_id": "default",
@@ -63,7 +63,7 @@ def make_account(**facts: Any) -> Account:
         "password_created_at": NOW - timedelta(days=30),
         "password_expires_at": NOW + timedelta(days=60),
     }
-    return Account(**{**usual, **facts})
+    return Account(**{**defaults, **facts})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ class PasswordRow:
 
 
 def make_domain(domain_id: str = "default", name: str = "Default") -> Project:
-    """The domain of this id, made where it is not there yet."""
+    """Return the domain with this id; create it if there is none."""
     domain, _ = Project.objects.using(_KEYSTONE).get_or_create(
         id=domain_id, defaults={"name": name, "is_domain": True}
     )
@@ -99,10 +99,10 @@ def make_user(
     passwords: Sequence[PasswordRow] = (PasswordRow(),),
     options: Mapping[str, object] | None = None,
 ) -> User:
-    """A local user in Keystone's tables who can sign in, apart from the facts given.
+    """Create a local user that can sign in, with other facts if given.
 
     Args:
-        extra: the column as text; without it, JSON with the e-mail address.
+        extra: the column as text; the default is JSON with the email address.
         options: option id → value, written as JSON.
     """
     user = _make_user_row(
@@ -131,14 +131,14 @@ def make_user(
 
 
 def make_locked_user(name: str = "ann", *, at: datetime | None = None, **facts: Any) -> User:
-    """A user whose third failure was just now (or at the instant given)."""
+    """Create a user whose third failure is now, or at another time."""
     facts.setdefault("failed_auth_count", 3)
     at = at or timezone.now().replace(microsecond=0)  # as MariaDB keeps it
     return make_user(name, failed_auth_at=at, **facts)
 
 
 def make_password(local: LocalUser, row: PasswordRow) -> Password:
-    """A password of a local user."""
+    """Create a password of a local user."""
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     return Password.objects.using(_KEYSTONE).create(
         local_user_id=local.pk,
@@ -150,14 +150,14 @@ def make_password(local: LocalUser, row: PasswordRow) -> Password:
 
 
 def make_ldap_user(name: str = "lena", *, domain_id: str = "ldap") -> User:
-    """A user whom Keystone knows from LDAP by name alone."""
+    """Create an LDAP user, of whom Keystone stores only the name."""
     user = _make_user_row(domain_id, "", id=new_id(), enabled=True, extra="{}")
     NonLocalUser.objects.using(_KEYSTONE).create(user_id=user.id, domain_id=domain_id, name=name)
     return user
 
 
 def make_federated_user(*display_names: str | None, domain_id: str = "default") -> User:
-    """A user with one federated identity for each name."""
+    """Create a user with one federated identity for each name."""
     user = _make_user_row(domain_id, "", id=new_id(), enabled=True, extra="{}")
     for name in display_names:
         FederatedUser.objects.using(_KEYSTONE).create(user_id=user.id, display_name=name)
@@ -165,7 +165,7 @@ def make_federated_user(*display_names: str | None, domain_id: str = "default") 
 
 
 def make_project(name: str = "web", *, domain_id: str = "default") -> Project:
-    """A project; the same one for the same name and domain."""
+    """Return the project with this name and domain; create it if there is none."""
     make_domain(domain_id, domain_id.capitalize())
     project, _ = Project.objects.using(_KEYSTONE).get_or_create(
         name=name, domain_id=domain_id, is_domain=False, defaults={"id": new_id()}
@@ -174,7 +174,7 @@ def make_project(name: str = "web", *, domain_id: str = "default") -> Project:
 
 
 def make_group(*members: User, name: str = "crew", domain_id: str = "default") -> Group:
-    """A group with these members."""
+    """Create a group with these members."""
     group = Group.objects.using(_KEYSTONE).create(id=new_id(), name=name, domain_id=domain_id)
     for member in members:
         UserGroupMembership.objects.using(_KEYSTONE).create(user_id=member.id, group_id=group.id)
@@ -182,7 +182,7 @@ def make_group(*members: User, name: str = "crew", domain_id: str = "default") -
 
 
 def make_role(name: str, *, implies: str = "", domain_id: str = Role.GLOBAL) -> Role:
-    """A role, the same one for the same name; `implies` is the name of another."""
+    """Return the role with this name; create it if there is none, with an implied role if given."""
     role, _ = Role.objects.using(_KEYSTONE).get_or_create(
         name=name, domain_id=domain_id, defaults={"id": new_id()}
     )
@@ -200,7 +200,7 @@ def grant(
     on: Project | None = None,
     inherited: bool = False,
 ) -> None:
-    """Give a user or group a role on a project, on a domain, or without either on the system."""
+    """Assign a role to a user or group on a project or domain, or else on the system."""
     holder = "User" if isinstance(actor, User) else "Group"
     row = {
         "actor_id": actor.id,
@@ -219,7 +219,7 @@ def grant(
 def make_credential(
     user: User, name: str = "ci", *, project: Project | None = None, **columns: Any
 ) -> ApplicationCredential:
-    """An application credential of a user on a project."""
+    """Create an application credential of a user on a project."""
     return ApplicationCredential.objects.using(_KEYSTONE).create(
         internal_id=next(_numbers),
         id=new_id(),
@@ -231,8 +231,8 @@ def make_credential(
 
 
 def make_initiator(name: str = "olga", **facts: Any) -> Initiator:
-    """An operator who works on the web page, apart from the facts given."""
-    usual = {
+    """Return an operator on the web page, with other facts if given."""
+    defaults = {
         "type": Event.InitiatorType.KEYSTONE,
         "via": Event.Via.PAGE,
         "id": f"id of {name}",
@@ -242,7 +242,7 @@ def make_initiator(name: str = "olga", **facts: Any) -> Initiator:
         "address": "192.0.2.7",
         "agent": "Test/1.0",
     }
-    return Initiator(**{**usual, **facts})
+    return Initiator(**{**defaults, **facts})
 
 
 def _make_user_row(domain_id: str, domain_name: str, **columns: Any) -> User:

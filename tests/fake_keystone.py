@@ -1,7 +1,7 @@
-"""A Keystone of people in memory, on loopback: the few v3 calls that pciops makes, no more.
+"""A fake Keystone on loopback with users in memory and the v3 calls that pciops makes.
 
-It is a real HTTP server, so what runs in the tests is pciops' own client on keystoneauth1. What a
-real Keystone does beyond this is asked of a real one, in tests/live.
+It is an HTTP server, so the tests run the client on keystoneauth1. Tests with a real Keystone are
+in tests/live.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ UNAUTHORIZED = "The request you have made requires authentication."
 
 @dataclass(kw_only=True)
 class Person:
-    """A user of this Keystone, and where they hold which roles."""
+    """A user of this Keystone with roles."""
 
     id: str
     name: str
@@ -39,24 +39,24 @@ class Person:
     expired: bool = False
     second_factor: bool = False
     factors: list[list[str]] = field(default_factory=lambda: [["password", "totp"]])
-    code: str = "123456"  # the one that the device shows now
-    refuses: tuple[int, str] | None = None  # what Keystone says to a new password
+    code: str = "123456"  # the current TOTP code
+    refuses: tuple[int, str] | None = None  # the answer to a new password, if it is refused
 
 
 @dataclass(kw_only=True)
 class Issued:
-    """A token as Keystone keeps it."""
+    """A token that Keystone has issued."""
 
     person: Person
     scope: str  # "" (unscoped) or a key of Person.roles
     expires_at: datetime
     application_credential: bool = False
-    second_factor: bool = False  # was given for it
+    second_factor: bool = False  # whether it was issued for one
 
 
 @dataclass(kw_only=True)
 class Answer:
-    """What goes over the wire."""
+    """An HTTP answer."""
 
     status: int
     body: Json
@@ -64,7 +64,7 @@ class Answer:
 
 
 class FakeKeystone:
-    """People, their tokens, and how often Keystone was asked for a password."""
+    """The users and tokens, and counters of the requests."""
 
     def __init__(self) -> None:
         self.people: list[Person] = []
@@ -73,13 +73,13 @@ class FakeKeystone:
         self.asked: Counter[str] = Counter()  # by method and path
         self.code_tries: Counter[str] = Counter()  # by the user's id
         self.receipts: dict[str, Person] = {}
-        self.bodies: list[str] = []  # of all that was sent
+        self.bodies: list[str] = []  # of all requests
         self.lifetime = timedelta(hours=1)
-        self.broken: Answer | None = None  # what it says to everything, where it is set
-        self.patches: list[tuple[str, str, Json]] = []  # token, user and what was sent
+        self.broken: Answer | None = None  # the answer to every request, if set
+        self.patches: list[tuple[str, str, Json]] = []  # token, user and changes
         self.on_patch: Callable[[str, Json], Answer | None] | None = None
         self.url = ""
-        self.ahead = 0.0  # seconds that its clock is before ours
+        self.ahead = 0.0  # seconds by which its clock is ahead
 
     def person(
         self,
@@ -92,8 +92,8 @@ class FakeKeystone:
         second_factor: bool = False,
         **more: Any,
     ) -> Person:
-        """Make somebody; an administrator of the system unless `roles` says otherwise."""
-        made = Person(
+        """Create a user, a system administrator by default."""
+        person = Person(
             id=uuid.uuid4().hex,
             name=name,
             password=password,
@@ -103,13 +103,13 @@ class FakeKeystone:
             second_factor=second_factor,
             **more,
         )
-        self.people.append(made)
-        return made
+        self.people.append(person)
+        return person
 
     def issue(
         self, person: Person, scope: str = "", *, application_credential: bool = False
     ) -> str:
-        """A token of theirs, as `openstack token issue` gives it."""
+        """Issue a token, as `openstack token issue` does."""
         token_id = f"gAAAAA{uuid.uuid4().hex}{uuid.uuid4().hex}"
         expires_at = datetime.now(UTC) + self.lifetime
         self.tokens[token_id] = Issued(
@@ -121,15 +121,17 @@ class FakeKeystone:
         return token_id
 
     def revoke(self, person: Person) -> None:
-        """End every token of theirs."""
-        self.tokens = {key: it for key, it in self.tokens.items() if it.person is not person}
+        """Revoke every token of a user."""
+        self.tokens = {
+            key: token for key, token in self.tokens.items() if token.person is not person
+        }
 
     def fail(self, status: int = 500, message: str = "oops") -> None:
-        """Answer everything with this error from now on."""
+        """Answer every request with this error from now on."""
         self.broken = error(status, message)
 
     def answer(self, method: str, path: str, headers: Json, body: Json) -> Answer:
-        """What Keystone says to a request."""
+        """Return the answer to a request."""
         self.asked[f"{method} {path}"] += 1
         self.bodies.append(json.dumps(body))
         if self.broken:
@@ -148,7 +150,7 @@ class FakeKeystone:
         return error(404, "The resource could not be found.")
 
     def _patch(self, token_id: str, user_id: str, changes: Json) -> Answer:
-        if not self._living(token_id):
+        if not self._valid(token_id):
             return error(401, UNAUTHORIZED)
         self.patches.append((token_id, user_id, changes))
         answer = self.on_patch(user_id, changes) if self.on_patch else None
@@ -157,19 +159,19 @@ class FakeKeystone:
     def _authenticate(self, auth: Json, headers: Json) -> Answer:
         method = auth["identity"]["methods"][0]
         if method == "password":
-            found = self._by_password(auth["identity"]["password"]["user"])
+            person = self._by_password(auth["identity"]["password"]["user"])
         elif method == "totp":
             receipt = headers.get("Openstack-Auth-Receipt", "")
-            found = self._by_code(auth["identity"]["totp"]["user"], receipt)
+            person = self._by_code(auth["identity"]["totp"]["user"], receipt)
         else:
-            found = self._by_token(auth["identity"]["token"]["id"])
-        if isinstance(found, Answer):
-            return found
+            person = self._by_token(auth["identity"]["token"]["id"])
+        if isinstance(person, Answer):
+            return person
         scope = _scope(auth.get("scope", "unscoped"))
-        if scope and not found.roles.get(scope):
+        if scope and not person.roles.get(scope):
             return error(401, UNAUTHORIZED)
-        token_id = self.issue(found, scope)
-        self.tokens[token_id].second_factor = found.second_factor  # or it came to no token
+        token_id = self.issue(person, scope)
+        self.tokens[token_id].second_factor = person.second_factor
         return Answer(
             status=201, body=_body(self.tokens[token_id]), headers={"X-Subject-Token": token_id}
         )
@@ -187,7 +189,7 @@ class FakeKeystone:
         return error(401, UNAUTHORIZED)
 
     def _receipt(self, person: Person) -> Answer:
-        """The password was right, and the rules ask for more."""
+        """Return the answer to a right password that is not enough."""
         receipt_id = f"gAAAAA{uuid.uuid4().hex}"
         self.receipts[receipt_id] = person
         now = datetime.now(UTC)
@@ -217,7 +219,7 @@ class FakeKeystone:
         return error(401, UNAUTHORIZED)
 
     def _by_token(self, token_id: str) -> Person | Answer:
-        issued = self._living(token_id)
+        issued = self._valid(token_id)
         if issued and issued.application_credential:
             return error(403, "Using a delegated token to create another token is not allowed.")
         if issued and issued.person.second_factor and not issued.second_factor:
@@ -225,14 +227,14 @@ class FakeKeystone:
         return issued.person if issued else error(401, UNAUTHORIZED)
 
     def _validate(self, asking: str, asked: str) -> Answer:
-        if not self._living(asking):
+        if not self._valid(asking):
             return error(401, UNAUTHORIZED)
-        issued = self._living(asked)
+        issued = self._valid(asked)
         if issued is None or (issued.scope and not issued.person.roles.get(issued.scope)):
             return error(404, "Failed to validate token")
         return Answer(status=200, body=_body(issued), headers={"X-Subject-Token": asked})
 
-    def _living(self, token_id: str) -> Issued | None:
+    def _valid(self, token_id: str) -> Issued | None:
         issued = self.tokens.get(token_id)
         return issued if issued and issued.expires_at > datetime.now(UTC) else None
 
@@ -248,7 +250,7 @@ def _scope(asked: Any) -> str:
 
 
 def _body(issued: Issued) -> Json:
-    """The token in the words of the v3 API."""
+    """Return the token as the v3 API describes it."""
     person = issued.person
     token: Json = {
         "methods": ["password"],
@@ -286,7 +288,7 @@ def error(status: int, message: str) -> Answer:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """HTTP/1.0, so that no connection outlives its request."""
+    """Handles HTTP/1.0, so that connections end with their request."""
 
     keystone: FakeKeystone  # set in a subclass by `serving`
 
@@ -316,12 +318,12 @@ class _Handler(BaseHTTPRequestHandler):
         return super().date_time_string(time.time() + self.keystone.ahead)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (http.server's own name)
-        """Say nothing."""
+        pass
 
 
 @contextmanager
 def serving(keystone: FakeKeystone) -> Iterator[None]:
-    """Serve it on a free port; its address is in `keystone.url`."""
+    """Run the server on a free port, with its URL in `keystone.url`."""
     handler = type("Handler", (_Handler,), {"keystone": keystone})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         keystone.url = f"http://127.0.0.1:{server.server_port}/v3"
@@ -336,7 +338,7 @@ def serving(keystone: FakeKeystone) -> Iterator[None]:
 
 @pytest.fixture
 def fake_keystone(settings: Settings) -> Iterator[FakeKeystone]:
-    """A Keystone without people; pciops asks it."""
+    """A fake Keystone without users, at OS_AUTH_URL."""
     keystone = FakeKeystone()
     with serving(keystone):
         settings.OS_AUTH_URL = keystone.url

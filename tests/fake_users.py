@@ -1,7 +1,7 @@
 """Keystone's users for tests: a PATCH changes the tables as Keystone's own model does.
 
-The rules are those of User.enabled and update_user in keystone.identity.backends; that they are
-so is asked of a real Keystone in tests/live/test_acts.py.
+The rules are those of User.enabled and update_user in keystone.identity.backends;
+tests/live/test_acts.py compares them with a real Keystone.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ IDS = {name: option for option, name in options.EXEMPTIONS.items()}
 
 @dataclass
 class FakeUsers:
-    """What a PATCH does, and what a test lets happen instead of or before it."""
+    """The effect of a PATCH, with hooks for tests."""
 
-    before: Callable[[], object] | None = None  # in the moment between look and change
-    answer: Answer | None = None  # instead of "200"
+    before: Callable[[], object] | None = None  # called between the read and the change
+    answer: Answer | None = None  # instead of 200
     works: bool = True  # whether the tables are changed
 
     def patch(self, user_id: str, changes: dict[str, Any]) -> Answer | None:
-        """Called by the server, in its thread."""
+        """Handle a PATCH, in the thread of the server."""
         if self.before:
             self.before()
         if self.works:
@@ -68,7 +68,7 @@ def _change(user_id: str, changes: dict[str, Any]) -> None:
 
 @contextmanager
 def shared_connection(alias: str) -> Iterator[Callable[[], None]]:
-    """Lets another thread use this one's connection, for this one waits meanwhile."""
+    """Let another thread use this thread's connection while this one waits."""
     connection = connections[alias]
     connection.inc_thread_sharing()
 
@@ -83,7 +83,7 @@ def shared_connection(alias: str) -> Iterator[Callable[[], None]]:
 
 @pytest.fixture
 def keystone_users(fake_keystone: FakeKeystone, db: None) -> Iterator[FakeUsers]:
-    """The fake Keystone changes users."""
+    """Users that the fake Keystone changes."""
     users = FakeUsers()
     with shared_connection("keystone") as use:
 

@@ -1,7 +1,7 @@
-"""Which accounts need a person now, and in which order: for the overview, and for mails.
+"""The accounts that need attention, in order of urgency, for the overview and emails.
 
-Locks and attacks are read live, in one scan. Whose password or activity runs out is known to the
-census alone; the accounts that it names are read again, and dropped where nothing holds any more.
+Locks and attacks are read live, in one scan. Expiring passwords and inactivity come from the
+census; the accounts that it names are read again, and left out if they need no attention any more.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 from pciops.accounts import privileged, selectors
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.selectors import Failing
+from pciops.accounts.selectors import FailingAccount
 from pciops.accounts.states import (
     ATTACKED_EXEMPT,
     DISABLED,
@@ -26,25 +26,27 @@ from pciops.accounts.states import (
     LOCKED,
 )
 from pciops.accounts.states.state import State
-from pciops.accounts.verdict import Verdict, judge
+from pciops.accounts.verdict import SigninVerdict, judge
 
-MOST_LOCKED: Final = 10
-MOST_ATTACKED: Final = 5
-MOST_COUNTED: Final = 8  # of those that the census names
-SCANNED: Final = 2000  # locked and attacked accounts that are looked at, the newest failure first
+MAX_LOCKED: Final = 10
+MAX_ATTACKED: Final = 5
+MAX_COUNTED: Final = 8  # of the accounts that the census names
+MAX_SCANNED: Final = 2000  # locked and attacked accounts, the newest failure first
 
-# What makes an administrator or service account somebody's business, the worst first.
-TROUBLES: Final[tuple[State, ...]] = (EXPIRED, INACTIVE_SOON, EXPIRING)
-OVER: Final[tuple[State, ...]] = (DISABLED, INACTIVE)  # it is out of use; that is not news
-# A lock that is too old to be chosen, on an account that the census names, comes first.
-RANK: Final = {state: place for place, state in enumerate((LOCKED, ATTACKED_EXEMPT, *TROUBLES))}
+# The states in which a privileged account needs attention, the most urgent first.
+PRIVILEGED_STATES: Final[tuple[State, ...]] = (EXPIRED, INACTIVE_SOON, EXPIRING)
+OUT_OF_USE: Final[tuple[State, ...]] = (DISABLED, INACTIVE)  # such an account needs no attention
+# An old lock may not be among the chosen ones and still be on an account of the census.
+RANK: Final = {
+    state: place for place, state in enumerate((LOCKED, ATTACKED_EXEMPT, *PRIVILEGED_STATES))
+}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Matter:
-    """An account that needs a person, and the state that says why."""
+class AttentionItem:
+    """An account that needs attention, and the state that is the reason."""
 
-    verdict: Verdict
+    verdict: SigninVerdict
     state: State
 
     @property
@@ -52,122 +54,120 @@ class Matter:
         return self.verdict.account
 
     @property
-    def words(self) -> str:
-        """What follows the state's label, with its instant; of a lock also what stands behind it.
+    def text(self) -> str:
+        """The text after the state's label; for a lock with the other states that block.
 
-        "Locked" and "until 14:31:11 UTC (29 min from now), and disabled".
+        After "Locked": "until 14:31:11 UTC (29 min from now), and disabled".
         """
-        states = [self.state, *self.verdict.also] if self.state is LOCKED else [self.state]
-        words = ", and ".join(self.verdict.says(state) for state in states)
-        return words.removeprefix(f"{self.state.label.lower()} ")
+        states = [self.state]
+        if self.state is LOCKED:
+            states += self.verdict.blocking_after_unlock
+        text = ", and ".join(map(self.verdict.describe, states))
+        return text.removeprefix(f"{self.state.label.lower()} ")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Attention:
-    """Who needs a person at this instant."""
+    """The accounts that need attention at one time."""
 
-    matters: list[Matter]
-    # Of the states that were read live; one that is missing was too much to read.
+    items: list[AttentionItem]
+    # Of the states that were read live; a missing state had too many accounts to read.
     numbers: Mapping[State, int]
     kinds: Mapping[State, Mapping[str, int]]
 
     @property
     def locked(self) -> int:
-        """All that are locked."""
+        """The number of locked accounts."""
         return self.numbers[LOCKED]
 
     @property
-    def hidden(self) -> int:
-        """Locked accounts that are not among the matters."""
-        return self.locked - sum(matter.state is LOCKED for matter in self.matters)
+    def more_locked(self) -> int:
+        """The number of locked accounts that are not among the items."""
+        return self.locked - sum(item.state is LOCKED for item in self.items)
 
 
 def gather(
     counted: Sequence[str], *, scope: str | None, policy: Policy, now: datetime
 ) -> Attention:
-    """Who needs a person now.
+    """Return the accounts that need attention now.
 
     Args:
-        counted: ids that the census names.
-
-    Raises:
-        KeystoneDatabaseDownError
+        counted: the ids that the census names.
     """
-    failing = selectors.failing(scope=scope, policy=policy, now=now, limit=SCANNED)
-    of_kind = privileged.of([one.user_id for one in failing])
-    chosen = choose(failing, of_kind)
-    accounts = selectors.these(list(dict.fromkeys([*chosen, *counted])), scope=scope)
-    matters = in_order(matters_of(accounts, policy=policy, now=now), chosen)
-    if len(failing) == SCANNED:
-        query = selectors.Query(state=LOCKED)
+    failing = selectors.failing(scope=scope, policy=policy, now=now, limit=MAX_SCANNED)
+    kinds = privileged.kinds_of([account.user_id for account in failing])
+    chosen = choose_failing(failing, kinds)
+    accounts = selectors.get_many(list(dict.fromkeys([*chosen, *counted])), scope=scope)
+    items = ranked(items_of(accounts, policy=policy, now=now), chosen)
+    if len(failing) == MAX_SCANNED:
+        query = selectors.AccountQuery(state=LOCKED)
         locked = selectors.count(query, scope=scope, policy=policy, now=now)
-        return Attention(matters=matters, numbers={LOCKED: locked}, kinds={})
+        return Attention(items=items, numbers={LOCKED: locked}, kinds={})
     ids: dict[State, list[str]] = {
-        LOCKED: [one.user_id for one in failing if not one.exempt],
-        ATTACKED_EXEMPT: [one.user_id for one in failing if one.exempt],
+        LOCKED: [account.user_id for account in failing if not account.exempt],
+        ATTACKED_EXEMPT: [account.user_id for account in failing if account.exempt],
     }
     return Attention(
-        matters=matters,
-        numbers={state: len(among) for state, among in ids.items()},
+        items=items,
+        numbers={state: len(user_ids) for state, user_ids in ids.items()},
         kinds={
-            state: Counter(kind for user_id in among for kind in of_kind.get(user_id, ()))
-            for state, among in ids.items()
+            state: Counter(kind for user_id in user_ids for kind in kinds.get(user_id, ()))
+            for state, user_ids in ids.items()
         },
     )
 
 
-def choose(failing: Iterable[Failing], of_kind: Mapping[str, Collection[str]]) -> list[str]:
-    """Ids of the locked to show, then of the attacked: those of a kind first, then the newest.
+def choose_failing(
+    failing: Iterable[FailingAccount], kinds: Mapping[str, Collection[str]]
+) -> list[str]:
+    """Return the ids of the locked accounts to show, then of the attacked, privileged ones first.
 
     Args:
         failing: the newest failure first.
     """
-    ranked = sorted(failing, key=lambda one: not of_kind.get(one.user_id))
-    locked = [one.user_id for one in ranked if not one.exempt]
-    attacked = [one.user_id for one in ranked if one.exempt]
-    return locked[:MOST_LOCKED] + attacked[:MOST_ATTACKED]
+    privileged_first = sorted(failing, key=lambda account: not kinds.get(account.user_id))
+    locked = [account.user_id for account in privileged_first if not account.exempt]
+    attacked = [account.user_id for account in privileged_first if account.exempt]
+    return locked[:MAX_LOCKED] + attacked[:MAX_ATTACKED]
 
 
-def matters_of(accounts: Iterable[Account], *, policy: Policy, now: datetime) -> list[Matter]:
-    """Those of the accounts that need a person, judged at this instant."""
-    found = []
-    for account in accounts:
-        verdict = judge(account, policy, now)
-        state = why(verdict)
-        if state is not None:
-            found.append(Matter(verdict=verdict, state=state))
-    return found
+def items_of(accounts: Iterable[Account], *, policy: Policy, now: datetime) -> list[AttentionItem]:
+    """Return an item for each of the accounts that needs attention."""
+    verdicts = (judge(account, policy, now) for account in accounts)
+    return [
+        AttentionItem(verdict=verdict, state=state)
+        for verdict in verdicts
+        if (state := reason(verdict)) is not None
+    ]
 
 
-def why(verdict: Verdict) -> State | None:
-    """The state that needs a person; None where none does."""
+def reason(verdict: SigninVerdict) -> State | None:
+    """Return the state for which the account needs attention; None if there is none."""
     for state in (LOCKED, ATTACKED_EXEMPT):
         if state in verdict.states:
             return state
-    if not verdict.account.kinds or any(state in verdict.states for state in OVER):
+    if not verdict.account.kinds or any(state in verdict.states for state in OUT_OF_USE):
         return None
-    return next((state for state in TROUBLES if state in verdict.states), None)
+    return next((state for state in PRIVILEGED_STATES if state in verdict.states), None)
 
 
-def in_order(matters: Iterable[Matter], chosen: Sequence[str]) -> list[Matter]:
-    """Locked and attacked as they were chosen, then the others, the nearest instant first."""
+def ranked(items: Iterable[AttentionItem], chosen: Sequence[str]) -> list[AttentionItem]:
+    """Sort locked and attacked accounts as chosen, then the others by urgency and time."""
     place = {user_id: number for number, user_id in enumerate(chosen)}
-    live = [matter for matter in matters if matter.account.id in place]
-    others = [matter for matter in matters if matter.account.id not in place]
-    live.sort(key=lambda matter: (matter.state is not LOCKED, place[matter.account.id]))
-    others.sort(key=lambda matter: (RANK[matter.state], _when(matter), _name(matter)))
-    return live + others[:MOST_COUNTED]
+    live = [item for item in items if item.account.id in place]
+    others = [item for item in items if item.account.id not in place]
+    live.sort(key=lambda item: (item.state is not LOCKED, place[item.account.id]))
+    others.sort(
+        key=lambda item: (RANK[item.state], _time(item), item.account.name, item.account.id)
+    )
+    return live + others[:MAX_COUNTED]
 
 
-def _when(matter: Matter) -> datetime:
-    """When it happens, or happened."""
+def _time(item: AttentionItem) -> datetime:
+    """Return the time, past or future, at which the account stops."""
     never = datetime.max.replace(tzinfo=UTC)
-    if matter.state is INACTIVE_SOON and matter.verdict.inactive_on is not None:
-        return datetime.combine(matter.verdict.inactive_on, time.min, UTC)
-    if matter.state in (EXPIRED, EXPIRING):
-        return matter.account.password_expires_at or never
+    if item.state is INACTIVE_SOON and item.verdict.inactive_on is not None:
+        return datetime.combine(item.verdict.inactive_on, time.min, UTC)
+    if item.state in (EXPIRED, EXPIRING):
+        return item.account.password_expires_at or never
     return never
-
-
-def _name(matter: Matter) -> tuple[str, str]:
-    return matter.account.name, matter.account.id

@@ -1,40 +1,37 @@
-"""The application credentials that stop with an account: what programs sign in with as it."""
+"""The application credentials of an account, which stop with it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from pciops.accounts.privileged import SHOWN
+from pciops.accounts.privileged import MAX_LISTED
 from pciops.keystone import database
 from pciops.keystone.models import ApplicationCredential
 
 
 @dataclass(frozen=True, kw_only=True)
 class Credential:
-    """An application credential. Names are text of others."""
+    """An application credential. Names are untrusted."""
 
     id: str
     name: str
-    project_name: str  # "" for one on the system, and where the project may not be named
+    project_name: str  # "" on the system, and if the operator may not see the name
     domain_name: str  # of the project
     on_system: bool
     expires_at: datetime | None
-    unrestricted: bool  # may make and delete others like it
+    unrestricted: bool  # may create and delete application credentials
 
 
 @database.reading()
-def of(user_id: str, *, scope: str | None) -> list[Credential]:
-    """The account's application credentials by name, the first `SHOWN` of them.
+def list_credentials(user_id: str, *, scope: str | None) -> list[Credential]:
+    """Return the first `MAX_LISTED` application credentials of the account, by name.
 
     Args:
         scope: the one domain that the operator sees; projects elsewhere are not named.
-
-    Raises:
-        KeystoneDatabaseDownError
     """
     rows = ApplicationCredential.objects.filter(user_id=user_id)
-    rows = rows.select_related("project__domain").order_by("name")[:SHOWN]
+    rows = rows.select_related("project__domain").order_by("name")[:MAX_LISTED]
     return [_credential(row, scope) for row in rows]
 
 

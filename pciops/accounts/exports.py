@@ -1,4 +1,4 @@
-"""A whole list as rows, however long: for files and for the command line."""
+"""A whole list of accounts as rows, for files and the command line."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ BATCH: Final = 5000  # accounts in memory at a time
 
 
 def rows(
-    query: selectors.Query, *, scope: str | None, policy: Policy, now: datetime
+    query: selectors.AccountQuery, *, scope: str | None, policy: Policy, now: datetime
 ) -> Iterator[dict[str, Any]]:
-    """Every account that fits, as the API gives it, judged at one instant.
+    """Yield every account of the list as the API has it, judged at one time.
 
-    Read in keyset chunks: one statement over all would hold a connection for as long as the
+    The list is read page by page: a single statement would hold a connection for as long as the
     reader takes, and MySQL drivers keep its whole result in memory.
 
     Raises:
-        KeystoneDatabaseDownError: also in the midst of it; whoever writes must not end cleanly.
+        KeystoneDatabaseDownError: possibly after the first rows; the file is then incomplete.
     """
-    marker, known = "", None
+    marker, kinds = "", None
     while True:
         page = selectors.page(
-            query, scope=scope, policy=policy, now=now, marker=marker, limit=BATCH, known=known
+            query, scope=scope, policy=policy, now=now, marker=marker, limit=BATCH, kinds=kinds
         )
         yield from (as_dict(judge(account, policy, now)) for account in page.accounts)
         marker = page.next
         if not marker:
             return
-        if known is None:  # of a long list: read once who matters, not anew for each chunk
-            known = privileged.everyone()
+        if kinds is None:  # of a long list: read all kinds once instead of with each page
+            kinds = privileged.all_kinds()

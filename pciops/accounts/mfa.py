@@ -1,7 +1,7 @@
-"""Whether a sign-in really takes a second factor: Keystone's rules for one account.
+"""Whether a sign-in to an account really requires a second factor.
 
-As keystone.auth.core.UserMFARulesValidator decides it: a method that Keystone has not loaded is
-taken out of every rule, so that `["password", "totp"]` silently becomes `["password"]`.
+As keystone.auth.core.UserMFARulesValidator decides it: a method that Keystone has not loaded drops
+out of every rule, so `["password", "totp"]` silently becomes `["password"]`.
 """
 
 from __future__ import annotations
@@ -16,76 +16,75 @@ from pciops.accounts.account import Account
 from pciops.accounts.policy.keystone_conf import ConfError, assignments
 from pciops.keystone import options
 
-# keystone/conf/auth.py; without a line in keystone.conf Keystone knows no one-time passwords.
+# The default in keystone/conf/auth.py, which is without one-time passwords.
 METHODS: Final = (
     *("external", "password", "token", "oauth1", "mapped", "application_credential"),
     "ec2credential",
 )
-# What only goes on with an earlier sign-in proves nothing besides.
+# Methods that continue an earlier sign-in are not a factor of their own.
 NO_FACTOR: Final = frozenset({"token"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Factors:
-    """What an account's rules come to."""
+class SecondFactor:
+    """Whether the rules of an account require a second factor."""
 
     effective: bool
-    words: str  # why not, or by which rule
+    explanation: str  # the rule, or why there is none
 
 
 def methods() -> tuple[str, ...] | None:
-    """`[auth] methods` as the last file has it; None where pciops reads no keystone.conf.
-
-    Raises:
-        SettingError: as `policy.sourced`, which reads the same files before.
-    """
+    """Return `[auth] methods` of the last file that sets it; None if no keystone.conf is read."""
     if not settings.KEYSTONE_CONF:
         return None
-    found: tuple[str, ...] = METHODS
+    loaded: tuple[str, ...] = METHODS
     for path in settings.KEYSTONE_CONF:
         try:
             line = assignments(path, "auth").get("methods")
         except ConfError:
             return None
         if line is not None:
-            found = tuple(word.strip() for word in line.text.split(",") if word.strip())
-    return found
+            loaded = tuple(word.strip() for word in line.text.split(",") if word.strip())
+    return loaded
 
 
-def of(account: Account, loaded: Collection[str] | None) -> Factors:
-    """What the rules of an account come to with the methods that Keystone has loaded.
+def second_factor(account: Account, loaded: Collection[str] | None) -> SecondFactor:
+    """Evaluate the rules of an account.
 
     Args:
-        loaded: None where it is not known; then the rules are taken as they stand.
+        loaded: the methods that Keystone has loaded; None if unknown, when no method drops out.
     """
     rules = _rules(account.options.get(options.MFA_RULES))
     if not rules:
-        return Factors(effective=False, words="no rule is set")
+        return SecondFactor(effective=False, explanation="no rule is set")
     if not account.options.get(options.MFA_ENABLED, True):
-        return Factors(effective=False, words="its rules are switched off")
+        return SecondFactor(effective=False, explanation="its rules are switched off")
     weak, strong = [], []
     for rule in rules:
-        left = [method for method in rule if loaded is None or method in loaded]
+        remaining = [method for method in rule if loaded is None or method in loaded]
         named = " + ".join(rule)
-        if not left:
+        if not remaining:
             continue  # Keystone ignores such a rule
-        if len({*left} - NO_FACTOR) > 1:
+        if len({*remaining} - NO_FACTOR) > 1:
             strong.append(named)
-        elif len(left) < len(rule):
-            weak.append(f"{named} is {' + '.join(left)} alone: Keystone has not loaded the rest")
+        elif len(remaining) < len(rule):
+            weak.append(
+                f"{named} is {' + '.join(remaining)} alone: Keystone has not loaded the rest"
+            )
         else:
             weak.append(f"{named} is one factor")
     if weak:
-        return Factors(effective=False, words="; ".join(weak))
+        return SecondFactor(effective=False, explanation="; ".join(weak))
     if not strong:
-        return Factors(
-            effective=False, words="Keystone has loaded no method of any rule, so it heeds none"
+        return SecondFactor(
+            effective=False,
+            explanation="Keystone has loaded no method of any rule, so it heeds none",
         )
-    return Factors(effective=True, words=", or ".join(strong))
+    return SecondFactor(effective=True, explanation=", or ".join(strong))
 
 
 def _rules(value: object) -> list[list[str]]:
-    """As Keystone parses them: a rule that is no list of words counts for nothing."""
+    """Parse the rules as Keystone does, which ignores one that is not a list of words."""
     if not isinstance(value, list):
         return []
     return [

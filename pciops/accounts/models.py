@@ -1,4 +1,4 @@
-"""The census: how many accounts were in each state, taken every few minutes and kept."""
+"""The census: the number of accounts in each state, counted every few minutes and stored."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ class Census(models.Model):
     """One count of all accounts of the cloud."""
 
     counted_at = models.DateTimeField(unique=True)
-    milliseconds = models.PositiveIntegerField()  # that the counting took
+    milliseconds = models.PositiveIntegerField()  # the duration of the count
 
     def __str__(self) -> str:
         return f"census of {self.counted_at:%Y-%m-%d %H:%M:%S}"
 
 
 class CensusGap(models.Model):
-    """A time in which no census was taken: written by the one that ends it, and never deleted.
+    """A time without a census: written by the census that ends it, and never deleted.
 
-    Old censuses are thinned out, and would not show it any more.
+    Old censuses are thinned out, so they cannot show it later.
     """
 
     begins = models.DateTimeField(unique=True)
@@ -29,7 +29,7 @@ class CensusGap(models.Model):
 
 
 class CensusCount(models.Model):
-    """One number of a census. What is zero has no row."""
+    """One number of a census. A zero has no row."""
 
     census = models.ForeignKey(Census, models.CASCADE, related_name="counts")
     domain_id = models.CharField(max_length=64, blank=True)  # "": the whole cloud
@@ -49,7 +49,7 @@ class CensusCount(models.Model):
 
 
 class CensusDay(models.Model):
-    """How many accounts a coming UTC day will put into a state; only the newest census has them."""
+    """The accounts that a future UTC day will put into a state; only for the newest census."""
 
     census = models.ForeignKey(Census, models.CASCADE, related_name="days")
     domain_id = models.CharField(max_length=64, blank=True)  # "": the whole cloud
@@ -69,12 +69,12 @@ class CensusDay(models.Model):
 
 
 class CensusAttention(models.Model):
-    """An administrator or service account in trouble; only the newest census has them."""
+    """A privileged account that needs attention; only for the newest census."""
 
     census = models.ForeignKey(Census, models.CASCADE, related_name="attention")
     domain_id = models.CharField(max_length=64)
     user_id = models.CharField(max_length=64)
-    place = models.PositiveIntegerField()  # the most urgent first
+    place = models.PositiveIntegerField()  # 0 is the most urgent
 
     class Meta:
         constraints = (

@@ -1,4 +1,4 @@
-"""What the overview says of a cloud or a domain: one value for the page and the API."""
+"""The overview of a cloud or a domain as one value, for the page and the API."""
 
 from __future__ import annotations
 
@@ -10,107 +10,101 @@ from typing import Final
 from pciops.accounts import attention
 from pciops.accounts.attention import Attention
 from pciops.accounts.census import census
-from pciops.accounts.census.census import Counted, Day, Point
+from pciops.accounts.census.census import CensusSummary, ForecastDay, TrendPoint
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.privileged import Kind
+from pciops.accounts.privileged import AccountKind
 from pciops.accounts.states import STATES
 from pciops.accounts.states.state import State
 
 TREND: Final = timedelta(days=28)
 WEEK: Final = timedelta(days=7)
-ABOUT: Final = timedelta(hours=36)  # how far from a week ago a census may lie to be compared with
-FORECAST: Final = 7  # days, the first is the rest of today
+WEEK_TOLERANCE: Final = timedelta(hours=36)  # of the census that is compared as "a week ago"
+FORECAST: Final = 7  # days; the first is the rest of today
 
 
 @dataclass(frozen=True, kw_only=True)
-class Number:
-    """How many accounts are in a state."""
+class StateCount:
+    """The number of accounts in a state."""
 
     state: State
-    number: int | None  # None: nobody has counted
+    number: int | None  # None: there is no census
     live: bool
-    kinds: Mapping[Kind, int]  # administrators and service accounts among them; zero is left out
-    change: int | None = None  # against a week ago; None: not known
+    kinds: Mapping[AccountKind, int]  # without zeros
+    change: int | None = None  # since a week ago; None: not known
 
 
 @dataclass(frozen=True, kw_only=True)
 class Overview:
-    """Everything at one instant: what is read live, and what the newest census counted."""
+    """The overview at one time: live numbers, and those of the newest census."""
 
     now: datetime
-    counted: Counted | None
-    numbers: Mapping[State, Number]  # of every state
+    counted: CensusSummary | None
+    numbers: Mapping[State, StateCount]  # of every state
     attention: Attention
-    trend: list[Point]
+    trend: list[TrendPoint]
 
     @property
     def stale(self) -> bool:
-        """Whether the census has not run for longer than it should."""
+        """Whether the newest census is too old."""
         return self.counted is not None and self.now - self.counted.counted_at > census.STALE
 
     @property
-    def days(self) -> list[Day]:
-        """The forecast from today on; a census of yesterday has a day less."""
+    def days(self) -> list[ForecastDay]:
+        """The forecast from today on; a census of yesterday has one day less."""
         today = self.now.astimezone(UTC).date()
         days = self.counted.days if self.counted else []
         return [day for day in days if day.day >= today][:FORECAST]
 
 
 def build(*, scope: str | None, policy: Policy, now: datetime) -> Overview:
-    """The overview of a domain, or of the whole cloud (None).
-
-    Raises:
-        KeystoneDatabaseDownError
-    """
+    """Return the overview of a domain, or of the whole cloud (None)."""
     counted = census.latest(scope=scope)
     named = counted.attention if counted else []
-    found = attention.gather(named, scope=scope, policy=policy, now=now)
+    live = attention.gather(named, scope=scope, policy=policy, now=now)
     trend = census.trend(scope=scope, since=now - TREND, until=now) if counted else []
     return Overview(
         now=now,
         counted=counted,
-        numbers=_numbers(counted, found, trend, now),
-        attention=found,
+        numbers=_numbers(counted, live, trend, now),
+        attention=live,
         trend=trend,
     )
 
 
 def _numbers(
-    counted: Counted | None, found: Attention, trend: Sequence[Point], now: datetime
-) -> dict[State, Number]:
+    counted: CensusSummary | None, live: Attention, trend: Sequence[TrendPoint], now: datetime
+) -> dict[State, StateCount]:
     then = week_ago(trend, now)
     numbers = {}
     for state in STATES:
-        live = found.numbers.get(state)
-        number = live
+        number = live.numbers.get(state)
         if number is None and counted is not None:
             number = counted.number(state.name)
         change = None
         if then is not None and number is not None:
             change = number - then.numbers.get(state.name, 0)
-        numbers[state] = Number(
+        numbers[state] = StateCount(
             state=state,
             number=number,
-            live=live is not None,
-            kinds=_kinds(state, counted, found),
+            live=state in live.numbers,
+            kinds=_kinds(state, counted, live),
             change=change,
         )
     return numbers
 
 
-def _kinds(state: State, counted: Counted | None, found: Attention) -> dict[Kind, int]:
-    live = found.kinds.get(state)
-    if live is not None:
-        numbers = {kind: live.get(kind, 0) for kind in Kind}
+def _kinds(state: State, counted: CensusSummary | None, live: Attention) -> dict[AccountKind, int]:
+    if state in live.kinds:
+        numbers = {kind: live.kinds[state].get(kind, 0) for kind in AccountKind}
     elif counted is not None:
-        numbers = {kind: counted.number(state.name, kind) for kind in Kind}
+        numbers = {kind: counted.number(state.name, kind) for kind in AccountKind}
     else:
         numbers = {}
     return {kind: number for kind, number in numbers.items() if number}
 
 
-def week_ago(trend: Sequence[Point], now: datetime) -> Point | None:
-    """The census that was nearest to a week ago; None where none was near."""
+def week_ago(trend: Sequence[TrendPoint], now: datetime) -> TrendPoint | None:
+    """Return the census nearest to a week ago; None if none is near."""
     target = now - WEEK
-    near = [point for point in trend if abs(point.counted_at - target) <= ABOUT]
+    near = [point for point in trend if abs(point.counted_at - target) <= WEEK_TOLERANCE]
     return min(near, key=lambda point: abs(point.counted_at - target), default=None)

@@ -1,7 +1,7 @@
-"""Finds quickly the few accounts of a list among a million, where trying each would take seconds.
+"""Finds the few accounts of a list among a million without checking each one, which takes seconds.
 
-A list is read in the order of an index, and each account is tried until the page is full: quick
-where many fit. Where few do, a scan of one table names those that may, and only they are tried.
+A list is read in the order of an index, and each account is checked until the page is full: fast if
+many match. If few match, a scan of one table finds candidates, and only they are checked.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from pciops.accounts.states.state import Ids, State
 from pciops.keystone.models import LocalUser, User
 from pciops.lib.keyset import Order
 
-STRETCH: Final = 4000  # accounts that are tried in the list's order, to see how many fit
-MANY: Final = 10  # of a stretch: then a page is full soon
-FEW: Final = 20_000  # candidates that one statement may name
+SAMPLE: Final = 4000  # accounts, in the order of the list, that show whether many match
+MANY: Final = 10  # matches in the sample; a page then fills soon
+FEW: Final = 20_000  # candidates in one statement
 
 
 class Email(Func):
-    """`email` in `user.extra`, in lower case; NULL where the JSON is broken or has none."""
+    """`email` in `user.extra`, in lower case; NULL if the JSON is invalid or has none."""
 
     output_field = TextField()
     template = (
@@ -40,7 +40,7 @@ class Email(Func):
         return super().as_sql(compiler, connection, template=template, **context)
 
 
-def narrowed(
+def narrow(
     rows: QuerySet[LocalUser],
     order: Order[LocalUser],
     *,
@@ -49,51 +49,51 @@ def narrowed(
     policy: Policy,
     now: datetime,
 ) -> QuerySet[LocalUser]:
-    """The rows that may be in the state and fit the text: never fewer than those that do."""
-    scan = state.candidates(policy, now) if state else None
-    if scan is None and (state or not text):
-        return rows  # the row itself says it, or there is nothing to say
-    end = _end(rows, order)
+    """Return all rows that match the state and the text, and as few others as possible."""
+    candidates = state.candidates(policy, now) if state else None
+    if candidates is None and (state or not text):
+        return rows  # each row is checked by itself, or there is nothing to check
+    end = _end_of_sample(rows, order)
     if end is None:
-        return rows  # so few that all are tried soon
-    ids = _with_text(text) if text else None
-    if ids is None and state and scan is not None:
-        stretch = order.until(rows, end)
-        ids = None if _many(state.among(stretch, policy, now)) else _few(scan)
+        return rows  # so few that all are checked soon
+    ids = _ids_with_text(text) if text else None
+    if ids is None and state and candidates is not None:
+        sample = order.until(rows, end)
+        ids = None if _has_many(state.filter(sample, policy, now)) else _if_few(candidates)
     return rows if ids is None else rows.filter(pk__in=ids)
 
 
 def with_text(rows: QuerySet[LocalUser], text: str) -> QuerySet[LocalUser]:
-    """Rows whose name or e-mail address has the text as a part, or whose user's id it is."""
+    """Return the rows with the text in name or email address, or as the user's id."""
     return rows.alias(email=Email(F("user__extra"))).filter(
         Q(name__icontains=text) | Q(user_id=text) | Q(email__contains=text.lower())
     )
 
 
-def _end(rows: QuerySet[LocalUser], order: Order[LocalUser]) -> LocalUser | None:
-    """The row at which the first stretch ends; None where there are not so many."""
-    return order.sort(rows)[STRETCH : STRETCH + 1].first()
+def _end_of_sample(rows: QuerySet[LocalUser], order: Order[LocalUser]) -> LocalUser | None:
+    """Return the last row of the sample; None if there are fewer rows."""
+    return order.sort(rows)[SAMPLE : SAMPLE + 1].first()
 
 
-def _many(rows: QuerySet[LocalUser]) -> bool:
+def _has_many(rows: QuerySet[LocalUser]) -> bool:
     return len(rows.values_list("pk")[:MANY]) == MANY
 
 
-def _few(ids: Ids) -> set[int] | None:
-    """The ids, or None where they are not few."""
-    found = list(ids[: FEW + 1])
-    return None if len(found) > FEW else {pk for pk in found if pk is not None}
+def _if_few(candidates: Ids) -> set[int] | None:
+    """Return the ids, or None if they are not few."""
+    ids = list(candidates[: FEW + 1])
+    return None if len(ids) > FEW else {pk for pk in ids if pk is not None}
 
 
-def _with_text(text: str) -> set[int] | None:
-    """As `with_text`, by a scan of each of the two tables; None where that finds many."""
+def _ids_with_text(text: str) -> set[int] | None:
+    """Return the ids of `with_text` by a scan of each of the two tables; None if not few."""
     rows = LocalUser.objects.filter(Q(name__icontains=text) | Q(user_id=text))
-    named = _few(rows.values_list("pk", flat=True))
-    if named is None:
+    by_name = _if_few(rows.values_list("pk", flat=True))
+    if by_name is None:
         return None
     users = User.objects.all()
     if text.isascii() and json.dumps(text) == f'"{text}"':
-        users = users.filter(extra__icontains=text)  # JSON has it as it is: parse only where it is
+        users = users.filter(extra__icontains=text)  # JSON has it unescaped: parse only these
     users = users.alias(email=Email(F("extra"))).filter(email__contains=text.lower())
-    addressed = _few(users.values_list("local_user__pk", flat=True))
-    return None if addressed is None else named | addressed
+    by_email = _if_few(users.values_list("local_user__pk", flat=True))
+    return None if by_email is None else by_name | by_email

@@ -1,7 +1,7 @@
-"""The one place that turns Keystone's rows into accounts; every list and page starts here.
+"""Reads accounts from Keystone's rows; every list and page starts here.
 
-What an operator may see is an argument of all of it: `scope` is the id of the one domain that
-they see, or None for the whole cloud.
+Every function takes the operator's scope: the id of the one domain that they see, or None for the
+whole cloud. Every function raises KeystoneDatabaseDownError if Keystone's database does not answer.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from typing import Final, TypeVar
 
 from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
 
-from pciops.accounts import prefilter, privileged, reading
+from pciops.accounts import loading, prefilter, privileged
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.prefilter import Email
-from pciops.accounts.privileged import Kind, Kinds
-from pciops.accounts.reading import Row
+from pciops.accounts.privileged import AccountKind, AccountKinds
 from pciops.accounts.states import ATTACKED_EXEMPT, LOCK_LAPSED, LOCKED, NEAR_LOCKOUT, NOT_COVERED
 from pciops.accounts.states.state import State, option_is_true
 from pciops.keystone import database, options
@@ -33,9 +32,9 @@ NEWEST_FAILURE: Order[LocalUser] = Order(
         Column(name="id", kind=int, falling=True),
     )
 )
-# Administrators and service accounts before all others; see `kinds.rank`.
-MATTERING_FIRST: Order[LocalUser] = Order((Column(name="rank", kind=int), *NEWEST_FAILURE.columns))
-# Domain by domain: the one unique index that has the names.
+# Administrators and service accounts first; see `privileged.privileged_rank`.
+PRIVILEGED_FIRST: Order[LocalUser] = Order((Column(name="rank", kind=int), *NEWEST_FAILURE.columns))
+# Domain by domain, as in the only unique index on names.
 BY_NAME: Order[LocalUser] = Order(
     (Column(name="domain_id", kind=str), Column(name="name", kind=str))
 )
@@ -48,58 +47,55 @@ SORT_ID: Final = "id"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Query:
-    """Which accounts: those that fit all of it."""
+class AccountQuery:
+    """The filters and the order of a list of accounts."""
 
     state: State | None = None
-    kind: Kind | None = None
+    kind: AccountKind | None = None
     domain_id: str = ""
-    text: str = ""  # part of a name or of an e-mail address, or an id
+    text: str = ""  # part of a name or of an email address, or an id
     sort: str = ""  # one of `sorts`; "": the first of them
 
     @property
     def by_failures(self) -> bool:
-        """Whether failures make the list; such lists are short."""
+        """Whether the state depends on failures; such lists are short."""
         return self.state in {LOCKED, LOCK_LAPSED, NEAR_LOCKOUT, ATTACKED_EXEMPT}
 
     @property
     def sorts(self) -> tuple[str, ...]:
-        """What the list can be sorted by; users without a local row have no name to sort by."""
+        """The possible orders; users without a local row cannot be sorted by name."""
         if self.state is NOT_COVERED:
             return (SORT_ID,)
         return (SORT_FAILED, SORT_NAME) if self.by_failures else (SORT_NAME,)
 
     @property
     def sorted_by(self) -> str:
-        """What it is sorted by."""
+        """The order by its name in URLs."""
         return self.sort or self.sorts[0]
 
     @property
     def order(self) -> Order[LocalUser]:
-        """What failures make by the newest of them, everything else by name.
-
-        Of the locked ones those come first for whom something stands still.
-        """
+        """The order of rows of LocalUser; locked privileged accounts come first."""
         if self.sorted_by != SORT_FAILED:
             return BY_NAME
-        return MATTERING_FIRST if self.state is LOCKED else NEWEST_FAILURE
+        return PRIVILEGED_FIRST if self.state is LOCKED else NEWEST_FAILURE
 
     @property
-    def mark(self) -> str:
-        """What its markers begin with: one of another list or sort names no place in this one."""
+    def marker_prefix(self) -> str:
+        """The start of this list's markers, so that one of another list or order is refused."""
         return f"{self.state.name if self.state else 'all'}.{self.sorted_by}."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Page:
-    """Some accounts, and the marker of the next page; "" where this is the last."""
+class AccountPage:
+    """One page of a list, and the marker of the next page; "" if there is none."""
 
     accounts: list[Account]
     next: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Failing:
+class FailingAccount:
     """An account at the threshold of failures: locked, or exempt and under attack."""
 
     user_id: str
@@ -116,161 +112,136 @@ class Domain:
 
 @database.reading()
 def page(
-    query: Query,
+    query: AccountQuery,
     *,
     scope: str | None,
     policy: Policy,
     now: datetime,
     marker: str,
     limit: int,
-    known: Mapping[str, Kinds] | None = None,
-) -> Page:
-    """One page of accounts, in as many queries however many there are.
+    kinds: Mapping[str, AccountKinds] | None = None,
+) -> AccountPage:
+    """Return one page of accounts, in the same number of queries for any number of accounts.
 
     Args:
-        known: the kinds of everyone who is of any, where they have been read.
+        kinds: the kinds of all privileged accounts, if they have been read already.
 
     Raises:
-        MarkerError: where the marker is of another list.
-        KeystoneDatabaseDownError
+        MarkerError: if the marker belongs to another list.
     """
-    after = marker.removeprefix(query.mark)
+    after = marker.removeprefix(query.marker_prefix)
     if marker and after in {"", marker}:
         raise MarkerError
     if query.state is NOT_COVERED:
         users = _not_covered(query, scope=scope)
         if after:
             users = BY_ID.after(users, after)
-        found = reading.of_users(BY_ID.sort(users)[: limit + 1])
-        last = (found[limit - 1].facts.id,) if len(found) > limit else None
-        return _page(found[:limit], query, BY_ID.marker_of(last) if last else "", known)
-    local, order = _within(LocalUser.objects.all(), query, scope=scope), query.order
-    if order is MATTERING_FIRST:
-        local = local.annotate(rank=privileged.rank())
-    if after:
-        local = order.after(local, after)
-    if query.kind is None:  # those of a kind are few
-        local = prefilter.narrowed(
-            local, order, state=query.state, text=query.text, policy=policy, now=now
-        )
-    local = order.sort(_fitting(local, query, policy=policy, now=now))
-    found = reading.of_local_users(local[: limit + 1], *(column.name for column in order.columns))
-    last = found[limit - 1].rest if len(found) > limit else None
-    return _page(found[:limit], query, order.marker_of(last) if last else "", known)
-
-
-def _page(found: list[Row], query: Query, place: str, known: Mapping[str, Kinds] | None) -> Page:
-    """Args: place: the marker within the order; "" where there are no more."""
-    return Page(
-        accounts=reading.accounts(found, known=known), next=f"{query.mark}{place}" if place else ""
+        rows = loading.user_rows(BY_ID.sort(users)[: limit + 1])
+        next_ = BY_ID.marker_of((rows[limit - 1].facts.id,)) if len(rows) > limit else ""
+    else:
+        local, order = _within(LocalUser.objects.all(), query, scope=scope), query.order
+        if order is PRIVILEGED_FIRST:
+            local = local.annotate(rank=privileged.privileged_rank())
+        if after:
+            local = order.after(local, after)
+        if query.kind is None:  # privileged accounts are few
+            local = prefilter.narrow(
+                local, order, state=query.state, text=query.text, policy=policy, now=now
+            )
+        local = order.sort(_matching(local, query, policy=policy, now=now))
+        columns = (column.name for column in order.columns)
+        rows = loading.local_user_rows(local[: limit + 1], *columns)
+        next_ = order.marker_of(rows[limit - 1].extra_columns) if len(rows) > limit else ""
+    return AccountPage(
+        accounts=loading.accounts(rows[:limit], kinds=kinds),
+        next=f"{query.marker_prefix}{next_}" if next_ else "",
     )
 
 
 @database.reading()
-def count(query: Query, *, scope: str | None, policy: Policy, now: datetime) -> int:
-    """How many fit, counted now: for `locked`, whose scan is short.
-
-    Raises:
-        KeystoneDatabaseDownError
-    """
+def count(query: AccountQuery, *, scope: str | None, policy: Policy, now: datetime) -> int:
+    """Count the accounts now, without the census; for states whose scan is short."""
     if query.state is NOT_COVERED:
         return _not_covered(query, scope=scope).count()
     rows = _within(LocalUser.objects.all(), query, scope=scope)
-    return _fitting(rows, query, policy=policy, now=now).count()
+    return _matching(rows, query, policy=policy, now=now).count()
 
 
-@database.reading()
 def get(user_id: str, *, scope: str | None) -> Account | None:
-    """The account of this id, of any kind of user; None where there is none in scope.
-
-    Raises:
-        KeystoneDatabaseDownError
-    """
-    found = these([user_id], scope=scope)
-    return found[0] if found else None
+    """Return the account of any kind of user with this id; None if there is none in scope."""
+    accounts = get_many([user_id], scope=scope)
+    return accounts[0] if accounts else None
 
 
 @database.reading()
-def these(user_ids: Collection[str], *, scope: str | None) -> list[Account]:
-    """The accounts of these ids that are in scope, of any kind of user, in the ids' order.
-
-    Raises:
-        KeystoneDatabaseDownError
-    """
+def get_many(user_ids: Collection[str], *, scope: str | None) -> list[Account]:
+    """Return the accounts in scope with these ids, of any kind of user, in the ids' order."""
     users = User.objects.filter(id__in=user_ids)
     if scope is not None:
         users = users.filter(domain_id=scope)
-    found = {account.id: account for account in reading.accounts(reading.of_users(users))}
-    return [found[user_id] for user_id in user_ids if user_id in found]
+    by_id = {account.id: account for account in loading.accounts(loading.user_rows(users))}
+    return [by_id[user_id] for user_id in user_ids if user_id in by_id]
 
 
 @database.reading()
-def failing(*, scope: str | None, policy: Policy, now: datetime, limit: int) -> list[Failing]:
-    """Locked accounts, and exempt ones that would be, in one scan; the newest failure first.
-
-    Raises:
-        KeystoneDatabaseDownError
-    """
-    rows = _within(LocalUser.objects.all(), Query(), scope=scope)
-    either = LOCKED.among(rows, policy, now) | ATTACKED_EXEMPT.among(rows, policy, now)
+def failing(
+    *, scope: str | None, policy: Policy, now: datetime, limit: int
+) -> list[FailingAccount]:
+    """Return locked accounts, and exempt ones under attack, by one scan, newest failure first."""
+    rows = _within(LocalUser.objects.all(), AccountQuery(), scope=scope)
+    either = LOCKED.filter(rows, policy, now) | ATTACKED_EXEMPT.filter(rows, policy, now)
     exempt = option_is_true(options.IGNORE_LOCKOUT)
-    found = NEWEST_FAILURE.sort(either).values_list("user_id", exempt)
-    return [Failing(user_id=user_id, exempt=is_exempt) for user_id, is_exempt in found[:limit]]
+    columns = NEWEST_FAILURE.sort(either).values_list("user_id", exempt)
+    return [
+        FailingAccount(user_id=user_id, exempt=is_exempt) for user_id, is_exempt in columns[:limit]
+    ]
 
 
 @database.reading()
-def named(name: str, *, domain: str) -> list[Account]:
-    """Local accounts of exactly this name, in the domain of this name or id, or in any for "".
-
-    Raises:
-        KeystoneDatabaseDownError
-    """
+def get_by_name(name: str, *, domain: str) -> list[Account]:
+    """Return the local accounts with exactly this name, in a domain (name or id) or in any."""
     local = LocalUser.objects.filter(name=name)
     if domain:
         local = local.filter(Q(domain_id=domain) | Q(user__domain__name=domain))
-    return reading.accounts(reading.of_local_users(local.order_by("domain_id")))
+    return loading.accounts(loading.local_user_rows(local.order_by("domain_id")))
 
 
 @database.reading()
 def domains(*, scope: str | None) -> list[Domain]:
-    """The domains in scope, by name. Keystone's hidden root is none.
-
-    Raises:
-        KeystoneDatabaseDownError
-    """
+    """Return the domains in scope by name, without Keystone's hidden root."""
     rows = Project.objects.filter(is_domain=True).exclude(id="<<keystone.domain.root>>")
     if scope is not None:
         rows = rows.filter(id=scope)
     return [Domain(id=row.id, name=row.name) for row in rows.order_by("name")]
 
 
-def _within(rows: QuerySet[M], query: Query, *, scope: str | None) -> QuerySet[M]:
-    """The rows of what the operator may see, and of the domain that they asked for."""
+def _within(rows: QuerySet[M], query: AccountQuery, *, scope: str | None) -> QuerySet[M]:
+    """Return the rows in scope and in the domain of the query."""
     if scope is not None:
         rows = rows.filter(domain_id=scope)
     return rows.filter(domain_id=query.domain_id) if query.domain_id else rows
 
 
-def _fitting(
-    rows: QuerySet[LocalUser], query: Query, *, policy: Policy, now: datetime
+def _matching(
+    rows: QuerySet[LocalUser], query: AccountQuery, *, policy: Policy, now: datetime
 ) -> QuerySet[LocalUser]:
-    """The rows that are in the state, have the text and are of the kind that were asked for."""
+    """Return the rows with the state, text and kind of the query."""
     if query.state is not None:
-        rows = query.state.among(rows, policy, now)
+        rows = query.state.filter(rows, policy, now)
     if query.text:
         rows = prefilter.with_text(rows, query.text)
     return _of_kind(rows, query)
 
 
-def _of_kind(rows: QuerySet[M], query: Query) -> QuerySet[M]:
-    """The rows of the kind that was asked for: the last filter, for it costs the most of a row."""
+def _of_kind(rows: QuerySet[M], query: AccountQuery) -> QuerySet[M]:
+    """Return the rows of the kind in the query. Call it last: it costs the most for each row."""
     if query.kind is None:
         return rows
-    return privileged.among(rows, query.kind, few=query.by_failures)
+    return privileged.filter_by_kind(rows, query.kind, few=query.by_failures)
 
 
-def _not_covered(query: Query, *, scope: str | None) -> QuerySet[User]:
-    """Users without a row in `local_user`: LDAP and federated ones."""
+def _not_covered(query: AccountQuery, *, scope: str | None) -> QuerySet[User]:
+    """Return the LDAP and federated users, which have no row in `local_user`."""
     users = _within(User.objects.filter(local_user=None), query, scope=scope)
     if query.text:
         federated = FederatedUser.objects.filter(

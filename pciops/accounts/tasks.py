@@ -12,7 +12,7 @@ from pciops.celery import app
 from pciops.keystone import database
 from pciops.lib import jobs
 
-EVERY: Final = timedelta(minutes=5)  # as the timetable in pciops.celery has it
+EVERY: Final = timedelta(minutes=5)  # as in the timetable of pciops.celery
 LEASE: Final = timedelta(minutes=4)
 
 log = logging.getLogger(__name__)
@@ -20,13 +20,13 @@ log = logging.getLogger(__name__)
 
 @app.task(name="accounts.census")
 def census() -> None:
-    """Take the census of this slot, unless somebody has; a failure waits for the next slot."""
+    """Take the census of this slot, unless another worker has; a failure waits for the next."""
     with database.outages_logged("census"):
         if not jobs.once("census", EVERY, _take, lease=LEASE):
             log.info("the census of these five minutes is taken already")
 
 
 def _take(now: datetime) -> None:
-    taken = counts.take(policy=policy.current(), now=now)
+    census = counts.take(policy=policy.current(), now=now)
     thinned = counts.thin(now)
-    log.info("census taken in %d ms; %d old ones deleted", taken.milliseconds, thinned)
+    log.info("census taken in %d ms; %d old ones deleted", census.milliseconds, thinned)

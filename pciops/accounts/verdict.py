@@ -1,4 +1,4 @@
-"""What a page, the API and a command say of an account at one instant."""
+"""Whether an account can sign in at one time, and why: the base of pages, API and commands."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from pciops.lib import times
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """An account with its states, judged by one policy at one instant."""
+class SigninVerdict:
+    """An account with its states under one policy at one time."""
 
     account: Account
     policy: Policy
@@ -27,37 +27,37 @@ class Verdict:
 
     @property
     def blocking(self) -> list[State]:
-        """The states that keep it from signing in; the first is the one that Keystone finds."""
+        """The states that block a sign-in; Keystone refuses for the first of them."""
         return blocking(self.states)
 
     @property
     def locked(self) -> bool:
-        """Whether there is something to unlock."""
+        """Whether an unlock would change anything."""
         return LOCKED in self.states
 
     @property
     def inactive(self) -> bool:
-        """Whether Keystone refuses it as inactive, although the row says that it is enabled."""
+        """Whether Keystone refuses it as inactive, although its column `enabled` is true."""
         return INACTIVE in self.states
 
     @property
-    def also(self) -> list[State]:
-        """What would keep it from signing in once it is unlocked."""
+    def blocking_after_unlock(self) -> list[State]:
+        """The states that would still block a sign-in after an unlock."""
         return [state for state in self.blocking if state is not LOCKED]
 
     @property
     def locked_until(self) -> datetime | None:
-        """When the lock ends by itself; None where it is not locked, or only an unlock ends it."""
+        """When the lock ends by itself; None without a lock, or if only an unlock ends it."""
         return locked_until(self.account, self.policy) if self.locked else None
 
     @property
     def inactive_on(self) -> date | None:
-        """The UTC day from which it is inactive, gone by or to come."""
+        """The UTC day, past or future, from which it is inactive."""
         return inactive_on(self.account, self.policy)
 
     @property
     def tone(self) -> str:
-        """The colour of the answer: bad, attack, soon, good; plain where nothing is covered."""
+        """The color of the answer: bad, attack, soon or good; plain if no rule applies."""
         if self.blocking:
             return "bad"
         if not self.account.covered:
@@ -69,30 +69,30 @@ class Verdict:
     def sentence(self) -> str:
         """The answer to "can this user sign in?"."""
         if self.blocking:
-            reasons = ", and ".join(self.says(state) for state in self.blocking)
-            return f"Cannot sign in: {reasons}."
+            return f"Cannot sign in: {', and '.join(map(self.describe, self.blocking))}."
         if not self.account.covered:
             return "Not covered: an LDAP or federated user, which these rules do not reach."
-        warnings = ", and ".join(self.says(state) for state in self.states if state.warns)
+        warnings = ", and ".join(self.describe(state) for state in self.states if state.warns)
         return f"Can sign in with the right password{warnings and ': '}{warnings}."
 
-    def says(self, state: State) -> str:
-        """One of its states within a sentence."""
-        return state.says(self.account, self.policy, self.now)
+    def describe(self, state: State) -> str:
+        """Return one of the states for use in a sentence."""
+        return state.describe(self.account, self.policy, self.now)
 
     @property
-    def explained(self) -> list[tuple[State, Remedy]]:
-        """Its states, each with what ends it."""
+    def remedies(self) -> list[tuple[State, Remedy]]:
+        """Each state with its remedy."""
         return [(state, state.remedy(self.account, self.policy, self.now)) for state in self.states]
 
 
-def judge(account: Account, policy: Policy, now: datetime) -> Verdict:
-    """Classify an account."""
-    return Verdict(account=account, policy=policy, now=now, states=classify(account, policy, now))
+def judge(account: Account, policy: Policy, now: datetime) -> SigninVerdict:
+    """Return the verdict on an account."""
+    states = classify(account, policy, now)
+    return SigninVerdict(account=account, policy=policy, now=now, states=states)
 
 
-def as_dict(verdict: Verdict) -> dict[str, Any]:
-    """The account as the API and `--format json` give it; times are ISO 8601, UTC, with Z."""
+def as_dict(verdict: SigninVerdict) -> dict[str, Any]:
+    """Return the account as the API and `--format json` have it; times are ISO 8601 in UTC."""
     account = verdict.account
     return {
         "id": account.id,

@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 from django.db import transaction
 
 from pciops.accounts import selectors
-from pciops.accounts.verdict import Verdict, judge
+from pciops.accounts.verdict import SigninVerdict, judge
 from pciops.actions.register import Grant
 from pciops.audit import services
 from pciops.audit.models import Event
@@ -72,7 +72,7 @@ class Conflict(_Result):
 
     outcome = Event.Outcome.FAILURE
     status: int = HTTPStatus.CONFLICT
-    verdict: Verdict | None  # as it is now; None: it was deleted
+    verdict: SigninVerdict | None  # as it is now; None: it was deleted
     fits: bool  # the act still fits the account, so the operator can decide again
 
 
@@ -116,36 +116,36 @@ class Act(ABC):
         return self.name
 
     @abstractmethod
-    def fits(self, verdict: Verdict) -> bool:
+    def fits(self, verdict: SigninVerdict) -> bool:
         """Return whether there is something to do."""
 
-    def why_unfit(self, verdict: Verdict) -> str:
+    def why_unfit(self, verdict: SigninVerdict) -> str:
         """Return why there is nothing to do for an account that it does not fit."""
         return self.unfit
 
-    def refusal(self, verdict: Verdict, operator_id: str) -> str:
+    def refusal(self, verdict: SigninVerdict, operator_id: str) -> str:
         """Return why this operator must not do it to this account in any role; or ""."""
         return ""
 
-    def why_not(self, verdict: Verdict, operator_id: str) -> str:
+    def why_not(self, verdict: SigninVerdict, operator_id: str) -> str:
         """Return why this operator cannot do it to this account; or ""."""
         unfit = "" if self.fits(verdict) else self.why_unfit(verdict)
         return self.refusal(verdict, operator_id) or unfit
 
     @abstractmethod
-    def effects(self, verdict: Verdict) -> list[str]:
+    def effects(self, verdict: SigninVerdict) -> list[str]:
         """Return the sentences of the confirmation: what it will do, and its side effects."""
 
-    def warnings(self, verdict: Verdict) -> list[str]:
+    def warnings(self, verdict: SigninVerdict) -> list[str]:
         """Return warnings for the confirmation."""
         return []
 
-    def options(self, verdict: Verdict) -> list[str]:
+    def options(self, verdict: SigninVerdict) -> list[str]:
         """Return the options of the account that it can be about, for the form's choice."""
         return []
 
     @abstractmethod
-    def precondition(self, verdict: Verdict) -> str:
+    def precondition(self, verdict: SigninVerdict) -> str:
         """Return what must not change between the operator's decision and the act."""
 
     def parse_precondition(self, text: str) -> str:
@@ -158,29 +158,31 @@ class Act(ABC):
 
     @abstractmethod
     def carry_out(
-        self, event: Event, verdict: Verdict, request: ActRequest
+        self, event: Event, verdict: SigninVerdict, request: ActRequest
     ) -> Done | Refused | Unknown | None:
         """Do it to an account that met the precondition; None if it no longer does."""
 
     @abstractmethod
-    def conflict_sentence(self, event: Event, verdict: Verdict, request: ActRequest) -> str:
+    def conflict_sentence(self, event: Event, verdict: SigninVerdict, request: ActRequest) -> str:
         """Return what has changed, from the account as it is now."""
 
     @abstractmethod
-    def outcome_after_crash(self, event: Event, verdict: Verdict) -> tuple[Event.Outcome, str]:
+    def outcome_after_crash(
+        self, event: Event, verdict: SigninVerdict
+    ) -> tuple[Event.Outcome, str]:
         """Return outcome and remark of an act left pending, from the account as it is now."""
 
     def keep(self, event: Event) -> None:  # noqa: B027 (most acts keep nothing)
         """Write what pciops keeps of a success beside the audit log."""
 
-    def is_met(self, verdict: Verdict, request: ActRequest) -> bool:
+    def is_met(self, verdict: SigninVerdict, request: ActRequest) -> bool:
         """Return whether the act fits the account, and the precondition holds."""
         has_option = not request.option or request.option in self.options(verdict)
         return (
             self.fits(verdict) and has_option and self.precondition(verdict) == request.precondition
         )
 
-    def perform(self, verdict: Verdict, request: ActRequest) -> ActResult:
+    def perform(self, verdict: SigninVerdict, request: ActRequest) -> ActResult:
         """Do it: the intent is on disk before the act, the outcome after it.
 
         Every act that was begun ends in a result with its settled event. Outages that leave no
@@ -197,7 +199,7 @@ class Act(ABC):
         event = services.open_event(
             self.action,
             verdict.account,
-            seen=request.precondition,
+            precondition=request.precondition,
             initiator=request.initiator,
             reason=request.reason,
             identity=request.identity,
@@ -222,11 +224,11 @@ class Act(ABC):
         if outcome is not Event.Outcome.SUCCESS:
             services.settle(event, outcome, remark)
             return
-        with services.writing(event), transaction.atomic():
+        with services.writes_guarded(event), transaction.atomic():
             services.settle(event, outcome, remark)
             self.keep(event)
 
-    def _attempt(self, event: Event, verdict: Verdict, request: ActRequest) -> ActResult:
+    def _attempt(self, event: Event, verdict: SigninVerdict, request: ActRequest) -> ActResult:
         if sentence := self.refusal(verdict, request.initiator.id):
             return Refused(event=event, sentence=sentence, status=HTTPStatus.FORBIDDEN)
         result = None
@@ -234,7 +236,7 @@ class Act(ABC):
             result = self.carry_out(event, verdict, request)
         return result or self._conflict(event, verdict, request)
 
-    def _conflict(self, event: Event, before: Verdict, request: ActRequest) -> Conflict:
+    def _conflict(self, event: Event, before: SigninVerdict, request: ActRequest) -> Conflict:
         """Return the conflict with the account as it is at this moment.
 
         Raises:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from pciops.accounts.account import Account
-from pciops.accounts.verdict import Verdict
+from pciops.accounts.verdict import SigninVerdict
 from pciops.actions.act import Act, ActRequest, Conflict, Done, Refused
 from pciops.actions.unlock import UNLOCK
 from pciops.audit.services import AuditLogError
@@ -38,7 +38,9 @@ class BulkResult:
     event_id: str = ""  # of an act that was done
 
 
-def perform_all(act: Act, requests: Iterable[tuple[Verdict, ActRequest]]) -> Iterator[BulkResult]:
+def perform_all(
+    act: Act, requests: Iterable[tuple[SigninVerdict, ActRequest]]
+) -> Iterator[BulkResult]:
     """Perform the act on one account after the other, each when its result is asked for.
 
     Neither a conflict nor a refusal of one account stops the others. A failure of the audit log,
@@ -55,7 +57,7 @@ def perform_all(act: Act, requests: Iterable[tuple[Verdict, ActRequest]]) -> Ite
         yield result
 
 
-def perform_one(act: Act, verdict: Verdict, request: ActRequest) -> BulkResult:
+def perform_one(act: Act, verdict: SigninVerdict, request: ActRequest) -> BulkResult:
     """Perform the act on one of several accounts."""
     outcome, sentence, event_id = BulkOutcome.FAILED, "", ""
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Final
 
 from pciops.accounts.states import INACTIVE
-from pciops.accounts.verdict import Verdict
+from pciops.accounts.verdict import SigninVerdict
 from pciops.actions import register
 from pciops.actions.act import Act, ActRequest, Done
 from pciops.actions.patch import Patch, exemptions_precondition, silent_effects
@@ -28,10 +28,10 @@ class OptionPatch(Patch):
 
     value: ClassVar[bool | None]  # of the option; None removes it
 
-    def applies(self, verdict: Verdict) -> bool:
+    def applies(self, verdict: SigninVerdict) -> bool:
         return bool(self.options(verdict))
 
-    def effects(self, verdict: Verdict) -> list[str]:
+    def effects(self, verdict: SigninVerdict) -> list[str]:
         if not verdict.account.enabled:
             return ["The account stays disabled; its failures and its last activity stay."]
         if INACTIVE not in verdict.states:
@@ -42,13 +42,13 @@ class OptionPatch(Patch):
             *silent_effects(verdict),
         ]
 
-    def changes(self, verdict: Verdict, request: ActRequest) -> dict[str, Any]:
+    def changes(self, verdict: SigninVerdict, request: ActRequest) -> dict[str, Any]:
         changes: dict[str, Any] = {"options": {request.option: self.value}}
         if INACTIVE in verdict.states:
             changes["enabled"] = True  # or Keystone would write it as disabled
         return changes
 
-    def is_done(self, verdict: Verdict, option: str) -> bool:
+    def is_done(self, verdict: SigninVerdict, option: str) -> bool:
         return (option in verdict.account.exemptions) == bool(self.value)
 
 
@@ -64,11 +64,11 @@ class Exempt(OptionPatch):
     asks = ("option", "owner", "ends_on", "reason")
     value = True
 
-    def options(self, verdict: Verdict) -> list[str]:
+    def options(self, verdict: SigninVerdict) -> list[str]:
         held = verdict.account.exemptions
         return [name for name in options.EXEMPTIONS.values() if name not in held]
 
-    def effects(self, verdict: Verdict) -> list[str]:
+    def effects(self, verdict: SigninVerdict) -> list[str]:
         return [
             "Sets the option to true, through Keystone's API and with your own token.",
             *super().effects(verdict),
@@ -92,10 +92,10 @@ class Lift(OptionPatch):
     asks = ("option", "reason")
     value = None
 
-    def options(self, verdict: Verdict) -> list[str]:
+    def options(self, verdict: SigninVerdict) -> list[str]:
         return verdict.account.exemptions
 
-    def effects(self, verdict: Verdict) -> list[str]:
+    def effects(self, verdict: SigninVerdict) -> list[str]:
         return [
             "Removes the option, through Keystone's API and with your own token. The rule holds "
             "from then on: a password that has expired meanwhile keeps the user out.",
@@ -117,29 +117,31 @@ class Record(Act):
     unfit = "The account has no exemption that could be recorded."
     asks = ("option", "owner", "ends_on", "reason")
 
-    def fits(self, verdict: Verdict) -> bool:
+    def fits(self, verdict: SigninVerdict) -> bool:
         return bool(verdict.account.exemptions)
 
-    def options(self, verdict: Verdict) -> list[str]:
+    def options(self, verdict: SigninVerdict) -> list[str]:
         return verdict.account.exemptions
 
-    def effects(self, verdict: Verdict) -> list[str]:
+    def effects(self, verdict: SigninVerdict) -> list[str]:
         return [
             "Writes owner, reason and last day into the register; what was recorded of this option "
             "before is closed.",
             "Nothing changes in Keystone.",
         ]
 
-    def precondition(self, verdict: Verdict) -> str:
+    def precondition(self, verdict: SigninVerdict) -> str:
         return exemptions_precondition(verdict)
 
-    def carry_out(self, event: Event, verdict: Verdict, request: ActRequest) -> Done:
+    def carry_out(self, event: Event, verdict: SigninVerdict, request: ActRequest) -> Done:
         return Done(event=event)
 
-    def conflict_sentence(self, event: Event, verdict: Verdict, request: ActRequest) -> str:
+    def conflict_sentence(self, event: Event, verdict: SigninVerdict, request: ActRequest) -> str:
         return "Its exemptions have changed after you opened the form. Nothing was recorded."
 
-    def outcome_after_crash(self, event: Event, verdict: Verdict) -> tuple[Event.Outcome, str]:
+    def outcome_after_crash(
+        self, event: Event, verdict: SigninVerdict
+    ) -> tuple[Event.Outcome, str]:
         return Event.Outcome.FAILURE, "not recorded: that would have settled it"
 
     def keep(self, event: Event) -> None:

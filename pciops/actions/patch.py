@@ -14,9 +14,9 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from pciops.accounts import selectors
-from pciops.accounts.privileged import Kind
+from pciops.accounts.privileged import AccountKind
 from pciops.accounts.states import DISABLED, INACTIVE, LOCKED
-from pciops.accounts.verdict import Verdict, judge
+from pciops.accounts.verdict import SigninVerdict, judge
 from pciops.actions.act import Act, ActRequest, Done, Refused, Unknown
 from pciops.actions.register import option_of
 from pciops.audit.models import Event
@@ -32,29 +32,29 @@ class Patch(Act):
     """An act that Keystone's API does, if its policy lets the operator's token do it."""
 
     @abstractmethod
-    def applies(self, verdict: Verdict) -> bool:
+    def applies(self, verdict: SigninVerdict) -> bool:
         """Return whether there is something to do, if Keystone can change the account."""
 
     @abstractmethod
-    def changes(self, verdict: Verdict, request: ActRequest) -> dict[str, Any]:
+    def changes(self, verdict: SigninVerdict, request: ActRequest) -> dict[str, Any]:
         """Return the changes to send."""
 
     @abstractmethod
-    def is_done(self, verdict: Verdict, option: str) -> bool:
+    def is_done(self, verdict: SigninVerdict, option: str) -> bool:
         """Return whether the account, as the database shows it, has the changes."""
 
-    def fits(self, verdict: Verdict) -> bool:
+    def fits(self, verdict: SigninVerdict) -> bool:
         account = verdict.account
         return account.covered and account.readable and self.applies(verdict)
 
-    def why_unfit(self, verdict: Verdict) -> str:
+    def why_unfit(self, verdict: SigninVerdict) -> str:
         if not verdict.account.covered:
             return "It is an LDAP or federated user: Keystone does not keep it in its own tables."
         if not verdict.account.readable:
             return "Keystone cannot read the user's row, and fails at every change of it."
         return self.unfit
 
-    def precondition(self, verdict: Verdict) -> str:
+    def precondition(self, verdict: SigninVerdict) -> str:
         """Return what decides on the side effects of a PATCH, in at most 64 characters."""
         states = verdict.states
         flags = {
@@ -66,7 +66,7 @@ class Patch(Act):
         return " ".join([*words, exemptions_precondition(verdict)])
 
     def carry_out(
-        self, event: Event, verdict: Verdict, request: ActRequest
+        self, event: Event, verdict: SigninVerdict, request: ActRequest
     ) -> Done | Refused | Unknown | None:
         """Read the account again before the PATCH, which has no guard as an UPDATE has."""
         try:
@@ -84,7 +84,7 @@ class Patch(Act):
             return _refused(event, error)
         return self._confirmed(event, before, request)
 
-    def conflict_sentence(self, event: Event, verdict: Verdict, request: ActRequest) -> str:
+    def conflict_sentence(self, event: Event, verdict: SigninVerdict, request: ActRequest) -> str:
         if self.fits(verdict) and request.option in ("", *self.options(verdict)):
             return (
                 "The account has changed after you opened the form. Nothing was changed: look at "
@@ -92,14 +92,18 @@ class Patch(Act):
             )
         return f"{self.why_unfit(verdict)} Nothing was changed."
 
-    def outcome_after_crash(self, event: Event, verdict: Verdict) -> tuple[Event.Outcome, str]:
-        if self.precondition(verdict) == event.seen:  # first: it may have been so before
+    def outcome_after_crash(
+        self, event: Event, verdict: SigninVerdict
+    ) -> tuple[Event.Outcome, str]:
+        if self.precondition(verdict) == event.precondition:  # first: it may have been so before
             return Event.Outcome.FAILURE, "not carried out, the account is unchanged"
         if self.is_done(verdict, option_of(event)):
             return Event.Outcome.SUCCESS, "Keystone's database shows that it was done"
         return Event.Outcome.UNKNOWN, "the account has changed otherwise since"
 
-    def _confirmed(self, event: Event, before: Verdict, request: ActRequest) -> Done | Unknown:
+    def _confirmed(
+        self, event: Event, before: SigninVerdict, request: ActRequest
+    ) -> Done | Unknown:
         """Return whether the database shows the change that Keystone has confirmed."""
         try:
             for _ in range(READS):
@@ -118,7 +122,7 @@ class Patch(Act):
         )
 
     def _lost(
-        self, event: Event, before: Verdict, request: ActRequest, reason: str
+        self, event: Event, before: SigninVerdict, request: ActRequest, reason: str
     ) -> Done | Unknown:
         """Return what the database shows after Keystone's answer was lost."""
         try:
@@ -147,17 +151,17 @@ class Enable(Patch):
     unfit = "The account is neither disabled nor inactive: there is nothing to enable."
     asks = ("reason", "identity")
 
-    def applies(self, verdict: Verdict) -> bool:
+    def applies(self, verdict: SigninVerdict) -> bool:
         return DISABLED in verdict.states or INACTIVE in verdict.states
 
-    def effects(self, verdict: Verdict) -> list[str]:
+    def effects(self, verdict: SigninVerdict) -> list[str]:
         return [
             "Sets enabled to true, through Keystone's API and with your own token.",
             *silent_effects(verdict),
             "Application credentials work again. Tokens that have ended stay so.",
         ]
 
-    def warnings(self, verdict: Verdict) -> list[str]:
+    def warnings(self, verdict: SigninVerdict) -> list[str]:
         warnings = []
         if DISABLED in verdict.states:
             warnings.append(
@@ -170,10 +174,10 @@ class Enable(Patch):
             warnings.append(f"This alone will not let the user in: {states}.")
         return warnings
 
-    def changes(self, verdict: Verdict, request: ActRequest) -> dict[str, Any]:
+    def changes(self, verdict: SigninVerdict, request: ActRequest) -> dict[str, Any]:
         return {"enabled": True}
 
-    def is_done(self, verdict: Verdict, option: str) -> bool:
+    def is_done(self, verdict: SigninVerdict, option: str) -> bool:
         return not self.fits(verdict)
 
 
@@ -187,10 +191,10 @@ class Disable(Patch):
     did = "is disabled."
     unfit = "The account is disabled already."
 
-    def applies(self, verdict: Verdict) -> bool:
+    def applies(self, verdict: SigninVerdict) -> bool:
         return bool(verdict.account.enabled)
 
-    def effects(self, verdict: Verdict) -> list[str]:
+    def effects(self, verdict: SigninVerdict) -> list[str]:
         effects = [
             "Sets enabled to false, through Keystone's API and with your own token.",
             "All tokens of the account end at once, and its application credentials stop: whatever "
@@ -201,26 +205,26 @@ class Disable(Patch):
         effects.append("The last activity stays. An administrator can enable it again.")
         return effects
 
-    def warnings(self, verdict: Verdict) -> list[str]:
+    def warnings(self, verdict: SigninVerdict) -> list[str]:
         kinds, warnings = verdict.account.kinds, []
-        if Kind.ADMINISTRATOR in kinds:
+        if AccountKind.ADMINISTRATOR in kinds:
             warnings.append("It is an administrator. See to it that another one can sign in.")
-        if Kind.SERVICE in kinds:
+        if AccountKind.SERVICE in kinds:
             warnings.append("It is a service account: a part of the cloud will stop with it.")
         return warnings
 
-    def refusal(self, verdict: Verdict, operator_id: str) -> str:
+    def refusal(self, verdict: SigninVerdict, operator_id: str) -> str:
         own = verdict.account.id == operator_id
         return "You cannot disable your own account: another administrator can." if own else ""
 
-    def precondition(self, verdict: Verdict) -> str:
+    def precondition(self, verdict: SigninVerdict) -> str:
         """Return only `enabled`: an account under attack gets other failures every second."""
         return f"enabled={bool(verdict.account.enabled):d}"
 
-    def changes(self, verdict: Verdict, request: ActRequest) -> dict[str, Any]:
+    def changes(self, verdict: SigninVerdict, request: ActRequest) -> dict[str, Any]:
         return {"enabled": False}
 
-    def is_done(self, verdict: Verdict, option: str) -> bool:
+    def is_done(self, verdict: SigninVerdict, option: str) -> bool:
         return not verdict.account.enabled
 
 
@@ -228,13 +232,13 @@ ENABLE = Enable()
 DISABLE = Disable()
 
 
-def exemptions_precondition(verdict: Verdict) -> str:
+def exemptions_precondition(verdict: SigninVerdict) -> str:
     """Return the exemptions of the account, by their short ids in Keystone's database."""
     exempt = [option for option in options.EXEMPTIONS if verdict.account.exempt_from(option)]
     return f"options={'+'.join(exempt)}"
 
 
-def silent_effects(verdict: Verdict) -> list[str]:
+def silent_effects(verdict: SigninVerdict) -> list[str]:
     """Return Keystone's side effects on an account that is enabled after the change."""
     account, effects = verdict.account, []
     rule = verdict.policy.disable_user_account_days_inactive
@@ -253,7 +257,7 @@ def silent_effects(verdict: Verdict) -> list[str]:
     return effects
 
 
-def _read(event: Event, before: Verdict) -> Verdict | None:
+def _read(event: Event, before: SigninVerdict) -> SigninVerdict | None:
     """Return the account as it is at this moment, or None if it was deleted."""
     account = selectors.get(event.target_id, scope=None)
     return judge(account, before.policy, before.now) if account else None
@@ -274,7 +278,7 @@ def _refused(event: Event, error: client.KeystoneError) -> Refused:
     return Refused(event=event, sentence=sentence, remark=remark, status=status)
 
 
-def _side_effects(before: Verdict, after: Verdict) -> str:
+def _side_effects(before: SigninVerdict, after: SigninVerdict) -> str:
     """Return what Keystone has changed besides: the evidence that it overwrote."""
     parts = []
     was, became = before.account, after.account

@@ -137,7 +137,7 @@ def page(*, scope: str | None, now: datetime, marker: str = "", limit: int = BAT
     recorded = records.order_by("user_id").values_list("user_id", flat=True).distinct()
     ids = sorted({*exempt, *recorded[: limit + 1]})
     here = ids[:limit]
-    accounts = {account.id: account for account in selectors.these(here, scope=scope)}
+    accounts = {account.id: account for account in selectors.get_many(here, scope=scope)}
     open_records: dict[str, dict[str, Exemption]] = defaultdict(dict)
     for record in records.filter(user_id__in=here).order_by("pk"):
         open_records[record.user_id][record.option] = record

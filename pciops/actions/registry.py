@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pciops.accounts.verdict import Verdict
+from pciops.accounts.verdict import SigninVerdict
 from pciops.actions.act import Act
 from pciops.actions.exempting import EXEMPT, LIFT, RECORD
 from pciops.actions.patch import DISABLE, ENABLE
@@ -17,6 +17,6 @@ BY_ACTION: Final = {act.action.value: act for act in ACTS}
 RESTORING: Final = (UNLOCK, ENABLE)
 
 
-def fitting(verdict: Verdict, operator_id: str) -> list[Act]:
+def fitting(verdict: SigninVerdict, operator_id: str) -> list[Act]:
     """Return the acts that fit the account, if the operator's role allows them."""
     return [act for act in ACTS if not act.why_not(verdict, operator_id)]

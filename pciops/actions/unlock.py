@@ -11,7 +11,7 @@ from django.db import DatabaseError, InterfaceError
 from pciops.accounts import selectors
 from pciops.accounts.account import Failures
 from pciops.accounts.states import LOCK_LAPSED, LOCKED
-from pciops.accounts.verdict import Verdict
+from pciops.accounts.verdict import SigninVerdict
 from pciops.actions.act import MAY_UNLOCK, Act, ActRequest, Done, Refused, Unknown
 from pciops.audit import selectors as audit
 from pciops.audit.models import Event
@@ -32,30 +32,30 @@ class Unlock(Act):
     needs = MAY_UNLOCK
     asks = ("reason", "identity")
 
-    def fits(self, verdict: Verdict) -> bool:
+    def fits(self, verdict: SigninVerdict) -> bool:
         return verdict.locked
 
-    def effects(self, verdict: Verdict) -> list[str]:
+    def effects(self, verdict: SigninVerdict) -> list[str]:
         return [
             "Sets the failure count to zero. Nothing else changes: the account stays enabled or "
             "disabled as it is, its last activity stays.",
             "Tokens and application credentials were never stopped by the lock.",
         ]
 
-    def warnings(self, verdict: Verdict) -> list[str]:
-        if not verdict.also:
+    def warnings(self, verdict: SigninVerdict) -> list[str]:
+        if not verdict.blocking_after_unlock:
             return []
-        states = ", ".join(state.label.lower() for state in verdict.also)
+        states = ", ".join(state.label.lower() for state in verdict.blocking_after_unlock)
         return [f"An unlock alone will not let the user in: {states}."]
 
-    def precondition(self, verdict: Verdict) -> str:
+    def precondition(self, verdict: SigninVerdict) -> str:
         return str(verdict.account.failures)
 
     def parse_precondition(self, text: str) -> str:
         return str(Failures.parse(text))
 
     def carry_out(
-        self, event: Event, verdict: Verdict, request: ActRequest
+        self, event: Event, verdict: SigninVerdict, request: ActRequest
     ) -> Done | Refused | Unknown | None:
         failures = verdict.account.failures
         try:
@@ -64,7 +64,7 @@ class Unlock(Act):
             return _failed(event, failures, database.reason(error))
         return Done(event=event) if cleared else None
 
-    def conflict_sentence(self, event: Event, verdict: Verdict, request: ActRequest) -> str:
+    def conflict_sentence(self, event: Event, verdict: SigninVerdict, request: ActRequest) -> str:
         if verdict.locked:
             return (
                 "The account was locked again after you opened the form. Nothing was changed: look "
@@ -77,12 +77,14 @@ class Unlock(Act):
         except (DatabaseError, InterfaceError):  # of the audit log: settling says so
             return "The account is not locked."
 
-    def outcome_after_crash(self, event: Event, verdict: Verdict) -> tuple[Event.Outcome, str]:
+    def outcome_after_crash(
+        self, event: Event, verdict: SigninVerdict
+    ) -> tuple[Event.Outcome, str]:
         """Return the outcome; the UPDATE changes the row only from the precondition to none."""
-        account, before = verdict.account, Failures.parse(event.seen)
+        account, before = verdict.account, Failures.parse(event.precondition)
         if account.failures == before:
             return Event.Outcome.FAILURE, "not carried out, Keystone's row is unchanged"
-        other = audit.unlock_of(event.target_id, seen=event.seen, but=event)
+        other = audit.unlock_of(event.target_id, precondition=event.precondition, but=event)
         if other and other.outcome == Event.Outcome.SUCCESS:
             return Event.Outcome.FAILURE, f"not carried out, {other.initiator} unlocked the account"
         if other:
@@ -119,12 +121,12 @@ def _failed(event: Event, failures: Failures, reason: str) -> Refused | Unknown:
 
 def _who_was_first(event: Event, now: datetime) -> str:
     """Return who ended the lock that the operator saw, as far as the audit log can tell."""
-    before = Failures.parse(event.seen)
+    before = Failures.parse(event.precondition)
     act = None
     for _ in range(10):  # between its UPDATE and its row an unlock needs milliseconds
         if not before.failed_auth_count:  # there was no lock, so no other unlock has ended one
             break
-        act = audit.unlock_of(event.target_id, seen=event.seen, but=event)
+        act = audit.unlock_of(event.target_id, precondition=event.precondition, but=event)
         if act is None or act.outcome == Event.Outcome.SUCCESS:
             break
         time.sleep(0.05)

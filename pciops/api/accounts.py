@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from pciops.accounts import filters, selectors
 from pciops.accounts.policy import policy as policies
-from pciops.accounts.verdict import Verdict, as_dict, judge
+from pciops.accounts.verdict import SigninVerdict, as_dict, judge
 from pciops.api import paging
 from pciops.api.auth import ApiRequest, endpoint
 from pciops.api.errors import ApiError
@@ -42,7 +42,7 @@ def account(request: ApiRequest, user_id: str) -> HttpResponse:
     return JsonResponse({"account": as_dict(verdict), "diagnosis": diagnosis})
 
 
-def verdict_of(request: ApiRequest, user_id: str) -> Verdict:
+def verdict_of(request: ApiRequest, user_id: str) -> SigninVerdict:
     """Return the account in the operator's scope.
 
     Raises:
@@ -54,7 +54,7 @@ def verdict_of(request: ApiRequest, user_id: str) -> Verdict:
     return judge(account, policies.current(), timezone.now())
 
 
-def _query(request: ApiRequest) -> selectors.Query:
+def _query(request: ApiRequest) -> selectors.AccountQuery:
     by_domain = "domain_id" in request.GET
     domains = selectors.domains(scope=request.operator.scope) if by_domain else []
     return filters.query(request.GET.dict(), domains=domains, domain_filter="domain_id")

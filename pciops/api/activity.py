@@ -11,7 +11,7 @@ from pciops.api.accounts import verdict_of
 from pciops.api.auth import ApiRequest, endpoint
 from pciops.events import search
 from pciops.events.models import Activity, Attempts
-from pciops.lib.merging import Source, merged
+from pciops.lib.merging import MergeSource, merged
 from pciops.signin.event_access import reader
 
 
@@ -28,7 +28,7 @@ def of_account(request: ApiRequest, user_id: str) -> HttpResponse:
     return _page(request, search.of_account(verdict_of(request, user_id).account.id))
 
 
-def _page(request: ApiRequest, sources: list[Source]) -> HttpResponse:
+def _page(request: ApiRequest, sources: list[MergeSource]) -> HttpResponse:
     access, limit = reader(request.operator), paging.limit(request)
     rows = merged(sources, marker=request.GET.get("marker", ""), batch=limit + 1)
     page = list(islice(rows, limit + 1))

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 
 from pciops.api import paging
 from pciops.api.auth import ApiRequest, endpoint
-from pciops.audit import search
+from pciops.audit import selectors
 from pciops.audit.models import Event
 from pciops.lib import times
 
@@ -16,8 +16,8 @@ from pciops.lib import times
 @endpoint("GET")
 def audit(request: ApiRequest) -> HttpResponse:
     """`GET /api/v1/audit?action=&outcome=&via=&operator=&account=&from=&to=&limit=&marker=`."""
-    page = search.page(
-        search.Query.parse(request.GET),
+    page = selectors.page(
+        selectors.AuditQuery.parse(request.GET),
         scope=request.operator.scope,
         marker=request.GET.get("marker", ""),
         limit=paging.limit(request),

@@ -145,7 +145,9 @@ def _note(request: HttpRequest, error: DeniedError) -> None:
     operator = getattr(request, "operator", None) or Operator(id="", name=UNKNOWN)
     by = audit.initiator(request, operator, Event.Via.API)
     resource = f"{request.method} {request.path}"
-    refusals.note(initiator=by, resource=resource, remark=error.message, now=timezone.now())
+    refusals.record_refusal(
+        initiator=by, resource=resource, remark=error.message, now=timezone.now()
+    )
 
 
 def _bound() -> str:

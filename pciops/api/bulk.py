@@ -24,7 +24,7 @@ def accounts_unlock(request: ApiRequest) -> HttpResponse:
     body = body_of(request)
     user_ids = _user_ids(body.get("accounts"))
     inputs = inputs_of(UNLOCK, body)
-    accounts = selectors.these(user_ids, scope=request.operator.scope)
+    accounts = selectors.get_many(user_ids, scope=request.operator.scope)
     missing = user_ids.keys() - {account.id for account in accounts}
     if missing:
         first = next(user_id for user_id in user_ids if user_id in missing)

@@ -8,9 +8,9 @@ from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
 
 from pciops.accounts import overview as overviews
-from pciops.accounts.overview import Number
+from pciops.accounts.overview import StateCount
 from pciops.accounts.policy import policy as policies
-from pciops.accounts.privileged import Kind
+from pciops.accounts.privileged import AccountKind
 from pciops.api.auth import ApiRequest, endpoint
 from pciops.lib import times
 
@@ -40,10 +40,10 @@ def overview(request: ApiRequest) -> HttpResponse:
     )
 
 
-def number_dict(number: Number) -> dict[str, Any]:
+def number_dict(number: StateCount) -> dict[str, Any]:
     """Return the number of accounts, of each kind, and whether this call has counted them."""
     return {
         "accounts": number.number,
-        **{kind.value: number.kinds.get(kind, 0) for kind in Kind},
+        **{kind.value: number.kinds.get(kind, 0) for kind in AccountKind},
         "live": number.live,
     }

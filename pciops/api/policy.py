@@ -9,14 +9,14 @@ from django.http import HttpResponse, JsonResponse
 
 from pciops.accounts.policy import compliance
 from pciops.accounts.policy import policy as policies
-from pciops.accounts.policy.compliance import Finding
+from pciops.accounts.policy.compliance import PolicyFinding
 from pciops.api.auth import ApiRequest, endpoint
 
 
 @endpoint("GET")
 def policy(request: ApiRequest) -> HttpResponse:
     """`GET /api/v1/policy`."""
-    sourced = policies.sourced()
+    sourced = policies.current_with_sources()
     return JsonResponse(
         {
             "policy": {
@@ -32,7 +32,7 @@ def policy(request: ApiRequest) -> HttpResponse:
     )
 
 
-def finding_dict(finding: Finding) -> dict[str, Any]:
+def finding_dict(finding: PolicyFinding) -> dict[str, Any]:
     """Return one requirement, with its old number and the result of each probe."""
     fields = asdict(finding)
     del fields["short"]  # only for the overview page

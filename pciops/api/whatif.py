@@ -8,9 +8,9 @@ from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
 
 from pciops.accounts.policy import policy as policies
-from pciops.accounts.policy import whatif, whatif_words
-from pciops.accounts.policy.whatif import CHOSEN, Number, Stop
-from pciops.accounts.privileged import Kind
+from pciops.accounts.policy import whatif, whatif_text
+from pciops.accounts.policy.whatif import CHANGEABLE, AffectedCount, StoppedAccount
+from pciops.accounts.privileged import AccountKind
 from pciops.api.auth import ApiRequest, endpoint
 from pciops.api.errors import ApiError
 from pciops.lib import times
@@ -20,22 +20,24 @@ from pciops.lib import times
 def what_if(request: ApiRequest) -> HttpResponse:
     """`GET /api/v1/policy/what-if`."""
     now, current = timezone.now(), policies.current()
-    unknown = [name for name in request.GET if name not in CHOSEN]
+    unknown = [name for name in request.GET if name not in CHANGEABLE]
     if unknown:
-        raise ApiError(400, f"{unknown[0][:40]}: no such option; there are {', '.join(CHOSEN)}.")
+        raise ApiError(
+            400, f"{unknown[0][:40]}: no such option; there are {', '.join(CHANGEABLE)}."
+        )
     try:
-        proposed = whatif.proposal(current, request.GET.dict())
+        proposed = whatif.parse_proposal(current, request.GET.dict())
     except whatif.ProposalError as error:
         raise ApiError(400, str(error)) from None
-    preview = whatif.ask(proposed, current=current, scope=request.operator.scope, now=now)
+    preview = whatif.evaluate(proposed, current=current, scope=request.operator.scope, now=now)
     passwords = preview.passwords
     return JsonResponse(
         {
             "live_at": times.iso(now),
-            "days": whatif_words.DAYS,
+            "days": whatif_text.DAYS,
             "options": {
                 name: {"value": getattr(current, name), "proposed": getattr(proposed, name)}
-                for name in CHOSEN
+                for name in CHANGEABLE
             },
             "today": _number(preview.today),
             "ahead": _number(preview.ahead),
@@ -57,20 +59,20 @@ def what_if(request: ApiRequest) -> HttpResponse:
             },
             "accounts": [_stop(stop) for stop in preview.stops],
             "unnamed": preview.unnamed,
-            "answer": f"{whatif_words.answer(preview)} {whatif_words.outlook(preview)}".strip(),
-            "caveats": whatif_words.caveats(preview),
+            "answer": f"{whatif_text.answer(preview)} {whatif_text.outlook(preview)}".strip(),
+            "caveats": whatif_text.caveats(preview),
         }
     )
 
 
-def _number(number: Number) -> dict[str, int]:
+def _number(number: AffectedCount) -> dict[str, int]:
     return {
         "accounts": number.accounts,
-        **{kind.value: number.kinds.get(kind, 0) for kind in Kind},
+        **{kind.value: number.kinds.get(kind, 0) for kind in AccountKind},
     }
 
 
-def _stop(stop: Stop) -> dict[str, Any]:
+def _stop(stop: StoppedAccount) -> dict[str, Any]:
     account = stop.account
     return {
         "id": account.id,

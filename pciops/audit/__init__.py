@@ -1,1 +1,1 @@
-"""The trail: who did what to which account, when, why, and how it ended."""
+"""The audit log: a hash-chained row for each act, with initiator, account, reason and outcome."""

@@ -1,4 +1,4 @@
-"""A check of the trail: when its chain was verified last, and how that ended."""
+"""A check of the audit log: when its chain was verified last, and the result."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Final
 
 from django.utils import timezone
 
-from pciops.audit import verify
+from pciops.audit import chain
 from pciops.lib import times
-from pciops.lib.doctor import Finding, check, ok, problem, warning
+from pciops.lib.doctor import CheckResult, check, ok, problem, warning
 
-OLD: Final = timedelta(hours=26)  # a worker verifies every night
+MAX_AGE: Final = timedelta(hours=26)  # a worker verifies every night
 
 
 @check("trail", after="database")
-def trail() -> Iterator[Finding]:
-    """Its chain is verified every night, and fits."""
+def audit_log() -> Iterator[CheckResult]:
+    """Check that the chain is verified every night, and is intact."""
     remedy = "Look at the worker and at its beat (docs/install.md); manage.py verify_audit does it."
-    now, last = timezone.now(), verify.last()
+    now, last = timezone.now(), chain.last_check()
     if last is None:
         yield warning("Its chain has not been verified yet.", remedy)
         return
@@ -30,7 +30,7 @@ def trail() -> Iterator[Finding]:
             "Somebody changed the database past pciops. Keep a copy of it before anything else, and"
             " compare it with what syslog has.",
         )
-    elif now - last.checked_at > OLD:
+    elif now - last.checked_at > MAX_AGE:
         yield warning(f"Its chain was verified {age} ago.", remedy)
     else:
         yield ok(f"Its chain of {last.rows} rows was verified {age} ago, and fits.")

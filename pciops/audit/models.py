@@ -1,4 +1,4 @@
-"""The trail: a row an act, in CADF's words (DMTF DSP0262), with the fields of PCI DSS 10.2.2."""
+"""The audit log: one row for each act in terms of CADF (DMTF DSP0262), as PCI DSS 10.2.2 asks."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from django.db import models
 
 
 def new_id() -> str:
-    """An id for an act, as Keystone writes ids: 32 hexadecimal digits."""
+    """Return an id like Keystone's: 32 hexadecimal digits."""
     return uuid.uuid4().hex
 
 
 class AppendOnlyError(Exception):
-    """Something tried to change or to delete a row of the trail."""
+    """An attempt to change or delete a row of the audit log."""
 
 
 class EventQuerySet(models.QuerySet["Event"]):
-    """Rows of the trail: they are read, and what is pending is settled. Nothing else."""
+    """Rows that can only be read, settled once, and pruned."""
 
     def settle(self, **values: Any) -> int:
-        """Give these values to those rows that are not in the chain yet; returns how many."""
+        """Set these values in the rows that are not in the chain yet; return their number."""
         return super(EventQuerySet, self.filter(position=None)).update(**values)
 
     def prune(self) -> int:
-        """Delete the rows; for `pciops.audit.prune`, which leaves a stub for them."""
+        """Delete the rows; only for `pciops.audit.prune`, which leaves a stub."""
         return super().delete()[0]
 
     def update(self, **values: Any) -> NoReturn:
@@ -39,9 +39,9 @@ class EventQuerySet(models.QuerySet["Event"]):
 
 
 class Event(models.Model):
-    """An act tried or done: in the chain as soon as it is settled, and unchangeable from then on.
+    """An act, in the chain and unchangeable as soon as it is settled.
 
-    An act on an account is written as `pending` before it and settled after it; what is over in
+    An act on an account is written as `pending` before it and settled after it. What is over in
     one step, such as a sign-in, is written settled.
     """
 
@@ -55,7 +55,7 @@ class Event(models.Model):
         SIGN_IN = "authenticate", "Signed in"
         SIGN_OUT = "authenticate/logout", "Signed out"
         PASSWORD = "update/password", "Password changed"
-        DENY = "deny", "Refused"  # what the caller may not do, or a token that is none
+        DENY = "deny", "Refused"  # without permission, or with an invalid token
         EXPORT = "read/export", "Exported"
         REPORT = "read/report", "Report downloaded"
         SAMPLE = "send/sample", "Sample of a mail sent"
@@ -83,7 +83,7 @@ class Event(models.Model):
         PCIOPS = "pciops", "pciops itself"
 
     class Identity(models.TextChoices):
-        """How the identity of the person was confirmed before an early unlock (PCI DSS 8.3.4)."""
+        """The way the user's identity was confirmed before an early unlock (PCI DSS 8.3.4)."""
 
         CALLBACK = "callback", "Called back on a number on file"
         IN_PERSON = "in_person", "In person"
@@ -94,7 +94,7 @@ class Event(models.Model):
 
         @classmethod
         def for_operators(cls) -> list[tuple[str, str]]:
-            """The choices of form and API: all but the one that only the command line can know."""
+            """Return the choices of form and API, without the one of the command line."""
             return [(item.value, item.label) for item in cls if item is not cls.HOST]
 
     id = models.CharField(primary_key=True, max_length=32, default=new_id)
@@ -105,7 +105,7 @@ class Event(models.Model):
     outcome = models.CharField(max_length=8, choices=Outcome.choices, default=Outcome.PENDING)
 
     initiator_type = models.CharField(max_length=8, choices=InitiatorType.choices)
-    initiator_id = models.CharField(max_length=64, blank=True)  # "": a sign-in of nobody known
+    initiator_id = models.CharField(max_length=64, blank=True)  # "": an unknown username
     initiator_name = models.CharField(max_length=255)
     initiator_domain_id = models.CharField(max_length=64, blank=True)
     initiator_domain_name = models.CharField(max_length=64, blank=True)
@@ -113,7 +113,7 @@ class Event(models.Model):
     initiator_agent = models.CharField(max_length=255, blank=True)
     via = models.CharField(max_length=8, choices=Via.choices)
 
-    # The account, where it is one; else `resource` alone says what was affected.
+    # The account that was affected; without one, `resource` says what was.
     target_id = models.CharField(max_length=64, blank=True)
     target_name = models.CharField(max_length=255, blank=True)
     target_domain_id = models.CharField(max_length=64, blank=True)
@@ -122,12 +122,13 @@ class Event(models.Model):
 
     reason = models.TextField(blank=True)
     identity = models.CharField(max_length=32, choices=Identity.choices, blank=True)
-    # The failures that the doer saw (accounts.account.Failures): they tell which lock was meant.
-    seen = models.CharField(max_length=64, blank=True)
-    # Why it ended so, where that is not plain.
+    # The expected old state; of an unlock the failures (accounts.account.Failures), which identify
+    # the lock.
+    precondition = models.CharField(max_length=64, blank=True, db_column="seen")
+    # The reason of the outcome.
     remark = models.TextField(blank=True)
 
-    # The place in the chain, which a row gets when it is settled; see pciops.audit.chain.
+    # The place in the chain, set when the row is settled; see pciops.audit.chain.
     position = models.BigIntegerField(null=True, unique=True)
     previous_hash = models.CharField(max_length=64, blank=True)
     hash = models.CharField(max_length=64, blank=True)
@@ -144,7 +145,7 @@ class Event(models.Model):
         return f"{self.action} {self.affected} {self.outcome}"
 
     def save(self, *args: Any, **options: Any) -> None:
-        """Insert the row; there is no second time."""
+        """Insert the row; saving it again is an error."""
         if not self._state.adding:
             raise AppendOnlyError("save")
         super().save(*args, **{**options, "force_insert": True})
@@ -154,7 +155,7 @@ class Event(models.Model):
 
     @property
     def initiator(self) -> str:
-        """The doer as a person reads it."""
+        """The initiator as text for people."""
         if self.initiator_type == self.InitiatorType.OS:
             return f"{self.initiator_name} (on {self.observer})"
         if self.initiator_type == self.InitiatorType.PCIOPS:
@@ -163,12 +164,12 @@ class Event(models.Model):
 
     @property
     def affected(self) -> str:
-        """What it was done to, for a log or a list."""
+        """The account or resource as text for logs and lists."""
         return f"{self.target_name} ({self.target_id})" if self.target_id else self.resource
 
 
 class ChainHead(models.Model):
-    """The end of the chain: one row, which whoever appends holds locked."""
+    """The end of the chain: one row, locked by the process that appends."""
 
     position = models.BigIntegerField(default=0)
     hash = models.CharField(max_length=64, blank=True)
@@ -177,8 +178,8 @@ class ChainHead(models.Model):
         return f"{self.position} {self.hash}"
 
 
-class Stub(models.Model):
-    """What takes the place of rows that were pruned, with a signature of ours."""
+class PruneStub(models.Model):
+    """The signed place of rows that were pruned."""
 
     first_position = models.BigIntegerField()
     last_position = models.BigIntegerField(unique=True)
@@ -187,42 +188,54 @@ class Stub(models.Model):
     pruned_at = models.DateTimeField()
     signature = models.CharField(max_length=64)
 
+    class Meta:
+        db_table = "audit_stub"
+
     def __str__(self) -> str:
         return f"{self.first_position} to {self.last_position}"
 
 
-class Check(models.Model):
-    """One verification of the chain; the newest is shown on pages."""
+class ChainCheck(models.Model):
+    """The result of one verification of the chain."""
 
     checked_at = models.DateTimeField()
     milliseconds = models.PositiveIntegerField()
     rows = models.BigIntegerField()
-    position = models.BigIntegerField()  # of the last row that fits
+    position = models.BigIntegerField()  # of the last right row
     hash = models.CharField(max_length=64, blank=True)
-    problem = models.TextField(blank=True)  # "": every row fits
+    problem = models.TextField(blank=True)  # "": every row is right
+
+    class Meta:
+        db_table = "audit_check"
 
     def __str__(self) -> str:
         return self.problem or f"{self.rows} rows, head {self.hash}"
 
 
-class SeenOption(models.Model):
-    """The value that an option of Keystone's policy had when it was looked at last."""
+class KnownOption(models.Model):
+    """The value of an option of Keystone's policy at the last look."""
 
     name = models.CharField(primary_key=True, max_length=64)
     value = models.TextField(blank=True)  # JSON
+
+    class Meta:
+        db_table = "audit_seenoption"
 
     def __str__(self) -> str:
         return f"{self.name} = {self.value}"
 
 
-class Refusals(models.Model):
-    """How many refusals of one caller the trail has taken of late; see pciops.audit.refusals."""
+class RefusalCounter(models.Model):
+    """The refusals of one caller in the current window; see pciops.audit.refusals."""
 
     key = models.CharField(primary_key=True, max_length=128)  # "": of all callers
-    caller = models.CharField(max_length=400, blank=True)  # as a person reads it
-    since = models.DateTimeField()  # when the window began
-    rows = models.PositiveIntegerField(default=0)  # in the trail, in this window
-    more = models.PositiveIntegerField(default=0)  # that were only counted
+    caller = models.CharField(max_length=400, blank=True)  # as text for people
+    since = models.DateTimeField()  # the begin of the window
+    rows = models.PositiveIntegerField(default=0)  # in the audit log in this window
+    more = models.PositiveIntegerField(default=0)  # counted without a row
+
+    class Meta:
+        db_table = "audit_refusals"
 
     def __str__(self) -> str:
         return f"{self.key}: {self.rows} and {self.more}"

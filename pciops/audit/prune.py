@@ -1,4 +1,4 @@
-"""Takes rows that are old enough off the beginning of the chain, and leaves a signed stub."""
+"""Prunes old rows from the beginning of the chain, and leaves a signed stub."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Min
 
-from pciops.audit import chain, stubs, verify
-from pciops.audit.models import Event, Stub
+from pciops.audit import chain
+from pciops.audit.models import Event, PruneStub
 from pciops.audit.services import PCIOPS, record
 from pciops.lib import times
 
@@ -18,15 +18,15 @@ RESOURCE: Final = "trail"
 
 
 class BrokenChainError(Exception):
-    """What would be pruned does not fit; nothing is pruned before somebody has looked at it."""
+    """The rows to prune do not verify; nothing is pruned until a person has looked at them."""
 
 
 @transaction.atomic
-def prune(now: datetime) -> Stub | None:
-    """Delete the rows that were settled longer ago than they are kept; None where there is none.
+def prune(now: datetime) -> PruneStub | None:
+    """Delete the rows that were settled longer ago than they are kept; None if there are none.
 
-    The rows are verified before, so that nothing vanishes that shows a forgery. The pruning has
-    its own row in the trail.
+    The rows are verified first, so that no trace of a forgery is deleted, and a new row in the
+    audit log says what was pruned.
 
     Raises:
         BrokenChainError
@@ -36,20 +36,20 @@ def prune(now: datetime) -> Stub | None:
     kept = Event.objects.filter(settled_at__gte=times.months_before(now, settings.TRAIL_MONTHS))
     first_kept = kept.exclude(position=None).aggregate(first=Min("position"))["first"]
     until = head.position if first_kept is None else first_kept - 1
-    check = verify.verify_until(until)
+    check = chain.verify_until(until)
     if check.problem:
         raise BrokenChainError(check.problem)
     if not check.rows:
         return None
-    stub = Stub(
+    stub = PruneStub(
         first_position=check.position - check.rows + 1,
         last_position=check.position,
         last_hash=check.hash,
         count=check.rows,
         pruned_at=now,
     )
-    stub.signature = stubs.sign(stub)
-    stub.save()  # before the rows go: the database's own trigger asks for it
+    stub.signature = chain.sign(stub)
+    stub.save()  # before the rows are deleted: the database's trigger requires it
     Event.objects.filter(position__lte=until).prune()
     record(
         Event.Action.PRUNE,

@@ -1,8 +1,7 @@
-"""Invalid attempts in the trail (PCI DSS 10.2.1.4), so few of each caller that none fills our disk.
+"""Invalid attempts in the audit log (PCI DSS 10.2.1.4), limited so that no caller fills the disk.
 
-Of one caller from one source the trail takes 20 rows in ten minutes, of all together 300 in an
-hour. What is beyond that is counted, and a task writes the number into the trail: nothing is lost
-but the addresses that were tried.
+One caller from one source gets at most 20 rows in ten minutes, and all together 300 in an hour. Any
+more are counted, and a task records the number: only the requested URLs are lost.
 """
 
 from __future__ import annotations
@@ -15,35 +14,35 @@ from django.db import DatabaseError, InterfaceError
 from django.db.models import F
 
 from pciops.audit import services
-from pciops.audit.models import Event, Refusals
+from pciops.audit.models import Event, RefusalCounter
 from pciops.audit.services import PCIOPS, AuditLogError, Initiator
 from pciops.keystone import database
 from pciops.lib import times
-from pciops.lib.networks import bucket
+from pciops.lib.addresses import network
 
 WINDOW: Final = timedelta(minutes=10)
-EACH: Final = 20  # rows of one caller in a window
+MAX_EACH: Final = 20  # rows of one caller in a window
 HOUR: Final = timedelta(hours=1)
-ALL: Final = 300  # rows of all callers in an hour
+MAX_ALL: Final = 300  # rows of all callers in an hour
 KEPT: Final = timedelta(days=1)
 _ALL_KEY: Final = ""
 
 log = logging.getLogger(__name__)
 
 
-def note(*, initiator: Initiator, resource: str, remark: str, now: datetime) -> None:
-    """Somebody tried what they may not do. The answer goes out whatever becomes of this.
+def record_refusal(*, initiator: Initiator, resource: str, remark: str, now: datetime) -> None:
+    """Record or count a refused request; a failure to do so is logged.
 
     Args:
         resource: method and path.
     """
     try:
-        if not _has_place(initiator, now):
+        if not _take_row(initiator, now):
             return
     except (DatabaseError, InterfaceError, AuditLogError) as error:
         log.error("a refusal cannot be counted: %s", database.reason(error))
         return
-    services.note(
+    services.record_or_log(
         Event.Action.DENY,
         Event.Outcome.FAILURE,
         initiator=initiator,
@@ -53,26 +52,26 @@ def note(*, initiator: Initiator, resource: str, remark: str, now: datetime) -> 
     )
 
 
-def write_counted(now: datetime) -> int:
-    """Write into the trail what was only counted in windows that are over; how many rows.
+def record_counted(now: datetime) -> int:
+    """Record the counts of windows that are over; return the number of new rows.
 
     Raises:
-        AuditLogError: what is not written stays counted.
+        AuditLogError: the counts stay.
     """
-    over = Refusals.objects.filter(more__gt=0, since__lte=now - WINDOW).order_by("key")
-    rows = sum(_write(row, now) for row in over)
-    Refusals.objects.filter(more=0, since__lt=now - KEPT).delete()
+    over = RefusalCounter.objects.filter(more__gt=0, since__lte=now - WINDOW).order_by("key")
+    rows = sum(_record_count(row, now) for row in over)
+    RefusalCounter.objects.filter(more=0, since__lt=now - KEPT).delete()
     return rows
 
 
-def _write(row: Refusals, now: datetime) -> bool:
-    """Write what this caller's row has counted; False where somebody else does it.
+def _record_count(row: RefusalCounter, now: datetime) -> bool:
+    """Record the count of one caller; return False if another process does.
 
     Raises:
-        AuditLogError: it stays counted.
+        AuditLogError: the count stays.
     """
-    this = Refusals.objects.filter(pk=row.pk)
-    if not this.filter(more=row.more).update(more=0):
+    counter = RefusalCounter.objects.filter(pk=row.pk)
+    if not counter.filter(more=row.more).update(more=0):
         return False
     since = times.dated(row.since)
     try:
@@ -86,34 +85,34 @@ def _write(row: Refusals, now: datetime) -> bool:
             now=now,
         )
     except AuditLogError:
-        this.update(more=F("more") + row.more)
+        counter.update(more=F("more") + row.more)
         raise
     return True
 
 
-def _has_place(initiator: Initiator, now: datetime) -> bool:
-    """Whether the trail takes a row of this caller; one that it does not take is counted."""
-    source = bucket(initiator.address)
+def _take_row(initiator: Initiator, now: datetime) -> bool:
+    """Take one of the rows of this caller; if there are none left, count it and return False."""
+    source = network(initiator.address)
     key = f"{initiator.id or '-'} {source}"
-    everybody = _window(_ALL_KEY, "", HOUR, now)
-    if everybody.rows >= ALL:
-        Refusals.objects.filter(pk=_ALL_KEY).update(more=F("more") + 1)
+    all_callers = _window(_ALL_KEY, "", HOUR, now)
+    if all_callers.rows >= MAX_ALL:
+        RefusalCounter.objects.filter(pk=_ALL_KEY).update(more=F("more") + 1)
         return False
     _window(key, f"{initiator.name} from {source}", WINDOW, now)
-    if not Refusals.objects.filter(pk=key, rows__lt=EACH).update(rows=F("rows") + 1):
-        Refusals.objects.filter(pk=key).update(more=F("more") + 1)
+    if not RefusalCounter.objects.filter(pk=key, rows__lt=MAX_EACH).update(rows=F("rows") + 1):
+        RefusalCounter.objects.filter(pk=key).update(more=F("more") + 1)
         return False
-    Refusals.objects.filter(pk=_ALL_KEY).update(rows=F("rows") + 1)
+    RefusalCounter.objects.filter(pk=_ALL_KEY).update(rows=F("rows") + 1)
     return True
 
 
-def _window(key: str, caller: str, length: timedelta, now: datetime) -> Refusals:
-    """The window of this key that is open; a new one, where that is over."""
+def _window(key: str, caller: str, length: timedelta, now: datetime) -> RefusalCounter:
+    """Return the current window of a key, a new one if the last is over."""
     fresh = {"since": now, "caller": caller[:400]}
-    row, _created = Refusals.objects.get_or_create(key=key, defaults=fresh)
+    row, _created = RefusalCounter.objects.get_or_create(key=key, defaults=fresh)
     if row.since <= now - length:
         if row.more:
-            _write(row, now)
-        Refusals.objects.filter(pk=key, since=row.since).update(rows=0, **fresh)
+            _record_count(row, now)
+        RefusalCounter.objects.filter(pk=key, since=row.since).update(rows=0, **fresh)
         row.refresh_from_db()
     return row

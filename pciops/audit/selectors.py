@@ -1,31 +1,53 @@
-"""Reading the trail."""
+"""Reads the audit log: acts on accounts, searches with pages from the newest on, exports."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from datetime import datetime
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from itertools import chain
 from typing import Final
 
-from django.db.models import Q
+from django.db.models import Count, Q
+from django.db.models.functions import TruncDate
 
 from pciops.accounts.account import Failures
 from pciops.audit.models import Event, EventQuerySet
-from pciops.lib import times
+from pciops.lib import filters, times
+from pciops.lib.filters import FilterError as FilterError
+from pciops.lib.keyset import Column, Order, batches
+from pciops.lib.merging import MergeSource
 
+OLDEST: Final = Order[Event](
+    (Column(name="event_time", kind=datetime), Column(name="id", kind=str))
+)
+NEWEST: Final = Order[Event](
+    (
+        Column(name="event_time", kind=datetime, falling=True),
+        Column(name="id", kind=str, falling=True),
+    )
+)
+TIMELINE_DAYS: Final = 14
 BATCH: Final = 2000  # rows in memory at a time
+_CHOICES: Final = {
+    "action": tuple(Event.Action.values),
+    "outcome": tuple(Event.Outcome.values),
+    "via": tuple(Event.Via.values),
+}
 
 
-def of_account(account_id: str, *, limit: int) -> list[Event]:
-    """The acts on an account, the newest first."""
-    return list(Event.objects.filter(target_id=account_id).order_by("-event_time", "-id")[:limit])
+# --- Acts on accounts ---------------------------------------------------------------------------
+def account_source(account_id: str) -> MergeSource:
+    """Return the acts on an account as the newest source of a merged list."""
+    return MergeSource(rank=2, rows=Event.objects.filter(target_id=account_id), order=NEWEST)
 
 
-def unlock_of(target_id: str, *, seen: str, but: Event) -> Event | None:
-    """The act that ended the lock which had these failures: done, or else still under way."""
+def unlock_of(target_id: str, *, precondition: str, but: Event) -> Event | None:
+    """Return the act, done or else pending, that ended the lock with these failures."""
     acts = Event.objects.filter(
         target_id=target_id,
         action=Event.Action.UNLOCK,
-        seen=seen,
+        precondition=precondition,
         outcome__in=(Event.Outcome.SUCCESS, Event.Outcome.PENDING),
     ).exclude(pk=but.pk)
     return min(
@@ -36,92 +58,177 @@ def unlock_of(target_id: str, *, seen: str, but: Event) -> Event | None:
 
 
 def last_unlock(target_id: str, *, since: datetime) -> Event | None:
-    """The newest unlock that succeeded, if it is not older than that."""
-    unlocks = Event.objects.filter(
-        target_id=target_id,
-        action=Event.Action.UNLOCK,
-        outcome=Event.Outcome.SUCCESS,
-        event_time__gte=since,
-    )
-    return unlocks.order_by("-event_time", "-id").first()
+    """Return the newest successful unlock of an account since a time."""
+    return _unlocks().filter(target_id=target_id, event_time__gte=since).last()
 
 
 def unlocks(*, since: datetime) -> dict[str, datetime]:
-    """Account → when it was unlocked last, of those that were since then."""
-    acts = Event.objects.filter(
-        action=Event.Action.UNLOCK, outcome=Event.Outcome.SUCCESS, event_time__gt=since
-    )
-    return dict(acts.order_by("event_time", "id").values_list("target_id", "event_time"))
+    """Return the time of the last unlock of each account after a time."""
+    acts = _unlocks().filter(event_time__gt=since)
+    return dict(acts.values_list("target_id", "event_time"))
 
 
 def unlocks_of(target_ids: Collection[str]) -> dict[tuple[str, str], Event]:
-    """(Account, instant of the last failure that was seen, to the second) → what ended that lock.
+    """Return the first unlock of each lock: (account, time of its last failure) → act.
 
-    To the second: Keystone's database may keep no more of an instant than that.
+    The time is in whole seconds, because Keystone's database may store no more.
     """
-    acts = Event.objects.filter(
-        target_id__in=target_ids, action=Event.Action.UNLOCK, outcome=Event.Outcome.SUCCESS
-    )
-    found = {}
-    for act in acts.order_by("-event_time", "-pk"):
-        at = seen(act).failed_auth_at
+    by_lock = {}
+    for act in _unlocks().filter(target_id__in=target_ids).reverse():
+        at = failures_of(act).failed_auth_at
         if at is not None:
-            found[act.target_id, times.iso(at.replace(microsecond=0)) or ""] = act
-    return found
+            by_lock[act.target_id, times.iso(at.replace(microsecond=0)) or ""] = act
+    return by_lock
 
 
-def seen(act: Event) -> Failures:
-    """The failures that whoever unlocked an account had seen; none where the row has no such."""
+def _unlocks() -> EventQuerySet:
+    """Return the successful unlocks, the oldest first."""
+    acts = Event.objects.filter(action=Event.Action.UNLOCK, outcome=Event.Outcome.SUCCESS)
+    return acts.order_by("event_time", "id")
+
+
+def failures_of(act: Event) -> Failures:
+    """Return the failures that were the precondition of an unlock; none for other acts."""
     try:
-        return Failures.parse(act.seen)
+        return Failures.parse(act.precondition)
     except ValueError:
         return Failures(failed_auth_count=0, failed_auth_at=None)
 
 
 def acted_on(target_ids: Collection[str], *, since: datetime) -> dict[str, datetime]:
-    """Account → when an act on it began last, of those that one began on since then.
-
-    Acts that failed are left out: they changed nothing.
-    """
+    """Return the begin of the last act on each account since a time, without failed acts."""
     acts = Event.objects.filter(target_id__in=target_ids, event_time__gte=since)
     acts = acts.exclude(outcome=Event.Outcome.FAILURE)
     return dict(acts.order_by("event_time", "id").values_list("target_id", "event_time"))
 
 
 def pending(*, before: datetime) -> list[Event]:
-    """The acts that began before this instant and have no end, the oldest first."""
+    """Return the acts that began before a time and are not settled, the oldest first."""
     rows = Event.objects.filter(position=None, outcome=Event.Outcome.PENDING)
-    return list(rows.filter(event_time__lt=before).order_by("event_time", "pk"))
+    return list(OLDEST.sort(rows.filter(event_time__lt=before)))
 
 
-def between(
-    begins: datetime, ends: datetime, *, actions: Collection[str], scope: str | None
-) -> Iterator[Event]:
-    """The acts of these kinds in a time (its end is not in it), the oldest first.
-
-    Args:
-        scope: the one domain that is reported on: see `within`.
-    """
-    rows = within(scope).filter(action__in=actions, event_time__gte=begins, event_time__lt=ends)
-    rows = rows.order_by("event_time", "pk")
-    batch = list(rows[:BATCH])
-    while batch:
-        yield from batch
-        at, pk = batch[-1].event_time, batch[-1].pk
-        following = rows.filter(Q(event_time__gt=at) | Q(event_time=at, pk__gt=pk))
-        batch = list(following[:BATCH])
-
-
-def number(begins: datetime, ends: datetime, *, scope: str | None) -> int:
-    """How many rows there are of a time."""
-    return within(scope).filter(event_time__gte=begins, event_time__lt=ends).count()
-
-
+# --- Searches -----------------------------------------------------------------------------------
 def within(scope: str | None) -> EventQuerySet:
-    """What the operators of a domain see, all for None: acts on its accounts, and of what has no
-    account (signing in, files) that of its people.
+    """Return the rows that operators of a domain see; all for None.
+
+    They see acts on the domain's accounts, and rows without an account by the domain's users.
     """
     rows: EventQuerySet = Event.objects.all()
     if scope is None:
         return rows
     return rows.filter(Q(target_domain_id=scope) | Q(target_id="", initiator_domain_id=scope))
+
+
+def between(
+    begins: datetime, ends: datetime, *, actions: Collection[str], scope: str | None
+) -> Iterator[Event]:
+    """Yield the rows with these actions in a time, without its end, the oldest first."""
+    rows = within(scope).filter(action__in=actions, event_time__gte=begins, event_time__lt=ends)
+    return chain.from_iterable(batches(rows, OLDEST, size=BATCH))
+
+
+def count_between(begins: datetime, ends: datetime, *, scope: str | None) -> int:
+    """Count the rows in a time, without its end."""
+    return within(scope).filter(event_time__gte=begins, event_time__lt=ends).count()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditQuery:
+    """The filters of a search; "" and None are no filter."""
+
+    action: str = ""
+    outcome: str = ""
+    via: str = ""
+    operator: str = ""  # part of the initiator's name, or the initiator's id
+    account: str = ""  # part of the account's name, or its id
+    since: date | None = None  # UTC days, both included
+    until: date | None = None
+
+    @classmethod
+    def parse(cls, parameters: Mapping[str, str]) -> AuditQuery:
+        """Parse the filters of a URL: `action=&outcome=&via=&operator=&account=&from=&to=`.
+
+        Raises:
+            FilterError
+        """
+        return cls(
+            **{name: filters.choice(parameters, name, values) for name, values in _CHOICES.items()},
+            operator=filters.text(parameters, "operator"),
+            account=filters.text(parameters, "account"),
+            since=filters.day(parameters, "from"),
+            until=filters.day(parameters, "to"),
+        )
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The filters as parameters of a URL."""
+        fields = {
+            "action": self.action,
+            "outcome": self.outcome,
+            "via": self.via,
+            "operator": self.operator,
+            "account": self.account,
+            "from": self.since.isoformat() if self.since else "",
+            "to": self.until.isoformat() if self.until else "",
+        }
+        return {name: value for name, value in fields.items() if value}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditPage:
+    """Rows, the newest first, and the marker of the next page; "" if there is none."""
+
+    events: list[Event]
+    next: str
+
+
+def page(query: AuditQuery, *, scope: str | None, marker: str = "", limit: int) -> AuditPage:
+    """Return one page of a search.
+
+    Raises:
+        MarkerError
+    """
+    rows = _matching(query, scope)
+    if marker:
+        rows = rows & NEWEST.after(Event.objects.all(), marker)
+    events = list(NEWEST.sort(rows)[: limit + 1])
+    next_marker = NEWEST.marker(events[limit - 1]) if len(events) > limit else ""
+    return AuditPage(events=events[:limit], next=next_marker)
+
+
+def daily_counts(
+    query: AuditQuery, *, scope: str | None, today: date
+) -> list[tuple[date, int, int]]:
+    """Count the successful and the other rows of each day, in two weeks up to the last day.
+
+    Pending and unknown count as not successful. Days outside the query are left out.
+    """
+    last = min(query.until or today, today)
+    before = min(TIMELINE_DAYS - 1, (last - date.min).days)
+    first = max(query.since or date.min, last - timedelta(days=before))
+    rows = _matching(replace(query, since=first, until=last), scope).order_by()
+    done = Count("pk", filter=Q(outcome=Event.Outcome.SUCCESS))
+    counts = rows.values(day=TruncDate("event_time")).annotate(total=Count("pk"), done=done)
+    numbers = {row["day"]: (row["done"], row["total"] - row["done"]) for row in counts}
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    return [(day, *numbers.get(day, (0, 0))) for day in days]
+
+
+def iterate(query: AuditQuery, *, scope: str | None) -> Iterator[Event]:
+    """Yield all rows of a search, the newest first."""
+    return chain.from_iterable(batches(_matching(query, scope), NEWEST, size=BATCH))
+
+
+def _matching(query: AuditQuery, scope: str | None) -> EventQuerySet:
+    rows = within(scope)
+    for name in _CHOICES:
+        if value := getattr(query, name):
+            rows = rows.filter(**{name: value})
+    if query.operator:
+        rows = rows.filter(
+            Q(initiator_id=query.operator) | Q(initiator_name__icontains=query.operator)
+        )
+    if query.account:
+        rows = rows.filter(Q(target_id=query.account) | Q(target_name__icontains=query.account))
+    return rows.filter(filters.days("event_time", query.since, query.until))

@@ -1,8 +1,10 @@
-"""Writing the trail: open a row before an act, settle it after, or both in one step."""
+"""Writes the audit log: a row is opened before an act and settled after it, or both in one step."""
 
 from __future__ import annotations
 
 import logging
+import os
+import pwd
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,13 +25,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Initiator:
-    """Who acts, from where and how; for an operating-system user the domain is empty."""
+    """The operator or process that acts, its address and the way it acts."""
 
     type: Event.InitiatorType
     via: Event.Via
     id: str
     name: str
-    domain_id: str = ""
+    domain_id: str = ""  # only of Keystone's users
     domain_name: str = ""
     address: str = ""
     agent: str = ""
@@ -37,7 +39,7 @@ class Initiator:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """The account that an act is about, where it need not exist any more."""
+    """The account that an act is about, which may not exist any more."""
 
     id: str
     name: str
@@ -45,18 +47,30 @@ class Target:
     domain_name: str
 
 
-# What a task does, nobody asked for.
+# The initiator of tasks.
 PCIOPS = Initiator(type=Event.InitiatorType.PCIOPS, via=Event.Via.TASK, id="pciops", name="pciops")
 
 
+def operating_system_user() -> Initiator:
+    """Return the initiator of a command: the user of the host, with sudo the user who called it."""
+    sudo = os.environ.get("SUDO_UID", "")
+    by_sudo = os.getuid() == 0 and sudo.isascii() and sudo.isdigit()
+    uid = int(sudo) if by_sudo else os.getuid()
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except (KeyError, OverflowError):  # a container may have no such user
+        name = f"uid {uid}"
+    return Initiator(type=Event.InitiatorType.OS, via=Event.Via.COMMAND, id=str(uid), name=name)
+
+
 class AuditLogError(Exception):
-    """Our own database did not take a row; the text says what that means for the act."""
+    """The database did not take a row; the text says what that means for the act."""
 
 
 class SettledError(AuditLogError):
-    """An act was settled a second time; the trail keeps the first.
+    """An act was settled a second time; the first outcome is kept.
 
-    Of an act that took so long that it was taken for dead: see actions.pending.
+    The act took so long that recovery settled it: see actions.recovery.
     """
 
     def __init__(self, event_id: str) -> None:
@@ -70,7 +84,7 @@ def open_event(
     action: Event.Action,
     account: Account,
     *,
-    seen: Failures | str,
+    precondition: Failures | str,
     initiator: Initiator,
     reason: str,
     identity: str,
@@ -80,15 +94,15 @@ def open_event(
     """Write the intent of an act, committed before this returns.
 
     Args:
-        seen: what the doer looked at; the act is not done to an account that is otherwise.
+        precondition: the act is done only if the account is still in this state.
         resource: the part of the account that the act is about, such as an option.
 
     Raises:
-        AuditLogError: then the act must not begin.
+        AuditLogError: the act must not begin.
     """
     event = _event(action, initiator, now)
-    _aim(event, account)
-    event.reason, event.identity, event.seen = reason, identity, str(seen)
+    _set_target(event, account)
+    event.reason, event.identity, event.precondition = reason, identity, str(precondition)
     event.resource = resource[:255]
     try:
         event.save()
@@ -98,28 +112,28 @@ def open_event(
 
 
 def settle(event: Event, outcome: Event.Outcome, remark: str = "") -> Event:
-    """Write how the act ended, and put it into the chain; only a pending row takes it, and once.
+    """Write the outcome of a pending act, and append its row to the chain.
 
     Raises:
-        SettledError: where it has been settled before.
+        SettledError: if it has been settled before.
         AuditLogError: the act is over, and its row stays pending.
     """
     try:
         settled = _settle(event.pk, outcome, remark)
     except (DatabaseError, InterfaceError) as error:
         raise _not_settled(event, outcome, error) from error
-    for name in ("outcome", "remark", "settled_at", *_PLACE):
+    for name in ("outcome", "remark", "settled_at", *_CHAIN_FIELDS):
         setattr(event, name, getattr(settled, name))
     _log(event)
     return event
 
 
 @contextmanager
-def writing(event: Event) -> Iterator[None]:
-    """Around what we write of an act that is over.
+def writes_guarded(event: Event) -> Iterator[None]:
+    """Guard other writes about an act that is over.
 
     Raises:
-        AuditLogError: nothing of it was written.
+        AuditLogError: nothing was written.
     """
     try:
         yield
@@ -137,17 +151,17 @@ def record(
     remark: str = "",
     now: datetime,
 ) -> Event:
-    """Write what is over in one step, or is about to begin and will certainly be tried.
+    """Write a settled row in one step, for what is over or certain to be tried.
 
     Args:
-        resource: what was affected, where it is no account, or is a part of the target.
+        resource: what was affected, if it is not an account or only a part of the target.
 
     Raises:
-        AuditLogError: it is not in the trail.
+        AuditLogError: nothing was written.
     """
     event = _event(action, initiator, now)
     if target is not None:
-        _aim(event, target)
+        _set_target(event, target)
     event.resource, event.remark = resource[:255], remark
     event.outcome = outcome
     try:
@@ -164,7 +178,7 @@ def record(
     return event
 
 
-def note(
+def record_or_log(
     action: Event.Action,
     outcome: Event.Outcome,
     *,
@@ -173,9 +187,9 @@ def note(
     remark: str = "",
     now: datetime,
 ) -> None:
-    """`record`, for what goes on without the trail as well: the log says that the row is missing.
+    """Call `record`, and log a missing row instead of failing.
 
-    Signing in and out: who cannot sign in while the trail is down cannot find out why it is.
+    This is for signing in and out, which must work while the audit log cannot be written.
     """
     try:
         record(action, outcome, initiator=initiator, resource=resource, remark=remark, now=now)
@@ -183,7 +197,7 @@ def note(
         log.error("missing in the trail: %s of %s, %s", action, initiator.name, outcome)
 
 
-_PLACE = ("position", "previous_hash", "hash")
+_CHAIN_FIELDS = ("position", "previous_hash", "hash")
 
 
 def _event(action: Event.Action, initiator: Initiator, now: datetime) -> Event:
@@ -202,13 +216,13 @@ def _event(action: Event.Action, initiator: Initiator, now: datetime) -> Event:
     )
 
 
-def _aim(event: Event, target: Account | Target) -> None:
+def _set_target(event: Event, target: Account | Target) -> None:
     event.target_id, event.target_name = target.id, target.name
     event.target_domain_id, event.target_domain_name = target.domain_id, target.domain_name
 
 
 def _settle(event_id: str, outcome: Event.Outcome, remark: str) -> Event:
-    """The row as it is stored, not as the caller has it, goes into the chain."""
+    """Append the row to the chain as it is stored, not as the caller has it."""
     with transaction.atomic():
         head = chain.locked_head()
         pending = Event.objects.filter(pk=event_id, outcome=Event.Outcome.PENDING)
@@ -217,7 +231,7 @@ def _settle(event_id: str, outcome: Event.Outcome, remark: str) -> Event:
             raise SettledError(event_id)
         event.outcome, event.remark, event.settled_at = outcome, remark, timezone.now()
         chain.append(event, head)
-        changed = ("outcome", "remark", "settled_at", *_PLACE)
+        changed = ("outcome", "remark", "settled_at", *_CHAIN_FIELDS)
         if not pending.settle(**{name: getattr(event, name) for name in changed}):
             raise SettledError(event_id)
         head.save()

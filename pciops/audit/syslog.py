@@ -1,7 +1,7 @@
-"""A copy of each settled row for syslog: RFC 5424, with the row as JSON.
+"""Sends a copy of each settled row to syslog (RFC 5424), with the row as JSON.
 
-The copy is beyond the reach of whoever can write our database. It never holds up an act: what the
-receiver does not take at once is logged as lost, and it is left alone for a moment.
+The copy is out of reach of the database's administrator. It never blocks an act: a row that the
+receiver does not take at once is logged as lost, and nothing more is sent to it for a while.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ FACILITY: Final = 13  # "log audit"
 INFORMATIONAL: Final = 6
 WARNING: Final = 4
 PORTS: Final = {"udp": 514, "tcp": 601, "tls": 6514}
-PATIENCE: Final = 2.0  # seconds that an act waits for the receiver, at most
-PAUSE: Final = 30.0  # seconds without a try after a failure
+TIMEOUT: Final = 2.0  # seconds that an act waits for the receiver, at most
+PAUSE: Final = 30.0  # seconds without an attempt after a failure
 
 log = logging.getLogger(__name__)
 
 
-class Sender:
-    """What one process has open to the receiver; threads take turns."""
+class SyslogSender:
+    """The connection of this process to the receiver, shared by its threads."""
 
     def __init__(self) -> None:
         self.lost = 0  # rows since the start of this process
@@ -41,7 +41,7 @@ class Sender:
         self._not_before = 0.0
 
     def send(self, url: str, message: bytes) -> bool:
-        """Hand over one message; False where it is lost."""
+        """Send one message; return False if it is lost."""
         with self._lock:
             if time.monotonic() < self._not_before:
                 self.lost += 1
@@ -61,7 +61,7 @@ class Sender:
             return True
 
     def close(self) -> None:
-        """Forget the connection, and that there was a failure."""
+        """Close the connection, and end the pause after a failure."""
         if self._open:
             self._open[1].close()
         self._open, self._not_before = None, 0.0
@@ -69,18 +69,18 @@ class Sender:
     def _write(self, url: str, message: bytes) -> None:
         streamed = url.startswith(("tcp:", "tls:"))
         framed = b"%d %s" % (len(message), message) if streamed else message  # RFC 6587
-        again = self._open is not None and self._open[0] == url
+        reused = self._open is not None and self._open[0] == url
         try:
             self._connected(url).sendall(framed)
         except OSError:
             self.close()
-            if not again:
+            if not reused:
                 raise
-            self._connected(url).sendall(framed)  # the receiver was started anew
+            self._connected(url).sendall(framed)  # the receiver was restarted
 
     def _connected(self, url: str) -> socket.socket:
         if self._open and self._open[0] == url:
-            if not _hung_up(self._open[1]):
+            if not _is_closed(self._open[1]):
                 return self._open[1]
             self.close()
         connection = _connect(url)
@@ -88,17 +88,17 @@ class Sender:
         return connection
 
 
-SENDER: Final = Sender()
+SENDER: Final = SyslogSender()
 
 
 def send(event: Event) -> None:
-    """Send a row that is in the chain, where a receiver is set; never fails."""
+    """Send a row of the chain, if a receiver is set; never raises an exception."""
     if settings.SYSLOG_URL:
         SENDER.send(settings.SYSLOG_URL, message(event))
 
 
 def message(event: Event) -> bytes:
-    """The row as RFC 5424 has it; the JSON is what is hashed, and the hash."""
+    """Return the row in RFC 5424, its JSON with the hashed content and the hash."""
     severity = INFORMATIONAL if event.outcome == Event.Outcome.SUCCESS else WARNING
     row = chain.content(event) | {"hash": event.hash}
     host = "".join(c for c in event.observer if "!" <= c <= "~") or "-"
@@ -117,7 +117,7 @@ def _connect(url: str) -> socket.socket:
     if parts.scheme == "udp":
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
         return _datagrams(family, address)
-    connection = socket.create_connection((host, port), timeout=PATIENCE)
+    connection = socket.create_connection((host, port), timeout=TIMEOUT)
     if parts.scheme == "tcp":
         return connection
     try:
@@ -130,7 +130,7 @@ def _connect(url: str) -> socket.socket:
 
 def _datagrams(family: int, address: Any) -> socket.socket:
     connection = socket.socket(family, socket.SOCK_DGRAM)
-    connection.settimeout(PATIENCE)
+    connection.settimeout(TIMEOUT)
     try:
         connection.connect(address)
     except OSError:
@@ -139,8 +139,8 @@ def _datagrams(family: int, address: Any) -> socket.socket:
     return connection
 
 
-def _hung_up(connection: socket.socket) -> bool:
-    """A receiver says nothing; what can be read is its end, behind which writes would be lost."""
+def _is_closed(connection: socket.socket) -> bool:
+    """Return whether the receiver, which never sends data, has closed the connection."""
     if connection.type != socket.SOCK_STREAM or isinstance(connection, ssl.SSLSocket):
         return False
     try:
@@ -149,4 +149,4 @@ def _hung_up(connection: socket.socket) -> bool:
     except BlockingIOError:
         return False
     finally:
-        connection.settimeout(PATIENCE)
+        connection.settimeout(TIMEOUT)

@@ -1,4 +1,4 @@
-"""What the trail does by itself: policy, counted refusals, verification, pruning."""
+"""The tasks of the audit log: policy changes, counted refusals, verification, pruning."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from pciops.accounts.policy import policy as policies
-from pciops.audit import policy, prune, refusals, verify
+from pciops.audit import chain, policy_changes, prune, refusals
 from pciops.audit.services import AuditLogError
 from pciops.celery import app
 from pciops.keystone import database
 from pciops.lib import jobs
 
-# As the timetable in pciops.celery has them.
+# As in the timetable of pciops.celery.
 FIVE_MINUTES: Final = timedelta(minutes=5)
 DAY: Final = timedelta(days=1)
 
@@ -22,21 +22,25 @@ log = logging.getLogger(__name__)
 
 
 @app.task(name="audit.policy")
-def look_at_policy() -> None:
-    """Write into the trail which options of Keystone's policy have changed."""
-    _once("audit.policy", FIVE_MINUTES, lambda now: policy.compare(policies.sourced(), now))
+def record_policy_changes() -> None:
+    """Record changed options of Keystone's policy."""
+
+    def work(now: datetime) -> None:
+        policy_changes.record_changes(policies.current_with_sources(), now)
+
+    _once("audit.policy", FIVE_MINUTES, work)
 
 
 @app.task(name="audit.refusals")
-def write_refusals() -> None:
-    """Write into the trail how many refusals were only counted."""
-    _once("audit.refusals", FIVE_MINUTES, refusals.write_counted)
+def record_counted_refusals() -> None:
+    """Record the number of refusals that have no rows of their own."""
+    _once("audit.refusals", FIVE_MINUTES, refusals.record_counted)
 
 
 @app.task(name="audit.verify")
 def verify_chain() -> None:
-    """Verify the whole chain; the result is kept, and an error in it is logged."""
-    _once("audit.verify", DAY, verify.run)
+    """Verify the whole chain, save the result and log an error."""
+    _once("audit.verify", DAY, chain.run_check)
 
 
 @app.task(name="audit.prune")
@@ -46,7 +50,7 @@ def prune_rows() -> None:
 
 
 def _once(job: str, every: timedelta, work: Callable[[datetime], object]) -> None:
-    """Do the work of this slot, unless somebody has; a failure is for the next who is told."""
+    """Do the work of this slot, unless another worker has; a failed slot can be taken again."""
     with database.outages_logged(job):
         try:
             jobs.once(job, every, work)

@@ -11,7 +11,7 @@ from kombu import Connection
 from pciops.events import liveness, search
 from pciops.events.intake import broker, keystone_options
 from pciops.lib import times
-from pciops.lib.doctor import TIMEOUT, Finding, check, ok, problem, warning
+from pciops.lib.doctor import TIMEOUT, CheckResult, check, ok, problem, warning
 from pciops.lib.env import SettingError
 
 NOT_SET_UP = (
@@ -21,7 +21,7 @@ NOT_SET_UP = (
 
 
 @check("notifications")
-def notifications() -> Iterator[Finding]:
+def notifications() -> Iterator[CheckResult]:
     """Check that RabbitMQ answers, and that our queue exists and is not full."""
     urls = settings.NOTIFICATIONS_URLS
     if not urls and liveness.liveness(timezone.now()).running:
@@ -52,7 +52,7 @@ def notifications() -> Iterator[Finding]:
         link.release()
 
 
-def _queue(link: Connection) -> Finding:
+def _queue(link: Connection) -> CheckResult:
     node, name = broker.address(link), settings.NOTIFICATIONS_QUEUE
     try:
         queue = link.default_channel.queue_declare(name, passive=True)
@@ -72,7 +72,7 @@ def _queue(link: Connection) -> Finding:
 
 
 @check("consumer", after="database")
-def consumer() -> Iterator[Finding]:
+def consumer() -> Iterator[CheckResult]:
     """Check that a consumer is running and connected, and that there are no dead letters."""
     if not settings.NOTIFICATIONS_URLS:
         return
@@ -96,7 +96,7 @@ def consumer() -> Iterator[Finding]:
     yield from _dead_letters()
 
 
-def _dead_letters() -> Iterator[Finding]:
+def _dead_letters() -> Iterator[CheckResult]:
     newest = search.dead_letters().first()
     if newest is not None:
         last = times.both(newest.last_at, timezone.now())
@@ -108,7 +108,7 @@ def _dead_letters() -> Iterator[Finding]:
 
 
 @check("keystone.conf")
-def keystone_conf() -> Iterator[Finding]:
+def keystone_conf() -> Iterator[CheckResult]:
     """Check that Keystone sends all that pciops needs."""
     if not settings.NOTIFICATIONS_URLS:
         return

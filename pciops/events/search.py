@@ -14,7 +14,7 @@ from pciops.events.models import Activity, Attempts, DeadLetter, KnownName, Outc
 from pciops.events.sentences import AttemptGroup
 from pciops.lib import filters, times
 from pciops.lib.keyset import Column, Order
-from pciops.lib.merging import Source, merged
+from pciops.lib.merging import MergeSource, merged
 
 BATCH: Final = 2000  # rows in memory at a time
 MAX_IDS: Final = 200  # accounts that part of a name may match, to be found by their ids
@@ -100,23 +100,23 @@ class EventQuery:
 
 
 # --- Search -------------------------------------------------------------------------------------
-def sources(query: EventQuery, access: EventAccess) -> list[Source]:
+def sources(query: EventQuery, access: EventAccess) -> list[MergeSource]:
     """Return the tables with matching rows, filtered."""
     found, ids = [], _matching_ids(query.account)
     if query.kind in {"", EventKind.CHANGE} or query.kind in Activity.Action.values:
-        found.append(Source(rank=1, rows=_activity(query, access, ids), order=ACTIVITY_ORDER))
+        found.append(MergeSource(rank=1, rows=_activity(query, access, ids), order=ACTIVITY_ORDER))
     if query.kind in {"", EventKind.SIGN_IN} and not query.doer:
-        found.append(Source(rank=0, rows=_attempts(query, access, ids), order=ATTEMPTS_ORDER))
+        found.append(MergeSource(rank=0, rows=_attempts(query, access, ids), order=ATTEMPTS_ORDER))
     return found
 
 
-def of_account(user_id: str) -> list[Source]:
+def of_account(user_id: str) -> list[MergeSource]:
     """Return the tables with the events of an account."""
     activity = Activity.objects.filter(user_id=user_id)
     attempts = Attempts.objects.filter(user_id=user_id)
     return [
-        Source(rank=1, rows=activity, order=ACTIVITY_ORDER),
-        Source(rank=0, rows=attempts, order=ATTEMPTS_ORDER),
+        MergeSource(rank=1, rows=activity, order=ACTIVITY_ORDER),
+        MergeSource(rank=0, rows=attempts, order=ATTEMPTS_ORDER),
     ]
 
 

@@ -17,7 +17,7 @@ from pciops.audit.models import Event
 from pciops.events import sentences
 from pciops.events.models import Activity, Attempts
 from pciops.events.sentences import AttemptGroup, Sentence
-from pciops.lib.merging import Source, merged
+from pciops.lib.merging import MergeSource, merged
 
 BATCH: Final = 200  # rows read at a time
 MAX_ROWS: Final = 1000  # of a page, even if they make few lines
@@ -92,7 +92,7 @@ class _LineBuilder:
 
 
 def page(
-    sources: Sequence[Source],
+    sources: Sequence[MergeSource],
     *,
     marker: str,
     limit: int,

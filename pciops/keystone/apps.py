@@ -1,11 +1,14 @@
-"""Keystone's tables as a Django app: alias and app label are one word."""
+"""Keystone's tables as a Django app, with a system check of its settings."""
 
 from __future__ import annotations
 
-from django.apps import AppConfig
+from typing import Any
 
-ALIAS = "keystone"
-UNLOCK_ALIAS = "keystone_unlock"
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+
+from pciops.keystone import ALIAS
 
 
 class KeystoneConfig(AppConfig):
@@ -13,4 +16,16 @@ class KeystoneConfig(AppConfig):
     label = ALIAS
 
     def ready(self) -> None:
-        from pciops.keystone import checks  # noqa: F401, PLC0415 (registers the system checks)
+        register(keystone_is_configured)
+
+
+def keystone_is_configured(**_: Any) -> list[CheckMessage]:
+    """Check that Keystone's database and API are both set."""
+    errors: list[CheckMessage] = []
+    if settings.DATABASES[ALIAS]["ENGINE"] == "django.db.backends.dummy":
+        hint = "Example: PCIOPS_KEYSTONE_DATABASE_URL=mysql://pciops:secret@db.example/keystone"
+        errors.append(Error("PCIOPS_KEYSTONE_DATABASE_URL is not set.", hint, id="pciops.E001"))
+    if not settings.OS_AUTH_URL:
+        hint = "Example: OS_AUTH_URL=https://keystone.example:5000/v3"
+        errors.append(Error("OS_AUTH_URL is not set.", hint, id="pciops.E002"))
+    return errors

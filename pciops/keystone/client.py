@@ -1,4 +1,4 @@
-"""The one module that speaks to Keystone's API (v3)."""
+"""The client of Keystone's API (v3); no other module calls it."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ from urllib3.exceptions import NewConnectionError
 from pciops import __version__
 from pciops.lib.logs import escape
 
-MESSAGE_MAX: Final = 300  # characters of Keystone's own words
+MESSAGE_MAX: Final = 300  # characters of Keystone's own message
 
-# 400 as well: a name that is too long, or an account at the threshold without `failed_auth_at`.
+# Also 400: a name that is too long, or an account at the threshold without `failed_auth_at`.
 _REFUSALS = (exceptions.Unauthorized, exceptions.Forbidden, exceptions.BadRequest)
-_NONSENSE: Final = "what answered there is no Keystone v3"
-# keystone.exception.PasswordExpired is the one refusal of a sign-in that Keystone explains.
+_NOT_KEYSTONE: Final = "what answered there is no Keystone v3"
+_TOKEN_ONLY: Final[dict[str, Any]] = {"include_catalog": False, "reauthenticate": False}
+# keystone.exception.PasswordExpired is the only refusal of a sign-in that Keystone explains.
 _EXPIRED: Final = re.compile(r"password is expired(?:.* for user: (\S+?)\.(?:\s|$))?")
 
 
 class KeystoneError(Exception):
-    """What Keystone said, told apart where it matters to a person."""
+    """The base of all errors here."""
 
 
 class RefusedError(KeystoneError):
@@ -43,11 +44,11 @@ class PasswordExpiredError(KeystoneError):
 
     def __init__(self, user_id: str) -> None:
         super().__init__(user_id)
-        self.user_id = user_id  # "" where Keystone did not say whose it was
+        self.user_id = user_id  # "" if Keystone did not say
 
 
 class PasswordRefusedError(KeystoneError):
-    """400, 403 or 409: the new password breaks a rule, which Keystone names in a sentence."""
+    """400, 403 or 409: the new password breaks a rule, which the text names."""
 
 
 class SecondFactorError(KeystoneError):
@@ -62,27 +63,27 @@ class SecondFactorError(KeystoneError):
         missing: tuple[frozenset[str], ...],
     ) -> None:
         super().__init__()
-        self.receipt = receipt  # a secret, in place of the password that it stands for
+        self.receipt = receipt  # as secret as the password
         self.user_id = user_id
-        self.lifetime = lifetime  # of the receipt, whatever Keystone's clock says
-        self.missing = missing  # any one of these sets of methods lets them in
+        self.lifetime = lifetime  # of the receipt, independent of Keystone's clock
+        self.missing = missing  # any one of these sets of methods is enough
 
     @property
     def takes_totp(self) -> bool:
-        """Whether a code, and nothing else, is missing."""
+        """Whether only a TOTP code is missing."""
         return bool(self.receipt) and frozenset({"totp"}) in self.missing
 
 
 class OtherCloudError(KeystoneError):
-    """Credentials that are right, for another Keystone than ours."""
+    """The credentials are valid, but for another Keystone."""
 
 
 class UnreachableError(KeystoneError):
-    """No answer, or none that makes sense: nothing is known of name and password."""
+    """No answer, or an invalid one: the credentials were not checked."""
 
 
 class RejectedError(KeystoneError):
-    """A change that Keystone understood and did not make; the text is its own."""
+    """Keystone refused a change; the text is its message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -90,12 +91,12 @@ class RejectedError(KeystoneError):
 
 
 class LostError(KeystoneError):
-    """A change that was sent, without an answer that says what became of it."""
+    """A change was sent, and it is not known whether Keystone made it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Token:
-    """A token of Keystone and what it stands for. Its id is a secret: never shown or logged."""
+    """A token of Keystone with its user, roles and scope. Its id is a secret, never logged."""
 
     id: str = field(repr=False)
     expires_at: datetime  # aware, UTC
@@ -109,11 +110,11 @@ class Token:
     domain_name: str | None
     project_name: str | None
     project_domain_name: str | None
-    application_credential: bool = False  # it is bound to its project and cannot be rescoped
+    application_credential: bool = False  # bound to its project, cannot be rescoped
 
 
 def authenticate(name: str, password: str, domain_name: str) -> Token:
-    """An unscoped token for name and password: exactly one try at the password.
+    """Return an unscoped token for name and password, in exactly one attempt.
 
     Raises:
         PasswordExpiredError, SecondFactorError, RefusedError, UnreachableError.
@@ -125,23 +126,22 @@ def authenticate(name: str, password: str, domain_name: str) -> Token:
             password=password,
             user_domain_name=domain_name,
             unscoped=True,
-            include_catalog=False,
-            reauthenticate=False,
+            **_TOKEN_ONLY,
         )
     )
 
 
-def sign_in(it: session.Session) -> Token:
-    """The token of whoever a command's own session signs in (keystone.clouds): one try.
+def sign_in(command_session: session.Session) -> Token:
+    """Return the token of a command's session (see `clouds`), in one attempt.
 
-    It is validated at our Keystone, for clouds.yaml may be about another one.
+    The token is validated at the site's Keystone, because clouds.yaml may name another one.
 
     Raises:
         PasswordExpiredError, SecondFactorError, RefusedError, UnreachableError
-        OtherCloudError: Keystone gave a token, and ours does not accept it.
+        OtherCloudError: the site's Keystone does not accept the token.
     """
-    with _failures(_REFUSALS):
-        token_id = str(it.get_token())
+    with _errors(_REFUSALS):
+        token_id = str(command_session.get_token())
     try:
         return validate(token_id)
     except RefusedError as error:
@@ -149,74 +149,61 @@ def sign_in(it: session.Session) -> Token:
 
 
 def second_factor(receipt: str, user_id: str, passcode: str) -> Token:
-    """An unscoped token for the receipt of a right password and a TOTP code.
+    """Return an unscoped token for the receipt of a right password and a TOTP code.
 
-    A wrong code is no failure in Keystone: nothing there slows who guesses.
+    Keystone does not count wrong codes as failures, so it does not slow down guessing.
 
     Raises:
-        SecondFactorError: where the rules want still more.
-        RefusedError: the code is wrong, or the receipt has ended; Keystone does not say which.
+        SecondFactorError: if the rules require still more.
+        RefusedError: the code is wrong, or the receipt has expired; Keystone does not say which.
         UnreachableError
     """
     methods = [
         v3.ReceiptMethod(receipt=receipt),
         v3.TOTPMethod(user_id=user_id, passcode=passcode),
     ]
-    return _issue(
-        v3.Auth(
-            settings.OS_AUTH_URL,
-            methods,
-            unscoped=True,
-            include_catalog=False,
-            reauthenticate=False,
-        )
-    )
+    return _issue(v3.Auth(settings.OS_AUTH_URL, methods, unscoped=True, **_TOKEN_ONLY))
 
 
 def change_password(user_id: str, current: str, new: str) -> None:
-    """Change a password as its owner: Keystone asks for no token, so it may have expired.
+    """Change a password as its owner; Keystone requires no token, so it may have expired.
 
     Raises:
-        RefusedError: the current one is wrong, which is a failure in Keystone as at sign-in.
-        PasswordRefusedError: the new one breaks a rule, in Keystone's words.
+        RefusedError: the current one is wrong, which Keystone counts as a failure.
+        PasswordRefusedError: the new one breaks a rule, which the text names.
         UnreachableError
     """
     body = {"user": {"original_password": current, "password": new}}
     url = f"{_v3_url()}/users/{quote(user_id, safe='')}/password"
-    with _failures((exceptions.Unauthorized, exceptions.NotFound)):
+    with _errors((exceptions.Unauthorized, exceptions.NotFound)):
         try:
             _session().post(url, json=body, authenticated=False, log=False)
         except (exceptions.BadRequest, exceptions.Forbidden, exceptions.Conflict) as error:
-            raise PasswordRefusedError(_words(error, current, new)) from error
-    # The change revokes every token of the user up to its own second, those that are issued later
-    # within that second among them.
+            raise PasswordRefusedError(_reason(error, current, new)) from error
+    # The change also revokes the tokens that are issued later in the same second.
     time.sleep(settings.KEYSTONE_REVOCATION_SECONDS)
 
 
 def rescope(token: Token, scope: Mapping[str, Any]) -> Token:
-    """Another token of the same person, with a scope as keystoneauth1's v3.Token names it.
+    """Return another token of the same user, with a scope as keystoneauth1's v3.Token names it.
 
-    Counts as no failure in Keystone when it is refused.
+    Keystone does not count a refusal as a failure.
 
     Raises:
         RefusedError, UnreachableError.
     """
-    return _issue(
-        v3.Token(
-            settings.OS_AUTH_URL, token.id, include_catalog=False, reauthenticate=False, **scope
-        )
-    )
+    return _issue(v3.Token(settings.OS_AUTH_URL, token.id, **_TOKEN_ONLY, **scope))
 
 
 def validate(token_id: str) -> Token:
-    """What Keystone says of a token now: it is asked of the token itself (`token_subject`).
+    """Return the token as Keystone knows it now; the token itself is enough to ask.
 
     Raises:
-        RefusedError: where it has ended, was revoked, or its roles were.
+        RefusedError: it has expired, or it or its roles were revoked.
         UnreachableError
     """
     headers = {"X-Auth-Token": token_id, "X-Subject-Token": token_id}
-    with _failures((*_REFUSALS, exceptions.NotFound)):
+    with _errors((*_REFUSALS, exceptions.NotFound)):
         response = _session().get(
             f"{_v3_url()}/auth/tokens?nocatalog",
             headers=headers,
@@ -227,13 +214,13 @@ def validate(token_id: str) -> Token:
 
 
 def update_user(token_id: str, user_id: str, changes: Mapping[str, Any]) -> None:
-    """PATCH a user with the token of whoever wants it: Keystone's policy decides whether they may.
+    """PATCH a user with an operator's token, so that Keystone's own policy applies.
 
     Raises:
-        RefusedError: the token is not accepted (any more). Nothing was changed.
-        RejectedError: 403 where the policy forbids it, 404, 400… Nothing was changed.
+        RefusedError: the token is not valid (any more). Nothing was changed.
+        RejectedError: 403 by the policy, 404, 400… Nothing was changed.
         UnreachableError: there was no connection. Nothing was changed.
-        LostError: it may have been changed, now or in a moment.
+        LostError: the user may have been changed, or may still be.
     """
     url = f"{_v3_url()}/users/{quote(user_id, safe='')}"
     try:
@@ -243,17 +230,17 @@ def update_user(token_id: str, user_id: str, changes: Mapping[str, Any]) -> None
             headers={"X-Auth-Token": token_id},
             authenticated=False,
             log=False,
-            redirect=False,  # the token is for this address
+            redirect=False,  # the token is for this URL only
         )
     except exceptions.Unauthorized as error:
         raise RefusedError from error
     except exceptions.HttpError as error:
         if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise LostError(f"it answered HTTP {error.http_status}") from error
-        raise RejectedError(error.http_status, _said(error)) from error
+        raise RejectedError(error.http_status, _message(error)) from error
     except exceptions.SSLError as error:
         raise UnreachableError("its TLS certificate cannot be verified") from error
-    except exceptions.ConnectTimeout as error:  # whichever part of it took too long
+    except exceptions.ConnectTimeout as error:  # of the connection or of the answer
         raise LostError(f"no answer in {settings.KEYSTONE_TIMEOUT} s") from error
     except exceptions.ClientException as error:
         if _never_sent(error):
@@ -263,8 +250,8 @@ def update_user(token_id: str, user_id: str, changes: Mapping[str, Any]) -> None
         raise RejectedError(response.status_code, "its answer is none of Keystone's")
 
 
-def _said(error: Any) -> str:
-    """Keystone's own sentence in its error object, fit for a page and a log."""
+def _message(error: Any) -> str:
+    """Return the message of Keystone's error object, escaped for pages and logs."""
     try:
         message = error.response.json()["error"]["message"]
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -273,7 +260,7 @@ def _said(error: Any) -> str:
 
 
 def _never_sent(error: Exception) -> bool:
-    """Whether there was no connection at all; keystoneauth1 tells it by the cause alone."""
+    """Return whether there was no connection at all, which only the cause tells."""
     cause = error.__context__
     return any(
         isinstance(getattr(part, "reason", None), NewConnectionError)
@@ -282,12 +269,12 @@ def _never_sent(error: Exception) -> bool:
 
 
 def ping(timeout: int | None = None) -> datetime | None:
-    """Ask Keystone for its version document; what its clock says, if it says it.
+    """Request the version document, and return Keystone's time if the answer has it.
 
     Raises:
         UnreachableError
     """
-    with _failures(()):
+    with _errors(()):
         response = _session(timeout).get(_v3_url(), authenticated=False, log=False)
     try:
         return parsedate_to_datetime(response.headers.get("Date", ""))
@@ -296,7 +283,7 @@ def ping(timeout: int | None = None) -> datetime | None:
 
 
 def _issue(plugin: v3.Auth) -> Token:
-    with _failures(_REFUSALS):
+    with _errors(_REFUSALS):
         return _token(plugin.get_access(_session()))
 
 
@@ -332,18 +319,18 @@ def _token(info: Any) -> Token:
     )
 
 
-def _words(error: exceptions.HttpError, *secrets: str) -> str:
-    """Keystone's sentence, without the secrets that it was sent: it repeats a value at times."""
-    said, *_ = str(error).rpartition(" (HTTP ")  # which keystoneauth1 appends
-    words = " ".join(said.split())[:500].rstrip(". ") or "it gives no reason"
+def _reason(error: exceptions.HttpError, *secrets: str) -> str:
+    """Return Keystone's message without the secrets in the request, which it may repeat."""
+    message, *_ = str(error).rpartition(" (HTTP ")  # which keystoneauth1 appends
+    reason = " ".join(message.split())[:500].rstrip(". ") or "it gives no reason"
     for secret in secrets:
-        if len(secret) > 3:  # a shorter one would be found in any word
-            words = words.replace(secret, "•••")
-    return words
+        if len(secret) > 3:  # a shorter one may be part of any word
+            reason = reason.replace(secret, "•••")
+    return reason
 
 
 def _incomplete(error: exceptions.MissingAuthMethods) -> KeystoneError:
-    """What is missing, from Keystone's answer; UnreachableError where that makes no sense."""
+    """Return the missing methods in Keystone's answer; UnreachableError if it is invalid."""
     done = frozenset(error.methods)
     try:
         receipt = error.response.json()["receipt"]
@@ -354,12 +341,12 @@ def _incomplete(error: exceptions.MissingAuthMethods) -> KeystoneError:
             missing=tuple(frozenset(rule) - done for rule in error.required_auth_methods),
         )
     except (ValueError, KeyError, TypeError):
-        return UnreachableError(_NONSENSE)
+        return UnreachableError(_NOT_KEYSTONE)
 
 
 @contextmanager
-def _failures(refusals: tuple[type[Exception], ...]) -> Iterator[None]:
-    """Turn what keystoneauth1 raises into what this module promises."""
+def _errors(refusals: tuple[type[Exception], ...]) -> Iterator[None]:
+    """Translate the exceptions of keystoneauth1."""
     try:
         yield
     except exceptions.MissingAuthMethods as error:
@@ -377,4 +364,4 @@ def _failures(refusals: tuple[type[Exception], ...]) -> Iterator[None]:
     except exceptions.ConnectionError as error:
         raise UnreachableError("no connection") from error
     except (exceptions.ClientException, ValueError, KeyError, TypeError) as error:
-        raise UnreachableError(_NONSENSE) from error
+        raise UnreachableError(_NOT_KEYSTONE) from error

@@ -1,4 +1,4 @@
-"""A session at Keystone for commands: OS_CLOUD and clouds.yaml, or OS_*, as everywhere else."""
+"""Keystone sessions for commands, from OS_CLOUD and clouds.yaml or from OS_*."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pciops import __version__
 from pciops.lib import env
 from pciops.lib.env import SettingError
 
-# What OS_AUTH_TYPE may say, and the plugin that it means.
+# The valid values of OS_AUTH_TYPE, and their plugins.
 _TYPES: Final = {
     "password": "v3password",
     "v3password": "v3password",
@@ -23,7 +23,7 @@ _TYPES: Final = {
     "v3token": "v3token",
     "v3applicationcredential": "v3applicationcredential",
 }
-# What each plugin cannot do without: one of these words each.
+# The options that each plugin requires: one of each tuple.
 _USER: Final = (("username", "user_id"), ("user_domain_name", "user_domain_id", "user_id"))
 _NEEDED: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "v3password": (*_USER, ("password",)),
@@ -50,8 +50,7 @@ _SCOPES: Final = (
     ("trust_id",),
 )
 
-
-# Each of these says that somebody signs in; OS_AUTH_URL and OS_CACERT alone are the site's.
+# Each of these gives credentials; OS_AUTH_URL and OS_CACERT are settings of the site.
 _CREDENTIALS: Final = (
     *("OS_CLOUD", "OS_USERNAME", "OS_USER_ID", "OS_PASSWORD", "OS_TOKEN"),
     *("OS_APPLICATION_CREDENTIAL_ID", "OS_APPLICATION_CREDENTIAL_NAME"),
@@ -59,28 +58,28 @@ _CREDENTIALS: Final = (
 )
 
 
-def given() -> str:
-    """The first variable that says who runs a command; "" where none is set."""
+def credential_variable() -> str:
+    """Return the first variable that gives credentials; "" if none is set."""
     names = (*_CREDENTIALS, *(f"{_variable(name)}_FILE" for name in sorted(_SECRETS)))
     return next((name for name in names if env.text(name)), "")
 
 
 def session_from_environment() -> session.Session:
-    """The session of whoever runs a command. Nothing is asked of Keystone yet.
+    """Return the session for a command, without a request to Keystone yet.
 
-    With OS_CLOUD, all comes from that entry of clouds.yaml (and secure.yaml) and no other OS_*
-    counts: OS_AUTH_URL and OS_CACERT are settings of the site as well. Without, all is OS_*.
+    With OS_CLOUD, everything comes from that entry of clouds.yaml (and secure.yaml), and no other
+    OS_* counts: OS_AUTH_URL and OS_CACERT are settings of the site, too.
 
     Raises:
-        SettingError: names the variable that is missing or makes no sense, or that of the file.
+        SettingError: names a missing or invalid variable, or the file.
     """
     name = env.text("OS_CLOUD")
     cloud = _cloud(name) if name else _variables()
     auth: dict[str, Any] = cloud.get("auth", {})
-    where = f" for the cloud {name!r}" if name else ""
+    suffix = f" for the cloud {name!r}" if name else ""
     plugin = _plugin(cloud)
-    _need(auth, plugin, where)
-    _one_scope(auth, plugin, where)
+    _check_required(auth, plugin, suffix)
+    _check_scope(auth, plugin, suffix)
     loader: Any = loading.get_plugin_loader(plugin)
     names = {option.dest for option in loader.get_options()}
     return session.Session(
@@ -93,28 +92,30 @@ def session_from_environment() -> session.Session:
 
 
 def _plugin(cloud: Mapping[str, Any]) -> str:
-    """The way to sign in that is named, or that fits what is there."""
+    """Return the plugin that is named, or that fits the credentials."""
     kind = str(cloud.get("auth_type") or "")
     if not kind:
         by_credential = "application_credential_secret" in cloud.get("auth", {})
         return "v3applicationcredential" if by_credential else "v3password"
     if kind not in _TYPES:
-        known = ", ".join(_TYPES)
-        raise SettingError("OS_AUTH_TYPE", f"is {kind!r}; known are {known}", "v3password")
+        raise SettingError(
+            "OS_AUTH_TYPE", f"is {kind!r}; known are {', '.join(_TYPES)}", "v3password"
+        )
     return _TYPES[kind]
 
 
-def _need(auth: Mapping[str, Any], plugin: str, where: str) -> None:
-    """Refuse what the plugin cannot work with, before Keystone says something vague."""
-    for words in (("auth_url",), *_NEEDED[plugin]):
-        if any(auth.get(word) for word in words):
+def _check_required(auth: Mapping[str, Any], plugin: str, suffix: str) -> None:
+    """Raise a SettingError for missing options, which names them better than Keystone would."""
+    for options in (("auth_url",), *_NEEDED[plugin]):
+        if any(auth.get(name) for name in options):
             continue
-        others = "".join(f", or {_variable(word)}" for word in words[1:])
-        raise SettingError(_variable(words[0]), f"is missing{others}{where}", _EXAMPLES[words[0]])
+        first, *rest = options
+        alternatives = "".join(f", or {_variable(name)}" for name in rest)
+        raise SettingError(_variable(first), f"is missing{alternatives}{suffix}", _EXAMPLES[first])
 
 
 def _variables() -> dict[str, Any]:
-    """What OS_* say, in the shape of an entry of clouds.yaml."""
+    """Return the values of OS_* in the form of an entry of clouds.yaml."""
     names = {
         option.dest
         for plugin in set(_TYPES.values())
@@ -132,22 +133,22 @@ def _variables() -> dict[str, Any]:
 
 
 def _cloud(name: str) -> dict[str, Any]:
-    """The entry of this name."""
+    """Return the entry with this name."""
     path = _file("OS_CLIENT_CONFIG_FILE", "clouds.yaml")
     if path is None:
         raise SettingError(
             "OS_CLOUD", f"is {name!r}, and there is no clouds.yaml", "mycloud (in ./clouds.yaml)"
         )
-    found = _entry(path, name)
-    if found is None:
+    entry = _entry(path, name)
+    if entry is None:
         raise SettingError("OS_CLOUD", f"is {name!r}, and {path} has no such cloud", "mycloud")
     secure = _file("OS_CLIENT_SECURE_FILE", "secure.yaml")
-    more = (_entry(secure, name) if secure else None) or {}
-    return {**found, **more, "auth": {**found.get("auth", {}), **more.get("auth", {})}}
+    secrets = (_entry(secure, name) if secure else None) or {}
+    return {**entry, **secrets, "auth": {**entry.get("auth", {}), **secrets.get("auth", {})}}
 
 
 def _file(variable: str, name: str) -> Path | None:
-    """The first that is there, where openstacksdk looks."""
+    """Return the first file that exists where openstacksdk looks."""
     if chosen := env.text(variable):
         return Path(chosen)
     folders = (Path(), Path.home() / ".config" / "openstack", Path("/etc/openstack"))
@@ -155,45 +156,45 @@ def _file(variable: str, name: str) -> Path | None:
 
 
 def _entry(path: Path, name: str) -> dict[str, Any] | None:
-    """The cloud of this name in a file.
+    """Return the entry with this name in a file.
 
     Raises:
-        SettingError: where the file cannot be read, or is none of this kind.
+        SettingError: if the file cannot be read, or the entry is not valid.
     """
     try:
         read = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        # Not the parser's own words: they repeat the line, which may be that of a password.
+        # Not the parser's message: it repeats the line, which may contain a password.
         reason = getattr(error, "strerror", None) or "not YAML"
         problem = f"needs {path}, which is no use: {reason}"
         raise SettingError("OS_CLOUD", problem, "mycloud") from None
     clouds = read.get("clouds") if isinstance(read, Mapping) else None
-    found = clouds.get(name) if isinstance(clouds, Mapping) else None
-    if found is None:
+    entry = clouds.get(name) if isinstance(clouds, Mapping) else None
+    if entry is None:
         return None
-    if not isinstance(found, dict) or not isinstance(found.get("auth", {}), dict):
+    if not isinstance(entry, dict) or not isinstance(entry.get("auth", {}), dict):
         raise SettingError("OS_CLOUD", f"is {name!r}, which {path} does not describe", "mycloud")
-    return found
+    return entry
 
 
-def _one_scope(auth: Mapping[str, Any], plugin: str, where: str) -> None:
-    """Refuse two scopes at once, of which Keystone would be asked for neither."""
-    given = ([word for word in words if auth.get(word)] for words in _SCOPES)
-    named = [words[0] for words in given if words]
+def _check_scope(auth: Mapping[str, Any], plugin: str, suffix: str) -> None:
+    """Raise a SettingError for two scopes at once, or for an invalid one."""
+    present = ([name for name in names if auth.get(name)] for names in _SCOPES)
+    named = [names[0] for names in present if names]
     if plugin == "v3applicationcredential" and named:
-        problem = f"is set{where}, but an application credential has its scope; unset it"
+        problem = f"is set{suffix}, but an application credential has its scope; unset it"
         raise SettingError(_variable(named[0]), problem, "(empty)")
     if len(named) > 1:
-        problem = f"and {_variable(named[1])} are both set{where}; keep one"
+        problem = f"and {_variable(named[1])} are both set{suffix}; keep one"
         raise SettingError(_variable(named[0]), problem, "all")
     if auth.get("system_scope") not in (None, "", "all"):
-        raise SettingError("OS_SYSTEM_SCOPE", f"is {auth['system_scope']!r}{where}", "all")
+        raise SettingError("OS_SYSTEM_SCOPE", f"is {auth['system_scope']!r}{suffix}", "all")
 
 
 def _verify(cloud: Mapping[str, Any]) -> str | bool:
-    """Certificates to check Keystone's against; the check cannot be switched off here."""
+    """Return the CA file, or True for the system's; the check cannot be switched off."""
     return os.path.expanduser(str(cloud.get("cacert") or "")) or True
 
 
-def _variable(word: str) -> str:
-    return f"OS_{word.upper()}"
+def _variable(option: str) -> str:
+    return f"OS_{option.upper()}"

@@ -1,4 +1,4 @@
-"""Says that Keystone's database is down in one exception, whatever the driver calls it."""
+"""One exception for outages of Keystone's database, independent of the driver."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from django.db import DatabaseError, InterfaceError, connections
 
-from pciops.keystone.apps import ALIAS
+from pciops.keystone import ALIAS
 from pciops.lib.env import SettingError
 
 log = logging.getLogger(__name__)
@@ -17,17 +17,17 @@ log = logging.getLogger(__name__)
 class KeystoneDatabaseDownError(Exception):
     """Keystone's database did not answer a statement; the text is the driver's reason.
 
-    The reason may name hosts and logins, so it is for operators and logs; it holds no password.
+    The reason may name hosts and logins, so it is for operators and logs only.
     """
 
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Around every read of Keystone's tables; also a decorator.
+    """Wrap a read of Keystone's tables; also a decorator.
 
     Raises:
-        KeystoneDatabaseDownError: where the server is away, refuses the login, or a table or
-            column is missing.
+        KeystoneDatabaseDownError: if the server is down or refuses the login, or a table or column
+            is missing.
     """
     try:
         yield
@@ -37,10 +37,7 @@ def reading() -> Iterator[None]:
 
 @contextmanager
 def outages_logged(job: str) -> Iterator[None]:
-    """Around a task: a database that is away or a wrong setting is one line of the log.
-
-    The work is left to the next run.
-    """
+    """Wrap a task: log an outage or a wrong setting in one line, and leave the work to the next."""
     try:
         yield
     except SettingError as error:
@@ -52,17 +49,13 @@ def outages_logged(job: str) -> Iterator[None]:
 
 
 def reason(error: Exception) -> str:
-    """The driver's sentence, without its numbers and wrapping."""
+    """Return the driver's message without its error number."""
     return str(error.args[-1] if error.args else error)
 
 
 @reading()
 def ping() -> None:
-    """Read one row that every Keystone has.
-
-    Raises:
-        KeystoneDatabaseDownError: see `reading`.
-    """
+    """Read one row that every Keystone has."""
     with connections[ALIAS].cursor() as cursor:
         cursor.execute("SELECT id FROM project WHERE id = 'default'")
         cursor.fetchall()

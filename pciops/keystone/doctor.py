@@ -1,4 +1,4 @@
-"""Checks of the way to Keystone: its database with what our login may do there, its API, clocks."""
+"""Checks of Keystone's database and its grants, of its API, and of all clocks."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
 from django.utils import timezone
 
-from pciops.keystone import client, database, grants, privileges, unlock
-from pciops.keystone.apps import ALIAS, UNLOCK_ALIAS
-from pciops.lib.doctor import TIMEOUT, Finding, check, ok, problem, warning
+from pciops.keystone import ALIAS, UNLOCK_ALIAS, client, database, grants, unlock
+from pciops.lib.doctor import TIMEOUT, CheckResult, check, ok, problem, warning
 
 SKEW_WARNS: Final = timedelta(seconds=2)
-SKEW_HURTS: Final = timedelta(seconds=30)
+SKEW_FAILS: Final = timedelta(seconds=30)
 
 
 @check("Keystone's database")
-def answers() -> Iterator[Finding]:
-    """It can be read at all."""
+def answers() -> Iterator[CheckResult]:
+    """Check that it answers."""
     if settings.DATABASES[ALIAS]["ENGINE"] == "django.db.backends.dummy":
         yield problem("It is not named.", "Set PCIOPS_KEYSTONE_DATABASE_URL.")
         return
@@ -37,8 +36,8 @@ def answers() -> Iterator[Finding]:
 
 
 @check("Keystone's tables", after="Keystone's database")
-def tables() -> Iterator[Finding]:
-    """Each column that we read is there and may be read: asked for without reading a row."""
+def tables() -> Iterator[CheckResult]:
+    """Check that every column exists and may be read, without reading a row."""
     missing = [
         (f"{table}.{name}", reason)
         for table, names in grants.columns().items()
@@ -58,8 +57,8 @@ def tables() -> Iterator[Finding]:
 
 
 @check("unlocking", after="Keystone's database")
-def unlocking() -> Iterator[Finding]:
-    """The one UPDATE is allowed: made where no row fits, so that it changes nothing."""
+def unlocking() -> Iterator[CheckResult]:
+    """Check that the one UPDATE is allowed, with a condition that matches no row."""
     try:
         unlock.clear_failures("", failed_auth_count=-1, failed_auth_at=None)
     except (DatabaseError, InterfaceError) as error:
@@ -72,17 +71,17 @@ def unlocking() -> Iterator[Finding]:
 
 
 @check("grants", after="Keystone's database")
-def least_privilege() -> Iterator[Finding]:
-    """No login of ours may do more in Keystone's database than it has to."""
+def least_privilege() -> Iterator[CheckResult]:
+    """Check that no login of pciops has more rights than it needs."""
     logins = {str(settings.DATABASES[alias].get("USER")): alias for alias in (UNLOCK_ALIAS, ALIAS)}
     if connections[ALIAS].vendor != "mysql":
         yield ok(f"{connections[ALIAS].display_name} knows no grants.")
         return
     for login, alias in logins.items():
-        more = privileges.surplus(_grants(alias), database=settings.DATABASES[alias]["NAME"])
-        if more:
+        surplus = grants.surplus(_grants(alias), database=settings.DATABASES[alias]["NAME"])
+        if surplus:
             yield problem(
-                f"{login} may do more than it has to: {'; '.join(more)}.",
+                f"{login} may do more than it has to: {'; '.join(surplus)}.",
                 "REVOKE that from it, or make a new login with what manage.py grants prints.",
             )
         else:
@@ -90,14 +89,14 @@ def least_privilege() -> Iterator[Finding]:
 
 
 @check("Keystone's API")
-def api() -> Iterator[Finding]:
-    """It answers; and its clock, which stands in the answer, is as ours."""
+def api() -> Iterator[CheckResult]:
+    """Check that it answers, and that the clock in its answer is right."""
     if not settings.OS_AUTH_URL:
         yield problem("It is not named.", "Set OS_AUTH_URL.")
         return
     before = timezone.now()
     try:
-        theirs = client.ping(TIMEOUT)
+        keystone_time = client.ping(TIMEOUT)
     except client.UnreachableError as error:
         yield problem(
             f"{settings.OS_AUTH_URL} does not answer: {error}.",
@@ -106,26 +105,30 @@ def api() -> Iterator[Finding]:
         )
         return
     yield ok(f"{settings.OS_AUTH_URL} answers.")
-    if theirs is not None:  # in whole seconds: anything up to the next one is the same
-        window = (theirs, theirs + timedelta(seconds=1))
+    if keystone_time is not None:  # in whole seconds, so up to one second later
+        window = (keystone_time, keystone_time + timedelta(seconds=1))
         yield skew("Keystone's clock", window, (before, timezone.now()))
 
 
 @check("the database's clock", after="Keystone's database")
-def database_clock() -> Iterator[Finding]:
-    """Keystone's rows have the time of Keystone's nodes; its database's is usually the same."""
+def database_clock() -> Iterator[CheckResult]:
+    """Check the clock of Keystone's database, which usually agrees with those of its nodes."""
     if connections[ALIAS].vendor != "mysql":
         yield ok(f"{connections[ALIAS].display_name} has ours.")
         return
     before = timezone.now()
-    [[theirs]] = _rows("SELECT UTC_TIMESTAMP(6)")
-    theirs = theirs.replace(tzinfo=UTC)
-    yield skew("The clock of Keystone's database", (theirs, theirs), (before, timezone.now()))
+    [[database_time]] = _rows("SELECT UTC_TIMESTAMP(6)")
+    database_time = database_time.replace(tzinfo=UTC)
+    yield skew(
+        "The clock of Keystone's database", (database_time, database_time), (before, timezone.now())
+    )
 
 
-def skew(name: str, theirs: tuple[datetime, datetime], ours: tuple[datetime, datetime]) -> Finding:
-    """How far apart two clocks are at least: each was read within a span of its own time."""
-    behind, ahead = ours[0] - theirs[1], theirs[0] - ours[1]
+def skew(
+    name: str, remote: tuple[datetime, datetime], local: tuple[datetime, datetime]
+) -> CheckResult:
+    """Compare two clocks, each of which was read within a span of its own time."""
+    behind, ahead = local[0] - remote[1], remote[0] - local[1]
     apart = max(behind, ahead, timedelta(0))
     if apart <= SKEW_WARNS:
         return ok(f"{name} agrees with ours.")
@@ -135,7 +138,7 @@ def skew(name: str, theirs: tuple[datetime, datetime], ours: tuple[datetime, dat
         "Let both follow the same time servers. What is locked, until when, and when a password "
         "expires is judged by our clock here, and by Keystone's there."
     )
-    return (problem if apart > SKEW_HURTS else warning)(sentence, remedy)
+    return (problem if apart > SKEW_FAILS else warning)(sentence, remedy)
 
 
 @database.reading()
@@ -152,11 +155,11 @@ def _grants(alias: str) -> list[str]:
 def _select(names: list[str], table: str) -> str:
     quoted = connections[ALIAS].ops.quote_name
     columns = ", ".join(map(quoted, names))
-    return f"SELECT {columns} FROM {quoted(table)} WHERE 1 = 0"  # noqa: S608 names of our own
+    return f"SELECT {columns} FROM {quoted(table)} WHERE 1 = 0"  # noqa: S608 (names from the models)
 
 
 def _refusal(statement: str) -> str:
-    """Why the database does not run it; empty where it does."""
+    """Return why the database refuses a statement; "" if it does not."""
     try:
         _rows(statement)
     except database.KeystoneDatabaseDownError as error:

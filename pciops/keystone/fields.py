@@ -1,4 +1,4 @@
-"""Keystone's column formats, translated once, so that they can be filtered as well as read."""
+"""Fields for Keystone's column formats, for both reading and filtering."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class DateTimeInt(BigIntegerOf):
     """Keystone's DateTimeInt (keystone.common.sql.core): microseconds since the epoch, UTC."""
 
     def from_db_value(self, value: int | None, *args: Any) -> datetime | None:
-        """The instant; one beyond what Python can hold is the last that it can."""
+        """Return the time, or the nearest that Python has."""
         if value is None:
             return None
         try:
@@ -43,8 +43,8 @@ class DateTimeInt(BigIntegerOf):
 class UtcDateTime(DateTimeOf):
     """A naive UTC DATETIME, as SQLAlchemy writes it.
 
-    On SQLite it is text that always has six digits after the second. Django leaves them out where
-    they are zero, and then the text would sort before every other instant of its second.
+    On SQLite this is text with six digits after the second. Django leaves them out if they are
+    zero, and then the text would sort before every other time of its second.
     """
 
     def get_db_prep_value(

@@ -1,56 +1,98 @@
-"""Least privilege: the statements that give pciops' login what it needs in Keystone's database."""
+"""Least privilege in Keystone's database: the grants that pciops needs, and surplus ones."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 from django.apps import apps
 from django.db import models
 
-from pciops.keystone.apps import ALIAS
+from pciops.keystone import ALIAS
 
-UPDATED = ("failed_auth_count", "failed_auth_at")
-_NAME = re.compile(r"[A-Za-z0-9_$.%:\-]{1,80}")
+UPDATED: Final = ("failed_auth_count", "failed_auth_at")
+_NAME: Final = re.compile(r"[A-Za-z0-9_$.%:\-]{1,80}")
+# As SHOW GRANTS writes them, on MariaDB and MySQL.
+_GRANT: Final = re.compile(r"GRANT (?P<rights>.+?) ON (?P<on>\S+) TO (?P<rest>.+)", re.DOTALL)
+_RIGHT: Final = re.compile(r"(?P<name>[A-Z][A-Z ]*[A-Z])(?: \((?P<columns>[^)]*)\))?")
 
 
 class GrantError(ValueError):
-    """A name that does not belong into a GRANT."""
+    """A name that is not safe in a GRANT."""
 
 
 def columns() -> dict[str, list[str]]:
-    """Table → the columns that our models read; there is no other list of them."""
-    found: dict[str, list[str]] = {}
+    """Return the columns that the models read, by table; there is no other list of them."""
+    by_table: dict[str, list[str]] = {}
     for model in apps.get_app_config(ALIAS).get_models():
         fields: Iterable[models.Field[object, object]] = model._meta.concrete_fields
-        found[model._meta.db_table] = [field.column for field in fields if field.column]
-    return found
+        by_table[model._meta.db_table] = [field.column for field in fields if field.column]
+    return by_table
 
 
 def statements(*, database: str, user: str, host: str, unlock_user: str) -> list[str]:
-    """GRANTs for MariaDB and MySQL: SELECT on columns, UPDATE on two of them.
+    """Return GRANTs for MariaDB and MySQL: SELECT on columns, UPDATE on two of them.
 
     Args:
-        unlock_user: the login of PCIOPS_KEYSTONE_UNLOCK_DATABASE_URL; the same as `user` where
-            there is one login for both.
+        unlock_user: the login of PCIOPS_KEYSTONE_UNLOCK_DATABASE_URL; the same as `user` if one
+            login does both.
 
     Raises:
-        GrantError: where a name could end the quotes around it.
+        GrantError: if a name could end the quotes around it.
     """
     for name in (database, user, host, unlock_user):
         if not _NAME.fullmatch(name):
             raise GrantError(f"{name!r} is no name for a GRANT")
     reader, writer = (f"'{login}'@'{host}'" for login in (user, unlock_user))
     granted = [
-        _grant("SELECT", table, names, database, reader) for table, names in columns().items()
+        _statement("SELECT", table, names, database, reader) for table, names in columns().items()
     ]
-    if unlock_user != user:  # the guard of the UPDATE reads these
+    if unlock_user != user:  # the precondition of the UPDATE reads these
         guard = ["user_id", *UPDATED]
-        granted.append(_grant("SELECT", "local_user", guard, database, writer))
-    granted.append(_grant("UPDATE", "local_user", UPDATED, database, writer))
+        granted.append(_statement("SELECT", "local_user", guard, database, writer))
+    granted.append(_statement("UPDATE", "local_user", UPDATED, database, writer))
     return granted
 
 
-def _grant(right: str, table: str, names: Iterable[str], database: str, login: str) -> str:
+def _statement(right: str, table: str, names: Iterable[str], database: str, login: str) -> str:
     listed = ", ".join(f"`{name}`" for name in names)
     return f"GRANT {right} ({listed}) ON `{database}`.`{table}` TO {login};"
+
+
+def surplus(lines: Iterable[str], *, database: str) -> list[str]:
+    """Return the rights among these lines of SHOW GRANTS that `statements` never gives."""
+    return [right for line in lines for right in _surplus_of_line(line, database)]
+
+
+def _surplus_of_line(line: str, database: str) -> Iterator[str]:
+    grant = _GRANT.match(line)
+    if grant is None:  # GRANT `role` TO `login`, SET DEFAULT ROLE …
+        role = re.match(r"GRANT (\S+) TO ", line)
+        if role:
+            yield f"whatever the role {role[1]} gives"
+        return
+    on = grant["on"].replace("`", "")
+    for right in _RIGHT.finditer(grant["rights"]):
+        if right["name"] != "USAGE":
+            yield from _surplus_of_right(right["name"], right["columns"], on, database)
+    if "WITH GRANT OPTION" in grant["rest"]:
+        yield f"GRANT OPTION on {on}"
+
+
+def _surplus_of_right(right: str, names: str | None, on: str, database: str) -> Iterator[str]:
+    schema, _, table = on.partition(".")
+    needed = _needed_columns(right, table) if schema == database else set()
+    if not needed or names is None:
+        yield f"{right} on {on}"
+        return
+    extra = [name for name in re.split(r",\s*", names.replace("`", "")) if name not in needed]
+    if extra:
+        yield f"{right} ({', '.join(extra)}) on {on}"
+
+
+def _needed_columns(right: str, table: str) -> set[str]:
+    """Return the columns of a table on which pciops needs this right."""
+    if right == "SELECT":
+        return set(columns().get(table, ()))
+    return set(UPDATED) if (right, table) == ("UPDATE", "local_user") else set()

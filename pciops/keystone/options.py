@@ -12,7 +12,7 @@ IGNORE_USER_INACTIVITY: Final = "1004"
 MFA_RULES: Final = "MFAR"
 MFA_ENABLED: Final = "MFAE"
 
-# Those that exempt an account from a rule, under the names that the API and keystone.conf use.
+# The options that exempt an account from a rule, by their names in the API and in keystone.conf.
 EXEMPTIONS: Final = {
     IGNORE_CHANGE_PASSWORD: "ignore_change_password_upon_first_use",
     IGNORE_PASSWORD_EXPIRY: "ignore_password_expiry",

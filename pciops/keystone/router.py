@@ -1,4 +1,4 @@
-"""Keystone's models are read from Keystone's database, and nothing is written or migrated there."""
+"""Routes Keystone's models to Keystone's database, and refuses writes and migrations there."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Any
 
 from django.db.models import Model
 
-from pciops.keystone.apps import ALIAS, UNLOCK_ALIAS
+from pciops.keystone import ALIAS, UNLOCK_ALIAS
 
 
 class KeystoneIsReadOnlyError(Exception):
-    """Something tried to write to Keystone's tables by a way other than the one UPDATE."""
+    """An attempt to write to Keystone's tables other than by the one UPDATE."""
 
 
 class KeystoneRouter:
-    """The first of three layers; read-only sessions and the grants are the others."""
+    """The first of three protections; read-only sessions and the grants are the others."""
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str | None:
         return ALIAS if model._meta.app_label == ALIAS else None

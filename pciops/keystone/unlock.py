@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pciops.keystone.apps import UNLOCK_ALIAS
+from pciops.keystone import UNLOCK_ALIAS
 from pciops.keystone.models import LocalUser
 
 
@@ -13,17 +13,17 @@ def clear_failures(
 ) -> bool:
     """Set `failed_auth_count` to 0 and `failed_auth_at` to NULL, if both are still as given.
 
-    Both columns always change together: a count at the threshold without an instant makes
-    Keystone answer 400 to every sign-in. Not a PATCH of the API, which would also set
-    `last_active_at` to today (PCI DSS 8.2.6) and re-enable the account.
+    Both columns change together: a count at the threshold without a time makes Keystone answer 400
+    to every sign-in. A PATCH of the API would also set `last_active_at` to today (PCI DSS 8.2.6)
+    and re-enable the account.
 
     Returns:
-        False where somebody or Keystone was first; then nothing was changed.
+        Whether the row was changed; False if the columns have other values.
 
     Raises:
-        django.db.DatabaseError: where the database did not do it, or did not say.
+        django.db.DatabaseError: the row was not changed, or it is not known whether it was.
     """
-    seen = LocalUser.objects.using(UNLOCK_ALIAS).filter(
+    unchanged = LocalUser.objects.using(UNLOCK_ALIAS).filter(
         user_id=user_id, failed_auth_count=failed_auth_count, failed_auth_at=failed_auth_at
     )
-    return seen.update(failed_auth_count=0, failed_auth_at=None) == 1
+    return unchanged.update(failed_auth_count=0, failed_auth_at=None) == 1

@@ -1,25 +1,26 @@
-"""Mail addresses as others have written them: one that can be sent to, or none."""
+"""Untrusted text: email and network addresses, and text for one line or a database column."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import unicodedata
 from typing import Final
 
-LONGEST: Final = 254  # RFC 5321, with the angle brackets of a path taken off
+LONGEST: Final = 254  # RFC 5321, without the angle brackets of a path
 LONGEST_LOCAL: Final = 64
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _SIGNS: Final = frozenset("!#$%&'*+/=?^_`{|}~.-")
 
 
 def mail_address(text: str) -> str | None:
-    """The one address that the text is, its domain in ASCII; None where it is none.
+    """Return the text as one email address with its domain in ASCII; None if it is not one.
 
-    No names, comments, quotes or lists: what Keystone holds is free text of others, and a mail
-    that reaches one person too many is worse than one that reaches nobody.
+    Names, comments, quotes and lists are refused: Keystone's column is free text, and an email
+    to one recipient too many is worse than none.
     """
     local, at, domain = text.strip().rpartition("@")
-    if not at or not _is_local(local):
+    if not at or not _is_local_part(local):
         return None
     try:
         ascii_domain = domain.encode("idna").decode("ascii").lower()
@@ -31,25 +32,38 @@ def mail_address(text: str) -> str | None:
     return address if len(address.encode()) <= LONGEST else None
 
 
-def _is_local(text: str) -> bool:
+def _is_local_part(text: str) -> bool:
     if not text or len(text.encode("utf-8", "replace")) > LONGEST_LOCAL:
         return False
     if text.startswith(".") or text.endswith(".") or ".." in text:
         return False
-    return all(_fits(character) for character in text)
+    return all(_is_allowed(character) for character in text)
 
 
-def _fits(character: str) -> bool:
-    """Letters, digits and marks of any script; nothing that steers, and no separator."""
+def _is_allowed(character: str) -> bool:
+    """Return whether it is a letter, digit or mark of any script, or an allowed sign."""
     if character.isascii():
         return character.isalnum() or character in _SIGNS
     return unicodedata.category(character)[0] in "LMN"
 
 
-def plain(text: str, longest: int = 200) -> str:
-    """Text of others in one line: what is not printable becomes a space, and the rest is cut.
+def network(address: str) -> str:
+    """Return the source that limits count: an IPv4 address, or the /64 of an IPv6 customer."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return "unknown"
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped:
+            return str(ip.ipv4_mapped)
+        return str(ipaddress.ip_network((ip, 64), strict=False))
+    return str(ip)
 
-    Also the marks that turn the direction of text, which could disguise what stands beside it.
+
+def plain(text: str, longest: int = 200) -> str:
+    """Return the text in one line, unprintable characters as spaces, cut to `longest`.
+
+    Also removes marks that change the direction of text, which could disguise its neighbors.
     """
     if not text.isprintable():
         text = "".join(character if character.isprintable() else " " for character in text)
@@ -58,5 +72,5 @@ def plain(text: str, longest: int = 200) -> str:
 
 
 def storable(text: str) -> str:
-    """Text of others as every database takes it: no half characters, and no NUL."""
+    """Return the text as every database takes it: without half characters and NUL."""
     return text.encode("utf-8", "replace").decode().replace("\0", "?")

@@ -1,12 +1,33 @@
-"""The helpers as a Django app: they have a table and a check."""
+"""The helpers as a Django app, with a system check for unknown variables."""
 
 from __future__ import annotations
 
+import difflib
+import os
+from typing import Any
+
 from django.apps import AppConfig
+from django.core import checks
+
+from pciops.lib import env
 
 
 class LibConfig(AppConfig):
     name = "pciops.lib"
 
     def ready(self) -> None:
-        from pciops.lib import checks  # noqa: F401, PLC0415 (registers the system checks)
+        checks.register(variables_are_known)
+
+
+def variables_are_known(**_: Any) -> list[checks.CheckMessage]:
+    """Warn about misspelt settings, which would otherwise have no effect unnoticed."""
+    return [
+        checks.Warning(f"{name} is no setting of pciops.", _hint(name), id="pciops.W001")
+        for name in sorted(os.environ)
+        if name.startswith("PCIOPS_") and name not in env.READ
+    ]
+
+
+def _hint(name: str) -> str:
+    close = difflib.get_close_matches(name, sorted(env.READ), n=1)
+    return f"Did you mean {close[0]}?" if close else "README.md lists the settings."

@@ -1,27 +1,27 @@
-"""Small charts: what they show as values, and where each mark stands, in no format yet.
+"""Small charts: their values, and the position of each mark, independent of a format.
 
-`columns`, `rows` and `line` turn a chart into a `Drawing`; a template makes SVG of that, and
-whatever prints can go through the same marks. Units are those of the view box, y grows downwards.
+`columns`, `rows` and `line` turn a chart into a `Drawing`, from which a template makes SVG and the
+printed report its own drawings. Units are those of the view box; y grows downwards.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, Literal
 
 from pciops.lib.numbers import grouped
 
-WIDE: Final = 760.0  # of columns: a page on a desk
-NARROW: Final = 300.0  # of rows, and of a line: a telephone, one to one
+WIDE: Final = 760.0  # of columns: a desktop page
+NARROW: Final = 300.0  # of rows, and of a line: a phone
 TEXT: Final = 13.0  # size of all text
-COMPACT_FROM: Final = 100_000  # numbers beside a bar are shortened from here on
+COMPACT_FROM: Final = 100_000  # from here on, numbers beside a bar are shortened
 
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """Numbers of one kind, one for each group of the chart."""
+    """One number for each group of a chart."""
 
     label: str
     values: tuple[int, ...]
@@ -33,10 +33,10 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class Bars:
-    """Groups side by side, such as days, with a bar of every series in each.
+    """Groups side by side, such as days, each with a bar of every series.
 
     Raises:
-        ValueError: where a series has not one number, zero or more, for each group.
+        ValueError: if a series does not have one number of at least 0 for each group.
     """
 
     title: str
@@ -44,30 +44,30 @@ class Bars:
     series: tuple[Series, ...]
 
     def __post_init__(self) -> None:
-        for one in self.series:
-            if len(one.values) != len(self.groups) or min(one.values, default=0) < 0:
-                raise ValueError(f"{one.label}: {one.values} for {len(self.groups)} groups")
+        for series in self.series:
+            if len(series.values) != len(self.groups) or min(series.values, default=0) < 0:
+                raise ValueError(f"{series.label}: {series.values} for {len(self.groups)} groups")
 
     @property
     def greatest(self) -> int:
-        """The number that the longest bar stands for."""
-        return max((value for one in self.series for value in one.values), default=0)
+        """The number of the longest bar."""
+        return max((value for series in self.series for value in series.values), default=0)
 
     @property
     def table(self) -> list[tuple[str, list[int]]]:
-        """The same numbers for whoever cannot see the bars: group, then one of each series."""
+        """The same numbers for screen readers: each group with one number of each series."""
         return [
-            (group, [one.values[index] for one in self.series])
+            (group, [series.values[index] for series in self.series])
             for index, group in enumerate(self.groups)
         ]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """A number as it changed from day to day; the days rise, and some may be missing.
+    """A number that changes from day to day; days may be missing.
 
     Raises:
-        ValueError: where there is no point, or the days do not rise.
+        ValueError: if there is no point, or the days do not rise.
     """
 
     title: str
@@ -102,7 +102,7 @@ class Line:
 # --- Drawings -------------------------------------------------------------------------------------
 @dataclass(frozen=True, kw_only=True)
 class Rect:
-    """A bar, of the series of this number, from 1."""
+    """A bar of the series with this number, counted from 1."""
 
     x: float
     y: float
@@ -113,7 +113,7 @@ class Rect:
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
-    """Words that begin, end or have their middle at x; y is their baseline."""
+    """Text that begins, ends or is centered at x; y is its baseline."""
 
     x: float
     y: float
@@ -124,13 +124,13 @@ class Text:
 
 @dataclass(frozen=True, kw_only=True)
 class Stroke:
-    """A line through two points or more: the axis, or the numbers themselves."""
+    """A line through at least two points: the axis, or the numbers."""
 
     points: tuple[tuple[float, float], ...]
     kind: Literal["axis", "line"]
 
     def __str__(self) -> str:
-        """As SVG and most other formats write points."""
+        """Return the points as SVG writes them."""
         return " ".join(f"{x:g},{y:g}" for x, y in self.points)
 
 
@@ -144,62 +144,58 @@ class Dot:
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """Marks in a view box of this size, in the order in which they are painted."""
+    """Marks in a view box of this size, in the order of painting."""
 
     width: float
     height: float
-    rects: tuple[Rect, ...] = ()
-    strokes: tuple[Stroke, ...] = ()
-    dots: tuple[Dot, ...] = ()
-    texts: tuple[Text, ...] = ()
+    rects: list[Rect] = field(default_factory=list)
+    strokes: list[Stroke] = field(default_factory=list)
+    dots: list[Dot] = field(default_factory=list)
+    texts: list[Text] = field(default_factory=list)
 
 
 def columns(chart: Bars, *, width: float = WIDE, height: float = 220.0) -> Drawing:
-    """Bars that stand up, their numbers on top and the groups below."""
+    """Draw vertical bars, with the numbers on top and the groups below."""
     top, bottom = TEXT + 7, height - TEXT - 11
     slot = width / max(1, len(chart.groups))
     thick = min(34.0, slot * 0.8 / max(1, len(chart.series)))
-    rects, texts = [], []
+    axis = Stroke(points=((0.0, bottom), (width, bottom)), kind="axis")
+    drawing = Drawing(width=width, height=height, strokes=[axis])
     for group, series, value in _values(chart):
         tall = _share(value, chart.greatest) * (bottom - top)
         left = slot * (group + 0.5) + thick * (series - len(chart.series) / 2)
         middle = left + thick / 2
-        rects.append(_rect(left + 1, bottom - tall, thick - 2, tall, series))
-        texts.append(_text(middle, bottom - tall - 5, compact(value), "middle", "number"))
+        drawing.rects.append(_rect(left + 1, bottom - tall, thick - 2, tall, series))
+        drawing.texts.append(_text(middle, bottom - tall - 5, compact(value), "middle", "number"))
     for group, label in enumerate(chart.groups):
-        texts.append(_text(slot * (group + 0.5), height - 6, label, "middle", "label"))
-    axis = Stroke(points=((0.0, bottom), (width, bottom)), kind="axis")
-    return Drawing(
-        width=width, height=height, rects=tuple(rects), strokes=(axis,), texts=tuple(texts)
-    )
+        drawing.texts.append(_text(slot * (group + 0.5), height - 6, label, "middle", "label"))
+    return drawing
 
 
 def rows(chart: Bars, *, width: float = NARROW) -> Drawing:
-    """Bars that lie, with the group before them and their numbers behind: for narrow windows."""
-    left, right = 66.0, width - 56.0  # room for `Wed 25 Nov`'s like, and for the longest number
+    """Draw horizontal bars for narrow windows, the group before each and its number after it."""
+    left, right = 66.0, width - 56.0  # room for `Wed 25 Nov`, and for the longest number
     thick, gap = 16.0, 10.0
     step = thick * len(chart.series) + gap
-    rects, texts = [], []
+    height = step * max(1, len(chart.groups))
+    axis = Stroke(points=((left, 0.0), (left, height)), kind="axis")
+    drawing = Drawing(width=width, height=height, strokes=[axis])
     for group, series, value in _values(chart):
         top = step * group + thick * series + gap / 2
         long = _share(value, chart.greatest) * (right - left)
-        rects.append(_rect(left, top + 1, long, thick - 2, series))
+        drawing.rects.append(_rect(left, top + 1, long, thick - 2, series))
         baseline = top + thick / 2 + TEXT * 0.36
-        texts.append(_text(left + long + 6, baseline, compact(value), "start", "number"))
+        drawing.texts.append(_text(left + long + 6, baseline, compact(value), "start", "number"))
     for group, label in enumerate(chart.groups):
         baseline = step * (group + 0.5) + TEXT * 0.36
-        texts.append(_text(0, baseline, label, "start", "label"))
-    height = step * max(1, len(chart.groups))
-    axis = Stroke(points=((left, 0.0), (left, height)), kind="axis")
-    return Drawing(
-        width=width, height=height, rects=tuple(rects), strokes=(axis,), texts=tuple(texts)
-    )
+        drawing.texts.append(_text(0, baseline, label, "start", "label"))
+    return drawing
 
 
 def line(chart: Line, *, width: float = NARROW, height: float = 64.0) -> Drawing:
-    """The numbers from their least to their greatest, which stand beside it as its scale.
+    """Draw the numbers on a scale from the least to the greatest, which are written beside it.
 
-    A day without a number leaves its room free, so that a slope is as steep as it was.
+    A missing day leaves a gap, so that slopes are right.
     """
     left, right, top, bottom = 62.0, width - 6.0, 8.0, height - 8.0
     first, last = chart.points[0][0], chart.points[-1][0]
@@ -210,45 +206,37 @@ def line(chart: Line, *, width: float = NARROW, height: float = 64.0) -> Drawing
         up = _share(value - chart.least, spread) if spread else 0.5
         points.append((left + along * (right - left), bottom - up * (bottom - top)))
     if len(points) == 1:
-        points.insert(0, (left, points[0][1]))  # one day is a level line
-    scale = (
-        {chart.greatest: points[0][1]}
-        if not spread
-        else {
-            chart.greatest: top,
-            chart.least: bottom,
-        }
-    )
+        points.insert(0, (left, points[0][1]))  # one day makes a level line
+    scale = {chart.greatest: top, chart.least: bottom}
+    if not spread:
+        scale = {chart.greatest: points[0][1]}
     return Drawing(
         width=width,
         height=height,
-        strokes=(Stroke(points=tuple((_round(x), _round(y)) for x, y in points), kind="line"),),
-        dots=(Dot(x=_round(points[-1][0]), y=_round(points[-1][1])),),
-        texts=tuple(
+        strokes=[Stroke(points=tuple((_round(x), _round(y)) for x, y in points), kind="line")],
+        dots=[Dot(x=_round(points[-1][0]), y=_round(points[-1][1]))],
+        texts=[
             _text(left - 10, y + TEXT * 0.36, compact(value), "end", "number")
             for value, y in scale.items()
-        ),
+        ],
     )
 
 
 def compact(number: int) -> str:
-    """`12,480` as it is; `123k` and `1.23M` where the digits would not fit beside a bar."""
+    """Return `12,480`, or `123k` and `1.23M` if the digits would not fit beside a bar."""
     if number < COMPACT_FROM:
         return grouped(number)
     if number < 1_000_000:
         return f"{number // 1000}k"
+    if number < 100_000_000:
+        return f"{number // 10_000 / 100:.2f}M"
     if number < 1_000_000_000:
-        millions = number // 10_000
-        return (
-            f"{millions // 100}.{millions % 100:02}M"
-            if millions < 10_000
-            else f"{millions // 100}M"
-        )
+        return f"{number // 1_000_000}M"
     return f"{number // 1_000_000_000:,}G"
 
 
 def _values(chart: Bars) -> Iterator[tuple[int, int, int]]:
-    """Group, series and number of every bar."""
+    """Yield group, series and number of every bar."""
     for group in range(len(chart.groups)):
         for number, series in enumerate(chart.series):
             yield group, number, series.values[group]
@@ -275,5 +263,5 @@ def _text(
 
 
 def _round(value: float) -> float:
-    """A hundredth of a unit is less than a pixel anywhere."""
+    """Round to a hundredth of a unit, which is less than a pixel."""
     return round(value, 2)

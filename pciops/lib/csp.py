@@ -1,4 +1,4 @@
-"""Content-Security-Policy from SECURE_CSP, a setting of Django 6: goes when we move there."""
+"""Content-Security-Policy from SECURE_CSP, a setting of Django 6; remove it with that release."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SELF = "'self'"
 
 
 class ContentSecurityPolicyMiddleware:
-    """Puts the policy on every answer."""
+    """Adds the policy to every response."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -1,135 +1,257 @@
-"""Checks of an installation that is running: each package brings its own in a module `doctor`.
+"""The checks of a running installation: their registry, and those of pciops itself.
+
+Each package registers its own checks in a module `doctor`:
 
     @check("clocks", after="database")
-    def clocks() -> Iterator[Finding]:
+    def clocks() -> Iterator[CheckResult]:
         yield ok("The clocks agree.")
 
-What only the settings say is Django's business: `manage.py check`.
+Checks that need only the settings are Django's system checks: `manage.py check`.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core import checks
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.migrations.executor import MigrationExecutor
 from django.utils.module_loading import autodiscover_modules
+
+from pciops.lib import env
+from pciops.lib.numbers import counted
 
 log = logging.getLogger(__name__)
 
-TIMEOUT: Final = 5  # seconds that a check waits for whatever it asks
+TIMEOUT: Final = 5  # seconds that a check waits for an answer
 
 
-class Level(StrEnum):
+class CheckLevel(StrEnum):
     OK = "ok"
     WARNING = "warning"
     PROBLEM = "problem"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
-    """What a check found, in a sentence, and what to do about it. Neither holds a secret."""
+class CheckResult:
+    """The result of a check in a sentence, and the remedy. Neither contains a secret."""
 
-    level: Level
+    level: CheckLevel
     sentence: str
     remedy: str = ""
     check: str = ""  # set by `run`
 
 
-def ok(sentence: str) -> Finding:
-    return Finding(level=Level.OK, sentence=sentence)
+CheckFunction = Callable[[], Iterable[CheckResult]]
 
 
-def warning(sentence: str, remedy: str) -> Finding:
-    return Finding(level=Level.WARNING, sentence=sentence, remedy=remedy)
+def ok(sentence: str) -> CheckResult:
+    return CheckResult(level=CheckLevel.OK, sentence=sentence)
 
 
-def problem(sentence: str, remedy: str) -> Finding:
-    return Finding(level=Level.PROBLEM, sentence=sentence, remedy=remedy)
+def warning(sentence: str, remedy: str) -> CheckResult:
+    return CheckResult(level=CheckLevel.WARNING, sentence=sentence, remedy=remedy)
+
+
+def problem(sentence: str, remedy: str) -> CheckResult:
+    return CheckResult(level=CheckLevel.PROBLEM, sentence=sentence, remedy=remedy)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Check:
-    run: Callable[[], Iterable[Finding]]
+    run: CheckFunction
     after: str
     by_command: bool
 
 
-_checks: dict[str, _Check] = {}  # by name, in the order in which they registered
+_checks: dict[str, _Check] = {}  # by name, in the order of registration
 
 
 def check(
     name: str, *, after: str = "", by_command: bool = False
-) -> Callable[[Callable[[], Iterable[Finding]]], Callable[[], Iterable[Finding]]]:
+) -> Callable[[CheckFunction], CheckFunction]:
     """Register a check.
 
     Args:
-        after: another one; where that has a problem, this one is not tried.
-        by_command: it is about whoever runs the command; a page that is loaded does not try it.
+        after: the name of another check; if that has a problem, this one is skipped.
+        by_command: the check is about the user of the command, so pages leave it out.
     """
 
-    def register(
-        function: Callable[[], Iterable[Finding]],
-    ) -> Callable[[], Iterable[Finding]]:
+    def register(function: CheckFunction) -> CheckFunction:
         _checks[name] = _Check(run=function, after=after, by_command=by_command)
         return function
 
     return register
 
 
-def run(*, by_command: bool = False) -> list[Finding]:
-    """The findings of all checks. A check that fails over something is a problem by itself.
-
-    Args:
-        by_command: with those that are about whoever runs the command.
-    """
-    from pciops.lib import installation  # noqa: F401, PLC0415 (our own checks come first)
-
+def run(*, by_command: bool = False) -> list[CheckResult]:
+    """Return the results of all checks. A check that raises an exception is a problem itself."""
     autodiscover_modules("doctor")
-    findings: list[Finding] = []
-    ill: set[str] = set()
-    for name, it in _checks.items():
-        if it.by_command and not by_command:
+    results: list[CheckResult] = []
+    failed: set[str] = set()
+    for name, registered in _checks.items():
+        if registered.by_command and not by_command:
             continue
-        if it.after in ill:
-            ill.add(name)
+        if registered.after in failed:
+            failed.add(name)
             continue
-        found = list(_tried(name, it))
-        if any(finding.level is Level.PROBLEM for finding in found):
-            ill.add(name)
-        findings += [
-            Finding(
-                level=finding.level, sentence=finding.sentence, remedy=finding.remedy, check=name
-            )
-            for finding in found
-        ]
-    return findings
+        own = [replace(result, check=name) for result in _run_one(name, registered)]
+        if any(result.level is CheckLevel.PROBLEM for result in own):
+            failed.add(name)
+        results += own
+    return results
 
 
-def worst(findings: Iterable[Finding]) -> Level:
-    """The level of all of them together."""
-    levels = {finding.level for finding in findings}
-    return next((it for it in (Level.PROBLEM, Level.WARNING) if it in levels), Level.OK)
+def worst(results: Iterable[CheckResult]) -> CheckLevel:
+    """Return the worst level among the results."""
+    levels = {result.level for result in results}
+    by_severity = (CheckLevel.PROBLEM, CheckLevel.WARNING)
+    return next((level for level in by_severity if level in levels), CheckLevel.OK)
 
 
-def summary(findings: Iterable[Finding]) -> str:
-    """`2 problems, 1 warning, 9 in order`."""
-    numbers = Counter(finding.level for finding in findings)
-    said = [
-        f"{numbers[level]} {level}{'' if numbers[level] == 1 else 's'}"
-        for level in (Level.PROBLEM, Level.WARNING)
-        if numbers[level]
-    ]
-    return ", ".join([*said, f"{numbers[Level.OK]} in order"])
+def summary(results: Iterable[CheckResult]) -> str:
+    """Return `2 problems, 1 warning, 9 in order`."""
+    numbers = Counter(result.level for result in results)
+    by_severity = (CheckLevel.PROBLEM, CheckLevel.WARNING)
+    parts = [counted(numbers[level], level) for level in by_severity if numbers[level]]
+    return ", ".join([*parts, f"{numbers[CheckLevel.OK]} in order"])
 
 
-def _tried(name: str, it: _Check) -> Iterable[Finding]:
+def _run_one(name: str, registered: _Check) -> Iterable[CheckResult]:
     try:
-        return list(it.run())
-    except Exception as error:  # the other checks have to be made
+        return list(registered.run())
+    except Exception as error:  # the other checks still have to run
         log.exception("the check %r failed", name)
         reason = f"The check failed: {type(error).__name__}."
         return [problem(reason, "This is a fault of pciops; the log has it in full.")]
+
+
+# --- The checks of pciops itself ----------------------------------------------------------------
+# Django's three long warnings about PCIOPS_HTTPS=no, which has one warning of its own here.
+_PLAIN_HTTP: Final = {"security.W004", "security.W010", "security.W016"}
+
+
+@check("settings")
+def configuration() -> Iterator[CheckResult]:
+    """Run the system checks, with those for production."""
+    in_order = settings.HTTPS
+    if not settings.HTTPS:
+        yield warning(
+            "Cookies and pages go over plain HTTP: who is on the way reads them.",
+            "Put a proxy with TLS in front, and leave PCIOPS_HTTPS alone.",
+        )
+    for message in checks.run_checks(include_deployment_checks=True):
+        if message.is_silenced() or (not settings.HTTPS and message.id in _PLAIN_HTTP):
+            continue
+        in_order = False
+        result = problem if message.level >= checks.ERROR else warning
+        yield result(f"{message.id}: {message.msg}", str(message.hint or "See manage.py check."))
+    if in_order:
+        yield ok("Nothing to object to.")
+
+
+@check("database")
+def database() -> Iterator[CheckResult]:
+    """Check that pciops' database answers and that all migrations have run."""
+    try:
+        executor = MigrationExecutor(connection)
+        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except (DatabaseError, InterfaceError) as error:
+        yield problem(
+            f"pciops' own database does not answer: {error.args[-1] if error.args else error}.",
+            "Look at PCIOPS_DATABASE_URL and at the server that it names.",
+        )
+        return
+    if plan:
+        first = plan[0][0]
+        yield problem(
+            f"Its tables are of an older version: {len(plan)} migrations have not been run, first "
+            f"of them {first.app_label}.{first.name}.",
+            "manage.py migrate",
+        )
+    else:
+        yield ok(
+            f"It answers ({connection.display_name}), and its tables are those of this version."
+        )
+
+
+@check("broker")
+def broker() -> Iterator[CheckResult]:
+    """Check that messages can be sent to workers."""
+    # Also creates the folders of messages that are files.
+    from pciops.celery import app  # noqa: PLC0415 (its start runs the checks, which import this)
+
+    url: str = settings.CELERY_BROKER_URL
+    if url.startswith("filesystem:"):
+        folder = Path(settings.CELERY_BROKER_TRANSPORT_OPTIONS["data_folder_out"])
+        if os.access(folder, os.W_OK):
+            yield ok("Messages are files: enough for one machine.")
+        else:
+            yield problem(
+                f"Messages are files, and {folder} cannot be written to.",
+                "Give the folder to the user that pciops runs as.",
+            )
+        return
+    try:
+        with app.connection_for_write(connect_timeout=TIMEOUT) as link:
+            link.connect()
+            name = link.as_uri()  # without the password
+    except Exception as error:  # the exceptions of kombu's transports have no common base
+        yield problem(
+            f"The broker does not answer: {type(error).__name__}: {error}.",
+            "Look at PCIOPS_BROKER_URL and at the RabbitMQ that it names. The site works without "
+            "it; tasks, such as the census, are not done.",
+        )
+    else:
+        yield ok(f"{name} answers.")
+
+
+@check("static files")
+def static_files() -> Iterator[CheckResult]:
+    """Check that every static file has been collected."""
+    if not hasattr(staticfiles_storage, "manifest_name"):
+        yield ok("They are served as they lie.")
+        return
+    missing = []
+    for finder in get_finders():
+        for name, _ in finder.list([]):
+            try:
+                staticfiles_storage.url(name)
+            except ValueError:
+                missing.append(name)
+    if missing:
+        yield problem(
+            f"{len(missing)} are not collected, {missing[0]} among them.",
+            "manage.py collectstatic --noinput, then start the site anew.",
+        )
+    else:
+        yield ok("All of them are collected.")
+
+
+@check("secret key")
+def secret_key() -> Iterator[CheckResult]:
+    """Check that the key comes from a file that only its owner can read."""
+    name = env.text("PCIOPS_SECRET_KEY_FILE")
+    if not name and env.text("PCIOPS_SECRET_KEY"):
+        yield warning(
+            "It stands in the environment, which every child process inherits.",
+            "Put it into a file of mode 0600, and name that in PCIOPS_SECRET_KEY_FILE.",
+        )
+        return
+    path = Path(name) if name else settings.VAR / "secret_key"
+    mode = path.stat().st_mode if path.exists() else 0
+    if mode & 0o077:
+        yield warning(f"{path} can be read by others (mode {mode & 0o777:o}).", f"chmod 600 {path}")
+    else:
+        kept = "" if name else "; with several machines, each needs the same one"
+        yield ok(f"It comes from {path}{kept}.")

@@ -1,15 +1,23 @@
-"""Typed readers of environment variables; a value that makes no sense names its variable."""
+"""Typed readers of environment variables.
+
+Each raises SettingError, which names the variable, for a value that it cannot use. An error never
+repeats a value that may contain a password.
+"""
 
 from __future__ import annotations
 
 import os
+import re
+import tempfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from email.utils import parseaddr
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import dj_database_url
+from django.core.management.utils import get_random_secret_key
 
 from pciops.lib.addresses import mail_address
 
@@ -19,41 +27,33 @@ _YES = {"1", "true", "yes", "on"}
 _NO = {"0", "false", "no", "off"}
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
-READ: set[str] = set()  # every variable that was asked for, so that a misspelt one can be told
+READ: set[str] = set()  # every variable that was read, to detect misspelt ones
 
 
 class SettingError(Exception):
-    """A setting that makes no sense: its name, what is wrong, and an example that works."""
+    """An invalid setting: its name, what is wrong, and an example that works."""
 
     def __init__(self, name: str, problem: str, example: str) -> None:
         super().__init__(f"{name} {problem}. Example: {name}={example}")
 
 
 def text(name: str, default: str = "") -> str:
-    """The variable without surrounding white space; the default where it is unset or empty."""
+    """Return the variable without surrounding white space; the default if unset or empty."""
     READ.add(name)
     return os.environ.get(name, "").strip() or default
 
 
 def words(name: str, default: str = "") -> list[str]:
-    """The variable as a list, separated by commas.
-
-    Raises:
-        SettingError: where it is set and holds nothing but commas.
-    """
+    """Return the words of a list separated by commas; only commas are an error."""
     value = text(name, default)
-    found = [word.strip() for word in value.split(",") if word.strip()]
-    if value and not found:
+    listed = [word.strip() for word in value.split(",") if word.strip()]
+    if value and not listed:
         raise SettingError(name, f"is {value!r}, a list of nothing", default or "one,another")
-    return found
+    return listed
 
 
 def flag(name: str, *, default: bool) -> bool:
-    """The variable as yes or no.
-
-    Raises:
-        SettingError: where it is neither.
-    """
+    """Return whether the variable says yes."""
     value = text(name).lower()
     if not value:
         return default
@@ -63,11 +63,7 @@ def flag(name: str, *, default: bool) -> bool:
 
 
 def integer(name: str, default: int, *, minimum: int, maximum: int) -> int:
-    """The variable as a whole number within both bounds.
-
-    Raises:
-        SettingError: where it is no number or out of bounds.
-    """
+    """Return a whole number within both bounds."""
     value = text(name)
     if not value:
         return default
@@ -82,10 +78,9 @@ def integer(name: str, default: int, *, minimum: int, maximum: int) -> int:
 
 
 def secret(name: str, default: str = "") -> str:
-    """The secret itself, or the contents of the file that `<name>_FILE` names.
+    """Return the variable, or the contents of the file that `<name>_FILE` names.
 
-    Raises:
-        SettingError: where both are set, or the file cannot be read or is empty.
+    Both at once are an error, and so is a file that is unreadable or empty.
     """
     path = text(f"{name}_FILE")
     if not path:
@@ -102,37 +97,68 @@ def secret(name: str, default: str = "") -> str:
     return value
 
 
-def http_url(name: str, default: str = "", *, example: str) -> str:
-    """The variable as an http or https address without a slash at its end.
+def kept_secret(path: Path) -> str:
+    """Return the secret in this file; the first call generates it, readable only by its owner.
 
     Raises:
-        SettingError: where it is no such address.
+        SettingError: if the file or its folder cannot be read or created.
     """
-    value = text(name, default)
-    if not value:
-        return ""
     try:
-        parts = urlsplit(value)
-        valid = parts.scheme in {"http", "https"} and bool(parts.hostname)
-        valid = valid and (parts.port is None or parts.port > 0)
-    except ValueError:
-        valid = False
-    if not valid:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _create_secret(path)
+        return path.read_text(encoding="ascii")
+    except OSError as error:
+        problem = f"is a folder in which {path.name} cannot be kept ({error.strerror})"
+        raise SettingError("PCIOPS_VAR", problem, "/var/lib/pciops") from None
+
+
+def _create_secret(path: Path) -> None:
+    """Create the file by a hard link: it appears complete, and only one process succeeds."""
+    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(get_random_secret_key())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass  # another process was faster, and its secret is kept
+    finally:
+        os.unlink(draft)
+
+
+def _split(
+    url: str, schemes: Collection[str], *, local: Collection[str] = ()
+) -> SplitResult | None:
+    """Return the parts of a URL that has one of the schemes and a host; None for any other.
+
+    Args:
+        local: schemes whose URLs have a path instead of a host.
+    """
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is not a number, or an unbalanced bracket
+        return None
+    if parts.scheme in local:
+        valid = not parts.netloc and len(parts.path) > 1
+    return parts if valid else None
+
+
+def http_url(name: str, default: str = "", *, example: str) -> str:
+    """Return an http or https URL without the slash at its end."""
+    value = text(name, default)
+    if value and not _split(value, {"http", "https"}):
         raise SettingError(name, f"is {value!r}, not an http or https address", example)
     return value.rstrip("/")
 
 
 def database(name: str, default: str = "", *, engines: dict[str, str]) -> DatabaseConfig | None:
-    """The variable (or its `_FILE`) as one of Django's DATABASES; None where it is unset.
+    """Return the variable (or its `_FILE`) as one of Django's DATABASES; None if it is unset.
 
-    SQLAlchemy's spelling with a driver (`mysql+pymysql://`), as in keystone.conf, is taken too.
+    SQLAlchemy's spelling with a driver (`mysql+pymysql://`), as in keystone.conf, is valid too.
 
     Args:
-        engines: the kinds of database that fit, each with an example address.
-
-    Raises:
-        SettingError: where it is no address of such a database. The address is not repeated:
-            it holds a password.
+        engines: the valid kinds of database, each with an example URL.
     """
     value = secret(name, default)
     if not value:
@@ -157,69 +183,38 @@ _BROKER_EXAMPLE = "amqp://pciops:secret@rabbit.example:5672/pciops"
 
 
 def broker(name: str) -> str:
-    """The variable (or its `_FILE`) as the address of a RabbitMQ; "" where it is unset.
-
-    Raises:
-        SettingError: where it is no such address. It is not repeated: it holds a password.
-    """
-    value = secret(name)
-    if value and not _is_broker(value):
-        raise SettingError(name, "is not the address of a RabbitMQ", _BROKER_EXAMPLE)
-    return value
+    """Return the variable (or its `_FILE`) as the URL of a RabbitMQ; "" if it is unset."""
+    return _checked_broker(name, secret(name))
 
 
 def brokers(name: str) -> list[str]:
-    """The same for the nodes of one RabbitMQ, separated by semicolons.
+    """Return the URLs of the nodes of one RabbitMQ, separated by semicolons.
 
-    `rabbit://`, as in the `transport_url` of a keystone.conf, is taken for `amqp://`.
-
-    Raises:
-        SettingError: where one is no such address.
+    `rabbit://`, as in the `transport_url` of a keystone.conf, means `amqp://`.
     """
-    found = [word.strip() for word in secret(name).split(";") if word.strip()]
-    urls = [f"amqp{url.removeprefix('rabbit')}" if _is_rabbit(url) else url for url in found]
-    if not all(map(_is_broker, urls)):
+    urls = [url.strip() for url in secret(name).split(";") if url.strip()]
+    return [_checked_broker(name, re.sub("^rabbit://", "amqp://", url)) for url in urls]
+
+
+def _checked_broker(name: str, url: str) -> str:
+    if url and not _split(url, {"amqp", "amqps"}):
         raise SettingError(name, "is not the address of a RabbitMQ", _BROKER_EXAMPLE)
-    return urls
-
-
-def _is_rabbit(url: str) -> bool:
-    return url.startswith("rabbit://")
-
-
-def _is_broker(value: str) -> bool:
-    try:
-        parts = urlsplit(value)
-        valid = parts.scheme in {"amqp", "amqps"} and bool(parts.hostname)
-        return valid and (parts.port is None or parts.port > 0)
-    except ValueError:
-        return False
+    return url
 
 
 def syslog(name: str) -> str:
-    """The variable as the address of a syslog receiver; "" where it is unset.
-
-    Raises:
-        SettingError: where it is no such address.
-    """
+    """Return the URL of a syslog receiver; "" if it is unset."""
     value = text(name)
-    if not value:
-        return ""
-    try:
-        parts = urlsplit(value)
-        valid = parts.scheme in {"udp", "tcp", "tls"} and bool(parts.hostname)
-        valid = valid and (parts.port is None or parts.port > 0) and parts.path in {"", "/"}
-        valid = valid or (parts.scheme == "unix" and not parts.netloc and len(parts.path) > 1)
-    except ValueError:
-        valid = False
-    if not valid:
+    parts = _split(value, {"udp", "tcp", "tls"}, local={"unix"})
+    valid = parts is not None and (parts.scheme == "unix" or parts.path in {"", "/"})
+    if value and not valid:
         raise SettingError(name, f"is {value!r}, not the address of a syslog", "udp://log.example")
     return value
 
 
 @dataclass(frozen=True, kw_only=True)
 class MailServer:
-    """Where mails are handed in: an SMTP server, or a folder that gets them as files."""
+    """The destination of emails: an SMTP server, or a folder for files."""
 
     host: str = ""
     port: int = 0
@@ -229,7 +224,7 @@ class MailServer:
     folder: str = ""
 
     def __repr__(self) -> str:
-        """Without login and password: it may stand in a log."""
+        """Return the server without login and password, fit for a log."""
         return self.folder or f"{self.host}:{self.port} ({self.tls})"
 
 
@@ -239,32 +234,27 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 def mail_server(name: str) -> MailServer | None:
-    """The variable (or its `_FILE`) as a mail server; None where it is unset.
+    """Return the variable (or its `_FILE`) as a mail server; None if it is unset.
 
-    Raises:
-        SettingError: where it is no such address, or would send a password without TLS over a
-            network. It is not repeated: it holds a password.
+    A password that would be sent over a network without TLS is an error.
     """
     value = secret(name)
     if not value:
         return None
-    try:
-        parts = urlsplit(value)
-        port, query = parts.port, parse_qs(parts.query, strict_parsing=bool(parts.query))
-    except ValueError:
-        raise SettingError(name, "cannot be read as an address", _MAIL_EXAMPLE) from None
-    if parts.scheme == "file" and not parts.netloc and len(parts.path) > 1:
+    parts = _split(value, {"smtp"}, local={"file"})
+    if parts is not None and parts.scheme == "file":
         return MailServer(folder=unquote(parts.path))
-    if parts.scheme != "smtp" or not parts.hostname or parts.path not in {"", "/"} or port == 0:
+    if parts is None or parts.path not in {"", "/"}:
         raise SettingError(name, "is not the address of an SMTP server", _MAIL_EXAMPLE)
+    query = parse_qs(parts.query, keep_blank_values=True)
     tls = query.pop("tls", ["starttls"])[-1]
     if tls not in _MAIL_PORTS or query:
         raise SettingError(name, "takes only ?tls=starttls, ssl or none", _MAIL_EXAMPLE)
     if parts.password and tls == "none" and parts.hostname not in _LOOPBACK:
         raise SettingError(name, "would send a password without TLS", _MAIL_EXAMPLE)
     return MailServer(
-        host=parts.hostname,
-        port=port or _MAIL_PORTS[tls],
+        host=parts.hostname or "",
+        port=parts.port or _MAIL_PORTS[tls],
         user=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
         tls=tls,
@@ -272,13 +262,10 @@ def mail_server(name: str) -> MailServer | None:
 
 
 def sender(name: str, *, needed_by: str = "") -> str:
-    """The variable as `address` or `Name <address>`; "" where it is unset.
+    """Return the variable as `address` or `Name <address>`; "" if it is unset.
 
     Args:
-        needed_by: a variable; where that is set, this one has to be.
-
-    Raises:
-        SettingError: where it is no such address.
+        needed_by: a variable that requires this one.
     """
     value, example = text(name), "pciops <pciops@cloud.example>"
     if not value:
@@ -292,26 +279,18 @@ def sender(name: str, *, needed_by: str = "") -> str:
 
 
 def addresses(name: str) -> tuple[str, ...]:
-    """The variable as mail addresses, separated by commas; their domains in ASCII.
-
-    Raises:
-        SettingError: where one is no address, or is one with a name.
-    """
-    found = []
+    """Return email addresses without names, separated by commas, their domains in ASCII."""
+    valid = []
     for word in words(name):
         address = mail_address(word)
         if address is None:
             raise SettingError(name, f"has {word!r}, no mail address", "ops@cloud.example")
-        found.append(address)
-    return tuple(dict.fromkeys(found))
+        valid.append(address)
+    return tuple(dict.fromkeys(valid))
 
 
 def zone(name: str, default: str) -> ZoneInfo:
-    """The variable as a time zone of the IANA database.
-
-    Raises:
-        SettingError: where there is no such zone.
-    """
+    """Return a time zone of the IANA database."""
     value = text(name, default)
     try:
         return ZoneInfo(value)
@@ -320,43 +299,29 @@ def zone(name: str, default: str) -> ZoneInfo:
 
 
 def days(name: str, default: str) -> tuple[int, ...]:
-    """The variable as numbers of days, separated by commas; the greatest comes first.
-
-    Raises:
-        SettingError: where one is no whole number from 1 to 365, or stands there twice.
-    """
-    found = words(name, default)
-    problem = f"is {','.join(found)!r}, not days from 1 to 365, each once"
-    if not all(word.isascii() and word.isdigit() and 1 <= int(word) <= 365 for word in found):
-        raise SettingError(name, problem, default)
-    numbers = {int(word) for word in found}
-    if len(numbers) < len(found):
+    """Return different numbers of days from 1 to 365, the greatest first."""
+    listed = words(name, default)
+    numbers = {int(word) for word in listed if re.fullmatch("[0-9]{1,3}", word)} & {*range(1, 366)}
+    if len(numbers) < len(listed):
+        problem = f"is {','.join(listed)!r}, not days from 1 to 365, each once"
         raise SettingError(name, problem, default)
     return tuple(sorted(numbers, reverse=True))
 
 
 def some_of(name: str, choices: tuple[str, ...]) -> tuple[str, ...]:
-    """The variable as a list of some of the choices; all of them where it is unset, or `none`.
-
-    Raises:
-        SettingError: where it has something else.
-    """
-    found = words(name, ",".join(choices))
-    if found == ["none"]:
+    """Return the listed choices in their own order: all if unset, none for `none`."""
+    listed = words(name, ",".join(choices))
+    if listed == ["none"]:
         return ()
-    for word in found:
+    for word in listed:
         if word not in choices:
             problem = f"has {word!r}, none of {', '.join(choices)}"
             raise SettingError(name, problem, ",".join(choices))
-    return tuple(choice for choice in choices if choice in found)
+    return tuple(choice for choice in choices if choice in listed)
 
 
 def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
-    """The variable as one of the choices, upper or lower case.
-
-    Raises:
-        SettingError: where it is none of them.
-    """
+    """Return one of the choices, given in upper or lower case."""
     value = text(name, default).upper()
     if value not in choices:
         raise SettingError(name, f"is {value!r}, none of {', '.join(choices)}", default)
@@ -364,7 +329,7 @@ def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
 
 
 def prefixed(prefix: str) -> dict[str, str]:
-    """Every variable that starts with the prefix and is not empty: its rest, lower case → value."""
+    """Return the variables with this prefix that are not empty, by their rest in lower case."""
     READ.update(name for name in os.environ if name.startswith(prefix))
     return {
         name.removeprefix(prefix).lower(): value.strip()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def stamp(path: str) -> object:
-    """What changes when the file does; None where it cannot be looked at."""
+    """Return a value that changes when the file does; None if there is no such file."""
     try:
         status = Path(path).stat()
     except OSError:

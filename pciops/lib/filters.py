@@ -1,4 +1,4 @@
-"""Filters in the address of a list: read, and refused in a sentence where they make no sense."""
+"""Filters in the URL of a list: parsed, and refused with a sentence if they make no sense."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ LONGEST = 255
 
 
 class FilterError(ValueError):
-    """A filter that makes no sense; the text names it, and what would do."""
+    """A filter with an invalid value; the text begins with its name and says what is valid."""
 
 
 def choice(parameters: Mapping[str, str], name: str, allowed: Collection[str]) -> str:
-    """One of the allowed values; "" is no filter.
+    """Return one of the allowed values, or "" for no filter.
 
     Raises:
         FilterError
@@ -28,12 +28,12 @@ def choice(parameters: Mapping[str, str], name: str, allowed: Collection[str]) -
 
 
 def text(parameters: Mapping[str, str], name: str) -> str:
-    """What was typed, without blanks around it, cut to the length of a name."""
+    """Return the text without surrounding blanks, cut to the length of a name."""
     return parameters.get(name, "").replace("\0", "").strip()[:LONGEST]
 
 
 def day(parameters: Mapping[str, str], name: str) -> date | None:
-    """A day, or None for no filter.
+    """Return a day, or None for no filter.
 
     Raises:
         FilterError
@@ -48,14 +48,10 @@ def day(parameters: Mapping[str, str], name: str) -> date | None:
 
 
 def days(column: str, since: date | None, until: date | None) -> Q:
-    """Rows whose instant in this column lies on these UTC days, both included."""
+    """Match rows whose time in this column is within these UTC days, both included."""
     limits: dict[str, Any] = {}
     if since:
-        limits[f"{column}__gte"] = _midnight(since)
+        limits[f"{column}__gte"] = datetime.combine(since, time(), UTC)
     if until and until < date.max:
-        limits[f"{column}__lt"] = _midnight(until + timedelta(days=1))
+        limits[f"{column}__lt"] = datetime.combine(until + timedelta(days=1), time(), UTC)
     return Q(**limits)
-
-
-def _midnight(of: date) -> datetime:
-    return datetime.combine(of, time(), UTC)

@@ -7,13 +7,14 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from django.db.models import F, Model, Q, QuerySet
 
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
-Kind = type[int] | type[str] | type[datetime]
+ColumnType = type[int] | type[str] | type[datetime]
 
 
 class MarkerError(ValueError):
@@ -22,14 +23,14 @@ class MarkerError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column of an order; a falling one has its NULLs last, as both MariaDB and SQLite do."""
+    """A column of an order; a falling one has its NULLs last, as in both MariaDB and SQLite."""
 
     name: str
-    kind: Kind
+    kind: ColumnType
     falling: bool = False
 
     def after(self, value: Any) -> Q:
-        """Rows that come later than this value."""
+        """Match the rows that come later than this value."""
         if value is None:
             return Q(pk__in=[])
         later = Q(**{f"{self.name}__{'lt' if self.falling else 'gt'}": value})
@@ -43,13 +44,13 @@ class Order(Generic[M]):
     columns: tuple[Column, ...]
 
     def sort(self, rows: QuerySet[M]) -> QuerySet[M]:
-        """The rows in this order."""
+        """Return the rows in this order."""
         return rows.order_by(
             *(F(c.name).desc() if c.falling else F(c.name).asc() for c in self.columns)
         )
 
     def after(self, rows: QuerySet[M], marker: str) -> QuerySet[M]:
-        """The rows behind the marker, as `(a > x) OR (a = x AND b > y)`, which indexes serve.
+        """Return the rows after the marker, as `(a > x) OR (a = x AND b > y)`, which indexes serve.
 
         Raises:
             MarkerError
@@ -68,7 +69,7 @@ class Order(Generic[M]):
         return rows.filter(later)
 
     def until(self, rows: QuerySet[M], row: M) -> QuerySet[M]:
-        """The rows up to this one, itself included; for orders that rise and know no NULL."""
+        """Return the rows up to and including this one; for rising orders without NULL."""
         up_to, same = Q(), Q()
         for column in self.columns:
             value = getattr(row, column.name)
@@ -77,18 +78,18 @@ class Order(Generic[M]):
         return rows.filter(up_to | same)
 
     def marker(self, row: M) -> str:
-        """Names the place right behind this row; opaque, fit for a URL."""
+        """Return the place right after this row as opaque text for URLs."""
         return self.marker_of([getattr(row, column.name) for column in self.columns])
 
     def marker_of(self, values: Iterable[Any]) -> str:
-        """As `marker`, of a row with these values in the order's columns."""
+        """Return the marker of a row with these values in the order's columns."""
         text = json.dumps(
             list(values), default=lambda value: value.isoformat(), separators=(",", ":")
         )
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     def values(self, marker: str) -> list[Any]:
-        """What `marker_of` was given.
+        """Return the values that `marker_of` encoded.
 
         Raises:
             MarkerError
@@ -99,7 +100,7 @@ class Order(Generic[M]):
             if not isinstance(values, list) or len(values) != len(self.columns):
                 raise MarkerError
             return [
-                _value(column, value) for column, value in zip(self.columns, values, strict=True)
+                _decoded(column, value) for column, value in zip(self.columns, values, strict=True)
             ]
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raise MarkerError from error
@@ -112,20 +113,18 @@ def chunks(
     *,
     size: int,
 ) -> Iterator[list[T]]:
-    """Read all rows by their primary key, so many at a time, each time with a statement of its own.
+    """Read all rows by their primary key, `size` of them with each statement.
 
     Args:
-        read: what reads the rows that it is given, and leaves none out.
-        key: the primary key of what was read.
+        read: reads the rows that it is given, and leaves none out.
+        key: returns the primary key of a row that was read.
     """
     part = rows.order_by("pk")
-    while True:
-        found = read(part[:size])
-        if found:
-            yield found
-        if len(found) < size:
+    while chunk := read(part[:size]):
+        yield chunk
+        if len(chunk) < size:
             return
-        part = rows.order_by("pk").filter(pk__gt=key(found[-1]))
+        part = rows.order_by("pk").filter(pk__gt=key(chunk[-1]))
 
 
 def batches(rows: QuerySet[M], order: Order[M], *, size: int) -> Iterator[list[M]]:
@@ -138,7 +137,14 @@ def batches(rows: QuerySet[M], order: Order[M], *, size: int) -> Iterator[list[M
         part = order.after_row(rows, batch[-1])
 
 
-def _value(column: Column, value: Any) -> Any:
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield the items in lists of at most `size`: itertools.batched of Python 3.12."""
+    rest = iter(items)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+def _decoded(column: Column, value: Any) -> Any:
     if value is None and column.falling:
         return None
     if column.kind is datetime:
@@ -148,5 +154,5 @@ def _value(column: Column, value: Any) -> Any:
     if isinstance(value, int) and value.bit_length() > 63:
         raise MarkerError
     if isinstance(value, str):
-        value.encode()  # half a surrogate pair is no text for a database
+        value.encode()  # raises for half a surrogate pair, which no database takes
     return value

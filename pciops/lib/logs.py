@@ -1,4 +1,4 @@
-"""Logs in one line an entry."""
+"""Logs with one line for each entry."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 
 class OneLineFormatter(logging.Formatter):
-    """Time (UTC), level, logger and message; names from Keystone cannot begin a line of their own.
+    """Writes time (UTC), level, logger and message in one line.
 
-    Control characters, line separators and the marks that turn the direction of text are written
-    as escapes. A traceback, which is ours, keeps its lines.
+    Control characters, line separators and marks that change the direction of text are written
+    as escapes, so names from Keystone cannot fake an entry. A traceback keeps its lines.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class OneLineFormatter(logging.Formatter):
 
 
 def escape(text: str) -> str:
-    """The text with every character that is not printable written as Python writes it."""
+    """Return the text with every unprintable character as a Python escape."""
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
         for character in text

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from django.db.models import Model, QuerySet
 
-from pciops.lib.keyset import Column, MarkerError, Order
+from pciops.lib.keyset import Column, MarkerError, Order, batches
 
 _PLACE: Final[Order[Any]] = Order(
     (
@@ -22,12 +22,13 @@ _PLACE: Final[Order[Any]] = Order(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class MergeSource:
     """Rows of one table.
 
     Attributes:
-        rank: of rows of the same instant that of the greater one is the newer; its own of a source.
-        order: two falling columns: an instant, and the id.
+        rank: unique among the sources; of rows of the same time, those of the source with the
+            greatest rank are the newest.
+        order: two falling columns: a time, and the id.
     """
 
     rank: int
@@ -35,12 +36,12 @@ class Source:
     order: Order[Any]
 
     def place(self, row: Model) -> str:
-        """The marker right behind this row in the list of all sources."""
+        """Return the marker right after this row in the merged list."""
         time, key = (getattr(row, column.name) for column in self.order.columns)
         return _PLACE.marker_of((time, self.rank, str(key)))
 
     def after(self, marker: str) -> QuerySet[Any]:
-        """Those rows that come behind the marker, whichever source that row was of.
+        """Return the rows of this source after a marker, which any source may have made.
 
         Raises:
             MarkerError
@@ -59,28 +60,25 @@ class Source:
         return self.order.after(self.rows, place)
 
 
-def merged(sources: Sequence[Source], *, marker: str, batch: int) -> Iterator[tuple[Source, Model]]:
-    """The rows of all sources behind the marker, the newest first, with where each is from.
+def merged(
+    sources: Sequence[MergeSource], *, marker: str, batch: int
+) -> Iterator[tuple[MergeSource, Model]]:
+    """Return the rows of all sources after the marker, the newest first, each with its source.
 
     Args:
-        batch: how many rows are read at a time, of each source.
+        batch: how many rows of each source are read at a time.
 
     Raises:
         MarkerError
     """
 
-    def newness(found: tuple[Source, Model]) -> tuple[datetime, int]:
-        source, row = found
+    def newness(pair: tuple[MergeSource, Model]) -> tuple[datetime, int]:
+        source, row = pair
         return getattr(row, source.order.columns[0].name), source.rank
 
-    streams = [_rows(source, source.after(marker), batch) for source in sources]
+    def stream(source: MergeSource) -> Iterator[tuple[MergeSource, Model]]:
+        for rows in batches(source.after(marker), source.order, size=batch):
+            yield from ((source, row) for row in rows)
+
+    streams = [stream(source) for source in sources]
     return heapq.merge(*streams, key=newness, reverse=True)
-
-
-def _rows(source: Source, rows: QuerySet[Any], batch: int) -> Iterator[tuple[Source, Model]]:
-    while True:
-        found = list(source.order.sort(rows)[:batch])
-        yield from ((source, row) for row in found)
-        if len(found) < batch:
-            return
-        rows = source.order.after(source.rows, source.order.marker(found[-1]))

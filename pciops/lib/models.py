@@ -7,12 +7,15 @@ from django.db import models
 from pciops.lib.claims import Claimable
 
 
-class Source(models.Model):
-    """A service outside, as the processes of pciops saw it last."""
+class ExternalService(models.Model):
+    """An external service: when it last answered, and since when it fails."""
 
     name = models.CharField(primary_key=True, max_length=32)
     answered_at = models.DateTimeField(null=True)
     failing_since = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "lib_source"
 
     def __str__(self) -> str:
         return self.name

@@ -1,31 +1,33 @@
-"""Remembers, for all processes, since when a service outside has not answered."""
+"""Records, for all processes, since when an external service has not answered."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Final
 
-from pciops.lib.models import Source
+from pciops.lib.models import ExternalService
 
-# How exactly "it last answered at" is known; a write a minute and process is what it costs.
+# The accuracy of "it last answered at"; each process writes at most once in this time.
 PRECISION: Final = timedelta(minutes=1)
 
-_noted: dict[str, datetime] = {}  # saves the write above; nothing is wrong where it is lost
+_noted: dict[str, datetime] = {}  # only saves writes
 
 
 def answered(name: str, now: datetime) -> None:
-    """The service has answered; ends an outage."""
+    """Record that the service has answered, which ends an outage."""
     if name in _noted and now - _noted[name] < PRECISION:
         return
-    Source.objects.update_or_create(name=name, defaults={"answered_at": now, "failing_since": None})
+    ExternalService.objects.update_or_create(
+        name=name, defaults={"answered_at": now, "failing_since": None}
+    )
     _noted[name] = now
 
 
-def failed(name: str, now: datetime) -> Source:
-    """The service has not answered; begins an outage unless one is known."""
+def failed(name: str, now: datetime) -> ExternalService:
+    """Record that the service has not answered, which begins an outage unless there is one."""
     _noted.pop(name, None)
-    source, _ = Source.objects.get_or_create(name=name)
+    source, _ = ExternalService.objects.get_or_create(name=name)
     if source.failing_since is None:
-        Source.objects.filter(name=name, failing_since=None).update(failing_since=now)
+        ExternalService.objects.filter(name=name, failing_since=None).update(failing_since=now)
         source.refresh_from_db()
     return source

@@ -16,21 +16,21 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Writer(Protocol):
-    """A text stream, or a command's output with `ending` set to nothing."""
+    """A text stream, or a command's output with an empty `ending`."""
 
     def write(self, text: str, /) -> object: ...
 
 
 def defused(value: Any) -> str:
-    """A cell that no spreadsheet takes for a formula: an apostrophe before what could begin one."""
+    """Return the text of a cell, with an apostrophe before the start of a spreadsheet formula."""
     text = _text(value)
     if isinstance(value, int):
-        return text  # -3 is what it is
+        return text  # -3 is not a formula
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """The rows as CSV (RFC 4180), a line each, as they come."""
+    """Yield the rows as lines of CSV (RFC 4180)."""
     line = io.StringIO()
     writer = csv.writer(line)
     for cells in chain([columns], ([defused(row[name]) for name in columns] for row in rows)):
@@ -41,7 +41,7 @@ def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iter
 
 
 def json_lines(key: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """`{"key": [row, …]}`, a row a line, as they come."""
+    """Yield `{"key": [row, …]}` with one row in each line."""
     yield f'{{"{key}": ['
     separator = "\n  "
     for row in rows:
@@ -51,7 +51,7 @@ def json_lines(key: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def write_table(out: Writer, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
-    """Write aligned columns; control characters are shown as escapes."""
+    """Write aligned columns, control characters as escapes; return the number of rows."""
     cells = [[escape(_text(row[column])) for column in columns] for row in rows]
     widths = [max(len(line[i]) for line in [list(columns), *cells]) for i in range(len(columns))]
     for line in [list(columns), *cells]:

@@ -1,7 +1,7 @@
-"""Triggers with which the database itself refuses to change or delete what is kept as evidence.
+"""Triggers with which the database itself refuses to change or delete evidence.
 
-They are made after every `migrate`, not by a migration: SQLite drops a table's triggers whenever
-a migration makes the table anew.
+They are created after every `migrate`, not by a migration: SQLite drops a table's triggers
+whenever a migration rebuilds the table.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final, Literal
 from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-# MySQL's numbers: no right to make triggers; the same, because of its binary log.
+# MySQL's error numbers: no right to create triggers; the same because of the binary log.
 MAY_NOT: Final = (1142, 1227, 1419)
 
 log = logging.getLogger(__name__)
@@ -22,22 +22,22 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Guard:
-    """A trigger: which rows of which table it keeps."""
+    """A trigger that protects rows of a table."""
 
     name: str
     table: str
     verb: Literal["UPDATE", "DELETE"]
-    refused: str  # SQL that is true of the rows, as OLD, that nobody may touch
-    sentence: str  # what the database says then
+    refused: str  # SQL that is true of the protected rows, which it calls OLD
+    sentence: str  # the error of the database
 
 
 def install(guards: Sequence[Guard], using: str = "default") -> None:
-    """Make the triggers that are missing; where pciops may not, say so and go on.
+    """Create the missing triggers; without the right to do so, log a warning and go on.
 
-    All of the guards' tables have to be there.
+    All tables of the guards have to exist.
     """
     connection = connections[using]
-    present = found(guards, using)
+    present = installed(guards, using)
     try:
         for guard in (guard for guard in guards if guard.name not in present):
             for statement in _statements(connection, guard):
@@ -54,8 +54,8 @@ def install(guards: Sequence[Guard], using: str = "default") -> None:
         )
 
 
-def found(guards: Sequence[Guard], using: str = "default") -> set[str]:
-    """The names of those triggers that are there."""
+def installed(guards: Sequence[Guard], using: str = "default") -> set[str]:
+    """Return the names of the guards whose triggers exist."""
     with connections[using].cursor() as cursor:
         cursor.execute(_LISTED[connections[using].vendor])
         return {row[0] for row in cursor.fetchall()} & {guard.name for guard in guards}

@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.template.loader import render_to_string
 
-from pciops.accounts.privileged import Kind
+from pciops.accounts.privileged import AccountKind
 from pciops.events.models import Storm, StormAccount
 from pciops.events.storms.summary import StormSummary, summarize
 from pciops.lib import times
@@ -123,6 +123,6 @@ def _render(summary: StormSummary) -> RenderedMail:
 
 
 def _line(row: StormAccount) -> str:
-    labels = [Kind(kind).label.lower() for kind in row.kinds.split()]
+    labels = [AccountKind(kind).label.lower() for kind in row.kinds.split()]
     kinds = f", {', '.join(labels)}" if labels else ""
     return f"{plain(row.name)} ({plain(row.domain_name)}){kinds}"

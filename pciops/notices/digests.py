@@ -17,10 +17,10 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Min, Q, QuerySet
 
-from pciops.accounts import privileged, reading, selectors
+from pciops.accounts import loading, privileged, selectors
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.privileged import Kinds
+from pciops.accounts.privileged import AccountKinds
 from pciops.accounts.selectors import Domain
 from pciops.accounts.states import ATTACKED_EXEMPT, LOCK_LAPSED, LOCKED
 from pciops.keystone import database
@@ -193,12 +193,12 @@ def _build(scopes: list[DigestScope], *, policy: Policy, now: datetime) -> Mappi
         KeystoneDatabaseDownError
     """
     since = min(scope.since for scope in scopes)
-    kinds = privileged.everyone()
-    lock = LOCKED.where(policy, now) | LOCK_LAPSED.where(policy, now)
+    kinds = privileged.all_kinds()
+    lock = LOCKED.condition(policy, now) | LOCK_LAPSED.condition(policy, now)
     attack = Q(failed_auth_at__gt=since) | Q(failed_auth_at=None)
     sources = DigestSources(
         locked=_failing(Q(failed_auth_at__gt=since) & lock, kinds),
-        attacked=_failing(attack & ATTACKED_EXEMPT.where(policy, now), kinds),
+        attacked=_failing(attack & ATTACKED_EXEMPT.condition(policy, now), kinds),
         privileged=_privileged(list(kinds)),
         locked_now=_locked_now(policy, now),
         failed_mails={scope.id: _failed_mails(scope) for scope in scopes},
@@ -207,26 +207,26 @@ def _build(scopes: list[DigestScope], *, policy: Policy, now: datetime) -> Mappi
     return digest_content.build(sources, scopes, policy=policy, now=now)
 
 
-def _failing(condition: Q, kinds: Mapping[str, Kinds]) -> Iterator[Account]:
+def _failing(condition: Q, kinds: Mapping[str, AccountKinds]) -> Iterator[Account]:
     @database.reading()
-    def read(rows: QuerySet[LocalUser]) -> list[reading.Row]:
-        return reading.of_local_users(rows)
+    def read(rows: QuerySet[LocalUser]) -> list[loading.AccountRow]:
+        return loading.local_user_rows(rows)
 
     rows = LocalUser.objects.filter(condition)
     for chunk in chunks(rows, read, attrgetter("local_id"), size=CHUNK):
         with database.reading():
-            accounts = reading.accounts(chunk, known=kinds)
+            accounts = loading.accounts(chunk, kinds=kinds)
         yield from accounts
 
 
 def _privileged(user_ids: list[str]) -> Iterator[Account]:
     for start in range(0, len(user_ids), CHUNK):
-        yield from selectors.these(user_ids[start : start + CHUNK], scope=None)
+        yield from selectors.get_many(user_ids[start : start + CHUNK], scope=None)
 
 
 @database.reading()
 def _locked_now(policy: Policy, now: datetime) -> dict[str, int]:
-    rows = LocalUser.objects.filter(LOCKED.where(policy, now)).order_by()
+    rows = LocalUser.objects.filter(LOCKED.condition(policy, now)).order_by()
     numbers = dict(rows.values_list("domain_id").annotate(Count("pk")))
     return {**numbers, CLOUD: sum(numbers.values())}
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from pciops.accounts import selectors
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import times
-from pciops.lib.doctor import TIMEOUT, Finding, check, ok, problem, warning
+from pciops.lib.doctor import TIMEOUT, CheckResult, check, ok, problem, warning
 from pciops.lib.numbers import counted
 from pciops.notices import rules
 from pciops.notices.models import DeliveryStatus, WebhookCall
@@ -21,7 +21,7 @@ SHORTEST_SECRET: Final = 16  # characters of the secret that signs calls of the 
 
 
 @check("mail")
-def mail() -> Iterator[Finding]:
+def mail() -> Iterator[CheckResult]:
     """The SMTP server takes a connection."""
     server = settings.MAIL_SERVER
     if server is None:
@@ -45,7 +45,7 @@ def mail() -> Iterator[Finding]:
 
 
 @check("digest")
-def digest() -> Iterator[Finding]:
+def digest() -> Iterator[CheckResult]:
     """The digest has a recipient, and contacts are of domains that exist."""
     if settings.MAIL_SERVER is not None:
         if settings.DIGEST_RECIPIENTS:
@@ -68,7 +68,7 @@ def digest() -> Iterator[Finding]:
 
 
 @check("alerts")
-def alerts() -> Iterator[Finding]:
+def alerts() -> Iterator[CheckResult]:
     """Alerts have a recipient, and the webhook takes calls."""
     url = settings.ALERT_WEBHOOK_URL
     if not url and not settings.ALERT_RECIPIENTS:
@@ -83,7 +83,7 @@ def alerts() -> Iterator[Finding]:
     yield from _webhook(url)
 
 
-def _webhook(url: str) -> Iterator[Finding]:
+def _webhook(url: str) -> Iterator[CheckResult]:
     host = urlsplit(url).hostname
     if not settings.ALERT_WEBHOOK_SECRET:
         yield problem(

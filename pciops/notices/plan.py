@@ -16,7 +16,7 @@ from typing import Final
 
 from django.db.models import Q, QuerySet
 
-from pciops.accounts import reading
+from pciops.accounts import loading
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states import INACTIVE_SOON, LOCKED
@@ -140,12 +140,12 @@ def _with_expiring_passwords(book: RuleBook, now: datetime) -> Iterator[list[Acc
 
 def _inactive_soon(policy: Policy, book: RuleBook, now: datetime) -> Iterator[list[Account]]:
     policy = replace(policy, inactive_soon_days=book.furthest(NoticeKind.INACTIVITY))
-    rows = User.objects.filter(INACTIVE_SOON.fits(policy, now))
+    rows = User.objects.filter(INACTIVE_SOON.row_condition(policy, now))
     return chunks(rows, _read_users, attrgetter("id"), size=CHUNK)
 
 
 def _locked(policy: Policy, now: datetime) -> Iterator[list[Account]]:
-    rows = LocalUser.objects.filter(LOCKED.where(policy, now))
+    rows = LocalUser.objects.filter(LOCKED.condition(policy, now))
     return map(_accounts, chunks(rows, _read_local_users, attrgetter("local_id"), size=CHUNK))
 
 
@@ -156,17 +156,17 @@ def _read_passwords(rows: QuerySet[Password]) -> list[tuple[int, int]]:
 
 @database.reading()
 def _read_users(rows: QuerySet[User]) -> list[Account]:
-    return reading.accounts(reading.of_users(rows), known={})
+    return loading.accounts(loading.user_rows(rows), kinds={})
 
 
 @database.reading()
-def _read_local_users(rows: QuerySet[LocalUser]) -> list[reading.Row]:
-    return reading.of_local_users(rows)
+def _read_local_users(rows: QuerySet[LocalUser]) -> list[loading.AccountRow]:
+    return loading.local_user_rows(rows)
 
 
 @database.reading()
-def _accounts(rows: list[reading.Row]) -> list[Account]:
-    return reading.accounts(rows, known={})
+def _accounts(rows: list[loading.AccountRow]) -> list[Account]:
+    return loading.accounts(rows, kinds={})
 
 
 # --- Storing -----------------------------------------------------------------------------------

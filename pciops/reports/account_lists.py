@@ -18,11 +18,11 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from django.db.models import Case, Exists, IntegerField, Model, OuterRef, Q, QuerySet, Value, When
 
-from pciops.accounts import mfa, privileged, reading, selectors
+from pciops.accounts import loading, mfa, privileged, selectors
 from pciops.accounts.account import Account
-from pciops.accounts.census.scans import newest_passwords
+from pciops.accounts.census.counting import newest_passwords
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.privileged import Kind, Kinds
+from pciops.accounts.privileged import AccountKind, AccountKinds
 from pciops.accounts.states import (
     ATTACKED_EXEMPT,
     EXEMPTIONS,
@@ -59,7 +59,7 @@ class Directory:
     """The names of all domains, and the kinds of all privileged accounts."""
 
     domains: Mapping[str, str]  # id → name
-    kinds: Mapping[str, Kinds]  # user id → kinds
+    kinds: Mapping[str, AccountKinds]  # user id → kinds
 
     @classmethod
     def read(cls) -> Directory:
@@ -69,7 +69,7 @@ class Directory:
             KeystoneDatabaseDownError
         """
         domains = {domain.id: domain.name for domain in selectors.domains(scope=None)}
-        return cls(domains, privileged.everyone())
+        return cls(domains, privileged.all_kinds())
 
     def account_cells(self, user_id: str, name: str, domain_id: str | None) -> tuple[Cell, ...]:
         """Return the cells of `columns.ACCOUNT`."""
@@ -130,7 +130,7 @@ class _LocalUser(NamedTuple):
 def _read_activity(lists: AccountLists, selection: Selection) -> None:
     """Read the inactive accounts by the row of `user`, and only for them that of `local_user`."""
     policy, now = selection.policy, selection.now
-    rules = [state.of_users(policy, now) for state in BY_ACTIVITY]
+    rules = [state.user_condition(policy, now) for state in BY_ACTIVITY]
     rows = User.objects.filter(reduce(or_, rules)).annotate(rule=_first_rule(rules))
     columns = ("pk", "rule", "last_active_at", "created_at")
     for chunk in _stretches(selection.of_domain(rows), columns):
@@ -152,7 +152,7 @@ def _read_not_covered(lists: AccountLists, selection: Selection) -> None:
     for chunk in _stretches(rows, ("pk",)):
         users = User.objects.filter(pk__in=[user_id for (user_id,) in chunk]).order_by("pk")
         with database.reading():
-            accounts = reading.accounts(reading.of_users(users), known=selection.directory.kinds)
+            accounts = loading.accounts(loading.user_rows(users), kinds=selection.directory.kinds)
         for account in accounts:
             lists.not_covered.append((*account_cells(account), bool(account.enabled)))
 
@@ -161,7 +161,7 @@ def _read_passwords(lists: AccountLists, selection: Selection) -> None:
     """Rank all of `password` once for all of its states, and then read the rows in a state."""
     policy, now = selection.policy, selection.now
     local_users = selection.of_domain(LocalUser.objects.all())
-    newest = sorted(newest_passwords([state.fits(policy, now) for state in BY_PASSWORD]))
+    newest = sorted(newest_passwords([state.row_condition(policy, now) for state in BY_PASSWORD]))
     exempt = _exempt_ids(Q(option_id=options.IGNORE_PASSWORD_EXPIRY))
     for start in range(0, len(newest), CHUNK):
         rules = dict(newest[start : start + CHUNK])
@@ -239,12 +239,12 @@ def failing(selection: Selection) -> Iterator[list[Account]]:
         KeystoneDatabaseDownError
     """
     policy, now = selection.policy, selection.now
-    either = LOCKED.where(policy, now) | ATTACKED_EXEMPT.where(policy, now)
+    either = LOCKED.condition(policy, now) | ATTACKED_EXEMPT.condition(policy, now)
     rows = selection.of_domain(LocalUser.objects.filter(either))
-    read = database.reading()(reading.of_local_users)
+    read = database.reading()(loading.local_user_rows)
     for chunk in keyset.chunks(rows, read, attrgetter("local_id"), size=CHUNK):
         with database.reading():
-            accounts = reading.accounts(chunk, known=selection.directory.kinds)
+            accounts = loading.accounts(chunk, kinds=selection.directory.kinds)
         yield accounts
 
 
@@ -271,10 +271,10 @@ class PrivilegedLists:
         lists, loaded = cls(), mfa.methods()
         ids = sorted({*selection.directory.kinds, *_exempt_ids(Q())})
         for start in range(0, len(ids), CHUNK):
-            for account in selectors.these(ids[start : start + CHUNK], scope=selection.scope):
+            for account in selectors.get_many(ids[start : start + CHUNK], scope=selection.scope):
                 lists._add(account, selection.policy, selection.now)
-                if Kind.ADMINISTRATOR in account.kinds:
-                    lists._add_administrator(account, mfa.of(account, loaded))
+                if AccountKind.ADMINISTRATOR in account.kinds:
+                    lists._add_administrator(account, mfa.second_factor(account, loaded))
         return lists
 
     def _add(self, account: Account, policy: Policy, now: datetime) -> None:
@@ -291,12 +291,12 @@ class PrivilegedLists:
         row = (*names, *password, account.exempt_from(options.LOCK_PASSWORD), exemptions)
         if exemptions:
             self.exempt.append(row)
-        if Kind.SERVICE in account.kinds:
+        if AccountKind.SERVICE in account.kinds:
             self.services.append(row)
 
-    def _add_administrator(self, account: Account, factors: mfa.Factors) -> None:
+    def _add_administrator(self, account: Account, factors: mfa.SecondFactor) -> None:
         names, enabled = account_cells(account), bool(account.enabled)
-        row = (*names, enabled, factors.effective, factors.words)
+        row = (*names, enabled, factors.effective, factors.explanation)
         self.administrators.append(row)
         if enabled and not factors.effective:
             (self.single_factor if account.covered else self.factor_elsewhere).append(row)

@@ -8,13 +8,13 @@ from django.conf import settings
 from django.utils import timezone
 
 from pciops.lib import times
-from pciops.lib.doctor import Finding, check, ok, problem, warning
+from pciops.lib.doctor import CheckResult, check, ok, problem, warning
 from pciops.reports import schedule
 from pciops.reports.models import BuildFailure, StoredReport
 
 
 @check("reports", after="database")
-def reports() -> Iterator[Finding]:
+def reports() -> Iterator[CheckResult]:
     """Check that the report of each week is stored, and is sent to somebody."""
     now = timezone.now()
     for failure in BuildFailure.objects.order_by("-week", "domain_id")[:3]:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from django.db.models import Model, QuerySet
 
 from pciops.accounts.census import census
-from pciops.accounts.census.counting import CLOUD, EVERY, Tally
+from pciops.accounts.census.counting import CLOUD, EVERY, CensusTally
 from pciops.accounts.models import Census, CensusGap
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.policy.policy import Policy, SourcedPolicy
@@ -35,7 +35,7 @@ class CloudSources:
     @cached_property
     def policy(self) -> SourcedPolicy:
         """Keystone's policy, by which all reports judge."""
-        return policies.sourced()
+        return policies.current_with_sources()
 
     @cached_property
     def directory(self) -> Directory:
@@ -43,7 +43,7 @@ class CloudSources:
         return Directory.read()
 
     @cached_property
-    def tally(self) -> Tally:
+    def tally(self) -> CensusTally:
         """A census of the moment the report is built."""
         return census.count(policy=self.policy.policy, now=self.now)
 

@@ -70,13 +70,13 @@ def note(
 ) -> None:
     """Write a sign-in or another act of the sign-in pages; an outage is only logged."""
     by = initiator(request, operator)
-    services.note(action, outcome, initiator=by, resource="pciops", remark=remark, now=now)
+    services.record_or_log(action, outcome, initiator=by, resource="pciops", remark=remark, now=now)
 
 
 def find_person(name: str, domain: str) -> Operator:
     """Return the person of this name and domain, as far as Keystone knows them."""
     try:
-        for account in selectors.named(name, domain=domain):
+        for account in selectors.get_by_name(name, domain=domain):
             return Operator(
                 id=account.id,
                 name=account.name,

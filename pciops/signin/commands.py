@@ -19,13 +19,12 @@ from django.utils import timezone
 from pciops.accounts import selectors
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.verdict import Verdict, judge
+from pciops.accounts.verdict import SigninVerdict, judge
 from pciops.actions.act import Act, ActRequest
 from pciops.actions.inputs import InputError, checked_inputs
 from pciops.audit import refusals
-from pciops.audit.host import operating_system_user
 from pciops.audit.models import Event
-from pciops.audit.services import Initiator
+from pciops.audit.services import Initiator, operating_system_user
 from pciops.keystone import client, clouds
 from pciops.keystone.client import Token
 from pciops.keystone.database import KeystoneDatabaseDownError
@@ -62,12 +61,12 @@ class CommandOperator:
             return
         sentence = self.rights.refusal(act.needs)
         resource = f"manage.py {command}"
-        refusals.note(
+        refusals.record_refusal(
             initiator=self.initiator, resource=resource, remark=sentence, now=timezone.now()
         )
         raise CommandError(sentence)
 
-    def request(self, act: Act, verdict: Verdict, inputs: Mapping[str, Any]) -> ActRequest:
+    def request(self, act: Act, verdict: SigninVerdict, inputs: Mapping[str, Any]) -> ActRequest:
         """Return their request for an act on the account as it is."""
         return ActRequest(
             initiator=self.initiator,
@@ -77,8 +76,8 @@ class CommandOperator:
         )
 
     def requests(
-        self, act: Act, verdicts: Sequence[Verdict], inputs: Mapping[str, Any]
-    ) -> Iterator[tuple[Verdict, ActRequest]]:
+        self, act: Act, verdicts: Sequence[SigninVerdict], inputs: Mapping[str, Any]
+    ) -> Iterator[tuple[SigninVerdict, ActRequest]]:
         """Yield their request for each account, once their rights are confirmed for it.
 
         Raises:
@@ -151,7 +150,7 @@ def operator(*, without_keystone: bool) -> CommandOperator:
         CommandError: there are credentials, and they sign no operator in.
     """
     user = operating_system_user()
-    if without_keystone or not clouds.given():
+    if without_keystone or not clouds.credential_variable():
         return CommandOperator(initiator=user)
     try:
         token, rights = sign_in()
@@ -189,7 +188,7 @@ def sign_in() -> tuple[Token, Rights]:
 
 
 def _why_not(error: Exception) -> str:
-    named = clouds.given()
+    named = clouds.credential_variable()
     match error:
         case client.PasswordExpiredError():
             return f"The password that {named} stands for has expired: change it first."
@@ -220,7 +219,7 @@ def _why_not(error: Exception) -> str:
 
 def find_all(
     options: Mapping[str, Any], *, scope: str | None, policy: Policy, now: datetime
-) -> list[Verdict]:
+) -> list[SigninVerdict]:
     """Return the accounts that the command names, each once; no act begins before all are found.
 
     Raises:
@@ -241,7 +240,7 @@ def _find(text: str, domain: str, scope: str | None) -> Account:
         return by_id
     accounts = [
         account
-        for account in selectors.named(text, domain=domain)
+        for account in selectors.get_by_name(text, domain=domain)
         if scope in (None, account.domain_id)
     ]
     if not accounts:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pciops.keystone import clouds
-from pciops.lib.doctor import Finding, check, ok, problem
+from pciops.lib.doctor import CheckResult, check, ok, problem
 from pciops.lib.env import SettingError
 from pciops.signin import commands
 
 
 @check("credentials", after="Keystone's API", by_command=True)
-def credentials() -> Iterator[Finding]:
+def credentials() -> Iterator[CheckResult]:
     """Check that the credentials of OS_CLOUD or OS_*, if any, sign an operator in.
 
     Only one attempt: loading the status page a few times must not lock the account.
     """
-    named = clouds.given()
+    named = clouds.credential_variable()
     if not named:
         yield ok("None are set (OS_CLOUD, OS_*): commands act as the operating-system user.")
         return

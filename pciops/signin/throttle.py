@@ -13,7 +13,7 @@ from typing import Final
 
 from django.db.models import F, Q
 
-from pciops.lib.networks import bucket
+from pciops.lib.addresses import network
 from pciops.signin.models import Throttle
 
 FREE: Final = 2  # attempts without waiting, below any sensible lockout_failure_attempts
@@ -46,7 +46,7 @@ def count(address: str, now: datetime) -> None:
     Raises:
         ThrottledError: the address has to wait, and nothing was counted.
     """
-    source = bucket(address)
+    source = network(address)
     while True:
         row, created = Throttle.objects.get_or_create(
             address=source, defaults={"last_at": now, "not_before": now}
@@ -75,7 +75,7 @@ def take_back(address: str, now: datetime) -> None:
     A success does not clear the failures before it: a guesser with an account could otherwise sign
     in between attempts at the accounts of others.
     """
-    Throttle.objects.filter(address=bucket(address), failures__gt=0).update(
+    Throttle.objects.filter(address=network(address), failures__gt=0).update(
         failures=F("failures") - 1, not_before=now
     )
 

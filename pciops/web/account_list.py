@@ -15,11 +15,11 @@ from django.views.decorators.http import require_safe
 
 from pciops.accounts import exports, filters, privileged, selectors
 from pciops.accounts.census import census
-from pciops.accounts.census.census import STALE, Numbers
+from pciops.accounts.census.census import STALE, CensusCounts
 from pciops.accounts.census.counting import EVERY
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.selectors import Domain, Query
+from pciops.accounts.selectors import AccountQuery, Domain
 from pciops.accounts.states import (
     ATTACKED_EXEMPT,
     DISABLED,
@@ -113,7 +113,7 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
         "sorts": {sort: list_url(_sorted(query, sort)) for sort in query.sorts},
         "LOCKED": LOCKED,
         "causes": _causes(page, query, scope, policy, now),
-        "kinds": privileged.Kind,
+        "kinds": privileged.AccountKind,
         "domains": domains,
         "others": list_url(_in_state(query, None)).removeprefix("?"),
         "export": list_url(query).removeprefix("?"),
@@ -140,7 +140,7 @@ def account_export(request: OperatorRequest) -> StreamingHttpResponse:
     )
 
 
-def query_of(request: OperatorRequest, domains: list[Domain]) -> Query:
+def query_of(request: OperatorRequest, domains: list[Domain]) -> AccountQuery:
     """Return the query for the filters in the URL.
 
     Raises:
@@ -149,7 +149,7 @@ def query_of(request: OperatorRequest, domains: list[Domain]) -> Query:
     return filters.query(request.GET.dict(), domains=domains)
 
 
-def list_url(query: Query, *, marker: str = "") -> str:
+def list_url(query: AccountQuery, *, marker: str = "") -> str:
     """Return the query string of a list, such as `?state=locked&domain=shops`."""
     parameters = {
         "state": query.state.name if query.state else "",
@@ -163,7 +163,12 @@ def list_url(query: Query, *, marker: str = "") -> str:
 
 
 def build_tabs(
-    query: Query, *, scope: str | None, policy: Policy, now: datetime, total: int | None = None
+    query: AccountQuery,
+    *,
+    scope: str | None,
+    policy: Policy,
+    now: datetime,
+    total: int | None = None,
 ) -> StateTabs:
     """Return the tabs above the list of this query.
 
@@ -197,7 +202,9 @@ def build_tabs(
     )
 
 
-def _census_number(counted: Numbers | None, query: Query, state: State | None) -> int | None:
+def _census_number(
+    counted: CensusCounts | None, query: AccountQuery, state: State | None
+) -> int | None:
     if counted is None:
         return None
     kind = query.kind.value if query.kind else EVERY
@@ -206,19 +213,23 @@ def _census_number(counted: Numbers | None, query: Query, state: State | None) -
     return counted.number(state.name, kind)
 
 
-def _sorted(query: Query, sort: str) -> Query:
+def _sorted(query: AccountQuery, sort: str) -> AccountQuery:
     """Return the query in this order; the default order has no parameter."""
     return replace(query, sort="" if sort == query.sorts[0] else sort)
 
 
-def _in_state(query: Query, state: State | None) -> Query:
+def _in_state(query: AccountQuery, state: State | None) -> AccountQuery:
     """Return the query for another state, in the same order if that list has it."""
     other = replace(query, state=state)
     return other if query.sort in other.sorts else replace(other, sort="")
 
 
 def _causes(
-    page: selectors.Page, query: Query, scope: str | None, policy: Policy, now: datetime
+    page: selectors.AccountPage,
+    query: AccountQuery,
+    scope: str | None,
+    policy: Policy,
+    now: datetime,
 ) -> dict[str, Cause]:
     """Return the cause of each lock on the page, by account id."""
     if query.state is not LOCKED or not page.accounts:

@@ -13,11 +13,11 @@ from django.views.decorators.http import require_safe
 
 from pciops.accounts import credentials, privileged, selectors
 from pciops.accounts.policy import policy as policies
-from pciops.accounts.verdict import Verdict, judge
+from pciops.accounts.verdict import SigninVerdict, judge
 from pciops.actions import register
 from pciops.actions.act import Act
 from pciops.actions.registry import RESTORING, fitting
-from pciops.audit import search as audit
+from pciops.audit import selectors as audit
 from pciops.events import liveness, search, timeline
 from pciops.events.diagnosis import selectors as diagnoses
 from pciops.events.tampering import selectors as tampering
@@ -48,9 +48,9 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
         "acts": acts,
         "primary": next((act for act in acts if act in RESTORING), None),
         "exemptions": register.of_account(verdict.account, verdict.now),
-        "held": privileged.held(user_id, scope=scope) if verdict.account.kinds else [],
-        "credentials": credentials.of(user_id, scope=scope),
-        "most": privileged.SHOWN,
+        "held": privileged.roles_of(user_id, scope=scope) if verdict.account.kinds else [],
+        "credentials": credentials.list_credentials(user_id, scope=scope),
+        "most": privileged.MAX_LISTED,
         "notices": notices.of_account(user_id, limit=NOTICES),
         "out_of_band": tampering.changes_of(user_id, now=verdict.now, limit=OUT_OF_BAND),
         "why": diagnoses.explain_lock(
@@ -67,7 +67,7 @@ def account_timeline(request: OperatorRequest, user_id: str) -> timeline.Timelin
         MarkerError
     """
     return timeline.page(
-        [audit.of_account(user_id), *search.of_account(user_id)],
+        [audit.account_source(user_id), *search.of_account(user_id)],
         marker=request.GET.get("marker", ""),
         limit=TIMELINE_LINES,
         unknown_names=False,
@@ -75,7 +75,7 @@ def account_timeline(request: OperatorRequest, user_id: str) -> timeline.Timelin
     )
 
 
-def account_context(verdict: Verdict) -> dict[str, object]:
+def account_context(verdict: SigninVerdict) -> dict[str, object]:
     """Return the template context that every page of an account needs."""
     return {
         "section": "accounts",
@@ -86,7 +86,7 @@ def account_context(verdict: Verdict) -> dict[str, object]:
     }
 
 
-def verdict_of(request: OperatorRequest, user_id: str) -> Verdict:
+def verdict_of(request: OperatorRequest, user_id: str) -> SigninVerdict:
     """Return the verdict on an account in the operator's scope.
 
     Raises:
@@ -100,6 +100,6 @@ def verdict_of(request: OperatorRequest, user_id: str) -> Verdict:
     return judge(account, policies.current(), now)
 
 
-def _offered_acts(request: OperatorRequest, verdict: Verdict) -> list[Act]:
+def _offered_acts(request: OperatorRequest, verdict: SigninVerdict) -> list[Act]:
     """Return the acts that fit the account and that the operator may perform."""
     return [act for act in fitting(verdict, request.user.id) if request.user.may(act.needs)]

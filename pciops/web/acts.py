@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from pciops.accounts import credentials, privileged
-from pciops.accounts.verdict import Verdict
+from pciops.accounts.verdict import SigninVerdict
 from pciops.actions.act import Act, ActRequest, Conflict, Done
 from pciops.actions.patch import DISABLE
 from pciops.actions.registry import BY_NAME
@@ -62,7 +62,7 @@ def account_act(request: OperatorRequest, user_id: str, name: str) -> HttpRespon
 
 
 def _perform(
-    request: OperatorRequest, act: Act, verdict: Verdict, form: ActForm, token_id: str
+    request: OperatorRequest, act: Act, verdict: SigninVerdict, form: ActForm, token_id: str
 ) -> HttpResponse:
     act_request = ActRequest(initiator=initiator(request), token_id=token_id, **form.inputs)
     account = verdict.account
@@ -76,7 +76,7 @@ def _perform(
             sentence = "<bdi>{}</bdi> (<bdi>{}</bdi>) {}"
             done = format_html(sentence, account.name, account.domain_name, act.did)
             messages.success(request, done)
-        case Conflict(verdict=Verdict() as changed, fits=True):
+        case Conflict(verdict=SigninVerdict() as changed, fits=True):
             retry = _fresh_form(act, changed, form.data)
             return _page(
                 request, act, changed, retry, status=result.status, sentence=result.sentence
@@ -89,13 +89,13 @@ def _perform(
     return redirect("account", account.id)
 
 
-def _fresh_form(act: Act, verdict: Verdict, typed: Mapping[str, str]) -> ActForm:
+def _fresh_form(act: Act, verdict: SigninVerdict, typed: Mapping[str, str]) -> ActForm:
     """Return the form of the account as it is, with all that was typed but the identity check."""
     kept = {name: typed.get(name, "") for name in ("reason", "option", "owner", "ends_on")}
     return ActForm(act, verdict, initial={**kept, "seen": act.precondition(verdict)})
 
 
-def _cause(verdict: Verdict, scope: str | None) -> dict[str, object]:
+def _cause(verdict: SigninVerdict, scope: str | None) -> dict[str, object]:
     """Return why it was locked, and whether the last unlock lasted."""
     account, now = verdict.account, verdict.now
     before = audit.last_unlock(account.id, since=now - RECENT)
@@ -109,13 +109,17 @@ def _cause(verdict: Verdict, scope: str | None) -> dict[str, object]:
 def _page(
     request: OperatorRequest,
     act: Act,
-    verdict: Verdict,
+    verdict: SigninVerdict,
     form: ActForm,
     *,
     status: int = 200,
     sentence: str = "",
 ) -> HttpResponse:
-    stops = credentials.of(verdict.account.id, scope=request.user.scope) if act is DISABLE else []
+    stops = (
+        credentials.list_credentials(verdict.account.id, scope=request.user.scope)
+        if act is DISABLE
+        else []
+    )
     context = {
         **account_context(verdict),
         **(_cause(verdict, request.user.scope) if act is UNLOCK else {}),
@@ -123,7 +127,7 @@ def _page(
         "effects": act.effects(verdict),
         "warnings": act.warnings(verdict),
         "credentials": stops,
-        "most": privileged.SHOWN,
+        "most": privileged.MAX_LISTED,
         "form": form,
         "sentence": sentence,
     }

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from pciops.audit import chain, search, verify
+from pciops.audit import chain, selectors
 from pciops.audit.models import Event
 from pciops.lib import charts
 from pciops.lib.charts import Bars, Series
@@ -28,11 +28,11 @@ COLUMNS: Final = (*chain.CONTENT, "hash")
 @require_safe
 def audit(request: OperatorRequest) -> HttpResponse:
     """Show acts, sign-ins, and exports, newest first, by the filters in the URL."""
-    query, scope = search.Query.parse(request.GET), request.user.scope
+    query, scope = selectors.AuditQuery.parse(request.GET), request.user.scope
     marker = request.GET.get("marker", "")
-    page = search.page(query, scope=scope, marker=marker, limit=PAGE_SIZE)
+    page = selectors.page(query, scope=scope, marker=marker, limit=PAGE_SIZE)
     filters, now = query.parameters, timezone.now()
-    days = search.per_day(query, scope=scope, today=now.date())
+    days = selectors.daily_counts(query, scope=scope, today=now.date())
     chart = _chart(days)
     context = {
         "section": "audit",
@@ -43,7 +43,7 @@ def audit(request: OperatorRequest) -> HttpResponse:
         "timeline": chart,
         "columns": charts.columns(chart),  # narrow, the table below it is enough
         "days": [(f"?{urlencode({**filters, 'from': day[0], 'to': day[0]})}", day) for day in days],
-        "check": verify.last(),
+        "check": chain.last_check(),
         "months": settings.TRAIL_MONTHS,
         "filtered": bool(filters),
         "export": urlencode(filters),
@@ -57,8 +57,8 @@ def audit(request: OperatorRequest) -> HttpResponse:
 @require_safe
 def audit_export(request: OperatorRequest) -> StreamingHttpResponse:
     """Stream all matching rows as a file; JSON has the hashed content of each row and its hash."""
-    query = search.Query.parse(request.GET)
-    events = search.everything(query, scope=request.user.scope)
+    query = selectors.AuditQuery.parse(request.GET)
+    events = selectors.iterate(query, scope=request.user.scope)
     rows = (chain.content(event) | {"hash": event.hash} for event in events)
     return export(request, "audit", COLUMNS, rows, now=timezone.now(), key="events")
 

@@ -18,7 +18,7 @@ from pciops.accounts import selectors
 from pciops.accounts.account import Failures
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.states import LOCKED
-from pciops.accounts.verdict import Verdict, judge
+from pciops.accounts.verdict import SigninVerdict, judge
 from pciops.actions import batches
 from pciops.actions.batches import MOST
 from pciops.actions.bulk import BulkOutcome
@@ -44,7 +44,7 @@ class SelectionError(Exception):
 class _Chosen:
     """The selected accounts, looked up."""
 
-    verdicts: list[Verdict]  # in the order of the list
+    verdicts: list[SigninVerdict]  # in the order of the list
     preconditions: dict[str, Failures]  # by account id, also of missing accounts
     now: datetime
 
@@ -236,7 +236,7 @@ def _whole_list(request: OperatorRequest) -> tuple[dict[str, Failures], bool]:
 
 def _look_up(request: OperatorRequest, preconditions: dict[str, Failures]) -> _Chosen:
     now, policy = timezone.now(), policies.current()
-    accounts = selectors.these(preconditions, scope=request.user.scope)
+    accounts = selectors.get_many(preconditions, scope=request.user.scope)
     outages.answered(KEYSTONE_DATABASE, now)
     verdicts = [judge(account, policy, now) for account in accounts]
     return _Chosen(verdicts=verdicts, preconditions=preconditions, now=now)

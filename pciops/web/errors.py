@@ -101,7 +101,7 @@ def explained(request: HttpRequest, error: Exception) -> HttpResponse | None:
         sentence = "marker: this is no place in this list. Leave it out to begin at the first page."
         return _page(request, 400, "Bad address", sentence)
     if isinstance(error, NotAllowedError):
-        refusals.note(
+        refusals.record_refusal(
             initiator=initiator(cast("OperatorRequest", request)),
             resource=f"{request.method} {request.path}",
             remark=str(error),

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from django import forms
 
-from pciops.accounts.verdict import Verdict
+from pciops.accounts.verdict import SigninVerdict
 from pciops.actions.act import Act
 from pciops.actions.exempting import MEANINGS
 from pciops.actions.inputs import InputError, checked_end, checked_owner, checked_reason
@@ -61,7 +61,7 @@ class ActForm(ReasonForm):
 
     field_order = ("option", "owner", "ends_on", "reason", "identity")
 
-    def __init__(self, act: Act, verdict: Verdict, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, act: Act, verdict: SigninVerdict, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.act, self.verdict = act, verdict
         for name in set(self.fields) - {"seen", *act.asks}:

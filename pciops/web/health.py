@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from pciops.events import liveness
 from pciops.keystone import client, database
 from pciops.lib import doctor, times
-from pciops.lib.doctor import Level
+from pciops.lib.doctor import CheckLevel
 from pciops.web import rights
 from pciops.web.requests import OperatorRequest
 
@@ -70,7 +70,7 @@ def status(request: OperatorRequest) -> HttpResponse:
     """Show what `manage.py doctor` finds now, to administrators of the whole cloud."""
     rights.require_whole_cloud(request)
     findings = doctor.run()
-    levels = list(Level)
+    levels = list(CheckLevel)
     context = {
         "section": "status",
         "now": timezone.now(),

@@ -189,7 +189,7 @@ def _send_sample(request: OperatorRequest, what: str, mail: RenderedMail) -> Non
     act = services.open_event(
         Event.Action.SAMPLE,
         account,
-        seen="",
+        precondition="",
         initiator=initiator(request),
         reason="",
         identity="",
@@ -255,7 +255,7 @@ def _account(request: OperatorRequest, text: str) -> Account:
     """Return the account with this id, or the first with this name, in the operator's scope."""
     scope = request.user.scope
     account = accounts.get(text, scope=scope)
-    named = [] if account else accounts.named(text, domain=scope or "")
+    named = [] if account else accounts.get_by_name(text, domain=scope or "")
     outages.answered(KEYSTONE_DATABASE, timezone.now())
     if account is None and not named:
         raise BadRequestError(f"account: {text!r} is neither a name nor an id of an account.")

@@ -15,8 +15,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from pciops.accounts import overview as overviews
-from pciops.accounts.census.census import Day, Point
-from pciops.accounts.overview import Number
+from pciops.accounts.census.census import ForecastDay, TrendPoint
+from pciops.accounts.overview import StateCount
 from pciops.accounts.policy import compliance
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.states import (
@@ -53,7 +53,7 @@ TRENDS: Final = (LOCKED, INACTIVE, EXPIRED, EXPIRING)
 class StateCard:
     """The number of accounts in a state, with a link to their list, and of privileged ones."""
 
-    number: Number
+    number: StateCount
     url: str
     kinds: list[tuple[str, str]]  # number with kind, URL of their list
 
@@ -87,7 +87,7 @@ class StateTrend:
 @require_safe
 def overview_page(request: OperatorRequest) -> HttpResponse:
     """Show locks and attacks as they are now, and the numbers of the last census."""
-    now, sourced, scope = timezone.now(), policies.sourced(), request.user.scope
+    now, sourced, scope = timezone.now(), policies.current_with_sources(), request.user.scope
     overview = overviews.build(scope=scope, policy=sourced.policy, now=now)
     outages.answered(KEYSTONE_DATABASE, now)
     storm = storms.current_storm(scope=scope, now=now)
@@ -116,7 +116,7 @@ def overview_page(request: OperatorRequest) -> HttpResponse:
     return render(request, "web/overview.html", context)
 
 
-def _card(number: Number) -> StateCard:
+def _card(number: StateCount) -> StateCard:
     return StateCard(
         number=number,
         url=_list_url(number.state),
@@ -131,7 +131,7 @@ def _list_url(state: State, **parameters: str) -> str:
     return f"{reverse('accounts')}?{urlencode({'state': state.name, **parameters})}"
 
 
-def _forecast(days: list[Day], today: date) -> dict[str, object] | None:
+def _forecast(days: list[ForecastDay], today: date) -> dict[str, object] | None:
     """Return the chart of the next days as columns and as rows; None without a forecast."""
     if not days:
         return None
@@ -148,7 +148,7 @@ def _forecast(days: list[Day], today: date) -> dict[str, object] | None:
     return {"chart": chart, "columns": charts.columns(chart), "rows": charts.rows(chart)}
 
 
-def _trend(state: State, points: list[Point]) -> StateTrend:
+def _trend(state: State, points: list[TrendPoint]) -> StateTrend:
     line = Line(
         title=state.title,
         points=tuple(

@@ -14,10 +14,10 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from pciops.accounts.policy import compliance, whatif, whatif_words
+from pciops.accounts.policy import compliance, whatif, whatif_text
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.policy.whatif import CHOSEN, Effect, ProposalError, WhatIf
+from pciops.accounts.policy.whatif import CHANGEABLE, ProposalError, RuleEffect, WhatIf
 from pciops.lib import outages
 from pciops.web.errors import KEYSTONE_DATABASE
 from pciops.web.requests import OperatorRequest
@@ -52,7 +52,7 @@ def policy_page(request: OperatorRequest) -> HttpResponse:
     Every operator may see it: the policy itself says nothing about accounts.
     """
     now = timezone.now()
-    sourced = policies.sourced()
+    sourced = policies.current_with_sources()
     findings = compliance.findings(sourced.policy)
     judged = {option for finding in findings for option in finding.options}
     what_if, status = _what_if(request, sourced.policy, now)
@@ -69,14 +69,14 @@ def policy_page(request: OperatorRequest) -> HttpResponse:
         "nothing": compliance.enforces_nothing(sourced.policy),
         "remedy": [line for finding in findings for line in finding.remedy],
         "others": [
-            (name.removesuffix("_set"), policies.said(name, value), sourced.sources[name])
+            (name.removesuffix("_set"), policies.display_value(name, value), sourced.sources[name])
             for name, value in sourced.values.items()
             if name not in judged
         ],
         "disagreements": [
             (
                 name.removesuffix("_set"),
-                [(path, policies.said(name, value)) for path, value in values],
+                [(path, policies.display_value(name, value)) for path, value in values],
             )
             for name, values in sourced.disagreements.items()
         ],
@@ -89,27 +89,27 @@ def _what_if(request: OperatorRequest, policy: Policy, now: datetime) -> tuple[d
 
     Keystone's database is read only if the URL proposes a value.
     """
-    current = whatif.typed(policy)
-    typed = {name: request.GET[name] for name in CHOSEN if name in request.GET}
+    current = whatif.as_texts(policy)
+    typed = {name: request.GET[name] for name in CHANGEABLE if name in request.GET}
     answer: dict[str, Any] = {}
     problems: Mapping[str, str] = {}
     if typed:
         try:
-            proposed = whatif.proposal(policy, typed)
+            proposed = whatif.parse_proposal(policy, typed)
         except ProposalError as error:
             problems = error.problems
         else:
-            result = whatif.ask(proposed, current=policy, scope=request.user.scope, now=now)
+            result = whatif.evaluate(proposed, current=policy, scope=request.user.scope, now=now)
             outages.answered(KEYSTONE_DATABASE, now)
             answer = _answer(result)
     fields = [
         ProposalField(
             name=name,
             value=typed.get(name, current[name]),
-            now=whatif.said(name, current[name]),
+            now=whatif.display_text(name, current[name]),
             problem=problems.get(name, ""),
         )
-        for name in CHOSEN
+        for name in CHANGEABLE
     ]
     remedies = compliance.remedies(policy)
     compliant = {name: remedies.get(name, value) for name, value in current.items()}
@@ -121,34 +121,34 @@ def _answer(result: WhatIf) -> dict[str, Any]:
     return {
         "found": result,
         "tone": "bad" if result.today.accounts else "soon" if result.ahead.accounts else "good",
-        "answer": whatif_words.answer(result),
-        "outlook": whatif_words.outlook(result),
-        "caveats": whatif_words.caveats(result),
+        "answer": whatif_text.answer(result),
+        "outlook": whatif_text.outlook(result),
+        "caveats": whatif_text.caveats(result),
         "effects": [_effect_row(result, effect) for effect in result.effects],
         "expiry": _values(result, whatif.EXPIRY),
-        "days": whatif_words.DAYS,
+        "days": whatif_text.DAYS,
     }
 
 
-def _effect_row(result: WhatIf, effect: Effect) -> dict[str, Any]:
+def _effect_row(result: WhatIf, effect: RuleEffect) -> dict[str, Any]:
     return {
         "state": effect.state,
         "values": _values(result, effect.options),
         "today": effect.today,
-        "today_kinds": whatif_words.of_kinds(effect.today),
+        "today_kinds": whatif_text.kinds_text(effect.today),
         "ahead": effect.ahead,
-        "ahead_kinds": whatif_words.of_kinds(effect.ahead),
+        "ahead_kinds": whatif_text.kinds_text(effect.ahead),
     }
 
 
 def _values(result: WhatIf, names: tuple[str, ...]) -> list[tuple[str, str, str]]:
     """Return each option with its current value and the proposed one ("" if it is the same)."""
-    now, then = whatif.typed(result.current), whatif.typed(result.proposed)
+    now, then = whatif.as_texts(result.current), whatif.as_texts(result.proposed)
     return [
         (
             name,
-            whatif.said(name, now[name]),
-            whatif.said(name, then[name]) if then[name] != now[name] else "",
+            whatif.display_text(name, now[name]),
+            whatif.display_text(name, then[name]) if then[name] != now[name] else "",
         )
         for name in names
     ]

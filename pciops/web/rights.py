@@ -74,7 +74,7 @@ def signed_out(
 
     The audit log gets the act that was refused, as an act on the URL that it was sent to.
     """
-    services.note(
+    services.record_or_log(
         action,
         Event.Outcome.FAILURE,
         initiator=initiator(request),

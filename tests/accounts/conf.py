@@ -1,4 +1,4 @@
-"""Files like keystone.conf, for the tests of the policy."""
+"""Files like keystone.conf for tests of the policy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HIDDEN = "Tr0ub4dor"  # a secret that must not appear anywhere
 
 @pytest.fixture
 def conf(tmp_path: Path) -> Path:
-    """A keystone.conf that switches every rule on."""
+    """A keystone.conf with every rule on."""
     path = tmp_path / "keystone.conf"
     path.write_text(
         "[DEFAULT]\nlog_dir = /var/log/keystone\n"
@@ -38,6 +38,6 @@ def conf(tmp_path: Path) -> Path:
 
 
 def write(path: Path, *lines: str) -> str:
-    """A file with these lines in `[security_compliance]`; returns its path."""
+    """Write a file with these lines in `[security_compliance]`; return its path."""
     path.write_text("\n".join(["[security_compliance]", *lines, ""]), encoding="utf-8")
     return str(path)

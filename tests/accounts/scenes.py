@@ -1,4 +1,4 @@
-"""Random users and policies, and what each of the two forms of a state's rule says of them."""
+"""Random users and policies, and the states that both forms of the rules find."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db import transaction
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from pciops.accounts import reading
+from pciops.accounts import loading
 from pciops.accounts.policy.policy import CENTURY, Policy
 from pciops.accounts.states import STATES
 from pciops.keystone import options
@@ -30,28 +30,28 @@ STEPS += [timedelta(days=1), timedelta(hours=15)]
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """Some users, the policy over them, and the instant at which they are looked at."""
+    """Some users, a policy, and the time at which they are judged."""
 
     now: datetime
     policy: Policy
     users: list[dict[str, Any]]
 
 
-def near(instant: datetime) -> st.SearchStrategy[datetime]:
-    """The instant itself, and those a step to either side."""
+def near(time: datetime) -> st.SearchStrategy[datetime]:
+    """Return the time itself, and times a step before and after it."""
     return st.builds(
-        lambda step, sign: instant + sign * step, st.sampled_from(STEPS), st.sampled_from([1, -1])
+        lambda step, sign: time + sign * step, st.sampled_from(STEPS), st.sampled_from([1, -1])
     )
 
 
 def near_day(day: date) -> st.SearchStrategy[date]:
-    """The day itself, and some around it."""
+    """Return the day itself, and days around it."""
     return st.integers(-2, 2).map(lambda days: day + timedelta(days=days))
 
 
 @st.composite
 def policies(draw: st.DrawFn) -> Policy:
-    """Each rule on or off."""
+    """Return policies with each rule on or off."""
     return Policy(
         lockout_failure_attempts=draw(st.sampled_from([None, 1, 2, 3])),
         lockout_duration=draw(st.sampled_from([None, 1, 1800])),
@@ -62,12 +62,12 @@ def policies(draw: st.DrawFn) -> Policy:
 
 @st.composite
 def users(draw: st.DrawFn, now: datetime, policy: Policy) -> dict[str, Any]:
-    """A user whose facts lie at the edges of the rules, or are odd."""
+    """Return users whose facts are at the edges of the rules, or odd."""
     lockout = policy.lockout or timedelta(0)
     first_inactive = now.date() - timedelta(days=policy.disable_user_account_days_inactive or 0)
     soon = first_inactive + timedelta(days=policy.inactive_soon_days)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    made = midnight - timedelta(days=policy.disable_user_account_days_inactive or 0)
+    created = midnight - timedelta(days=policy.disable_user_account_days_inactive or 0)
     expiries = st.none() | near(now) | near(now + timedelta(days=policy.expiring_days))
     ages = st.sampled_from([timedelta(days=1), timedelta(days=2)])  # few, so that they tie
     rows = st.builds(
@@ -80,7 +80,7 @@ def users(draw: st.DrawFn, now: datetime, policy: Policy) -> dict[str, Any]:
     )
     return {
         "enabled": draw(st.sampled_from([True, True, True, False, None])),
-        "created_at": draw(st.none() | near(made) | near(made + timedelta(days=1))),
+        "created_at": draw(st.none() | near(created) | near(created + timedelta(days=1))),
         "last_active_at": draw(st.none() | near_day(first_inactive) | near_day(soon)),
         "failed_auth_count": draw(st.sampled_from([None, 0, 1, 2, 3, 4])),
         "failed_auth_at": draw(st.none() | near(now - lockout)),
@@ -96,7 +96,7 @@ def users(draw: st.DrawFn, now: datetime, policy: Policy) -> dict[str, Any]:
 
 @st.composite
 def scenes(draw: st.DrawFn) -> Scene:
-    """Several users under one policy."""
+    """Return several users under one policy."""
     now = draw(
         st.sampled_from([NOW, NOW + 7 * MICROSECOND, NOW.replace(hour=0, minute=0, second=0)])
     )
@@ -107,8 +107,8 @@ def scenes(draw: st.DrawFn) -> Scene:
 
 
 def by_rule(scene: Scene) -> dict[str, set[str]]:
-    """State → the names of whom `holds` finds in it."""
-    accounts = reading.accounts(reading.of_local_users(LocalUser.objects.all()), known={})
+    """Return the names of the accounts for which `holds` is true, by state."""
+    accounts = loading.accounts(loading.local_user_rows(LocalUser.objects.all()), kinds={})
     return {
         state.name: {a.name for a in accounts if state.holds(a, scene.policy, scene.now)}
         for state in STATES
@@ -116,17 +116,17 @@ def by_rule(scene: Scene) -> dict[str, set[str]]:
 
 
 def by_query(scene: Scene) -> dict[str, set[str]]:
-    """State → the names of whom `among` finds in it."""
+    """Return the names of the accounts that `filter` finds, by state."""
     return {
         state.name: {
-            row.name for row in state.among(LocalUser.objects.all(), scene.policy, scene.now)
+            row.name for row in state.filter(LocalUser.objects.all(), scene.policy, scene.now)
         }
         for state in STATES
     }
 
 
 def check(scene: Scene) -> None:
-    """Make the users of a scene, compare what both forms say of them, and take them back."""
+    """Compare both forms of the rules on the users of a scene, which are rolled back."""
     with transaction.atomic(using="keystone"):
         for number, facts in enumerate(scene.users):
             make_user(f"user{number}", **facts)
@@ -136,7 +136,7 @@ def check(scene: Scene) -> None:
     assert queried == ruled
 
 
-# How the scenes are tried, on every database.
+# The settings of hypothesis for scenes, on every database.
 trying = settings(
     deadline=None,
     max_examples=75,
@@ -172,7 +172,7 @@ SPECIAL = {
         policy=Policy(disable_user_account_days_inactive=CENTURY),
         users=[{"last_active_at": NOW.date()}, {"last_active_at": date(1900, 1, 1)}],
     ),
-    "made at midnight": Scene(
+    "created at midnight": Scene(
         now=NOW,
         policy=POLICY,
         users=[
@@ -181,7 +181,7 @@ SPECIAL = {
             for step in (-MICROSECOND, timedelta(0), MICROSECOND)
         ],
     ),
-    "the end of time": Scene(
+    "the end of the calendar": Scene(
         now=NOW,
         policy=POLICY,
         users=[
@@ -194,7 +194,7 @@ SPECIAL = {
             }
         ],
     ),
-    "passwords of one instant": Scene(
+    "equally old passwords": Scene(
         now=NOW,
         policy=POLICY,
         users=[

@@ -1,4 +1,4 @@
-"""Rows become one frozen account, however odd they are."""
+"""Tests of loading accounts from rows, also odd ones."""
 
 from __future__ import annotations
 
@@ -15,18 +15,16 @@ from pciops.keystone.fields import EPOCH
 from pciops.keystone.models import User
 from tests.factories import NOW, PasswordRow, make_account, make_user
 
-database = pytest.mark.django_db(databases=["keystone"])
+pytestmark = pytest.mark.django_db(databases=["keystone"])
 
 
 def account_of(user: User) -> Account:
-    """The account of a user's rows."""
     account = get(user.id, scope=None)
     assert account is not None
     return account
 
 
-@database
-def test_an_account_has_the_facts_of_its_rows() -> None:
+def test_account_has_the_facts_of_its_rows() -> None:
     user = make_user(
         "ann",
         domain_id="d1",
@@ -57,44 +55,29 @@ def test_an_account_has_the_facts_of_its_rows() -> None:
     )
 
 
-@database
 @pytest.mark.parametrize(
     "extra",
     ["", "{}", "{", "null", "[]", '["email"]', '"email"', "7", '{"email": null}']
-    + ['{"email": 7}', '{"email": ["a@b"]}', '{"mail": "a@b"}', "NaN", "9" * 5000],
-    ids=lambda extra: extra[:20] or "empty",
+    + ['{"email": 7}', '{"email": ["a@b"]}', '{"mail": "a@b"}', "NaN", "9" * 5000, "[" * 100_000]
+    + [None],
+    ids=lambda extra: (extra or "")[:20] or repr(extra),
 )
-def test_an_account_without_an_address_that_is_one_has_none(extra: str) -> None:
-    assert account_of(make_user(extra=extra)).email == ""
-
-
-@database
-def test_an_account_whose_extra_is_null_has_no_address() -> None:
-    user = make_user()
-    User.objects.using("keystone").filter(id=user.id).update(extra=None)
+def test_account_without_a_text_as_email_has_no_email_address(extra: str | None) -> None:
+    user = make_user(extra=extra or "")
+    if extra is None:
+        User.objects.using("keystone").filter(id=user.id).update(extra=None)
 
     assert account_of(user).email == ""
 
 
-@database
-def test_an_extra_that_is_nested_too_deep_is_none() -> None:
-    assert account_of(make_user(extra="[" * 100_000)).email == ""
-
-
-@database
-def test_an_account_without_a_password_has_no_expiry() -> None:
-    account = account_of(make_user(passwords=[]))
+def test_missing_password_and_count_are_none_and_zero() -> None:
+    account = account_of(make_user(passwords=[], failed_auth_count=None))
 
     assert (account.password_created_at, account.password_expires_at) == (None, None)
+    assert account.failed_auth_count == 0
 
 
-@database
-def test_a_count_that_is_null_is_none_at_all() -> None:
-    assert account_of(make_user(failed_auth_count=None)).failed_auth_count == 0
-
-
-@database
-def test_the_newest_password_is_the_one_made_last() -> None:
+def test_newest_password_is_the_last_created() -> None:
     made = [
         PasswordRow(created_at=NOW - timedelta(days=9), expires_at=NOW - timedelta(days=1)),
         PasswordRow(created_at=NOW - timedelta(days=1), expires_at=NOW + timedelta(days=1)),
@@ -104,54 +87,48 @@ def test_the_newest_password_is_the_one_made_last() -> None:
     assert account_of(make_user(passwords=made)).password_expires_at == NOW + timedelta(days=1)
 
 
-@database
 @pytest.mark.parametrize("days", [(1, 2, 3), (3, 1, 2), (None, 1, 2), (2, None, 1)], ids=str)
 @pytest.mark.parametrize("old_columns", [False, True], ids=["new columns", "old columns"])
-def test_of_passwords_made_at_one_instant_the_first_to_expire_counts(
+def test_first_expiry_counts_for_equally_old_passwords(
     days: list[int | None], old_columns: bool
 ) -> None:
-    """Keystone may take any of them: the order that MariaDB sends them in is undefined."""
+    """Keystone may take any of them: MariaDB sends them in an undefined order."""
     expiries = [None if number is None else NOW + timedelta(days=number) for number in days]
     made = [PasswordRow(created_at=NOW, expires_at=at, old_columns=old_columns) for at in expiries]
 
     assert account_of(make_user(passwords=made)).password_expires_at == NOW + timedelta(days=1)
 
 
-@database
-def test_the_old_column_is_read_where_the_new_one_is_unset() -> None:
+def test_old_column_is_read_if_the_new_one_is_unset() -> None:
     row = PasswordRow(expires_at=NOW + timedelta(days=1), old_columns=True)
 
     assert account_of(make_user(passwords=[row])).password_expires_at == NOW + timedelta(days=1)
 
 
-@database
-def test_an_old_row_is_older_than_every_new_one() -> None:
-    """As Keystone sorts them: by `created_at_int`, which is 0 in an old row."""
+def test_old_row_is_older_than_every_new_one() -> None:
     old = PasswordRow(created_at=NOW, expires_at=NOW, old_columns=True)
     new = PasswordRow(created_at=NOW - timedelta(days=1), expires_at=NOW + timedelta(days=1))
 
     assert account_of(make_user(passwords=[new, old])).password_expires_at == new.expires_at
 
 
-@database
 @pytest.mark.parametrize("expires_at", [EPOCH, datetime.max.replace(tzinfo=UTC)], ids=str)
-def test_an_expiry_may_be_at_either_end_of_time(expires_at: datetime) -> None:
+def test_expiry_can_be_at_either_end_of_the_calendar(expires_at: datetime) -> None:
     user = make_user(passwords=[PasswordRow(expires_at=expires_at)])
 
     assert account_of(user).password_expires_at == expires_at
 
 
-@database
 @pytest.mark.parametrize(
     ("value", "exempt"), [(True, True), (False, False), (None, False), ("true", False), (1, False)]
 )
-def test_an_option_exempts_only_where_it_is_true(value: object, exempt: bool) -> None:
+def test_option_exempts_only_if_it_is_true(value: object, exempt: bool) -> None:
     account = account_of(make_user(options={options.IGNORE_LOCKOUT: value}))
 
     assert account.exempt_from(options.IGNORE_LOCKOUT) is exempt
 
 
-def test_exemptions_are_named_as_the_api_names_them() -> None:
+def test_exemptions_have_the_names_of_the_api() -> None:
     account = make_account(options={"1000": True, "1001": False, "1002": True, "1003": True})
 
     assert account.exemptions == [
@@ -160,8 +137,7 @@ def test_exemptions_are_named_as_the_api_names_them() -> None:
     ]
 
 
-@database
-def test_a_domain_without_a_row_is_shown_by_its_id() -> None:
+def test_missing_domain_is_named_by_its_id() -> None:
     user = make_user(domain_id="gone", domain_name="Gone")
     user.domain.delete(using="keystone") if user.domain else None
 
@@ -177,7 +153,7 @@ def test_a_domain_without_a_row_is_shown_by_its_id() -> None:
         (None, None, None),
     ],
 )
-def test_inactivity_counts_from_the_last_activity_or_else_from_the_making(
+def test_inactivity_counts_from_the_last_activity_or_else_from_creation(
     last_active_at: date | None, created_at: datetime | None, expected: date | None
 ) -> None:
     account = make_account(last_active_at=last_active_at, created_at=created_at)
@@ -187,27 +163,20 @@ def test_inactivity_counts_from_the_last_activity_or_else_from_the_making(
 
 @given(count=st.integers(0, 2**31 - 1), at=st.none() | st.datetimes(timezones=st.just(UTC)))
 @settings(deadline=None)
-def test_failures_survive_the_form(count: int, at: datetime | None) -> None:
-    seen = Failures(failed_auth_count=count, failed_auth_at=at)
+def test_text_of_failures_can_be_parsed_and_fits_the_audit_log(
+    count: int, at: datetime | None
+) -> None:
+    failures = Failures(failed_auth_count=count, failed_auth_at=at)
 
-    assert Failures.parse(str(seen)) == seen
-
-
-@given(count=st.integers(0, 2**31 - 1), at=st.datetimes(timezones=st.just(UTC)))
-@settings(deadline=None)
-def test_failures_fit_into_the_trail(count: int, at: datetime) -> None:
-    assert len(str(Failures(failed_auth_count=count, failed_auth_at=at))) <= 64
-
-
-@pytest.mark.parametrize("text", ["", "@", "x@", "3.0@", "3@yesterday", "3@@", "9" * 5000 + "@"])
-def test_what_is_not_failures_is_a_value_error(text: str) -> None:
-    with pytest.raises(ValueError, match="^"):
-        Failures.parse(text)
+    assert Failures.parse(str(failures)) == failures
+    assert len(str(failures)) <= 64
 
 
 @pytest.mark.parametrize(
-    "text", ["3@9999-12-31T23:59:59-14:00", "3@0001-01-01T00:00:00+14:00", "9" * 50 + "@"]
+    "text",
+    ["", "@", "x@", "3.0@", "3@yesterday", "3@@", "9" * 5000 + "@"]
+    + ["3@9999-12-31T23:59:59-14:00", "3@0001-01-01T00:00:00+14:00", "9" * 50 + "@"],
 )
-def test_failures_that_no_row_can_hold_are_a_value_error(text: str) -> None:
+def test_invalid_text_of_failures_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match="^"):
         Failures.parse(text)

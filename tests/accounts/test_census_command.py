@@ -1,4 +1,4 @@
-"""The census from the command line and as a task."""
+"""Tests of the census as a command and as a task."""
 
 from __future__ import annotations
 
@@ -27,14 +27,13 @@ pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 
 def run(*words: str) -> tuple[str, str]:
-    """What the command writes to standard output and to standard error."""
+    """Return standard output and standard error of the command."""
     out, err = io.StringIO(), io.StringIO()
     call_command("census", *words, stdout=out, stderr=err)
     return out.getvalue(), err.getvalue()
 
 
 def refuse(*_: Any) -> None:
-    """What a server that is away does."""
     raise OperationalError(2002, "Can't connect to server on 'db.example'")
 
 
@@ -45,19 +44,18 @@ def _keystone_down() -> Iterator[None]:
 
 
 @pytest.fixture
-def said(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    """What pciops logs."""
+def logged(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     caplog.set_level(logging.INFO, logger="pciops")
     return caplog
 
 
 def at(text: str) -> datetime:
-    """A time of the day of the tests, UTC."""
+    """Return a UTC time on 22 November 2026."""
     return datetime.fromisoformat(f"2026-11-22T{text}+00:00")
 
 
 # --- The command --------------------------------------------------------------------------------
-def test_the_command_takes_a_census_and_shows_it() -> None:
+def test_command_takes_a_census_and_prints_it() -> None:
     make_locked_user("ann")
     make_user("bob")
     out, err = run()
@@ -66,27 +64,26 @@ def test_the_command_takes_a_census_and_shows_it() -> None:
     assert [row[0] for row in rows] == ["state", *(state.name for state in STATES), "all"]
     assert rows[1] == ["locked", "1", "0", "0"]
     assert rows[-1] == ["all", "2", "0", "0"]
-    assert err.startswith("2 accounts counted in 0.")
-    assert err.endswith(" s, and kept\n")
+    assert "2 accounts counted in 0." in err
     assert Census.objects.count() == 1
 
 
-def test_a_dry_run_keeps_nothing() -> None:
+def test_dry_run_stores_nothing() -> None:
     make_user()
     _, err = run("--dry-run")
 
     assert "1 account counted" in err
-    assert err.endswith("; nothing is kept: --dry-run\n")
+    assert "--dry-run" in err
     assert Census.objects.count() == 0
 
 
-def test_the_census_as_json_is_for_programs() -> None:
+def test_command_prints_json() -> None:
     make_locked_user()
-    found = json.loads(run("--format", "json")[0])
+    content = json.loads(run("--format", "json")[0])
 
-    assert found["counted_at"].endswith("Z")
-    assert found["seconds"] >= 0
-    assert found["states"][0] == {
+    assert content["counted_at"].endswith("Z")
+    assert content["seconds"] >= 0
+    assert content["states"][0] == {
         "state": "locked",
         "accounts": 1,
         "administrator": 0,
@@ -94,7 +91,7 @@ def test_the_census_as_json_is_for_programs() -> None:
     }
 
 
-def test_the_command_thins_out_what_is_old() -> None:
+def test_command_deletes_old_censuses() -> None:
     census.take(policy=POLICY, now=NOW - timedelta(days=4000))
     run()
 
@@ -102,7 +99,7 @@ def test_the_command_thins_out_what_is_old() -> None:
 
 
 @pytest.mark.usefixtures("_keystone_down")
-def test_the_command_says_that_keystones_database_is_down() -> None:
+def test_command_fails_if_keystones_database_is_down() -> None:
     with pytest.raises(CommandError, match="does not answer: Can't connect") as raised:
         run()
 
@@ -111,38 +108,32 @@ def test_the_command_says_that_keystones_database_is_down() -> None:
 
 
 # --- The task -----------------------------------------------------------------------------------
-def test_the_task_takes_one_census_in_a_slot(said: pytest.LogCaptureFixture) -> None:
-    for time in ("14:00:00", "14:04:59"):
+def test_task_takes_one_census_in_a_slot(logged: pytest.LogCaptureFixture) -> None:
+    for time in ("14:00:00", "14:04:59", "14:05:00"):
         with time_machine.travel(at(time), tick=False):
             tasks.census()
+    taken = Census.objects.order_by("counted_at").values_list("counted_at", flat=True)
 
-    assert [row.counted_at for row in Census.objects.all()] == [at("14:00:00")]
-    assert "census taken" in said.messages[0]
-    assert said.messages[1:] == ["the census of these five minutes is taken already"]
-
-
-def test_the_task_takes_another_in_the_next_slot() -> None:
-    for time in ("14:04:59", "14:05:00"):
-        with time_machine.travel(at(time), tick=False):
-            tasks.census()
-
-    assert Census.objects.count() == 2
+    assert list(taken) == [at("14:00:00"), at("14:05:00")]
+    assert ["census taken in" in message for message in logged.messages] == [True, False, True]
 
 
-@pytest.mark.usefixtures("_keystone_down")
-def test_the_task_says_in_one_line_that_keystones_database_is_down(
-    said: pytest.LogCaptureFixture,
+@pytest.mark.parametrize(
+    ("alias", "term"),
+    [("keystone", "Keystone's database"), ("default", "pciops' own database")],
+)
+def test_task_logs_a_database_outage_in_one_line(
+    logged: pytest.LogCaptureFixture, alias: str, term: str
 ) -> None:
-    tasks.census()
-    [record] = said.records
+    with connections[alias].execute_wrapper(refuse):
+        tasks.census()
+    [record] = logged.records
 
-    assert record.getMessage() == (
-        "census: Keystone's database does not answer: Can't connect to server on 'db.example'"
-    )
+    assert record.getMessage().startswith(f"census: {term} does not answer: Can't connect")
     assert record.exc_info is None
 
 
-def test_a_slot_in_which_the_task_failed_may_be_tried_again() -> None:
+def test_failed_slot_can_be_taken_again() -> None:
     with time_machine.travel(at("14:00:00"), tick=False):
         with connections["keystone"].execute_wrapper(refuse):
             tasks.census()
@@ -151,18 +142,7 @@ def test_a_slot_in_which_the_task_failed_may_be_tried_again() -> None:
     assert Census.objects.count() == 1
 
 
-def test_the_task_says_in_one_line_that_our_own_database_is_down(
-    said: pytest.LogCaptureFixture,
-) -> None:
-    with connections["default"].execute_wrapper(refuse):
-        tasks.census()
-    [record] = said.records
-
-    assert record.getMessage().startswith("census: pciops' own database does not answer: Can't")
-    assert record.exc_info is None
-
-
-def test_the_slot_of_a_worker_that_died_is_taken_over_within_the_slot() -> None:
+def test_slot_of_a_killed_worker_is_taken_over() -> None:
     with time_machine.travel(at("14:00:00"), tick=False):
         jobs.claim("census", at("14:00:00"), now=at("14:00:00"), lease=tasks.LEASE)
     with time_machine.travel(at("14:00:00") + tasks.LEASE, tick=False):
@@ -171,7 +151,7 @@ def test_the_slot_of_a_worker_that_died_is_taken_over_within_the_slot() -> None:
     assert Census.objects.count() == 1
 
 
-def test_the_task_thins_out_and_forgets_what_is_old() -> None:
+def test_task_deletes_old_censuses_and_runs() -> None:
     census.take(policy=POLICY, now=NOW - timedelta(days=4000))
     JobRun.objects.create(job="census", slot=NOW - timedelta(days=30), done_at=NOW)
     with time_machine.travel(NOW, tick=False):
@@ -181,17 +161,18 @@ def test_the_task_thins_out_and_forgets_what_is_old() -> None:
 
 
 # --- The timetable ------------------------------------------------------------------------------
-def test_the_timetable_tells_tasks_that_there_are_at_their_slots() -> None:
+def test_timetable_names_existing_tasks_at_their_slots() -> None:
     app.loader.import_default_modules()
-    [entry] = [it for it in app.conf.beat_schedule.values() if it["task"] == "accounts.census"]
+    entries = app.conf.beat_schedule.values()
+    [entry] = [entry for entry in entries if entry["task"] == "accounts.census"]
 
-    assert all(it["task"] in app.tasks for it in app.conf.beat_schedule.values())
+    assert all(entry["task"] in app.tasks for entry in entries)
     assert entry["schedule"].minute == set(range(0, 60, 5))
     assert timedelta(minutes=5) == tasks.EVERY
     assert timedelta(seconds=entry["options"]["expires"]) < tasks.EVERY
 
 
-def test_messages_are_json_and_leave_no_results() -> None:
+def test_messages_are_json_without_results() -> None:
     assert (app.conf.task_serializer, app.conf.accept_content) == ("json", ["json"])
     assert (app.conf.result_backend, app.conf.task_ignore_result) == (None, True)
     assert (app.conf.timezone, app.conf.enable_utc, app.conf.task_acks_late) == ("UTC", True, True)

@@ -1,4 +1,4 @@
-"""A census is kept as long as it is of use, and read for a domain or for the whole cloud."""
+"""Tests of storing, reading and thinning out censuses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.db import IntegrityError, OperationalError, connections
 from pytest_django import DjangoAssertNumQueries
 
 from pciops.accounts.census import census
-from pciops.accounts.census.counting import DAYS, Tally
+from pciops.accounts.census.counting import DAYS, CensusTally
 from pciops.accounts.models import Census, CensusAttention, CensusCount, CensusDay
 from pciops.keystone.database import KeystoneDatabaseDownError
 from tests.factories import (
@@ -25,8 +25,7 @@ from tests.factories import (
     make_user,
 )
 
-ours = pytest.mark.django_db
-both = pytest.mark.django_db(databases=["default", "keystone"])
+pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 TODAY = NOW.date()
 LOCKED = {("", "", ""): 9, ("corp", "", ""): 4, ("", "locked", ""): 3, ("corp", "locked", ""): 1}
@@ -39,8 +38,8 @@ def keep(
     days: Mapping[tuple[str, date, str], int] | None = None,
     attention: list[tuple[str, str]] | None = None,
 ) -> Census:
-    """A census that counted this."""
-    tally = Tally(
+    """Store a census with these counts."""
+    tally = CensusTally(
         counted_at=counted_at,
         took=timedelta(milliseconds=1234),
         numbers=numbers,
@@ -51,24 +50,22 @@ def keep(
 
 
 # --- Taking -------------------------------------------------------------------------------------
-@both
-def test_a_census_is_taken_and_read_again() -> None:
+def test_census_is_taken_and_read() -> None:
     make_locked_user("ann", at=NOW)
     make_user("bob")
     make_ldap_user("lena")
 
-    taken = census.take(policy=POLICY, now=NOW)
+    census_row = census.take(policy=POLICY, now=NOW)
     counted = census.latest(scope=None)
 
     assert counted is not None
-    assert counted.counted_at == taken.counted_at == NOW
+    assert counted.counted_at == census_row.counted_at == NOW
     assert counted.accounts == 3
     assert counted.domains == 2
     assert [counted.number(name) for name in ("locked", "not_covered", "expired")] == [1, 1, 0]
 
 
-@both
-def test_administrators_and_service_accounts_are_counted_by_their_roles() -> None:
+def test_privileged_accounts_are_counted_by_kind() -> None:
     both_kinds, administrator = make_locked_user("root", at=NOW), make_user("ann")
     for user, role in ((both_kinds, "admin"), (both_kinds, "service"), (administrator, "admin")):
         grant(user, role)
@@ -82,8 +79,7 @@ def test_administrators_and_service_accounts_are_counted_by_their_roles() -> Non
     assert counted.attention == [both_kinds.id]
 
 
-@both
-def test_nothing_is_kept_where_keystones_database_fails_half_way() -> None:
+def test_census_that_fails_stores_nothing() -> None:
     make_user()
     answered = itertools.count()
 
@@ -101,8 +97,7 @@ def test_nothing_is_kept_where_keystones_database_fails_half_way() -> None:
     assert Census.objects.count() == 0
 
 
-@ours
-def test_two_censuses_of_one_instant_are_one() -> None:
+def test_there_is_only_one_census_at_a_time() -> None:
     keep()
 
     with pytest.raises(IntegrityError):
@@ -110,16 +105,14 @@ def test_two_censuses_of_one_instant_are_one() -> None:
 
 
 # --- Reading ------------------------------------------------------------------------------------
-@ours
-def test_before_the_first_census_there_is_none() -> None:
+def test_there_is_no_census_at_first() -> None:
     assert census.latest(scope=None) is None
 
 
-@ours
 @pytest.mark.parametrize(
     ("scope", "accounts", "locked", "domains"), [(None, 9, 3, 1), ("corp", 4, 1, 1), ("x", 0, 0, 1)]
 )
-def test_the_newest_census_is_read_for_a_scope(
+def test_newest_census_is_read_for_a_scope(
     scope: str | None, accounts: int, locked: int, domains: int
 ) -> None:
     keep(NOW - timedelta(minutes=5), {("", "locked", ""): 77})
@@ -131,8 +124,7 @@ def test_the_newest_census_is_read_for_a_scope(
     assert (counted.domains, counted.took) == (domains, timedelta(milliseconds=1234))
 
 
-@ours
-def test_a_kind_has_numbers_of_its_own() -> None:
+def test_kinds_have_their_own_numbers() -> None:
     keep(numbers={("", "locked", ""): 3, ("", "locked", "service"): 2})
     counted = census.latest(scope=None)
 
@@ -144,8 +136,7 @@ def test_a_kind_has_numbers_of_its_own() -> None:
     ]
 
 
-@ours
-def test_the_forecast_names_every_day_also_those_on_which_nothing_happens() -> None:
+def test_forecast_has_every_day() -> None:
     tomorrow = TODAY + timedelta(days=1)
     keep(days={("", tomorrow, "expired"): 2, ("corp", tomorrow, "inactive"): 1})
     cloud, corp = census.latest(scope=None), census.latest(scope="corp")
@@ -157,8 +148,7 @@ def test_the_forecast_names_every_day_also_those_on_which_nothing_happens() -> N
     assert (corp.days[1].inactive, corp.days[1].expired) == (1, 0)
 
 
-@ours
-def test_who_needs_attention_is_named_in_order_and_in_scope() -> None:
+def test_attention_is_in_order_and_in_scope() -> None:
     keep(attention=[("corp", "u3"), ("default", "u1"), ("corp", "u2")])
     cloud, corp = census.latest(scope=None), census.latest(scope="corp")
 
@@ -168,8 +158,7 @@ def test_who_needs_attention_is_named_in_order_and_in_scope() -> None:
     assert corp.attention == ["u3", "u2"]
 
 
-@ours
-def test_only_the_newest_census_has_a_forecast_and_names() -> None:
+def test_only_the_newest_census_has_forecast_and_attention() -> None:
     for minutes in (10, 5, 0):
         keep(
             NOW - timedelta(minutes=minutes),
@@ -181,9 +170,8 @@ def test_only_the_newest_census_has_a_forecast_and_names() -> None:
     assert CensusAttention.objects.count() == 1
 
 
-@ours
 @pytest.mark.parametrize(("scope", "queries"), [(None, 5), ("corp", 4)])
-def test_reading_takes_a_few_queries_however_many_censuses_there_are(
+def test_number_of_queries_is_constant(
     scope: str | None, queries: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for minutes in range(5):
@@ -196,12 +184,11 @@ def test_reading_takes_a_few_queries_however_many_censuses_there_are(
 
 # --- Trend --------------------------------------------------------------------------------------
 def at(text: str) -> datetime:
-    """An instant of UTC: "22T14:02" is one in November 2026."""
+    """Return a UTC time in November 2026: `22T14:02`."""
     return datetime.fromisoformat(f"2026-11-{text}").replace(tzinfo=UTC)
 
 
-@ours
-def test_a_trend_has_the_last_census_of_each_utc_day_oldest_first() -> None:
+def test_trend_has_the_last_census_of_each_utc_day() -> None:
     for number, text in enumerate(["22T14:00", "20T00:00", "20T23:59:59", "22T13:00"]):
         keep(at(text), {("", "locked", ""): number, ("", "", ""): 40})
     points = census.trend(scope=None, since=at("01T00:00"), until=NOW)
@@ -212,35 +199,31 @@ def test_a_trend_has_the_last_census_of_each_utc_day_oldest_first() -> None:
     ]
 
 
-@ours
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "number"),
     [("20T00:00", 1), ("21T12:00", 1), ("19T23:59:59", 0), ("21T12:00:01", 0)],
 )
-def test_a_trend_has_both_its_ends(text: str, found: int) -> None:
+def test_trend_includes_both_ends(text: str, number: int) -> None:
     keep(at(text))
 
-    assert len(census.trend(scope=None, since=at("20T00:00"), until=at("21T12:00"))) == found
+    assert len(census.trend(scope=None, since=at("20T00:00"), until=at("21T12:00"))) == number
 
 
-@ours
-def test_a_trend_is_of_its_scope_and_of_all_kinds() -> None:
-    keep(numbers={**LOCKED, ("corp", "locked", "service"): 1})
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [({**LOCKED, ("corp", "locked", "service"): 1}, {"": 4, "locked": 1}), ({}, {})],
+    ids=["all kinds", "no accounts"],
+)
+def test_trend_has_the_numbers_of_its_scope(
+    numbers: dict[tuple[str, str, str], int], expected: dict[str, int]
+) -> None:
+    keep(numbers=numbers)
     [point] = census.trend(scope="corp", since=NOW, until=NOW)
 
-    assert point.numbers == {"": 4, "locked": 1}
+    assert point.numbers == expected
 
 
-@ours
-def test_a_day_on_which_nobody_was_counted_is_a_point_all_the_same() -> None:
-    keep(numbers={})
-    [point] = census.trend(scope="corp", since=NOW, until=NOW)
-
-    assert point.numbers == {}
-
-
-@ours
-def test_a_trend_takes_three_queries(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_trend_takes_three_queries(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     for days in range(9):
         keep(NOW - timedelta(days=days))
 
@@ -252,7 +235,6 @@ def test_a_trend_takes_three_queries(django_assert_num_queries: DjangoAssertNumQ
 ALL, HOURLY, DAILY = census.KEEP_ALL, census.KEEP_HOURLY, census.KEEP_DAILY
 
 
-@ours
 @pytest.mark.parametrize(
     ("counted", "kept"),
     [
@@ -273,54 +255,38 @@ ALL, HOURLY, DAILY = census.KEEP_ALL, census.KEEP_HOURLY, census.KEEP_DAILY
         ([NOW + timedelta(hours=1)], [0]),
     ],
 )
-def test_what_is_kept(counted: list[datetime], kept: list[int]) -> None:
-    for instant in counted:
-        keep(instant)
+def test_censuses_are_kept_by_age(counted: list[datetime], kept: list[int]) -> None:
+    for time in counted:
+        keep(time)
 
     assert census.thin(NOW) == len(counted) - len(kept)
     left = set(Census.objects.values_list("counted_at", flat=True))
     assert left == {counted[number] for number in kept}
 
 
-@ours
-def test_the_numbers_go_with_their_census() -> None:
-    keep(NOW - DAILY - timedelta(days=1))
-    keep()
-    census.thin(NOW)
-
-    assert CensusCount.objects.count() == len(LOCKED)
-
-
-@ours
-def test_thinning_again_deletes_nothing_more() -> None:
-    for hours in range(0, 24 * 40, 5):
-        keep(NOW - timedelta(hours=hours), {})
-
-    assert census.thin(NOW) > 0
-    assert census.thin(NOW) == 0
-
-
-@ours
-def test_more_than_a_batch_goes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thinning_deletes_numbers_and_nothing_more_when_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(census, "BATCH", 2)
     for number in range(5):
         keep(NOW - DAILY - timedelta(days=1, seconds=number))
+    keep()
 
     assert census.thin(NOW) == 5
-    assert Census.objects.count() == 0
+    assert census.thin(NOW) == 0
+    assert (Census.objects.count(), CensusCount.objects.count()) == (1, len(LOCKED))
 
 
-@ours
-def test_thinning_day_by_day_leaves_what_thinning_once_leaves() -> None:
-    instants = [NOW - timedelta(minutes=100 * number) for number in range(24 * 40)]
-    for instant in instants:
-        keep(instant, {})
+def test_thinning_daily_equals_thinning_once() -> None:
+    times = [NOW - timedelta(minutes=100 * number) for number in range(24 * 40)]
+    for time in times:
+        keep(time, {})
     for days in range(40, -1, -1):
         census.thin(NOW - timedelta(days=days))
     daily = set(Census.objects.values_list("counted_at", flat=True))
     Census.objects.all().delete()
-    for instant in instants:
-        keep(instant, {})
+    for time in times:
+        keep(time, {})
     census.thin(NOW)
 
     assert daily == set(Census.objects.values_list("counted_at", flat=True))

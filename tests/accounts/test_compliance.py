@@ -1,4 +1,4 @@
-"""The policy against PCI DSS: each requirement at its bounds, and the probes of password_regex."""
+"""Tests of the policy compared with PCI DSS, and of the probes of password_regex."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from pciops.accounts.policy.compliance import (
     EXAMPLES,
     SUGGESTED_REGEX,
-    Finding,
+    PolicyFinding,
     findings,
-    probed,
+    probe,
 )
 from pciops.accounts.policy.policy import NAMES, Policy
 
@@ -28,16 +28,16 @@ GOOD = Policy(
 OFF = Policy()
 
 
-def finding(requirement: str, **facts: Any) -> Finding:
-    """What is found about one requirement in the good policy with these facts."""
-    found = findings(replace(GOOD, **facts))
-    return next(finding for finding in found if finding.requirement == requirement)
+def finding(requirement: str, **facts: Any) -> PolicyFinding:
+    """Return the finding about a requirement in the good policy with these changes."""
+    every = findings(replace(GOOD, **facts))
+    return next(finding for finding in every if finding.requirement == requirement)
 
 
-def test_a_good_policy_passes_everything() -> None:
-    found = findings(GOOD)
+def test_good_policy_passes_every_requirement() -> None:
+    every = findings(GOOD)
 
-    assert [item.requirement for item in found] == [
+    assert [finding.requirement for finding in every] == [
         "8.2.6",
         "8.3.4",
         "8.3.5",
@@ -45,26 +45,26 @@ def test_a_good_policy_passes_everything() -> None:
         "8.3.7",
         "8.3.9",
     ]
-    assert all(item.passed and not item.remedy for item in found)
+    assert all(finding.passed and not finding.remedy for finding in every)
 
 
-def test_a_policy_with_everything_off_passes_nothing() -> None:
-    found = findings(OFF)
+def test_policy_that_is_off_passes_no_requirement() -> None:
+    every = findings(OFF)
 
-    assert not any(item.passed for item in found)
-    assert {item.value for item in found} == {"off"}
+    assert not any(finding.passed for finding in every)
+    assert {finding.value for finding in every} == {"off"}
 
 
-def test_the_remedies_together_pass_everything() -> None:
-    lines = [line.split(" = ", 1) for item in findings(OFF) for line in item.remedy]
+def test_remedies_pass_every_requirement() -> None:
+    lines = [line.split(" = ", 1) for finding in findings(OFF) for line in finding.remedy]
     values: dict[str, Any] = {name: int(v) if v.isdigit() else v for name, v in lines}
     values["change_password_upon_first_use"] = True
 
-    assert all(item.passed for item in findings(Policy(**values)))
+    assert all(finding.passed for finding in findings(Policy(**values)))
 
 
-def test_every_finding_names_options_that_there_are() -> None:
-    assert {option for item in findings(OFF) for option in item.options} <= set(NAMES)
+def test_findings_name_existing_options() -> None:
+    assert {option for finding in findings(OFF) for option in finding.options} <= set(NAMES)
 
 
 @pytest.mark.parametrize(
@@ -97,29 +97,27 @@ def test_every_finding_names_options_that_there_are() -> None:
         ("8.3.6", {"password_regex": None}, False, "off"),
     ],
 )
-def test_each_requirement_at_its_bounds(
+def test_requirements_at_their_bounds(
     requirement: str, facts: dict[str, Any], passed: bool, value: str
 ) -> None:
-    found = finding(requirement, **facts)
+    result = finding(requirement, **facts)
 
-    assert (found.passed, found.value) == (passed, value)
-    assert bool(found.remedy) is not passed
-    assert passed or any(option in found.reason for option in found.options)
+    assert (result.passed, result.value) == (passed, value)
+    assert bool(result.remedy) is not passed
+    assert passed or any(option in result.reason for option in result.options)
 
 
-def test_a_lockout_that_fails_twice_says_both() -> None:
-    found = finding("8.3.4", lockout_failure_attempts=20, lockout_duration=60)
+def test_lockout_with_two_problems_names_both() -> None:
+    result = finding("8.3.4", lockout_failure_attempts=20, lockout_duration=60)
 
-    assert "lockout_failure_attempts to 1 to 10" in found.reason
-    assert "lockout_duration to at least 1800" in found.reason
-    assert len(found.remedy) == 2
+    assert "lockout_failure_attempts to 1 to 10" in result.reason
+    assert "lockout_duration to at least 1800" in result.reason
+    assert len(result.remedy) == 2
 
 
 # --- The probes ---------------------------------------------------------------------------------
 @pytest.mark.parametrize(("kind", "wanted", "examples"), EXAMPLES)
-def test_the_examples_are_what_they_are_called(
-    kind: str, wanted: bool, examples: tuple[str, ...]
-) -> None:
+def test_examples_match_their_kind(kind: str, wanted: bool, examples: tuple[str, ...]) -> None:
     number = int(kind.split(maxsplit=1)[0])
 
     for example in examples:
@@ -142,34 +140,34 @@ def test_the_examples_are_what_they_are_called(
         (r"^.{12,}$", ["14 letters", "14 digits"]),
         (r".{12}|", ["7", "11", "14 letters", "14 digits"]),
         (r"^nothing$", ["12 or more"]),
-        (r"(?=.*\d)(?=.*[a-zA-Z]).{12}", []),  # re.match asks for the start alone
-        (r"\d(?=.*[a-zA-Z]).{11}", ["12 or more"]),  # … but for the start it does
+        (r"(?=.*\d)(?=.*[a-zA-Z]).{12}", []),  # re.match needs only the start
+        (r"\d(?=.*[a-zA-Z]).{11}", ["12 or more"]),  # … which it needs
     ],
 )
-def test_a_regex_is_probed_with_examples(regex: str, wrong: list[str]) -> None:
-    failed = [probe.kind for probe in probed(regex) if not probe.passed]
-    found = finding("8.3.6", password_regex=regex)
+def test_regex_is_probed_with_examples(regex: str, wrong: list[str]) -> None:
+    failed = [probe.kind for probe in probe(regex) if not probe.passed]
+    result = finding("8.3.6", password_regex=regex)
 
     assert len(failed) == len(wrong)
     assert all(kind.startswith(start) for kind, start in zip(failed, wrong, strict=True))
-    assert found.passed is not bool(wrong)
-    assert all(kind in found.reason for kind in failed)
+    assert result.passed is not bool(wrong)
+    assert all(kind in result.reason for kind in failed)
 
 
-def test_a_probe_shows_the_example_that_got_through() -> None:
-    probe = probed(r"^(?=.*\W).{7,}$")[0]
+def test_probe_has_the_accepted_example() -> None:
+    first = probe(r"^(?=.*\W).{7,}$")[0]
 
-    assert (probe.accepted, probe.passed) == ("Abc-123", False)
+    assert (first.accepted, first.passed) == ("Abc-123", False)
 
 
 @pytest.mark.parametrize("regex", ["(", "[", "x{99999999999999999999}", "(" * 5000])
-def test_a_regex_that_does_not_compile_fails_with_the_reason(regex: str) -> None:
-    found = finding("8.3.6", password_regex=regex)
+def test_invalid_regex_fails_with_the_reason(regex: str) -> None:
+    result = finding("8.3.6", password_regex=regex)
 
-    assert not found.passed
-    assert "password_regex is no regular expression (" in found.reason
-    assert found.probes == ()
+    assert not result.passed
+    assert "password_regex is no regular expression (" in result.reason
+    assert result.probes == ()
 
 
-def test_a_regex_that_backtracks_is_answered_at_once() -> None:
-    assert probed(r"^(([a-zA-Z0-9])+)+!$")[0].passed
+def test_backtracking_regex_is_fast() -> None:
+    assert probe(r"^(([a-zA-Z0-9])+)+!$")[0].passed

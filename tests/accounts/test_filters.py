@@ -1,4 +1,4 @@
-"""Filters as others write them: what is asked for, and what of it does not do."""
+"""Tests of the filters of a list."""
 
 from __future__ import annotations
 
@@ -6,27 +6,19 @@ import pytest
 
 from pciops.accounts import filters
 from pciops.accounts.filters import FilterError
-from pciops.accounts.privileged import Kind
-from pciops.accounts.selectors import Domain, Query
+from pciops.accounts.privileged import AccountKind
+from pciops.accounts.selectors import AccountQuery, Domain
 from pciops.accounts.states import LOCKED
 
 SHOPS = Domain(id="d1", name="Shops")
 
 
-def many(number: int) -> list[Domain]:
-    """So many domains."""
-    return [Domain(id=f"d{n}", name=f"Domain {n}") for n in range(number)]
-
-
-def test_without_filters_everyone_is_asked_for() -> None:
-    assert filters.query({}, domains=[]) == Query()
-
-
-def test_every_filter_is_read() -> None:
+def test_filters_become_a_query() -> None:
+    assert filters.query({}, domains=[]) == AccountQuery()
     values = {"state": "locked", "kind": "service", "domain": "d1", "q": " an\0n ", "sort": "name"}
 
-    assert filters.query(values, domains=[SHOPS]) == Query(
-        state=LOCKED, kind=Kind.SERVICE, domain_id="d1", text="ann", sort="name"
+    assert filters.query(values, domains=[SHOPS]) == AccountQuery(
+        state=LOCKED, kind=AccountKind.SERVICE, domain_id="d1", text="ann", sort="name"
     )
 
 
@@ -39,7 +31,7 @@ def test_every_filter_is_read() -> None:
         ({"sort": "x"}, "sort: this list has no sort 'x'.", "name."),
     ],
 )
-def test_what_there_is_not_is_named_with_what_there_is(
+def test_invalid_filter_is_an_error_with_the_valid_values(
     values: dict[str, str], begins: str, names: str
 ) -> None:
     with pytest.raises(FilterError) as error:
@@ -49,7 +41,7 @@ def test_what_there_is_not_is_named_with_what_there_is(
     assert names in str(error.value)
 
 
-def test_the_filter_for_the_domain_has_the_name_that_it_has_there() -> None:
+def test_filter_for_the_domain_can_have_another_name() -> None:
     with pytest.raises(FilterError, match="^domain_id: there is no domain"):
         filters.query({"domain_id": "x"}, domains=[SHOPS], domain_filter="domain_id")
 
@@ -57,8 +49,9 @@ def test_the_filter_for_the_domain_has_the_name_that_it_has_there() -> None:
 @pytest.mark.parametrize(
     ("number", "end"), [(20, "d19 (Domain 19)."), (23, "d19 (Domain 19) and 3 more.")]
 )
-def test_at_most_twenty_domains_are_named(number: int, end: str) -> None:
+def test_error_names_at_most_twenty_domains(number: int, end: str) -> None:
+    domains = [Domain(id=f"d{n}", name=f"Domain {n}") for n in range(number)]
     with pytest.raises(FilterError) as error:
-        filters.query({"domain": "x"}, domains=many(number))
+        filters.query({"domain": "x"}, domains=domains)
 
     assert str(error.value).endswith(end)

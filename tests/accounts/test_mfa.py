@@ -1,4 +1,4 @@
-"""A second factor counts only where Keystone really asks for it."""
+"""Tests of whether a sign-in really requires a second factor."""
 
 from __future__ import annotations
 
@@ -33,27 +33,21 @@ TOTP = ("password", "token", "totp")
         (["password", ["password", "totp"]], TOTP, True, "password + totp"),
     ],
 )
-def test_rules_are_read_as_keystone_does(
+def test_rules_are_evaluated_as_in_keystone(
     rules: object, loaded: tuple[str, ...] | None, effective: bool, words: str
 ) -> None:
-    found = mfa.of(make_account(options={options.MFA_RULES: rules}), loaded)
+    result = mfa.second_factor(make_account(options={options.MFA_RULES: rules}), loaded)
 
-    assert found.effective is effective
-    assert words in found.words
+    assert result.effective is effective
+    assert words in result.explanation
 
 
-def test_rules_that_are_switched_off_ask_for_nothing() -> None:
+def test_rules_can_be_switched_off() -> None:
     account = make_account(
         options={options.MFA_RULES: [["password", "totp"]], options.MFA_ENABLED: False}
     )
 
-    assert mfa.of(account, TOTP).words == "its rules are switched off"
-
-
-def test_without_a_file_nobody_knows_the_methods(settings: Settings) -> None:
-    settings.KEYSTONE_CONF = []
-
-    assert mfa.methods() is None
+    assert mfa.second_factor(account, TOTP).explanation == "its rules are switched off"
 
 
 @pytest.mark.parametrize(
@@ -63,9 +57,11 @@ def test_without_a_file_nobody_knows_the_methods(settings: Settings) -> None:
         ("[DEFAULT]\n", mfa.METHODS),
     ],
 )
-def test_the_methods_are_those_of_keystone_conf(
+def test_methods_come_from_keystone_conf(
     text: str, methods: tuple[str, ...], tmp_path: Path, settings: Settings
 ) -> None:
+    settings.KEYSTONE_CONF = []
+    assert mfa.methods() is None
     (tmp_path / "keystone.conf").write_text(text)
     settings.KEYSTONE_CONF = [str(tmp_path / "keystone.conf")]
 

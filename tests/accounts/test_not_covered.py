@@ -1,4 +1,4 @@
-"""The list of users that have no local row: LDAP and federated ones."""
+"""Tests of the list of LDAP and federated users, which have no local row."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from pciops.accounts import selectors
-from pciops.accounts.privileged import Kind
-from pciops.accounts.selectors import Query
+from pciops.accounts.privileged import AccountKind
+from pciops.accounts.selectors import AccountQuery
 from pciops.accounts.states import NOT_COVERED
 from tests.factories import NOW, POLICY, grant, make_federated_user, make_ldap_user, make_user
 
@@ -16,9 +16,8 @@ pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 
 def names(*, scope: str | None = None, limit: int = 10, marker: str = "", **query: Any) -> set[str]:
-    """The names of those that fit."""
     page = selectors.page(
-        Query(state=NOT_COVERED, **query),
+        AccountQuery(state=NOT_COVERED, **query),
         scope=scope,
         policy=POLICY,
         now=NOW,
@@ -29,8 +28,9 @@ def names(*, scope: str | None = None, limit: int = 10, marker: str = "", **quer
 
 
 def count(*, scope: str | None = None, **query: Any) -> int:
-    """How many fit."""
-    return selectors.count(Query(state=NOT_COVERED, **query), scope=scope, policy=POLICY, now=NOW)
+    return selectors.count(
+        AccountQuery(state=NOT_COVERED, **query), scope=scope, policy=POLICY, now=NOW
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -40,37 +40,31 @@ def _users() -> None:
     make_federated_user("Fay")
 
 
-def test_they_are_listed_without_the_local_ones() -> None:
-    assert names() == {"lea", "Fay"}
-
-
-def test_they_are_counted() -> None:
-    assert count() == 2
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [({}, {"lea", "Fay"}), ({"domain_id": "corp"}, {"lea"}), ({"scope": "corp"}, {"lea"})],
+)
+def test_users_without_a_local_row_are_listed_and_counted(
+    query: dict[str, Any], expected: set[str]
+) -> None:
+    assert (names(**query), count(**query)) == (expected, len(expected))
 
 
 @pytest.mark.parametrize(("text", "expected"), [("LE", {"lea"}), ("fa", {"Fay"}), ("local", set())])
-def test_the_search_finds_part_of_either_name(text: str, expected: set[str]) -> None:
+def test_search_finds_part_of_either_name(text: str, expected: set[str]) -> None:
     assert names(text=text) == expected
 
 
-def test_the_domain_filter_holds() -> None:
-    assert names(domain_id="corp") == {"lea"}
-
-
-def test_an_operator_of_one_domain_sees_that_domain_alone() -> None:
-    assert (names(scope="corp"), count(scope="corp")) == ({"lea"}, 1)
-
-
-def test_pages_walk_all_of_them() -> None:
+def test_pages_have_every_user() -> None:
     first = selectors.page(
-        Query(state=NOT_COVERED), scope=None, policy=POLICY, now=NOW, marker="", limit=1
+        AccountQuery(state=NOT_COVERED), scope=None, policy=POLICY, now=NOW, marker="", limit=1
     )
 
     assert {first.accounts[0].name} | names(marker=first.next) == {"lea", "Fay"}
 
 
-def test_an_administrator_among_them_is_found_by_kind() -> None:
+def test_administrator_is_found_by_kind() -> None:
     grant(make_ldap_user("chief"))
 
-    assert names(kind=Kind.ADMINISTRATOR) == {"chief"}
-    assert count(kind=Kind.ADMINISTRATOR) == 1
+    assert names(kind=AccountKind.ADMINISTRATOR) == {"chief"}
+    assert count(kind=AccountKind.ADMINISTRATOR) == 1

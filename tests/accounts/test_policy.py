@@ -1,4 +1,4 @@
-"""The policy: `[security_compliance]` by oslo.config's rules, then our overrides."""
+"""Tests of the policy: `[security_compliance]` by oslo.config's rules, then overrides."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from pciops.accounts.checks import policy_is_configured
+from pciops.accounts.apps import policy_is_configured
 from pciops.accounts.policy import policy
 from pciops.accounts.policy.policy import Policy
 from pciops.lib.env import SettingError
@@ -17,7 +17,7 @@ from tests.accounts.conf import conf as conf
 
 
 def test_every_option_is_read_from_the_file(conf: Path) -> None:
-    assert policy.read([str(conf)], {}).policy == Policy(
+    assert policy.parse([str(conf)], {}).policy == Policy(
         lockout_failure_attempts=6,
         lockout_duration=900,
         disable_user_account_days_inactive=90,
@@ -34,66 +34,52 @@ def test_every_option_is_read_from_the_file(conf: Path) -> None:
     )
 
 
-def test_without_a_source_every_rule_is_off_as_in_keystone() -> None:
-    assert policy.read([], {}).policy == UNSET
+def test_every_rule_is_off_without_a_source() -> None:
+    assert policy.parse([], {}).policy == UNSET
     assert UNSET.lockout_duration == 1800
 
 
-def test_of_several_files_the_later_one_wins(conf: Path, tmp_path: Path) -> None:
-    later = write(tmp_path / "later.conf", "lockout_failure_attempts = 4")
-    found = policy.read([str(conf), later], {}).policy
+def test_last_file_and_last_line_win(conf: Path, tmp_path: Path) -> None:
+    later = write(
+        tmp_path / "later.conf", "lockout_failure_attempts = 5", "lockout_failure_attempts = 4"
+    )
+    result = policy.parse([str(conf), later], {}).policy
 
-    assert (found.lockout_failure_attempts, found.lockout_duration) == (4, 900)
-
-
-def test_the_last_of_two_lines_wins(tmp_path: Path) -> None:
-    path = write(tmp_path / "k.conf", "lockout_duration = 1", "lockout_duration = 2")
-
-    assert policy.read([path], {}).policy.lockout_duration == 2
+    assert (result.lockout_failure_attempts, result.lockout_duration) == (4, 900)
 
 
-def test_a_reference_to_another_option_is_followed(tmp_path: Path) -> None:
+def test_reference_to_another_option_is_followed(tmp_path: Path) -> None:
     path = write(
         tmp_path / "k.conf",
         "password_expires_days = 30",
         "disable_user_account_days_inactive = $password_expires_days",
     )
 
-    assert policy.read([path], {}).policy.disable_user_account_days_inactive == 30
+    assert policy.parse([path], {}).policy.disable_user_account_days_inactive == 30
 
 
-def test_an_override_stands_above_the_files(conf: Path) -> None:
-    found = policy.read([str(conf)], {"lockout_duration": "60"}).policy
+def test_override_beats_the_files_and_every_value_has_a_source(conf: Path) -> None:
+    sourced = policy.parse([str(conf)], {"lockout_duration": "60"})
 
-    assert (found.lockout_failure_attempts, found.lockout_duration) == (6, 60)
+    assert sourced.policy.lockout_failure_attempts == 6
+    assert sourced.policy.lockout_duration == 60
+    assert sourced.sources["lockout_failure_attempts"] == str(conf)
+    assert sourced.sources["lockout_duration"] == "PCIOPS_POLICY_LOCKOUT_DURATION"
+    assert policy.parse([], {}).sources["lockout_duration"] == "default"
 
 
 @pytest.mark.parametrize("off", ["off", "OFF"])
 def test_off_switches_a_rule_off(conf: Path, off: str) -> None:
-    found = policy.read([str(conf)], {"lockout_failure_attempts": off}).policy
+    overrides = {"lockout_failure_attempts": off, "lockout_duration": off}
+    result = policy.parse([str(conf)], overrides).policy
 
-    assert found.lockout_failure_attempts is None
-
-
-def test_a_lock_without_a_duration_has_no_end() -> None:
-    assert policy.read([], {"lockout_duration": "off"}).policy.lockout is None
+    assert (result.lockout_failure_attempts, result.lockout) == (None, None)
 
 
-def test_every_value_says_where_it_came_from(conf: Path) -> None:
-    found = policy.read([str(conf)], {"lockout_duration": "60"}).sources
-
-    assert found["lockout_failure_attempts"] == str(conf)
-    assert found["lockout_duration"] == "PCIOPS_POLICY_LOCKOUT_DURATION"
-
-
-def test_a_value_of_nobodys_is_the_default() -> None:
-    assert policy.read([], {}).sources["lockout_duration"] == "default"
-
-
-def test_variables_of_oslo_config_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_of_oslo_config_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OS_SECURITY_COMPLIANCE__LOCKOUT_FAILURE_ATTEMPTS", "5")
 
-    assert policy.read([], {}).policy == UNSET
+    assert policy.parse([], {}).policy == UNSET
 
 
 @pytest.mark.parametrize(
@@ -113,17 +99,19 @@ def test_variables_of_oslo_config_do_not_count(monkeypatch: pytest.MonkeyPatch) 
         ("invalid_password_hash_max_chars = 0", "invalid_password_hash_max_chars"),
     ],
 )
-def test_a_bad_value_names_its_file_and_option(tmp_path: Path, line: str, option: str) -> None:
+def test_invalid_value_is_an_error_with_file_and_option(
+    tmp_path: Path, line: str, option: str
+) -> None:
     path = write(tmp_path / "k.conf", line)
     with pytest.raises(SettingError, match="^PCIOPS_KEYSTONE_CONF ") as raised:
-        policy.read([path], {})
+        policy.parse([path], {})
 
     assert path in str(raised.value)
     assert f"{path}, line 2: {option} is wrong" in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("content", "where"),
+    ("content", "location"),
     [
         (b"[security_compliance\n", ", line 1: Invalid section"),
         (b"s3cret\n", ", line 1: No ':' or '=' found"),
@@ -134,8 +122,8 @@ def test_a_bad_value_names_its_file_and_option(tmp_path: Path, line: str, option
     ],
     ids=["section", "no section", "no section with value", "no text", "no value", "no key"],
 )
-def test_a_file_that_is_no_conf_is_named_with_the_line_but_not_its_text(
-    tmp_path: Path, content: bytes, where: str
+def test_invalid_file_is_an_error_with_the_line_number_only(
+    tmp_path: Path, content: bytes, location: str
 ) -> None:
     path = tmp_path / "k.conf"
     path.write_bytes(content)
@@ -143,13 +131,13 @@ def test_a_file_that_is_no_conf_is_named_with_the_line_but_not_its_text(
     with pytest.raises(
         SettingError, match="^PCIOPS_KEYSTONE_CONF names a file that cannot be read"
     ) as raised:
-        policy.read([str(path)], {})
+        policy.parse([str(path)], {})
 
-    assert f"{path}{where}" in str(raised.value)
+    assert f"{path}{location}" in str(raised.value)
     assert "s3cret" not in str(raised.value)
 
 
-def test_the_line_of_a_bad_value_is_that_of_its_last_assignment(tmp_path: Path) -> None:
+def test_error_has_the_line_of_the_last_assignment(tmp_path: Path) -> None:
     path = tmp_path / "k.conf"
     path.write_text(
         "# lockout_duration = x\n[other]\nlockout_duration = y\n"
@@ -159,22 +147,23 @@ def test_the_line_of_a_bad_value_is_that_of_its_last_assignment(tmp_path: Path) 
     )
 
     with pytest.raises(SettingError, match="line 7: lockout_duration is wrong"):
-        policy.read([str(path)], {})
+        policy.parse([str(path)], {})
 
 
-def test_a_bad_value_is_looked_for_in_the_file_that_wins(conf: Path, tmp_path: Path) -> None:
+def test_error_has_the_file_that_wins(conf: Path, tmp_path: Path) -> None:
     later = write(tmp_path / "later.conf", "lockout_duration = long")
 
     with pytest.raises(SettingError, match=f"names {later}, line 2: lockout_duration"):
-        policy.read([str(conf), later], {})
+        policy.parse([str(conf), later], {})
 
 
-def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match="names .*/none.conf, which is no file"):
-        policy.read([str(tmp_path / "none.conf")], {})
+@pytest.mark.parametrize("name", ["none.conf", ""], ids=["missing", "folder"])
+def test_missing_file_is_an_error(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingError, match=f"names .*{name}, which is no file"):
+        policy.parse([str(tmp_path / name)], {})
 
 
-def test_a_file_that_goes_while_it_is_read_does_not_switch_the_rules_off(
+def test_file_deleted_while_it_is_read_is_an_error(
     conf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def going(path: Path) -> bool:
@@ -183,21 +172,16 @@ def test_a_file_that_goes_while_it_is_read_does_not_switch_the_rules_off(
 
     monkeypatch.setattr(Path, "is_file", going)
     with pytest.raises(SettingError, match="^PCIOPS_KEYSTONE_CONF "):
-        policy.read([str(conf)], {})
+        policy.parse([str(conf)], {})
 
 
-def test_a_file_that_is_gone_since_the_start_is_named(conf: Path, settings: Settings) -> None:
+def test_file_deleted_after_the_start_is_an_error(conf: Path, settings: Settings) -> None:
     settings.KEYSTONE_CONF, settings.POLICY_OVERRIDES = [str(conf)], {}
     policy.current()
     conf.unlink()
 
     with pytest.raises(SettingError, match="which is no file"):
         policy.current()
-
-
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match="which is no file"):
-        policy.read([str(tmp_path)], {})
 
 
 @pytest.mark.parametrize(
@@ -207,32 +191,34 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
         ("lockout_failure_attempts", "0"),
         ("lockout_duration", "-1"),
         ("password_expires_days", "1.5"),
+        ("change_password_upon_first_use", "maybe"),
+        ("report_invalid_password_hash", "log"),
     ],
 )
-def test_a_bad_override_names_its_variable_and_gives_an_example(name: str, value: str) -> None:
+def test_invalid_override_is_an_error_with_a_valid_example(name: str, value: str) -> None:
     variable = f"PCIOPS_POLICY_{name.upper()}"
     with pytest.raises(SettingError, match=f"^{variable} is '{value}'") as raised:
-        policy.read([], {name: value})
+        policy.parse([], {name: value})
     _, _, example = str(raised.value).rpartition(f"{variable}=")
 
-    assert policy.read([], {name: example}).sources[name] == variable
+    assert policy.parse([], {name: example}).sources[name] == variable
 
 
-def test_an_unknown_override_names_those_that_there_are() -> None:
+def test_unknown_override_is_an_error_with_the_valid_ones() -> None:
     with pytest.raises(SettingError, match="^PCIOPS_POLICY_LOCKOUT_ATTEMPTS ") as raised:
-        policy.read([], {"lockout_attempts": "6"})
+        policy.parse([], {"lockout_attempts": "6"})
 
     assert "PCIOPS_POLICY_LOCKOUT_FAILURE_ATTEMPTS" in str(raised.value)
 
 
-def test_the_current_policy_is_that_of_the_settings(conf: Path, settings: Settings) -> None:
+def test_current_policy_comes_from_the_settings(conf: Path, settings: Settings) -> None:
     settings.KEYSTONE_CONF = [str(conf)]
     settings.POLICY_OVERRIDES = {"lockout_duration": "60"}
 
     assert (policy.current().lockout_failure_attempts, policy.current().lockout_duration) == (6, 60)
 
 
-def test_a_file_that_changed_is_read_again(conf: Path, settings: Settings) -> None:
+def test_changed_file_is_read_again(conf: Path, settings: Settings) -> None:
     settings.KEYSTONE_CONF, settings.POLICY_OVERRIDES = [str(conf)], {}
     before = policy.current().lockout_failure_attempts
     write(conf, "lockout_failure_attempts = 10")
@@ -240,26 +226,26 @@ def test_a_file_that_changed_is_read_again(conf: Path, settings: Settings) -> No
     assert (before, policy.current().lockout_failure_attempts) == (6, 10)
 
 
-def test_a_file_of_the_same_size_and_time_that_took_its_place_is_read(
+def test_replaced_file_of_the_same_size_and_time_is_read_again(
     conf: Path, tmp_path: Path, settings: Settings
 ) -> None:
     settings.KEYSTONE_CONF, settings.POLICY_OVERRIDES = [str(conf)], {}
     policy.current()
-    was = conf.stat()
+    before = conf.stat()
     new = tmp_path / "new.conf"
     new.write_text(conf.read_text(encoding="utf-8").replace("= 6\n", "= 7\n"), encoding="utf-8")
-    os.utime(new, ns=(was.st_atime_ns, was.st_mtime_ns))
+    os.utime(new, ns=(before.st_atime_ns, before.st_mtime_ns))
     new.replace(conf)
 
     assert policy.current().lockout_failure_attempts == 7
 
 
-def test_a_file_that_did_not_change_is_read_once(
+def test_unchanged_file_is_read_once(
     conf: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.KEYSTONE_CONF, settings.POLICY_OVERRIDES = [str(conf)], {}
     first = policy.current()
-    monkeypatch.setattr(policy, "read", lambda *args: pytest.fail("read again"))
+    monkeypatch.setattr(policy, "parse", lambda *args: pytest.fail("read again"))
 
     assert policy.current() is first
 
@@ -273,7 +259,7 @@ def test_a_file_that_did_not_change_is_read_once(
     ],
     ids=["neither", "file", "override"],
 )
-def test_the_policy_has_to_have_a_source(
+def test_policy_requires_a_source(
     settings: Settings, files: list[str], overrides: dict[str, str], expected: list[str]
 ) -> None:
     settings.KEYSTONE_CONF, settings.POLICY_OVERRIDES = files, overrides

@@ -1,4 +1,4 @@
-"""Lists are found by scans where few fit; what is found is the same as by trying each account."""
+"""Tests of lists that are narrowed by scans: they equal lists that check each account."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from pciops.accounts import prefilter, selectors
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.selectors import Query
+from pciops.accounts.selectors import AccountQuery
 from pciops.accounts.states import EXPIRED, MUST_CHANGE, NEAR_LOCKOUT, STATES
 from pciops.keystone.models import LocalUser
 from tests.accounts.scenes import Scene, scenes
@@ -23,20 +23,20 @@ pytestmark = pytest.mark.django_db(databases=["keystone"])
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stretch is two accounts, and one that fits among them is many."""
-    monkeypatch.setattr(prefilter, "STRETCH", 2)
+    """The sample is two accounts, and one match in it is many."""
+    monkeypatch.setattr(prefilter, "SAMPLE", 2)
     monkeypatch.setattr(prefilter, "MANY", 1)
 
 
-def names(query: Query, *, policy: Policy = POLICY, now: datetime = NOW) -> list[str]:
-    """Who is on the pages of this list, one account on each."""
-    found, marker = [], ""
+def names(query: AccountQuery, *, policy: Policy = POLICY, now: datetime = NOW) -> list[str]:
+    """Return the names of a list, read page by page."""
+    listed, marker = [], ""
     while True:
         page = selectors.page(query, scope=None, policy=policy, now=now, marker=marker, limit=1)
-        found += [account.name for account in page.accounts]
+        listed += [account.name for account in page.accounts]
         marker = page.next
         if not marker:
-            return found
+            return listed
 
 
 @given(scene=scenes(), text=st.sampled_from(["", "", "user1", "er"]))
@@ -45,26 +45,26 @@ def names(query: Query, *, policy: Policy = POLICY, now: datetime = NOW) -> list
     max_examples=60,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-def test_a_list_holds_whom_its_rule_finds_however_it_was_narrowed(scene: Scene, text: str) -> None:
+def test_narrowed_list_equals_its_rule(scene: Scene, text: str) -> None:
     with transaction.atomic(using="keystone"):
         for number, facts in enumerate(scene.users):
             make_user(f"user{number}", **facts)
         covered = [state for state in STATES if state.name != "not_covered"]
         listed = {
-            state: names(Query(state=state, text=text), policy=scene.policy, now=scene.now)
+            state: names(AccountQuery(state=state, text=text), policy=scene.policy, now=scene.now)
             for state in covered
         }
         ruled = {
             state: sorted(
                 row.name
-                for row in state.among(LocalUser.objects.all(), scene.policy, scene.now)
+                for row in state.filter(LocalUser.objects.all(), scene.policy, scene.now)
                 if text in row.name
             )
             for state in covered
         }
         transaction.set_rollback(True, using="keystone")
 
-    assert {state: sorted(found) for state, found in listed.items()} == ruled
+    assert {state: sorted(accounts) for state, accounts in listed.items()} == ruled
 
 
 def make_many(facts: list[PasswordRow]) -> None:
@@ -73,29 +73,29 @@ def make_many(facts: list[PasswordRow]) -> None:
 
 
 @pytest.mark.parametrize("state", [EXPIRED, MUST_CHANGE], ids=repr)
-def test_one_account_behind_many_that_do_not_fit_is_found(state: object) -> None:
-    born = NOW if state is MUST_CHANGE else datetime(2026, 1, 1, tzinfo=NOW.tzinfo)
-    make_many([PasswordRow(created_at=born, expires_at=NOW)])
+def test_one_match_after_many_others_is_found(state: object) -> None:
+    created_at = NOW if state is MUST_CHANGE else datetime(2026, 1, 1, tzinfo=NOW.tzinfo)
+    make_many([PasswordRow(created_at=created_at, expires_at=NOW)])
 
-    assert names(Query(state=MUST_CHANGE if state is MUST_CHANGE else EXPIRED)) == ["user6"]
+    assert names(AccountQuery(state=MUST_CHANGE if state is MUST_CHANGE else EXPIRED)) == ["user6"]
 
 
-def test_more_candidates_than_a_statement_may_name_are_tried_one_by_one(
+def test_too_many_candidates_are_checked_one_by_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(prefilter, "FEW", 0)
     make_many([PasswordRow(created_at=NOW, expires_at=NOW)])
 
-    assert names(Query(state=MUST_CHANGE)) == ["user6"]
+    assert names(AccountQuery(state=MUST_CHANGE)) == ["user6"]
 
 
-def test_a_list_that_its_own_rows_decide_is_not_narrowed(
+def test_list_that_needs_no_other_table_is_not_narrowed(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     make_many([])
 
     with django_assert_num_queries(1, using="keystone"):
-        names(Query(state=NEAR_LOCKOUT))
+        names(AccountQuery(state=NEAR_LOCKOUT))
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,8 @@ def test_a_list_that_its_own_rows_decide_is_not_narrowed(
         ("ann\\b@corp.example", "ann\\b"),
     ],
 )
-def test_an_address_is_found_whatever_json_makes_of_it(email: str, text: str) -> None:
+def test_email_address_is_found_however_json_escapes_it(email: str, text: str) -> None:
     make_many([])
     make_user("ann", email=email)
 
-    assert names(Query(text=text)) == ["ann"]
+    assert names(AccountQuery(text=text)) == ["ann"]

@@ -1,4 +1,4 @@
-"""What is said to end each state of an account."""
+"""Tests of the remedies for the states of an account."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "inactive": ({"last_active_at": LONG_AGO}, ENABLE),
     "inactive_soon": ({"last_active_at": (NOW - timedelta(days=89)).date()}, ""),
     "expired": ({"password_expires_at": NOW}, PASSWORD),
-    "must_change": ({"password_expires_at": NOW, "password_expired_at_birth": True}, ""),
+    "must_change": ({"password_expires_at": NOW, "password_expired_when_set": True}, ""),
     "expiring": ({"password_expires_at": NOW + timedelta(days=1)}, PASSWORD),
     "no_expiry": ({"password_expires_at": None}, PASSWORD),
     "no_password": ({"password_created_at": None, "password_expires_at": None}, PASSWORD),
@@ -46,89 +46,78 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-def end(state: str, policy: Policy = POLICY, **facts: Any) -> Remedy:
-    """What ends the state of an account with these facts."""
-    explained = judge(make_account(**facts), policy, NOW).explained
-    return dict(explained)[BY_NAME[state]]
+def remedy(state: str, policy: Policy = POLICY, **facts: Any) -> Remedy:
+    """Return the remedy for the state of an account with these facts."""
+    return dict(judge(make_account(**facts), policy, NOW).remedies)[BY_NAME[state]]
 
 
-def test_every_state_is_tried_here() -> None:
+def test_every_state_has_a_case() -> None:
     assert set(CASES) == {state.name for state in STATES}
 
 
 @pytest.mark.parametrize("state", CASES)
-def test_a_state_says_in_whole_sentences_what_ends_it(state: str) -> None:
-    ends = end(state, **CASES[state][0])
+def test_remedy_has_a_whole_sentence_and_the_command(state: str) -> None:
+    facts, command = CASES[state]
+    ends = remedy(state, **facts)
 
+    assert ends.command == command
     assert ends.sentence[0].isupper()
     assert ends.sentence[-1] == (":" if ends.command else ".") or state == "inactive"
 
 
-@pytest.mark.parametrize("state", CASES)
-def test_a_state_names_the_command_that_ends_it(state: str) -> None:
-    facts, command = CASES[state]
-
-    assert end(state, **facts).command == command
-
-
-def test_a_lock_ends_by_itself_or_by_an_unlock() -> None:
-    assert end("locked", **LOCK).sentence == (
-        "It ends by itself at 14:30:11 UTC (28 min from now), or unlock it here."
-    )
-
-
 @pytest.mark.parametrize(
-    ("policy", "facts"),
+    ("policy", "facts", "term"),
     [
-        (Policy(lockout_failure_attempts=3, lockout_duration=None), LOCK),
-        (POLICY, {**LOCK, "failed_auth_at": None}),
+        (POLICY, LOCK, "by itself at 14:30:11 UTC (28 min from now)"),
+        (Policy(lockout_failure_attempts=3, lockout_duration=None), LOCK, "does not end by itself"),
+        (POLICY, {**LOCK, "failed_auth_at": None}, "does not end by itself"),
     ],
-    ids=["without a duration", "without an instant"],
+    ids=["ends", "without a duration", "without a time"],
 )
-def test_a_lock_without_an_end_says_so(policy: Policy, facts: dict[str, Any]) -> None:
-    assert end("locked", policy, **facts).sentence == ("It does not end by itself: unlock it here.")
+def test_remedy_of_a_lock_has_its_end(policy: Policy, facts: dict[str, Any], term: str) -> None:
+    assert term in remedy("locked", policy, **facts).sentence
 
 
-@pytest.mark.parametrize(("policy", "said"), [(POLICY, True), (Policy(), False)])
-def test_enabling_counts_as_activity_where_the_rule_is_on(policy: Policy, said: bool) -> None:
-    assert ("activity of today" in end("disabled", policy, enabled=None).sentence) is said
+@pytest.mark.parametrize(("policy", "expected"), [(POLICY, True), (Policy(), False)])
+def test_enabling_counts_as_activity_if_the_rule_is_on(policy: Policy, expected: bool) -> None:
+    assert ("activity of today" in remedy("disabled", policy, enabled=None).sentence) is expected
 
 
-def test_a_disabled_ldap_user_has_no_command() -> None:
-    assert end("disabled", enabled=False, covered=False).command == ""
+def test_disabled_ldap_user_has_no_command() -> None:
+    assert remedy("disabled", enabled=False, covered=False).command == ""
 
 
-def test_an_expired_password_does_not_send_its_owner_to_a_command_that_signs_in_first() -> None:
-    ends = end("expired", password_expires_at=NOW)
+def test_remedy_of_an_expired_password_does_not_sign_in_first() -> None:
+    ends = remedy("expired", password_expires_at=NOW)
 
     assert "openstack user password set" not in ends.sentence
     assert "needs the old password and no token" in ends.sentence
 
 
-def test_several_exemptions_are_taken_back_by_one_command() -> None:
+def test_several_exemptions_have_one_command() -> None:
     exempt = {options.IGNORE_PASSWORD_EXPIRY: True, options.IGNORE_LOCKOUT: True}
 
-    assert end("exempt", options=exempt).command == (
+    assert remedy("exempt", options=exempt).command == (
         "openstack user set --no-ignore-password-expiry --no-ignore-lockout-failure-attempts " + ID
     )
 
 
-def test_an_exemption_that_is_false_is_not_taken_back() -> None:
+def test_exemption_that_is_false_is_not_in_the_command() -> None:
     both = {options.IGNORE_PASSWORD_EXPIRY: True, options.IGNORE_LOCKOUT: False}
 
-    assert "lockout" not in end("exempt", options=both).command
+    assert "lockout" not in remedy("exempt", options=both).command
 
 
-def test_the_exemption_from_inactivity_has_no_command() -> None:
-    ends = end("exempt", options={options.IGNORE_USER_INACTIVITY: True})
+def test_exemption_from_inactivity_has_no_command() -> None:
+    ends = remedy("exempt", options={options.IGNORE_USER_INACTIVITY: True})
 
     assert "ignore_user_inactivity only through Keystone's API" in ends.sentence
     assert ends.command == ""
 
 
 @pytest.mark.parametrize("hostile", ["a b", "$(reboot)", "'; reboot; '", "a\nb", "`x`", "<b>"])
-def test_a_command_quotes_what_others_wrote(hostile: str) -> None:
-    command = end("disabled", enabled=False, id=hostile).command
+def test_command_quotes_untrusted_text(hostile: str) -> None:
+    command = remedy("disabled", enabled=False, id=hostile).command
 
     assert shlex.split(command) == ["openstack", "user", "set", "--enable", hostile]
     assert openstack(hostile) == f"openstack {shlex.quote(hostile)}"

@@ -1,4 +1,4 @@
-"""The states of an account, each at the edges of its rule."""
+"""Tests of the states that block a sign-in and of lapsed locks, at the edges of their rules."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from tests.factories import MICROSECOND, NOW, POLICY, make_account
 LOCKOUT = timedelta(seconds=1800)
 MAIN = (LOCKED, DISABLED, INACTIVE, EXPIRED, LOCK_LAPSED)
 NO_LOCKOUT = replace(POLICY, lockout_failure_attempts=None)
-FOR_EVER = replace(POLICY, lockout_duration=None)
+NO_DURATION = replace(POLICY, lockout_duration=None)
 TODAY = NOW.date()
 
 
 def classify(account: Account, policy: Policy, now: datetime) -> list[State]:
-    """The states that these tests are about; test_more_states.py has the others."""
+    """Return the states that are tested here; test_more_states.py has the others."""
     return [state for state in states.classify(account, policy, now) if state in MAIN]
 
 
@@ -56,7 +56,7 @@ def classify(account: Account, policy: Policy, now: datetime) -> list[State]:
     ],
     ids=str,
 )
-def test_an_account_is_locked_for_the_lockout_duration(
+def test_account_is_locked_for_the_lockout_duration(
     count: int, ago: timedelta | None, expected: list[State]
 ) -> None:
     at = None if ago is None else NOW - ago
@@ -66,31 +66,42 @@ def test_an_account_is_locked_for_the_lockout_duration(
 
 
 @pytest.mark.parametrize("ago", [timedelta(0), LOCKOUT, timedelta(days=3650), None], ids=str)
-def test_without_a_duration_a_lock_holds_until_somebody_ends_it(ago: timedelta | None) -> None:
+def test_lock_without_a_duration_does_not_lapse(ago: timedelta | None) -> None:
     at = None if ago is None else NOW - ago
     account = make_account(failed_auth_count=3, failed_auth_at=at)
 
-    assert classify(account, FOR_EVER, NOW) == [LOCKED]
-
-
-@pytest.mark.parametrize("ago", [timedelta(0), LOCKOUT], ids=str)
-def test_without_a_threshold_nobody_is_locked(ago: timedelta) -> None:
-    account = make_account(failed_auth_count=99, failed_auth_at=NOW - ago)
-
-    assert classify(account, NO_LOCKOUT, NOW) == []
+    assert classify(account, NO_DURATION, NOW) == [LOCKED]
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"), [(True, []), (False, [LOCKED]), (None, [LOCKED]), ("true", [LOCKED])]
+    ("option", "facts", "state"),
+    [
+        (options.IGNORE_LOCKOUT, {"failed_auth_count": 3, "failed_auth_at": NOW}, LOCKED),
+        (options.IGNORE_USER_INACTIVITY, {"last_active_at": date(2020, 1, 1)}, INACTIVE),
+        (options.IGNORE_PASSWORD_EXPIRY, {"password_expires_at": NOW}, EXPIRED),
+    ],
 )
-def test_only_an_option_that_is_true_keeps_a_lock_away(
-    value: object, expected: list[State]
+@pytest.mark.parametrize("value", [True, False, None, "true"])
+def test_only_an_option_that_is_true_exempts(
+    option: str, facts: dict[str, Any], state: State, value: object
 ) -> None:
-    account = make_account(
-        failed_auth_count=3, failed_auth_at=NOW, options={options.IGNORE_LOCKOUT: value}
-    )
+    account = make_account(**facts, options={option: value})
 
-    assert classify(account, POLICY, NOW) == expected
+    assert classify(account, POLICY, NOW) == ([] if value is True else [state])
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"failed_auth_count": 99, "failed_auth_at": NOW},
+        {"failed_auth_count": 99, "failed_auth_at": NOW - LOCKOUT},
+        {"last_active_at": date(2020, 1, 1)},
+    ],
+)
+def test_rule_that_is_off_has_no_effect(facts: dict[str, Any]) -> None:
+    policy = replace(NO_LOCKOUT, disable_user_account_days_inactive=None)
+
+    assert classify(make_account(**facts), policy, NOW) == []
 
 
 @pytest.mark.parametrize(
@@ -98,12 +109,12 @@ def test_only_an_option_that_is_true_keeps_a_lock_away(
     [
         (POLICY, NOW, NOW + LOCKOUT),
         (POLICY, None, None),
-        (FOR_EVER, NOW, None),
+        (NO_DURATION, NOW, None),
         (NO_LOCKOUT, NOW, None),
     ],
-    ids=["ends", "no instant", "no duration", "no lockout"],
+    ids=["ends", "no time", "no duration", "no lockout"],
 )
-def test_a_lock_ends_after_the_duration_or_never(
+def test_lock_ends_after_the_duration_or_never(
     policy: Policy, at: datetime | None, expected: datetime | None
 ) -> None:
     account = make_account(failed_auth_count=3, failed_auth_at=at)
@@ -117,9 +128,9 @@ def test_a_lock_ends_after_the_duration_or_never(
         (POLICY, datetime.max.replace(tzinfo=UTC)),
         (replace(POLICY, lockout_duration=CENTURY * 86400), datetime(9950, 1, 1, tzinfo=UTC)),
     ],
-    ids=["the last instant", "a century before the last"],
+    ids=["the end", "a century before the end"],
 )
-def test_a_lock_that_ends_after_the_last_year_is_a_lock(policy: Policy, at: datetime) -> None:
+def test_lock_that_ends_after_the_calendar_is_a_lock(policy: Policy, at: datetime) -> None:
     account = make_account(failed_auth_count=3, failed_auth_at=at)
 
     assert classify(account, policy, NOW) == [LOCKED]
@@ -128,7 +139,7 @@ def test_a_lock_that_ends_after_the_last_year_is_a_lock(policy: Policy, at: date
 @pytest.mark.parametrize(
     ("enabled", "expected"), [(True, []), (False, [DISABLED]), (None, [DISABLED])]
 )
-def test_an_account_is_disabled_unless_it_is_enabled(
+def test_account_is_disabled_unless_it_is_enabled(
     enabled: bool | None, expected: list[State]
 ) -> None:
     assert classify(make_account(enabled=enabled), POLICY, NOW) == expected
@@ -153,7 +164,7 @@ def test_an_account_is_disabled_unless_it_is_enabled(
     ],
     ids=str,
 )
-def test_an_account_is_inactive_from_day_n_on(facts: dict[str, Any], expected: list[State]) -> None:
+def test_account_is_inactive_from_day_n_on(facts: dict[str, Any], expected: list[State]) -> None:
     assert classify(make_account(**facts), POLICY, NOW) == expected
 
 
@@ -162,7 +173,7 @@ def test_an_account_is_inactive_from_day_n_on(facts: dict[str, Any], expected: l
     [(time(0), [INACTIVE]), (time(23, 59, 59, 999999), [INACTIVE])],
     ids=["first microsecond", "last microsecond"],
 )
-def test_the_day_of_the_making_counts_whole(made_at: time, expected: list[State]) -> None:
+def test_day_of_creation_counts_whole(made_at: time, expected: list[State]) -> None:
     made = datetime.combine(TODAY - timedelta(days=90), made_at, UTC)
     account = make_account(last_active_at=None, created_at=made)
 
@@ -179,25 +190,10 @@ def test_the_day_of_the_making_counts_whole(made_at: time, expected: list[State]
     ],
     ids=str,
 )
-def test_a_day_begins_at_midnight_utc(now: datetime, expected: list[State]) -> None:
+def test_day_begins_at_midnight_utc(now: datetime, expected: list[State]) -> None:
     account = make_account(last_active_at=TODAY - timedelta(days=89))
 
     assert classify(account, POLICY, now) == expected
-
-
-@pytest.mark.parametrize("value", [True, False, None])
-def test_only_an_option_that_is_true_keeps_inactivity_away(value: object) -> None:
-    account = make_account(
-        last_active_at=date(2020, 1, 1), options={options.IGNORE_USER_INACTIVITY: value}
-    )
-
-    assert classify(account, POLICY, NOW) == ([] if value is True else [INACTIVE])
-
-
-def test_without_a_limit_nobody_is_inactive() -> None:
-    policy = replace(POLICY, disable_user_account_days_inactive=None)
-
-    assert classify(make_account(last_active_at=date(2020, 1, 1)), policy, NOW) == []
 
 
 @pytest.mark.parametrize(
@@ -212,26 +208,19 @@ def test_without_a_limit_nobody_is_inactive() -> None:
     ],
     ids=str,
 )
-def test_a_password_is_expired_from_its_expiry_on(
+def test_password_is_expired_from_its_expiry_on(
     expires_at: datetime | None, expected: list[State]
 ) -> None:
     assert classify(make_account(password_expires_at=expires_at), POLICY, NOW) == expected
 
 
-@pytest.mark.parametrize("value", [True, False, None])
-def test_only_an_option_that_is_true_keeps_an_expiry_away(value: object) -> None:
-    account = make_account(password_expires_at=NOW, options={options.IGNORE_PASSWORD_EXPIRY: value})
-
-    assert classify(account, POLICY, NOW) == ([] if value is True else [EXPIRED])
-
-
-def test_a_password_expires_though_the_rule_is_off_by_now() -> None:
+def test_password_expires_although_the_rule_is_off_now() -> None:
     policy = replace(POLICY, password_expires_days=None)
 
     assert classify(make_account(password_expires_at=NOW), policy, NOW) == [EXPIRED]
 
 
-def test_an_exemption_of_another_rule_exempts_from_nothing_here() -> None:
+def test_exemption_from_another_rule_has_no_effect() -> None:
     account = make_account(
         failed_auth_count=3,
         failed_auth_at=NOW,
@@ -241,7 +230,7 @@ def test_an_exemption_of_another_rule_exempts_from_nothing_here() -> None:
     assert classify(account, POLICY, NOW) == [LOCKED]
 
 
-def test_an_account_that_is_not_covered_has_none_of_the_rules() -> None:
+def test_rules_do_not_apply_to_an_account_that_is_not_covered() -> None:
     account = make_account(
         covered=False,
         failed_auth_count=9,
@@ -253,7 +242,7 @@ def test_an_account_that_is_not_covered_has_none_of_the_rules() -> None:
     assert classify(account, POLICY, NOW) == []
 
 
-def test_states_come_in_the_order_in_which_keystone_looks() -> None:
+def test_states_are_in_the_order_of_keystones_checks() -> None:
     account = make_account(
         failed_auth_count=3,
         failed_auth_at=NOW,
@@ -264,7 +253,7 @@ def test_states_come_in_the_order_in_which_keystone_looks() -> None:
     assert classify(account, POLICY, NOW) == [LOCKED, INACTIVE, EXPIRED]
 
 
-def test_a_lapsed_lock_blocks_nobody() -> None:
+def test_lapsed_lock_does_not_block() -> None:
     assert blocking([EXPIRED, LOCK_LAPSED]) == [EXPIRED]
 
 
@@ -304,10 +293,10 @@ def test_every_state_is_found_by_its_name() -> None:
     ],
     ids=str,
 )
-def test_a_state_says_itself_within_a_sentence(
+def test_state_is_described_for_a_sentence(
     state: State, facts: dict[str, Any], policy: Policy, expected: str
 ) -> None:
     account = make_account(**facts)
 
     assert state.holds(account, policy, NOW)
-    assert state.says(account, policy, NOW) == expected
+    assert state.describe(account, policy, NOW) == expected

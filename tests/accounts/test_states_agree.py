@@ -1,4 +1,4 @@
-"""Each state has its rule twice; on any rows both say the same. Here on SQLite."""
+"""Tests that the two forms of each state's rule agree on any rows, here on SQLite."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ pytestmark = pytest.mark.django_db(databases=["keystone"])
 @given(scene=scenes())
 @example(EDGES)
 @trying
-def test_the_rule_for_one_and_the_query_for_all_find_the_same_accounts(scene: Scene) -> None:
+def test_both_forms_of_a_rule_agree(scene: Scene) -> None:
     check(scene)
 
 
 @pytest.mark.parametrize("scene", SPECIAL.values(), ids=SPECIAL.keys())
-def test_they_agree_at_the_ends_of_what_there_is(scene: Scene) -> None:
+def test_both_forms_of_a_rule_agree_at_extremes(scene: Scene) -> None:
     check(scene)

@@ -20,11 +20,11 @@ from pciops.actions.exempting import EXEMPT, LIFT, RECORD
 from pciops.actions.models import Exemption
 from pciops.actions.patch import DISABLE, ENABLE
 from pciops.audit import services
+from pciops.audit.chain import verify
 from pciops.audit.models import Event
-from pciops.audit.verify import verify
 from pciops.keystone.models import User, UserOption
 from tests.actions.acts import change, delete, make_request, read
-from tests.audit.acts import ROOT, environment, open_event
+from tests.audit.helpers import ROOT, environment, open_event
 from tests.factories import NOW, POLICY, make_initiator, make_user
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
@@ -43,7 +43,7 @@ def settle(after: timedelta = timedelta(minutes=2)) -> list[tuple[str, str]]:
 @pytest.fixture
 def crashed(account: Account) -> Event:
     """An unlock of the account that was begun and never settled."""
-    return open_event(account=account, seen=account.failures)
+    return open_event(account=account, precondition=account.failures)
 
 
 @pytest.mark.usefixtures("crashed")
@@ -77,7 +77,9 @@ def test_outcome_is_unknown_if_the_account_was_deleted(account: Account) -> None
 
 @pytest.mark.usefixtures("crashed")
 def test_unlock_failed_if_another_operator_has_unlocked(account: Account) -> None:
-    other = open_event(account=account, seen=account.failures, initiator=make_initiator("otto"))
+    other = open_event(
+        account=account, precondition=account.failures, initiator=make_initiator("otto")
+    )
     services.settle(other, Event.Outcome.SUCCESS)
     change(account, **CLEARED)
 
@@ -87,7 +89,7 @@ def test_unlock_failed_if_another_operator_has_unlocked(account: Account) -> Non
 
 @pytest.mark.usefixtures("crashed")
 def test_outcomes_of_two_crashed_unlocks_of_one_lock_are_unknown(account: Account) -> None:
-    open_event(account=account, seen=account.failures)
+    open_event(account=account, precondition=account.failures)
     change(account, **CLEARED)
 
     assert settle()[0][0] == "unknown"
@@ -148,7 +150,7 @@ def crash(act: Act, facts: dict[str, Any]) -> User:
     services.open_event(
         act.action,
         read(user.id),
-        seen=request.precondition,
+        precondition=request.precondition,
         initiator=request.initiator,
         reason=request.reason,
         identity=request.identity,
@@ -214,7 +216,7 @@ def test_outcome_of_an_act_outside_the_registry_is_unknown(account: Account) -> 
     services.open_event(
         Event.Action.SAMPLE,
         account,
-        seen="",
+        precondition="",
         initiator=make_initiator(),
         reason="",
         identity="",

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.privileged import Kind
-from pciops.accounts.verdict import Verdict, judge
+from pciops.accounts.privileged import AccountKind
+from pciops.accounts.verdict import SigninVerdict, judge
 from pciops.actions.act import MAY_ADMINISTER, MAY_UNLOCK, Act
 from pciops.actions.exempting import EXEMPT, LIFT, MEANINGS
 from pciops.actions.patch import DISABLE, ENABLE
@@ -22,7 +22,7 @@ LOCKED: dict[str, Any] = {"failed_auth_count": 3, "failed_auth_at": NOW}
 INACTIVE: dict[str, Any] = {"last_active_at": NOW.date() - timedelta(days=200)}
 
 
-def verdict_of(policy: Policy = POLICY, **facts: Any) -> Verdict:
+def verdict_of(policy: Policy = POLICY, **facts: Any) -> SigninVerdict:
     """Return the verdict on an account with these facts."""
     return judge(make_account(**facts), policy, NOW)
 
@@ -124,8 +124,8 @@ def test_confirmation_names_the_side_effects(
 @pytest.mark.parametrize(
     ("act", "facts", "word"),
     [
-        (DISABLE, {"kinds": (Kind.ADMINISTRATOR,)}, "administrator"),
-        (DISABLE, {"kinds": (Kind.SERVICE,)}, "service account"),
+        (DISABLE, {"kinds": (AccountKind.ADMINISTRATOR,)}, "administrator"),
+        (DISABLE, {"kinds": (AccountKind.SERVICE,)}, "service account"),
         (DISABLE, {}, ""),
         (ENABLE, {"enabled": False}, "find out first"),
         (

@@ -46,7 +46,7 @@ def begin(account: Account, name: str = "first") -> Event:
     return services.open_event(
         Event.Action.UNLOCK,
         account,
-        seen=account.failures,
+        precondition=account.failures,
         initiator=make_initiator(name),
         reason="INC-4711",
         identity=Event.Identity.CALLBACK,
@@ -68,7 +68,7 @@ def test_audit_log_has_initiator_reason_and_precondition(account: Account) -> No
     row = Event.objects.get(pk=unlock(account).event.pk)
 
     assert (row.initiator, row.reason, row.identity) == ("olga (Default)", "INC-4711", "callback")
-    assert (row.target_id, row.seen) == (account.id, "3@2026-11-22T14:00:11+00:00")
+    assert (row.target_id, row.precondition) == (account.id, "3@2026-11-22T14:00:11+00:00")
 
 
 def test_intent_is_in_the_audit_log_before_the_update(

@@ -6,7 +6,7 @@ import pytest
 
 from pciops.audit.models import Event
 from tests.api.call import get, pages, token_of_domain
-from tests.audit.acts import open_event, record
+from tests.audit.helpers import open_event, record
 from tests.factories import make_account, make_initiator
 from tests.fake_keystone import FakeKeystone
 

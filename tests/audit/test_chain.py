@@ -1,4 +1,4 @@
-"""The chain: gapless, linked, append-only, and hashed so that others can compute it again."""
+"""Tests of the chain: gapless, linked, append-only, and hashed so that others can compute it."""
 
 from __future__ import annotations
 
@@ -11,29 +11,28 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, models, transaction
 
-from pciops.audit import chain, services, triggers
+from pciops.audit import apps, chain, services
 from pciops.audit.models import AppendOnlyError, ChainHead, Event
-from pciops.lib.triggers import found
-from tests.audit.acts import environment, manage, open_event, record, write_at_once
+from pciops.lib.triggers import installed
+from tests.audit.helpers import environment, manage, open_event, record, write_at_once
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db
 
 
 def rows() -> list[Event]:
-    """The chain from its beginning."""
     return list(Event.objects.exclude(position=None).order_by("position"))
 
 
-# --- What is hashed -----------------------------------------------------------------------------
+# --- Hashes -------------------------------------------------------------------------------------
 def test_every_column_is_hashed_but_the_hash_itself() -> None:
-    columns = {field.name for field in Event._meta.fields}
+    columns = {field.column for field in Event._meta.fields}
 
     assert set(chain.CONTENT) == columns - {"hash"}
 
 
-def test_the_hash_of_a_row_is_what_it_always_was() -> None:
-    """A change of this figure breaks the chain of every installation."""
+def test_hash_of_a_row_never_changes() -> None:
+    """Another hash would break the chain of every installation."""
     event = Event(
         id="f" * 32,
         event_time=NOW,
@@ -43,6 +42,7 @@ def test_the_hash_of_a_row_is_what_it_always_was() -> None:
         outcome=Event.Outcome.SUCCESS,
         initiator_name="Zoë",
         reason='said "please"\n',
+        precondition="3@2026-11-22T14:02:11+00:00",
         position=7,
         previous_hash="0" * 64,
     )
@@ -50,71 +50,51 @@ def test_the_hash_of_a_row_is_what_it_always_was() -> None:
         '{"action":"unlock","event_time":"2026-11-22T14:02:11.000000Z","id":"' + "f" * 32 + '",'
         '"initiator_name":"Zoë","observer":"host","outcome":"success","position":7,'
         '"previous_hash":"' + "0" * 64 + '","reason":"said \\"please\\"\\n",'
-        '"settled_at":"2026-11-22T14:02:11.000005Z"}'
+        '"seen":"3@2026-11-22T14:02:11+00:00","settled_at":"2026-11-22T14:02:11.000005Z"}'
     )
 
     assert chain.digest(event) == hashlib.sha256(text.encode()).hexdigest()
 
 
-def test_an_instant_is_hashed_alike_wherever_the_clock_stands() -> None:
-    here = Event(event_time=NOW)
-    tokyo = Event(id=here.id, event_time=NOW.astimezone(timezone(timedelta(hours=9))))
+def test_hash_does_not_depend_on_the_time_zone() -> None:
+    utc = Event(event_time=NOW)
+    tokyo = Event(id=utc.id, event_time=NOW.astimezone(timezone(timedelta(hours=9))))
 
-    assert chain.digest(here) == chain.digest(tokyo)
+    assert chain.digest(utc) == chain.digest(tokyo)
 
 
-def test_what_is_read_from_the_database_has_the_hash_that_was_written() -> None:
+def test_hash_can_be_computed_from_the_stored_row_and_from_its_export() -> None:
     record(remark="Zoë 🐘 'quoted' \\ \t\n")
-
-    assert [chain.digest(row) for row in rows()] == [row.hash for row in rows()]
-
-
-def test_the_hash_can_be_computed_from_the_exported_content_alone() -> None:
-    record()
-    exported = json.loads(json.dumps(chain.content(rows()[0])))
+    [row] = rows()
+    exported = json.loads(json.dumps(chain.content(row)))
     text = json.dumps(exported, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
-    assert hashlib.sha256(text.encode()).hexdigest() == rows()[0].hash
+    assert chain.digest(row) == row.hash
+    assert hashlib.sha256(text.encode()).hexdigest() == row.hash
 
 
 # --- Order --------------------------------------------------------------------------------------
-def test_rows_are_numbered_without_gaps_and_linked() -> None:
+def test_rows_are_numbered_without_gaps_and_linked_up_to_the_head() -> None:
     for _ in range(3):
         record()
+    head = ChainHead.objects.get()
 
     assert [row.position for row in rows()] == [1, 2, 3]
     assert [row.previous_hash for row in rows()] == ["", rows()[0].hash, rows()[1].hash]
+    assert (head.position, head.hash) == (3, rows()[2].hash)
 
 
-def test_a_pending_row_is_not_in_the_chain() -> None:
-    open_event()
-
-    assert rows() == []
-
-
-def test_a_row_enters_the_chain_when_it_settles() -> None:
+def test_rows_enter_the_chain_when_they_are_settled() -> None:
     slow, quick = open_event(), open_event()
+    assert rows() == []
     services.settle(quick, Event.Outcome.SUCCESS)
     services.settle(slow, Event.Outcome.SUCCESS)
 
     assert [row.pk for row in rows()] == [quick.pk, slow.pk]
+    assert (quick.position, quick.hash) == (1, rows()[0].hash)
 
 
-def test_the_settled_event_knows_its_place() -> None:
-    event = services.settle(open_event(), Event.Outcome.SUCCESS)
-
-    assert (event.position, event.hash) == (1, rows()[0].hash)
-
-
-def test_the_head_is_the_last_row() -> None:
-    record()
-    last = record()
-    head = ChainHead.objects.get()
-
-    assert (head.position, head.hash) == (2, last.hash)
-
-
-def test_what_a_caller_changed_in_memory_does_not_enter_the_chain() -> None:
+def test_changes_of_the_object_in_memory_do_not_enter_the_chain() -> None:
     event = open_event(reason="true")
     event.reason = "forged"
     services.settle(event, Event.Outcome.SUCCESS)
@@ -123,7 +103,7 @@ def test_what_a_caller_changed_in_memory_does_not_enter_the_chain() -> None:
     assert chain.digest(rows()[0]) == rows()[0].hash
 
 
-def test_a_row_that_was_not_committed_leaves_no_gap() -> None:
+def test_row_that_is_rolled_back_leaves_no_gap() -> None:
     with transaction.atomic():
         record()
         transaction.set_rollback(True)
@@ -132,7 +112,7 @@ def test_a_row_that_was_not_committed_leaves_no_gap() -> None:
     assert [row.position for row in rows()] == [1]
 
 
-def test_processes_that_write_at_once_make_one_chain(tmp_path: Path) -> None:
+def test_concurrent_processes_write_one_chain(tmp_path: Path) -> None:
     env = environment(tmp_path)
     assert manage("migrate", "audit", "--verbosity", "0", env=env).returncode == 0
 
@@ -155,14 +135,14 @@ def test_processes_that_write_at_once_make_one_chain(tmp_path: Path) -> None:
     ],
     ids=["save", "delete", "update", "update some", "delete some", "bulk", "create", "or create"],
 )
-def test_no_way_of_the_orm_changes_a_row(change: Any) -> None:
+def test_models_refuse_to_change_a_row(change: Any) -> None:
     event = record()
 
     with pytest.raises(AppendOnlyError):
         change(event)
 
 
-def test_a_row_of_the_chain_is_not_settled_again_whatever_its_outcome_says() -> None:
+def test_settle_ignores_rows_of_the_chain_whatever_their_outcome() -> None:
     record(outcome=Event.Outcome.PENDING)
 
     assert Event.objects.filter(outcome=Event.Outcome.PENDING).settle(remark="x") == 0
@@ -176,7 +156,7 @@ def test_a_row_of_the_chain_is_not_settled_again_whatever_its_outcome_says() -> 
         "DELETE FROM audit_event",
     ],
 )
-def test_the_database_itself_refuses_to_change_a_row(statement: str) -> None:
+def test_database_refuses_to_change_a_row(statement: str) -> None:
     record()
 
     with (
@@ -188,16 +168,16 @@ def test_the_database_itself_refuses_to_change_a_row(statement: str) -> None:
     assert [row.remark for row in rows()] == [""]
 
 
-def test_the_database_refuses_what_avoids_our_query_sets() -> None:
+def test_database_refuses_changes_by_other_query_sets() -> None:
     event = record()
 
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
         models.QuerySet.update(Event.objects.filter(pk=event.pk), remark="x")
 
 
-def test_triggers_that_a_migration_lost_come_back_with_the_next() -> None:
+def test_lost_triggers_are_created_again() -> None:
     with connection.cursor() as cursor:
         cursor.execute("DROP TRIGGER audit_event_no_update")
-    triggers.install()
+    apps.install_triggers()
 
-    assert found(triggers.GUARDS) == {guard.name for guard in triggers.GUARDS}
+    assert installed(apps.GUARDS) == {guard.name for guard in apps.GUARDS}

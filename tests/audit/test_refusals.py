@@ -1,4 +1,4 @@
-"""Invalid attempts in the trail: one row each, until there are too many."""
+"""Tests of invalid attempts in the audit log: one row each, up to a limit."""
 
 from __future__ import annotations
 
@@ -8,22 +8,20 @@ import pytest
 from django.db import OperationalError, connections
 
 from pciops.audit import refusals
-from pciops.audit.models import Event, Refusals
-from pciops.audit.verify import verify
+from pciops.audit.chain import verify
+from pciops.audit.models import Event, RefusalCounter
 from tests.actions.acts import down
 from tests.factories import NOW, make_initiator
 
 pytestmark = pytest.mark.django_db
 
-OTHER_CUSTOMER = "2001:db8:0:2::1"
-
 
 def refuse(
     times: int = 1, *, name: str = "olga", address: str = "192.0.2.7", after: int = 0
 ) -> None:
-    """Refuse somebody so often, so many minutes after NOW."""
+    """Refuse a caller that many times, that many minutes after NOW."""
     for _ in range(times):
-        refusals.note(
+        refusals.record_refusal(
             initiator=make_initiator(id=name, name=name, address=address),
             resource="POST /accounts/1/disable/",
             remark="An auditor changes nothing.",
@@ -36,11 +34,11 @@ def rows() -> int:
 
 
 def summaries() -> list[str]:
-    """What tasks wrote of refusals that had no row."""
+    """Return the remarks on refusals that were only counted."""
     return list(Event.objects.filter(initiator_type="pciops").values_list("remark", flat=True))
 
 
-def test_a_refusal_says_who_tried_what_and_why_not() -> None:
+def test_refusal_has_initiator_resource_and_reason() -> None:
     refuse()
 
     event = Event.objects.get()
@@ -53,20 +51,15 @@ def test_a_refusal_says_who_tried_what_and_why_not() -> None:
     )
 
 
-def test_of_one_caller_the_trail_takes_twenty_rows_in_ten_minutes() -> None:
+def test_one_caller_gets_twenty_rows_in_ten_minutes() -> None:
     refuse(25)
-
     assert rows() == 20
-
-
-def test_ten_minutes_later_it_takes_more() -> None:
-    refuse(25)
     refuse(5, after=10)
 
     assert rows() == 25
 
 
-def test_others_have_rows_of_their_own() -> None:
+def test_callers_and_addresses_have_limits_of_their_own() -> None:
     refuse(25)
     refuse(name="otto")
     refuse(address="192.0.2.8")
@@ -74,93 +67,84 @@ def test_others_have_rows_of_their_own() -> None:
     assert rows() == 22
 
 
-def test_one_ipv6_customer_is_one_source() -> None:
+def test_ipv6_network_of_a_customer_is_one_address() -> None:
     for number in range(25):
         refuse(address=f"2001:db8:0:1::{number:x}")
-    refuse(address=OTHER_CUSTOMER)
+    refuse(address="2001:db8:0:2::1")
 
     assert rows() == 21
 
 
-def test_of_all_together_it_takes_three_hundred_in_an_hour() -> None:
+def test_all_callers_get_three_hundred_rows_in_an_hour() -> None:
     for number in range(320):
         refuse(address=f"10.0.{number // 250}.{number % 250}")
 
     assert rows() == 300
-    assert Refusals.objects.count() <= 302  # nor does our own table grow
+    assert RefusalCounter.objects.count() <= 302  # this table does not grow either
 
 
-def test_who_was_left_out_does_not_use_up_what_others_may_write() -> None:
+def test_counted_refusals_do_not_use_the_rows_of_others() -> None:
     refuse(400)
     refuse(name="otto")
 
     assert rows() == 21
 
 
-def test_what_was_only_counted_is_written_when_the_window_is_over() -> None:
-    refuse(25)
-    refusals.write_counted(NOW + timedelta(minutes=11))
-
-    assert summaries() == [
-        "5 more of olga from 192.0.2.7 since 22 Nov 2026, 14:02:11 UTC, without rows of their own"
-    ]
-
-
-def test_it_is_written_once() -> None:
+@pytest.mark.parametrize(
+    ("minutes", "expected"),
+    [
+        (9, []),
+        (
+            11,
+            [
+                "5 more of olga from 192.0.2.7 since 22 Nov 2026, 14:02:11 UTC, without rows of"
+                " their own"
+            ],
+        ),
+    ],
+    ids=["window open", "window over"],
+)
+def test_counts_are_recorded_once_when_their_window_is_over(
+    minutes: int, expected: list[str]
+) -> None:
     refuse(25)
     for _ in range(2):
-        refusals.write_counted(NOW + timedelta(minutes=11))
+        refusals.record_counted(NOW + timedelta(minutes=minutes))
 
-    assert len(summaries()) == 1
+    assert summaries() == expected
 
 
-def test_without_a_worker_the_next_refusal_writes_it() -> None:
+def test_without_a_worker_the_next_refusal_records_the_count() -> None:
     refuse(25)
     refuse(after=11)
 
-    assert len(summaries()) == 1
-    assert rows() == 21
-
-
-def test_nothing_is_written_of_a_window_that_is_open() -> None:
-    refuse(25)
-    refusals.write_counted(NOW + timedelta(minutes=9))
-
-    assert summaries() == []
-
-
-def test_callers_are_forgotten_after_a_day() -> None:
-    refuse()
-    refusals.write_counted(NOW + timedelta(days=2))
-
-    assert not Refusals.objects.exists()
-
-
-def test_the_rows_are_in_the_chain() -> None:
-    refuse(25)
-    refuse(after=11)
-
+    assert (len(summaries()), rows()) == (1, 21)
     assert verify().problem == ""
 
 
-def test_a_database_that_does_not_answer_is_said_in_the_log(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_counters_are_deleted_after_a_day() -> None:
+    refuse()
+    refusals.record_counted(NOW + timedelta(days=2))
+
+    assert not RefusalCounter.objects.exists()
+
+
+def test_database_outage_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     with connections["default"].execute_wrapper(down):
         refuse()
 
     assert "a refusal cannot be counted" in caplog.text
 
 
-def test_a_trail_that_takes_no_row_keeps_the_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_count_is_kept_if_the_row_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
     refuse(25)
 
-    def fill(event: Event, **options: object) -> None:
-        raise OperationalError("the trail's disk is full")
+    def fail(event: Event, **options: object) -> None:
+        raise OperationalError("the disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Event, "save", fill)
+        patch.setattr(Event, "save", fail)
         refuse(after=11)
-    refusals.write_counted(NOW + timedelta(minutes=12))
+    refusals.record_counted(NOW + timedelta(minutes=12))
 
     assert len(summaries()) == 1

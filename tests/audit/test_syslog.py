@@ -1,4 +1,4 @@
-"""The copy of each row in syslog, received by real sockets on loopback."""
+"""Tests of the copies in syslog, received by sockets on loopback."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from pciops.audit import chain, services, syslog
 from pciops.audit.models import Event
-from tests.audit.acts import open_event, record
+from tests.audit.helpers import open_event, record
 from tests.support.certificates import certificate
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +27,6 @@ RFC5424 = re.compile(r"<(\d+)>1 (\S+) (\S+) pciops (\d+) (\S+) - (\{.*\})", re.D
 
 @pytest.fixture(autouse=True)
 def _fresh_sender() -> Iterator[None]:
-    """No connection and no failure of another test."""
     syslog.SENDER.close()
     syslog.SENDER.lost = 0
     yield
@@ -36,7 +35,7 @@ def _fresh_sender() -> Iterator[None]:
 
 @pytest.fixture
 def udp(settings: Settings) -> Iterator[socket.socket]:
-    """A receiver of datagrams, and pciops set to it."""
+    """A receiver of datagrams, to which pciops sends."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
         receiver.settimeout(5)
@@ -46,7 +45,7 @@ def udp(settings: Settings) -> Iterator[socket.socket]:
 
 @pytest.fixture
 def tcp(settings: Settings) -> Iterator[socket.socket]:
-    """A receiver of streams, and pciops set to it."""
+    """A receiver of streams, to which pciops sends."""
     with socket.create_server(("127.0.0.1", 0)) as receiver:
         receiver.settimeout(5)
         settings.SYSLOG_URL = f"tcp://127.0.0.1:{receiver.getsockname()[1]}"
@@ -57,7 +56,7 @@ def tcp(settings: Settings) -> Iterator[socket.socket]:
 def committed(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> Callable[[], Event]:
-    """Writes a row and commits it."""
+    """Return a function that records and commits a row."""
 
     def write() -> Event:
         with django_capture_on_commit_callbacks(execute=True):
@@ -67,19 +66,19 @@ def committed(
 
 
 def frames(connection: socket.socket, number: int) -> list[bytes]:
-    """So many messages of a stream, each behind its length (RFC 6587)."""
-    found, connection = [], connection
+    """Read messages of a stream, each after its length (RFC 6587)."""
+    messages = []
     connection.settimeout(5)
     with connection.makefile("rb") as stream:
         for _ in range(number):
             length = b""
             while (byte := stream.read(1)) not in {b" ", b""}:
                 length += byte
-            found.append(stream.read(int(length)))
-    return found
+            messages.append(stream.read(int(length)))
+    return messages
 
 
-def test_each_row_is_sent_as_rfc_5424_with_json(
+def test_row_is_sent_as_rfc_5424_with_json(
     udp: socket.socket, committed: Callable[[], Event]
 ) -> None:
     event = committed()
@@ -91,7 +90,7 @@ def test_each_row_is_sent_as_rfc_5424_with_json(
     assert json.loads(text) == chain.content(event) | {"hash": event.hash}
 
 
-def test_a_failure_is_a_warning(
+def test_failure_has_the_severity_of_a_warning(
     udp: socket.socket, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
@@ -100,7 +99,7 @@ def test_a_failure_is_a_warning(
     assert udp.recv(65535).startswith(b"<108>1 ")
 
 
-def test_an_act_is_sent_when_it_is_settled_and_not_before(
+def test_act_is_sent_only_when_it_is_settled(
     udp: socket.socket, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True) as opened:
@@ -112,7 +111,7 @@ def test_an_act_is_sent_when_it_is_settled_and_not_before(
     assert b'"position": 1' in udp.recv(65535)
 
 
-def test_what_is_rolled_back_is_not_sent(
+def test_row_that_is_rolled_back_is_not_sent(
     udp: socket.socket, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True) as callbacks, transaction.atomic():
@@ -122,7 +121,7 @@ def test_what_is_rolled_back_is_not_sent(
     assert callbacks == []
 
 
-def test_a_stream_has_the_length_before_each_message(
+def test_stream_has_the_length_before_each_message(
     tcp: socket.socket, committed: Callable[[], Event]
 ) -> None:
     events = [committed(), committed()]
@@ -130,13 +129,10 @@ def test_a_stream_has_the_length_before_each_message(
     with connection:
         received = frames(connection, 2)
 
-    assert [event.hash.encode() in text for event, text in zip(events, received, strict=True)] == [
-        True,
-        True,
-    ]
+    assert all(event.hash.encode() in text for event, text in zip(events, received, strict=True))
 
 
-def test_a_receiver_that_was_started_anew_is_found_again(
+def test_restarted_receiver_gets_the_next_row(
     tcp: socket.socket, committed: Callable[[], Event]
 ) -> None:
     committed()
@@ -151,7 +147,7 @@ def test_a_receiver_that_was_started_anew_is_found_again(
 
 
 @pytest.mark.parametrize(("name", "lost"), [("localhost", 0), ("other.example", 1)])
-def test_the_name_in_the_certificate_of_a_receiver_is_checked(
+def test_name_in_the_certificate_is_checked(
     name: str,
     lost: int,
     tmp_path: Path,
@@ -181,7 +177,7 @@ def test_the_name_in_the_certificate_of_a_receiver_is_checked(
     assert [event.hash.encode() in text for text in received] == [True] * (1 - lost)
 
 
-def test_a_socket_of_this_machine_takes_them_too(
+def test_row_is_sent_to_a_local_socket(
     tmp_path: Path, settings: Settings, committed: Callable[[], Event]
 ) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
@@ -193,7 +189,7 @@ def test_a_socket_of_this_machine_takes_them_too(
 
 
 @pytest.mark.parametrize("url", ["tcp://127.0.0.1:9", "unix:///nowhere", "udp://no.such.invalid"])
-def test_a_receiver_that_is_away_breaks_nothing_and_is_logged_and_counted(
+def test_receiver_that_is_down_is_logged_once_and_lost_rows_are_counted(
     url: str,
     settings: Settings,
     committed: Callable[[], Event],
@@ -208,7 +204,7 @@ def test_a_receiver_that_is_away_breaks_nothing_and_is_logged_and_counted(
     assert len([text for text in caplog.messages if "does not take the trail" in text]) == 1
 
 
-def test_without_a_receiver_nothing_is_sent(committed: Callable[[], Event]) -> None:
+def test_nothing_is_sent_without_a_receiver(committed: Callable[[], Event]) -> None:
     committed()
 
     assert syslog.SENDER.lost == 0

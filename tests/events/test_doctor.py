@@ -13,7 +13,7 @@ from pciops.events import doctor
 from pciops.events.intake.consumer import SessionRecorder
 from pciops.events.intake.names import NameResolver
 from pciops.events.intake.record import record_messages
-from pciops.lib.doctor import Finding
+from pciops.lib.doctor import CheckResult
 from tests.support.processes import free_port
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
@@ -27,7 +27,7 @@ def node(settings: Settings) -> str:
     return address
 
 
-def findings(check: str) -> list[Finding]:
+def findings(check: str) -> list[CheckResult]:
     return list(getattr(doctor, check)())
 
 

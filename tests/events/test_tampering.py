@@ -12,7 +12,7 @@ from pciops.accounts import selectors as accounts
 from pciops.events.models import Activity, IdleSnapshot, LockSnapshot, Outcome, OutOfBandChange
 from pciops.events.tampering import detection, selectors
 from pciops.keystone.models import LocalUser, Password, User
-from tests.audit.acts import open_event
+from tests.audit.helpers import open_event
 from tests.events.factories import save_attempts, save_session, success
 from tests.factories import NOW, POLICY, make_locked_user, make_user
 

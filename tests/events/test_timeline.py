@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pciops.audit import search as audit
+from pciops.audit import selectors as audit
 from pciops.events import search, sentences, timeline
 from pciops.events.models import Activity, Attempts
 from pciops.events.timeline import TimelinePage
 from pciops.lib.keyset import MarkerError
-from tests.audit.acts import open_event
+from tests.audit.helpers import open_event
 from tests.events.factories import REASON, activity, attempts
 from tests.factories import NOW, make_account
 
@@ -25,7 +25,7 @@ MINUTE = timedelta(minutes=1)
 
 def page(*, marker: str = "", limit: int = 50) -> TimelinePage:
     """Return a page about j.doe."""
-    sources = [audit.of_account("d0e"), *search.of_account("d0e")]
+    sources = [audit.account_source("d0e"), *search.of_account("d0e")]
     return timeline.page(sources, marker=marker, limit=limit, unknown_names=True, within="d0e")
 
 

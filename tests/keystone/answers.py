@@ -1,4 +1,4 @@
-"""What Keystone answers to a sign-in, and a server that answers so."""
+"""Keystone's answers to a sign-in, and a server that gives them."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ RECEIPT: dict[str, Any] = {
 
 
 def issued(token: dict[str, Any]) -> Answer:
-    """Keystone's answer with a new token."""
+    """Return the answer with a new token."""
     return Answer(status=201, body={"token": token}, headers={"X-Subject-Token": "secret-id"})
 
 
 def error(
     status: int, message: str = "The request you have made requires authentication."
 ) -> Answer:
-    """Keystone's answer with an error."""
+    """Return the answer with an error."""
     return Answer(status=status, body={"error": {"code": status, "message": message, "title": ""}})
 
 
 @pytest.fixture
 def server(settings: Settings) -> Iterator[Server]:
-    """A server in Keystone's place, which gives a new token."""
+    """A server at OS_AUTH_URL that issues a token."""
     with served() as server:
         settings.OS_AUTH_URL = f"{server.url}/v3"
         server.answer = issued(TOKEN)

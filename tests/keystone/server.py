@@ -1,4 +1,4 @@
-"""A web server on loopback that gives the answers it was told to: what Keystone may say."""
+"""A web server on loopback with prepared answers, in place of Keystone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(kw_only=True)
 class Answer:
-    """What the server says next; text is sent as a page, anything else as JSON."""
+    """The next answer; text is sent as HTML, anything else as JSON."""
 
     status: int = 200
     body: Any = ""
@@ -24,7 +24,7 @@ class Answer:
 
 @dataclass(kw_only=True)
 class Request:
-    """What the server was asked."""
+    """A request that the server got."""
 
     method: str
     path: str
@@ -34,7 +34,7 @@ class Request:
 
 @dataclass
 class Server:
-    """Give it an answer; read what it was asked."""
+    """The next answer, and the requests so far."""
 
     url: str = ""
     answer: Answer = field(default_factory=Answer)
@@ -43,7 +43,7 @@ class Server:
 
 @contextmanager
 def served() -> Iterator[Server]:
-    """A server on a free port, until the end of the block."""
+    """Run a server on a free port."""
     server = Server()
 
     class Handler(BaseHTTPRequestHandler):
@@ -69,11 +69,11 @@ def served() -> Iterator[Server]:
         do_PATCH = do_POST = do_GET  # noqa: N815 (http.server's own names)
 
         def log_message(self, *args: object) -> None:
-            """Nothing: the tests read `requests`."""
+            pass
 
     class Quiet(ThreadingHTTPServer):
         def handle_error(self, *args: object) -> None:
-            """Nothing: a client that went away is part of a test."""
+            pass  # some tests end the connection early
 
     with Quiet(("127.0.0.1", 0), Handler) as http:
         server.url = f"http://127.0.0.1:{http.server_address[1]}"

@@ -1,4 +1,4 @@
-"""Keystone's API: what it says becomes a token or one of five exceptions."""
+"""Tests of the client of Keystone's API: answers become tokens or exceptions."""
 
 from __future__ import annotations
 
@@ -31,14 +31,13 @@ PROJECT = {
     "roles": [ADMIN, {"id": "r2", "name": "member"}],
     "project": {"id": "p1", "name": "ops", "domain": {"id": "d3", "name": "Third"}},
 }
-EXPIRED = "The password is expired and needs to be changed for user: a1."
 
 
 def token() -> Token:
-    """A token of Keystone's to go on with."""
+    """Return the token that the server issues."""
     return Token(
         id="secret-id",
-        expires_at=datetime(2026, 11, 22, 15, tzinfo=UTC),
+        expires_at=datetime(2026, 11, 22, 15, 2, 11, tzinfo=UTC),
         user_id="a1",
         user_name="ann",
         user_domain_id="d1",
@@ -61,33 +60,17 @@ CALLS: dict[str, Callable[[], object]] = {
     "ping": client.ping,
 }
 ISSUING = ["authenticate", "second_factor", "rescope"]
-ASKING = [*ISSUING, "validate"]
+TOKEN_CALLS = [*ISSUING, "validate"]
 
 
-def test_a_token_says_who_it_stands_for(server: Server) -> None:
-    found = client.authenticate("ann", "hunter2", "Example")
+def test_token_has_the_facts_of_its_user(server: Server) -> None:
+    issued_token = client.authenticate("ann", "hunter2", "Example")
 
-    assert found == Token(
-        id="secret-id",
-        expires_at=datetime(2026, 11, 22, 15, 2, 11, tzinfo=UTC),
-        user_id="a1",
-        user_name="ann",
-        user_domain_id="d1",
-        user_domain_name="Example",
-        roles=frozenset(),
-        system=False,
-        domain_id=None,
-        domain_name=None,
-        project_name=None,
-        project_domain_name=None,
-    )
+    assert issued_token == token()
+    assert "secret-id" not in repr(issued_token)
 
 
-def test_the_id_of_a_token_is_never_shown(server: Server) -> None:
-    assert "secret-id" not in repr(client.authenticate("ann", "hunter2", "Example"))
-
-
-def test_a_wrong_password_is_one_failure_and_not_two(server: Server) -> None:
+def test_wrong_password_is_exactly_one_request(server: Server) -> None:
     server.answer = error(401)
     with pytest.raises(RefusedError):
         client.authenticate("ann", "wrong", "Example")
@@ -95,7 +78,7 @@ def test_a_wrong_password_is_one_failure_and_not_two(server: Server) -> None:
     assert len(server.requests) == 1
 
 
-def test_a_sign_in_asks_for_an_unscoped_token(server: Server) -> None:
+def test_sign_in_requests_an_unscoped_token(server: Server) -> None:
     client.authenticate("ann", "hunter2", "Example")
 
     assert server.requests[0].path == "/v3/auth/tokens?nocatalog"
@@ -111,8 +94,8 @@ def test_a_sign_in_asks_for_an_unscoped_token(server: Server) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/v3", "/identity", "/identity/v3"])
-@pytest.mark.parametrize("call", ASKING)
-def test_the_address_may_or_may_not_end_in_the_version(
+@pytest.mark.parametrize("call", TOKEN_CALLS)
+def test_url_can_end_in_the_version(
     server: Server, settings: Settings, path: str, call: str
 ) -> None:
     settings.OS_AUTH_URL = server.url + path
@@ -130,7 +113,7 @@ def test_the_address_may_or_may_not_end_in_the_version(
         ({"project_id": "p1"}, {"project": {"id": "p1"}}),
     ],
 )
-def test_a_token_is_rescoped_by_the_token_alone(
+def test_token_is_rescoped_without_a_password(
     server: Server, scope: dict[str, str], body: dict[str, object]
 ) -> None:
     client.rescope(token(), scope)
@@ -153,25 +136,22 @@ def test_a_token_is_rescoped_by_the_token_alone(
         (TOKEN, {"system": False, "domain_id": None, "project_name": None, "roles": frozenset()}),
     ],
 )
-def test_a_token_says_what_it_is_scoped_to(
+def test_token_has_the_facts_of_its_scope(
     server: Server, body: dict[str, Any], facts: dict[str, object]
 ) -> None:
     server.answer = issued(body)
-    found = client.rescope(token(), {"system_scope": "all"})
+    scoped = client.rescope(token(), {"system_scope": "all"})
 
-    assert {name: getattr(found, name) for name in facts} == facts
+    assert {name: getattr(scoped, name) for name in facts} == facts
 
 
-def test_a_token_is_asked_about_itself(server: Server) -> None:
-    client.validate("secret-id")
+def test_token_is_validated_with_itself(server: Server) -> None:
+    validated = client.validate("secret-id")
     headers = server.requests[0].headers
 
     assert server.requests[0].method == "GET"
     assert (headers["x-auth-token"], headers["x-subject-token"]) == ("secret-id", "secret-id")
-
-
-def test_a_validated_token_keeps_its_id(server: Server) -> None:
-    assert client.validate("secret-id").id == "secret-id"
+    assert validated.id == "secret-id"
 
 
 @pytest.mark.parametrize(
@@ -179,7 +159,7 @@ def test_a_validated_token_keeps_its_id(server: Server) -> None:
     [
         (error(401), RefusedError),
         (error(403), RefusedError),
-        (error(400), RefusedError),  # a name that is too long, a count without an instant
+        (error(400), RefusedError),  # a name that is too long, a count without a time
         (Answer(status=401, body="no JSON"), RefusedError),
         (error(500), UnreachableError),
         (error(502), UnreachableError),
@@ -188,8 +168,8 @@ def test_a_validated_token_keeps_its_id(server: Server) -> None:
     ],
     ids=["401", "403", "400", "401 without JSON", "500", "502", "503", "429"],
 )
-@pytest.mark.parametrize("call", ASKING)
-def test_an_error_of_keystone_becomes_one_of_ours(
+@pytest.mark.parametrize("call", TOKEN_CALLS)
+def test_error_becomes_an_exception(
     server: Server, call: str, answer: Answer, expected: type[KeystoneError]
 ) -> None:
     server.answer = answer
@@ -208,7 +188,7 @@ def test_an_error_of_keystone_becomes_one_of_ours(
         ("validate", RefusedError),
     ],
 )
-def test_not_found_is_a_token_that_has_ended_or_no_keystone_at_all(
+def test_not_found_is_an_expired_token_or_not_keystone(
     server: Server, call: str, expected: type[KeystoneError]
 ) -> None:
     server.answer = error(404, "Could not find token")
@@ -217,21 +197,22 @@ def test_not_found_is_a_token_that_has_ended_or_no_keystone_at_all(
         CALLS[call]()
 
 
-def test_an_expired_password_is_told_apart(server: Server) -> None:
-    server.answer = error(401, EXPIRED)
-
-    with pytest.raises(PasswordExpiredError) as raised:
-        client.authenticate("ann", "hunter2", "Example")
-    assert raised.value.user_id == "a1"
-
-
-@pytest.mark.parametrize("message", ["The password is expired", "password is expired for user: "])
-def test_an_expired_password_may_be_nobodys(server: Server, message: str) -> None:
+@pytest.mark.parametrize(
+    ("message", "user_id"),
+    [
+        ("The password is expired and needs to be changed for user: a1.", "a1"),
+        ("The password is expired", ""),
+        ("password is expired for user: ", ""),
+    ],
+)
+def test_expired_password_is_an_exception_with_the_user(
+    server: Server, message: str, user_id: str
+) -> None:
     server.answer = error(401, message)
 
     with pytest.raises(PasswordExpiredError) as raised:
         client.authenticate("ann", "hunter2", "Example")
-    assert raised.value.user_id == ""
+    assert raised.value.user_id == user_id
 
 
 @pytest.mark.parametrize(
@@ -240,8 +221,8 @@ def test_an_expired_password_may_be_nobodys(server: Server, message: str) -> Non
     + ['{"token": {}}', '{"token": []}', '{"token": "x"}', '{"token": {"user": "ann"}}']
     + ['{"token": {"expires_at": 1, "user": {}}}', '{"token": {"expires_at": "soon"}}'],
 )
-@pytest.mark.parametrize("call", ASKING)
-def test_an_answer_that_makes_no_sense_is_none(server: Server, call: str, body: str) -> None:
+@pytest.mark.parametrize("call", TOKEN_CALLS)
+def test_invalid_answer_is_an_outage(server: Server, call: str, body: str) -> None:
     server.answer = Answer(status=200, body=body, headers={"X-Subject-Token": "secret-id"})
 
     with pytest.raises(UnreachableError, match="no Keystone v3"):
@@ -249,7 +230,7 @@ def test_an_answer_that_makes_no_sense_is_none(server: Server, call: str, body: 
 
 
 @pytest.mark.parametrize("call", ISSUING)
-def test_a_token_without_an_id_is_no_token(server: Server, call: str) -> None:
+def test_token_without_an_id_is_an_outage(server: Server, call: str) -> None:
     server.answer = Answer(status=201, body={"token": TOKEN})
 
     with pytest.raises(UnreachableError):
@@ -257,8 +238,8 @@ def test_a_token_without_an_id_is_no_token(server: Server, call: str) -> None:
 
 
 @pytest.mark.parametrize("call", list(CALLS))
-def test_a_refused_connection_is_no_answer(settings: Settings, call: str) -> None:
-    with socket.socket() as unused:  # bound, so that nobody else listens there
+def test_refused_connection_is_an_outage(settings: Settings, call: str) -> None:
+    with socket.socket() as unused:  # bound, so that no other process listens
         unused.bind(("127.0.0.1", 0))
         settings.OS_AUTH_URL = f"http://127.0.0.1:{unused.getsockname()[1]}/v3"
 
@@ -267,9 +248,7 @@ def test_a_refused_connection_is_no_answer(settings: Settings, call: str) -> Non
 
 
 @pytest.mark.parametrize("call", list(CALLS))
-def test_an_answer_that_takes_too_long_is_none(
-    server: Server, settings: Settings, call: str
-) -> None:
+def test_late_answer_is_an_outage(server: Server, settings: Settings, call: str) -> None:
     settings.KEYSTONE_TIMEOUT = 0.1
     server.answer.after = 0.3
 
@@ -277,7 +256,7 @@ def test_an_answer_that_takes_too_long_is_none(
         CALLS[call]()
 
 
-def test_a_certificate_that_cannot_be_verified_is_named(
+def test_unverified_certificate_is_an_outage(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*args: object, **kwargs: object) -> None:
@@ -291,14 +270,15 @@ def test_a_certificate_that_cannot_be_verified_is_named(
             client.ping()
 
 
-def test_an_error_of_the_server_is_named_by_its_number(server: Server) -> None:
+@pytest.mark.parametrize("call", ["authenticate", "rescope", "validate", "ping"])
+def test_server_error_is_named_by_its_status(server: Server, call: str) -> None:
     server.answer = error(503)
 
     with pytest.raises(UnreachableError, match="HTTP 503"):
-        client.authenticate("ann", "hunter2", "Example")
+        CALLS[call]()
 
 
-def test_no_exception_repeats_the_password(server: Server) -> None:
+def test_exception_does_not_contain_the_password(server: Server) -> None:
     server.answer = error(401)
     with pytest.raises(RefusedError) as raised:
         client.authenticate("ann", "hunter2", "Example")
@@ -307,7 +287,7 @@ def test_no_exception_repeats_the_password(server: Server) -> None:
 
 
 @pytest.mark.parametrize("call", ["authenticate", "rescope", "validate"])
-def test_no_log_holds_a_password_or_a_token(
+def test_log_does_not_contain_passwords_or_tokens(
     server: Server, call: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
@@ -317,20 +297,8 @@ def test_no_log_holds_a_password_or_a_token(
     assert "secret-id" not in caplog.text
 
 
-def test_a_ping_asks_for_the_version(server: Server) -> None:
+def test_ping_requests_the_version_without_a_token(server: Server) -> None:
     client.ping()
 
     assert [(request.method, request.path) for request in server.requests] == [("GET", "/v3")]
-
-
-def test_a_ping_carries_no_token(server: Server) -> None:
-    client.ping()
-
     assert "x-auth-token" not in server.requests[0].headers
-
-
-def test_a_ping_that_is_not_answered_well_is_an_outage(server: Server) -> None:
-    server.answer = error(500)
-
-    with pytest.raises(UnreachableError, match="HTTP 500"):
-        client.ping()

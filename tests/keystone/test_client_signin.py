@@ -1,4 +1,4 @@
-"""Keystone's API where a right password is not enough: a second factor, a new password."""
+"""Tests of the client when a right password is not enough: second factors, new passwords."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from tests.keystone.server import Answer, Server
 
 # --- A second factor ----------------------------------------------------------------------------
 def incomplete(body: dict[str, Any]) -> Answer:
-    """Keystone's answer to a right password that is not enough."""
+    """Return the answer to a right password that is not enough."""
     return Answer(status=401, body=body, headers={"Openstack-Auth-Receipt": "receipt-id"})
 
 
-def test_a_second_factor_is_told_apart(server: Server) -> None:
+def test_missing_second_factor_is_an_exception_with_a_receipt(server: Server) -> None:
     server.answer = incomplete(RECEIPT)
 
     with pytest.raises(SecondFactorError) as raised:
@@ -36,13 +36,6 @@ def test_a_second_factor_is_told_apart(server: Server) -> None:
     assert (raised.value.receipt, raised.value.user_id) == ("receipt-id", "a1")
     assert raised.value.missing == (frozenset({"totp"}),)
     assert raised.value.takes_totp
-
-
-def test_a_receipt_is_not_in_the_text_of_its_error(server: Server) -> None:
-    server.answer = incomplete(RECEIPT)
-    with pytest.raises(SecondFactorError) as raised:
-        client.authenticate("ann", "hunter2", "Example")
-
     assert "receipt-id" not in f"{raised.value} {raised.value!r}"
 
 
@@ -51,14 +44,14 @@ def test_a_receipt_is_not_in_the_text_of_its_error(server: Server) -> None:
     [{"user": None}, {"user": {}}, {"issued_at": None}, {"issued_at": "now"}],
     ids=str,
 )
-def test_a_receipt_that_makes_no_sense_is_no_answer(server: Server, facts: dict[str, Any]) -> None:
+def test_invalid_receipt_is_an_outage(server: Server, facts: dict[str, Any]) -> None:
     server.answer = incomplete({**RECEIPT, "receipt": RECEIPT["receipt"] | facts})
 
     with pytest.raises(UnreachableError, match="no Keystone v3"):
         client.authenticate("ann", "hunter2", "Example")
 
 
-def test_a_receipt_lives_as_long_by_a_clock_that_is_wrong(server: Server) -> None:
+def test_lifetime_of_a_receipt_does_not_depend_on_clocks(server: Server) -> None:
     times = {
         "issued_at": "2001-01-01T00:00:00.000000Z",
         "expires_at": "2001-01-01T00:05:00.000000Z",
@@ -70,7 +63,7 @@ def test_a_receipt_lives_as_long_by_a_clock_that_is_wrong(server: Server) -> Non
     assert raised.value.lifetime == timedelta(minutes=5)
 
 
-def test_a_receipt_that_was_not_sent_takes_no_code(server: Server) -> None:
+def test_missing_receipt_takes_no_code(server: Server) -> None:
     server.answer = incomplete(RECEIPT)
     server.answer.headers["Openstack-Auth-Receipt"] = ""
 
@@ -79,7 +72,7 @@ def test_a_receipt_that_was_not_sent_takes_no_code(server: Server) -> None:
     assert not raised.value.takes_totp
 
 
-def test_a_code_is_sent_with_the_receipt_alone(server: Server) -> None:
+def test_code_is_sent_with_the_receipt(server: Server) -> None:
     client.second_factor("receipt-id", "a1", "123456")
 
     assert server.requests[0].headers["openstack-auth-receipt"] == "receipt-id"
@@ -90,7 +83,7 @@ def test_a_code_is_sent_with_the_receipt_alone(server: Server) -> None:
 
 
 # --- A change of password -----------------------------------------------------------------------
-def test_a_change_of_password_names_the_old_one_and_needs_no_token(server: Server) -> None:
+def test_password_change_sends_both_passwords_and_no_token(server: Server) -> None:
     server.answer = Answer(status=204, body="")
     client.change_password("a/1", "hunter2", "hunter3")
 
@@ -105,7 +98,7 @@ def test_a_change_of_password_names_the_old_one_and_needs_no_token(server: Serve
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("answer", "message"),
     [
         (error(400, "It is too short.."), "It is too short"),
         (error(403, "Locked (HTTP 9)"), "Locked (HTTP 9)"),
@@ -113,20 +106,20 @@ def test_a_change_of_password_names_the_old_one_and_needs_no_token(server: Serve
         (error(400, "x" * 9999), "x" * 500),
     ],
 )
-def test_a_refusal_of_a_new_password_keeps_keystones_words(
-    server: Server, answer: Answer, words: str
+def test_refusal_of_a_new_password_has_keystones_message(
+    server: Server, answer: Answer, message: str
 ) -> None:
     server.answer = answer
 
     with pytest.raises(PasswordRefusedError) as raised:
         client.change_password("a1", "hunter2", "hunter3")
-    assert str(raised.value) == words
+    assert str(raised.value) == message
 
 
 @pytest.mark.parametrize(
     ("status", "expected"), [(401, RefusedError), (404, RefusedError), (500, UnreachableError)]
 )
-def test_other_errors_of_a_change_are_those_of_a_sign_in(
+def test_other_errors_of_a_password_change_are_those_of_a_sign_in(
     server: Server, status: int, expected: type[KeystoneError]
 ) -> None:
     server.answer = error(status)
@@ -135,7 +128,7 @@ def test_other_errors_of_a_change_are_those_of_a_sign_in(
         client.change_password("a1", "hunter2", "hunter3")
 
 
-def test_a_token_is_taken_only_after_the_second_of_the_change(
+def test_password_change_waits_until_new_tokens_are_valid(
     server: Server, settings: Settings
 ) -> None:
     settings.KEYSTONE_REVOCATION_SECONDS = 0.2

@@ -1,4 +1,4 @@
-"""A session from OS_CLOUD and clouds.yaml, or from OS_*, and what is said where one is missing."""
+"""Tests of sessions from OS_CLOUD and clouds.yaml, or from OS_*."""
 
 from __future__ import annotations
 
@@ -29,46 +29,44 @@ USER = {"username": "ann", "password": "hunter2", "user_domain_name": "Example"}
 
 @pytest.fixture(autouse=True)
 def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No clouds.yaml of the machine is found."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
 
 
 @pytest.fixture
 def keystone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A server in Keystone's place, at OS_AUTH_URL."""
+    """A server at OS_AUTH_URL that issues a token."""
     with served() as server:
         server.answer = issued(TOKEN)
         monkeypatch.setenv("OS_AUTH_URL", f"{server.url}/v3")
         yield server
 
 
-def asked(server: Server) -> Any:
-    """What a session sends to get its token."""
+def request(server: Server) -> Any:
+    """Return the authentication that a session sends."""
     session_from_environment().get_token()
     return server.requests[0].body["auth"]
 
 
 def set_all(monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, str]) -> None:
-    """Set these variables."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
 
 def write(path: Path, **cloud: Any) -> None:
-    """A clouds.yaml or secure.yaml with the cloud `here`."""
+    """Write a clouds.yaml or secure.yaml with the cloud `here`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump({"clouds": {"here": cloud}}), encoding="utf-8")
 
 
 # --- OS_* ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize("kind", [None, "password", "v3password"])
-def test_a_password_is_taken_from_variables(
+def test_password_comes_from_variables(
     monkeypatch: pytest.MonkeyPatch, keystone: Server, kind: str | None
 ) -> None:
     set_all(monkeypatch, {**PASSWORD, **({"OS_AUTH_TYPE": kind} if kind else {})})
 
-    assert asked(keystone)["identity"]["password"]["user"] == {
+    assert request(keystone)["identity"]["password"]["user"] == {
         "name": "ann",
         "domain": {"name": "Example"},
         "password": "hunter2",
@@ -83,7 +81,7 @@ def test_a_password_is_taken_from_variables(
         ({"OS_PROJECT_ID": "p1"}, {"project": {"id": "p1"}}),
     ],
 )
-def test_the_scope_is_taken_from_variables(
+def test_scope_comes_from_variables(
     monkeypatch: pytest.MonkeyPatch,
     keystone: Server,
     variables: dict[str, str],
@@ -91,38 +89,36 @@ def test_the_scope_is_taken_from_variables(
 ) -> None:
     set_all(monkeypatch, PASSWORD | variables)
 
-    assert asked(keystone)["scope"] == scope
+    assert request(keystone)["scope"] == scope
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_an_application_credential_is_taken_from_variables(
+def test_application_credential_comes_from_variables(
     monkeypatch: pytest.MonkeyPatch, keystone: Server, named: bool
 ) -> None:
     set_all(monkeypatch, CREDENTIAL)
     if not named:
         monkeypatch.delenv("OS_AUTH_TYPE")
 
-    assert asked(keystone)["identity"]["application_credential"] == {
+    assert request(keystone)["identity"]["application_credential"] == {
         "id": "c1",
         "secret": "hunter2",
     }
 
 
-def test_a_token_is_taken_from_a_variable(
-    monkeypatch: pytest.MonkeyPatch, keystone: Server
-) -> None:
+def test_token_comes_from_a_variable(monkeypatch: pytest.MonkeyPatch, keystone: Server) -> None:
     set_all(monkeypatch, {"OS_AUTH_TYPE": "token", "OS_TOKEN": "secret-id"})
 
-    assert asked(keystone)["identity"]["token"] == {"id": "secret-id"}
+    assert request(keystone)["identity"]["token"] == {"id": "secret-id"}
 
 
-def test_a_secret_may_be_in_a_file(
+def test_secret_can_be_in_a_file(
     monkeypatch: pytest.MonkeyPatch, keystone: Server, tmp_path: Path
 ) -> None:
     (tmp_path / "secret").write_text("hunter3\n")
     set_all(monkeypatch, PASSWORD | {"OS_PASSWORD": "", "OS_PASSWORD_FILE": "secret"})
 
-    assert asked(keystone)["identity"]["password"]["user"]["password"] == "hunter3"
+    assert request(keystone)["identity"]["password"]["user"]["password"] == "hunter3"
 
 
 @pytest.mark.parametrize(
@@ -144,7 +140,7 @@ def test_a_secret_may_be_in_a_file(
         ),
     ],
 )
-def test_a_variable_that_is_missing_is_named(
+def test_missing_variable_is_named(
     monkeypatch: pytest.MonkeyPatch,
     keystone: Server,
     variables: dict[str, str],
@@ -160,7 +156,7 @@ def test_a_variable_that_is_missing_is_named(
 
 
 @pytest.mark.parametrize(
-    ("variables", "words"),
+    ("variables", "start"),
     [
         (PASSWORD | {"OS_AUTH_TYPE": "v2password"}, "OS_AUTH_TYPE is 'v2password'; known are"),
         (PASSWORD | {"OS_SYSTEM_SCOPE": "some"}, "OS_SYSTEM_SCOPE is 'some'"),
@@ -174,37 +170,39 @@ def test_a_variable_that_is_missing_is_named(
         ),
     ],
 )
-def test_a_variable_that_makes_no_sense_is_named(
-    monkeypatch: pytest.MonkeyPatch, keystone: Server, variables: dict[str, str], words: str
+def test_invalid_variable_is_named(
+    monkeypatch: pytest.MonkeyPatch, keystone: Server, variables: dict[str, str], start: str
 ) -> None:
     set_all(monkeypatch, variables)
 
     with pytest.raises(SettingError) as raised:
         session_from_environment()
-    assert str(raised.value).startswith(words)
+    assert str(raised.value).startswith(start)
 
 
 # --- clouds.yaml --------------------------------------------------------------------------------
-@pytest.mark.parametrize("path", ["clouds.yaml", "home/.config/openstack/clouds.yaml"])
-def test_a_cloud_is_found_where_other_tools_find_it(
-    monkeypatch: pytest.MonkeyPatch, keystone: Server, tmp_path: Path, path: str
+@pytest.mark.parametrize(
+    ("path", "variables"),
+    [
+        ("clouds.yaml", {}),
+        ("home/.config/openstack/clouds.yaml", {}),
+        ("others", {"OS_CLIENT_CONFIG_FILE": "others"}),
+    ],
+)
+def test_cloud_is_found_as_by_other_tools(
+    monkeypatch: pytest.MonkeyPatch,
+    keystone: Server,
+    tmp_path: Path,
+    path: str,
+    variables: dict[str, str],
 ) -> None:
     write(tmp_path / path, auth={**USER, "auth_url": f"{keystone.url}/v3"})
-    monkeypatch.setenv("OS_CLOUD", "here")
+    set_all(monkeypatch, {"OS_CLOUD": "here", **variables})
 
-    assert asked(keystone)["identity"]["password"]["user"]["name"] == "ann"
-
-
-def test_the_file_of_clouds_can_be_named(
-    monkeypatch: pytest.MonkeyPatch, keystone: Server, tmp_path: Path
-) -> None:
-    write(tmp_path / "others", auth={**USER, "auth_url": f"{keystone.url}/v3"})
-    set_all(monkeypatch, {"OS_CLOUD": "here", "OS_CLIENT_CONFIG_FILE": "others"})
-
-    assert asked(keystone)["identity"]["password"]["user"]["name"] == "ann"
+    assert request(keystone)["identity"]["password"]["user"]["name"] == "ann"
 
 
-def test_a_secret_may_be_in_secure_yaml(
+def test_secret_can_be_in_secure_yaml(
     monkeypatch: pytest.MonkeyPatch, keystone: Server, tmp_path: Path
 ) -> None:
     public = {key: value for key, value in USER.items() if key != "password"}
@@ -212,42 +210,38 @@ def test_a_secret_may_be_in_secure_yaml(
     write(tmp_path / "secure.yaml", auth={"password": "hunter3"})
     monkeypatch.setenv("OS_CLOUD", "here")
 
-    assert asked(keystone)["identity"]["password"]["user"]["password"] == "hunter3"
+    assert request(keystone)["identity"]["password"]["user"]["password"] == "hunter3"
 
 
-def test_variables_do_not_count_beside_a_cloud(
+def test_variables_are_ignored_with_a_cloud(
     monkeypatch: pytest.MonkeyPatch, keystone: Server, tmp_path: Path
 ) -> None:
     write(tmp_path / "clouds.yaml", auth={**USER, "auth_url": f"{keystone.url}/v3"})
     set_all(monkeypatch, {"OS_CLOUD": "here", "OS_USERNAME": "bob", "OS_SYSTEM_SCOPE": "all"})
-    sent = asked(keystone)
+    sent = request(keystone)
 
     assert sent["identity"]["password"]["user"]["name"] == "ann"
     assert "scope" not in sent
 
 
-def test_a_cloud_has_certificates_of_its_own(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    ("option", "value", "verify"),
+    [("cacert", "/etc/cloud.pem", "/etc/cloud.pem"), ("verify", False, True)],
+)
+def test_cloud_can_have_its_own_certificates_but_not_switch_the_check_off(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, option: str, value: object, verify: object
 ) -> None:
     auth = {**USER, "auth_url": "https://keystone.example/v3"}
-    write(tmp_path / "clouds.yaml", auth=auth, cacert="/etc/cloud.pem")
-    set_all(monkeypatch, {"OS_CLOUD": "here", "OS_CACERT": "/etc/site.pem"})
-
-    assert session_from_environment().verify == "/etc/cloud.pem"
-
-
-def test_a_cloud_cannot_switch_off_the_check_of_certificates(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    auth = {**USER, "auth_url": "https://keystone.example/v3"}
-    write(tmp_path / "clouds.yaml", auth=auth, verify=False)
+    write(tmp_path / "clouds.yaml", auth=auth, **{option: value})
     monkeypatch.setenv("OS_CLOUD", "here")
+    if option == "cacert":
+        monkeypatch.setenv("OS_CACERT", "/etc/site.pem")
 
-    assert session_from_environment().verify is True
+    assert session_from_environment().verify == verify
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "start"),
     [
         (None, "OS_CLOUD is 'here', and there is no clouds.yaml"),
         ("clouds: {there: {}}", "OS_CLOUD is 'here', and clouds.yaml has no such cloud"),
@@ -259,8 +253,8 @@ def test_a_cloud_cannot_switch_off_the_check_of_certificates(
         ("password: hunter2: x: {", "OS_CLOUD needs clouds.yaml, which is no use: not YAML"),
     ],
 )
-def test_a_cloud_that_is_not_there_is_named(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | None, words: str
+def test_missing_or_invalid_cloud_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | None, start: str
 ) -> None:
     if text is not None:
         (tmp_path / "clouds.yaml").write_text(text)
@@ -268,5 +262,5 @@ def test_a_cloud_that_is_not_there_is_named(
 
     with pytest.raises(SettingError) as raised:
         session_from_environment()
-    assert str(raised.value).startswith(words)
+    assert str(raised.value).startswith(start)
     assert "hunter2" not in str(raised.value)

@@ -1,4 +1,4 @@
-"""Keystone's two ways to write an instant, read and filtered."""
+"""Tests of Keystone's two formats of times, read and filtered."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.factories import MICROSECOND, NOW, PasswordRow, make_user
 
 pytestmark = pytest.mark.django_db(databases=["keystone"])
 
-# Each side of a whole second, of a minute, and of the epoch; and the ends of what a DATETIME holds.
-INSTANTS = [
+# Both sides of a whole second and of the epoch, and the end of a DATETIME.
+TIMES = [
     EPOCH,
     EPOCH + MICROSECOND,
     NOW - MICROSECOND,
@@ -31,7 +31,7 @@ INSTANTS = [
 
 
 def raw(sql: str, *values: str) -> list[tuple[object, ...]]:
-    """What the database holds, without our fields between."""
+    """Run SQL without the fields."""
     with connections["keystone"].cursor() as cursor:
         cursor.execute(sql, values)
         return cursor.fetchall() if cursor.description else []
@@ -47,7 +47,7 @@ def raw(sql: str, *values: str) -> list[tuple[object, ...]]:
         (datetime.max.replace(tzinfo=UTC), 253402300799999999),
     ],
 )
-def test_an_instant_is_kept_as_microseconds_since_the_epoch(instant: datetime, number: int) -> None:
+def test_time_is_stored_as_microseconds_since_the_epoch(instant: datetime, number: int) -> None:
     field = DateTimeInt()
 
     assert field.get_prep_value(instant) == number
@@ -63,9 +63,9 @@ def test_no_microsecond_is_lost(instant: datetime) -> None:
 
 
 def test_an_instant_of_another_zone_is_the_same_instant() -> None:
-    there = datetime.fromisoformat("2026-11-22T23:02:11+09:00")
+    elsewhere = datetime.fromisoformat("2026-11-22T23:02:11+09:00")
 
-    assert DateTimeInt().get_prep_value(there) == DateTimeInt().get_prep_value(NOW)
+    assert DateTimeInt().get_prep_value(elsewhere) == DateTimeInt().get_prep_value(NOW)
 
 
 def test_null_is_no_instant() -> None:
@@ -80,13 +80,11 @@ def test_null_is_no_instant() -> None:
     ],
     ids=["greatest", "least"],
 )
-def test_a_number_beyond_every_year_is_the_last_instant_there_is(
-    number: int, expected: datetime
-) -> None:
+def test_number_beyond_the_calendar_is_its_end(number: int, expected: datetime) -> None:
     assert DateTimeInt().from_db_value(number) == expected
 
 
-def test_a_datetime_is_written_on_sqlite_as_sqlalchemy_writes_it() -> None:
+def test_datetime_on_sqlite_is_written_as_by_sqlalchemy() -> None:
     make_user(failed_auth_at=NOW)
 
     assert raw("SELECT CAST(failed_auth_at AS text) FROM local_user") == [
@@ -94,44 +92,37 @@ def test_a_datetime_is_written_on_sqlite_as_sqlalchemy_writes_it() -> None:
     ]
 
 
-def test_a_row_that_sqlalchemy_wrote_is_found_by_its_instant() -> None:
+def test_datetime_of_sqlalchemy_is_read_and_found_as_utc() -> None:
     make_user()
     raw("UPDATE local_user SET failed_auth_at = %s", "2026-11-22 14:02:11.000000")
 
-    assert LocalUser.objects.filter(failed_auth_at=NOW).exists()
+    assert LocalUser.objects.get(failed_auth_at=NOW).failed_auth_at == NOW
 
 
-def test_an_instant_is_read_as_utc() -> None:
-    make_user()
-    raw("UPDATE local_user SET failed_auth_at = %s", "2026-11-22 14:02:11.000000")
-
-    assert LocalUser.objects.get().failed_auth_at == NOW
-
-
-@pytest.mark.parametrize("border", INSTANTS)
-def test_a_datetime_is_compared_as_an_instant_and_not_as_text(border: datetime) -> None:
-    for number, instant in enumerate(INSTANTS):
+@pytest.mark.parametrize("border", TIMES)
+def test_datetime_is_compared_as_a_time(border: datetime) -> None:
+    for number, instant in enumerate(TIMES):
         make_user(f"user{number}", failed_auth_at=instant)
-    found = LocalUser.objects.filter(failed_auth_at__gt=border).order_by("pk")
+    rows = LocalUser.objects.filter(failed_auth_at__gt=border).order_by("pk")
 
-    assert [row.failed_auth_at for row in found] == [at for at in INSTANTS if at > border]
+    assert [row.failed_auth_at for row in rows] == [at for at in TIMES if at > border]
 
 
-@pytest.mark.parametrize("border", INSTANTS)
-def test_an_integer_is_compared_as_an_instant(border: datetime) -> None:
-    for number, instant in enumerate(INSTANTS):
+@pytest.mark.parametrize("border", TIMES)
+def test_integer_is_compared_as_a_time(border: datetime) -> None:
+    for number, instant in enumerate(TIMES):
         make_user(f"user{number}", passwords=[PasswordRow(expires_at=instant)])
-    found = Password.objects.filter(expires_at_int__lte=border).order_by("pk")
+    rows = Password.objects.filter(expires_at_int__lte=border).order_by("pk")
 
-    assert [row.expires_at_int for row in found] == [at for at in INSTANTS if at <= border]
+    assert [row.expires_at_int for row in rows] == [at for at in TIMES if at <= border]
 
 
 @given(at=st.datetimes(timezones=st.just(UTC)), border=st.datetimes(timezones=st.just(UTC)))
 @settings(deadline=None, max_examples=50)
-def test_any_two_instants_are_compared_right(at: datetime, border: datetime) -> None:
+def test_any_two_times_are_compared_right(at: datetime, border: datetime) -> None:
     with transaction.atomic(using="keystone"):
         make_user(failed_auth_at=at)
-        found = LocalUser.objects.filter(failed_auth_at__lt=border).exists()
+        exists = LocalUser.objects.filter(failed_auth_at__lt=border).exists()
         transaction.set_rollback(True, using="keystone")
 
-    assert found is (at < border)
+    assert exists is (at < border)

@@ -1,4 +1,4 @@
-"""The SQL for a login that can do no more than pciops needs."""
+"""Tests of the grants that pciops needs, and of finding those it does not need."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from pciops.keystone.grants import GrantError
 NAMES = {"database": "keystone", "user": "pciops", "host": "%", "unlock_user": "pciops"}
 
 
-def test_no_statement_names_the_password_hash() -> None:
-    assert "password_hash" not in " ".join(grants.statements(**NAMES))
+def test_statements_do_not_name_secret_columns() -> None:
+    text = " ".join(grants.statements(**NAMES))
+
+    assert "password_hash" not in text
+    assert "secret_hash" not in text
 
 
-def test_no_statement_names_the_hash_of_a_secret() -> None:
-    assert "secret_hash" not in " ".join(grants.statements(**NAMES))
-
-
-def test_every_table_is_read_by_its_columns() -> None:
+def test_every_table_is_read_by_columns() -> None:
     read = [line for line in grants.statements(**NAMES) if line.startswith("GRANT SELECT (")]
 
     assert len(read) == len(grants.columns()) == 14
@@ -38,19 +37,18 @@ def test_exactly_two_columns_can_be_updated(unlock_user: str) -> None:
     ]
 
 
-def test_the_columns_of_local_user_are_those_of_keystone() -> None:
-    assert sorted(grants.columns()["local_user"]) == sorted(
-        ["id", "user_id", "domain_id", "name", "failed_auth_count", "failed_auth_at"]
-    )
+@pytest.mark.parametrize(
+    ("table", "columns"),
+    [
+        ("local_user", "id user_id domain_id name failed_auth_count failed_auth_at"),
+        ("password", "id local_user_id created_at created_at_int expires_at expires_at_int"),
+    ],
+)
+def test_all_columns_but_secrets_are_read(table: str, columns: str) -> None:
+    assert sorted(grants.columns()[table]) == sorted(columns.split())
 
 
-def test_the_columns_of_password_are_all_but_the_hash() -> None:
-    assert sorted(grants.columns()["password"]) == sorted(
-        ["id", "local_user_id", "created_at", "created_at_int", "expires_at", "expires_at_int"]
-    )
-
-
-def test_a_login_of_its_own_for_the_update_reads_only_what_guards_it() -> None:
+def test_second_login_for_the_update_reads_only_its_condition() -> None:
     lines = grants.statements(**{**NAMES, "unlock_user": "pciops_unlock"})
     read = [line for line in lines if "pciops_unlock" in line and "SELECT" in line]
 
@@ -58,27 +56,22 @@ def test_a_login_of_its_own_for_the_update_reads_only_what_guards_it() -> None:
         "GRANT SELECT (`user_id`, `failed_auth_count`, `failed_auth_at`) "
         "ON `keystone`.`local_user` TO 'pciops_unlock'@'%';"
     ]
-
-
-def test_the_login_that_reads_cannot_update_where_there_are_two() -> None:
-    lines = grants.statements(**{**NAMES, "unlock_user": "pciops_unlock"})
-
     assert not [line for line in lines if "UPDATE" in line and "'pciops'@" in line]
 
 
 @pytest.mark.parametrize("argument", list(NAMES))
 @pytest.mark.parametrize("name", ["", "a'b", "a`b", 'a"b', "a b", "a;b", "a\\b", "a\n", "a" * 81])
-def test_a_name_that_could_end_its_quotes_is_refused(argument: str, name: str) -> None:
+def test_name_that_could_end_its_quotes_is_refused(argument: str, name: str) -> None:
     with pytest.raises(GrantError, match=re.escape(repr(name))):
         grants.statements(**{**NAMES, argument: name})
 
 
 @pytest.mark.parametrize("host", ["%", "localhost", "10.0.0.%", "2001:db8::1", "db-1.example"])
-def test_a_host_may_be_an_address_or_a_pattern(host: str) -> None:
+def test_host_can_be_an_address_or_a_pattern(host: str) -> None:
     assert grants.statements(**{**NAMES, "host": host})[0].endswith(f"TO 'pciops'@'{host}';")
 
 
-def test_the_command_prints_the_statements(capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_prints_the_statements(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("grants")
     printed = capsys.readouterr().out.splitlines()
 
@@ -88,7 +81,7 @@ def test_the_command_prints_the_statements(capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize(
     ("words", "logins"), [((), 1), (("--unlock-user", "u2"), 2), (("--unlock-user", "pciops"), 1)]
 )
-def test_the_command_says_which_logins_have_to_exist(
+def test_command_prints_how_to_create_the_logins(
     capsys: pytest.CaptureFixture[str], words: tuple[str, ...], logins: int
 ) -> None:
     call_command("grants", *words)
@@ -96,8 +89,79 @@ def test_the_command_says_which_logins_have_to_exist(
     assert capsys.readouterr().out.count("CREATE USER") == logins
 
 
-def test_a_hostile_name_is_wrong_usage() -> None:
+def test_command_refuses_a_hostile_name() -> None:
     with pytest.raises(CommandError) as raised:
         call_command("grants", "--user", "x'; DROP DATABASE keystone; --")
 
     assert raised.value.returncode == 2
+
+
+# --- Surplus rights -----------------------------------------------------------------------------
+USAGE = "GRANT USAGE ON *.* TO `pciops`@`%` IDENTIFIED BY PASSWORD '*0123456789ABCDEF'"
+OURS = [
+    USAGE,
+    *(line.removesuffix(";") for line in grants.statements(**NAMES)),
+]
+TO = "TO `pciops`@`%`"
+
+
+def surplus(*lines: str) -> list[str]:
+    """Return the surplus rights in these lines, beside those that pciops needs."""
+    return grants.surplus([*OURS, *lines], database="keystone")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("GRANT ALL PRIVILEGES ON `keystone`.*", "ALL PRIVILEGES on keystone.*"),
+        ("GRANT ALL PRIVILEGES ON *.*", "ALL PRIVILEGES on *.*"),
+        ("GRANT SELECT ON `keystone`.`password`", "SELECT on keystone.password"),
+        ("GRANT SELECT ON `keystone`.*", "SELECT on keystone.*"),
+        ("GRANT SELECT (`id`) ON `other`.`user`", "SELECT on other.user"),
+        ("GRANT SELECT (`id`) ON `keystone`.`credential`", "SELECT on keystone.credential"),
+        (
+            "GRANT SELECT (`id`, `password_hash`) ON `keystone`.`password`",
+            "SELECT (password_hash) on keystone.password",
+        ),
+        ("GRANT UPDATE (`enabled`) ON `keystone`.`user`", "UPDATE on keystone.user"),
+        ("GRANT UPDATE ON `keystone`.`local_user`", "UPDATE on keystone.local_user"),
+        ("GRANT CREATE ON `keystone`.*", "CREATE on keystone.*"),
+        ("GRANT LOCK TABLES ON `keystone`.*", "LOCK TABLES on keystone.*"),
+        ("GRANT PROXY ON 'root'@'%'", "PROXY on 'root'@'%'"),
+        (
+            "GRANT SELECT (`id`, `name`), UPDATE (`failed_auth_at`, `name`)"
+            " ON `keystone`.`local_user`",
+            "UPDATE (name) on keystone.local_user",
+        ),
+        ("GRANT `dba`", "whatever the role `dba` gives"),
+    ],
+)
+def test_surplus_right_is_named(line: str, expected: str) -> None:
+    assert surplus(f"{line} {TO}") == [expected]
+
+
+def test_each_right_of_a_list_is_named() -> None:
+    line = f"GRANT SELECT, INSERT, CREATE TEMPORARY TABLES ON `keystone`.* {TO}"
+
+    assert surplus(line) == [
+        "SELECT on keystone.*",
+        "INSERT on keystone.*",
+        "CREATE TEMPORARY TABLES on keystone.*",
+    ]
+
+
+def test_grant_option_is_named() -> None:
+    line = f"GRANT SELECT (`id`) ON `keystone`.`user` {TO} WITH GRANT OPTION"
+
+    assert surplus(line) == ["GRANT OPTION on keystone.user"]
+
+
+def test_needed_rights_and_a_default_role_are_not_surplus() -> None:
+    assert surplus("SET DEFAULT ROLE NONE FOR `pciops`@`%`") == []
+
+
+def test_text_does_not_contain_a_password_hash() -> None:
+    more = surplus(f"GRANT SELECT ON *.* {TO} IDENTIFIED BY PASSWORD '*0123456789ABCDEF'")
+
+    assert more
+    assert not re.search("0123456789ABCDEF", str(more))

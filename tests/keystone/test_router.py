@@ -1,4 +1,4 @@
-"""Keystone's models are read from Keystone's database, and nothing else is done to them."""
+"""Tests of the router: Keystone's models are only read, from Keystone's database."""
 
 from __future__ import annotations
 
@@ -13,23 +13,16 @@ from pciops.keystone.models import LocalUser, UserOption
 from pciops.keystone.router import KeystoneIsReadOnlyError, KeystoneRouter
 from tests.factories import make_user
 
+LABELS = ("keystone", "audit", "auth", "contenttypes")
 KEYSTONE = list(apps.get_app_config("keystone").get_models())
 
 
 @pytest.mark.parametrize("model", KEYSTONE)
-def test_every_keystone_model_is_read_from_its_alias(model: type[models.Model]) -> None:
+def test_keystone_model_is_unmanaged_and_only_read(model: type[models.Model]) -> None:
+    assert model._meta.managed is False
     assert router.db_for_read(model) == "keystone"
-
-
-@pytest.mark.parametrize("model", KEYSTONE)
-def test_no_keystone_model_can_be_written(model: type[models.Model]) -> None:
     with pytest.raises(KeystoneIsReadOnlyError, match=model._meta.db_table):
         router.db_for_write(model)
-
-
-@pytest.mark.parametrize("model", KEYSTONE)
-def test_django_manages_no_keystone_table(model: type[models.Model]) -> None:
-    assert model._meta.managed is False
 
 
 @pytest.mark.django_db(databases=["keystone"])
@@ -44,26 +37,25 @@ def test_django_manages_no_keystone_table(model: type[models.Model]) -> None:
     ],
     ids=["update", "create", "delete", "save", "bulk_create"],
 )
-def test_every_ordinary_way_to_write_is_refused(write: Callable[[], object]) -> None:
+def test_writes_are_refused(write: Callable[[], object]) -> None:
     make_user()
 
     with pytest.raises(KeystoneIsReadOnlyError):
         write()
 
 
-def test_our_own_models_go_to_our_own_database() -> None:
+def test_other_models_use_the_default_database() -> None:
     assert (router.db_for_read(Event), router.db_for_write(Event)) == ("default", "default")
 
 
-@pytest.mark.parametrize("alias", ["keystone", "keystone_unlock"])
-@pytest.mark.parametrize("label", ["keystone", "audit", "auth", "contenttypes"])
-def test_nothing_is_migrated_into_keystones_database(alias: str, label: str) -> None:
-    assert KeystoneRouter().allow_migrate(alias, label) is False
-
-
-def test_keystones_tables_are_not_made_in_ours() -> None:
-    assert KeystoneRouter().allow_migrate("default", "keystone") is False
-
-
-def test_our_own_tables_are_made_in_ours() -> None:
-    assert KeystoneRouter().allow_migrate("default", "audit") is None
+@pytest.mark.parametrize(
+    ("alias", "label", "allowed"),
+    [
+        *(("keystone", label, False) for label in LABELS),
+        *(("keystone_unlock", label, False) for label in LABELS),
+        ("default", "keystone", False),
+        ("default", "audit", None),
+    ],
+)
+def test_only_other_tables_are_migrated(alias: str, label: str, allowed: bool | None) -> None:
+    assert KeystoneRouter().allow_migrate(alias, label) is allowed

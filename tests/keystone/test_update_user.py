@@ -1,40 +1,30 @@
-"""A change of a user at Keystone's API: what is sent, and what its answers become."""
+"""Tests of changing a user at Keystone's API: the request, and the exceptions."""
 
 from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
 
 import pytest
 from pytest_django import Settings
 
 from pciops.keystone import client
 from pciops.keystone.client import LostError, RefusedError, RejectedError, UnreachableError
-from tests.keystone.server import Answer, Server, served
-
-USER = {"user": {"id": "a1"}}
-
-
-@pytest.fixture
-def server(settings: Settings) -> Iterator[Server]:
-    """Keystone, as far as it is asked here."""
-    with served() as running:
-        settings.OS_AUTH_URL = running.url
-        running.answer = Answer(body=USER)
-        yield running
+from tests.keystone.answers import error
+from tests.keystone.answers import server as server
+from tests.keystone.server import Answer, Server
 
 
 def update(user_id: str = "a1") -> None:
     client.update_user("a-token", user_id, {"enabled": True})
 
 
-def said(status: int, message: str) -> Answer:
-    """An error in Keystone's shape."""
-    return Answer(status=status, body={"error": {"code": status, "message": message}})
+@pytest.fixture(autouse=True)
+def _changed(server: Server) -> None:
+    server.answer = Answer(body={"user": {"id": "a1"}})
 
 
-def test_a_change_is_one_patch_with_the_token_given(server: Server) -> None:
+def test_change_is_one_patch_with_the_token(server: Server) -> None:
     update()
     [request] = server.requests
 
@@ -43,30 +33,32 @@ def test_a_change_is_one_patch_with_the_token_given(server: Server) -> None:
     assert request.body == {"user": {"enabled": True}}
 
 
-def test_an_id_stays_one_part_of_the_address(server: Server) -> None:
-    update("../roles/x?y")
-
-    assert server.requests[0].path == "/v3/users/..%2Froles%2Fx%3Fy"
-
-
-def test_a_token_that_is_not_accepted_is_refused(server: Server) -> None:
-    server.answer = said(401, "no")
+def test_invalid_token_is_an_exception(server: Server) -> None:
+    server.answer = error(401, "no")
 
     with pytest.raises(RefusedError):
         update()
 
 
+def test_id_is_quoted_in_the_url(server: Server) -> None:
+    update("../roles/x?y")
+
+    assert server.requests[0].path == "/v3/users/..%2Froles%2Fx%3Fy"
+
+
 @pytest.mark.parametrize("status", [400, 403, 404, 409])
-def test_what_keystone_does_not_do_is_said_in_its_words(server: Server, status: int) -> None:
-    server.answer = said(status, "You may not.")
+def test_refused_change_is_an_exception_with_status_and_message(
+    server: Server, status: int
+) -> None:
+    server.answer = error(status, "You may not.")
     with pytest.raises(RejectedError, match=r"^You may not\.$") as raised:
         update()
 
     assert raised.value.status == status
 
 
-def test_keystones_words_are_one_line_of_a_fair_length(server: Server) -> None:
-    server.answer = said(403, "a\x1b[2Jb\n" + "x" * 1000)
+def test_message_is_one_line_and_limited(server: Server) -> None:
+    server.answer = error(403, "a\x1b[2Jb\n" + "x" * 1000)
     with pytest.raises(RejectedError) as raised:
         update()
 
@@ -75,14 +67,14 @@ def test_keystones_words_are_one_line_of_a_fair_length(server: Server) -> None:
 
 
 @pytest.mark.parametrize("body", ["<h1>Forbidden</h1>", {"error": "no"}, []])
-def test_a_refusal_without_a_reason_is_one_all_the_same(server: Server, body: object) -> None:
+def test_refusal_without_a_message_is_an_exception(server: Server, body: object) -> None:
     server.answer = Answer(status=403, body=body)
 
     with pytest.raises(RejectedError, match="no reason was given"):
         update()
 
 
-def test_a_redirect_is_not_followed_with_the_token(server: Server) -> None:
+def test_redirect_is_not_followed(server: Server) -> None:
     server.answer = Answer(status=302, headers={"Location": f"{server.url}/elsewhere"})
     with pytest.raises(RejectedError):
         update()
@@ -91,22 +83,22 @@ def test_a_redirect_is_not_followed_with_the_token(server: Server) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_after_an_error_of_the_server_nobody_knows(server: Server, status: int) -> None:
-    server.answer = said(status, "oops")
+def test_server_error_may_have_changed_the_user(server: Server, status: int) -> None:
+    server.answer = error(status, "oops")
 
     with pytest.raises(LostError, match=f"HTTP {status}"):
         update()
 
 
-def test_after_too_long_a_wait_nobody_knows(server: Server, settings: Settings) -> None:
+def test_late_answer_may_have_changed_the_user(server: Server, settings: Settings) -> None:
     settings.KEYSTONE_TIMEOUT = 0.1
-    server.answer = Answer(body=USER, after=0.5)
+    server.answer = Answer(after=0.5)
 
     with pytest.raises(LostError, match=r"no answer in 0\.1 s"):
         update()
 
 
-def test_without_a_connection_nothing_was_sent(settings: Settings) -> None:
+def test_refused_connection_has_changed_nothing(settings: Settings) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         settings.OS_AUTH_URL = f"http://127.0.0.1:{free.getsockname()[1]}/v3"
@@ -115,7 +107,7 @@ def test_without_a_connection_nothing_was_sent(settings: Settings) -> None:
             update()
 
 
-def test_a_connection_that_breaks_off_says_nothing(settings: Settings) -> None:
+def test_broken_connection_may_have_changed_the_user(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         settings.OS_AUTH_URL = f"http://127.0.0.1:{listening.getsockname()[1]}/v3"
         settings.KEYSTONE_TIMEOUT = 5
@@ -132,11 +124,11 @@ def test_a_connection_that_breaks_off_says_nothing(settings: Settings) -> None:
         thread.join()
 
 
-def test_no_log_and_no_exception_holds_the_token(
+def test_log_and_exception_do_not_contain_the_token(
     server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
-    server.answer = said(403, "no")
+    server.answer = error(403, "no")
     with pytest.raises(RejectedError) as raised:
         update()
 

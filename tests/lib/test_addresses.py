@@ -1,4 +1,4 @@
-"""Which texts are one mail address."""
+"""Tests of addresses and other untrusted text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pciops.lib.addresses import mail_address, plain
+from pciops.lib.addresses import mail_address, network, plain
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from pciops.lib.addresses import mail_address, plain
         ("用户@例子.example", "用户@xn--fsqu00a.example"),
     ],
 )
-def test_an_address_is_taken_with_its_domain_in_ascii(text: str, expected: str) -> None:
+def test_email_address_has_its_domain_in_ascii(text: str, expected: str) -> None:
     assert mail_address(text) == expected
 
 
@@ -58,17 +58,36 @@ def test_an_address_is_taken_with_its_domain_in_ascii(text: str, expected: str) 
         "\udc80@example.test",
     ],
 )
-def test_anything_else_is_none(text: str) -> None:
+def test_other_text_is_not_an_email_address(text: str) -> None:
     assert mail_address(text) is None
 
 
 @given(text=st.text())
-def test_whatever_the_text_is_what_comes_out_is_one_word(text: str) -> None:
+def test_email_address_is_one_printable_word(text: str) -> None:
     for candidate in (text, f"{text}@example.test", f"ann@{text}"):
-        found = mail_address(candidate)
+        address = mail_address(candidate)
 
-        assert found is None or (found.isprintable() and found == "".join(found.split()))
-        assert found is None or (found.count("@") == 1 and not set(found) & set(',;<>()[]\\"'))
+        if address is not None:
+            assert address.isprintable()
+            assert address == "".join(address.split())
+            assert address.count("@") == 1
+            assert not set(address) & set(',;<>()[]\\"')
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ("::1", "::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("", "unknown"),
+        ("garbage", "unknown"),
+    ],
+)
+def test_network_is_an_ipv4_address_or_an_ipv6_prefix(address: str, expected: str) -> None:
+    assert network(address) == expected
 
 
 @pytest.mark.parametrize(
@@ -81,5 +100,5 @@ def test_whatever_the_text_is_what_comes_out_is_one_word(text: str) -> None:
         ("x" * 9, "xxxx…"),
     ],
 )
-def test_text_of_others_is_brought_into_one_line(text: str, expected: str) -> None:
+def test_plain_text_is_one_line(text: str, expected: str) -> None:
     assert plain(text, 5 if len(text) == 9 else 200) == expected

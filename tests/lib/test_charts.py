@@ -1,17 +1,17 @@
-"""Charts: every mark inside its view box, lengths in proportion, numbers that can be read."""
+"""Tests of charts: marks inside the view box, lengths in proportion, readable numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from operator import attrgetter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pciops.lib import charts
-from pciops.lib.charts import Bars, Drawing, Line, Series
-from pciops.lib.numbers import grouped
+from pciops.lib.charts import Bars, Drawing, Line, Rect, Series
 
 DAY = date(2026, 11, 22)
 LAYOUTS = [charts.columns, charts.rows]
@@ -21,7 +21,6 @@ numbers = st.integers(min_value=0, max_value=3_000_000)
 
 @st.composite
 def bar_charts(draw: st.DrawFn) -> Bars:
-    """One to fourteen groups with one to three series."""
     groups = draw(st.integers(min_value=1, max_value=14))
     values = st.lists(numbers, min_size=groups, max_size=groups).map(tuple)
     series = draw(st.lists(values, min_size=1, max_size=3))
@@ -30,20 +29,18 @@ def bar_charts(draw: st.DrawFn) -> Bars:
 
 @st.composite
 def line_charts(draw: st.DrawFn) -> Line:
-    """One to thirty days within two months, each with a number."""
     days = draw(st.sets(st.integers(min_value=0, max_value=60), min_size=1, max_size=30))
     return make_line({day: draw(numbers) for day in sorted(days)})
 
 
 def make_bars(*values: tuple[int, ...]) -> Bars:
-    """A chart of these series."""
     groups = tuple(f"Day {number}" for number in range(len(values[0]) if values else 0))
     series = tuple(Series(label=f"kind {n}", values=one) for n, one in enumerate(values))
     return Bars(title="A chart", groups=groups, series=series)
 
 
 def make_line(values: dict[int, int]) -> Line:
-    """A line through these numbers, so many days after the first."""
+    """Return a line through these numbers, by days after the first."""
     points = tuple((DAY + timedelta(days=day), value) for day, value in values.items())
     return Line(title="A line", points=points)
 
@@ -55,7 +52,7 @@ def numbers_of(drawing: Drawing) -> list[str]:
 # --- Bars -----------------------------------------------------------------------------------------
 @pytest.mark.parametrize("layout", LAYOUTS)
 @given(chart=bar_charts())
-def test_every_bar_and_number_is_inside_the_view_box(
+def test_bars_and_numbers_are_inside_the_view_box(
     layout: Callable[[Bars], Drawing], chart: Bars
 ) -> None:
     drawing = layout(chart)
@@ -70,32 +67,26 @@ def test_every_bar_and_number_is_inside_the_view_box(
         assert charts.TEXT * 0.7 <= text.y <= drawing.height
 
 
+@pytest.mark.parametrize(
+    ("layout", "length"),
+    [(charts.columns, attrgetter("height")), (charts.rows, attrgetter("width"))],
+)
 @given(chart=bar_charts())
-def test_columns_are_as_high_as_their_numbers(chart: Bars) -> None:
-    rects = charts.columns(chart).rects
+def test_bars_are_as_long_as_their_numbers(
+    layout: Callable[[Bars], Drawing], length: Callable[[Rect], float], chart: Bars
+) -> None:
+    rects = layout(chart).rects
     values = [value for _, row in chart.table for value in row]
 
-    longest = max(rect.height for rect in rects)
+    longest = max(map(length, rects))
     for rect, value in zip(rects, values, strict=True):
-        assert rect.height * chart.greatest == pytest.approx(
-            longest * value, abs=0.02 * (chart.greatest + 1)
-        )
-
-
-@given(chart=bar_charts())
-def test_rows_are_as_long_as_their_numbers(chart: Bars) -> None:
-    rects = charts.rows(chart).rects
-    values = [value for _, row in chart.table for value in row]
-
-    longest = max(rect.width for rect in rects)
-    for rect, value in zip(rects, values, strict=True):
-        assert rect.width * chart.greatest == pytest.approx(
+        assert length(rect) * chart.greatest == pytest.approx(
             longest * value, abs=0.02 * (chart.greatest + 1)
         )
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_every_bar_carries_its_number(layout: Callable[[Bars], Drawing]) -> None:
+def test_every_bar_has_its_number(layout: Callable[[Bars], Drawing]) -> None:
     drawing = layout(make_bars((12480, 0), (7, 1)))
 
     assert numbers_of(drawing) == ["12,480", "7", "0", "1"]
@@ -112,7 +103,7 @@ def test_bars_of_one_group_do_not_cover_each_other(layout: Callable[[Bars], Draw
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_zero_everywhere_is_a_chart_without_length(layout: Callable[[Bars], Drawing]) -> None:
+def test_zeros_are_bars_without_length(layout: Callable[[Bars], Drawing]) -> None:
     drawing = layout(make_bars((0, 0), (0, 0)))
 
     assert all(0 in (rect.width, rect.height) for rect in drawing.rects)
@@ -120,25 +111,25 @@ def test_zero_everywhere_is_a_chart_without_length(layout: Callable[[Bars], Draw
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_chart_without_groups_is_its_axis(layout: Callable[[Bars], Drawing]) -> None:
+def test_chart_without_groups_has_only_an_axis(layout: Callable[[Bars], Drawing]) -> None:
     drawing = layout(make_bars())
 
-    assert (drawing.rects, drawing.texts, len(drawing.strokes)) == ((), (), 1)
+    assert (drawing.rects, drawing.texts, len(drawing.strokes)) == ([], [], 1)
 
 
 @pytest.mark.parametrize("values", [(1,), (1, 2, 3), (1, -1)])
-def test_a_series_that_does_not_fit_its_groups_is_refused(values: tuple[int, ...]) -> None:
+def test_series_without_one_number_for_each_group_is_refused(values: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="kind 0"):
         Bars(title="", groups=("a", "b"), series=(Series(label="kind 0", values=values),))
 
 
-def test_the_table_has_the_numbers_of_the_bars() -> None:
+def test_table_has_the_numbers_of_the_bars() -> None:
     assert make_bars((1, 2), (3, 4)).table == [("Day 0", [1, 3]), ("Day 1", [2, 4])]
 
 
 # --- Lines ----------------------------------------------------------------------------------------
 @given(chart=line_charts())
-def test_every_point_of_a_line_is_inside_the_view_box(chart: Line) -> None:
+def test_points_of_a_line_are_inside_the_view_box(chart: Line) -> None:
     drawing = charts.line(chart)
 
     for x, y in drawing.strokes[0].points:
@@ -147,51 +138,52 @@ def test_every_point_of_a_line_is_inside_the_view_box(chart: Line) -> None:
 
 
 @given(chart=line_charts())
-def test_a_higher_number_is_higher_up(chart: Line) -> None:
+def test_greater_numbers_are_higher(chart: Line) -> None:
     points = charts.line(chart).strokes[0].points[-len(chart.points) :]
     heights = [(value, y) for (_, value), (_, y) in zip(chart.points, points, strict=True)]
 
     assert all(a[1] >= b[1] for a in heights for b in heights if a[0] < b[0])
 
 
-def test_a_line_names_its_greatest_and_its_least() -> None:
-    assert numbers_of(charts.line(make_line({0: 12, 1: 40, 2: 9}))) == ["40", "9"]
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [({0: 12, 1: 40, 2: 9}, ["40", "9"]), ({0: 0, 5: 0}, ["0"]), ({0: 7}, ["7"])],
+    ids=["numbers", "one number", "one day"],
+)
+def test_scale_of_a_line_has_its_greatest_and_least_number(
+    values: dict[int, int], expected: list[str]
+) -> None:
+    assert numbers_of(charts.line(make_line(values))) == expected
 
 
-def test_a_line_leaves_room_for_a_day_without_a_number() -> None:
+def test_line_has_a_gap_for_a_missing_day() -> None:
     (x1, _), (x2, _), (x3, _) = charts.line(make_line({0: 1, 1: 2, 3: 4})).strokes[0].points
 
     assert x3 - x2 == pytest.approx(2 * (x2 - x1), abs=0.02)
 
 
-def test_one_day_is_a_level_line() -> None:
-    drawing = charts.line(make_line({0: 7}))
-    (x1, y1), (x2, y2) = drawing.strokes[0].points
+def test_line_of_one_day_is_level() -> None:
+    (x1, y1), (x2, y2) = charts.line(make_line({0: 7})).strokes[0].points
 
     assert x1 < x2
     assert y1 == y2
-    assert numbers_of(drawing) == ["7"]
 
 
-def test_a_number_that_never_changed_is_said_once() -> None:
-    assert numbers_of(charts.line(make_line({0: 0, 5: 0}))) == ["0"]
-
-
-def test_a_line_knows_its_numbers() -> None:
+def test_line_has_first_last_least_and_greatest_number() -> None:
     chart = make_line({0: 12, 1: 40, 2: 9})
 
     assert (chart.first, chart.last, chart.least, chart.greatest) == (12, 9, 9, 40)
 
 
 @pytest.mark.parametrize("days", [[], [1, 0], [0, 0]])
-def test_days_that_do_not_rise_are_refused(days: list[int]) -> None:
+def test_line_requires_rising_days(days: list[int]) -> None:
     points = tuple((DAY + timedelta(days=day), 1) for day in days)
 
     with pytest.raises(ValueError, match="A line"):
         Line(title="A line", points=points)
 
 
-def test_a_stroke_is_written_as_points() -> None:
+def test_stroke_is_written_as_svg_points() -> None:
     assert str(charts.columns(make_bars((1,))).strokes[0]) == "0,196 760,196"
 
 
@@ -211,9 +203,5 @@ def test_a_stroke_is_written_as_points() -> None:
         (7_000_000_000, "7G"),
     ],
 )
-def test_a_number_beside_a_bar_is_short(number: int, text: str) -> None:
+def test_number_beside_a_bar_is_compact(number: int, text: str) -> None:
     assert charts.compact(number) == text
-
-
-def test_a_number_in_a_table_is_whole() -> None:
-    assert grouped(1_234_567) == "1,234,567"

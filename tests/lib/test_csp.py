@@ -1,4 +1,4 @@
-"""The Content-Security-Policy is on every answer."""
+"""Tests of the Content-Security-Policy header."""
 
 from __future__ import annotations
 
@@ -10,23 +10,18 @@ from pytest_django import Settings
 from pciops.lib.csp import NONE, SELF, ContentSecurityPolicyMiddleware
 
 
-@pytest.fixture
-def _policy(settings: Settings) -> None:
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, "default-src 'none'; img-src 'self' data:"),
+        ({"Content-Security-Policy": "sandbox"}, "sandbox"),
+    ],
+    ids=["from the setting", "from the view"],
+)
+def test_response_has_the_policy(
+    settings: Settings, headers: dict[str, str], expected: str
+) -> None:
     settings.SECURE_CSP = {"default-src": [NONE], "img-src": [SELF, "data:"]}
+    middleware = ContentSecurityPolicyMiddleware(lambda request: HttpResponse(headers=headers))
 
-
-@pytest.mark.usefixtures("_policy")
-def test_the_setting_becomes_the_header() -> None:
-    answer = ContentSecurityPolicyMiddleware(lambda request: HttpResponse())(
-        RequestFactory().get("/")
-    )
-
-    assert answer["Content-Security-Policy"] == "default-src 'none'; img-src 'self' data:"
-
-
-@pytest.mark.usefixtures("_policy")
-def test_a_view_may_have_a_policy_of_its_own() -> None:
-    own = HttpResponse(headers={"Content-Security-Policy": "sandbox"})
-    answer = ContentSecurityPolicyMiddleware(lambda request: own)(RequestFactory().get("/"))
-
-    assert answer["Content-Security-Policy"] == "sandbox"
+    assert middleware(RequestFactory().get("/"))["Content-Security-Policy"] == expected

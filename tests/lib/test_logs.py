@@ -1,4 +1,4 @@
-"""A log entry is one line, whatever text Keystone holds."""
+"""Tests of log entries, each of which is one line for any text."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pciops.lib.logs import OneLineFormatter, escape
 
 
 def record(message: str, *args: object) -> logging.LogRecord:
-    """A log record of a fixed time."""
-    made = logging.LogRecord("pciops.audit", logging.INFO, "", 0, message, args, None)
-    made.created = 1795356131.5
-    return made
+    """Return a log record of a fixed time."""
+    entry = logging.LogRecord("pciops.audit", logging.INFO, "", 0, message, args, None)
+    entry.created = 1795356131.5
+    return entry
 
 
 @pytest.mark.parametrize(
@@ -32,30 +32,30 @@ def record(message: str, *args: object) -> logging.LogRecord:
         ("a\u2028b\u2029c", r"a\u2028b\u2029c"),  # line and paragraph separators
         ("\x85", r"\x85"),  # next line
         ("\0", r"\x00"),
-        ("\ud800", r"\ud800"),  # half of a pair, which no terminal can be sent
+        ("\ud800", r"\ud800"),  # half of a surrogate pair
         ("\U000e0041", r"\U000e0041"),  # an invisible tag
     ],
 )
-def test_what_cannot_be_printed_is_escaped(text: str, expected: str) -> None:
+def test_unprintable_characters_are_escaped(text: str, expected: str) -> None:
     assert escape(text) == expected
 
 
 @given(text=st.text(st.characters()))
 @settings(deadline=None)
-def test_any_text_stays_in_its_line(text: str) -> None:
+def test_entry_with_any_text_is_one_line(text: str) -> None:
     line = OneLineFormatter().format(record("%s was unlocked", text))
 
     assert line.isprintable()
     assert line.splitlines() == [line]
 
 
-def test_a_line_has_time_level_logger_and_message() -> None:
+def test_line_has_time_level_logger_and_message() -> None:
     line = OneLineFormatter().format(record("unlock of %s", "ann"))
 
     assert line == "2026-11-22T14:02:11.500+00:00 INFO pciops.audit unlock of ann"
 
 
-def test_a_traceback_keeps_its_lines() -> None:
+def test_traceback_keeps_its_lines() -> None:
     entry = record("failed")
     try:
         raise ValueError("broken")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pciops.lib.numbers import counted
+from pciops.lib.numbers import counted, grouped
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,7 @@ def test_counted_noun_agrees_with_its_number(
     number: int, words: tuple[str, ...], expected: str
 ) -> None:
     assert counted(number, *words) == expected
+
+
+def test_grouped_number_has_separators() -> None:
+    assert grouped(1_234_567) == "1,234,567"

@@ -1,4 +1,4 @@
-"""Lists on standard output: table, CSV and JSON."""
+"""Tests of lists as table, CSV and JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROWS: list[dict[str, Any]] = [{"name": "ann", "count": 3}, {"name": "bartholomew
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-def test_a_cell_that_could_begin_a_formula_is_defused(start: str) -> None:
+def test_start_of_a_formula_is_defused(start: str) -> None:
     assert tables.defused(f"{start}1+1") == f"'{start}1+1"
 
 
@@ -38,33 +38,28 @@ def test_a_cell_that_could_begin_a_formula_is_defused(start: str) -> None:
         (["=1"], "'=1"),
     ],
 )
-def test_other_cells_stay_as_they_are(value: object, expected: str) -> None:
+def test_other_cells_are_not_changed(value: object, expected: str) -> None:
     assert tables.defused(value) == expected
 
 
 @given(names=st.lists(st.text(st.characters(exclude_categories=["Cs"]))))
 @settings(deadline=None)
-def test_a_csv_reader_gets_every_cell_back(names: list[str]) -> None:
+def test_csv_can_be_read_back(names: list[str]) -> None:
     lines = tables.csv_lines(("name",), [{"name": name} for name in names])
     read = list(csv.reader(io.StringIO("".join(lines), newline="")))
 
     assert read == [["name"], *([tables.defused(name)] for name in names)]
 
 
-@pytest.mark.parametrize("rows", [[], ROWS[:1], ROWS], ids=len)
-def test_json_output_is_json(rows: list[dict[str, Any]]) -> None:
-    assert json.loads("".join(tables.json_lines("accounts", rows))) == {"accounts": rows}
-
-
-@given(name=st.text(st.characters()))
+@given(names=st.lists(st.text(st.characters()), max_size=3))
 @settings(deadline=None)
-def test_json_output_holds_any_text(name: str) -> None:
-    rows = [{"name": name}]
+def test_json_can_be_read_back(names: list[str]) -> None:
+    rows = [{"name": name} for name in names]
 
     assert json.loads("".join(tables.json_lines("accounts", rows))) == {"accounts": rows}
 
 
-def test_rows_are_written_as_they_come() -> None:
+def test_rows_are_written_one_by_one() -> None:
     def rows() -> Iterator[dict[str, str]]:
         yield {"name": "ann"}
         raise ConnectionError
@@ -74,14 +69,14 @@ def test_rows_are_written_as_they_come() -> None:
     assert [next(lines), next(lines)] == ["name\r\n", "ann\r\n"]
 
 
-def test_a_table_is_aligned() -> None:
+def test_table_is_aligned() -> None:
     out = io.StringIO()
     tables.write_table(out, COLUMNS, ROWS)
 
     assert out.getvalue() == "name         count\nann          3\nbartholomew  12\n"
 
 
-def test_a_table_without_rows_is_its_head() -> None:
+def test_table_without_rows_has_only_its_head() -> None:
     out = io.StringIO()
     number = tables.write_table(out, COLUMNS, [])
 
@@ -90,14 +85,14 @@ def test_a_table_without_rows_is_its_head() -> None:
 
 @given(name=st.text(st.characters()))
 @settings(deadline=None)
-def test_a_row_of_a_table_is_one_line(name: str) -> None:
+def test_row_of_a_table_is_one_line(name: str) -> None:
     out = io.StringIO()
     tables.write_table(out, COLUMNS, [{"name": name, "count": 1}])
 
     assert len(out.getvalue().splitlines()) == 2
 
 
-def test_an_escape_sequence_does_not_reach_the_terminal() -> None:
+def test_table_contains_no_escape_sequences() -> None:
     out = io.StringIO()
     tables.write_table(out, ("name",), [{"name": "\x1b[31mred"}])
 

@@ -1,4 +1,4 @@
-"""Instants and spans as a person reads them."""
+"""Tests of times and spans as text."""
 
 from __future__ import annotations
 
@@ -29,17 +29,14 @@ INSTANTS = st.datetimes(timezones=st.just(UTC))
         (datetime.max.replace(tzinfo=UTC), "31 Dec 9999, 23:59:59 UTC"),
     ],
 )
-def test_an_instant_of_another_day_names_the_day(value: datetime, expected: str) -> None:
+def test_time_of_another_day_names_the_day(value: datetime, expected: str) -> None:
     assert times.instant(value, NOW) == expected
 
 
-def test_an_instant_is_shown_in_utc_whatever_its_zone() -> None:
+def test_time_is_in_utc_and_dated_if_asked() -> None:
     tokyo = timezone(timedelta(hours=9))
 
     assert times.instant(NOW.astimezone(tokyo), NOW.astimezone(tokyo)) == "14:02:11 UTC"
-
-
-def test_what_is_kept_has_its_date_even_today() -> None:
     assert times.dated(NOW) == "22 Nov 2026, 14:02:11 UTC"
 
 
@@ -58,10 +55,10 @@ def test_what_is_kept_has_its_date_even_today() -> None:
         (timedelta(days=1), "1 day"),
         (timedelta(days=1, hours=23), "1 day"),
         (timedelta(days=12), "12 days"),
-        (timedelta(days=2_900_000), "2900000 days"),
+        (timedelta(days=2_900_000), "2,900,000 days"),
     ],
 )
-def test_a_span_is_rounded_down_to_at_most_two_units(value: timedelta, expected: str) -> None:
+def test_span_is_rounded_down_to_at_most_two_units(value: timedelta, expected: str) -> None:
     assert times.span(value) == expected
 
 
@@ -77,17 +74,17 @@ def test_a_span_is_rounded_down_to_at_most_two_units(value: timedelta, expected:
         (-3 * 60, "3 min ago"),
     ],
 )
-def test_a_distance_says_which_side_of_now(seconds: float, expected: str) -> None:
+def test_distance_has_a_direction(seconds: float, expected: str) -> None:
     assert times.distance(NOW + timedelta(seconds=seconds), NOW) == expected
 
 
-def test_both_is_the_instant_and_its_distance() -> None:
+def test_both_is_time_and_distance() -> None:
     assert times.both(NOW - timedelta(minutes=3), NOW) == "13:59:11 UTC (3 min ago)"
 
 
 @given(value=INSTANTS, now=INSTANTS)
 @settings(deadline=None)
-def test_every_instant_can_be_said(value: datetime, now: datetime) -> None:
+def test_every_time_has_a_text(value: datetime, now: datetime) -> None:
     assert " UTC (" in times.both(value, now)
 
 
@@ -99,9 +96,9 @@ def test_every_instant_can_be_said(value: datetime, now: datetime) -> None:
         (LAST, timedelta(microseconds=1), LAST),
         (NOW, timedelta.max, LAST),
     ],
-    ids=["within time", "up to its end", "beyond its end", "far beyond"],
+    ids=["before", "at the end", "after", "long after"],
 )
-def test_no_instant_is_later_than_the_last(
+def test_later_stops_at_the_end_of_the_calendar(
     value: datetime, span: timedelta, expected: datetime
 ) -> None:
     assert times.later(value, span) == expected
@@ -117,15 +114,13 @@ def test_no_instant_is_later_than_the_last(
         (date(2026, 11, 22), "2026-11-22"),
     ],
 )
-def test_machines_get_iso_8601_with_a_z(
-    value: datetime | date | None, expected: str | None
-) -> None:
+def test_iso_text_ends_in_z(value: datetime | date | None, expected: str | None) -> None:
     assert times.iso(value) == expected
 
 
 @given(value=INSTANTS)
 @settings(deadline=None)
-def test_machines_lose_nothing_of_an_instant(value: datetime) -> None:
+def test_iso_text_can_be_read_back(value: datetime) -> None:
     assert datetime.fromisoformat(str(times.iso(value))) == value
 
 
@@ -138,18 +133,18 @@ def test_machines_lose_nothing_of_an_instant(value: datetime) -> None:
         (date(2027, 2, 20), "in 90 days"),
     ],
 )
-def test_a_day_is_so_many_days_away(value: date, expected: str) -> None:
+def test_day_is_a_number_of_days_away(value: date, expected: str) -> None:
     assert times.days_away(value, NOW) == expected
 
 
-def test_days_are_those_of_utc() -> None:
+def test_days_are_utc_days() -> None:
     tokyo = datetime(2026, 11, 22, 8, tzinfo=timezone(timedelta(hours=9)))
 
     assert times.days_away(date(2026, 11, 21), tokyo) == "today"
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [
         ("2026-11-22T14:00", "2026-11-22T14:00:00Z"),
         ("2026-11-22 14:00+02:00", "2026-11-22T12:00:00Z"),
@@ -160,5 +155,5 @@ def test_days_are_those_of_utc() -> None:
         ("", None),
     ],
 )
-def test_an_instant_is_read_as_utc_where_it_names_no_zone(text: str, found: str | None) -> None:
-    assert times.iso(times.read(text)) == found
+def test_parsed_time_is_utc_without_a_zone(text: str, expected: str | None) -> None:
+    assert times.iso(times.parse(text)) == expected

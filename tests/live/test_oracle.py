@@ -20,7 +20,7 @@ from pciops.accounts import selectors, states
 from pciops.accounts.account import Account
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.selectors import Query
+from pciops.accounts.selectors import AccountQuery
 from pciops.accounts.states import blocking, classify
 from pciops.demo.keystone import Keystone
 from tests.factories import make_user
@@ -83,7 +83,7 @@ def cell(
     url = release.database.replace("mysql+pymysql://", "mysql://")
     database = url.rpartition("/")[2]
     with release, keystone_at(url, django_db_blocker):
-        policy = policies.read([str(release.conf)], {}).policy
+        policy = policies.parse([str(release.conf)], {}).policy
         now = timezone.now()
         facts = {user_id: oracle.described(facts) for user_id, facts in make_accounts(policy, now)}
         copy_admin_password(mariadb, database)
@@ -92,9 +92,11 @@ def cell(
             password=release.admin_password,
             policy=policy,
             now=now,
-            accounts={account.id: account for account in listed(Query(), policy, now)},
+            accounts={account.id: account for account in listed(AccountQuery(), policy, now)},
             listed={
-                state.name: {account.id for account in listed(Query(state=state), policy, now)}
+                state.name: {
+                    account.id for account in listed(AccountQuery(state=state), policy, now)
+                }
                 for state in COVERED
             },
             facts=facts,
@@ -118,7 +120,7 @@ def make_accounts(policy: Policy, now: datetime) -> Iterator[tuple[str, oracle.F
             yield make_user(f"oracle-{number}", **values).id, facts
 
 
-def listed(query: Query, policy: Policy, now: datetime) -> list[Account]:
+def listed(query: AccountQuery, policy: Policy, now: datetime) -> list[Account]:
     """Return the accounts on all pages of a list."""
     accounts: list[Account] = []
     marker = ""
@@ -150,7 +152,7 @@ def test_each_list_holds_exactly_the_accounts_that_are_in_its_state(cell: Cell) 
 
     assert cell.listed == expected
     empty = {name for name, ids in expected.items() if not ids}
-    assert empty == ({"near_lockout"} if cell.policy.one_try_left is None else set())
+    assert empty == ({"near_lockout"} if cell.policy.near_lockout_count is None else set())
 
 
 def test_a_sign_in_succeeds_unless_a_state_blocks_it(cell: Cell) -> None:

@@ -106,15 +106,17 @@ def refused(keystone: Keystone, names: list[str], password: str = "") -> set[str
 
 
 def test_exactly_the_named_accounts_are_refused(keystone: Keystone) -> None:
-    current = policies.read([str(keystone.conf)], {}).policy
-    proposed = whatif.proposal(current, {name: str(value) for name, value in PROPOSED.items()})
-    found = whatif.ask(proposed, current=current, scope=None, now=timezone.now())
+    current = policies.parse([str(keystone.conf)], {}).policy
+    proposed = whatif.parse_proposal(
+        current, {name: str(value) for name, value in PROPOSED.items()}
+    )
+    found = whatif.evaluate(proposed, current=current, scope=None, now=timezone.now())
     named = {stop.account.name for stop in found.stops if stop.today}
     names = list(User.objects.values_list("local_user__name", flat=True))
 
     keystone.security_compliance = PROPOSED
     with keystone:
-        assert policies.read([str(keystone.conf)], {}).policy == proposed
+        assert policies.parse([str(keystone.conf)], {}).policy == proposed
         stopped = refused(keystone, names)
     keystone.security_compliance = PRESENT
     with keystone:
@@ -135,7 +137,7 @@ def test_activity_and_failures_are_recorded_while_the_rules_are_off(keystone: Ke
 
     active.refresh_from_db()
     assert active.last_active_at == timezone.now().date()
-    found = whatif.ask(
+    found = whatif.evaluate(
         Policy(lockout_failure_attempts=3), current=Policy(), scope=None, now=timezone.now()
     )
     assert failing.id in {stop.account.id for stop in found.stops if stop.today}

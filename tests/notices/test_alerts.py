@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from pciops.accounts.privileged import Kind
+from pciops.accounts.privileged import AccountKind
 from pciops.notices import alerts, tasks
 from pciops.notices.models import OperatorMail, WebhookCall
 from tests.factories import NOW
@@ -91,7 +91,7 @@ def test_without_recipients_there_is_no_alert() -> None:
 @pytest.mark.usefixtures("recipients")
 def test_the_alert_names_privileged_accounts_first_and_what_to_block() -> None:
     storm = make_storm("ann", "bob", "nova", "root")
-    for name, kind in (("nova", Kind.SERVICE), ("root", Kind.ADMINISTRATOR)):
+    for name, kind in (("nova", AccountKind.SERVICE), ("root", AccountKind.ADMINISTRATOR)):
         storm.locked.filter(name=name).update(kinds=kind.value)
     alerts.raise_alerts(NOW)
     body, text = json.loads(WebhookCall.objects.get().body), content("plain")

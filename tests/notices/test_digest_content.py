@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pciops.accounts.account import Account
-from pciops.accounts.privileged import Kind
+from pciops.accounts.privileged import AccountKind
 from pciops.accounts.selectors import Domain
 from pciops.notices.digest_content import (
     CLOUD,
@@ -73,7 +73,7 @@ def test_privileged_accounts_come_first_then_the_newest_locks() -> None:
     accounts = [
         locked(9, id="1", name="old"),
         locked(1, id="2", name="new"),
-        locked(10, id="3", name="root", kinds=(Kind.ADMINISTRATOR, Kind.SERVICE)),
+        locked(10, id="3", name="root", kinds=(AccountKind.ADMINISTRATOR, AccountKind.SERVICE)),
     ]
     found = of_cloud(locked=accounts).locks
 
@@ -125,7 +125,7 @@ SOON = {"last_active_at": date(2026, 8, 29)}
         ({"password_expires_at": NOW - HOUR}, ("has expired at 22 Nov 2026, 13:02:11",)),
         ({"password_expires_at": NOW - 2 * DAY}, None),
         ({"password_expires_at": NOW + 30 * DAY}, None),
-        ({"password_expires_at": NOW - HOUR, "password_expired_at_birth": True}, None),
+        ({"password_expires_at": NOW - HOUR, "password_expired_when_set": True}, None),
         ({"password_expires_at": NOW + DAY, "options": {"1001": True}}, None),
         ({"password_expires_at": NOW + DAY, "enabled": False}, None),
         (SOON, ("inactivity on 27 Nov 2026", "in 5 days", "29 Aug 2026")),
@@ -143,7 +143,7 @@ SOON = {"last_active_at": date(2026, 8, 29)}
 def test_a_privileged_account_that_stops_is_reported_with_its_day(
     facts: dict[str, Any], terms: tuple[str, ...] | None
 ) -> None:
-    account = make_account(kinds=(Kind.SERVICE,), **{"last_active_at": NOW.date(), **facts})
+    account = make_account(kinds=(AccountKind.SERVICE,), **{"last_active_at": NOW.date(), **facts})
 
     assert has(of_cloud(privileged=[account]).coming, terms)
 
@@ -268,7 +268,7 @@ def test_hostile_names_are_one_printable_line() -> None:
 
 def test_the_day_of_inactivity_begins_at_midnight_utc() -> None:
     midnight = datetime(2026, 11, 22, tzinfo=UTC)
-    account = make_account(kinds=(Kind.SERVICE,), last_active_at=date(2026, 8, 24))
+    account = make_account(kinds=(AccountKind.SERVICE,), last_active_at=date(2026, 8, 24))
     scope = DigestScope(domain=None, since=midnight - DAY)
     found = build(DigestSources(privileged=[account]), [scope], policy=POLICY, now=midnight)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from pciops.lib.doctor import Finding, Level
+from pciops.lib.doctor import CheckLevel, CheckResult
 from pciops.lib.env import MailServer
 from pciops.notices import doctor
 from pciops.notices.models import WebhookCall
@@ -23,7 +23,7 @@ def server(port: int) -> MailServer:
     return MailServer(host="127.0.0.1", port=port, user="", password="", tls="")
 
 
-def check_mail(settings: Settings, mail_server: MailServer | None) -> Finding:
+def check_mail(settings: Settings, mail_server: MailServer | None) -> CheckResult:
     settings.MAIL_SERVER = mail_server
     [finding] = doctor.mail()
     return finding
@@ -32,7 +32,7 @@ def check_mail(settings: Settings, mail_server: MailServer | None) -> Finding:
 def test_without_a_server_the_settings_are_named(settings: Settings) -> None:
     finding = check_mail(settings, None)
 
-    assert finding.level is Level.WARNING
+    assert finding.level is CheckLevel.WARNING
     assert "PCIOPS_EMAIL_URL" in finding.remedy
 
 
@@ -42,14 +42,14 @@ def test_a_server_that_answers_is_ok_and_then_a_problem(settings: Settings) -> N
         answers = check_mail(settings, server(port))
     down = check_mail(settings, server(port))
 
-    assert (answers.level, down.level) == (Level.OK, Level.PROBLEM)
+    assert (answers.level, down.level) == (CheckLevel.OK, CheckLevel.PROBLEM)
     assert f"127.0.0.1:{port}" in down.sentence
 
 
 def test_a_folder_is_ok(settings: Settings) -> None:
     finding = check_mail(settings, MailServer(folder="/var/mails"))
 
-    assert finding.level is Level.OK
+    assert finding.level is CheckLevel.OK
     assert "/var/mails" in finding.sentence
 
 
@@ -58,12 +58,12 @@ def test_a_folder_is_ok(settings: Settings) -> None:
 @pytest.mark.parametrize(
     ("recipients", "level", "words"),
     [
-        ((), Level.WARNING, "PCIOPS_DIGEST_RECIPIENTS"),
-        (("a@x.example", "b@x.example"), Level.OK, "2 addresses"),
+        ((), CheckLevel.WARNING, "PCIOPS_DIGEST_RECIPIENTS"),
+        (("a@x.example", "b@x.example"), CheckLevel.OK, "2 addresses"),
     ],
 )
 def test_a_digest_needs_recipients(
-    settings: Settings, recipients: tuple[str, ...], level: Level, words: str
+    settings: Settings, recipients: tuple[str, ...], level: CheckLevel, words: str
 ) -> None:
     settings.MAIL_SERVER = server(25)
     settings.DIGEST_RECIPIENTS = recipients
@@ -81,7 +81,7 @@ def test_an_unknown_domain_in_the_file_is_a_warning(settings: Settings, tmp_path
     settings.NOTICE_DOMAINS = str(path)
     [finding] = doctor.digest()
 
-    assert finding.level is Level.WARNING
+    assert finding.level is CheckLevel.WARNING
     assert "[shop]," in finding.sentence
 
 
@@ -90,29 +90,29 @@ def test_an_unknown_domain_in_the_file_is_a_warning(settings: Settings, tmp_path
 @pytest.mark.parametrize(
     ("facts", "level", "words"),
     [
-        ({}, Level.WARNING, "PCIOPS_ALERT_RECIPIENTS"),
-        ({"ALERT_RECIPIENTS": ("ops@x.example",)}, Level.OK, "ops@x.example"),
-        ({"ALERT_WEBHOOK_URL": "https://x.example/"}, Level.PROBLEM, "are not signed"),
+        ({}, CheckLevel.WARNING, "PCIOPS_ALERT_RECIPIENTS"),
+        ({"ALERT_RECIPIENTS": ("ops@x.example",)}, CheckLevel.OK, "ops@x.example"),
+        ({"ALERT_WEBHOOK_URL": "https://x.example/"}, CheckLevel.PROBLEM, "are not signed"),
         (
             {"ALERT_WEBHOOK_URL": "https://x.example/", "ALERT_WEBHOOK_SECRET": "xyzzy"},
-            Level.WARNING,
+            CheckLevel.WARNING,
             "shorter than 16 characters",
         ),
         (
             {"ALERT_WEBHOOK_URL": "https://x.example/", "ALERT_WEBHOOK_SECRET": SECRET},
-            Level.OK,
+            CheckLevel.OK,
             "not called yet",
         ),
         (
             {"ALERT_WEBHOOK_URL": "http://x.example/", "ALERT_WEBHOOK_SECRET": SECRET},
-            Level.WARNING,
+            CheckLevel.WARNING,
             "without TLS",
         ),
     ],
     ids=["nobody", "by mail", "no secret", "short secret", "webhook", "no TLS"],
 )
 def test_alerts_need_a_recipient_or_a_webhook_with_secret_and_tls(
-    settings: Settings, facts: dict[str, Any], level: Level, words: str
+    settings: Settings, facts: dict[str, Any], level: CheckLevel, words: str
 ) -> None:
     for name, value in facts.items():
         setattr(settings, name, value)
@@ -126,10 +126,10 @@ def test_alerts_need_a_recipient_or_a_webhook_with_secret_and_tls(
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("status", "level"),
-    [("sent", Level.OK), ("planned", Level.PROBLEM), ("given_up", Level.PROBLEM)],
+    [("sent", CheckLevel.OK), ("planned", CheckLevel.PROBLEM), ("given_up", CheckLevel.PROBLEM)],
 )
 def test_the_last_call_of_the_webhook_is_a_finding(
-    settings: Settings, status: str, level: Level
+    settings: Settings, status: str, level: CheckLevel
 ) -> None:
     settings.ALERT_WEBHOOK_URL = "https://x.example/"
     settings.ALERT_WEBHOOK_SECRET = SECRET
@@ -145,4 +145,4 @@ def test_the_last_call_of_the_webhook_is_a_finding(
     [finding] = doctor.alerts()
 
     assert finding.level is level
-    assert ("500 Internal Server Error" in finding.sentence) is (level is Level.PROBLEM)
+    assert ("500 Internal Server Error" in finding.sentence) is (level is CheckLevel.PROBLEM)

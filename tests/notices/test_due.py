@@ -94,7 +94,7 @@ def test_a_lock_is_due_while_it_holds(minutes: int, is_due: bool) -> None:
         make_account(
             password_created_at=NOW - DAY,
             password_expires_at=NOW - DAY,
-            password_expired_at_birth=True,
+            password_expired_when_set=True,
         ),
         make_account(
             password_created_at=NOW - timedelta(hours=1), password_expires_at=NOW + 10 * DAY

@@ -196,7 +196,7 @@ def test_an_unlock_is_planned_from_the_audit_log_after_it_is_settled() -> None:
     event = services.open_event(
         Event.Action.UNLOCK,
         account,
-        seen=Failures(failed_auth_count=3, failed_auth_at=NOW),
+        precondition=Failures(failed_auth_count=3, failed_auth_at=NOW),
         initiator=make_initiator(),
         reason="INC-1: asked",
         identity="",

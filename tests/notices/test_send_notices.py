@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.utils import timezone
 
-from pciops.accounts import reading
+from pciops.accounts import loading
 from pciops.notices.models import Notice, NoticeKind
 from tests.notices import queued
 from tests.notices.smtp_server import SmtpServer
@@ -104,6 +104,6 @@ def test_keystones_database_down_is_one_sentence(monkeypatch: pytest.MonkeyPatch
     def fail(*_: object) -> Any:
         raise OperationalError(2003, "Can't connect")
 
-    monkeypatch.setattr(reading, "of_users", fail)
+    monkeypatch.setattr(loading, "user_rows", fail)
     with pytest.raises(CommandError, match="Keystone's database does not answer: Can't connect"):
         run()

@@ -8,7 +8,7 @@ import pytest
 from django.db import connections
 
 from pciops.accounts.census import census
-from pciops.accounts.census.counting import Tally
+from pciops.accounts.census.counting import CensusTally
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.selectors import Domain
 from pciops.audit.services import PCIOPS
@@ -95,7 +95,7 @@ def test_a_late_report_says_how_late_it_is() -> None:
 def test_reports_of_one_time_count_the_accounts_once(monkeypatch: pytest.MonkeyPatch) -> None:
     counting, counts = census.count, []
 
-    def count(*, policy: Policy, now: datetime) -> Tally:
+    def count(*, policy: Policy, now: datetime) -> CensusTally:
         counts.append(now)
         return counting(policy=policy, now=now)
 

@@ -17,7 +17,7 @@ from django.db import connections
 from pciops.audit.models import Event
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.reports.models import StoredReport
-from tests.audit.acts import forge
+from tests.audit.helpers import forge
 from tests.factories import NOW, make_user
 from tests.reports.weekly import take_censuses
 

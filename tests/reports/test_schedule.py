@@ -116,7 +116,7 @@ def test_the_doctor_reports_a_failure_until_it_is_over(gone: bool) -> None:
             tasks.build_due()
         levels = [found.level for found in reports()]
 
-    assert (doctor.Level.PROBLEM in levels) is gone
+    assert (doctor.CheckLevel.PROBLEM in levels) is gone
 
 
 def test_without_recipients_it_is_stored_and_the_doctor_warns() -> None:
@@ -125,7 +125,7 @@ def test_without_recipients_it_is_stored_and_the_doctor_warns() -> None:
         [found] = reports()
 
     assert StoredReport.objects.count() == 2
-    assert (found.level, "sent" in found.sentence) == (doctor.Level.WARNING, True)
+    assert (found.level, "sent" in found.sentence) == (doctor.CheckLevel.WARNING, True)
 
 
 def test_with_recipients_the_doctor_finds_no_problem(settings: Settings) -> None:

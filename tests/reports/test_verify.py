@@ -17,7 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import StateApps
 from pytest_django import Settings
 
-from pciops.audit import triggers as audit_triggers
+from pciops.audit import apps as audit_apps
 from pciops.audit.models import Event
 from pciops.audit.prune import prune as prune_audit_log
 from pciops.audit.services import PCIOPS, record
@@ -25,7 +25,7 @@ from pciops.lib.canonical import digest
 from pciops.reports.archive import prune, store, triggers, verify
 from pciops.reports.models import RowChunk, SignOff, StoredReport
 from pciops.reports.render.formats import FORMATS, content_of
-from tests.audit.acts import chained, forge
+from tests.audit.helpers import chained, forge
 from tests.factories import NOW, make_initiator
 from tests.reports.samples import store_sample
 
@@ -205,7 +205,7 @@ def old_schema(transactional_db: None) -> Iterator[StateApps]:
     yield state.apps
     call_command("migrate", "reports", verbosity=0)
     with connection.cursor() as cursor:  # the database is flushed, which they would refuse
-        for guard in (*audit_triggers.GUARDS, *triggers.GUARDS):
+        for guard in (*audit_apps.GUARDS, *triggers.GUARDS):
             cursor.execute(f"DROP TRIGGER {guard.name}")
 
 

@@ -10,8 +10,8 @@ from django.test import Client, RequestFactory
 from pytest_django import Settings
 
 from pciops.audit import chain
+from pciops.audit.chain import verify
 from pciops.audit.models import Event
-from pciops.audit.verify import verify
 from pciops.signin.audit import source_address
 from tests.actions.acts import down
 from tests.factories import NOW, make_locked_user, make_user

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from pciops.lib.doctor import Level
+from pciops.lib.doctor import CheckLevel
 from pciops.signin import doctor
 from tests.fake_keystone import FakeKeystone
 from tests.signin.credentials import give
@@ -14,7 +14,7 @@ from tests.signin.credentials import without_clouds as without_clouds
 pytestmark = pytest.mark.usefixtures("without_clouds")
 
 
-def finding() -> tuple[Level, str]:
+def finding() -> tuple[CheckLevel, str]:
     """Return level and text of the only finding."""
     [only] = doctor.credentials()
     return only.level, f"{only.sentence} {only.remedy}".strip()
@@ -23,7 +23,7 @@ def finding() -> tuple[Level, str]:
 def test_without_credentials_keystone_is_not_asked(fake_keystone: FakeKeystone) -> None:
     level, sentence = finding()
 
-    assert (level, fake_keystone.asked.total()) == (Level.OK, 0)
+    assert (level, fake_keystone.asked.total()) == (CheckLevel.OK, 0)
     assert "commands act as the operating-system user" in sentence
 
 
@@ -33,7 +33,7 @@ def test_finding_names_the_operator_and_the_roles(
     give(monkeypatch, fake_keystone, fake_keystone.person(roles={"system": {"admin", "reader"}}))
 
     level, sentence = finding()
-    assert level is Level.OK
+    assert level is CheckLevel.OK
     assert "ada (Default), administrator of the whole cloud by the roles admin, reader" in sentence
     assert fake_keystone.password_tries == {"ada": 1}
 
@@ -45,7 +45,7 @@ def test_refused_credentials_are_a_problem_without_a_secret(
     monkeypatch.setenv("OS_PASSWORD", "hunter2")
     level, sentence = finding()
 
-    assert level is Level.PROBLEM
+    assert level is CheckLevel.PROBLEM
     assert sentence.startswith("Keystone refused what OS_USERNAME names")
     assert "hunter2" not in sentence
 
@@ -56,7 +56,7 @@ def test_missing_clouds_file_is_a_problem(
     monkeypatch.setenv("OS_CLOUD", "mycloud")
     level, sentence = finding()
 
-    assert level is Level.PROBLEM
+    assert level is CheckLevel.PROBLEM
     assert sentence.startswith("OS_CLOUD is 'mycloud', and there is no clouds.yaml.")
 
 
@@ -65,7 +65,7 @@ def test_person_without_a_role_is_a_problem(
 ) -> None:
     give(monkeypatch, fake_keystone, fake_keystone.person(roles={"system": {"member"}}))
 
-    assert finding()[0] is Level.PROBLEM
+    assert finding()[0] is CheckLevel.PROBLEM
     assert finding()[1].startswith("OS_USERNAME signs in, without a role here")
 
 

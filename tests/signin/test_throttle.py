@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from pciops.keystone import client as keystone
-from pciops.lib import networks
+from pciops.lib.addresses import network
 from pciops.signin import throttle
 from pciops.signin.models import Throttle
 from tests.factories import NOW
@@ -35,7 +35,7 @@ def fail(attempts: int, clock: time_machine.Traveller, address: str = HERE) -> N
     """Fail so many times, after the necessary wait each time."""
     for _ in range(attempts):
         throttle.count(address, timezone.now())
-        row = Throttle.objects.get(address=networks.bucket(address))
+        row = Throttle.objects.get(address=network(address))
         clock.move_to(max(row.not_before, timezone.now()), tick=False)
 
 
@@ -123,7 +123,7 @@ def test_only_the_same_address_has_to_wait(client: Client, fake_keystone: FakeKe
 
 
 def test_longest_address_fits_its_column() -> None:
-    longest = networks.bucket("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")
+    longest = network("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")
 
     assert len(longest) <= (Throttle._meta.get_field("address").max_length or 0)
 

@@ -10,11 +10,11 @@ from typing import Any, cast
 import pytest
 from django.test import Client
 
-from pciops.audit import search, verify
+from pciops.audit import chain, selectors
 from pciops.audit.models import Event
-from pciops.audit.search import Query, per_day
+from pciops.audit.selectors import AuditQuery, daily_counts
 from pciops.audit.services import PCIOPS
-from tests.audit.acts import forge, open_event, record
+from tests.audit.helpers import forge, open_event, record
 from tests.factories import NOW, make_account, make_initiator
 from tests.signin.visit import shown
 from tests.web.pages import csv_rows, text_of
@@ -159,7 +159,7 @@ def test_the_csv_file_is_defused_and_filtered(site: Client) -> None:
 
 
 def test_a_file_holds_more_than_a_batch(site: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "BATCH", 2)
+    monkeypatch.setattr(selectors, "BATCH", 2)
     for _ in range(5):
         record(action=Event.Action.REPORT)
 
@@ -177,17 +177,17 @@ def test_an_export_is_in_the_audit_log_with_its_filters(site: Client) -> None:
 # --- Verification -------------------------------------------------------------------------------
 def test_the_page_shows_the_last_verification(site: Client) -> None:
     assert "has not been verified yet" in shown(site.get("/audit/"))
-    verify.run(NOW - timedelta(minutes=5))
+    chain.run_check(NOW - timedelta(minutes=5))
     assert "verified at 13:57:11 UTC (5 min ago), up to row 1" in shown(site.get("/audit/"))
     forge("UPDATE audit_event SET remark = 'forged'")
-    verify.run(NOW)
+    chain.run_check(NOW)
     assert "at 14:02:11 UTC: row 1 (" in shown(site.get("/audit/"))
 
 
 # --- The chart of days --------------------------------------------------------------------------
-def days(query: Query | None = None, scope: str | None = None) -> dict[date, tuple[int, int]]:
+def days(query: AuditQuery | None = None, scope: str | None = None) -> dict[date, tuple[int, int]]:
     """Return the days that have rows, with the numbers of done and of other ones."""
-    found = per_day(query or Query(), scope=scope, today=TODAY)
+    found = daily_counts(query or AuditQuery(), scope=scope, today=TODAY)
     return {day: (done, other) for day, done, other in found if done or other}
 
 
@@ -211,19 +211,19 @@ def test_days_are_of_utc_and_end_with_today() -> None:
 @pytest.mark.parametrize(
     ("query", "number", "last"),
     [
-        (Query(), 14, TODAY),
-        (Query(until=TODAY - 30 * DAY), 14, TODAY - 30 * DAY),
-        (Query(until=date.max), 14, TODAY),
-        (Query(until=date(9000, 1, 1)), 14, TODAY),
-        (Query(until=date.min), 1, date.min),
-        (Query(since=TODAY), 1, TODAY),
-        (Query(since=TODAY - 3 * DAY), 4, TODAY),
-        (Query(since=TODAY - 40 * DAY), 14, TODAY),
-        (Query(since=TODAY + DAY), 0, None),
+        (AuditQuery(), 14, TODAY),
+        (AuditQuery(until=TODAY - 30 * DAY), 14, TODAY - 30 * DAY),
+        (AuditQuery(until=date.max), 14, TODAY),
+        (AuditQuery(until=date(9000, 1, 1)), 14, TODAY),
+        (AuditQuery(until=date.min), 1, date.min),
+        (AuditQuery(since=TODAY), 1, TODAY),
+        (AuditQuery(since=TODAY - 3 * DAY), 4, TODAY),
+        (AuditQuery(since=TODAY - 40 * DAY), 14, TODAY),
+        (AuditQuery(since=TODAY + DAY), 0, None),
     ],
 )
-def test_the_days_of_a_query(query: Query, number: int, last: date | None) -> None:
-    found = [day for day, _, _ in per_day(query, scope=None, today=TODAY)]
+def test_the_days_of_a_query(query: AuditQuery, number: int, last: date | None) -> None:
+    found = [day for day, _, _ in daily_counts(query, scope=None, today=TODAY)]
 
     assert len(found) == number
     if last:
@@ -236,7 +236,7 @@ def test_days_count_by_the_other_filters_and_the_scope() -> None:
         record(initiator=make_initiator(name))
         open_event(account=make_account(domain_id=domain_id))
 
-    assert days(Query(operator="otto")) == {TODAY: (1, 0)}
+    assert days(AuditQuery(operator="otto")) == {TODAY: (1, 0)}
     assert days(scope="shops") == {TODAY: (0, 1)}
 
 

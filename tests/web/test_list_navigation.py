@@ -15,7 +15,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from pciops.accounts.census import census
-from pciops.accounts.selectors import Query
+from pciops.accounts.selectors import AccountQuery
 from pciops.accounts.states import STATES
 from pciops.web.account_list import TAB_ORDER
 from tests.api.call import get
@@ -184,7 +184,7 @@ def test_lists_of_failures_have_two_sorts_and_others_one(state: Any) -> None:
     failures = state.name in {"locked", "lock_lapsed", "near_lockout", "attacked_exempt"}
     by_id = state.name == "not_covered"
 
-    assert Query(state=state).sorts == (
+    assert AccountQuery(state=state).sorts == (
         ("failed", "name") if failures else ("id",) if by_id else ("name",)
     )
 

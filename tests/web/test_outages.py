@@ -12,7 +12,7 @@ from django.db import InterfaceError, OperationalError, connections
 from django.test import Client
 from pytest_django import Settings
 
-from pciops.lib.models import Source
+from pciops.lib.models import ExternalService
 from pciops.web.errors import KEYSTONE_DATABASE
 from tests.factories import NOW, make_user
 from tests.fake_keystone import FakeKeystone, Person
@@ -85,7 +85,9 @@ def test_an_outage_ends_with_the_first_answer(site: Client, clock: time_machine.
 
     assert response.status_code == 200
     assert "ada · Default" in shown(response)  # still signed in
-    assert Source.objects.values("failing_since", "answered_at").get(name=KEYSTONE_DATABASE) == {
+    assert ExternalService.objects.values("failing_since", "answered_at").get(
+        name=KEYSTONE_DATABASE
+    ) == {
         "failing_since": None,
         "answered_at": NOW + 5 * MINUTE,
     }
@@ -101,14 +103,14 @@ def test_an_outage_ends_though_an_answer_was_noted_less_than_a_minute_before(
 ) -> None:
     site.get(LOCKED)
     if by_another_process:
-        Source.objects.update(failing_since=NOW)
+        ExternalService.objects.update(failing_since=NOW)
         clock.shift(MINUTE)
     else:
         get_while_down(site, "keystone", LOCKED)
         clock.shift(timedelta(seconds=1))
     site.get(LOCKED)
 
-    assert Source.objects.get(name=KEYSTONE_DATABASE).failing_since is None
+    assert ExternalService.objects.get(name=KEYSTONE_DATABASE).failing_since is None
 
 
 def test_sign_in_works_without_keystones_database(client: Client, operator: Person) -> None:

@@ -150,7 +150,7 @@ def test_numbers_are_compared_with_those_of_a_week_ago(
 
 
 def test_the_census_nearest_to_a_week_ago_is_compared() -> None:
-    points = [census.Point(counted_at=NOW - days * DAY, numbers={}) for days in (8, 7.2, 6, 0)]
+    points = [census.TrendPoint(counted_at=NOW - days * DAY, numbers={}) for days in (8, 7.2, 6, 0)]
 
     assert overview.week_ago(points, NOW.astimezone(UTC)) == points[1]
 

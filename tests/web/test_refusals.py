@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from pciops.audit.models import Event
-from pciops.audit.refusals import EACH
+from pciops.audit.refusals import MAX_EACH
 from tests.factories import make_locked_user
 from tests.fake_keystone import FakeKeystone
 from tests.signin.visit import shown, signed_in
@@ -61,11 +61,11 @@ def test_account_of_another_domain_is_not_written(
 
 
 def test_number_of_rows_is_limited(auditor: Client) -> None:
-    for _ in range(EACH + 5):
+    for _ in range(MAX_EACH + 5):
         response = auditor.post("/accounts/unlock/")
 
     assert response.status_code == 403
-    assert len(refusals()) == EACH
+    assert len(refusals()) == MAX_EACH
 
 
 def test_audit_page_shows_refusals(auditor: Client, fake_keystone: FakeKeystone) -> None:

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from pciops.lib import doctor
-from pciops.lib.doctor import Finding, ok, problem, warning
+from pciops.lib.doctor import CheckResult, ok, problem, warning
 from tests.fake_keystone import FakeKeystone
 from tests.signin.visit import shown, signed_in
 
@@ -19,7 +19,7 @@ WARNING = warning("Old.", "Renew it.")
 PROBLEM = problem("<script>.", "<b>Find it.")
 
 
-def text(site: Client, monkeypatch: pytest.MonkeyPatch, *findings: Finding) -> str:
+def text(site: Client, monkeypatch: pytest.MonkeyPatch, *findings: CheckResult) -> str:
     """Return the page for these findings."""
     named = [replace(finding, check="files") for finding in findings]
     monkeypatch.setattr(doctor, "run", lambda: named)
@@ -34,7 +34,7 @@ def text(site: Client, monkeypatch: pytest.MonkeyPatch, *findings: Finding) -> s
     [(OK, "in order"), (WARNING, "should be looked at"), (PROBLEM, "does not work")],
 )
 def test_the_page_begins_with_the_worst_finding(
-    site: Client, monkeypatch: pytest.MonkeyPatch, finding: Finding, answer: str
+    site: Client, monkeypatch: pytest.MonkeyPatch, finding: CheckResult, answer: str
 ) -> None:
     assert answer in text(site, monkeypatch, finding)
 

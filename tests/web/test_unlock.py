@@ -163,7 +163,7 @@ def test_unlock_is_one_row_in_the_audit_log(site: Client, operator: Person) -> N
         "target_domain_name": "Default",
         "reason": REASON,
         "identity": "callback",
-        "seen": "3@2026-11-22T14:02:11+00:00",
+        "precondition": "3@2026-11-22T14:02:11+00:00",
         "event_time": NOW,
         "settled_at": NOW,
     }

@@ -1,6 +1,6 @@
-"""The census: takes, keeps, thins out and reads the counts of accounts.
+"""The census: takes, stores, thins out and reads the counts of accounts.
 
-Pages and metrics ask it for what would take too long to count for each of them, and say its age.
+Pages and metrics use it for numbers that take too long to count each time, and show its age.
 """
 
 from __future__ import annotations
@@ -16,22 +16,23 @@ from django.db.models.functions import TruncDate
 
 from pciops.accounts import privileged
 from pciops.accounts.census import counting
-from pciops.accounts.census.counting import CLOUD, EVERY, Kinds, Tally
+from pciops.accounts.census.counting import CLOUD, EVERY, CensusTally
 from pciops.accounts.models import Census, CensusAttention, CensusCount, CensusDay, CensusGap
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states import EXPIRED, INACTIVE
+from pciops.lib.keyset import batched
 
 STALE: Final = timedelta(minutes=15)  # a census runs every five
-# How far back all censuses are kept, then the last of each UTC hour, then of each UTC day.
+# How long all censuses are kept, then the last of each UTC hour, then the last of each UTC day.
 KEEP_ALL: Final = timedelta(days=2)
 KEEP_HOURLY: Final = timedelta(days=31)
 KEEP_DAILY: Final = timedelta(days=731)
-BATCH: Final = 100  # censuses that are deleted by one statement
+BATCH: Final = 100  # censuses in one DELETE
 
 
 @dataclass(frozen=True, kw_only=True)
-class Day:
-    """A UTC day to come (the first is the rest of today), and what it will do to accounts."""
+class ForecastDay:
+    """The accounts that a UTC day will put into a state; the first day is the rest of today."""
 
     day: date
     inactive: int
@@ -39,66 +40,53 @@ class Day:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Numbers:
-    """How many accounts of a domain or of the whole cloud the newest census counted."""
+class CensusCounts:
+    """The numbers of the newest census for a domain or the whole cloud."""
 
     counted_at: datetime
     numbers: Mapping[tuple[str, str], int]  # (state, kind) → accounts
 
     def number(self, state: str, kind: str = EVERY) -> int:
-        """How many accounts were in the state of this name; "": how many there were."""
+        """Return the number of accounts in the state with this name, or of all accounts for ""."""
         return self.numbers.get((state, kind), 0)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Counted(Numbers):
-    """All that the newest census says of a domain or of the whole cloud."""
+class CensusSummary(CensusCounts):
+    """The newest census for a domain or the whole cloud."""
 
     took: timedelta
-    domains: int  # that have accounts
+    domains: int  # with accounts
     attention: list[str]  # ids of administrators and service accounts, the most urgent first
-    days: list[Day]
+    days: list[ForecastDay]
 
     @property
     def accounts(self) -> int:
-        """All accounts, those that are not covered among them."""
+        """The number of all accounts, with those that are not covered."""
         return self.number(EVERY)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Point:
-    """The last census of a day; a state without accounts is not in `numbers`."""
+class TrendPoint:
+    """The last census of a day; `numbers` has no zeros."""
 
     counted_at: datetime
     numbers: Mapping[str, int]  # state → accounts; "": all
 
 
 def take(*, policy: Policy, now: datetime) -> Census:
-    """Count all accounts and keep the counts; nothing is kept where the counting fails.
-
-    Raises:
-        KeystoneDatabaseDownError
-    """
+    """Count all accounts and store the counts."""
     return keep(count(policy=policy, now=now))
 
 
-def count(*, policy: Policy, now: datetime) -> Tally:
-    """Count all accounts.
-
-    Raises:
-        KeystoneDatabaseDownError
-    """
-    return counting.count(policy=policy, now=now, kinds=_kinds())
-
-
-def _kinds() -> Kinds:
-    """User id → what makes the account matter."""
-    return {user_id: tuple(of) for user_id, of in privileged.everyone().items()}
+def count(*, policy: Policy, now: datetime) -> CensusTally:
+    """Count all accounts."""
+    return counting.count(policy=policy, now=now, kinds=privileged.all_kinds())
 
 
 @transaction.atomic
-def keep(tally: Tally) -> Census:
-    """Write a census; forecast and attention of those before it are of no more use."""
+def keep(tally: CensusTally) -> Census:
+    """Store a census; forecast and attention of earlier ones are deleted."""
     CensusDay.objects.all().delete()
     CensusAttention.objects.all().delete()
     last = _newest()
@@ -122,13 +110,13 @@ def keep(tally: Tally) -> Census:
     return census
 
 
-def latest(*, scope: str | None) -> Counted | None:
-    """The newest census, for a domain or the whole cloud (None); None where there is none yet."""
+def latest(*, scope: str | None) -> CensusSummary | None:
+    """Return the newest census for a domain or the whole cloud (None); None without a census."""
     census = _newest()
     if census is None:
         return None
     domain = CLOUD if scope is None else scope
-    return Counted(
+    return CensusSummary(
         counted_at=census.counted_at,
         took=timedelta(milliseconds=census.milliseconds),
         domains=_domains(census) if scope is None else 1,
@@ -138,13 +126,13 @@ def latest(*, scope: str | None) -> Counted | None:
     )
 
 
-def numbers(*, scope: str | None) -> Numbers | None:
-    """The numbers of the newest census alone, in two queries: for what every list shows."""
+def numbers(*, scope: str | None) -> CensusCounts | None:
+    """Return only the numbers of the newest census, in two queries."""
     census = _newest()
     if census is None:
         return None
     domain = CLOUD if scope is None else scope
-    return Numbers(counted_at=census.counted_at, numbers=_numbers(census, domain))
+    return CensusCounts(counted_at=census.counted_at, numbers=_numbers(census, domain))
 
 
 def _newest() -> Census | None:
@@ -156,24 +144,24 @@ def _numbers(census: Census, domain: str) -> dict[tuple[str, str], int]:
     return {(state, kind): n for state, kind, n in counts.values_list("state", "kind", "number")}
 
 
-def trend(*, scope: str | None, since: datetime, until: datetime) -> list[Point]:
-    """The last census of each UTC day between two instants (both included), oldest first."""
+def trend(*, scope: str | None, since: datetime, until: datetime) -> list[TrendPoint]:
+    """Return the last census of each UTC day between two times (both included), oldest first."""
     within = Census.objects.filter(counted_at__gte=since, counted_at__lte=until)
     by_day = within.values(day=TruncDate("counted_at", tzinfo=UTC)).order_by()
     last = list(by_day.annotate(last=Max("counted_at")).values_list("last", flat=True))
-    instants = dict(Census.objects.filter(counted_at__in=last).values_list("pk", "counted_at"))
-    numbers: dict[int, dict[str, int]] = {pk: {} for pk in instants}
+    times = dict(Census.objects.filter(counted_at__in=last).values_list("pk", "counted_at"))
+    numbers: dict[int, dict[str, int]] = {pk: {} for pk in times}
     rows = CensusCount.objects.filter(
-        census__in=instants, domain_id=CLOUD if scope is None else scope, kind=EVERY
+        census__in=times, domain_id=CLOUD if scope is None else scope, kind=EVERY
     )
     for row in rows:
         numbers[row.census_id][row.state] = row.number
-    points = [Point(counted_at=instants[pk], numbers=numbers[pk]) for pk in instants]
+    points = [TrendPoint(counted_at=times[pk], numbers=numbers[pk]) for pk in times]
     return sorted(points, key=lambda point: point.counted_at)
 
 
 def thin(now: datetime) -> int:
-    """Delete the censuses that are not kept any longer; returns how many."""
+    """Delete the censuses that are not kept any longer; return their number."""
     rows = Census.objects.filter(counted_at__lt=now - KEEP_ALL).order_by("counted_at")
     kept: dict[str, int] = {}  # an hour or a day → the last census in it
     old: list[int] = []
@@ -182,15 +170,15 @@ def thin(now: datetime) -> int:
         if counted_at >= now - KEEP_DAILY:
             slot = "%Y-%m-%d %H" if counted_at >= now - KEEP_HOURLY else "%Y-%m-%d"
             kept[counted_at.astimezone(UTC).strftime(slot)] = pk
-    doomed = sorted(set(old) - set(kept.values()))
-    for start in range(0, len(doomed), BATCH):
-        Census.objects.filter(pk__in=doomed[start : start + BATCH]).delete()
-    return len(doomed)
+    expired = sorted(set(old) - set(kept.values()))
+    for pks in batched(expired, BATCH):
+        Census.objects.filter(pk__in=pks).delete()
+    return len(expired)
 
 
 def _domains(census: Census) -> int:
-    everyone = census.counts.filter(state=EVERY, kind=EVERY)
-    return everyone.exclude(domain_id=CLOUD).count()
+    totals = census.counts.filter(state=EVERY, kind=EVERY)
+    return totals.exclude(domain_id=CLOUD).count()
 
 
 def _attention(census: Census, *, scope: str | None) -> list[str]:
@@ -200,10 +188,10 @@ def _attention(census: Census, *, scope: str | None) -> list[str]:
     return list(rows.values_list("user_id", flat=True)[: counting.ATTENTION])
 
 
-def _days(census: Census, domain: str) -> list[Day]:
+def _days(census: Census, domain: str) -> list[ForecastDay]:
     numbers = {(row.day, row.state): row.number for row in census.days.filter(domain_id=domain)}
     return [
-        Day(
+        ForecastDay(
             day=day,
             inactive=numbers.get((day, INACTIVE.name), 0),
             expired=numbers.get((day, EXPIRED.name), 0),

@@ -1,84 +1,132 @@
-"""What a census counts: every account by `scans`, those that matter one by one."""
+"""Counts all accounts for a census: one pass over each of Keystone's tables, then privileged ones.
+
+The rules are those of the states. Each pass groups only the rows that are in a state, and begins
+with the table that it scans: grouping a million domain names, or looking up a million rows of
+another table, takes longer than everything else.
+"""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from datetime import time as clock
+from functools import reduce
+from itertools import chain
+from operator import or_
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from django.db import connections
+from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
+from django.db.models.functions import Coalesce, TruncDate
 
 from pciops.accounts import selectors
-from pciops.accounts.account import Account
-from pciops.accounts.census.scans import Scan, scan
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.states import EXPIRED, INACTIVE, classify
+from pciops.accounts.privileged import AccountKinds
+from pciops.accounts.states import (
+    EXEMPT,
+    EXEMPTIONS,
+    EXPIRED,
+    INACTIVE,
+    INACTIVE_SOON,
+    NO_PASSWORD,
+    NOT_COVERED,
+    STATES,
+    UNREADABLE,
+    classify,
+)
+from pciops.accounts.states.inactivity import UserState
+from pciops.accounts.states.password import PasswordState, expires, ranked
+from pciops.accounts.states.state import State, option_is_true
+from pciops.keystone import ALIAS, database, options
+from pciops.keystone.models import LocalUser, User, UserOption
+from pciops.lib.keyset import batched
 
-CLOUD: Final = ""  # the domain_id of what was counted in the whole cloud
-EVERY: Final = ""  # the state of every account, and the kind of all kinds
+if TYPE_CHECKING:
+    from django.db.backends.mysql.base import DatabaseWrapper as MySQL
+
+CLOUD: Final = ""  # the domain_id of numbers for the whole cloud
+EVERY: Final = ""  # the state or the kind of numbers for all accounts
 DAYS: Final = 14  # of the forecast; the first is the rest of today
-ATTENTION: Final = 200  # accounts of a domain, and of the cloud, that are named
-CHUNK: Final = 1000  # accounts that are judged at a time
+ATTENTION: Final = 200  # named accounts of a domain, and of the cloud
+BATCH: Final = 1000  # accounts in one query
 
-Kinds = Mapping[str, tuple[str, ...]]  # user id → administrator, service
+# The memory of Keystone's database for the statement that ranks three million passwords. With
+# MariaDB's defaults it sorts on disk, which takes twice the time.
+MEMORY: Final = {
+    "sort_buffer_size": 128 * 1024 * 1024,
+    "tmp_table_size": 256 * 1024 * 1024,
+    "max_heap_table_size": 256 * 1024 * 1024,
+}
+
+BY_PASSWORD: Final = tuple(state for state in STATES if isinstance(state, PasswordState))
+BY_USER: Final = tuple(state for state in STATES if isinstance(state, UserState))
+_OTHERS: Final = (UNREADABLE, NO_PASSWORD, EXEMPT, NOT_COVERED)
+BY_FAILURES: Final = tuple(
+    state for state in STATES if state not in (*BY_PASSWORD, *BY_USER, *_OTHERS)
+)
+
+# MariaDB would read the table row by row in the order of an index, if grouped by the column itself.
+_SCANNED: Final = Coalesce("domain_id", Value(""))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tally:
-    """What was counted. Domain "" is the whole cloud; what is zero is missing."""
+class CensusTally:
+    """The counts of a census. Domain "" is the whole cloud; there are no zeros."""
 
     counted_at: datetime
     took: timedelta
     numbers: Mapping[tuple[str, str, str], int]  # (domain id, state, kind) → accounts
-    days: Mapping[tuple[str, date, str], int]  # (domain id, day, state that it brings) → accounts
+    days: Mapping[tuple[str, date, str], int]  # (domain id, day, future state) → accounts
     attention: list[tuple[str, str]]  # (domain id, user id), the most urgent first
 
 
-def count(*, policy: Policy, now: datetime, kinds: Kinds) -> Tally:
-    """Count everything, as it is at this instant.
-
-    Raises:
-        KeystoneDatabaseDownError
-    """
+def count(*, policy: Policy, now: datetime, kinds: Mapping[str, AccountKinds]) -> CensusTally:
+    """Count all accounts at `now`."""
     begun = time.monotonic()
-    found = scan(policy=policy, now=now, days=days_from(now))
-    of_kinds, attention = judged(kinds, policy=policy, now=now)
-    return Tally(
+    scan = _scan(policy, now)
+    privileged_counts, attention = _count_privileged(kinds, policy, now)
+    return CensusTally(
         counted_at=now,
         took=timedelta(seconds=time.monotonic() - begun),
-        numbers=_summed(found) + of_kinds,
-        days=_forecast(found),
+        numbers=scan.numbers + privileged_counts,
+        days=scan.days,
         attention=attention,
     )
 
 
-def judged(
-    kinds: Kinds, *, policy: Policy, now: datetime
+def days_from(now: datetime) -> list[date]:
+    """Return the UTC days of the forecast, today first."""
+    today = now.astimezone(UTC).date()
+    return [today + timedelta(days=number) for number in range(DAYS)]
+
+
+# --- Privileged accounts ------------------------------------------------------------------------
+def _count_privileged(
+    kinds: Mapping[str, AccountKinds], policy: Policy, now: datetime
 ) -> tuple[Counter[tuple[str, str, str]], list[tuple[str, str]]]:
-    """The accounts of a kind: how many in each state, and those that need somebody's attention."""
+    """Count the privileged accounts in each state, and return those that need attention."""
     numbers: Counter[tuple[str, str, str]] = Counter()
     troubled: list[tuple[bool, str, str, str]] = []
-    for account in _accounts(list(kinds)):
+    for account in chain.from_iterable(
+        selectors.get_many(user_ids, scope=None) for user_ids in batched(kinds, BATCH)
+    ):
         states = classify(account, policy, now)
         for kind in kinds[account.id]:
             for name in (EVERY, *(state.name for state in states)):
-                numbers[CLOUD, name, kind] += 1
-                if account.domain_id:
-                    numbers[account.domain_id, name, kind] += 1
+                for domain_id in {CLOUD, account.domain_id}:
+                    numbers[domain_id, name, kind] += 1
         if any(state.blocks_signin or state.warns for state in states):
             can_sign_in = not any(state.blocks_signin for state in states)
             troubled.append((can_sign_in, account.name, account.domain_id, account.id))
     return numbers, _urgent(troubled)
 
 
-def _accounts(user_ids: list[str]) -> Iterator[Account]:
-    for start in range(0, len(user_ids), CHUNK):
-        yield from selectors.these(user_ids[start : start + CHUNK], scope=None)
-
-
 def _urgent(troubled: list[tuple[bool, str, str, str]]) -> list[tuple[str, str]]:
-    """(domain id, user id), those first who cannot sign in; so many of each domain."""
+    """Return (domain id, user id), blocked accounts first, at most `ATTENTION` of a domain."""
     named: Counter[str] = Counter()
     urgent = []
     for _, _, domain_id, user_id in sorted(troubled):
@@ -88,30 +136,214 @@ def _urgent(troubled: list[tuple[bool, str, str, str]]) -> list[tuple[str, str]]
     return urgent
 
 
-# --- Forecast -----------------------------------------------------------------------------------
-def days_from(now: datetime) -> list[date]:
-    """The UTC days of the forecast: the rest of today, and those that follow."""
-    today = now.astimezone(UTC).date()
-    return [today + timedelta(days=number) for number in range(DAYS)]
+# --- All accounts -------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class _Scan:
+    """The counts so far, for each domain and for the cloud."""
+
+    policy: Policy
+    now: datetime
+    numbers: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    days: Counter[tuple[str, date, str]] = field(default_factory=Counter)
+
+    def add(self, domain: str | None, state: State | None, number: int) -> None:
+        """Add accounts in a state, or accounts in general; "" stands for a missing domain."""
+        for domain_id in {CLOUD, domain or ""}:
+            self.numbers[domain_id, state.name if state else EVERY, EVERY] += number
+
+    def add_day(self, domain: str, day: date, state: State, number: int) -> None:
+        """Add accounts that will be in a state from a day on."""
+        for domain_id in {CLOUD, domain}:
+            self.days[domain_id, day, state.name] += number
 
 
-# --- Sums ---------------------------------------------------------------------------------------
-def _summed(found: Scan) -> Counter[tuple[str, str, str]]:
-    """(domain id, state, kind) → accounts, for each domain and for the cloud."""
-    numbers: Counter[tuple[str, str, str]] = Counter()
-    counts = [(domain, EVERY, number) for domain, number in found.users.items()]
-    counts += [(domain, state.name, number) for (domain, state), number in found.states.items()]
-    for domain, state, number in counts:
-        for place in {CLOUD, domain}:
-            numbers[place, state, EVERY] += number
-    return numbers
+def _scan(policy: Policy, now: datetime) -> _Scan:
+    scan = _Scan(policy, now)
+    # Half of the time is the ranking of passwords. The two parts never add to the same key.
+    parts = (_count_passwords, _count_the_rest)
+    if connections[ALIAS].vendor == "sqlite":  # only for the thread that opened it
+        for part in parts:
+            part(scan)
+        return scan
+    with ThreadPoolExecutor(max_workers=len(parts)) as threads:
+        futures = [threads.submit(_in_thread, part, scan) for part in parts]
+    for future in futures:
+        future.result()
+    return scan
 
 
-def _forecast(found: Scan) -> Counter[tuple[str, date, str]]:
-    """(domain id, day, state that it brings) → accounts, for each domain and for the cloud."""
-    days: Counter[tuple[str, date, str]] = Counter()
-    for state, by_day in ((INACTIVE, found.inactive), (EXPIRED, found.expired)):
-        for (domain, day), number in by_day.items():
-            for place in {CLOUD, domain}:
-                days[place, day, state.name] += number
-    return days
+def _in_thread(part: Callable[[_Scan], None], scan: _Scan) -> None:
+    """Run a part, and close the connection of this thread."""
+    try:
+        part(scan)
+    finally:
+        connections[ALIAS].close()
+
+
+@database.reading()
+def _count_the_rest(scan: _Scan) -> None:
+    _count_users(scan)
+    _count_failures(scan)
+    _count_activity(scan)
+    _count_unreadable(scan)
+    _count_without_password(scan)
+    _count_exempt(scan)
+
+
+def _count_users(scan: _Scan) -> None:
+    users = User.objects.order_by().values_list("domain_id")
+    for domain, number in users.annotate(number=Count("pk")):
+        scan.add(domain, None, number)
+        scan.add(domain, NOT_COVERED, number)
+    local = LocalUser.objects.order_by().values_list("domain_id")
+    for domain, number in local.annotate(number=Count("pk")):
+        scan.add(domain, NOT_COVERED, -number)
+
+
+def _count_failures(scan: _Scan) -> None:
+    conditions = {state.name: state.condition(scan.policy, scan.now) for state in BY_FAILURES}
+    counts = {name: Count("pk", filter=condition) for name, condition in conditions.items()}
+    failing = LocalUser.objects.order_by().filter(failed_auth_count__gt=0)
+    rows = failing.filter(reduce(or_, conditions.values())).values(domain=_SCANNED)
+    for row in cast("Iterable[dict[str, Any]]", rows.annotate(**counts)):
+        for state in BY_FAILURES:
+            scan.add(row["domain"], state, row[state.name])
+
+
+def _count_activity(scan: _Scan) -> None:
+    """Count the states of the row of `user`, no two of which hold at once.
+
+    The exemption is looked up once for each user that a rule reaches, not in each rule.
+    """
+    policy, now = scan.policy, scan.now
+    limit = timedelta(days=policy.disable_user_account_days_inactive or 0)
+    rules = [state.row_condition(policy, now) for state in BY_USER]
+    ahead = INACTIVE_SOON.row_condition(replace(policy, inactive_soon_days=DAYS - 1), now)
+    active_on = Coalesce("last_active_at", TruncDate("created_at", tzinfo=UTC))
+    grouped = (
+        User.objects.order_by()
+        .filter(reduce(or_, rules, ahead))
+        .values_list(
+            "local_user__domain_id",
+            _first_match(rules),
+            Case(When(ahead, active_on), default=None),
+            option_is_true(options.IGNORE_USER_INACTIVITY, user_id="pk"),
+        )
+    )
+    for domain, number, active, exempt, users in grouped.annotate(users=Count("pk")):
+        if domain is None:
+            continue  # no row in local_user: not covered
+        state = None if number is None else BY_USER[number]
+        if state and not (exempt and state.option):
+            scan.add(domain, state, users)
+        if active is not None and not exempt:
+            scan.add_day(domain, active + limit, INACTIVE, users)
+
+
+def _count_unreadable(scan: _Scan) -> None:
+    users = UNREADABLE.users().order_by().values_list("local_user__domain_id")
+    for domain, number in users.annotate(number=Count("pk")):
+        if domain is not None:
+            scan.add(domain, UNREADABLE, number)
+
+
+def _count_without_password(scan: _Scan) -> None:
+    if NO_PASSWORD.is_empty():
+        return
+    rows = NO_PASSWORD.filter(LocalUser.objects.order_by(), scan.policy, scan.now)
+    for domain, number in rows.values_list("domain_id").annotate(number=Count("pk")):
+        scan.add(domain, NO_PASSWORD, number)
+
+
+def _count_exempt(scan: _Scan) -> None:
+    users = EXEMPTIONS.order_by().values_list("user__local_user__domain_id")
+    for domain, number in users.annotate(number=Count("user_id", distinct=True)):
+        if domain is not None:
+            scan.add(domain, EXEMPT, number)
+
+
+@database.reading()
+def _count_passwords(scan: _Scan) -> None:
+    """Count the states of the newest password, no two of which hold at once.
+
+    Django can neither group the result of a window function, nor keep MariaDB from beginning with
+    the users, which takes five times as long. So only the inner SELECT, the ranking, is Django's.
+    """
+    rules = [state.row_condition(scan.policy, scan.now) for state in BY_PASSWORD]
+    days = days_from(scan.now)
+    ends = [expires(lt=_midnight(day + timedelta(days=1))) for day in days]
+    # Most rows are old, and need no comparison with each of the days.
+    soon = expires(gt=scan.now) & ends[-1]
+    on = Case(When(soon, then=_first_match(ends)), default=None, output_field=IntegerField())
+    passwords = ranked().annotate(state=_first_match(rules), day=on)
+    exempt = UserOption.objects.filter(
+        option_id=options.IGNORE_PASSWORD_EXPIRY, option_value="true"
+    )
+    for domain, state, day, number in _of_newest(passwords, exempt.values("user_id")):
+        if state is not None:
+            scan.add(domain, BY_PASSWORD[state], number)
+        if day is not None:
+            scan.add_day(domain, days[day], EXPIRED, number)
+
+
+@database.reading()
+def newest_passwords(rules: Sequence[Q]) -> list[tuple[int, int]]:
+    """Return the key of each newest password that matches a rule, with the first rule's number.
+
+    This is one statement for the same reason as in `_count_passwords`.
+    """
+    ranking, parameters = _sql(
+        ranked().annotate(state=_first_match(rules)).values("pk", "age", "state")
+    )
+    return _fetch(
+        "SELECT newest.pk, newest.state"  # noqa: S608 (Django's SQL)
+        f" FROM ({ranking}) newest WHERE newest.age = 1 AND newest.state IS NOT NULL",
+        parameters,
+    )
+
+
+def _first_match(rules: Sequence[Q]) -> Case:
+    """Return the number of the first rule that a row matches; NULL if it matches none."""
+    whens = [When(rule, Value(number)) for number, rule in enumerate(rules)]
+    return Case(*whens, default=None, output_field=IntegerField())
+
+
+def _of_newest(
+    passwords: QuerySet[Any], exempt: QuerySet[Any]
+) -> list[tuple[str, int | None, int | None, int]]:
+    """Count the newest passwords of accounts that are not exempt, by domain id, state and day."""
+    ranking, parameters = _sql(passwords.values("local_user_id", "age", "state", "day"))
+    exempt_users, exempt_parameters = _sql(exempt)
+    return _fetch(
+        "SELECT holder.domain_id, newest.state, newest.day, COUNT(*)"  # noqa: S608 (Django's SQL)
+        f" FROM ({ranking}) newest LEFT JOIN local_user holder ON holder.id = newest.local_user_id"
+        " WHERE newest.age = 1 AND (newest.state IS NOT NULL OR newest.day IS NOT NULL)"
+        f" AND holder.user_id NOT IN ({exempt_users}) GROUP BY 1, 2, 3",
+        [*parameters, *exempt_parameters],
+    )
+
+
+def _sql(rows: QuerySet[Any]) -> tuple[str, list[Any]]:
+    statement, parameters = rows.query.get_compiler(connection=connections[ALIAS]).as_sql()
+    return statement, list(parameters)
+
+
+def _fetch(statement: str, parameters: list[Any]) -> list[Any]:
+    connection = connections[ALIAS]
+    if connection.vendor == "mysql":
+        statement = _with_memory(statement, cast("MySQL", connection))
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return list(cursor.fetchall())
+
+
+def _with_memory(statement: str, connection: MySQL) -> str:
+    if connection.mysql_is_mariadb:
+        sizes = ", ".join(f"{name} = {size}" for name, size in MEMORY.items())
+        return f"SET STATEMENT {sizes} FOR {statement}"
+    hints = " ".join(f"SET_VAR({name} = {size})" for name, size in MEMORY.items())
+    return statement.replace("SELECT", f"SELECT /*+ {hints} */", 1)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, clock.min, UTC)

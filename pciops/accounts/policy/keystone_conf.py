@@ -1,41 +1,40 @@
-"""Where in a keystone.conf each value of a section stands: file and line, for messages."""
+"""The values in a section of keystone.conf with their line numbers, for error messages."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from oslo_config import iniparser
 
 
 class ConfError(Exception):
-    """A file that cannot be read, and where it goes wrong; never what stands there."""
+    """A file that cannot be parsed. The message has the line number and never the line."""
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """The last value that a file gives an option."""
+    """A value that a file gives an option."""
 
     text: str
     line: int
 
 
 def assignments(path: str, section: str) -> Mapping[str, Assignment]:
-    """Each option that the file sets in the section; of several lines the last one.
+    """Return the last assignment to each option in the section.
 
     Raises:
-        ConfError: names the line, but does not repeat it: it may hold a password.
+        ConfError
     """
-    return {name: values[-1] for name, values in every(path, section).items()}
+    return {name: values[-1] for name, values in all_assignments(path, section).items()}
 
 
-def every(path: str, section: str) -> Mapping[str, Sequence[Assignment]]:
-    """The same with all lines of an option, for those that have as many values.
+def all_assignments(path: str, section: str) -> Mapping[str, Sequence[Assignment]]:
+    """Return all assignments to each option in the section, for options with several values.
 
     Raises:
-        ConfError: as `assignments`.
+        ConfError
     """
     parser = _Parser(section)
     try:
@@ -47,32 +46,29 @@ def every(path: str, section: str) -> Mapping[str, Sequence[Assignment]]:
         raise ConfError(f"{path}: not text in UTF-8") from None
     except OSError as error:
         raise ConfError(f"{path}: {error.strerror}") from None
-    return parser.found
+    return parser.assignments
 
 
 class _Parser(iniparser.BaseParser):
-    """oslo.config's own grammar; it keeps the line where an assignment begins."""
+    """oslo.config's parser; it also keeps the line where an assignment begins."""
 
     def __init__(self, section: str) -> None:
         super().__init__()
-        self.found: dict[str, list[Assignment]] = {}
-        self._wanted = section
+        self.assignments: dict[str, list[Assignment]] = {}
+        self._wanted_section = section
         self._section: str | None = None
-        self._begun = 0
+        self._first_line = 0
 
     def new_section(self, section: str) -> None:
         self._section = section.lower()
 
     def _split_key_value(self, line: str) -> tuple[str, list[str]]:
-        self._begun = self.lineno
+        self._first_line = self.lineno
         return super()._split_key_value(line)
 
     def assignment(self, key: str, value: list[str]) -> None:
         if self._section is None:
-            self._no_section()
-        if self._section == self._wanted:
-            assignment = Assignment("\n".join(value), self._begun)
-            self.found.setdefault(key, []).append(assignment)
-
-    def _no_section(self) -> NoReturn:
-        raise iniparser.ParseError("no section has begun yet", self._begun, "")
+            raise iniparser.ParseError("no section has begun yet", self._first_line, "")
+        if self._section == self._wanted_section:
+            assignment = Assignment("\n".join(value), self._first_line)
+            self.assignments.setdefault(key, []).append(assignment)

@@ -1,4 +1,4 @@
-"""The rules that Keystone enforces: `[security_compliance]` of keystone.conf, as a frozen value."""
+"""Keystone's policy, `[security_compliance]` of keystone.conf, as a frozen value with sources."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ GROUP = "security_compliance"
 
 CENTURY = 36_500  # days
 
-Value = int | bool | str | tuple[str, ...] | None
+OptionValue = int | bool | str | tuple[str, ...] | None
 
-# As keystone/conf/security_compliance.py declares them; unset means that the rule is off. The
-# upper bounds are ours: far beyond them Keystone fails at each sign-in, for lack of years.
+# As in keystone/conf/security_compliance.py; unset means that the rule is off. The upper bounds are
+# ours: far beyond them Keystone fails at each sign-in, because the calendar ends.
 OPTIONS: tuple[cfg.Opt, ...] = (
     cfg.IntOpt("lockout_failure_attempts", min=1, max=1_000_000),
     cfg.IntOpt("lockout_duration", min=1, max=CENTURY * 86_400, default=1800),
@@ -43,8 +43,8 @@ OPTIONS: tuple[cfg.Opt, ...] = (
     cfg.IntOpt("invalid_password_hash_max_chars", min=1, max=1_000_000),
 )
 
-# Of this one nothing is kept but whether it is set.
-SECRET: Final = "invalid_password_hash_secret_key"  # noqa: S105 its name
+# pciops keeps only whether this option is set.
+SECRET: Final = "invalid_password_hash_secret_key"  # noqa: S105 (the name of an option)
 SECRET_SET: Final = f"{SECRET}_set"
 
 _BY_NAME: Final = {
@@ -55,10 +55,10 @@ _BY_NAME: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """The options of Keystone, to the letter; None, 0, False or nothing where a rule is off."""
+    """Keystone's options under their own names; None, 0, False or empty if a rule is off."""
 
     lockout_failure_attempts: int | None = None
-    lockout_duration: int | None = 1800  # seconds; None locks for ever
+    lockout_duration: int | None = 1800  # seconds; None: until an unlock
     disable_user_account_days_inactive: int | None = None
     password_expires_days: int | None = None
     unique_last_password_count: int = 0
@@ -68,53 +68,53 @@ class Policy:
     change_password_upon_first_use: bool = False
     report_invalid_password_hash: tuple[str, ...] = ()
     invalid_password_hash_secret_key_set: bool = False
-    invalid_password_hash_function: str = "sha256"  # noqa: S105 no password
+    invalid_password_hash_function: str = "sha256"  # noqa: S105 (the name of an algorithm)
     invalid_password_hash_max_chars: int | None = None
-    # Ours, not Keystone's: how many days ahead "soon" begins.
+    # Settings of pciops: the number of days ahead that "soon" means.
     inactive_soon_days: int = 7
     expiring_days: int = 14
 
     @property
-    def one_try_left(self) -> int | None:
-        """The failures at which one more locks; None where there is no such count above 0."""
+    def near_lockout_count(self) -> int | None:
+        """The count at which one more failure locks; None if there is no such count above 0."""
         attempts = self.lockout_failure_attempts
         return attempts - 1 if attempts is not None and attempts > 1 else None
 
     @property
     def lockout(self) -> timedelta | None:
-        """How long a lock holds after the last failure; None: until somebody unlocks it."""
+        """How long a lock lasts after the last failure; None: until an unlock."""
         return timedelta(seconds=self.lockout_duration) if self.lockout_duration else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourcedPolicy:
-    """The policy, and for each option where its value came from."""
+    """The policy, and the source of each option's value."""
 
     policy: Policy
     sources: Mapping[str, str]  # option → path of a file, name of a variable, or "default"
-    # Option → file and value, where at least two files set it, and not all alike.
-    disagreements: Mapping[str, Sequence[tuple[str, Value]]]
+    # Option → files and values, if at least two files have different values for it.
+    disagreements: Mapping[str, Sequence[tuple[str, OptionValue]]]
 
     @property
-    def values(self) -> Mapping[str, Value]:
-        """Keystone's options by name, without those of ours."""
+    def values(self) -> Mapping[str, OptionValue]:
+        """Keystone's options by name, without the settings of pciops."""
         return {name: getattr(self.policy, name) for name in NAMES}
 
 
-# In the order in which pages show them.
+# In the order of the pages.
 NAMES: Final = tuple(field.name for field in fields(Policy) if field.name in _BY_NAME)
 
 
 def current() -> Policy:
-    """The policy as the files and variables have it now; a file that changed is read again."""
-    return sourced().policy
+    """Return the policy as files and variables have it now; a changed file is read again."""
+    return current_with_sources().policy
 
 
-def sourced() -> SourcedPolicy:
-    """As `current`, with the sources.
+def current_with_sources() -> SourcedPolicy:
+    """Return the policy as `current` does, with its sources.
 
     Raises:
-        SettingError: where a file cannot be read or an option makes no sense.
+        SettingError: if a file cannot be read, or an option has an invalid value.
     """
     paths = tuple(settings.KEYSTONE_CONF)
     overrides = tuple(sorted(settings.POLICY_OVERRIDES.items()))
@@ -122,8 +122,8 @@ def sourced() -> SourcedPolicy:
     return _cached(paths, tuple(files.stamp(path) for path in paths), overrides, soon)
 
 
-def said(name: str, value: Value) -> str:
-    """A value of an option as a person reads it."""
+def display_value(name: str, value: OptionValue) -> str:
+    """Return the value of an option as text for people."""
     if name == SECRET_SET:
         return "set, not shown" if value else "not set"
     if isinstance(value, bool):
@@ -140,17 +140,16 @@ def _cached(
     overrides: tuple[tuple[str, str], ...],
     soon: tuple[int, int],
 ) -> SourcedPolicy:
-    found = read(paths, dict(overrides))
-    policy = replace(found.policy, inactive_soon_days=soon[0], expiring_days=soon[1])
-    return replace(found, policy=policy)
+    sourced = parse(paths, dict(overrides))
+    policy = replace(sourced.policy, inactive_soon_days=soon[0], expiring_days=soon[1])
+    return replace(sourced, policy=policy)
 
 
-def read(paths: Sequence[str], overrides: Mapping[str, str]) -> SourcedPolicy:
-    """Read keystone.conf files by oslo.config's rules, later ones winning, then the overrides.
+def parse(paths: Sequence[str], overrides: Mapping[str, str]) -> SourcedPolicy:
+    """Read keystone.conf files by oslo.config's rules (the last one wins), then the overrides.
 
     Args:
-        overrides: option name → value as text; an empty mapping overrides nothing. The value
-            `off` unsets an option.
+        overrides: option name → value as text; `off` unsets an option.
 
     Raises:
         SettingError: names the variable or the file, and what is wrong there.
@@ -164,10 +163,10 @@ def read(paths: Sequence[str], overrides: Mapping[str, str]) -> SourcedPolicy:
     return SourcedPolicy(policy=policy, sources=sources, disagreements=_disagreements(files))
 
 
-# `$other_option`, as oslo.config follows it; `$$` is one dollar sign.
+# `$other_option`, a reference of oslo.config; `$$` is a dollar sign.
 REFERENCE: Final = re.compile(r"(?<!\$)(?:\$\$)*\$\{?[A-Za-z_]")
 
-Files = dict[str, Mapping[str, Assignment]]  # path → option → what is set there
+Files = dict[str, Mapping[str, Assignment]]  # path → option → its assignment
 
 
 def _files(paths: Sequence[str]) -> Files:
@@ -182,34 +181,34 @@ def _files(paths: Sequence[str]) -> Files:
 
 def _from_files(
     files: Files, *, without: Container[str]
-) -> tuple[dict[str, Value], dict[str, str]]:
-    """Each option's value and source by what the files say alone.
+) -> tuple[dict[str, OptionValue], dict[str, str]]:
+    """Return each option's value and source according to the files.
 
     Args:
-        without: options for which no file counts, so that an override helps where one is wrong.
+        without: options to skip, so that an override helps against an invalid value in a file.
     """
     config = cfg.ConfigOpts()
     config.register_opts(OPTIONS, group=GROUP)
     try:
-        # Keystone's environment is not ours: variables in the style of oslo.config do not count.
+        # The environment is not Keystone's, so variables in the style of oslo.config are ignored.
         config(args=[], default_config_files=list(files), default_config_dirs=[], use_env=False)
     except (cfg.Error, OSError, UnicodeDecodeError):
-        # Options that stay unread would look unset, and every rule switched off. What oslo.config
-        # says repeats a line of the file, which may hold a password.
+        # Unread options would look unset, with every rule off. The message of oslo.config repeats
+        # a line of the file, which may contain a password.
         raise _conf_error(f"names a file that cannot be read: one of {', '.join(files)}") from None
-    values: dict[str, Value] = {}
+    values: dict[str, OptionValue] = {}
     sources: dict[str, str] = {}
     for option in (option for option in OPTIONS if option.name not in without):
         try:
-            values[option.name] = _plain(option.name, config[GROUP][option.name])
-            # Not config.get_location(): of several files it always names the last.
+            values[option.name] = _normalized(option.name, config[GROUP][option.name])
+            # Not config.get_location(): it always names the last of several files.
             sources[option.name] = _source(files, option.name) or "default"
         except cfg.Error as error:
             problem = str(error).rpartition("is not valid: ")[2]
             if isinstance(error, cfg.NoSuchOptError | cfg.TemplateSubstitutionError):
                 problem += " (a dollar sign that is no reference is written $$)"
-            where = _where(files, option.name)
-            raise _conf_error(f"names {where}: {option.name} is wrong: {problem}") from None
+            location = _location(files, option.name)
+            raise _conf_error(f"names {location}: {option.name} is wrong: {problem}") from None
     path = _source(files, SECRET)
     values[SECRET_SET] = bool(path) and bool(files[path][SECRET].text)
     sources[SECRET_SET] = path or "default"
@@ -217,44 +216,44 @@ def _from_files(
 
 
 def _source(files: Files, name: str) -> str:
-    """The file that decides about an option; empty where none sets it."""
+    """Return the file whose value for an option counts; "" if none sets it."""
     return next((path for path in reversed(files) if name in files[path]), "")
 
 
-def _where(files: Files, name: str) -> str:
+def _location(files: Files, name: str) -> str:
     path = _source(files, name)
     return f"{path}, line {files[path][name].line}"
 
 
-def _disagreements(files: Files) -> dict[str, tuple[tuple[str, Value], ...]]:
-    """What nodes of one Keystone should have alike, and have not."""
-    found: dict[str, tuple[tuple[str, Value], ...]] = {}
+def _disagreements(files: Files) -> dict[str, tuple[tuple[str, OptionValue], ...]]:
+    """Return the options whose values differ between the files of one Keystone's nodes."""
+    different: dict[str, tuple[tuple[str, OptionValue], ...]] = {}
     for name in (*(option.name for option in OPTIONS), SECRET):
         texts = {path: files[path][name].text for path in files if name in files[path]}
         if name == SECRET:
             if len(set(texts.values())) > 1:
-                found[SECRET_SET] = tuple((path, bool(text)) for path, text in texts.items())
+                different[SECRET_SET] = tuple((path, bool(text)) for path, text in texts.items())
             continue
-        values = tuple((path, _alone(name, text)) for path, text in texts.items())
+        values = tuple((path, _value_of(name, text)) for path, text in texts.items())
         if len({value for _, value in values}) > 1:
-            found[name] = values
-    return found
+            different[name] = values
+    return different
 
 
-def _alone(name: str, text: str) -> Value:
-    """The value of one file's text; the text itself where it means nothing by itself."""
+def _value_of(name: str, text: str) -> OptionValue:
+    """Return the value of one file's text, or the text itself if it is not a value by itself."""
     if not text:
         return _unset(name)
     if REFERENCE.search(text):
         return text
     try:
-        return _plain(name, _BY_NAME[name].type(text.replace("$$", "$")))
+        return _normalized(name, _BY_NAME[name].type(text.replace("$$", "$")))
     except ValueError:
         return text
 
 
-def _plain(name: str, value: object) -> Value:
-    """As `Policy` has it: a rule that is off looks the same however that was said."""
+def _normalized(name: str, value: object) -> OptionValue:
+    """Return the value as `Policy` has it; every way to switch a rule off gives the same."""
     if isinstance(value, list):
         return tuple(value)
     if isinstance(value, int | str) and value != "":
@@ -262,8 +261,8 @@ def _plain(name: str, value: object) -> Value:
     return _unset(name)
 
 
-def _unset(name: str) -> Value:
-    """What an option without a value comes down to."""
+def _unset(name: str) -> OptionValue:
+    """Return the value of an option that is unset."""
     if name == "lockout_duration":
         return None
     unset: Any = _BY_NAME[name].default
@@ -278,20 +277,20 @@ def _variable(name: str) -> str:
     return f"PCIOPS_POLICY_{name.upper()}"
 
 
-def _override(name: str, text: str) -> Value:
-    """One PCIOPS_POLICY_<OPTION> by the option's own type and bounds."""
+def _override(name: str, text: str) -> OptionValue:
+    """Convert one PCIOPS_POLICY_<OPTION> by the option's own type and bounds."""
     variable = _variable(name)
     if name == SECRET:
         problem = f"is what pciops reads, not {variable}: it keeps no such secret. Unset that one"
         raise SettingError(_variable(SECRET_SET), problem, "yes")
     option = _BY_NAME.get(name)
     if option is None:
-        known = ", ".join(_variable(name) for name in NAMES)
-        raise SettingError(variable, f"is no option that pciops reads; it reads {known}", "6")
+        valid = ", ".join(_variable(name) for name in NAMES)
+        raise SettingError(variable, f"is no option that pciops reads; it reads {valid}", "6")
     if text.lower() == "off":
         return _unset(name)
     try:
-        return _plain(name, option.type(text))
+        return _normalized(name, option.type(text))
     except ValueError as error:
         raise SettingError(variable, f"is {text!r}: {error}", _example(option)) from None
 

@@ -1,16 +1,16 @@
-"""What would stop if Keystone had another policy: counted before anybody sets it.
+"""Counts which accounts another policy would stop, before it is set in keystone.conf.
 
-Only accounts that Keystone knows itself: LDAP and federated users are under none of these rules.
-An account that is stopped already does not stop once more. One whose password has expired does:
-until now its owner could change it and go on.
+Only accounts with a local row count: LDAP and federated users are not subject to these rules. An
+account that is blocked already does not count. One whose password has expired does: until now its
+owner could change the password and sign in.
 
-What Keystone does with the rows that are there, as its source has it:
-- lockout: failures are counted whether the rule is on or off, and never age out, so a new
-  threshold locks at once whoever has that many, until `lockout_duration` after the last of them.
+What Keystone does with existing rows, according to its source:
+- lockout: failures are counted whether the rule is on or off, and never age out, so a new threshold
+  locks every account with that many at once, until `lockout_duration` after the last failure.
 - inactivity: `last_active_at` is set at every sign-in with a password, whether the rule is on or
-  off (identity.core.Manager.authenticate). An account without it is judged by `created_at`.
-  Tokens and application credentials set nothing, and stop with their account.
-- expiry: a password gets its expiry when it is set, and keeps it whatever the option becomes.
+  off (identity.core.Manager.authenticate). Without it, `created_at` counts. Tokens and application
+  credentials set nothing, and stop with their account.
+- expiry: a password gets its expiry when it is set, and keeps it when the option changes.
 """
 
 from __future__ import annotations
@@ -19,40 +19,50 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from enum import IntEnum
+from functools import partial
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
 from django.db.models import Case, Count, Q, QuerySet, Value, When
 
 from pciops.accounts import privileged, selectors
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import OPTIONS, Policy
-from pciops.accounts.privileged import Kind
+from pciops.accounts.privileged import AccountKind
 from pciops.accounts.states import DISABLED, INACTIVE, LOCKED
 from pciops.accounts.states.inactivity import inactive_on
 from pciops.accounts.states.lock import locked_until
-from pciops.accounts.states.state import NOTHING, Rows, State, prefixed
+from pciops.accounts.states.state import NOTHING, Rows, State
 from pciops.keystone import database, options
 from pciops.keystone.fields import EPOCH
 from pciops.keystone.models import LocalUser, Password, UserOption
+from pciops.lib.keyset import batched
 
 AHEAD: Final = timedelta(days=30)
-NAMED: Final = 50  # administrators and service accounts
-CHUNK: Final = 1000  # users who are asked for at a time
+MAX_NAMED: Final = 50  # administrators and service accounts
+BATCH: Final = 1000  # users in one query
 
 LOCKOUT: Final = ("lockout_failure_attempts", "lockout_duration")
 INACTIVITY: Final = ("disable_user_account_days_inactive",)
 EXPIRY: Final = ("password_expires_days",)
-CHOSEN: Final = (*LOCKOUT, *INACTIVITY, *EXPIRY)  # the options that may be tried out
+CHANGEABLE: Final = (*LOCKOUT, *INACTIVITY, *EXPIRY)  # the options of a proposal
 _TYPES: Final[Mapping[str, Any]] = {option.name: option.type for option in OPTIONS}
 
-_GOES_ON, _SOON, _TODAY = LEVELS = range(3)  # what becomes of an account by one rule
+
+class StopLevel(IntEnum):
+    """When an account would stop, from never to at once."""
+
+    NEVER = 0
+    AHEAD = 1
+    TODAY = 2
 
 
 class ProposalError(Exception):
-    """Values that no option can have.
+    """A proposal with invalid values.
 
     Attributes:
-        problems: option → what is wrong with its value, a sentence that begins with its name.
+        problems: option → a sentence that begins with its name.
     """
 
     def __init__(self, problems: Mapping[str, str]) -> None:
@@ -61,85 +71,85 @@ class ProposalError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Number:
-    """So many accounts, and how many administrators and service accounts are among them."""
+class AffectedCount:
+    """A number of accounts, and of the administrators and service accounts among them."""
 
     accounts: int = 0
-    kinds: Mapping[Kind, int] = field(default_factory=dict)  # zero is left out
+    kinds: Mapping[AccountKind, int] = field(default_factory=dict)  # zero is left out
 
 
 @dataclass(frozen=True, kw_only=True)
-class Effect:
-    """What one rule would stop."""
+class RuleEffect:
+    """The accounts that one rule would stop."""
 
     options: tuple[str, ...]
-    state: State  # that the accounts get into
-    today: Number
-    ahead: Number  # within AHEAD, today included, if none of them signs in until then
+    state: State  # that the accounts would be in
+    today: AffectedCount
+    ahead: AffectedCount  # within AHEAD, today included, if none of them signs in before
 
 
 @dataclass(frozen=True, kw_only=True)
-class Passwords:
-    """What the rule for passwords comes to; it stops nobody on the day that it is set."""
+class PasswordEffect:
+    """The effect of the rule for passwords, which stops no account on the day it is set."""
 
-    never_expire: int  # of the passwords that are in use now; they go on so until they are changed
-    keep_expiry: int  # of those; theirs is not lifted either
-    too_old: int | None  # older than the proposed days, and yet valid; None: the rule is off
-    new_expire_on: date | None  # the day of one that is set today; None: never
+    never_expire: int  # passwords in use, until they are changed
+    keep_expiry: int  # passwords in use
+    too_old: int | None  # passwords in use, older than the proposed days; None: the rule is off
+    new_expire_on: date | None  # the day of a password that is set today; None: never
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stop:
+class StoppedAccount:
     """An administrator or service account that would stop."""
 
     account: Account
-    states: tuple[State, ...]  # that it would get into
-    today: bool  # by any of them
+    states: tuple[State, ...]  # that it would be in
+    today: bool  # in any of the states
     inactive_today: bool
-    inactive_on: date | None  # from which day on, for one that would be inactive
-    locked_until: datetime | None  # None: it would not be locked, or nothing but an unlock ends it
+    inactive_on: date | None  # if it would be inactive
+    locked_until: datetime | None  # if it would be locked, and the lock ends by itself
 
 
 @dataclass(frozen=True, kw_only=True)
 class WhatIf:
-    """The whole answer, as it is at this instant."""
+    """The effects of a proposed policy at one time."""
 
     now: datetime
     current: Policy
     proposed: Policy
-    effects: tuple[Effect, ...]
-    today: Number  # each account once, whatever rules stop it
-    ahead: Number
-    never_active: int  # of the accounts that would be inactive `ahead`: nobody ever signed in
-    passwords: Passwords
-    stops: tuple[Stop, ...]  # at most NAMED, those of today first
-    unnamed: int  # administrators and service accounts that stop besides
+    effects: tuple[RuleEffect, ...]
+    today: AffectedCount  # each account once, also if several rules stop it
+    ahead: AffectedCount
+    never_active: int  # of the accounts that would be inactive: they were never signed in to
+    passwords: PasswordEffect
+    stops: tuple[StoppedAccount, ...]  # at most MAX_NAMED, those of today first
+    unnamed: int  # the administrators and service accounts that are left out
 
     @property
     def changes(self) -> dict[str, tuple[int | None, int | None]]:
-        """Option → its value now and the proposed one, where they differ."""
+        """The value now and the proposed value of each option that would change."""
         pairs = {
-            name: (getattr(self.current, name), getattr(self.proposed, name)) for name in CHOSEN
+            name: (getattr(self.current, name), getattr(self.proposed, name)) for name in CHANGEABLE
         }
         return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def typed(policy: Policy) -> dict[str, str]:
-    """The values of a policy as somebody would type them; an empty text is a rule that is off."""
-    values = {name: getattr(policy, name) for name in CHOSEN}
+def as_texts(policy: Policy) -> dict[str, str]:
+    """Return the values of a policy as form input; an empty text is a rule that is off."""
+    values = {name: getattr(policy, name) for name in CHANGEABLE}
     return {name: "" if value is None else str(value) for name, value in values.items()}
 
 
-def said(name: str, text: str) -> str:
-    """Such a text as a person reads it."""
+def display_text(name: str, text: str) -> str:
+    """Return such form input as text for people."""
     return text or ("until somebody unlocks" if name == "lockout_duration" else "off")
 
 
-def proposal(current: Policy, texts: Mapping[str, str]) -> Policy:
-    """The policy with these values instead; what is left out stays as it is, "" unsets.
+def parse_proposal(current: Policy, texts: Mapping[str, str]) -> Policy:
+    """Return the current policy with these changes; "" unsets an option.
 
     Raises:
-        ProposalError: where a text is no value of its option.
+        ProposalError: if a text is not a valid value of its option.
     """
     problems: dict[str, str] = {}
     values: dict[str, Any] = {}
@@ -150,7 +160,7 @@ def proposal(current: Policy, texts: Mapping[str, str]) -> Policy:
         except ValueError:
             problems[name] = (
                 f"{name}: {text[:40]!r} is no whole number from {bounds.min} to {bounds.max:,}."
-                f" Empty means {said(name, '')}."
+                f" Empty means {display_text(name, '')}."
             )
     if problems:
         raise ProposalError(problems)
@@ -158,62 +168,71 @@ def proposal(current: Policy, texts: Mapping[str, str]) -> Policy:
 
 
 @database.reading()
-def ask(proposed: Policy, *, current: Policy, scope: str | None, now: datetime) -> WhatIf:
-    """What would stop: a pass over the users, one over the failures, one over the passwords.
+def evaluate(proposed: Policy, *, current: Policy, scope: str | None, now: datetime) -> WhatIf:
+    """Evaluate a policy in one pass each over users, failures and passwords.
 
     Args:
         scope: the one domain whose accounts are counted and named; None for all.
-
-    Raises:
-        KeystoneDatabaseDownError
     """
     rows = LocalUser.objects.all() if scope is None else LocalUser.objects.filter(domain_id=scope)
     change = _Change(proposed=proposed, current=current, now=now)
     locked, inactive = _locked(rows, change), _inactive(rows, change)
-    of_kind = privileged.everyone()
-    found = sorted(_mattering(rows, change, of_kind), key=_Fate.urgency)
-    ahead = {level: sum(n for (at, _), n in inactive.items() if at >= level) for level in LEVELS}
-    lockout = sum(locked.values())
+    all_kinds = privileged.all_kinds()
+    privileged_stops = sorted(_privileged_stops(rows, change, all_kinds), key=_Stop.urgency)
+    by_inactivity = {
+        level: sum(number for (at, _), number in inactive.items() if at >= level)
+        for level in StopLevel
+    }
 
-    def number(level: int, accounts: int, fate: Callable[[_Fate], int]) -> Number:
+    def affected(
+        level: StopLevel, accounts: int, stop_level: Callable[[_Stop], int]
+    ) -> AffectedCount:
         among = Counter(
-            kind for one in found if fate(one) >= level for kind in of_kind[one.user_id]
+            kind
+            for stop in privileged_stops
+            if stop_level(stop) >= level
+            for kind in all_kinds[stop.user_id]
         )
-        return Number(accounts=accounts, kinds={kind: among[kind] for kind in Kind if among[kind]})
+        return AffectedCount(
+            accounts=accounts, kinds={kind: among[kind] for kind in AccountKind if among[kind]}
+        )
 
-    def either(level: int) -> Number:
-        besides = sum(n for at, n in locked.items() if at < level)
-        return number(level, ahead[level] + besides, lambda one: max(one.locked, one.inactive))
+    def affected_by_any(level: StopLevel) -> AffectedCount:
+        only_locked = sum(number for at, number in locked.items() if at < level)
+        return affected(level, by_inactivity[level] + only_locked, attrgetter("level"))
 
-    by_lock = number(_TODAY, lockout, lambda one: one.locked)
+    inactivity = attrgetter("inactive")
+    by_lock = affected(StopLevel.TODAY, sum(locked.values()), attrgetter("locked"))
     return WhatIf(
         now=now,
         current=current,
         proposed=proposed,
         effects=(
-            Effect(options=LOCKOUT, state=LOCKED, today=by_lock, ahead=by_lock),
-            Effect(
+            RuleEffect(options=LOCKOUT, state=LOCKED, today=by_lock, ahead=by_lock),
+            RuleEffect(
                 options=INACTIVITY,
                 state=INACTIVE,
-                today=number(_TODAY, ahead[_TODAY], lambda one: one.inactive),
-                ahead=number(_SOON, ahead[_SOON], lambda one: one.inactive),
+                today=affected(StopLevel.TODAY, by_inactivity[StopLevel.TODAY], inactivity),
+                ahead=affected(StopLevel.AHEAD, by_inactivity[StopLevel.AHEAD], inactivity),
             ),
         ),
-        today=either(_TODAY),
-        ahead=either(_SOON),
-        never_active=sum(n for (at, never), n in inactive.items() if never and at > _GOES_ON),
+        today=affected_by_any(StopLevel.TODAY),
+        ahead=affected_by_any(StopLevel.AHEAD),
+        never_active=sum(
+            number for (at, never), number in inactive.items() if never and at > StopLevel.NEVER
+        ),
         passwords=_passwords(proposed, scope=scope, now=now),
-        stops=tuple(_stops(found[:NAMED], proposed, scope=scope)),
-        unnamed=max(0, len(found) - NAMED),
+        stops=tuple(_stopped(privileged_stops[:MAX_NAMED], proposed, scope=scope)),
+        unnamed=max(0, len(privileged_stops) - MAX_NAMED),
     )
 
 
 # --- Accounts -----------------------------------------------------------------------------------
 @dataclass(frozen=True, kw_only=True)
 class _Change:
-    """From one policy to another, at an instant.
+    """A change from one policy to another at one time.
 
-    The conditions stand in the order of a CASE, and none is negated: what is compared with a NULL
+    The conditions are in the order of a CASE, and none is negated, because a comparison with NULL
     is neither true nor false.
     """
 
@@ -222,31 +241,34 @@ class _Change:
     now: datetime
 
     def lock(self) -> Case:
-        """What becomes of a row of LocalUser by lockout: it stops today, or goes on."""
-        stopped = DISABLED.where(self.current, self.now) | INACTIVE.where(self.current, self.now)
-        stopped |= LOCKED.where(self.current, self.now)
-        new = Case(When(stopped, then=Value(_GOES_ON)), default=Value(_TODAY))
-        return Case(When(LOCKED.where(self.proposed, self.now), then=new), default=Value(_GOES_ON))
+        """Return the StopLevel of a row of LocalUser by lockout: TODAY or NEVER."""
+        blocked = Q()
+        for state in (DISABLED, INACTIVE, LOCKED):
+            blocked |= state.condition(self.current, self.now)
+        new = Case(When(blocked, then=Value(StopLevel.NEVER)), default=Value(StopLevel.TODAY))
+        return Case(
+            When(LOCKED.condition(self.proposed, self.now), then=new),
+            default=Value(StopLevel.NEVER),
+        )
 
     def inactivity(self, condition: Callable[[Policy, datetime], Q]) -> Case:
-        """What becomes of it by inactivity, where the condition is true of inactive ones."""
+        """Return the StopLevel of a row by inactivity, with the condition of inactive rows."""
         new = self.proposed.disable_user_account_days_inactive
         old = self.current.disable_user_account_days_inactive
         earlier = new is not None and (old is None or new < old)
         return Case(
-            When(condition(self.current, self.now), then=Value(_GOES_ON)),
-            When(condition(self.proposed, self.now), then=Value(_TODAY)),
+            When(condition(self.current, self.now), then=Value(StopLevel.NEVER)),
+            When(condition(self.proposed, self.now), then=Value(StopLevel.TODAY)),
             When(
                 condition(self.proposed, self.now + AHEAD) if earlier else NOTHING,
-                then=Value(_SOON),
+                then=Value(StopLevel.AHEAD),
             ),
-            default=Value(_GOES_ON),
+            default=Value(StopLevel.NEVER),
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Fate:
-    """What becomes of an administrator or service account by either rule."""
+class _Stop(NamedTuple):
+    """When a privileged account would stop by each rule."""
 
     user_id: str
     name: str
@@ -254,90 +276,88 @@ class _Fate:
     locked: int
     inactive: int
 
+    @property
+    def level(self) -> int:
+        """When it would stop by any rule."""
+        return max(self.locked, self.inactive)
+
     def urgency(self) -> tuple[int, date, str, str]:
-        """Sorts those first that stop today, then those that were not used for the longest."""
-        return -max(self.locked, self.inactive), self.active_on, self.name, self.user_id
+        """Sort accounts that stop today first, then those that were unused for the longest."""
+        return -self.level, self.active_on, self.name, self.user_id
 
 
 def _locked(rows: Rows, change: _Change) -> dict[int, int]:
-    """What becomes by inactivity of those that would be locked → how many. They are few."""
-    judged = rows.filter(LOCKED.where(change.proposed, change.now)).annotate(
-        lock=change.lock(), inactivity=change.inactivity(INACTIVE.where)
+    """Count the rows that would be locked by their StopLevel by inactivity. They are few."""
+    judged = rows.filter(LOCKED.condition(change.proposed, change.now)).annotate(
+        lock=change.lock(), inactivity=change.inactivity(INACTIVE.condition)
     )
-    found = judged.filter(lock=_TODAY).order_by().values_list("inactivity")
-    return dict(found.annotate(number=Count("pk")))
+    levels = judged.filter(lock=StopLevel.TODAY).order_by().values_list("inactivity")
+    return dict(levels.annotate(number=Count("pk")))
 
 
 def _inactive(rows: Rows, change: _Change) -> Counter[tuple[int, int]]:
-    """(what becomes of them by inactivity, 1 where nobody ever signed in) → how many.
+    """Count rows by (StopLevel by inactivity, whether they were never active).
 
-    They may be most of all accounts, and to look for the option of each would take as long as
-    everything else; so the exempt ones, who are few, are counted once more and taken away.
+    They may be most of all accounts, and a lookup of each one's option would take as long as
+    everything else. So the exempt ones, which are few, are counted separately and subtracted.
     """
 
-    def fits(policy: Policy, now: datetime) -> Q:
-        return prefixed(INACTIVE.fits(policy, now), "user")
-
+    without_exemption = partial(INACTIVE.row_condition, user="user__")
     judged = rows.annotate(
-        inactivity=change.inactivity(fits),
+        inactivity=change.inactivity(without_exemption),
         never=Case(When(user__last_active_at=None, then=Value(1)), default=Value(0)),
     )
-    exempt = judged.filter(user_id__in=_with_option(options.IGNORE_USER_INACTIVITY))
+    exempt = judged.filter(user_id__in=_users_with(options.IGNORE_USER_INACTIVITY))
     numbers: Counter[tuple[int, int]] = Counter()
     for among, sign in ((judged, 1), (exempt, -1)):
-        found = among.order_by().values_list("inactivity", "never")
-        for level, never, number in found.annotate(number=Count("pk")):
+        levels = among.order_by().values_list("inactivity", "never")
+        for level, never, number in levels.annotate(number=Count("pk")):
             numbers[level, never] += sign * number
     return numbers
 
 
-def _with_option(option_id: str) -> QuerySet[Any]:
-    """Ids of the users who have the option."""
+def _users_with(option_id: str) -> QuerySet[Any]:
+    """Return the ids of the users with the option set to true."""
     rows = UserOption.objects.filter(option_id=option_id, option_value="true")
     return rows.values_list("user_id", flat=True)
 
 
-def _mattering(rows: Rows, change: _Change, user_ids: Iterable[str]) -> Iterator[_Fate]:
-    """Those of these users that stop."""
-    judged = rows.annotate(lock=change.lock(), inactivity=change.inactivity(INACTIVE.where))
-    ids = list(user_ids)
-    for start in range(0, len(ids), CHUNK):
-        chunk = judged.filter(user_id__in=ids[start : start + CHUNK])
+def _privileged_stops(rows: Rows, change: _Change, user_ids: Iterable[str]) -> Iterator[_Stop]:
+    """Yield the users among these that would stop."""
+    judged = rows.annotate(lock=change.lock(), inactivity=change.inactivity(INACTIVE.condition))
+    for ids in batched(user_ids, BATCH):
+        chunk = judged.filter(user_id__in=ids)
         times = ("user__last_active_at", "user__created_at")
         columns = ("user_id", "name", "lock", "inactivity", *times)
         for user_id, name, locked, inactive, day, created_at in chunk.values_list(*columns):
             if locked or inactive:
                 active_on = day or (created_at.date() if created_at else date.max)
-                yield _Fate(
-                    user_id=user_id,
-                    name=name,
-                    active_on=active_on,
-                    locked=locked,
-                    inactive=inactive,
-                )
+                yield _Stop(user_id, name, active_on, locked, inactive)
 
 
-def _stops(fates: Iterable[_Fate], proposed: Policy, *, scope: str | None) -> Iterator[Stop]:
-    found = {fate.user_id: fate for fate in fates}
-    for account in selectors.these(list(found), scope=scope):
-        fate = found[account.id]
-        yield Stop(
+def _stopped(
+    stops: Iterable[_Stop], proposed: Policy, *, scope: str | None
+) -> Iterator[StoppedAccount]:
+    by_user = {stop.user_id: stop for stop in stops}
+    for account in selectors.get_many(list(by_user), scope=scope):
+        stop = by_user[account.id]
+        yield StoppedAccount(
             account=account,
             states=tuple(
                 state
-                for state, level in ((LOCKED, fate.locked), (INACTIVE, fate.inactive))
+                for state, level in ((LOCKED, stop.locked), (INACTIVE, stop.inactive))
                 if level
             ),
-            today=_TODAY in (fate.locked, fate.inactive),
-            inactive_today=fate.inactive == _TODAY,
-            inactive_on=inactive_on(account, proposed) if fate.inactive else None,
-            locked_until=locked_until(account, proposed) if fate.locked else None,
+            today=stop.level == StopLevel.TODAY,
+            inactive_today=stop.inactive == StopLevel.TODAY,
+            inactive_on=inactive_on(account, proposed) if stop.inactive else None,
+            locked_until=locked_until(account, proposed) if stop.locked else None,
         )
 
 
 # --- Passwords ----------------------------------------------------------------------------------
-def _passwords(proposed: Policy, *, scope: str | None, now: datetime) -> Passwords:
-    """Counted among the passwords in use: those without an expiry, or with one that is to come.
+def _passwords(proposed: Policy, *, scope: str | None, now: datetime) -> PasswordEffect:
+    """Count among the passwords in use: those without an expiry, or with one in the future.
 
     With a new password Keystone ends all older ones, so such a row is the newest of its account.
     """
@@ -349,11 +369,11 @@ def _passwords(proposed: Policy, *, scope: str | None, now: datetime) -> Passwor
     )
     if scope is not None:
         rows = rows.filter(local_user__domain_id=scope)
-    exempt = _with_option(options.IGNORE_PASSWORD_EXPIRY)
-    everyone = _ages(rows, days, now)
-    spared = _ages(rows.filter(local_user__user_id__in=exempt), days, now)  # few
-    never, keep, old = (every - some for every, some in zip(everyone, spared, strict=True))
-    return Passwords(
+    exempt = _users_with(options.IGNORE_PASSWORD_EXPIRY)
+    of_all = _ages(rows, days, now)
+    of_exempt = _ages(rows.filter(local_user__user_id__in=exempt), days, now)  # few
+    never, keep, old = (total - exempt for total, exempt in zip(of_all, of_exempt, strict=True))
+    return PasswordEffect(
         never_expire=never,
         keep_expiry=keep,
         too_old=None if days is None else old,
@@ -362,15 +382,15 @@ def _passwords(proposed: Policy, *, scope: str | None, now: datetime) -> Passwor
 
 
 def _ages(rows: QuerySet[Password], days: int | None, now: datetime) -> tuple[int, int, int]:
-    """How many never expire, how many do, and how many are older than so many days."""
+    """Count the passwords that never expire, that do, and that are older than `days`."""
     never = Q(expires_at_int=None, expires_at=None)
     old = NOTHING
     if days is not None:
         before = now - timedelta(days=days)
-        # As Account has it: the old column counts where the new one is 0.
+        # As in Account: the old column counts if the new one is 0.
         old = Q(created_at_int__gt=EPOCH, created_at_int__lte=before)
         old |= Q(created_at_int=EPOCH, created_at__lte=before)
-    found = rows.order_by().aggregate(
-        every=Count("pk"), never=Count("pk", filter=never), old=Count("pk", filter=old)
+    counts = rows.order_by().aggregate(
+        total=Count("pk"), never=Count("pk", filter=never), old=Count("pk", filter=old)
     )
-    return found["never"], found["every"] - found["never"], found["old"]
+    return counts["never"], counts["total"] - counts["never"], counts["old"]

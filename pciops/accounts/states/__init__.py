@@ -1,10 +1,8 @@
-"""All states of an account, in the order in which Keystone looks at a sign-in.
+"""All states of an account, in the order in which Keystone checks a sign-in.
 
-What is as rare as an account that no password opens stands behind the rest that blocks.
-
-Each is one object with its rule twice, side by side: `holds` for one account, `where` for all.
-They stand in `lock`, `activity`, `password` and `unusable`, after what they read; the rules are
-those of keystone.identity.backends.sql.Identity.authenticate.
+Each is one object with its rule in two forms side by side: `holds` for one account, `condition`
+for all. The modules `lock`, `inactivity`, `password` and `unusable` are named for what they read;
+the rules are those of keystone.identity.backends.sql.Identity.authenticate.
 """
 
 from __future__ import annotations
@@ -27,15 +25,14 @@ from pciops.keystone.models import UserOption
 
 EXEMPTIONS = UserOption.objects.filter(option_id__in=options.EXEMPTIONS, option_value="true")
 
-
-# What `openstack user set` can take back.
+# The exemptions that `openstack user set` can remove.
 _ON_COMMAND_LINE = [
     option for option in options.EXEMPTIONS if option != options.IGNORE_USER_INACTIVITY
 ]
 
 
 class Exempt(State):
-    """An `ignore_…` option is true: a fact beside the other states."""
+    """An `ignore_…` option is true."""
 
     name = "exempt"
     label = "Exempt"
@@ -45,13 +42,13 @@ class Exempt(State):
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
         return account.covered and bool(account.exemptions)
 
-    def where(self, policy: Policy, now: datetime) -> Q:
+    def condition(self, policy: Policy, now: datetime) -> Q:
         return Q(Exists(EXEMPTIONS.filter(user_id=OuterRef("user_id"))))
 
     def candidates(self, policy: Policy, now: datetime) -> Ids:
         return EXEMPTIONS.values_list("user__local_user__pk", flat=True)
 
-    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+    def describe(self, account: Account, policy: Policy, now: datetime) -> str:
         return f"exempt by {', '.join(account.exemptions)}"
 
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
@@ -68,7 +65,7 @@ class Exempt(State):
 
 
 class NotCovered(State):
-    """LDAP or federated: no row in `local_user`, so `where` is true of none."""
+    """An LDAP or federated user: it has no row in `local_user`, so `condition` is never true."""
 
     name = "not_covered"
     label = "Not covered"
@@ -78,7 +75,7 @@ class NotCovered(State):
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
         return not account.covered
 
-    def where(self, policy: Policy, now: datetime) -> Q:
+    def condition(self, policy: Policy, now: datetime) -> Q:
         return NOTHING
 
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
@@ -125,10 +122,10 @@ BY_NAME = {state.name: state for state in STATES}
 
 
 def classify(account: Account, policy: Policy, now: datetime) -> list[State]:
-    """Every state that holds; the first that blocks explains a refused sign-in."""
+    """Return every state of the account; the first that blocks explains a refused sign-in."""
     return [state for state in STATES if state.holds(account, policy, now)]
 
 
 def blocking(states: Iterable[State]) -> list[State]:
-    """Those that keep the account from signing in."""
+    """Return the states that block a sign-in."""
     return [state for state in states if state.blocks_signin]

@@ -11,14 +11,14 @@ from django.db.models import Q
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states.remedies import Remedy, openstack
-from pciops.accounts.states.state import NOTHING, Ids, State, option_is_true, prefixed
+from pciops.accounts.states.state import NOTHING, Ids, State, option_is_true
 from pciops.keystone import options
 from pciops.keystone.models import User
 from pciops.lib import times
 
 
 def inactive_on(account: Account, policy: Policy) -> date | None:
-    """The UTC day from which Keystone refuses the account as inactive; None: no such day."""
+    """Return the UTC day from which Keystone refuses the account as inactive, if there is one."""
     days = policy.disable_user_account_days_inactive
     if days is None or not account.covered or not account.enabled or account.active_on is None:
         return None
@@ -30,14 +30,15 @@ def inactive_on(account: Account, policy: Policy) -> date | None:
         return None
 
 
-def _active(*, since: date | None, until: date) -> Q:
-    """What is true of enabled users whose last active day lies in these bounds, both included."""
-    seen = Q(last_active_at__lte=until)
-    made = Q(created_at__lt=_midnight(until + timedelta(days=1)))
+def _active(user: str, *, since: date | None, until: date) -> Q:
+    """Match enabled users whose last active day is within these bounds, both included."""
+    active = Q(**{f"{user}last_active_at__lte": until})
+    created = Q(**{f"{user}created_at__lt": _midnight(until + timedelta(days=1))})
     if since is not None:
-        seen &= Q(last_active_at__gte=since)
-        made &= Q(created_at__gte=_midnight(since))
-    return (seen | (Q(last_active_at=None) & made)) & Q(enabled=True)
+        active &= Q(**{f"{user}last_active_at__gte": since})
+        created &= Q(**{f"{user}created_at__gte": _midnight(since)})
+    created &= Q(**{f"{user}last_active_at": None})
+    return (active | created) & Q(**{f"{user}enabled": True})
 
 
 def _midnight(day: date) -> datetime:
@@ -45,31 +46,35 @@ def _midnight(day: date) -> datetime:
 
 
 class UserState(State):
-    """A state that the row of `user` decides."""
+    """A state that depends on the row of `user` alone, and on one option."""
 
-    option: ClassVar[str] = ""  # exempts from it
+    option: ClassVar[str] = ""  # exempts from the state
 
     @abstractmethod
-    def fits(self, policy: Policy, now: datetime) -> Q:
-        """What has to be true of the row of `user`."""
+    def row_condition(self, policy: Policy, now: datetime, *, user: str = "") -> Q:
+        """Return the condition on rows of User, without the exemption.
 
-    def where(self, policy: Policy, now: datetime) -> Q:
-        rule = prefixed(self.fits(policy, now), "user")
+        Args:
+            user: the lookup prefix of the user, for rows of another table: `user__`.
+        """
+
+    def condition(self, policy: Policy, now: datetime) -> Q:
+        rule = self.row_condition(policy, now, user="user__")
         return rule & Q(~option_is_true(self.option)) if self.option else rule
 
-    def of_users(self, policy: Policy, now: datetime) -> Q:
-        """As `where`, of rows of User."""
-        rule = self.fits(policy, now)
+    def user_condition(self, policy: Policy, now: datetime) -> Q:
+        """Return `condition` for rows of User instead of LocalUser."""
+        rule = self.row_condition(policy, now)
         return rule & Q(~option_is_true(self.option, user_id="pk")) if self.option else rule
 
     def candidates(self, policy: Policy, now: datetime) -> Ids:
-        # Not without those who have no such row: MariaDB would begin with local_user.
-        users = User.objects.filter(self.of_users(policy, now))
+        # Users without a local row are not left out: MariaDB would begin with local_user.
+        users = User.objects.filter(self.user_condition(policy, now))
         return users.values_list("local_user__pk", flat=True)
 
 
 class Disabled(UserState):
-    """`enabled` is false or NULL."""
+    """The column `enabled` is false or NULL."""
 
     name = "disabled"
     label = "Disabled"
@@ -81,8 +86,8 @@ class Disabled(UserState):
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
         return not account.enabled
 
-    def fits(self, policy: Policy, now: datetime) -> Q:
-        return Q(enabled=False) | Q(enabled=None)
+    def row_condition(self, policy: Policy, now: datetime, *, user: str = "") -> Q:
+        return Q(**{f"{user}enabled": False}) | Q(**{f"{user}enabled": None})
 
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
         if not account.covered:
@@ -96,7 +101,7 @@ class Disabled(UserState):
 
 
 class Inactive(UserState):
-    """Whole UTC days; refused on day N itself. The column `enabled` stays 1."""
+    """No sign-in for N whole UTC days; refused from day N on. The column `enabled` stays 1."""
 
     option = options.IGNORE_USER_INACTIVITY
     rule = "disable_user_account_days_inactive"
@@ -111,13 +116,13 @@ class Inactive(UserState):
         first = inactive_on(account, policy)
         return first is not None and now.astimezone(UTC).date() >= first
 
-    def fits(self, policy: Policy, now: datetime) -> Q:
+    def row_condition(self, policy: Policy, now: datetime, *, user: str = "") -> Q:
         days = policy.disable_user_account_days_inactive
         if days is None:
             return NOTHING
-        return _active(since=None, until=now.astimezone(UTC).date() - timedelta(days=days))
+        return _active(user, since=None, until=now.astimezone(UTC).date() - timedelta(days=days))
 
-    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+    def describe(self, account: Account, policy: Policy, now: datetime) -> str:
         since = inactive_on(account, policy)
         if since is None:
             return "inactive"
@@ -149,15 +154,15 @@ class InactiveSoon(UserState):
             return False
         return 0 < (first - now.astimezone(UTC).date()).days <= policy.inactive_soon_days
 
-    def fits(self, policy: Policy, now: datetime) -> Q:
+    def row_condition(self, policy: Policy, now: datetime, *, user: str = "") -> Q:
         days = policy.disable_user_account_days_inactive
         if days is None:
             return NOTHING
         last = now.astimezone(UTC).date() - timedelta(days=days)
         soon = timedelta(days=policy.inactive_soon_days)
-        return _active(since=last + timedelta(days=1), until=last + soon)
+        return _active(user, since=last + timedelta(days=1), until=last + soon)
 
-    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+    def describe(self, account: Account, policy: Policy, now: datetime) -> str:
         on = inactive_on(account, policy)
         if on is None:
             return "it becomes inactive soon"

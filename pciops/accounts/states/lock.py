@@ -15,34 +15,34 @@ from pciops.lib import times
 
 
 def locked_until(account: Account, policy: Policy) -> datetime | None:
-    """When the lock ends by itself; None: never, or there is none.
+    """Return when the lock ends by itself; None if it does not, or if there is no lock.
 
-    Never is a lock without `failed_auth_at` (Keystone then answers 400 to every sign-in, even
+    A lock never ends without `failed_auth_at` (Keystone then answers 400 to every sign-in, even
     with the right password) or without `lockout_duration`.
     """
-    if not _over(account, policy) or account.failed_auth_at is None:
+    if not _at_threshold(account, policy) or account.failed_auth_at is None:
         return None
     return None if policy.lockout is None else times.later(account.failed_auth_at, policy.lockout)
 
 
-def _over(account: Account, policy: Policy, *, exempt: bool = False) -> bool:
-    """The count is at the threshold, and the account is exempt from lockout or is not."""
+def _at_threshold(account: Account, policy: Policy, *, exempt: bool = False) -> bool:
+    """Return whether the count is at the threshold and the exemption from lockout is as given."""
     threshold = policy.lockout_failure_attempts
     if threshold is None or not account.covered or account.failed_auth_count < threshold:
         return False
     return account.exempt_from(options.IGNORE_LOCKOUT) is exempt
 
 
-def _where_over(policy: Policy, *, exempt: bool = False) -> Q:
+def _threshold_condition(policy: Policy, *, exempt: bool = False) -> Q:
     if policy.lockout_failure_attempts is None:
         return NOTHING
     option = option_is_true(options.IGNORE_LOCKOUT)
-    over = Q(failed_auth_count__gte=policy.lockout_failure_attempts)
-    return over & Q(option if exempt else ~option)
+    at_threshold = Q(failed_auth_count__gte=policy.lockout_failure_attempts)
+    return at_threshold & Q(option if exempt else ~option)
 
 
 class Locked(State):
-    """As Identity._is_account_locked decides it, at this instant."""
+    """Locked as Identity._is_account_locked decides."""
 
     rule = "lockout_failure_attempts"
     name = "locked"
@@ -53,18 +53,19 @@ class Locked(State):
     tone = "bad"
 
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
-        if not _over(account, policy):
+        if not _at_threshold(account, policy):
             return False
         until = locked_until(account, policy)
         return until is None or until > now
 
-    def where(self, policy: Policy, now: datetime) -> Q:
-        over = _where_over(policy)
+    def condition(self, policy: Policy, now: datetime) -> Q:
+        at_threshold = _threshold_condition(policy)
         if policy.lockout is None:
-            return over
-        return (Q(failed_auth_at__gt=now - policy.lockout) | Q(failed_auth_at=None)) & over
+            return at_threshold
+        recent = Q(failed_auth_at__gt=now - policy.lockout) | Q(failed_auth_at=None)
+        return recent & at_threshold
 
-    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+    def describe(self, account: Account, policy: Policy, now: datetime) -> str:
         until = locked_until(account, policy)
         return f"locked until {times.both(until, now)}" if until else "locked until it is unlocked"
 
@@ -76,7 +77,7 @@ class Locked(State):
 
 
 class LockLapsed(State):
-    """The count still stands at the threshold, and the time is up."""
+    """The count is at the threshold, and `lockout_duration` has passed."""
 
     rule = "lockout_failure_attempts"
     name = "lock_lapsed"
@@ -86,14 +87,14 @@ class LockLapsed(State):
     warns = True
 
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
-        return _over(account, policy) and not Locked().holds(account, policy, now)
+        return _at_threshold(account, policy) and not Locked().holds(account, policy, now)
 
-    def where(self, policy: Policy, now: datetime) -> Q:
+    def condition(self, policy: Policy, now: datetime) -> Q:
         if policy.lockout is None:
             return NOTHING
-        return Q(failed_auth_at__lte=now - policy.lockout) & _where_over(policy)
+        return Q(failed_auth_at__lte=now - policy.lockout) & _threshold_condition(policy)
 
-    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+    def describe(self, account: Account, policy: Policy, now: datetime) -> str:
         until = locked_until(account, policy)
         return f"the lock ran out at {times.both(until, now)}" if until else "the lock ran out"
 
@@ -105,7 +106,7 @@ class LockLapsed(State):
 
 
 class NearLockout(State):
-    """One wrong password more locks it."""
+    """One more wrong password locks the account."""
 
     rule = "lockout_failure_attempts"
     name = "near_lockout"
@@ -118,15 +119,15 @@ class NearLockout(State):
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
         if not account.covered or account.exempt_from(options.IGNORE_LOCKOUT):
             return False
-        return account.failed_auth_count == policy.one_try_left
+        return account.failed_auth_count == policy.near_lockout_count
 
-    def where(self, policy: Policy, now: datetime) -> Q:
-        if policy.one_try_left is None:
+    def condition(self, policy: Policy, now: datetime) -> Q:
+        if policy.near_lockout_count is None:
             return NOTHING
         exempt = option_is_true(options.IGNORE_LOCKOUT)
-        return Q(failed_auth_count=policy.one_try_left) & Q(~exempt)
+        return Q(failed_auth_count=policy.near_lockout_count) & Q(~exempt)
 
-    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+    def describe(self, account: Account, policy: Policy, now: datetime) -> str:
         return "one more wrong password locks it"
 
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
@@ -134,7 +135,7 @@ class NearLockout(State):
 
 
 class AttackedExempt(State):
-    """It would be locked, were it not exempt: nothing stops the guessing."""
+    """The count is at the threshold, and the account is exempt from lockout."""
 
     rule = "lockout_failure_attempts"
     name = "attacked_exempt"
@@ -145,12 +146,12 @@ class AttackedExempt(State):
     tone = "attack"
 
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
-        return _over(account, policy, exempt=True)
+        return _at_threshold(account, policy, exempt=True)
 
-    def where(self, policy: Policy, now: datetime) -> Q:
-        return _where_over(policy, exempt=True)
+    def condition(self, policy: Policy, now: datetime) -> Q:
+        return _threshold_condition(policy, exempt=True)
 
-    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+    def describe(self, account: Account, policy: Policy, now: datetime) -> str:
         return f"{account.failed_auth_count} wrong passwords, and exempt from lockout"
 
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:

@@ -23,7 +23,7 @@ from django.db.models import (
 from django.db.models.functions import FirstValue, RowNumber
 from django.db.models.lookups import Exact
 
-from pciops.accounts.account import FIRST_EXPIRY, Account
+from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states.remedies import Remedy, openstack
 from pciops.accounts.states.state import NOTHING, Ids, State, option_is_true
@@ -32,35 +32,35 @@ from pciops.keystone.fields import MICROSECOND
 from pciops.keystone.models import Password
 from pciops.lib import times
 
-# A sign-in comes first in `openstack user password set`, and is what an expired password refuses.
+FIRST_EXPIRY: Final = timedelta(days=1)  # the least that `password_expires_days` gives
+
+# Not `openstack user password set`: it signs in first, which an expired password prevents.
 _OWNER: Final = (
     "Its owner sets a new password: in Horizon, where that is allowed, or with"
     " POST /v3/users/<id>/password, which needs the old password and no token."
 )
 
-# As account.newest: of those that are equally old the one that expires first.
+# As loading.newest_password: of those that are equally old the one that expires first.
 _NEWEST_FIRST = (
     F("created_at_int").desc(),
     F("expires_at_int").asc(nulls_last=True),
     F("expires_at").asc(nulls_last=True),
     F("pk").desc(),
 )
-
-
 _RANKING: Final[dict[str, Any]] = {"partition_by": "local_user_id", "order_by": _NEWEST_FIRST}
 
 
 def ranked() -> QuerySet[Any]:
-    """All passwords with their `age`, 1 for the newest of each user.
+    """Return all passwords with their `age`: 1 for the newest of each user.
 
-    One sort of the whole table, which has no index that finds the newest. Filters by the row
-    itself would come before the ranking, and only rows that fit would be ranked.
+    This sorts the whole table, which has no index that finds the newest. A filter on the result
+    would be applied before the ranking.
     """
     return Password.objects.annotate(age=Window(RowNumber(), **_RANKING))
 
 
 def superseded() -> Exists:
-    """Of a row of `password`: its user has a newer one. Of equally old ones none is superseded."""
+    """Return the condition that a row's user has a newer password, not just an equally old one."""
     return Exists(
         Password.objects.filter(
             local_user=OuterRef("local_user"), created_at_int__gt=OuterRef("created_at_int")
@@ -69,54 +69,54 @@ def superseded() -> Exists:
 
 
 def new_password(account: Account) -> str:
-    """The command by which an administrator sets a password."""
+    """Return the command with which an administrator sets a password."""
     return openstack("user", "set", "--password-prompt", account.id)
 
 
 class PasswordState(State):
-    """A state of the newest password; Keystone checks no other."""
+    """A state of the newest password, the only one that Keystone checks."""
 
     @abstractmethod
-    def fits(self, policy: Policy, now: datetime) -> Q:
-        """What has to be true of the row of the newest password."""
+    def row_condition(self, policy: Policy, now: datetime) -> Q:
+        """Return the condition on the row of the newest password, without the exemption."""
 
-    def where(self, policy: Policy, now: datetime) -> Q:
+    def condition(self, policy: Policy, now: datetime) -> Q:
         own = Password.objects.filter(local_user=OuterRef("pk")).order_by(*_NEWEST_FIRST)
-        newest = Subquery(own.annotate(fit=self._fit(policy, now)).values("fit")[:1])
+        newest = Subquery(own.annotate(fit=self._fit_flag(policy, now)).values("fit")[:1])
         return Q(Exact(newest, 1)) & Q(~option_is_true(options.IGNORE_PASSWORD_EXPIRY))
 
-    def _fit(self, policy: Policy, now: datetime) -> Case:
-        return Case(When(self.fits(policy, now), then=Value(1)), default=Value(0))
+    def _fit_flag(self, policy: Policy, now: datetime) -> Case:
+        return Case(When(self.row_condition(policy, now), then=Value(1)), default=Value(0))
 
     def candidates(self, policy: Policy, now: datetime) -> Ids:
-        fitting = Password.objects.filter(self.fits(policy, now))
+        fitting = Password.objects.filter(self.row_condition(policy, now))
         return fitting.values_list("local_user_id", flat=True)
 
 
 def _expires_at(account: Account) -> datetime | None:
-    """When the newest password expires; None where it does not, or the account is exempt."""
+    """Return when the newest password expires; None if never, or if the account is exempt."""
     if account.exempt_from(options.IGNORE_PASSWORD_EXPIRY):
         return None
     return account.password_expires_at
 
 
 def expires(**bounds: datetime) -> Q:
-    """The expiry within these bounds (`lte`…); the old column where the new one is NULL."""
+    """Match an expiry within bounds such as `lte`; the old column counts if the new one is NULL."""
     new, old = Q(), Q(expires_at_int=None)
-    for lookup, instant in bounds.items():
-        new &= Q(**{f"expires_at_int__{lookup}": instant})
-        old &= Q(**{f"expires_at__{lookup}": instant})
+    for lookup, time in bounds.items():
+        new &= Q(**{f"expires_at_int__{lookup}": time})
+        old &= Q(**{f"expires_at__{lookup}": time})
     return new | old
 
 
-def _at_birth() -> Q:
-    """As Account.password_expired_at_birth."""
+def _expired_when_set() -> Q:
+    """Match Account.password_expired_when_set."""
     first = F("created_at_int") + Value(FIRST_EXPIRY // MICROSECOND)
     return Q(expires_at_int__lt=ExpressionWrapper(first, output_field=BigIntegerField()))
 
 
 class Expired(PasswordState):
-    """The newest password is past its expiry, whatever `password_expires_days` is now."""
+    """The newest password is past its expiry, regardless of `password_expires_days` now."""
 
     rule = "password_expires_days"
     name = "expired"
@@ -128,18 +128,18 @@ class Expired(PasswordState):
 
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
         at = _expires_at(account)
-        return at is not None and at <= now and not account.password_expired_at_birth
+        return at is not None and at <= now and not account.password_expired_when_set
 
-    def fits(self, policy: Policy, now: datetime) -> Q:
-        return expires(lte=now) & (Q(expires_at_int=None) | ~_at_birth())
+    def row_condition(self, policy: Policy, now: datetime) -> Q:
+        return expires(lte=now) & (Q(expires_at_int=None) | ~_expired_when_set())
 
     def candidates(self, policy: Policy, now: datetime) -> Ids:
-        # Every password of before has expired too: only a ranking of all tells them apart.
-        fit = Window(FirstValue(self._fit(policy, now)), **_RANKING)
+        # Older passwords have expired too: only a ranking of all tells the newest.
+        fit = Window(FirstValue(self._fit_flag(policy, now)), **_RANKING)
         fitting: Ids = ranked().annotate(fit=fit).filter(age=1, fit=1)
         return fitting.values_list("local_user_id", flat=True)
 
-    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+    def describe(self, account: Account, policy: Policy, now: datetime) -> str:
         at = account.password_expires_at
         return f"the password expired at {times.both(at, now)}" if at else "the password expired"
 
@@ -162,12 +162,12 @@ class MustChange(PasswordState):
 
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
         at = _expires_at(account)
-        return at is not None and at <= now and account.password_expired_at_birth
+        return at is not None and at <= now and account.password_expired_when_set
 
-    def fits(self, policy: Policy, now: datetime) -> Q:
-        return Q(expires_at_int__lte=now) & _at_birth()
+    def row_condition(self, policy: Policy, now: datetime) -> Q:
+        return Q(expires_at_int__lte=now) & _expired_when_set()
 
-    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+    def describe(self, account: Account, policy: Policy, now: datetime) -> str:
         return "the first password has to be changed"
 
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
@@ -189,10 +189,10 @@ class Expiring(PasswordState):
         at = _expires_at(account)
         return at is not None and now < at <= now + timedelta(days=policy.expiring_days)
 
-    def fits(self, policy: Policy, now: datetime) -> Q:
+    def row_condition(self, policy: Policy, now: datetime) -> Q:
         return expires(gt=now, lte=now + timedelta(days=policy.expiring_days))
 
-    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+    def describe(self, account: Account, policy: Policy, now: datetime) -> str:
         at = account.password_expires_at
         return f"the password expires at {times.both(at, now)}" if at else "the password expires"
 
@@ -205,7 +205,7 @@ class Expiring(PasswordState):
 
 
 class NoExpiry(PasswordState):
-    """`password_expires_days` is on, and was not yet when the newest password was set."""
+    """`password_expires_days` is on now, and was off when the newest password was set."""
 
     rule = "password_expires_days"
     name = "no_expiry"
@@ -222,7 +222,7 @@ class NoExpiry(PasswordState):
         exempt = account.exempt_from(options.IGNORE_PASSWORD_EXPIRY)
         return account.password_expires_at is None and not exempt
 
-    def fits(self, policy: Policy, now: datetime) -> Q:
+    def row_condition(self, policy: Policy, now: datetime) -> Q:
         if policy.password_expires_days is None:
             return NOTHING
         return Q(expires_at_int=None, expires_at=None)

@@ -1,4 +1,4 @@
-"""What ends a state, in words, and as a command for whoever has to do it."""
+"""What ends a state: a sentence, and a command for an administrator's shell."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ class Remedy:
     """What ends a state of an account."""
 
     sentence: str
-    command: str = ""  # for an administrator's shell, its words quoted; "" where none does it
+    command: str = ""  # for an administrator's shell, quoted; "" if no command ends the state
 
 
 def openstack(*words: str) -> str:
-    """A command of python-openstackclient; ids and names in it are text of others."""
+    """Return a command of python-openstackclient, with untrusted ids and names quoted."""
     return shlex.join(["openstack", *words])

@@ -1,10 +1,10 @@
-"""What every state has: a name, words for a person, and its rule in two forms."""
+"""The base of all states: a name, sentences, and the rule in two forms."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from datetime import datetime
-from typing import Any, ClassVar, Final, cast
+from typing import Any, ClassVar, Final
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -15,74 +15,62 @@ from pciops.keystone.models import LocalUser, UserOption
 
 Rows = QuerySet[LocalUser]
 Ids = QuerySet[Any, int | None]
-NOTHING: Final = Q(pk__in=[])  # no row at all
+NOTHING: Final = Q(pk__in=[])  # true of no row
 
 
 class State(ABC):
-    """A state: its name in URLs, API and commands, what it says to a person, and its rule."""
+    """A state of accounts: its name in URLs, API and commands, its sentences and its rule."""
 
     name: ClassVar[str]
     label: ClassVar[str]
     title: ClassVar[str]  # of the list of such accounts
     explanation: ClassVar[str]
     blocks_signin: ClassVar[bool] = False
-    warns: ClassVar[bool] = False  # worth a word beside "can sign in"
+    warns: ClassVar[bool] = False  # is worth mentioning although the account can sign in
     tone: ClassVar[str] = "plain"  # of its label: bad, soon, attack or plain
-    rule: ClassVar[str] = ""  # the option that brings accounts into it; "" where none does
+    rule: ClassVar[str] = ""  # the option that brings accounts into the state, if one does
 
     def __repr__(self) -> str:
         return self.name
 
     @abstractmethod
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
-        """Whether this account is in the state at this instant."""
+        """Return whether the account is in the state at `now`."""
 
     @abstractmethod
-    def where(self, policy: Policy, now: datetime) -> Q:
-        """What is true of the rows that are in the state at this instant, and of no other.
+    def condition(self, policy: Policy, now: datetime) -> Q:
+        """Return the condition that is true of exactly the rows in the state at `now`.
 
-        It looks at one row after the other, so that a list stops when its page is full.
+        The database evaluates it row by row, so a list stops when its page is full.
         """
 
-    def off(self, policy: Policy) -> bool:
-        """Whether its rule is off, so that Keystone brings no more accounts into it."""
+    def is_off(self, policy: Policy) -> bool:
+        """Return whether the rule is off, so that Keystone brings no more accounts into it."""
         return bool(self.rule) and not getattr(policy, self.rule)
 
-    def among(self, rows: Rows, policy: Policy, now: datetime) -> Rows:
-        """Those of the rows that are in the state at this instant."""
-        return rows.filter(self.where(policy, now))
+    def filter(self, rows: Rows, policy: Policy, now: datetime) -> Rows:
+        """Return the rows that are in the state at `now`."""
+        return rows.filter(self.condition(policy, now))
 
     def candidates(self, policy: Policy, now: datetime) -> Ids | None:
-        """Ids of rows that may be in the state, all that are among them, by a scan of one table.
+        """Return ids of all rows that may be in the state, found by a scan of one table.
 
-        For where few of very many rows are in it, and `where` would look at all of them one by
-        one. None: `where` needs no more than the row itself.
+        This is for the case that few of very many rows are in the state, when `condition` would
+        look at all of them one by one. None: `condition` needs only the row itself.
         """
         return None
 
-    def says(self, account: Account, policy: Policy, now: datetime) -> str:
-        """The state within a sentence: "locked until 14:32:11 UTC (28 min from now)"."""
+    def describe(self, account: Account, policy: Policy, now: datetime) -> str:
+        """Return the state for use in a sentence: "locked until 14:32:11 UTC (28 min from now)"."""
         return self.label[0].lower() + self.label[1:]
 
     @abstractmethod
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
-        """What ends the state of this account, which is in it."""
-
-
-def prefixed(condition: Q, relation: str) -> Q:
-    """The condition on the row that a relation leads to; one on `pk` (see NOTHING) stays."""
-    parts: list[Any] = []
-    for part in condition.children:
-        if isinstance(part, Q):
-            parts.append(prefixed(part, relation))
-        else:
-            lookup, value = cast("tuple[str, object]", part)
-            parts.append((lookup if lookup.startswith("pk") else f"{relation}__{lookup}", value))
-    return Q(*parts, _connector=condition.connector, _negated=condition.negated)
+        """Return the remedy for an account that is in the state."""
 
 
 def option_is_true(option_id: str, *, user_id: str = "user_id") -> Exists:
-    """Whether the user of a row has the option set to true; `false` and `null` do not count."""
+    """Return the condition that a row's user has the option set to true, not false or null."""
     return Exists(
         UserOption.objects.filter(
             user_id=OuterRef(user_id), option_id=option_id, option_value="true"

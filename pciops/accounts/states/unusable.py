@@ -1,4 +1,4 @@
-"""The states of accounts that no password opens, whatever the policy is."""
+"""The states of accounts with which nobody can sign in by password, regardless of the policy."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from pciops.accounts.states.state import Ids, State
 from pciops.keystone.models import LocalUser, Password, User
 
 
-class _Kind(Func):
-    """What a column of JSON text holds (`object`, `array`…); NULL where it is no JSON."""
+class _JsonType(Func):
+    """The type of JSON text (`object`, `array`…); NULL if it is not JSON."""
 
     output_field = TextField()
     template = "CASE WHEN JSON_VALID(%(expressions)s) THEN LOWER(JSON_TYPE(%(expressions)s)) END"
@@ -26,13 +26,13 @@ class _Kind(Func):
 _NONE, _OBJECT = (Value(word, output_field=TextField()) for word in ("", "object"))
 
 
-def _no_object(column: str) -> Q:
-    """The column holds no JSON object."""
-    return ~Q(Exact(Coalesce(_Kind(F(column)), _NONE), _OBJECT))
+def _not_an_object(column: str) -> Q:
+    """Match rows whose column is not a JSON object."""
+    return ~Q(Exact(Coalesce(_JsonType(F(column)), _NONE), _OBJECT))
 
 
 class Unreadable(State):
-    """`extra` is no JSON object: Keystone's User.to_dict fails before it looks at anything."""
+    """`extra` is not a JSON object: Keystone's User.to_dict fails before any check."""
 
     name = "unreadable"
     label = "Unreadable"
@@ -47,17 +47,17 @@ class Unreadable(State):
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
         return account.covered and not account.readable
 
-    def where(self, policy: Policy, now: datetime) -> Q:
-        return _no_object("user__extra")
+    def condition(self, policy: Policy, now: datetime) -> Q:
+        return _not_an_object("user__extra")
 
     def candidates(self, policy: Policy, now: datetime) -> Ids:
         return self.users().values_list("local_user__pk", flat=True)
 
     def users(self) -> QuerySet[User]:
-        """The users of any kind whose rows are so."""
-        return User.objects.filter(_no_object("extra"))
+        """Return the unreadable users of any kind."""
+        return User.objects.filter(_not_an_object("extra"))
 
-    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+    def describe(self, account: Account, policy: Policy, now: datetime) -> str:
         return "Keystone cannot read the user's row"
 
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
@@ -68,7 +68,7 @@ class Unreadable(State):
 
 
 class NoPassword(State):
-    """No row in `password`: Keystone treats every password as a wrong one."""
+    """No row in `password`: Keystone treats every password as wrong."""
 
     name = "no_password"
     label = "No password"
@@ -79,21 +79,21 @@ class NoPassword(State):
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
         return account.covered and account.password_created_at is None
 
-    def where(self, policy: Policy, now: datetime) -> Q:
+    def condition(self, policy: Policy, now: datetime) -> Q:
         return Q(~Exists(Password.objects.filter(local_user=OuterRef("pk"))))
 
     def candidates(self, policy: Policy, now: datetime) -> Ids:
-        if self.nobody():
+        if self.is_empty():
             return LocalUser.objects.none().values_list("pk", flat=True)
         holders = Password.objects.values("local_user_id")
         return LocalUser.objects.exclude(pk__in=holders).values_list("pk", flat=True)
 
-    def nobody(self) -> bool:
-        """Whether nobody is in it: there are as many holders of a password as local users."""
+    def is_empty(self) -> bool:
+        """Return whether no account is in the state: every local user holds a password."""
         holders = Password.objects.aggregate(number=Count("local_user_id", distinct=True))
         return bool(holders["number"] == LocalUser.objects.count())
 
-    def says(self, account: Account, policy: Policy, now: datetime) -> str:
+    def describe(self, account: Account, policy: Policy, now: datetime) -> str:
         return "no password was ever set"
 
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:

@@ -13,7 +13,7 @@ from typing import Final
 from django.conf import settings
 
 from pciops.accounts.policy import policy as policies
-from pciops.accounts.policy.keystone_conf import Assignment, ConfError, every
+from pciops.accounts.policy.keystone_conf import Assignment, ConfError, all_assignments
 from pciops.accounts.policy.policy import Policy
 from pciops.lib.env import SettingError
 
@@ -63,7 +63,7 @@ def current_options() -> NotificationOptions:
     lines: dict[tuple[str, str], Sequence[Assignment]] = {}
     try:
         for path, section in product(settings.KEYSTONE_CONF, (_DEFAULT, _MESSAGES, _PROXY)):
-            for name, assignments in every(path, section).items():
+            for name, assignments in all_assignments(path, section).items():
                 lines[section, name] = assignments
     except ConfError as error:
         problem = f"names a file that cannot be read: {error}"

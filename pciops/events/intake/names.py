@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from pciops.accounts import reading
+from pciops.accounts import loading
 from pciops.events.intake.upsert import REPLACE, upsert
 from pciops.events.models import MAX_DOMAIN_ID, MAX_DOMAIN_NAME, MAX_NAME, KnownName
 from pciops.keystone import database
@@ -113,7 +113,7 @@ class NameResolver:
             return {}
         try:
             with database.reading():
-                rows = reading.of_users(User.objects.filter(pk__in=user_ids))
+                rows = loading.user_rows(User.objects.filter(pk__in=user_ids))
         except database.KeystoneDatabaseDownError as error:
             if self._paused_until is None:
                 log.warning("names are not looked up: Keystone's database is away: %s", error)

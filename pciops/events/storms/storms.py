@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, F, Min, Q, QuerySet, Sum
 
-from pciops.accounts import privileged, reading
+from pciops.accounts import loading, privileged
 from pciops.accounts.account import Account
 from pciops.accounts.census import census
 from pciops.accounts.census.counting import EVERY
@@ -201,7 +201,7 @@ def _read_locked(rows: QuerySet[Attempts], *, policy: Policy, now: datetime) -> 
         with database.reading():
             users = User.objects.filter(pk__in=ids[start : start + CHUNK])
             users = users.filter(local_user__failed_auth_at__gt=now - PERIOD)
-            accounts += reading.accounts(reading.of_users(users), known={})
+            accounts += loading.accounts(loading.user_rows(users), kinds={})
     return [account for account in accounts if LOCKED.holds(account, policy, now)]
 
 
@@ -247,7 +247,7 @@ def _add(storm: Storm, locked: Collection[Account]) -> None:
     known = set(storm.locked.values_list("user_id", flat=True))
     new = [account for account in locked if account.id not in known]
     with database.reading():
-        of_kind = privileged.of([account.id for account in new]) if new else {}
+        of_kind = privileged.kinds_of([account.id for account in new]) if new else {}
     StormAccount.objects.bulk_create(
         [
             StormAccount(

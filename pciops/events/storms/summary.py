@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pciops.accounts.privileged import Kind
+from pciops.accounts.privileged import AccountKind
 from pciops.events.diagnosis.explanation import address_words, is_address
 from pciops.events.models import Storm, StormAccount
 from pciops.lib.numbers import counted, grouped
@@ -80,4 +80,4 @@ def summarize(storm: Storm, *, scope: str | None = None) -> StormSummary:
 
 
 def _administrators_first(row: StormAccount) -> tuple[bool, str]:
-    return Kind.ADMINISTRATOR.value not in row.kinds, row.name
+    return AccountKind.ADMINISTRATOR.value not in row.kinds, row.name

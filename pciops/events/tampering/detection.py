@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 from django.db.models import QuerySet
 
-from pciops.accounts import reading
+from pciops.accounts import loading
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states import INACTIVE, INACTIVE_SOON, LOCKED
@@ -85,7 +85,7 @@ def find_unlocks(*, policy: Policy, now: datetime) -> int:
 def _locks(policy: Policy, now: datetime) -> Iterator[LockSnapshot]:
     """Yield the current locks, at most `MAX_LOCKS`."""
     columns = ("pk", "user_id", "failed_auth_count", "failed_auth_at")
-    rows = LocalUser.objects.filter(LOCKED.where(policy, now)).values_list(*columns)
+    rows = LocalUser.objects.filter(LOCKED.condition(policy, now)).values_list(*columns)
     locks = (row for chunk in chunks(rows, _read, itemgetter(0), size=CHUNK) for row in chunk)
     for _, user_id, count, failed_at in islice(locks, MAX_LOCKS):
         yield LockSnapshot(user_id=user_id, count=count, failed_at=failed_at, checked_at=now)
@@ -149,7 +149,9 @@ def find_activity_changes(*, policy: Policy, now: datetime) -> int:
 def _idle_accounts(policy: Policy, now: datetime) -> Iterator[Mapping[str, IdleSnapshot]]:
     """Yield chunks of the accounts that are inactive or soon will be."""
     for state, inactive in ((INACTIVE, True), (INACTIVE_SOON, False)):
-        users = User.objects.filter(state.fits(policy, now)).values_list("pk", "last_active_at")
+        users = User.objects.filter(state.row_condition(policy, now)).values_list(
+            "pk", "last_active_at"
+        )
         for chunk in chunks(users, _read, itemgetter(0), size=CHUNK):
             yield {
                 user_id: IdleSnapshot(
@@ -261,7 +263,7 @@ def _with_accounts(rows: Sequence[Snapshot]) -> Iterator[tuple[Snapshot, Account
         chunk = rows[start : start + CHUNK]
         with database.reading():
             users = User.objects.filter(pk__in=[row.user_id for row in chunk])
-            accounts = reading.accounts(reading.of_users(users), known={})
+            accounts = loading.accounts(loading.user_rows(users), kinds={})
         by_id = {account.id: account for account in accounts}
         for row in chunk:
             yield row, by_id.get(row.user_id)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from pciops.audit import verify
-from pciops.audit.doctor import OLD
+from pciops.audit import chain
+from pciops.audit.doctor import MAX_AGE
 from pciops.audit.models import Event
 from pciops.lib import times
 from pciops.reports.columns import NAMES, second
@@ -112,7 +112,7 @@ def _row(event: Event) -> Row:
 
 
 def _verification(sources: Sources) -> Statement:
-    check = verify.last()
+    check = chain.last_check()
     if check is None:
         return Statement("The chain of the trail has not been verified yet.", ReportVerdict.UNKNOWN)
     checked_at = times.dated(check.checked_at)
@@ -126,5 +126,5 @@ def _verification(sources: Sources) -> Statement:
             f"The chain of the trail was verified on {checked_at}: {check.rows:,} rows fit, the "
             f"last of them is number {check.position} with the hash {check.hash or 'none'}."
         ),
-        (ReportVerdict.MET if sources.now - check.checked_at <= OLD else ReportVerdict.UNKNOWN),
+        (ReportVerdict.MET if sources.now - check.checked_at <= MAX_AGE else ReportVerdict.UNKNOWN),
     )

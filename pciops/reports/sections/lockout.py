@@ -239,7 +239,7 @@ def _unlocks(sources: Sources, tables: ReportTables) -> Part:
 
 
 def _unlock_row(event: Event) -> Row:
-    failures = selectors.seen(event)
+    failures = selectors.failures_of(event)
     failed_at, ended_at = failures.failed_auth_at, event.settled_at or event.event_time
     return (
         second(event.event_time),

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from pciops.accounts.policy import compliance, policy
-from pciops.accounts.policy.compliance import Finding
+from pciops.accounts.policy.compliance import PolicyFinding
 from pciops.accounts.policy.policy import SourcedPolicy
 from pciops.audit import selectors
 from pciops.audit.models import Event
-from pciops.audit.policy import RESOURCE
+from pciops.audit.policy_changes import RESOURCE
 from pciops.reports.columns import second
 from pciops.reports.sources import Sources
 from pciops.reports.spool import ReportTables
@@ -52,7 +52,12 @@ def section(sources: Sources, tables: ReportTables) -> Section:
                 "Options of Keystone, and where each value comes from",
                 VALUES,
                 [
-                    (name, policy.said(name, value), sourced.sources[name], name in changed)
+                    (
+                        name,
+                        policy.display_value(name, value),
+                        sourced.sources[name],
+                        name in changed,
+                    )
                     for name, value in sourced.values.items()
                 ],
                 empty="There is no option.",
@@ -107,7 +112,7 @@ def _changes(sources: Sources) -> list[Row]:
     ]
 
 
-def _statements(findings: Sequence[Finding], sourced: SourcedPolicy) -> Iterator[Statement]:
+def _statements(findings: Sequence[PolicyFinding], sourced: SourcedPolicy) -> Iterator[Statement]:
     failing = [finding for finding in findings if not finding.passed]
     if failing:
         names = ", ".join(f"{finding.requirement} ({finding.title.lower()})" for finding in failing)
@@ -122,7 +127,9 @@ def _statements(findings: Sequence[Finding], sourced: SourcedPolicy) -> Iterator
             ReportVerdict.MET,
         )
     for option, values in sourced.disagreements.items():
-        where = ", ".join(f"{policy.said(option, value)} in {path}" for path, value in values)
+        where = ", ".join(
+            f"{policy.display_value(option, value)} in {path}" for path, value in values
+        )
         yield Statement(
             f"{option} differs between Keystone's nodes: {where}.", ReportVerdict.FINDING
         )

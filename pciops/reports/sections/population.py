@@ -8,7 +8,7 @@ from typing import Final
 
 from pciops.accounts.census import census
 from pciops.accounts.census.counting import CLOUD, EVERY
-from pciops.accounts.privileged import Kind
+from pciops.accounts.privileged import AccountKind
 from pciops.accounts.states import (
     DISABLED,
     EXEMPT,
@@ -90,7 +90,7 @@ def _tables(sources: Sources, tables: ReportTables) -> tuple[Table, ...]:
             [
                 (
                     state.label,
-                    *(sources.count(state.name, kind) for kind in (EVERY, *Kind)),
+                    *(sources.count(state.name, kind) for kind in (EVERY, *AccountKind)),
                     state.explanation,
                 )
                 for state in STATES

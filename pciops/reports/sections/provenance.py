@@ -81,5 +81,5 @@ def _own_rows(sources: Sources) -> Iterator[Figure]:
     yield Figure(
         "rows_trail_week",
         "Rows of the trail of this week",
-        selectors.number(begins, ends, scope=sources.scope),
+        selectors.count_between(begins, ends, scope=sources.scope),
     )

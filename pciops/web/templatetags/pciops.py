@@ -11,7 +11,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from pciops.accounts.policy import compliance
-from pciops.accounts.policy.compliance import Finding
+from pciops.accounts.policy.compliance import PolicyFinding
 from pciops.accounts.policy.policy import NAMES, Policy
 from pciops.accounts.states.state import State
 from pciops.events.sentences import TextPart
@@ -70,7 +70,7 @@ def change(number: int) -> str:
 
 
 @register.filter
-def missing(state: State | None, policy: Policy) -> Finding | None:
+def missing(state: State | None, policy: Policy) -> PolicyFinding | None:
     """Return the finding that says what to set if the rule of the state is off."""
     return compliance.missing(state, policy) if state else None
 

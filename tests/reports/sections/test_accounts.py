@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from pciops.accounts.census import census
-from pciops.accounts.census.counting import Tally
+from pciops.accounts.census.counting import CensusTally
 from pciops.accounts.policy import policy
 from pciops.actions.models import Exemption
 from pciops.keystone import options
@@ -93,7 +93,7 @@ def test_an_account_created_while_the_report_is_built_is_a_finding(
 ) -> None:
     counting = census.count
 
-    def slow(*, policy: policy.Policy, now: object) -> Tally:
+    def slow(*, policy: policy.Policy, now: object) -> CensusTally:
         tally = counting(policy=policy, now=NOW)
         make_user("new")
         return tally

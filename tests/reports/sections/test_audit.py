@@ -10,9 +10,9 @@ from pytest_django import Settings
 
 from pciops.accounts.account import Failures
 from pciops.accounts.policy import policy as policies
-from pciops.audit import policy, services, verify
+from pciops.audit import chain, policy_changes, services
 from pciops.audit.models import Event
-from tests.audit.acts import forge, open_event, record
+from tests.audit.helpers import forge, open_event, record
 from tests.factories import NOW, make_account
 from tests.reports.weekly import IN_WEEK, WEEK, figures, rows, statements
 
@@ -101,9 +101,9 @@ def test_a_batch_of_acts_may_end_anywhere(batch: int, monkeypatch: pytest.Monkey
 
 
 def test_a_changed_option_is_marked(settings: Settings) -> None:
-    policy.compare(policies.sourced(), IN_WEEK)
+    policy_changes.record_changes(policies.current_with_sources(), IN_WEEK)
     settings.POLICY_OVERRIDES = {"lockout_failure_attempts": "9"}
-    policy.compare(policies.sourced(), IN_WEEK + timedelta(minutes=5))
+    policy_changes.record_changes(policies.current_with_sources(), IN_WEEK + timedelta(minutes=5))
     values = {row[0]: row[1:] for row in rows("policy", "policy_values")}
 
     assert values["lockout_failure_attempts"] == (
@@ -118,7 +118,7 @@ def test_a_changed_option_is_marked(settings: Settings) -> None:
 # --- The verification of the audit log -----------------------------------------------------------
 def test_an_audit_log_that_passes_is_met_with_its_number_of_rows() -> None:
     record()
-    verify.run(NOW)
+    chain.run_check(NOW)
     [(words, verdict)] = statements("acts")
 
     assert "1 rows" in words
@@ -128,7 +128,7 @@ def test_an_audit_log_that_passes_is_met_with_its_number_of_rows() -> None:
 @pytest.mark.parametrize("checked_at", [None, NOW - timedelta(days=3)])
 def test_an_audit_log_not_verified_of_late_is_not_known(checked_at: datetime | None) -> None:
     if checked_at:
-        verify.run(checked_at)
+        chain.run_check(checked_at)
 
     assert statements("acts")[0][1] == "unknown"
 
@@ -136,6 +136,6 @@ def test_an_audit_log_not_verified_of_late_is_not_known(checked_at: datetime | N
 def test_an_audit_log_that_fails_is_a_finding() -> None:
     record()
     forge("UPDATE audit_event SET remark = 'forged'")
-    verify.run(NOW)
+    chain.run_check(NOW)
 
     assert statements("acts")[0][1] == "finding"

@@ -10,7 +10,7 @@ from pytest_django import Settings
 from pciops.accounts.account import Failures
 from pciops.audit import services
 from pciops.audit.models import Event
-from tests.audit.acts import open_event
+from tests.audit.helpers import open_event
 from tests.factories import make_account
 from tests.notices.queued import build_notice
 from tests.reports.weekly import IN_WEEK, WEEK, figures, rows

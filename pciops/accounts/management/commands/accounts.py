@@ -1,4 +1,4 @@
-"""List accounts from Keystone's database alone."""
+"""Lists accounts from Keystone's database, without its API."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pciops.accounts.privileged import BY_NAME as KINDS
 from pciops.accounts.states import BY_NAME
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import tables
+from pciops.lib.numbers import counted
 
 TABLE: Final = (
     *("name", "domain_name", "states", "failed_auth_count", "failed_auth_at"),
@@ -42,7 +43,7 @@ class Command(BaseCommand):
             raise CommandError(f"Keystone's database does not answer: {error}") from None
 
     def _write(self, options: dict[str, Any]) -> None:
-        query = selectors.Query(
+        query = selectors.AccountQuery(
             state=BY_NAME.get(options["state"] or ""),
             kind=KINDS.get(options["kind"] or ""),
             domain_id=_domain_id(options["domain"]),
@@ -61,15 +62,11 @@ class Command(BaseCommand):
             out.writelines(tables.csv_lines(exports.COLUMNS, rows))
         else:
             number = tables.write_table(out, TABLE, rows)
-            self.stderr.write(f"{number} account{'' if number == 1 else 's'}")
+            self.stderr.write(counted(number, "account"))
 
 
 def _domain_id(text: str) -> str:
-    """The id of a domain given by name or id.
-
-    Raises:
-        CommandError: exit code 2, with the names that there are.
-    """
+    """Return the id of a domain given by name or id; an unknown one is a CommandError."""
     if not text:
         return ""
     domains = selectors.domains(scope=None)

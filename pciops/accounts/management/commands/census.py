@@ -1,4 +1,4 @@
-"""Count all accounts, now."""
+"""Takes a census now."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from pciops.accounts.census import census
-from pciops.accounts.census.counting import CLOUD, EVERY, Tally
+from pciops.accounts.census.counting import CLOUD, EVERY, CensusTally
 from pciops.accounts.policy import policy
-from pciops.accounts.privileged import Kind
+from pciops.accounts.privileged import AccountKind
 from pciops.accounts.states import STATES
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import tables, times
+from pciops.lib.numbers import counted
 
-KINDS: Final = tuple(kind.value for kind in Kind)
+KINDS: Final = tuple(kind.value for kind in AccountKind)
 TABLE: Final = ("state", "accounts", *KINDS)
 
 
@@ -45,20 +46,20 @@ class Command(BaseCommand):
             tables.write_table(self.stdout, TABLE, rows)
         number = tally.numbers.get((CLOUD, EVERY, EVERY), 0)
         self.stderr.write(
-            f"{number} account{'' if number == 1 else 's'} counted in "
+            f"{counted(number, 'account')} counted in "
             f"{tally.took.total_seconds():.2f} s"
             f"{'; nothing is kept: --dry-run' if options['dry_run'] else ', and kept'}"
         )
 
 
-def _rows(tally: Tally) -> Iterator[dict[str, Any]]:
-    """A row a state, and one for all of them."""
+def _rows(tally: CensusTally) -> Iterator[dict[str, Any]]:
+    """Yield one row for each state, and one for all accounts."""
     for name, state in [*((state.name, state.name) for state in STATES), ("all", EVERY)]:
-        of_kinds = {kind: tally.numbers.get((CLOUD, state, kind), 0) for kind in KINDS}
-        yield {"state": name, "accounts": tally.numbers.get((CLOUD, state, EVERY), 0), **of_kinds}
+        by_kind = {kind: tally.numbers.get((CLOUD, state, kind), 0) for kind in KINDS}
+        yield {"state": name, "accounts": tally.numbers.get((CLOUD, state, EVERY), 0), **by_kind}
 
 
-def _facts(tally: Tally) -> dict[str, Any]:
+def _facts(tally: CensusTally) -> dict[str, Any]:
     return {
         "counted_at": times.iso(tally.counted_at),
         "seconds": round(tally.took.total_seconds(), 3),

@@ -1,4 +1,4 @@
-"""Verify the trail's chain."""
+"""Verifies the chain of the audit log."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from pciops.audit import verify
+from pciops.audit import chain
+from pciops.lib.numbers import counted
 
 
 class Command(BaseCommand):
@@ -25,8 +26,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["since"] < 0:
             raise CommandError("--since: a position is a whole number from 1 on", returncode=2)
-        check = verify.run(timezone.now(), since=options["since"])
+        check = chain.run_check(timezone.now(), since=options["since"])
         if check.problem:
             raise CommandError(f"The trail does not fit. {check.problem}.")
-        rows = "row" if check.rows == 1 else "rows"
-        self.stdout.write(f"{check.rows} {rows}, head {check.hash or 'none'}")
+        self.stdout.write(f"{counted(check.rows, 'row')}, head {check.hash or 'none'}")

@@ -1,4 +1,4 @@
-"""Print the SQL that makes pciops' login in Keystone's database."""
+"""Prints the SQL that grants pciops' login its rights in Keystone's database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""migrate, for pciops' own database alone."""
+"""Django's migrate, only for pciops' own database."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.db import DEFAULT_DB_ALIAS
 
 
 class Command(migrate.Command):
-    """On Keystone's database it would begin by creating `django_migrations`, router or not."""
+    """The command without Keystone's databases, where it would create `django_migrations`."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

@@ -1,4 +1,4 @@
-"""Check an installation, and say for each problem what to do."""
+"""Runs the checks of the doctor, and prints each result with its remedy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from pciops.lib import doctor, times
-from pciops.lib.doctor import Finding, Level
+from pciops.lib.doctor import CheckLevel, CheckResult
 from pciops.lib.logs import escape
 
 
@@ -19,39 +19,39 @@ class Command(BaseCommand):
         "Check connections, grants, Keystone's tables, clocks, policy files, the census, the "
         "broker, files and settings. Exit code 1 where there is a problem."
     )
-    requires_system_checks = ()  # one of its own checks says what they say
+    requires_system_checks = ()  # the doctor runs them itself
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--format", choices=("table", "json"), default="table")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        now, findings = timezone.now(), doctor.run(by_command=True)
+        results = doctor.run(by_command=True)
         if options["format"] == "json":
-            rows = [_row(finding) for finding in findings]
-            body = {"checked_at": times.iso(now), "findings": rows}
+            rows = [
+                {
+                    "check": result.check,
+                    "level": result.level,
+                    "finding": result.sentence,
+                    "remedy": result.remedy,
+                }
+                for result in results
+            ]
+            body = {"checked_at": times.iso(timezone.now()), "findings": rows}
             self.stdout.write(json.dumps(body, indent=2))
         else:
-            self.stdout.write("\n".join(_lines(findings)))
-        self.stderr.write(doctor.summary(findings))
-        if doctor.worst(findings) is Level.PROBLEM:
+            self.stdout.write("\n".join(_lines(results)))
+        self.stderr.write(doctor.summary(results))
+        if doctor.worst(results) is CheckLevel.PROBLEM:
             sys.exit(1)
 
 
-def _row(finding: Finding) -> dict[str, str]:
-    return {
-        "check": finding.check,
-        "level": finding.level,
-        "finding": finding.sentence,
-        "remedy": finding.remedy,
-    }
-
-
-def _lines(findings: list[Finding]) -> list[str]:
-    """A table, in which what to do has a line of its own: sentences are too long for a column."""
-    width = max(len(finding.check) for finding in findings)
+def _lines(results: list[CheckResult]) -> list[str]:
+    """Return a table with each remedy in a line of its own, because sentences are long."""
+    width = max(len(result.check) for result in results)
     lines = []
-    for it in findings:
-        lines.append(f"{it.level:<7}  {it.check:<{width}}  {escape(it.sentence)}")
-        if it.remedy:
-            lines.append(f"{'':<7}  {'':<{width}}  → {escape(it.remedy)}")
+    for result in results:
+        sentence, remedy = escape(result.sentence), escape(result.remedy)
+        lines.append(f"{result.level:<7}  {result.check:<{width}}  {sentence}")
+        if remedy:
+            lines.append(f"{'':<7}  {'':<{width}}  → {remedy}")
     return lines

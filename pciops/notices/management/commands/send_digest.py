@@ -47,7 +47,7 @@ class Command(BaseCommand):
         sample = options["dry_run"] or options["to"]
         if options["now"] and not sample:
             raise CommandError("--now goes with --dry-run or --to alone", returncode=2)
-        now = times.read(options["now"]) if options["now"] else timezone.now()
+        now = times.parse(options["now"]) if options["now"] else timezone.now()
         if now is None:
             problem = f"--now: {options['now']!r} is no time such as 2026-11-22T14:00"
             raise CommandError(problem, returncode=2)

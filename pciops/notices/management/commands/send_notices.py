@@ -46,7 +46,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["now"] and not options["dry_run"]:
             raise CommandError("--now goes with --dry-run alone", returncode=2)
-        now = times.read(options["now"]) if options["now"] else timezone.now()
+        now = times.parse(options["now"]) if options["now"] else timezone.now()
         if now is None:
             problem = f"--now: {options['now']!r} is no time such as 2026-11-22T14:00"
             raise CommandError(problem, returncode=2)

@@ -11,8 +11,7 @@ from typing import Any, BinaryIO
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from pciops.audit.host import operating_system_user
-from pciops.audit.services import AuditLogError
+from pciops.audit.services import AuditLogError, operating_system_user
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib.numbers import counted
 from pciops.reports import schedule, weeks

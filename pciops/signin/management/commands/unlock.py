@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from pciops.accounts.policy import policy
-from pciops.accounts.verdict import Verdict
+from pciops.accounts.verdict import SigninVerdict
 from pciops.actions.bulk import BulkOutcome, BulkResult, perform_all
 from pciops.actions.unlock import UNLOCK
 from pciops.signin import commands
@@ -38,7 +38,7 @@ class Command(BaseCommand):
             return
         self._report(verdicts, perform_all(UNLOCK, operator.requests(UNLOCK, verdicts, inputs)))
 
-    def _report(self, verdicts: list[Verdict], results: Iterator[BulkResult]) -> None:
+    def _report(self, verdicts: list[SigninVerdict], results: Iterator[BulkResult]) -> None:
         """Write each result when it is there.
 
         Raises:

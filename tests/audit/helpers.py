@@ -1,4 +1,4 @@
-"""What the tests of the trail share: rows that are in the chain."""
+"""Helpers for tests of the audit log: rows in the chain, forgery, processes."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ from pciops.audit.models import Event
 from tests.factories import NOW, make_account, make_initiator
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SEEN = Failures(failed_auth_count=3, failed_auth_at=NOW)
+FAILURES = Failures(failed_auth_count=3, failed_auth_at=NOW)
 
 
 def open_event(**facts: Any) -> Event:
-    """An unlock of ann by olga that is about to begin, apart from the facts given."""
-    usual: dict[str, Any] = {
+    """Open an unlock of ann by olga, with other facts if given."""
+    defaults: dict[str, Any] = {
         "account": make_account(),
-        "seen": SEEN,
+        "precondition": FAILURES,
         "initiator": make_initiator(),
         "reason": "called",
         "identity": Event.Identity.CALLBACK,
         "now": NOW,
     }
-    return services.open_event(Event.Action.UNLOCK, **{**usual, **facts})
+    return services.open_event(Event.Action.UNLOCK, **{**defaults, **facts})
 
 
 def record(**facts: Any) -> Event:
-    """A sign-in of olga, apart from the facts given."""
-    usual: dict[str, Any] = {
+    """Record a sign-in of olga, with other facts if given."""
+    defaults: dict[str, Any] = {
         "action": Event.Action.SIGN_IN,
         "outcome": Event.Outcome.SUCCESS,
         "initiator": make_initiator(),
         "resource": "pciops",
         "now": NOW,
     }
-    return services.record(**{**usual, **facts})
+    return services.record(**{**defaults, **facts})
 
 
 def chained(number: int, *, start: datetime = NOW, step: timedelta = timedelta(days=1)) -> None:
-    """So many rows in the chain, a step of time apart."""
+    """Record rows a step of time apart."""
     for place in range(number):
         with time_machine.travel(start + place * step, tick=False):
             record(now=start + place * step, remark=f"number {place + 1}")
 
 
 def forge(sql: str, *values: Any) -> None:
-    """Change the trail in the database behind everybody's back, triggers or not."""
+    """Change the database without pciops, as its administrator could without triggers."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
         triggers = cursor.fetchall()
@@ -66,7 +66,7 @@ def forge(sql: str, *values: Any) -> None:
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
-    """Variables for processes of their own, with databases that are files in this folder."""
+    """Return variables for a separate process whose databases are files in the folder."""
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "pciops.settings",
@@ -79,7 +79,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
 
 
 def manage(*words: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """manage.py in a process of its own."""
+    """Run manage.py in a separate process."""
     return subprocess.run(
         [sys.executable, "manage.py", *words],
         cwd=ROOT,
@@ -93,7 +93,7 @@ def manage(*words: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]
 WRITER = """
 import sys, django
 django.setup()
-from tests.audit.acts import open_event
+from tests.audit.helpers import open_event
 from pciops.audit import services
 sys.stdout.write("ready\\n"); sys.stdout.flush()
 sys.stdin.readline()
@@ -104,7 +104,7 @@ for number in range(int(sys.argv[1])):
 
 
 def write_at_once(processes: int, rows: int, *, env: dict[str, str]) -> list[str]:
-    """So many processes write so many rows each, all at once; what went wrong in each."""
+    """Write rows in several processes at the same time; return the errors of each."""
     writers = [
         subprocess.Popen(
             [sys.executable, "-W", "ignore", "-c", WRITER, str(rows), str(number)],

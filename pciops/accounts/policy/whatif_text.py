@@ -1,0 +1,131 @@
+"""The effects of a proposed policy in sentences: the answer, and its caveats."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pciops.accounts.policy.whatif import AHEAD, AffectedCount, WhatIf
+from pciops.accounts.privileged import AccountKind
+from pciops.lib import times
+from pciops.lib.numbers import counted, grouped
+
+DAYS = AHEAD.days
+_ONE = {AccountKind.ADMINISTRATOR: "an administrator", AccountKind.SERVICE: "a service account"}
+
+
+def answer(whatif: WhatIf) -> str:
+    """Return the first sentence: the accounts that would stop today."""
+    if not whatif.changes:
+        return "These are the values of today: nothing would change."
+    if not whatif.today.accounts:
+        return "No account would stop today."
+    return f"Today {_stop(whatif.today)}."
+
+
+def outlook(whatif: WhatIf) -> str:
+    """Return the second sentence: the most that would stop in the next days."""
+    if not whatif.changes:
+        return ""
+    if not whatif.ahead.accounts:
+        return f"Within {DAYS} days none would either; wrong passwords cannot be foreseen."
+    if whatif.ahead == whatif.today:
+        return f"Within {DAYS} days no other would; wrong passwords cannot be foreseen."
+    return (
+        f"Within {DAYS} days, today included, {_stop(whatif.ahead)}. That is the most: whoever"
+        " signs in before goes on."
+    )
+
+
+def _stop(number: AffectedCount) -> str:
+    text = f"{counted(number.accounts, 'account')} would stop"
+    if not number.kinds:
+        return f"{text}, no administrator or service account among them"
+    if number.accounts == 1:
+        return f"{text}, {' and '.join(_ONE[kind] for kind in number.kinds)}"
+    return f"{text}, among them {kinds_text(number)}"
+
+
+def kinds_text(number: AffectedCount) -> str:
+    """Return `2 administrators and 1 service account`; "" if there are none."""
+    return " and ".join(counted(count, kind.label.lower()) for kind, count in number.kinds.items())
+
+
+def caveats(whatif: WhatIf) -> list[str]:
+    """Return the limits of the numbers, for each rule that would change."""
+    changes = whatif.changes
+    sentences = []
+    if "disable_user_account_days_inactive" in changes:
+        sentences += _inactivity(whatif)
+    if "lockout_failure_attempts" in changes or "lockout_duration" in changes:
+        sentences += _lockout(whatif)
+    sentences += _passwords(whatif)
+    if changes:
+        sentences.append(
+            "LDAP and federated users are not counted: none of these rules reaches them. Accounts"
+            " that are exempt by a user option go on."
+        )
+    return sentences
+
+
+def _inactivity(whatif: WhatIf) -> list[str]:
+    if whatif.proposed.disable_user_account_days_inactive is None:
+        return ["Without the rule, accounts that are inactive now get in again."]
+    sentences = [
+        "Whoever is over the limit stops as soon as Keystone has the option, application"
+        " credentials included, and each has to be enabled again by an administrator.",
+        "Keystone notes a day of activity at each sign-in with a password, whether the rule is on"
+        " or off, and at no other: a service that works with application credentials alone looks"
+        " unused.",
+    ]
+    if whatif.never_active:
+        sentences.append(
+            f"{grouped(whatif.never_active)} of these accounts never signed in:"
+            f" {'it is' if whatif.never_active == 1 else 'they are'} judged by the day of creation."
+        )
+    return sentences
+
+
+def _lockout(whatif: WhatIf) -> list[str]:
+    if whatif.proposed.lockout_failure_attempts is None:
+        return ["Without the rule nobody is locked, and nothing stops the guessing of passwords."]
+    sentences = [
+        "Keystone counts failures whether the rule is on or off, and they never age out: an account"
+        " that is not locked today may be one wrong password from it.",
+        "A lock stops passwords only: tokens and application credentials that exist keep working.",
+    ]
+    if whatif.proposed.lockout is None:
+        sentences.append(
+            "Without lockout_duration a lock holds until somebody unlocks the account, however"
+            " long ago the failures were."
+        )
+    return sentences
+
+
+def _passwords(whatif: WhatIf) -> list[str]:
+    """Explain that a change of the expiry stops no account, and what it does instead."""
+    if "password_expires_days" not in whatif.changes:
+        return []
+    passwords, days = whatif.passwords, whatif.proposed.password_expires_days
+    kept = counted(
+        passwords.keep_expiry,
+        "password in use keeps the expiry of before",
+        "passwords in use keep the expiry of before",
+    )
+    if days is None:
+        return [f"password_expires_days lifts no expiry when it is unset: {kept}."]
+    sentences = [
+        "password_expires_days stops nobody today: Keystone sets the expiry together with a"
+        f" password, and changes it for none that is there. {kept},"
+        f" {counted(passwords.never_expire, 'never expires', 'never expire')}."
+    ]
+    if passwords.too_old:
+        older = counted(passwords.too_old, "password in use is", "passwords in use are")
+        sentences.append(
+            f"{older} older than {times.span(timedelta(days=days))}: against PCI DSS 8.3.9, until"
+            " changed."
+        )
+    if passwords.new_expire_on is not None:
+        sentences.append(
+            f"A password that is set today would expire on {times.day(passwords.new_expire_on)}."
+        )
+    return sentences

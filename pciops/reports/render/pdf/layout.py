@@ -1,34 +1,49 @@
-"""The document: pages with a header and a footer, paragraphs, and marks with their page numbers.
+"""The document: fonts, pages with a header and a footer, paragraphs, and marks that links lead to.
 
 Lengths are points; y grows downward.
 """
 
 from __future__ import annotations
 
+import logging
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Final, cast
 
+import pymupdf_fonts
 from fpdf import FPDF
+from fpdf.bidi import BidiParagraph
 from fpdf.enums import TextDirection
+from fpdf.fonts import TTFFont
 
-from pciops.reports.render.pdf.fonts import FAMILY, Font, visual_runs
 from pciops.reports.value import Header, ReportVerdict
 
-Color = tuple[int, int, int]
 MILLIMETER: Final = 72 / 25.4
 EDGE: Final = 16 * MILLIMETER  # left, right and below
 TOP: Final = 22 * MILLIMETER
-INK: Final[Color] = (0x17, 0x20, 0x2A)
-QUIET: Final[Color] = (0x54, 0x60, 0x6D)
-RULE: Final[Color] = (0xC9, 0xD0, 0xD7)
-VERDICT_COLORS: Final[dict[ReportVerdict, Color]] = {
-    ReportVerdict.MET: (0x17, 0x69, 0x2F),
-    ReportVerdict.FINDING: (0xAD, 0x1A, 0x1A),
-    ReportVerdict.UNKNOWN: (0x7A, 0x4A, 0x00),
+INK: Final = "#17202a"
+QUIET: Final = "#54606d"
+RULE: Final = "#c9d0d7"
+VERDICT_COLORS: Final = {
+    ReportVerdict.MET: "#17692f",
+    ReportVerdict.FINDING: "#ad1a1a",
+    ReportVerdict.UNKNOWN: "#7a4a00",
 }
+# FiraGO, and Noto Sans for the characters that it lacks: both under the SIL OFL 1.1.
+FONTS: Final = {"": ("figo", "notos"), "B": ("figbo", "notosbo")}
+# Characters that need no shaping: each is one glyph, from left to right.
+SIMPLE: Final = (
+    *(range(0x20, 0x300), range(0x370, 0x483), range(0x48A, 0x530), range(0x2010, 0x2028)),
+    *(range(0x2030, 0x205F), range(0x2190, 0x2194), range(0x2212, 0x2213)),
+)
+
+# It warns that it drops tables that only screens need.
+logging.getLogger("fontTools.subset").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True)
@@ -37,7 +52,7 @@ class Style:
 
     size: float = 9.5
     bold: bool = False
-    color: Color = INK
+    color: str = INK
 
     @property
     def leading(self) -> float:
@@ -62,6 +77,47 @@ HEAD: Final = Style(7.5, bold=True, color=QUIET)
 ID: Final = Style(6.5, color=QUIET)
 
 
+class Font:
+    """A style of the two fonts in one document."""
+
+    def __init__(self, pdf: FPDF, style: str, folder: Path) -> None:
+        """Add the style to a document, which reads its files in the folder until it is written."""
+        fonts = []
+        for family, source in zip(("main", "fallback"), FONTS[style], strict=True):
+            path = folder / f"{source}.ttf"
+            path.write_bytes(pymupdf_fonts.fontbuffers[source]())
+            pdf.add_font(family, style, path)
+            font = cast("TTFFont", pdf.fonts[f"{family}{style}"])
+            for table in {"GDEF", "GPOS", "GSUB"} & set(font.ttfont.keys()):
+                # HarfBuzz reads them from the file; to parse them here takes longer than all else.
+                del font.ttfont[table]
+            fonts.append(font)
+        main, fallback = fonts
+        self._covered = main.cmap.keys() | fallback.cmap.keys()
+        simple = (code for codes in SIMPLE for code in codes if code in main.cmap)
+        self._widths = {chr(code): main.cw[code] / 1000 for code in simple}
+
+    def width(self, text: str) -> float | None:
+        """Return the width of a text in ems; None if it has to be shaped."""
+        try:
+            return sum(map(self._widths.__getitem__, text))
+        except KeyError:
+            return None
+
+    def escaped(self, text: str) -> str:
+        """Return the text with characters that no font has as escapes, such as `\\u4e2d`.
+
+        A name must not lose a part unnoticed. Letters with marks become one character if there is
+        one, because a font may lack the mark alone.
+        """
+        return "".join(
+            character
+            if ord(character) in self._covered
+            else character.encode("unicode_escape").decode("ascii")
+            for character in unicodedata.normalize("NFC", text)
+        )
+
+
 class Document(FPDF):
     """A PDF of a report."""
 
@@ -78,10 +134,8 @@ class Document(FPDF):
         self.set_auto_page_break(auto=False)
         self.alias_nb_pages("")  # no name of an account becomes the number of pages
         self.c_margin = 0
-        self._styles = {bold: Font(self, "B" if bold else "", fonts) for bold in (False, True)}
-        self._style: Style | None = None
-        self._links: dict[str, int] = {}  # mark → link
-        self._marks: dict[str, int] = {}  # mark → page
+        self._fonts = {bold: Font(self, "B" if bold else "", fonts) for bold in (False, True)}
+        self.set_fallback_fonts(["fallback"])
         self._references: list[tuple[str, int, float, float]] = []  # mark, page, and where on it
         of_domain = f", domain {header.domain_name}" if header.domain_id else ""
         self._about = f"{header.cloud}{of_domain} · {header.week} · revision {header.revision}"
@@ -114,14 +168,14 @@ class Document(FPDF):
 
     def rule(self, x: float, y: float, width: float) -> None:
         """Draw a thin horizontal line."""
-        self.set_draw_color(*RULE)
+        self.set_draw_color(RULE)
         self.set_line_width(0.5)
         self.line(x, y, x + width, y)
 
     # --- Text -------------------------------------------------------------------------------------
     def width(self, text: str, style: Style) -> float:
         """Return the width of a text in one line."""
-        font = self._styles[style.bold]
+        font = self._fonts[style.bold]
         ems = font.width(text)
         if ems is not None:
             return ems * style.size
@@ -134,17 +188,15 @@ class Document(FPDF):
         Args:
             most: the number of lines at which it is cut, with an ellipsis; 0: it is not cut.
         """
-        font = self._styles[style.bold]
+        font = self._fonts[style.bold]
         ems = font.width(text)
-        if ems is not None:
-            fits = ems * style.size <= room
-            lines = [text] if fits else font.lines(text, room / style.size)
-        else:
-            with self._shaping(style):
-                cells = self.multi_cell(
-                    room, text=font.escaped(text), align="L", dry_run=True, output="LINES"
-                )
-            lines = cast("list[str]", cells)
+        if ems is not None and ems * style.size <= room:
+            return [text]
+        with self._shaping(style, engine=ems is None):
+            cells = self.multi_cell(
+                room, text=font.escaped(text), align="L", dry_run=True, output="LINES"
+            )
+        lines = cast("list[str]", cells)
         if most and len(lines) > most:
             last = lines[most - 1]
             while last and self.width(f"{last}…", style) > room:
@@ -161,7 +213,7 @@ class Document(FPDF):
             y: of the baseline.
             is_name: its first letter gives the direction of the whole, which is else left to right.
         """
-        font = self._styles[style.bold]
+        font = self._fonts[style.bold]
         if font.width(line) is not None:
             self._set_style(style)
             self.text(x, y, line)
@@ -189,34 +241,27 @@ class Document(FPDF):
         self.set_xy(EDGE, self.y + below)
 
     def _set_style(self, style: Style) -> None:
-        if style != self._style:  # setting it takes a fifth of the time of a long table
-            self.set_font(FAMILY, "B" if style.bold else "", style.size)
-            self.set_text_color(*style.color)
-            self._style = style
+        self.set_font("main", "B" if style.bold else "", style.size)
+        self.set_text_color(style.color)
 
     @contextmanager
-    def _shaping(self, style: Style, direction: TextDirection | None = None) -> Iterator[None]:
+    def _shaping(
+        self, style: Style, direction: TextDirection | None = None, *, engine: bool = True
+    ) -> Iterator[None]:
         self._set_style(style)
-        self.set_text_shaping(use_shaping_engine=True, direction=direction)
+        self.set_text_shaping(use_shaping_engine=engine, direction=direction)
         yield
         self.set_text_shaping(use_shaping_engine=False)
-        self._style, self.current_font_is_set_on_page = None, False  # it may be the second font
+        self.current_font_is_set_on_page = False  # the last one on the page may be the fallback
 
     # --- Marks ------------------------------------------------------------------------------------
     def mark(self, mark: str, title: str, level: int = 0) -> None:
         """Make this place a bookmark, and one that links and page numbers lead to."""
         self.start_section(title, level)
-        self._marks[mark] = self.page
-        self.set_link(self.link_to(mark), y=self.y, page=self.page)
-
-    def link_to(self, mark: str) -> int:
-        """Return the link that leads to a mark, which may be made later."""
-        if mark not in self._links:
-            self._links[mark] = self.add_link()
-        return self._links[mark]
+        self.set_link(name=mark, y=self.y)
 
     def write_page_of(self, mark: str, x: float, y: float) -> None:
-        """Print the number of the page of a mark here, once it is known.
+        """Print the number of the page of a mark here, after all pages are made.
 
         Args:
             mark: "" for the number of this page, and of how many.
@@ -224,11 +269,30 @@ class Document(FPDF):
         self._references.append((mark, self.page, x, self.h - y))
 
     def finish(self) -> bytes:
-        """Print the numbers of pages that are known now, and return the file."""
+        """Print the page numbers, and return the file."""
         for mark, page, x, above_bottom in self._references:
             self.page = page
             self.current_font_is_set_on_page = False
-            text = str(self._marks[mark]) if mark else f"{page} of {self.pages_count}"
+            number = self.named_destinations[mark].page_number if mark else page
+            text = str(number) if mark else f"{number} of {self.pages_count}"
             self.write_line(x, self.h - above_bottom, text, CELL if mark else FOOT)
         self.page = self.pages_count
         return bytes(self.output())
+
+
+def visual_runs(text: str, base: TextDirection | None) -> list[tuple[str, TextDirection]]:
+    """Return the parts of a line that have one direction each, from left to right.
+
+    fpdf2 itself leaves numbers to the right of the right-to-left letters before them; see rule L2
+    of the Unicode bidirectional algorithm.
+    """
+    characters = BidiParagraph(text, base).get_characters_with_embedding_level()
+    runs = [
+        (level, "".join(character.character for character in group))
+        for level, group in groupby(characters, key=attrgetter("embedding_level"))
+    ]
+    for level in range(max(level for level, _ in runs), 0, -1):
+        groups = groupby(runs, key=lambda run: run[0] >= level)  # noqa: B023 used at once
+        runs = [run for high, group in groups for run in ([*group][::-1] if high else group)]
+    left, right = TextDirection.LTR, TextDirection.RTL
+    return [(run, right if level % 2 else left) for level, run in runs]

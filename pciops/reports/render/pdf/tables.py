@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from pciops.reports.render.pdf.layout import CELL, EDGE, HEAD, STRONG, Document, Style
@@ -14,80 +14,68 @@ PADDING: Final = 4.0
 
 @dataclass(frozen=True)
 class Cell:
-    """A text with a style, that may lead to a mark; "" becomes the number of the mark's page."""
+    """A text with a style, or the number of the page of a mark, to which the whole row leads."""
 
-    text: str
+    text: str = ""
     style: Style = CELL
     mark: str = ""
 
 
-Row = Sequence[str | Cell]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TableLayout:
-    """What all rows of a table have in common."""
-
-    widths: Sequence[float]  # of the columns, in relation to one another
-    heads: Sequence[str] = ()  # none: a table without a head
-    right: Sequence[int] = ()  # the columns that are aligned at the right
-    title: str = ""  # above the head, on each page but the first
-    leading: float = CELL.leading
-
-
-def draw_table(document: Document, layout: TableLayout, rows: Iterable[Row]) -> None:
-    """Print a table from the current place on."""
-    scale = document.epw / sum(layout.widths)
-    layout = replace(layout, widths=[width * scale for width in layout.widths])
-    head = [Cell(text, HEAD) for text in layout.heads]
-    document.need(3 * (layout.leading + PADDING))
-    _draw_row(document, layout, head)
-    for row in rows:
-        cells = [cell if isinstance(cell, Cell) else Cell(cell) for cell in row]
-        lines = _lines(document, layout, cells)
-        if document.need(_height(layout, lines)):
-            if layout.title:
-                document.paragraph(layout.title, STRONG)
-            _draw_row(document, layout, head)
-        _draw_row(document, layout, cells, lines)
-    document.set_xy(EDGE, document.y + 8)
-
-
-def _lines(document: Document, layout: TableLayout, cells: Sequence[Cell]) -> list[list[str]]:
-    return [
-        document.lines(cell.text, cell.style, width - 2 * PADDING, most=MOST_LINES)
-        for cell, width in zip(cells, layout.widths, strict=False)
-    ]
-
-
-def _height(layout: TableLayout, lines: list[list[str]]) -> float:
-    return max(map(len, lines)) * layout.leading + PADDING
-
-
-def _draw_row(
+def draw_table(
     document: Document,
-    layout: TableLayout,
-    cells: Sequence[Cell],
-    lines: list[list[str]] | None = None,
+    rows: Iterable[Sequence[str | Cell]],
+    *,
+    widths: Sequence[float],
+    heads: Sequence[str] = (),
+    right: Sequence[int] = (),
+    title: str = "",
+    leading: float = CELL.leading,
 ) -> None:
-    if not cells:
-        return
-    lines = lines or _lines(document, layout, cells)
-    x, top, height = EDGE, document.y, _height(layout, lines)
-    for index, (cell, width) in enumerate(zip(cells, layout.widths, strict=True)):
-        y = top + PADDING / 2 + cell.style.size
-        if cell.mark:
-            document.link(x, top, width, height, document.link_to(cell.mark))
-            if not cell.text:
+    """Print a table from the current place on.
+
+    Args:
+        widths: of the columns, in relation to one another.
+        right: the columns that are aligned at the right.
+        title: above the head, on each page but the first.
+        leading: the height of a line in all cells.
+    """
+    scale = document.epw / sum(widths)
+    widths = [width * scale for width in widths]
+    head = [Cell(text, HEAD) for text in heads]
+
+    def draw_row(row: Sequence[str | Cell]) -> None:
+        cells = [cell if isinstance(cell, Cell) else Cell(cell) for cell in row]
+        lines = [
+            document.lines(cell.text, cell.style, width - 2 * PADDING, most=MOST_LINES)
+            for cell, width in zip(cells, widths, strict=True)
+        ]
+        height = max(map(len, lines)) * leading + PADDING
+        if document.need(height):
+            if title:
+                document.paragraph(title, STRONG)
+            if head:
+                draw_row(head)
+        x, top = EDGE, document.y
+        for index, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+            y = top + PADDING / 2 + cell.style.size
+            if cell.mark:
+                document.link(EDGE, top, document.epw, height, f"#{cell.mark}")
                 document.write_page_of(cell.mark, x + PADDING, y)
-        for line in lines[index]:
-            space = width - PADDING - document.width(line, cell.style)
-            indent = space if index in layout.right else PADDING
-            document.write_line(x + indent, y, line, cell.style, is_name=True)
-            y += cell.style.leading
-        x += width
-    document.set_xy(EDGE, top + height)
-    document.rule(EDGE, document.y, x - EDGE)
+            for line in lines[index]:
+                space = width - PADDING - document.width(line, cell.style)
+                indent = space if index in right else PADDING
+                document.write_line(x + indent, y, line, cell.style, is_name=True)
+                y += cell.style.leading
+            x += width
+        document.set_xy(EDGE, top + height)
+        document.rule(EDGE, document.y, document.epw)
+
+    document.need(3 * (leading + PADDING))
+    if head:
+        draw_row(head)
+    for row in rows:
+        draw_row(row)
+    document.set_xy(EDGE, document.y + 8)
 
 
 def column_widths(
@@ -107,7 +95,7 @@ def column_widths(
         usual = texts[-1 if is_firm else len(texts) * 9 // 10] if texts else 0
         needed.append(max(usual, *words, 0) + 2 * PADDING + 0.5)
     fixed = sum(width for width, is_firm in zip(needed, firm, strict=True) if is_firm)
-    if all(firm) or fixed > document.epw / 2:
+    if fixed > document.epw / 2:
         firm, fixed = [False] * len(needed), 0
     room, cap = document.epw - fixed, float("inf")
     loose = sorted(width for width, is_firm in zip(needed, firm, strict=True) if not is_firm)

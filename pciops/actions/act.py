@@ -149,11 +149,7 @@ class Act(ABC):
         """Return what must not change between the operator's decision and the act."""
 
     def parse_precondition(self, text: str) -> str:
-        """Return a precondition as the form sends it back, in normal form.
-
-        Raises:
-            ValueError
-        """
+        """Return a precondition as the form sends it back, in normal form, or raise ValueError."""
         return text
 
     @abstractmethod
@@ -237,11 +233,7 @@ class Act(ABC):
         return result or self._conflict(event, verdict, request)
 
     def _conflict(self, event: Event, before: SigninVerdict, request: ActRequest) -> Conflict:
-        """Return the conflict with the account as it is at this moment.
-
-        Raises:
-            KeystoneDatabaseDownError
-        """
+        """Return the conflict with the account as it is at this moment."""
         account = selectors.get(event.target_id, scope=None)
         if account is None:
             sentence = "The account was deleted in Keystone."

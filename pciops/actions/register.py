@@ -45,11 +45,7 @@ class Grant:
 
     @classmethod
     def parse(cls, resource: str) -> Grant:
-        """Return the grant that `str` wrote.
-
-        Raises:
-            ValueError
-        """
+        """Return the grant that `str` wrote, or raise ValueError."""
         match = _GRANT.fullmatch(resource)
         if match is None:
             raise ValueError(resource)

@@ -184,11 +184,7 @@ class AuditPage:
 
 
 def page(query: AuditQuery, *, scope: str | None, marker: str = "", limit: int) -> AuditPage:
-    """Return one page of a search.
-
-    Raises:
-        MarkerError
-    """
+    """Return one page of a search, or raise MarkerError."""
     rows = _matching(query, scope)
     if marker:
         rows = rows & NEWEST.after(Event.objects.all(), marker)

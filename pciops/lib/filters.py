@@ -33,11 +33,7 @@ def text(parameters: Mapping[str, str], name: str) -> str:
 
 
 def day(parameters: Mapping[str, str], name: str) -> date | None:
-    """Return a day, or None for no filter.
-
-    Raises:
-        FilterError
-    """
+    """Return a day, None for no filter; raise FilterError for anything else."""
     value = parameters.get(name, "").strip()
     if not value:
         return None

@@ -89,11 +89,7 @@ class Order(Generic[M]):
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     def values(self, marker: str) -> list[Any]:
-        """Return the values that `marker_of` encoded.
-
-        Raises:
-            MarkerError
-        """
+        """Return the values that `marker_of` encoded, or raise MarkerError."""
         try:
             text = base64.urlsafe_b64decode(marker + "=" * (-len(marker) % 4))
             values = json.loads(text)

@@ -56,11 +56,7 @@ def find(week: str, domain_id: str, *, revision: str, now: datetime) -> StoredRe
 
 
 def format_of(name: str) -> Format:
-    """Return the format with this name.
-
-    Raises:
-        ParameterError
-    """
+    """Return the format with this name, or raise ParameterError."""
     if name not in FORMATS:
         raise ParameterError(f"format: {name[:20]!r} is no form of a report: {', '.join(FORMATS)}.")
     return FORMATS[name]

@@ -88,11 +88,7 @@ class CommandOperator:
             yield verdict, self.request(act, verdict, inputs)
 
     def _confirm(self) -> None:
-        """Ask Keystone whether the token still carries the rights.
-
-        Raises:
-            CommandError
-        """
+        """Ask Keystone whether the token still carries the rights, or raise CommandError."""
         if self.token is None or self.rights is None:
             return
         try:

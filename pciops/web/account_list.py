@@ -141,11 +141,7 @@ def account_export(request: OperatorRequest) -> StreamingHttpResponse:
 
 
 def query_of(request: OperatorRequest, domains: list[Domain]) -> AccountQuery:
-    """Return the query for the filters in the URL.
-
-    Raises:
-        FilterError
-    """
+    """Return the query for the filters in the URL, or raise FilterError."""
     return filters.query(request.GET.dict(), domains=domains)
 
 

@@ -22,11 +22,7 @@ class Assignment:
 
 
 def assignments(path: str, section: str) -> Mapping[str, Assignment]:
-    """Return the last assignment to each option in the section.
-
-    Raises:
-        ConfError
-    """
+    """Return the last assignment to each option in the section, or raise ConfError."""
     return {name: values[-1] for name, values in all_assignments(path, section).items()}
 
 

@@ -77,11 +77,7 @@ class Topology:
         self._warned = False
 
     def prepare(self, link: Connection) -> str:
-        """Return the name of our queue, which exists and is bound.
-
-        Raises:
-            NoExchangeError
-        """
+        """Return the name of our queue, which exists and is bound, or raise NoExchangeError."""
         name = settings.NOTIFICATIONS_EXCHANGE
         if self._accepts(link, lambda channel: _exchange(name, passive=True)(channel).declare()):
             self._known = self._known or self._probe(link, name)

@@ -11,20 +11,22 @@ from typing import Final
 from pciops.lib import charts
 from pciops.lib.numbers import counted, grouped
 from pciops.reports.models import SignOff
+from pciops.reports.render import pdf_layout as layout
 from pciops.reports.render import text
 from pciops.reports.render.csv import file_name
-from pciops.reports.render.pdf import layout
-from pciops.reports.render.pdf.layout import (
+from pciops.reports.render.pdf_layout import (
     BODY,
     CELL,
     EDGE,
     NOTE,
     STRONG,
     SUBHEADING,
+    Cell,
     Document,
     Style,
+    column_widths,
+    draw_table,
 )
-from pciops.reports.render.pdf.tables import Cell, column_widths, draw_table
 from pciops.reports.render.text import ReportContent, RowReader
 from pciops.reports.value import Bars, Figure, Report, ReportVerdict, Row, Section, Table
 

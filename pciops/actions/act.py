@@ -212,11 +212,7 @@ class Act(ABC):
         return result
 
     def settle(self, event: Event, outcome: Event.Outcome, remark: str) -> None:
-        """Write the outcome; in the same transaction, what is kept of a success.
-
-        Raises:
-            AuditLogError
-        """
+        """Write the outcome and what is kept of a success at once, or raise AuditLogError."""
         if outcome is not Event.Outcome.SUCCESS:
             services.settle(event, outcome, remark)
             return

@@ -147,11 +147,7 @@ class AuditQuery:
 
     @classmethod
     def parse(cls, parameters: Mapping[str, str]) -> AuditQuery:
-        """Parse the filters of a URL: `action=&outcome=&via=&operator=&account=&from=&to=`.
-
-        Raises:
-            FilterError
-        """
+        """Parse the filters of a URL, which are the fields of AuditQuery, or raise FilterError."""
         return cls(
             **{name: filters.choice(parameters, name, values) for name, values in _CHOICES.items()},
             operator=filters.text(parameters, "operator"),

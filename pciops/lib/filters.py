@@ -16,11 +16,7 @@ class FilterError(ValueError):
 
 
 def choice(parameters: Mapping[str, str], name: str, allowed: Collection[str]) -> str:
-    """Return one of the allowed values, or "" for no filter.
-
-    Raises:
-        FilterError
-    """
+    """Return one of the allowed values, "" for no filter; raise FilterError for any other."""
     value = parameters.get(name, "")
     if value and value not in allowed:
         raise FilterError(f"{name}: there is no {value!r}; there are {', '.join(allowed)}.")

@@ -41,11 +41,7 @@ class MergeSource:
         return _PLACE.marker_of((time, self.rank, str(key)))
 
     def after(self, marker: str) -> QuerySet[Any]:
-        """Return the rows of this source after a marker, which any source may have made.
-
-        Raises:
-            MarkerError
-        """
+        """Return the rows after a marker, which any source may have made, or raise MarkerError."""
         if not marker:
             return self.rows
         time, rank, key = _PLACE.values(marker)

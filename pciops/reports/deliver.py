@@ -41,11 +41,7 @@ def owe_recent(now: datetime) -> int:
 
 
 def owe(stored: StoredReport, *, now: datetime) -> int:
-    """Owe a report to those of its recipients who have not been sent it; says how many mails.
-
-    Raises:
-        SettingError
-    """
+    """Owe a report to the recipients who lack it; return how many mails, or raise SettingError."""
     addresses = _without(recipients(stored), stored)
     if not addresses:
         return 0

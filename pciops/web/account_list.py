@@ -173,9 +173,6 @@ def build_tabs(
 
     Args:
         total: the number of accounts in the open list; None if it has several pages.
-
-    Raises:
-        KeystoneDatabaseDownError
     """
     counted = None if query.text else census.numbers(scope=query.domain_id or scope)
     locked = total if query.state is LOCKED else None

@@ -27,11 +27,7 @@ def assignments(path: str, section: str) -> Mapping[str, Assignment]:
 
 
 def all_assignments(path: str, section: str) -> Mapping[str, Sequence[Assignment]]:
-    """Return all assignments to each option in the section, for options with several values.
-
-    Raises:
-        ConfError
-    """
+    """Return all assignments to each option in the section, or raise ConfError."""
     parser = _Parser(section)
     try:
         with Path(path).open(encoding="utf-8") as lines:

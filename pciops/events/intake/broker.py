@@ -31,11 +31,7 @@ class NoExchangeError(BrokerError):
 
 
 def connect(url: str, *, timeout: float = 5) -> Connection:
-    """Return an open connection, with RabbitMQ's certificate and name verified.
-
-    Raises:
-        BrokerError
-    """
+    """Return a connection with RabbitMQ's certificate and name verified, or raise BrokerError."""
     link = Connection(url, connect_timeout=timeout, heartbeat=HEARTBEAT)
     if link.transport_cls == "amqps":
         link.ssl = {

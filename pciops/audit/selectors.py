@@ -159,16 +159,7 @@ class AuditQuery:
     @property
     def parameters(self) -> dict[str, str]:
         """The filters as parameters of a URL."""
-        fields = {
-            "action": self.action,
-            "outcome": self.outcome,
-            "via": self.via,
-            "operator": self.operator,
-            "account": self.account,
-            "from": self.since.isoformat() if self.since else "",
-            "to": self.until.isoformat() if self.until else "",
-        }
-        return {name: value for name, value in fields.items() if value}
+        return filters.parameters(self)
 
 
 @dataclass(frozen=True, kw_only=True)

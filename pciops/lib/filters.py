@@ -39,6 +39,12 @@ def day(parameters: Mapping[str, str], name: str) -> date | None:
         raise FilterError(f"{name}: {value!r} is no day; 2026-11-22 is.") from None
 
 
+def parameters(query: object) -> dict[str, str]:
+    """Return the filters that are set in a query, a dataclass, as parameters of a URL."""
+    names = {"since": "from", "until": "to"}
+    return {names.get(name, name): str(value) for name, value in vars(query).items() if value}
+
+
 def days(column: str, since: date | None, until: date | None) -> Q:
     """Match rows whose time in this column is within these UTC days, both included."""
     limits: dict[str, Any] = {}

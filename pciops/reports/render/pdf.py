@@ -83,7 +83,11 @@ def _draw_cover(document: Document, report: Report, sha256: str) -> None:
         draw_table(
             document,
             [
-                [Cell(section.requirement or section.title, STRONG), finding, _page_of(section)]
+                [
+                    Cell(section.requirement or section.title, STRONG),
+                    finding,
+                    Cell(mark=_mark(section)),
+                ]
                 for section, finding in findings
             ],
             widths=(17, 75, 8),
@@ -96,9 +100,11 @@ def _draw_cover(document: Document, report: Report, sha256: str) -> None:
             [
                 Cell(section.requirement or text.UNKNOWN, STRONG),
                 section.title,
-                _verdict_cell(section.verdict),
+                Cell(text.VERDICTS[section.verdict], CELL.of_verdict(section.verdict))
+                if section.verdict
+                else text.UNKNOWN,
                 section.old or text.UNKNOWN,
-                _page_of(section),
+                Cell(mark=_mark(section)),
             ]
             for section in report.sections
         ],
@@ -110,7 +116,7 @@ def _draw_cover(document: Document, report: Report, sha256: str) -> None:
         document.paragraph("Main figures", SUBHEADING, above=4)
         _draw_figures(document, main_figures, since=header.previous_week)
     lists: list[list[str | Cell]] = [
-        [section.requirement or text.UNKNOWN, t.title, grouped(t.count), "", _page_of(t)]
+        [section.requirement or text.UNKNOWN, t.title, grouped(t.count), "", Cell(mark=_mark(t))]
         for section in report.sections
         for t in section.tables
     ]
@@ -128,16 +134,6 @@ def _draw_cover(document: Document, report: Report, sha256: str) -> None:
 
 def _mark(part: Section | Table) -> str:
     return f"{'section' if isinstance(part, Section) else 'list'}-{part.key}"
-
-
-def _page_of(part: Section | Table) -> Cell:
-    return Cell(mark=_mark(part))
-
-
-def _verdict_cell(verdict: ReportVerdict | None) -> Cell:
-    if verdict is None:
-        return Cell(text.UNKNOWN)
-    return Cell(text.VERDICTS[verdict], CELL.of_verdict(verdict))
 
 
 def _draw_figures(document: Document, figures: Iterable[Figure], *, since: str) -> None:
@@ -185,7 +181,7 @@ def _draw_in_section(document: Document, table: Table, rows: RowReader) -> None:
         document.paragraph(title, SUBHEADING, above=8)
         _draw_rows(document, table, rows)
     else:
-        reference = (Cell(title, STRONG), "page", _page_of(table))
+        reference = (Cell(title, STRONG), "page", Cell(mark=_mark(table)))
         draw_table(document, [reference], widths=(84, 6, 10))
 
 

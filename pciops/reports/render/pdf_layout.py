@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import compress, groupby
 from operator import attrgetter
 from pathlib import Path
 from typing import Final, cast
@@ -383,14 +383,10 @@ def column_widths(
         # What nine of ten rows need: one name of 255 letters does not make a column wide.
         usual = texts[-1 if is_firm else len(texts) * 9 // 10] if texts else 0
         needed.append(max(usual, *words, 0) + 2 * PADDING + 0.5)
-    fixed = sum(width for width, is_firm in zip(needed, firm, strict=True) if is_firm)
-    if fixed > document.epw / 2:
-        firm, fixed = [False] * len(needed), 0
-    room, cap = document.epw - fixed, float("inf")
-    loose = sorted(width for width, is_firm in zip(needed, firm, strict=True) if not is_firm)
-    for left, width in zip(range(len(loose), 0, -1), loose, strict=True):
-        if width > room / left:
-            cap = room / left
-            break
-        room -= width
-    return [w if is_firm else min(w, cap) for w, is_firm in zip(needed, firm, strict=True)]
+    if sum(compress(needed, firm)) > document.epw / 2:
+        firm = [False] * len(needed)
+    widths, cap = needed, max(needed)
+    while sum(widths) > document.epw and cap > 0:
+        cap -= 1
+        widths = [w if is_firm else min(w, cap) for w, is_firm in zip(needed, firm, strict=True)]
+    return widths

@@ -194,11 +194,7 @@ class Document(FPDF):
             return self.get_string_width(font.escaped(text))
 
     def lines(self, text: str, style: Style, room: float, *, most: int = 0) -> list[str]:
-        """Break a text into lines.
-
-        Args:
-            most: the number of lines at which it is cut, with an ellipsis; 0: it is not cut.
-        """
+        """Break a text into lines; those above `most`, unless it is 0, become an ellipsis."""
         font = self._fonts[style.bold]
         ems = font.width(text)
         if ems is not None and ems * style.size <= room:
@@ -272,11 +268,7 @@ class Document(FPDF):
         self.set_link(name=mark, y=self.y)
 
     def write_page_of(self, mark: str, x: float, y: float) -> None:
-        """Print the number of the page of a mark here, after all pages are made.
-
-        Args:
-            mark: "" for the number of this page, and of how many.
-        """
+        """Print the page of a mark here once all are made; for "", this page and their number."""
         self._references.append((mark, self.page, x, self.h - y))
 
     def finish(self) -> bytes:

@@ -59,13 +59,10 @@ class MergeSource:
 def merged(
     sources: Sequence[MergeSource], *, marker: str, batch: int
 ) -> Iterator[tuple[MergeSource, Model]]:
-    """Return the rows of all sources after the marker, the newest first, each with its source.
+    """Return (source, row) after the marker, the newest first, or raise MarkerError.
 
     Args:
         batch: how many rows of each source are read at a time.
-
-    Raises:
-        MarkerError
     """
 
     def newness(pair: tuple[MergeSource, Model]) -> tuple[datetime, int]:

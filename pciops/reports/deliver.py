@@ -27,12 +27,9 @@ TEMPLATES: Final = Path(__file__).resolve().parent.parent.parent / "templates" /
 
 
 def owe_recent(now: datetime) -> int:
-    """Owe the reports of the last days to whoever has not been sent them; says how many mails.
+    """Owe the first revisions of the last days; return how many mails, or raise SettingError.
 
-    Only first revisions: who builds a report again has it before them.
-
-    Raises:
-        SettingError
+    Whoever builds a report again has it already.
     """
     recent = StoredReport.objects.filter(
         revision=1, generated_at__gt=now - GOOD_FOR, generated_at__lte=now

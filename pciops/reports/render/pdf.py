@@ -28,7 +28,7 @@ from pciops.reports.render.pdf_layout import (
     draw_table,
 )
 from pciops.reports.render.text import ReportContent, RowReader
-from pciops.reports.value import Bars, Figure, Report, ReportVerdict, Row, Section, Table
+from pciops.reports.value import Bars, Figure, Header, Report, ReportVerdict, Row, Section, Table
 
 MOST_ROWS: Final = 5000  # of a table; the CSV has all of them
 SHORT_ROWS, SHORT_COLUMNS = 20, 7  # of a table that is printed in its section
@@ -125,6 +125,10 @@ def _draw_cover(document: Document, report: Report, sha256: str) -> None:
         document.paragraph("Lists", SUBHEADING, above=4)
         heads = ("Requirement", "List", "Rows", "", "Page")
         draw_table(document, lists, widths=(17, 56, 13, 6, 8), heads=heads, right=(2,))
+    _draw_about(document, header, sha256)
+
+
+def _draw_about(document: Document, header: Header, sha256: str) -> None:
     document.need(200)
     document.paragraph("About this report", SUBHEADING, above=4)
     facts = [(Cell(label, STRONG), value) for label, value in text.facts(header, sha256)]

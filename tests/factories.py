@@ -18,6 +18,7 @@ from pciops.audit.services import Initiator
 from pciops.keystone.models import (
     ApplicationCredential,
     Assignment,
+    Credential,
     FederatedUser,
     Group,
     ImpliedRole,
@@ -98,12 +99,14 @@ def make_user(
     failed_auth_at: datetime | None = None,
     passwords: Sequence[PasswordRow] = (PasswordRow(),),
     options: Mapping[str, object] | None = None,
+    credentials: Sequence[str] = (),
 ) -> User:
     """Create a local user that can sign in, with other facts if given.
 
     Args:
         extra: the column as text; the default is JSON with the email address.
         options: option id → value, written as JSON.
+        credentials: their types: `totp`, `ec2`.
     """
     user = _make_user_row(
         domain_id,
@@ -127,6 +130,8 @@ def make_user(
         UserOption.objects.using(_KEYSTONE).create(
             user_id=user.id, option_id=option_id, option_value=json.dumps(value)
         )
+    for type_ in credentials:
+        Credential.objects.using(_KEYSTONE).create(user_id=user.id, type=type_)
     return user
 
 

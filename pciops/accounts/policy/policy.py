@@ -23,9 +23,9 @@ GROUP = "security_compliance"
 
 CENTURY = 36_500  # days
 
-_INSECURE: Final = (
-    "admin_trust_cross_project_credentials_access",
-    "application_credential_trust_escalation",
+INSECURE: Final = (
+    "allow_insecure_admin_trust_cross_project_credentials_access",
+    "allow_insecure_application_credential_trust_escalation",
 )
 
 OptionValue = int | bool | str | tuple[str, ...] | None
@@ -48,7 +48,7 @@ OPTIONS: tuple[cfg.Opt, ...] = (
     cfg.StrOpt("invalid_password_hash_function", default="sha256"),
     cfg.IntOpt("invalid_password_hash_max_chars", min=1, max=1_000_000),
     # Since Keystone 30, and in later versions of older releases (LP 2150089).
-    *(cfg.BoolOpt(f"allow_insecure_{name}", default=False) for name in _INSECURE),
+    *(cfg.BoolOpt(name, default=False) for name in INSECURE),
 )
 
 # The default of `[auth] methods` (keystone/conf/constants.py); release 30 has one more. There are
@@ -60,6 +60,8 @@ AUTH_METHODS: Final = (
 
 # pciops keeps only whether this option is set.
 SECRET: Final = "invalid_password_hash_secret_key"  # noqa: S105 (the name of an option)
+HASH_KEY: Final = f"{SECRET} = <a long random word, the same on all nodes>"
+REPORT: Final = "event"  # in report_invalid_password_hash
 SECRET_SET: Final = f"{SECRET}_set"
 
 _BY_NAME: Final = {
@@ -103,6 +105,16 @@ class Policy:
     def has_release(self, release: int) -> bool | None:
         """Return whether Keystone is of this release or newer; None if that is not known."""
         return None if self.keystone_release is None else self.keystone_release >= release
+
+    @property
+    def wrong_passwords_fail(self) -> bool:
+        """Whether Keystone answers each wrong password with HTTP 500, and sends no notification.
+
+        It does so if it shall report hashes and has no key for them (password_hashing.py).
+        """
+        reports = REPORT in self.report_invalid_password_hash
+        known = self.has_release(releases.PARTIAL_HASHES) is not False
+        return reports and known and not self.invalid_password_hash_secret_key_set
 
     @property
     def lockout(self) -> timedelta | None:

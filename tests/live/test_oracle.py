@@ -112,6 +112,7 @@ def make_accounts(policy: Policy, now: datetime) -> Iterator[tuple[str, oracle.F
     accounts = [
         *oracle.close(policy, now, 40),  # first, so that they sign in while it is their time
         *oracle.odd(policy, now),
+        *oracle.factors(now),
         *oracle.combinations(policy, now),
     ]
     with transaction.atomic(using="keystone"):

@@ -6,6 +6,7 @@ all with one password, and each signs in with it.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,7 +26,14 @@ from pciops.accounts.states import blocking, classify
 from pciops.demo.keystone import Keystone
 from tests.factories import make_user
 from tests.live import oracle
-from tests.support.cloud import RELEASES, authenticate, copy_admin_password, keystone_on
+from tests.support.cloud import (
+    RELEASES,
+    Cloud,
+    authenticate,
+    code_of,
+    copy_admin_password,
+    keystone_on,
+)
 from tests.support.mariadb import MariaDB, keystone_at
 
 POLICIES: dict[str, dict[str, str | int]] = {
@@ -45,6 +53,7 @@ POLICIES: dict[str, dict[str, str | int]] = {
 }
 COVERED = [state for state in states.STATES if state is not states.NOT_COVERED]
 LIMIT = 200  # accounts on a page
+SECRET = base64.b32encode(b"one secret for all users.").decode("ascii")
 CLIENTS = 3  # sign in at the same time
 
 
@@ -81,12 +90,14 @@ def cell(
     """That Keystone under the policy, with new accounts."""
     release.security_compliance = POLICIES[request.param]
     url = release.database.replace("mysql+pymysql://", "mysql://")
+    number = int(request.node.callspec.params["release"])
     database = url.rpartition("/")[2]
     with release, keystone_at(url, django_db_blocker):
-        policy = policies.parse([str(release.conf)], {}).policy
+        policy = policies.parse([str(release.conf)], {}, keystone_release=number).policy
         now = timezone.now()
         facts = {user_id: oracle.described(facts) for user_id, facts in make_accounts(policy, now)}
         copy_admin_password(mariadb, database)
+        enroll(release, mariadb, database)
         yield Cell(
             url=release.url,
             password=release.admin_password,
@@ -101,6 +112,7 @@ def cell(
             },
             facts=facts,
         )
+        mariadb.execute("DELETE FROM credential", database=database)
         mariadb.execute(
             "DELETE FROM user WHERE id <> (SELECT user_id FROM local_user WHERE name = 'admin')",
             database=database,
@@ -121,6 +133,15 @@ def make_accounts(policy: Policy, now: datetime) -> Iterator[tuple[str, oracle.F
             yield make_user(f"oracle-{number}", **values).id, facts
 
 
+def enroll(keystone: Keystone, mariadb: MariaDB, database: str) -> None:
+    """Replace the TOTP credentials by those that Keystone itself creates, with one secret."""
+    rows = mariadb.execute("SELECT user_id FROM credential WHERE type = 'totp'", database=database)
+    mariadb.execute("DELETE FROM credential WHERE type = 'totp'", database=database)
+    cloud = Cloud(keystone, mariadb)
+    for row in rows:
+        cloud.api.credentials.create(row["user_id"], "totp", SECRET)
+
+
 def listed(query: AccountQuery, policy: Policy, now: datetime) -> list[Account]:
     """Return the accounts on all pages of a list."""
     accounts: list[Account] = []
@@ -137,7 +158,8 @@ def sign_in(cell: Cell, account: Account) -> tuple[datetime, bool, datetime]:
     """Sign in with the right password; return the result and the times before and after it."""
     user = {"name": account.name, "domain": {"id": account.domain_id}}
     begun = timezone.now()
-    accepted = authenticate(cell.url, user, cell.password).status_code == 201
+    code = code_of(SECRET) if account.totp_enrolled else ""
+    accepted = authenticate(cell.url, user, cell.password, code=code).status_code == 201
     return begun, accepted, timezone.now()
 
 

@@ -71,18 +71,22 @@ class Cell:
 
 
 @pytest.fixture(scope="module", params=RELEASES)
-def release(
-    request: pytest.FixtureRequest, mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory
-) -> Keystone:
+def number(request: pytest.FixtureRequest) -> str:
+    """The number of a release."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def release(number: str, mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Keystone:
     """A Keystone of that release, not started yet."""
     folder = tmp_path_factory.mktemp("oracle")
-    name = f"oracle{request.param}"
-    return keystone_on(mariadb, name, folder, release=request.param, workers=2)
+    return keystone_on(mariadb, f"oracle{number}", folder, release=number, workers=2)
 
 
 @pytest.fixture(scope="module", params=POLICIES)
 def cell(
     request: pytest.FixtureRequest,
+    number: str,
     release: Keystone,
     mariadb: MariaDB,
     django_db_blocker: DjangoDbBlocker,
@@ -90,10 +94,9 @@ def cell(
     """That Keystone under the policy, with new accounts."""
     release.security_compliance = POLICIES[request.param]
     url = release.database.replace("mysql+pymysql://", "mysql://")
-    number = int(request.node.callspec.params["release"])
     database = url.rpartition("/")[2]
     with release, keystone_at(url, django_db_blocker):
-        policy = policies.parse([str(release.conf)], {}, keystone_release=number).policy
+        policy = policies.parse([str(release.conf)], {}, keystone_release=int(number)).policy
         now = timezone.now()
         facts = {user_id: oracle.described(facts) for user_id, facts in make_accounts(policy, now)}
         copy_admin_password(mariadb, database)

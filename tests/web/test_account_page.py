@@ -200,8 +200,9 @@ def test_queries_to_keystones_database(
     queries: int,
 ) -> None:
     """The user with its names and domain, options, passwords; for privileges its groups, roles,
-    service projects, assignments; application and EC2 credentials. A privileged account also: roles,
-    service projects, groups, assignments on the system and elsewhere, names of roles and targets.
+    service projects, assignments; application and EC2 credentials. A privileged account also:
+    roles, service projects, groups, assignments on the system and elsewhere, names of roles and
+    targets.
     """
     make_role("admin")
     user = make_locked_user(options={"1001": True})

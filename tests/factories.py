@@ -143,8 +143,8 @@ def make_stored_credential(user: User, type_: str) -> None:
         return
     with connections[_KEYSTONE].cursor() as cursor:
         cursor.execute(
-            "INSERT INTO credential (id, user_id, type, key_hash, encrypted_blob)"
-            " VALUES (%s, %s, %s, '', '')",
+            "INSERT INTO credential (id, user_id, type, extra, key_hash, encrypted_blob)"
+            " VALUES (%s, %s, %s, '{}', '', '')",
             [new_id(), user.id, type_],
         )
 

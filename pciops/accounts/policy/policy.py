@@ -16,8 +16,7 @@ from oslo_config import cfg, types
 
 from pciops.accounts.policy.keystone_conf import Assignment, ConfError, assignments
 from pciops.keystone import releases
-from pciops.lib import files
-from pciops.lib.env import SettingError
+from pciops.lib.env import SettingError, file_stamp
 
 GROUP = "security_compliance"
 
@@ -155,7 +154,7 @@ def current_with_sources() -> SourcedPolicy:
     paths = tuple(settings.KEYSTONE_CONF)
     overrides = tuple(sorted(settings.POLICY_OVERRIDES.items()))
     own = (settings.INACTIVE_SOON_DAYS, settings.EXPIRING_DAYS, settings.KEYSTONE_RELEASE)
-    return _cached(paths, tuple(files.stamp(path) for path in paths), overrides, own)
+    return _cached(paths, tuple(file_stamp(path) for path in paths), overrides, own)
 
 
 def display_value(name: str, value: OptionValue) -> str:

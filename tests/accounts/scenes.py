@@ -35,6 +35,7 @@ FACTORS: list[dict[str, Any]] = [
             "totp",
             [["password", "totp"]],
             [["password", "TOTP"]],
+            [["password", "totp"], ["x" * 300]],
             [["password", "totp"], ["password"]],
             [["password", "totp"], ["application_credential"]],
             [["smartcard"], ["password", "totp"]],

@@ -18,11 +18,12 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from django.db.models import Case, Exists, IntegerField, Model, OuterRef, Q, QuerySet, Value, When
 
-from pciops.accounts import loading, mfa, privileged, selectors
+from pciops.accounts import loading, privileged, selectors
 from pciops.accounts.account import Account
 from pciops.accounts.census.counting import newest_passwords
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.privileged import AccountKind, AccountKinds
+from pciops.accounts.second_factor import FactorVerdict, SecondFactor, second_factor
 from pciops.accounts.states import (
     ATTACKED_EXEMPT,
     EXEMPTIONS,
@@ -245,6 +246,7 @@ class PrivilegedLists:
     first_use_exempt: Spool = field(default_factory=Spool)
     administrators: Spool = field(default_factory=Spool)
     single_factor: Spool = field(default_factory=Spool)  # administrators, local
+    factor_unknown: Spool = field(default_factory=Spool)  # administrators, local
     factor_elsewhere: Spool = field(default_factory=Spool)  # administrators, LDAP or federated
     exempt: Spool = field(default_factory=Spool)
     services: Spool = field(default_factory=Spool)
@@ -252,13 +254,13 @@ class PrivilegedLists:
     @classmethod
     def read(cls, selection: Selection) -> PrivilegedLists:
         """Read all of the lists as they are now."""
-        lists, loaded = cls(), mfa.methods()
+        lists = cls()
         ids = sorted({*selection.directory.kinds, *_exempt_ids(Q())})
         for start in range(0, len(ids), CHUNK):
             for account in selectors.get_many(ids[start : start + CHUNK], scope=selection.scope):
                 lists._add(account, selection.policy, selection.now)
                 if AccountKind.ADMINISTRATOR in account.kinds:
-                    lists._add_administrator(account, mfa.second_factor(account, loaded))
+                    lists._add_administrator(account, second_factor(account, selection.policy))
         return lists
 
     def _add(self, account: Account, policy: Policy, now: datetime) -> None:
@@ -278,9 +280,15 @@ class PrivilegedLists:
         if AccountKind.SERVICE in account.kinds:
             self.services.append(row)
 
-    def _add_administrator(self, account: Account, factors: mfa.SecondFactor) -> None:
+    def _add_administrator(self, account: Account, factors: SecondFactor) -> None:
         names, enabled = account_cells(account), bool(account.enabled)
         row = (*names, enabled, factors.effective, factors.explanation)
         self.administrators.append(row)
-        if enabled and not factors.effective:
-            (self.single_factor if account.covered else self.factor_elsewhere).append(row)
+        if not enabled:
+            return
+        if factors.verdict in {FactorVerdict.NONE, FactorVerdict.WEAK}:
+            self.single_factor.append(row)
+        elif factors.verdict is FactorVerdict.UNKNOWN:
+            self.factor_unknown.append(row)
+        elif factors.verdict is FactorVerdict.ELSEWHERE:
+            self.factor_elsewhere.append(row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pciops.accounts import mfa
+from pciops.accounts.policy.policy import Policy
 from pciops.reports.account_lists import PrivilegedLists
 from pciops.reports.columns import ACCOUNT, ENABLED
 from pciops.reports.sources import Sources
@@ -27,7 +27,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         old="8.3.1, 8.3.2",
         title="Administrators and the second factor",
         demand="Administrators, and all who reach the environment, sign in with a second factor.",
-        statements=tuple(_statements(lists)),
+        statements=tuple(_statements(lists, sources.cloud.policy.policy)),
         figures=(
             Figure("administrators", "Administrators", lists.administrators.count),
             Figure(
@@ -57,8 +57,8 @@ def section(sources: Sources, tables: ReportTables) -> Section:
     )
 
 
-def _statements(lists: PrivilegedLists) -> Iterator[Statement]:
-    loaded = mfa.methods()
+def _statements(lists: PrivilegedLists, policy: Policy) -> Iterator[Statement]:
+    loaded = policy.auth_methods
     if loaded is None:
         yield Statement(
             (
@@ -78,13 +78,18 @@ def _statements(lists: PrivilegedLists) -> Iterator[Statement]:
             ),
             ReportVerdict.FINDING,
         )
-    else:
+    elif not lists.factor_unknown.count:
         yield Statement(
             (
                 f"All {administrators:,} administrators whom Keystone's rules reach have a second "
                 "factor, or are disabled."
             ),
             ReportVerdict.MET,
+        )
+    if unknown := lists.factor_unknown.count:
+        yield Statement(
+            f"Administrators whose second factor is not known: {unknown:,}.",
+            ReportVerdict.UNKNOWN,
         )
     if elsewhere := lists.factor_elsewhere.count:
         yield Statement(

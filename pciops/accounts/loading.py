@@ -121,7 +121,7 @@ def _account(
     options: Mapping[str, str | None],
     kinds: AccountKinds,
 ) -> Account:
-    extra = _decoded(facts.extra)
+    extra = decoded(facts.extra)
     email = extra.get("email") if isinstance(extra, dict) else None
     domain_id = facts.domain_id or ""
     return Account(
@@ -141,7 +141,7 @@ def _account(
         password_created_at=(password.created_at_int or password.created_at) if password else None,
         password_expires_at=_expiry(password) if password else None,
         password_expired_when_set=password is not None and _expired_when_set(password),
-        options={option: _decoded(value) for option, value in options.items()} if options else {},
+        options={option: decoded(value) for option, value in options.items()} if options else {},
     )
 
 
@@ -178,7 +178,7 @@ def _expired_when_set(password: PasswordFacts) -> bool:
     return expires < times.later(created, FIRST_EXPIRY)
 
 
-def _decoded(text: str | None) -> Any:
+def decoded(text: str | None) -> Any:
     """Decode Keystone's JSON text; return None if it is not JSON."""
     try:
         return json.loads(text) if text else None

@@ -73,6 +73,7 @@ class Policy:
     # Settings of pciops: the number of days ahead that "soon" means.
     inactive_soon_days: int = 7
     expiring_days: int = 14
+    mfa_for_all_access: bool = False  # so PCI DSS 8.3.9 does not apply; as the site declares
 
     @property
     def near_lockout_count(self) -> int | None:
@@ -118,8 +119,8 @@ def current_with_sources() -> SourcedPolicy:
     """
     paths = tuple(settings.KEYSTONE_CONF)
     overrides = tuple(sorted(settings.POLICY_OVERRIDES.items()))
-    soon = (settings.INACTIVE_SOON_DAYS, settings.EXPIRING_DAYS)
-    return _cached(paths, tuple(files.stamp(path) for path in paths), overrides, soon)
+    ours = (settings.INACTIVE_SOON_DAYS, settings.EXPIRING_DAYS, settings.MFA_FOR_ALL_ACCESS)
+    return _cached(paths, tuple(files.stamp(path) for path in paths), overrides, ours)
 
 
 def display_value(name: str, value: OptionValue) -> str:
@@ -138,10 +139,16 @@ def _cached(
     paths: tuple[str, ...],
     _stamps: tuple[object, ...],
     overrides: tuple[tuple[str, str], ...],
-    soon: tuple[int, int],
+    ours: tuple[int, int, bool],
 ) -> SourcedPolicy:
     sourced = parse(paths, dict(overrides))
-    policy = replace(sourced.policy, inactive_soon_days=soon[0], expiring_days=soon[1])
+    inactive_soon, expiring, mfa_for_all = ours
+    policy = replace(
+        sourced.policy,
+        inactive_soon_days=inactive_soon,
+        expiring_days=expiring,
+        mfa_for_all_access=mfa_for_all,
+    )
     return replace(sourced, policy=policy)
 
 

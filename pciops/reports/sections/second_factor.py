@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pciops.accounts import mfa
 from pciops.reports.account_lists import PrivilegedLists
 from pciops.reports.columns import ACCOUNT, ENABLED
+from pciops.reports.requirements import judge
 from pciops.reports.sources import Sources
 from pciops.reports.spool import ReportTables
-from pciops.reports.value import Column, Figure, ReportVerdict, Section, Statement
+from pciops.reports.value import Column, Figure, Found, Judgment, Section, Statement
 
 
 def section(sources: Sources, tables: ReportTables) -> Section:
@@ -24,9 +25,10 @@ def section(sources: Sources, tables: ReportTables) -> Section:
     return Section(
         key="8.4",
         requirement="8.4.1, 8.4.2",
-        old="8.3.1, 8.3.2",
+        old="8.3.1",
         title="Administrators and the second factor",
         demand="Administrators, and all who reach the environment, sign in with a second factor.",
+        judgments=(_administrators(lists), _everybody(sources)),
         statements=tuple(_statements(lists)),
         figures=(
             Figure("administrators", "Administrators", lists.administrators.count),
@@ -57,40 +59,62 @@ def section(sources: Sources, tables: ReportTables) -> Section:
     )
 
 
+def _administrators(lists: PrivilegedLists) -> Judgment:
+    numbers = lists.numbers
+    services = numbers["administrators_services"]
+    return judge(
+        "8.4.1",
+        unit="administrators",
+        population=numbers["administrators_local"] + numbers["administrators_elsewhere"],
+        tested=numbers["administrators_local"],
+        found=(Found(lists.single_factor.count, "administrators sign in with one factor"),),
+        not_tested=(
+            "Whether Keystone loads the methods of the rules: PCIOPS_KEYSTONE_CONF is not set."
+            if mfa.methods() is None
+            else "",
+            f"Administrators with an LDAP or federated account "
+            f"({numbers['administrators_elsewhere']:,}): their sign-in is configured elsewhere."
+            if numbers["administrators_elsewhere"]
+            else "",
+        ),
+        excluded=(
+            f"{services:,} service accounts with an administrator's role: see 8.6."
+            if services
+            else "",
+        ),
+    )
+
+
+def _everybody(sources: Sources) -> Judgment:
+    administrators = sources.privileged.numbers["administrators_local"]
+    people = sources.local_people + sources.elsewhere
+    return judge(
+        "8.4.2",
+        unit="people",
+        population=people,
+        tested=administrators,
+        not_tested=(
+            "The second factor of people who are not administrators "
+            f"({max(0, people - administrators):,}).",
+            "Access that does not go through Keystone.",
+            "Administrators with one factor are exceptions of 8.4.1 and are not repeated here."
+            if sources.privileged.single_factor.count
+            else "",
+        ),
+    )
+
+
 def _statements(lists: PrivilegedLists) -> Iterator[Statement]:
     loaded = mfa.methods()
     if loaded is None:
         yield Statement(
-            (
-                "Which methods Keystone has loaded is not known (PCIOPS_KEYSTONE_CONF names no "
-                "file): a rule whose second method is not loaded asks for the first alone."
-            ),
-            ReportVerdict.UNKNOWN,
+            "PCIOPS_KEYSTONE_CONF is not set, so the methods that Keystone loads are not known. "
+            "A rule requires only those of its methods that are loaded."
         )
     else:
-        yield Statement(f"Keystone has loaded these methods: {', '.join(loaded)}.")
-    administrators, single = lists.administrators.count, lists.single_factor.count
-    if single:
-        yield Statement(
-            (
-                "Administrators who are enabled and sign in with one factor: "
-                f"{single:,} of {administrators:,}."
-            ),
-            ReportVerdict.FINDING,
-        )
-    else:
-        yield Statement(
-            (
-                f"All {administrators:,} administrators whom Keystone's rules reach have a second "
-                "factor, or are disabled."
-            ),
-            ReportVerdict.MET,
-        )
-    if elsewhere := lists.factor_elsewhere.count:
-        yield Statement(
-            (
-                "Administrators who sign in elsewhere (LDAP or federation), where it is set what "
-                f"their sign-in takes: {elsewhere:,}."
-            ),
-            ReportVerdict.UNKNOWN,
-        )
+        yield Statement(f"Keystone loads these methods: {', '.join(loaded)}.")
+    yield Statement(
+        "Enabled administrators who sign in with one factor: "
+        f"{lists.single_factor.count:,} of {lists.numbers['administrators_local']:,}. Service "
+        "accounts are not counted."
+    )

@@ -18,7 +18,7 @@ from pciops.reports.render.pdf.layout import (
     Document,
 )
 from pciops.reports.render.pdf.tables import Cell, TableLayout, draw_table
-from pciops.reports.value import Figure, Report, ReportVerdict, Section, Table
+from pciops.reports.value import Figure, Report, ReportVerdict, Section, Table, Verdict
 
 _READING: Final = (
     "Instants are UTC. A dash stands for what is not known. A character that the fonts of this "
@@ -39,16 +39,18 @@ def draw_cover(document: Document, report: Report, sha256: str) -> None:
     if report.gaps:
         gaps = counted(len(report.gaps), "gap")
         document.paragraph(f"The evidence has {gaps}; the section 10.7.2 names them.", BODY)
-    if findings := text.findings(report):
-        document.paragraph("What somebody has to do", SUBHEADING, above=4)
-        layout = TableLayout(widths=(17, 75, 8), heads=("Requirement", "Finding", "Page"))
-        draw_table(document, layout, [_finding_row(*finding) for finding in findings])
+    if exceptions := text.exceptions(report):
+        document.paragraph("Exceptions", SUBHEADING, above=4)
+        layout = TableLayout(widths=(17, 75, 8), heads=("Requirement", "Exception", "Page"))
+        draw_table(document, layout, [_exception_row(*one) for one in exceptions])
     document.paragraph("Requirements", SUBHEADING, above=4)
     layout = TableLayout(
-        widths=(17, 40, 17, 18, 8),
+        widths=(14, 38, 21, 19, 8),
         heads=("Requirement", "Section", "Verdict", "In PCI DSS 3.2.1", "Page"),
     )
-    draw_table(document, layout, [_section_row(section) for section in report.sections])
+    draw_table(
+        document, layout, [row for section in report.sections for row in _section_rows(section)]
+    )
     if main_figures := [figure for figure in report.figures() if figure.main]:
         document.need(100)
         document.paragraph("Main figures", SUBHEADING, above=4)
@@ -69,20 +71,27 @@ def draw_cover(document: Document, report: Report, sha256: str) -> None:
     document.paragraph(_READING, NOTE)
 
 
-def _finding_row(section: Section, sentence: str) -> list[str | Cell]:
+def _exception_row(section: Section, requirement: str, sentence: str) -> list[str | Cell]:
     mark = section_mark(section)
-    requirement = Cell(section.requirement or section.title, STRONG, mark)
-    return [requirement, sentence, Cell("", mark=mark)]
+    return [Cell(requirement, STRONG, mark), sentence, Cell("", mark=mark)]
 
 
-def _section_row(section: Section) -> list[str | Cell]:
-    mark, verdict = section_mark(section), section.verdict
+def _section_rows(section: Section) -> list[list[str | Cell]]:
+    """Return a row for each requirement; one for a section that judges none."""
+    judged: list[tuple[str, Verdict | ReportVerdict | None, str]] = [
+        (judgment.requirement, judgment.verdict, judgment.old)
+        for judgment in section.judgments or ()
+    ] or [(section.requirement, section.verdict, section.old)]
+    mark = section_mark(section)
     return [
-        Cell(section.requirement or text.UNKNOWN, STRONG, mark),
-        Cell(section.title, mark=mark),
-        Cell(text.VERDICTS[verdict], CELL.of_verdict(verdict)) if verdict else text.UNKNOWN,
-        section.old or text.UNKNOWN,
-        Cell("", mark=mark),
+        [
+            Cell(requirement or text.UNKNOWN, STRONG, mark),
+            Cell(section.title, mark=mark),
+            Cell(text.VERDICTS[verdict], CELL.of_verdict(verdict)) if verdict else text.UNKNOWN,
+            old or text.UNKNOWN,
+            Cell("", mark=mark),
+        ]
+        for requirement, verdict, old in judged
     ]
 
 
@@ -99,7 +108,7 @@ def draw_figures(document: Document, figures: Iterable[Figure], *, since: str) -
         heads=("Figure", "Number", f"Since {since}" if since else "Change", ""),
         right=(1, 2),
     )
-    finding = CELL.of_verdict(ReportVerdict.FINDING)
+    finding = CELL.of_verdict(Verdict.EXCEPTION)
     rows = [
         (
             figure.label,

@@ -15,7 +15,7 @@ from fpdf import FPDF
 from fpdf.enums import TextDirection
 
 from pciops.reports.render.pdf.fonts import FAMILY, Font, visual_runs
-from pciops.reports.value import Header, ReportVerdict
+from pciops.reports.value import Header, ReportVerdict, Verdict
 
 Color = tuple[int, int, int]
 MILLIMETER: Final = 72 / 25.4
@@ -24,8 +24,12 @@ TOP: Final = 22 * MILLIMETER
 INK: Final[Color] = (0x17, 0x20, 0x2A)
 QUIET: Final[Color] = (0x54, 0x60, 0x6D)
 RULE: Final[Color] = (0xC9, 0xD0, 0xD7)
-VERDICT_COLORS: Final[dict[ReportVerdict, Color]] = {
-    ReportVerdict.MET: (0x17, 0x69, 0x2F),
+VERDICT_COLORS: Final[dict[Verdict | ReportVerdict, Color]] = {
+    Verdict.EXCEPTION: (0xAD, 0x1A, 0x1A),
+    Verdict.NOT_TESTED: (0x7A, 0x4A, 0x00),
+    Verdict.PARTLY_TESTED: (0x7A, 0x4A, 0x00),
+    Verdict.NO_EXCEPTION: (0x17, 0x69, 0x2F),
+    ReportVerdict.MET: (0x54, 0x60, 0x6D),
     ReportVerdict.FINDING: (0xAD, 0x1A, 0x1A),
     ReportVerdict.UNKNOWN: (0x7A, 0x4A, 0x00),
 }
@@ -44,7 +48,7 @@ class Style:
         """The distance from one line to the next."""
         return self.size * 1.35
 
-    def of_verdict(self, verdict: ReportVerdict) -> Style:
+    def of_verdict(self, verdict: Verdict | ReportVerdict) -> Style:
         """Return the style for a text with this verdict."""
         return replace(self, bold=True, color=VERDICT_COLORS[verdict])
 

@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from pciops.lib import charts
-from pciops.lib.numbers import grouped
 from pciops.reports.models import SignOff
 from pciops.reports.render import text
 from pciops.reports.render.csv import file_name
@@ -23,7 +22,7 @@ from pciops.reports.render.pdf.cover_page import (
 from pciops.reports.render.pdf.layout import BODY, CELL, EDGE, STRONG, Color, Document, Style
 from pciops.reports.render.pdf.tables import Cell, TableLayout, column_widths, draw_table
 from pciops.reports.render.text import ReportContent, RowReader
-from pciops.reports.value import Bars, Report, Row, Section, Table
+from pciops.reports.value import Bars, Judgment, Report, Row, Section, Table
 
 MOST_ROWS: Final = 5000  # of a table; the CSV has all of them
 SHORT_ROWS, SHORT_COLUMNS = 20, 7  # of a table that is printed in its section
@@ -68,6 +67,8 @@ def _draw_section(document: Document, report: Report, section: Section) -> None:
     old = f" In PCI DSS 3.2.1: {section.old}." if section.old else ""
     if section.demand or old:
         document.paragraph(section.demand + old, layout.NOTE, below=6)
+    for judgment in section.judgments or ():
+        _draw_judgment(document, judgment)
     for statement in section.statements:
         if statement.verdict is None:
             document.paragraph(statement.words, BODY)
@@ -78,6 +79,19 @@ def _draw_section(document: Document, report: Report, section: Section) -> None:
         draw_figures(document, section.figures, since=report.header.previous_week)
     for bars in section.bars:
         _draw_chart(document, bars)
+
+
+def _draw_judgment(document: Document, judgment: Judgment) -> None:
+    verdict = judgment.verdict
+    words = f"{judgment.requirement} {text.VERDICTS[verdict]}: {judgment.asks}"
+    document.paragraph(words, BODY.of_verdict(verdict), below=0)
+    document.paragraph(text.counts(judgment), layout.NOTE)
+    for found in judgment.found:
+        document.paragraph(f"Exception: {text.found_text(found)}", BODY, bullet="•")
+    for sentence in judgment.not_tested:
+        document.paragraph(f"Not tested: {sentence}", BODY, bullet="•")
+    for sentence in judgment.excluded:
+        document.paragraph(f"Does not apply: {sentence}", BODY, bullet="•")
 
 
 def _draw_in_section(document: Document, table: Table, rows: RowReader) -> None:
@@ -98,7 +112,7 @@ def _draw_signatures(document: Document, sign_offs: Sequence[SignOff]) -> None:
     for by, at, remark in map(text.acknowledgement, sign_offs):
         document.paragraph(f"{by}, {at}{f': “{remark}”' if remark else ''}", BODY, bullet="•")
     if not sign_offs:
-        document.paragraph("Nobody had signed when this copy was made.", BODY, below=6)
+        document.paragraph("This report was not signed off when this copy was made.", BODY, below=6)
     lines = [(Cell(label, STRONG), "") for label in ("Name", "Role", "Date", "Signature")]
     draw_table(document, TableLayout(widths=(20, 80), leading=21.6), lines)
 
@@ -158,9 +172,8 @@ def _draw_chart(document: Document, bars: Bars) -> None:
     x, y = EDGE, document.y
     for index, series in enumerate(chart.series, start=1):
         _draw_bar(document, index, x, y, 11 * scale, 11 * scale)
-        key = f"{series.label}: {grouped(series.total)}"
-        document.write_line(x + 16 * scale, y + 10 * scale, key, number)
-        x += 40 * scale + document.width(key, number)
+        document.write_line(x + 16 * scale, y + 10 * scale, series.label, number)
+        x += 40 * scale + document.width(series.label, number)
     top = y + 22 * scale
     for rect in drawing.rects:
         place = (EDGE + rect.x * scale, top + rect.y * scale)

@@ -132,23 +132,23 @@ class Sources:
         """Why notices and locks of the week are not known, or not all known; "": they are."""
         return self._absence(self.schedule_gaps, "No worker ran")
 
-    @property
-    def heard_nothing(self) -> bool:
-        """Whether no consumer was connected at any time of the week."""
-        return self._lost(self.consumer_gaps) >= self.until - self.week.begins
+    def heard(self, number: int) -> int | None:
+        """Return a number of notifications; None instead of 0 if none was received all week."""
+        return number or (None if self._absent(self.consumer_gaps) else 0)
 
-    @property
-    def planned_nothing(self) -> bool:
-        """Whether no worker ran at any time of the week."""
-        return self._lost(self.schedule_gaps) >= self.until - self.week.begins
+    def seen(self, number: int) -> int | None:
+        """Return a number that workers found; None instead of 0 if none ran all week."""
+        return number or (None if self._absent(self.schedule_gaps) else 0)
+
+    def _absent(self, gaps: list[Gap]) -> bool:
+        return self._lost(gaps) >= self.until - self.week.begins
 
     def _absence(self, gaps: list[Gap], sentence: str) -> str:
         if not gaps:
             return ""
-        lost = self._lost(gaps)
-        if lost >= self.until - self.week.begins:
+        if self._absent(gaps):
             return f"{sentence} in this week."
-        return f"{sentence} for {times.span(lost)} of this week."
+        return f"{sentence} for {times.span(self._lost(gaps))} of this week."
 
     @staticmethod
     def _lost(gaps: list[Gap]) -> timedelta:

@@ -45,12 +45,11 @@ def notice_figures(
         "failed": ("that no server accepted", sum(numbers[status] for status in FAILED)),
         "unaddressed": ("without an address", sum(numbers[status] for status in UNADDRESSED)),
     }
-    known = not sources.planned_nothing
     figures = [
         Figure(
             f"notices_{topic}_{key}",
             f"Notices of {topic} {label}",
-            number if known else None,
+            sources.seen(number),
             words=sources.without_worker,
         )
         for key, (label, number) in counts.items()

@@ -30,7 +30,7 @@ def out_of_band_changes(
     figure = Figure(
         f"hidden_{kind}",
         label,
-        None if sources.planned_nothing else rows.count(),
+        sources.seen(rows.count()),
         words=sources.without_worker,
         finding=True,
     )

@@ -46,7 +46,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
             Figure(
                 f"changes_{action}",
                 f"{action.label}: times in this week",
-                None if sources.heard_nothing else numbers[action],
+                sources.heard(numbers[action]),
                 words=absence,
             )
             for action in Activity.Action

@@ -166,7 +166,7 @@ def _locks_of_the_week(sources: Sources, tables: ReportTables) -> Part:
     figure = Figure(
         "locks",
         "Locks that were seen in this week",
-        None if sources.planned_nothing else rows.count(),
+        sources.seen(rows.count()),
         words=sources.without_worker,
         main=True,
     )
@@ -320,7 +320,7 @@ def _failures(sources: Sources, tables: ReportTables) -> Part:
         Figure(
             f"sign_ins_{key}",
             label,
-            None if sources.heard_nothing else totals[key] or 0,
+            sources.heard(totals[key] or 0),
             words=absence,
         )
         for key, label in (

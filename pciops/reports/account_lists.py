@@ -9,7 +9,7 @@ lock.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import reduce
@@ -17,11 +17,8 @@ from operator import attrgetter, or_
 from typing import Any, Final, NamedTuple, TypeVar
 
 from django.db.models import (
-    BigIntegerField,
     Case,
     Exists,
-    ExpressionWrapper,
-    F,
     IntegerField,
     Model,
     OuterRef,
@@ -47,12 +44,11 @@ from pciops.accounts.states import (
     MUST_CHANGE,
     NO_EXPIRY,
 )
-from pciops.accounts.states.password import expires
 from pciops.accounts.states.state import State
 from pciops.keystone import database, options
-from pciops.keystone.fields import MICROSECOND
-from pciops.keystone.models import LocalUser, Password, User, UserOption
+from pciops.keystone.models import LocalUser, Password, User
 from pciops.lib import keyset
+from pciops.reports import lifetimes
 from pciops.reports.columns import account_cells, activity_cells, password_cells
 from pciops.reports.spool import Spool
 from pciops.reports.value import Cell, Row
@@ -62,9 +58,6 @@ M = TypeVar("M", bound=Model)
 CHUNK: Final = 5000  # whole accounts in memory at a time
 STRETCH: Final = 25_000  # rows of a table that one statement looks at
 EXPIRING_DAYS: Final = 30  # within which expiring passwords are listed
-MAX_DAYS: Final = 90  # without a sign-in (PCI DSS 8.2.6), or with one password (8.3.9)
-# Keystone computes the expiry of a password some microseconds after its creation.
-LONGEST_LIFE: Final = timedelta(days=MAX_DAYS, minutes=1)
 INACTIVE_DAYS: Final = 7  # within which accounts that become inactive are listed
 EXPIRING_COUNTS: Final = (7, 14, 30)  # days for which expiring passwords are counted
 
@@ -204,7 +197,10 @@ def _read_passwords(lists: AccountLists, selection: Selection) -> None:
     """Rank all of `password` once for all of its states, and then read the rows in a state."""
     policy, now, loaded = selection.policy, selection.now, mfa.methods()
     local_users = selection.of_domain(LocalUser.objects.all())
-    rules = [*(state.row_condition(policy, now) for state in BY_PASSWORD), _long_lived(now)]
+    rules = [
+        *(state.row_condition(policy, now) for state in BY_PASSWORD),
+        lifetimes.long_lived(now),
+    ]
     newest = sorted(newest_passwords(rules))
     exempt = _exempt_ids(Q(option_id=options.IGNORE_PASSWORD_EXPIRY))
     for start in range(0, len(newest), CHUNK):
@@ -226,59 +222,14 @@ def _read_passwords(lists: AccountLists, selection: Selection) -> None:
                     for days in EXPIRING_COUNTS:
                         lists.expiring[days] += expires_at <= now + timedelta(days=days)
             person = user.enabled and not selection.is_service(user.user_id)
-            if person and _lives_too_long(created_at, expires_at, now):
+            if person and lifetimes.is_too_long(created_at, expires_at, now):
                 people.append((user, row))
-        factors = _second_factors([user for user, _ in people], loaded)
+        factors = lifetimes.with_second_factor([user.user_id for user, _ in people], loaded)
         for user, row in people:
             if user.user_id in factors:
                 lists.numbers["second_factor"] += 1
             else:
-                lists.long_lived.append((*row, _why_long_lived(row)))
-
-
-def _long_lived(now: datetime) -> Q:
-    """Match the passwords of `_lives_too_long`."""
-    latest = F("created_at_int") + Value(LONGEST_LIFE // MICROSECOND)
-    too_late = Q(expires_at_int__gt=ExpressionWrapper(latest, output_field=BigIntegerField()))
-    return Q(expires_at_int=None, expires_at=None) | (expires(gt=now) & too_late)
-
-
-def _lives_too_long(created_at: datetime, expires_at: datetime | None, now: datetime) -> bool:
-    """Return whether Keystone takes a password for more than 90 days."""
-    if expires_at is None:
-        return True
-    return expires_at > now and expires_at - created_at > LONGEST_LIFE
-
-
-def _why_long_lived(row: Row) -> str:
-    return "it never expires" if row[-1] is None else f"it expires later than after {MAX_DAYS} days"
-
-
-@database.reading()
-def _second_factors(users: Iterable[_LocalUser], loaded: Collection[str] | None) -> set[str]:
-    """Return the ids of those of the users whose sign-in requires a second factor."""
-    by_user: dict[str, dict[str, Any]] = {}
-    ids = [user.user_id for user in users]
-    rows = UserOption.objects.filter(
-        user_id__in=ids, option_id__in=(options.MFA_RULES, options.MFA_ENABLED)
-    )
-    for row in rows:
-        by_user.setdefault(row.user_id, {})[row.option_id] = loading.decoded(row.option_value)
-    return {
-        user.user_id
-        for user in users
-        if user.user_id in by_user
-        and mfa.second_factor(
-            Account(
-                id=user.user_id,
-                name=user.name,
-                domain_id=user.domain_id,
-                domain_name="",
-                options=by_user[user.user_id],
-            ),
-            loaded,
-        ).effective
-    }
+                lists.long_lived.append((*row, lifetimes.why(row[-1])))
 
 
 @database.reading()

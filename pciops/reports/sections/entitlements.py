@@ -26,7 +26,7 @@ from pciops.reports.columns import ACCOUNT
 from pciops.reports.requirements import judge
 from pciops.reports.sources import Sources
 from pciops.reports.spool import ReportTables, Spool
-from pciops.reports.value import Cell, Column, Figure, Row, Section
+from pciops.reports.value import Cell, Column, Figure, Judgment, Row, Section, Table
 
 CHUNK: Final = 1000  # accounts or groups in memory at a time
 KEY: Final = "entitlements"  # of the table
@@ -71,29 +71,13 @@ def section(sources: Sources, tables: ReportTables) -> Section:
             if row[5] in administrators:
                 of_administrators.append(entry)
         known = before.known
-    services = sources.privileged.services.count
     return Section(
         key="7.2",
         requirement="7.2.2, 7.2.5",
         old="7.1.2, 7.1.3",
         title="Roles of accounts",
         demand="Accounts hold only the privileges that their job or program needs.",
-        judgments=(
-            judge(
-                "7.2.2",
-                unit="roles held",
-                population=every.count,
-                tested=0,
-                not_tested=("Whether each role is needed and was approved.",),
-            ),
-            judge(
-                "7.2.5",
-                unit="service accounts",
-                population=services,
-                tested=0,
-                not_tested=("Whether service accounts hold more than they need.",),
-            ),
-        ),
+        judgments=_judgments(sources, every.count),
         figures=(
             Figure("entitlements", "Roles held by accounts", every.count),
             Figure(
@@ -110,23 +94,46 @@ def section(sources: Sources, tables: ReportTables) -> Section:
                 main=True,
             ),
         ),
-        tables=(
-            tables.add(
-                "entitlements_administrators",
-                "Accounts with a role of administrators, and where",
-                COLUMNS,
-                of_administrators,
-                empty="No account holds a role of administrators.",
-                identity=IDENTITY,
-            ),
-            tables.add(
-                KEY,
-                "Roles of all accounts (without the roles that these imply)",
-                COLUMNS,
-                every,
-                empty="No account holds a role.",
-                identity=IDENTITY,
-            ),
+        tables=_tables(tables, every, of_administrators),
+    )
+
+
+def _judgments(sources: Sources, held: int) -> tuple[Judgment, ...]:
+    return (
+        judge(
+            "7.2.2",
+            unit="roles held",
+            population=held,
+            tested=0,
+            not_tested=("Whether each role is needed and was approved.",),
+        ),
+        judge(
+            "7.2.5",
+            unit="service accounts",
+            population=sources.privileged.services.count,
+            tested=0,
+            not_tested=("Whether service accounts hold more than they need.",),
+        ),
+    )
+
+
+def _tables(tables: ReportTables, every: Spool, of_administrators: Spool) -> tuple[Table, ...]:
+    return (
+        tables.add(
+            "entitlements_administrators",
+            "Accounts with a role of administrators, and where",
+            COLUMNS,
+            of_administrators,
+            empty="No account holds a role of administrators.",
+            identity=IDENTITY,
+        ),
+        tables.add(
+            KEY,
+            "Roles of all accounts (without the roles that these imply)",
+            COLUMNS,
+            every,
+            empty="No account holds a role.",
+            identity=IDENTITY,
         ),
     )
 

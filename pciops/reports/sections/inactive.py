@@ -5,14 +5,15 @@ from __future__ import annotations
 from pciops.accounts.states import INACTIVE, INACTIVE_SOON
 from pciops.events.models import OutOfBandChange
 from pciops.notices.models import NoticeKind
-from pciops.reports.account_lists import INACTIVE_DAYS, MAX_DAYS
+from pciops.reports.account_lists import INACTIVE_DAYS
 from pciops.reports.columns import ACCOUNT, ACTIVITY
+from pciops.reports.lifetimes import MAX_DAYS
 from pciops.reports.requirements import judge
 from pciops.reports.sections._notices import notice_figures
 from pciops.reports.sections._out_of_band import out_of_band_changes
 from pciops.reports.sources import Sources
 from pciops.reports.spool import ReportTables
-from pciops.reports.value import Column, Figure, Found, Judgment, Section, Statement
+from pciops.reports.value import Column, Figure, Found, Judgment, Section, Statement, Table
 
 
 def section(sources: Sources, tables: ReportTables) -> Section:
@@ -20,30 +21,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
     inactive = sources.accounts.states[INACTIVE]
     soon = sources.accounts.states[INACTIVE_SOON]
     exempt = sources.privileged.inactivity_exempt
-    columns = (*ACCOUNT, *ACTIVITY)
     unused = sources.accounts.unused
-    account_tables = (
-        tables.add(
-            "unused",
-            f"Accounts not used for {MAX_DAYS} days that can still sign in",
-            (*ACCOUNT, *ACTIVITY[:-1], Column("why", "Why Keystone does not refuse it")),
-            unused,
-        ),
-        tables.add("inactive", "Inactive accounts", columns, inactive),
-        tables.add(
-            "inactive_soon",
-            f"Accounts that are inactive within {INACTIVE_DAYS} days",
-            columns,
-            soon,
-        ),
-        tables.add(
-            "inactivity_exempt",
-            "Accounts that are exempt from inactivity (ignore_user_inactivity)",
-            columns,
-            exempt,
-            empty="No account is exempt.",
-        ),
-    )
     changed, changed_table = out_of_band_changes(
         sources,
         tables,
@@ -74,7 +52,33 @@ def section(sources: Sources, tables: ReportTables) -> Section:
             changed,
             *notices,
         ),
-        tables=(*account_tables, changed_table, notice_table),
+        tables=(*_tables(sources, tables), changed_table, notice_table),
+    )
+
+
+def _tables(sources: Sources, tables: ReportTables) -> tuple[Table, ...]:
+    columns = (*ACCOUNT, *ACTIVITY)
+    return (
+        tables.add(
+            "unused",
+            f"Accounts not used for {MAX_DAYS} days that can still sign in",
+            (*ACCOUNT, *ACTIVITY[:-1], Column("why", "Why Keystone does not refuse it")),
+            sources.accounts.unused,
+        ),
+        tables.add("inactive", "Inactive accounts", columns, sources.accounts.states[INACTIVE]),
+        tables.add(
+            "inactive_soon",
+            f"Accounts that are inactive within {INACTIVE_DAYS} days",
+            columns,
+            sources.accounts.states[INACTIVE_SOON],
+        ),
+        tables.add(
+            "inactivity_exempt",
+            "Accounts that are exempt from inactivity (ignore_user_inactivity)",
+            columns,
+            sources.privileged.inactivity_exempt,
+            empty="No account is exempt.",
+        ),
     )
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import chain
 
 from pciops.accounts import mfa
 from pciops.accounts.states import EXPIRED, EXPIRING, NO_EXPIRY
 from pciops.notices.models import NoticeKind
-from pciops.reports.account_lists import EXPIRING_COUNTS, EXPIRING_DAYS, MAX_DAYS
+from pciops.reports.account_lists import EXPIRING_COUNTS, EXPIRING_DAYS
 from pciops.reports.columns import ACCOUNT, PASSWORD
+from pciops.reports.lifetimes import MAX_DAYS
 from pciops.reports.requirements import judge
 from pciops.reports.sections._notices import notice_figures
 from pciops.reports.sources import Sources
 from pciops.reports.spool import ReportTables
-from pciops.reports.value import Column, Figure, Found, Judgment, Section, Statement
+from pciops.reports.value import Column, Figure, Found, Judgment, Section, Statement, Table
 
 
 def section(sources: Sources, tables: ReportTables) -> Section:
@@ -21,26 +23,6 @@ def section(sources: Sources, tables: ReportTables) -> Section:
     accounts = sources.accounts
     expired, no_expiry = accounts.states[EXPIRED], accounts.states[NO_EXPIRY]
     exempt = sources.privileged.expiry_exempt
-    account_tables = [
-        tables.add(
-            "password_exceptions",
-            "People whose only factor is a password that need not change within 90 days",
-            (*ACCOUNT, *PASSWORD, Column("why", "Why")),
-            chain(exempt.rows(), accounts.long_lived.rows()),
-        ),
-    ]
-    account_tables += [
-        tables.add(key, title, (*ACCOUNT, *PASSWORD), accounts.states[state])
-        for state, key, title in (
-            (EXPIRED, "expired", "Accounts whose password has expired"),
-            (NO_EXPIRY, "no_expiry", "Accounts whose password never expires"),
-            (
-                EXPIRING,
-                "expiring",
-                f"Accounts whose password expires within {EXPIRING_DAYS} days",
-            ),
-        )
-    ]
     notices, notice_table = notice_figures(
         sources,
         tables,
@@ -75,8 +57,24 @@ def section(sources: Sources, tables: ReportTables) -> Section:
             Figure("no_expiry", "No expiry set", no_expiry.count, main=True),
             *notices,
         ),
-        tables=(*account_tables, notice_table),
+        tables=(*_tables(sources, tables), notice_table),
     )
+
+
+def _tables(sources: Sources, tables: ReportTables) -> Iterator[Table]:
+    accounts, exempt = sources.accounts, sources.privileged.expiry_exempt
+    yield tables.add(
+        "password_exceptions",
+        "People whose only factor is a password that need not change within 90 days",
+        (*ACCOUNT, *PASSWORD, Column("why", "Why")),
+        chain(exempt.rows(), accounts.long_lived.rows()),
+    )
+    for state, key, title in (
+        (EXPIRED, "expired", "Accounts whose password has expired"),
+        (NO_EXPIRY, "no_expiry", "Accounts whose password never expires"),
+        (EXPIRING, "expiring", f"Accounts whose password expires within {EXPIRING_DAYS} days"),
+    ):
+        yield tables.add(key, title, (*ACCOUNT, *PASSWORD), accounts.states[state])
 
 
 def _judgment(sources: Sources) -> Judgment:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from pciops.keystone import releases
 from pciops.lib import env
 from pciops.lib.csp import NONE, SELF
 from pciops.lib.times import WEEKDAYS
@@ -158,6 +159,8 @@ KEYSTONE_REVOCATION_SECONDS = 1.1  # a password change revokes all tokens of its
 # PCIOPS_POLICY_<OPTION> overrides them.
 KEYSTONE_CONF = env.words("PCIOPS_KEYSTONE_CONF")
 POLICY_OVERRIDES = env.prefixed("PCIOPS_POLICY_")
+# What differs between releases is judged by this one; None: not known, judged cautiously.
+KEYSTONE_RELEASE = releases.setting("PCIOPS_KEYSTONE_RELEASE")
 
 # The number of days ahead that "inactive soon" and "password expiring" mean.
 INACTIVE_SOON_DAYS = env.integer("PCIOPS_INACTIVE_SOON_DAYS", 7, minimum=1, maximum=90)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
+from django.db import connections
 from django.utils import timezone
 
 from pciops.accounts.account import Account
@@ -18,6 +19,7 @@ from pciops.audit.services import Initiator
 from pciops.keystone.models import (
     ApplicationCredential,
     Assignment,
+    Credential,
     FederatedUser,
     Group,
     ImpliedRole,
@@ -98,12 +100,14 @@ def make_user(
     failed_auth_at: datetime | None = None,
     passwords: Sequence[PasswordRow] = (PasswordRow(),),
     options: Mapping[str, object] | None = None,
+    credentials: Sequence[str] = (),
 ) -> User:
     """Create a local user that can sign in, with other facts if given.
 
     Args:
         extra: the column as text; the default is JSON with the email address.
         options: option id → value, written as JSON.
+        credentials: their types: `totp`, `ec2`.
     """
     user = _make_user_row(
         domain_id,
@@ -127,7 +131,22 @@ def make_user(
         UserOption.objects.using(_KEYSTONE).create(
             user_id=user.id, option_id=option_id, option_value=json.dumps(value)
         )
+    for type_ in credentials:
+        make_stored_credential(user, type_)
     return user
+
+
+def make_stored_credential(user: User, type_: str) -> None:
+    """Create a TOTP or EC2 credential, whose secret is no secret."""
+    if connections[_KEYSTONE].vendor == "sqlite":  # with the columns of the model
+        Credential.objects.using(_KEYSTONE).create(user_id=user.id, type=type_)
+        return
+    with connections[_KEYSTONE].cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO credential (id, user_id, type, key_hash, encrypted_blob)"
+            " VALUES (%s, %s, %s, '', '')",
+            [new_id(), user.id, type_],
+        )
 
 
 def make_locked_user(name: str = "ann", *, at: datetime | None = None, **facts: Any) -> User:

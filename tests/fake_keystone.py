@@ -78,6 +78,7 @@ class FakeKeystone:
         self.broken: Answer | None = None  # the answer to every request, if set
         self.patches: list[tuple[str, str, Json]] = []  # token, user and changes
         self.on_patch: Callable[[str, Json], Answer | None] | None = None
+        self.rescopes = True  # allow_rescope_scoped_token
         self.url = ""
         self.ahead = 0.0  # seconds by which its clock is ahead
 
@@ -222,6 +223,8 @@ class FakeKeystone:
         issued = self._valid(token_id)
         if issued and issued.application_credential:
             return error(403, "Using a delegated token to create another token is not allowed.")
+        if issued and issued.scope and not self.rescopes:
+            return error(403, "You are not authorized to perform the requested action.")
         if issued and issued.person.second_factor and not issued.second_factor:
             return self._receipt(issued.person)
         return issued.person if issued else error(401, UNAUTHORIZED)

@@ -72,6 +72,7 @@ def load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         ("PCIOPS_IDLE_MINUTES", "0"),
         ("PCIOPS_IDLE_MINUTES", "1.5"),
         ("PCIOPS_KEYSTONE_TIMEOUT", "0"),
+        ("PCIOPS_KEYSTONE_RELEASE", "newest"),
         ("PCIOPS_DIGEST_HOUR", "24"),
         ("PCIOPS_DIGEST_RECIPIENTS", "ops@cloud.example,nobody"),
         ("PCIOPS_DIGEST_RECIPIENTS", "Ops <ops@cloud.example>"),

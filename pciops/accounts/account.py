@@ -56,6 +56,7 @@ class Account:
     password_expires_at: datetime | None = None
     # A first or reset password that must be changed: it expired when it was created.
     password_expired_when_set: bool = False
+    totp_enrolled: bool = False  # read only if the account's rules name TOTP
     options: Mapping[str, Any] = field(default_factory=dict)  # option id → decoded value
     kinds: AccountKinds = ()  # of a privileged account
 

@@ -1,4 +1,4 @@
-"""The application credentials of an account, which stop with it."""
+"""The credentials of an account's programs: application credentials and EC2 keys."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pciops.accounts.privileged import MAX_LISTED
-from pciops.keystone import database
+from pciops.keystone import database, models
 from pciops.keystone.models import ApplicationCredential
 
 
@@ -33,6 +33,16 @@ def list_credentials(user_id: str, *, scope: str | None) -> list[Credential]:
     rows = ApplicationCredential.objects.filter(user_id=user_id)
     rows = rows.select_related("project__domain").order_by("name")[:MAX_LISTED]
     return [_credential(row, scope) for row in rows]
+
+
+@database.reading()
+def count_ec2(user_id: str) -> int:
+    """Return how many EC2 credentials the account has, by a scan: the table has no index on users.
+
+    A sign-in with one asks neither for a second factor nor for the lock or the password's expiry;
+    Keystone only looks whether the account is enabled (keystone.api._shared.EC2_S3_Resource).
+    """
+    return models.Credential.objects.filter(user_id=user_id, type=models.Credential.EC2).count()
 
 
 def _credential(row: ApplicationCredential, scope: str | None) -> Credential:

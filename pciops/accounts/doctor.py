@@ -9,6 +9,8 @@ from django.utils import timezone
 from pciops.accounts.census.census import STALE
 from pciops.accounts.models import Census
 from pciops.accounts.policy import policy as policies
+from pciops.accounts.policy.policy import HASH_KEY, INSECURE, REPORT
+from pciops.keystone import releases
 from pciops.lib import times
 from pciops.lib.doctor import CheckResult, check, ok, problem, warning
 from pciops.lib.env import SettingError
@@ -32,6 +34,54 @@ def policy() -> Iterator[CheckResult]:
         )
     if not sourced.disagreements:
         yield ok("It can be read, and no two files differ.")
+
+
+@check("wrong passwords", after="policy")
+def wrong_passwords() -> Iterator[CheckResult]:
+    """Check that Keystone can answer a wrong password, and what it reports of it."""
+    policy = policies.current()
+    reports = REPORT in policy.report_invalid_password_hash
+    if policy.wrong_passwords_fail:
+        yield problem(
+            "Keystone answers every wrong password with HTTP 500 and sends no notification, but "
+            "counts it: accounts lock without an event. report_invalid_password_hash is event, and "
+            "invalid_password_hash_secret_key is not set.",
+            f"In keystone.conf of every node, below [security_compliance]: {HASH_KEY}",
+        )
+    elif reports and policy.has_release(releases.PARTIAL_HASHES) is False:
+        yield warning(
+            "report_invalid_password_hash has no effect before Keystone "
+            f"{releases.display(releases.PARTIAL_HASHES)}.",
+            "Upgrade Keystone to have hashes of wrong passwords in its notifications.",
+        )
+    else:
+        yield ok("Keystone refuses them as it should.")
+
+
+@check("delegation", after="policy")
+def delegation() -> Iterator[CheckResult]:
+    """Check the options of keystone.conf that widen or break delegated sign-ins."""
+    policy = policies.current()
+    insecure = [name for name in INSECURE if getattr(policy, name)]
+    for name in insecure:
+        yield warning(
+            f"{name} is on: a delegated token (trust, application credential, EC2) may do more "
+            "than its owner granted it (LP 2150089).",
+            f"Remove {name} from keystone.conf.",
+        )
+    without_ec2 = (
+        policy.auth_methods is not None
+        and "ec2credential" not in policy.auth_methods
+        and bool(policy.has_release(releases.EC2_METHOD))
+    )
+    if without_ec2:
+        yield warning(
+            "Keystone answers EC2 and S3 sign-ins (ec2tokens, s3tokens) with 503: [auth] methods "
+            "has no ec2credential.",
+            "Add ec2credential to [auth] methods, if programs use EC2 credentials.",
+        )
+    if not insecure and not without_ec2:
+        yield ok("No option widens what delegated tokens may do.")
 
 
 @check("census", after="database")

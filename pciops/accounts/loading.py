@@ -17,9 +17,11 @@ from django.db.models import Case, F, QuerySet, When
 from pciops.accounts import privileged
 from pciops.accounts.account import Account
 from pciops.accounts.privileged import AccountKinds
+from pciops.accounts.second_factor import wants_totp
 from pciops.accounts.states.password import FIRST_EXPIRY, superseded
 from pciops.keystone.fields import EPOCH
-from pciops.keystone.models import FederatedUser, LocalUser, Password, User, UserOption
+from pciops.keystone.models import Credential, FederatedUser, LocalUser, Password, User, UserOption
+from pciops.keystone.options import MFA_RULES
 from pciops.lib import times
 
 LAST: Final = datetime.max.replace(tzinfo=UTC)
@@ -104,12 +106,14 @@ def accounts(
     by_user = privileged.kinds_of(user_ids) if kinds is None else kinds
     passwords = _passwords([row.local_id for row in rows if row.local_id is not None])
     options = _options(user_ids)
+    enrolled = _totp_enrolled(options)
     return [
         _account(
             row.facts,
             newest_password(passwords.get(row.local_id, ())),
             options.get(row.facts.id, {}),
             by_user.get(row.facts.id, ()),
+            totp_enrolled=row.facts.id in enrolled,
         )
         for row in rows
     ]
@@ -118,8 +122,10 @@ def accounts(
 def _account(
     facts: AccountFacts,
     password: PasswordFacts | None,
-    options: Mapping[str, str | None],
+    options: Mapping[str, Any],
     kinds: AccountKinds,
+    *,
+    totp_enrolled: bool,
 ) -> Account:
     extra = decoded(facts.extra)
     email = extra.get("email") if isinstance(extra, dict) else None
@@ -141,7 +147,8 @@ def _account(
         password_created_at=(password.created_at_int or password.created_at) if password else None,
         password_expires_at=_expiry(password) if password else None,
         password_expired_when_set=password is not None and _expired_when_set(password),
-        options={option: decoded(value) for option, value in options.items()} if options else {},
+        totp_enrolled=totp_enrolled,
+        options=options,
     )
 
 
@@ -200,12 +207,24 @@ def _passwords(local_ids: Collection[int]) -> Mapping[int | None, list[PasswordF
     return passwords
 
 
-def _options(user_ids: Collection[str]) -> Mapping[str, dict[str, str | None]]:
-    options: dict[str, dict[str, str | None]] = defaultdict(dict)
+def _options(user_ids: Collection[str]) -> Mapping[str, dict[str, Any]]:
+    options: dict[str, dict[str, Any]] = defaultdict(dict)
     rows = UserOption.objects.filter(user__in=user_ids).order_by()
     for user_id, option, value in rows.values_list("user_id", "option_id", "option_value"):
-        options[user_id][option] = value
+        options[user_id][option] = decoded(value)
     return options
+
+
+def _totp_enrolled(options: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Return the users with a TOTP credential among those whose rules name TOTP.
+
+    The table has no index on users, so it is read only if there are such rules.
+    """
+    wanting = [user_id for user_id, own in options.items() if wants_totp(own.get(MFA_RULES))]
+    if not wanting:
+        return set()
+    rows = Credential.objects.filter(user_id__in=wanting, type=Credential.TOTP)
+    return set(rows.values_list("user_id", flat=True))
 
 
 def _federated_names(user_ids: Collection[str]) -> dict[str, str]:

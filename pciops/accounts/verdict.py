@@ -8,6 +8,7 @@ from typing import Any
 
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
+from pciops.accounts.second_factor import FactorVerdict, SecondFactor, second_factor
 from pciops.accounts.states import INACTIVE, LOCKED, blocking, classify
 from pciops.accounts.states.inactivity import inactive_on
 from pciops.accounts.states.lock import locked_until
@@ -56,6 +57,11 @@ class SigninVerdict:
         return inactive_on(self.account, self.policy)
 
     @property
+    def second_factor(self) -> SecondFactor:
+        """Whether people need a second factor, and why."""
+        return second_factor(self.account, self.policy)
+
+    @property
     def tone(self) -> str:
         """The color of the answer: bad, attack, soon or good; plain if no rule applies."""
         if self.blocking:
@@ -72,8 +78,12 @@ class SigninVerdict:
             return f"Cannot sign in: {', and '.join(map(self.describe, self.blocking))}."
         if not self.account.covered:
             return "Not covered: an LDAP or federated user, which these rules do not reach."
+        factors = self.second_factor
+        if factors.verdict is FactorVerdict.PROGRAMS_ONLY:
+            return f"Cannot sign in with a password: {factors.explanation}."
+        code = " and a second factor" if factors.effective else ""
         warnings = ", and ".join(self.describe(state) for state in self.states if state.warns)
-        return f"Can sign in with the right password{warnings and ': '}{warnings}."
+        return f"Can sign in with the right password{code}{warnings and ': '}{warnings}."
 
     def describe(self, state: State) -> str:
         """Return one of the states for use in a sentence."""
@@ -111,4 +121,6 @@ def as_dict(verdict: SigninVerdict) -> dict[str, Any]:
         "password_created_at": times.iso(account.password_created_at),
         "password_expires_at": times.iso(account.password_expires_at),
         "exemptions": account.exemptions,
+        "second_factor": verdict.second_factor.verdict.value,
+        "second_factor_explanation": verdict.second_factor.explanation,
     }

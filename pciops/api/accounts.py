@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
 
-from pciops.accounts import filters, selectors
+from pciops.accounts import credentials, filters, selectors
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.verdict import SigninVerdict, as_dict, judge
 from pciops.api import paging
@@ -39,7 +39,8 @@ def account(request: ApiRequest, user_id: str) -> HttpResponse:
         verdict.account, policy=verdict.policy, now=verdict.now, scope=request.operator.scope
     )
     diagnosis = explanation.as_dict(why) if why else None
-    return JsonResponse({"account": as_dict(verdict), "diagnosis": diagnosis})
+    content = {**as_dict(verdict), "ec2_credentials": credentials.count_ec2(user_id)}
+    return JsonResponse({"account": content, "diagnosis": diagnosis})
 
 
 def verdict_of(request: ApiRequest, user_id: str) -> SigninVerdict:

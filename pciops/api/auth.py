@@ -30,7 +30,14 @@ from pciops.lib.filters import FilterError
 from pciops.lib.keyset import MarkerError
 from pciops.signin import audit
 from pciops.signin.models import Operator
-from pciops.signin.rights import BoundTokenError, NoRoleError, Permission, strongest
+from pciops.signin.rights import (
+    BoundTokenError,
+    NoRoleError,
+    Permission,
+    ScopedTokenError,
+    strongest,
+)
+from pciops.signin.sentences import SCOPED
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -113,6 +120,8 @@ def _operator(request: ApiRequest, needs: Permission) -> Operator:
         raise DeniedError(401, "X-Auth-Token: Keystone does not accept this token.") from None
     except BoundTokenError:
         raise DeniedError(403, _bound()) from None
+    except ScopedTokenError:
+        raise DeniedError(403, SCOPED) from None
     except NoRoleError:
         raise DeniedError(
             403, "The token carries no role that pciops accepts, on the system or on a domain."

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from django.conf import settings
 
-from pciops.demo import process
+from pciops.demo import keystone, process
 from pciops.demo.process import ReportStep
 
 CLOUD_NAME = "Demo cloud"
@@ -43,6 +43,7 @@ class Dashboard:
             PCIOPS_DATABASE_URL=f"sqlite:///{quote(str(data / 'pciops.sqlite3'))}",
             PCIOPS_KEYSTONE_DATABASE_URL=f"sqlite:///{quote(str(database))}",
             PCIOPS_KEYSTONE_CONF=str(keystone_conf),
+            PCIOPS_KEYSTONE_RELEASE=keystone.release(),
             PCIOPS_HTTPS="no",
             PCIOPS_CLOUD_NAME=CLOUD_NAME,
             PCIOPS_EMAIL_URL=f"file://{quote(str(data / MAILS))}",

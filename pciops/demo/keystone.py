@@ -300,6 +300,11 @@ def _install(environment: Path, report: ReportStep, requirements: Path) -> None:
     log.unlink()
 
 
+def release() -> str:
+    """Return the version of the demo's Keystone."""
+    return _release(REQUIREMENTS).removeprefix("keystone==")
+
+
 def _release(requirements: Path) -> str:
     lines = requirements.read_text(encoding="utf-8").splitlines()
     return next(line.split()[0] for line in lines if line.startswith("keystone=="))

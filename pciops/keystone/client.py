@@ -39,6 +39,10 @@ class RefusedError(KeystoneError):
     """401: name, password or token is wrong, or the account is locked, disabled or inactive."""
 
 
+class NotExchangedError(RefusedError):
+    """403: Keystone does not exchange this token for one of another scope."""
+
+
 class PasswordExpiredError(KeystoneError):
     """401: the password was right, and has to be changed first."""
 
@@ -190,9 +194,16 @@ def rescope(token: Token, scope: Mapping[str, Any]) -> Token:
     Keystone does not count a refusal as a failure.
 
     Raises:
+        NotExchangedError: as for every scope, because the token has one already
+            (`allow_rescope_scoped_token`), or was delegated.
         RefusedError, UnreachableError.
     """
-    return _issue(v3.Token(settings.OS_AUTH_URL, token.id, **_TOKEN_ONLY, **scope))
+    try:
+        return _issue(v3.Token(settings.OS_AUTH_URL, token.id, **_TOKEN_ONLY, **scope))
+    except RefusedError as error:
+        if isinstance(error.__cause__, exceptions.Forbidden):
+            raise NotExchangedError from error
+        raise
 
 
 def validate(token_id: str) -> Token:

@@ -10,7 +10,8 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
 from django.utils import timezone
 
-from pciops.keystone import ALIAS, UNLOCK_ALIAS, client, database, grants, unlock
+from pciops.keystone import ALIAS, UNLOCK_ALIAS, client, database, grants, releases, unlock
+from pciops.keystone.models import AlembicVersion
 from pciops.lib.doctor import TIMEOUT, CheckResult, check, ok, problem, warning
 
 SKEW_WARNS: Final = timedelta(seconds=2)
@@ -38,9 +39,11 @@ def answers() -> Iterator[CheckResult]:
 @check("Keystone's tables", after="Keystone's database")
 def tables() -> Iterator[CheckResult]:
     """Check that every column exists and may be read, without reading a row."""
+    columns = grants.columns()
+    del columns[AlembicVersion._meta.db_table]  # the check of the release reads it
     missing = [
         (f"{table}.{name}", reason)
-        for table, names in grants.columns().items()
+        for table, names in columns.items()
         if _refusal(_select(names, table))
         for name in names
         if (reason := _refusal(_select([name], table)))
@@ -52,8 +55,52 @@ def tables() -> Iterator[CheckResult]:
             "of Keystone is none that pciops knows.",
         )
     if not missing:
-        number = sum(map(len, grants.columns().values()))
+        number = sum(map(len, columns.values()))
         yield ok(f"All {number} columns that pciops reads are there and can be read.")
+
+
+@check("Keystone's release", after="Keystone's database")
+def release() -> Iterator[CheckResult]:
+    """Compare PCIOPS_KEYSTONE_RELEASE with the revision of Keystone's tables."""
+    named = settings.KEYSTONE_RELEASE
+    try:
+        seen = releases.from_revisions(_revisions())
+    except database.KeystoneDatabaseDownError as error:
+        reason, seen = f"alembic_version cannot be read ({error})", None
+    else:
+        reason = "their revision is unknown"
+    tables = releases.display_range(*seen) if seen else ""
+    if named is None:
+        visible = f"Keystone's tables are of {tables}" if seen else reason
+        yield warning(
+            f"PCIOPS_KEYSTONE_RELEASE is not set ({visible}): rules that differ between releases "
+            "are judged by the less favorable one.",
+            "Set PCIOPS_KEYSTONE_RELEASE to the version of Keystone, for example "
+            f"{seen[0] if seen else max(releases.SERIES)}.",
+        )
+    elif seen is None:
+        yield ok(
+            f"It is {releases.display(named)} by PCIOPS_KEYSTONE_RELEASE; not checked: {reason}."
+        )
+    elif named < seen[0]:
+        yield warning(
+            f"PCIOPS_KEYSTONE_RELEASE is {releases.display(named)}, and Keystone's tables are of "
+            f"{tables}.",
+            "Correct the setting, unless an upgrade of Keystone is in progress.",
+        )
+    elif seen[1] is not None and named > seen[1]:
+        yield problem(
+            f"PCIOPS_KEYSTONE_RELEASE is {releases.display(named)}, and Keystone's tables are of "
+            f"{tables}: second factors are judged by the wrong release.",
+            "Correct the setting.",
+        )
+    else:
+        yield ok(f"It is {releases.display(named)}, which fits Keystone's tables.")
+
+
+@database.reading()
+def _revisions() -> set[str]:
+    return set(AlembicVersion.objects.values_list("version_num", flat=True))
 
 
 @check("unlocking", after="Keystone's database")

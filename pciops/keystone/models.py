@@ -1,10 +1,10 @@
 """Models of Keystone's tables under Keystone's own names, with only the columns that are read.
 
 Source: sql_model.py in keystone/identity/backends, keystone/resource/backends and
-keystone/assignment/role_backends; sql.py in keystone/assignment/backends and
-keystone/application_credential/backends.
-Left out on purpose: `password.password_hash` and `application_credential.secret_hash`, which no
-query may ever name.
+keystone/assignment/role_backends; sql.py in keystone/assignment/backends,
+keystone/application_credential/backends and keystone/credential/backends.
+Left out on purpose: `password.password_hash`, `application_credential.secret_hash` and
+`credential.encrypted_blob`, which no query may ever name.
 """
 
 from __future__ import annotations
@@ -189,6 +189,29 @@ class SystemAssignment(KeystoneTable):
 
     class Meta(KeystoneTable.Meta):
         db_table = "system_assignment"
+
+
+class Credential(KeystoneTable):
+    """A credential such as the secret of a TOTP device, or an EC2 key; never the secret itself."""
+
+    TOTP = "totp"
+    EC2 = "ec2"
+
+    pk = models.CompositePrimaryKey("user_id", "type")  # `id`, the real one, is not read
+    user_id = models.CharField(max_length=64)  # without an index
+    type = models.CharField(max_length=255)
+
+    class Meta(KeystoneTable.Meta):
+        db_table = "credential"
+
+
+class AlembicVersion(KeystoneTable):
+    """The revisions of Keystone's tables, which show its release."""
+
+    version_num = models.CharField(primary_key=True, max_length=32)
+
+    class Meta(KeystoneTable.Meta):
+        db_table = "alembic_version"
 
 
 class ApplicationCredential(KeystoneTable):

@@ -28,11 +28,12 @@ from django.db.models import (
     When,
 )
 
-from pciops.accounts import loading, mfa, privileged, selectors
+from pciops.accounts import loading, privileged, selectors
 from pciops.accounts.account import Account
 from pciops.accounts.census.counting import newest_passwords
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.privileged import AccountKind, AccountKinds
+from pciops.accounts.second_factor import FactorVerdict, SecondFactor, second_factor
 from pciops.accounts.states import (
     ATTACKED_EXEMPT,
     EXEMPTIONS,
@@ -195,7 +196,7 @@ def _read_not_covered(lists: AccountLists, selection: Selection) -> None:
 
 def _read_passwords(lists: AccountLists, selection: Selection) -> None:
     """Rank all of `password` once for all of its states, and then read the rows in a state."""
-    policy, now, loaded = selection.policy, selection.now, mfa.methods()
+    policy, now = selection.policy, selection.now
     local_users = selection.of_domain(LocalUser.objects.all())
     rules = [
         *(state.row_condition(policy, now) for state in BY_PASSWORD),
@@ -224,12 +225,13 @@ def _read_passwords(lists: AccountLists, selection: Selection) -> None:
             person = user.enabled and not selection.is_service(user.user_id)
             if person and lifetimes.is_too_long(created_at, expires_at, now):
                 people.append((user, row))
-        factors = lifetimes.with_second_factor([user.user_id for user, _ in people], loaded)
+        factors = lifetimes.second_factors([user.user_id for user, _ in people], policy)
         for user, row in people:
-            if user.user_id in factors:
-                lists.numbers["second_factor"] += 1
-            else:
+            verdict = factors.get(user.user_id, FactorVerdict.NONE)
+            if verdict in lifetimes.ONE_FACTOR:
                 lists.long_lived.append((*row, lifetimes.why(row[-1])))
+            else:
+                lists.numbers[lifetimes.counted_as(verdict)] += 1
 
 
 @database.reading()
@@ -301,6 +303,7 @@ class PrivilegedLists:
     first_use_exempt: Spool = field(default_factory=Spool)
     administrators: Spool = field(default_factory=Spool)
     single_factor: Spool = field(default_factory=Spool)  # people who are administrators, local
+    factor_unknown: Spool = field(default_factory=Spool)  # the same
     factor_elsewhere: Spool = field(default_factory=Spool)  # the same, LDAP or federated
     exempt: Spool = field(default_factory=Spool)
     services: Spool = field(default_factory=Spool)
@@ -310,19 +313,17 @@ class PrivilegedLists:
     @classmethod
     def read(cls, selection: Selection) -> PrivilegedLists:
         """Read all of the lists as they are now."""
-        lists, loaded = cls(), mfa.methods()
+        lists = cls()
         ids = sorted({*selection.directory.kinds, *_exempt_ids(Q())})
         for start in range(0, len(ids), CHUNK):
             for account in selectors.get_many(ids[start : start + CHUNK], scope=selection.scope):
-                factors = mfa.second_factor(account, loaded)
+                factors = second_factor(account, selection.policy)
                 lists._add(account, factors, selection.policy, selection.now)
                 if AccountKind.ADMINISTRATOR in account.kinds:
                     lists._add_administrator(account, factors)
         return lists
 
-    def _add(
-        self, account: Account, factors: mfa.SecondFactor, policy: Policy, now: datetime
-    ) -> None:
+    def _add(self, account: Account, factors: SecondFactor, policy: Policy, now: datetime) -> None:
         names = account_cells(account)
         password = password_cells(
             account.enabled, account.password_created_at, account.password_expires_at, now
@@ -340,8 +341,8 @@ class PrivilegedLists:
             kind = "services" if is_service else "people"
             self.numbers[f"first_use_exempt_{kind}"] += usable
         if account.exempt_from(options.IGNORE_PASSWORD_EXPIRY) and usable and not is_service:
-            if factors.effective:
-                self.numbers["second_factor"] += 1
+            if factors.verdict not in lifetimes.ONE_FACTOR:
+                self.numbers[lifetimes.counted_as(factors.verdict)] += 1
             elif account.password_created_at is not None:
                 self.expiry_exempt.append((*names, *password, "exempt (ignore_password_expiry)"))
         exemptions = ", ".join(account.exemptions)
@@ -355,14 +356,20 @@ class PrivilegedLists:
             created_at = account.password_created_at
             self.numbers["services_old"] += bool(usable and created_at and now - created_at > YEAR)
 
-    def _add_administrator(self, account: Account, factors: mfa.SecondFactor) -> None:
+    def _add_administrator(self, account: Account, factors: SecondFactor) -> None:
         names, enabled = account_cells(account), bool(account.enabled)
         row = (*names, enabled, factors.effective, factors.explanation)
         self.administrators.append(row)
         if AccountKind.SERVICE in account.kinds:
             self.numbers["administrators_services"] += 1
             return  # programs are judged by 8.6, and not by 8.4
-        self.numbers["administrators_local"] += enabled and account.covered
-        self.numbers["administrators_elsewhere"] += enabled and not account.covered
-        if enabled and not factors.effective:
-            (self.single_factor if account.covered else self.factor_elsewhere).append(row)
+        if not enabled:
+            return
+        self.numbers["administrators_local"] += account.covered
+        self.numbers["administrators_elsewhere"] += not account.covered
+        if factors.verdict in lifetimes.ONE_FACTOR:
+            self.single_factor.append(row)
+        elif factors.verdict is FactorVerdict.UNKNOWN:
+            self.factor_unknown.append(row)
+        elif factors.verdict is FactorVerdict.ELSEWHERE:
+            self.factor_elsewhere.append(row)

@@ -8,8 +8,10 @@ from typing import Any, Final
 
 from django.db.models import BigIntegerField, ExpressionWrapper, F, Q, Value
 
-from pciops.accounts import loading, mfa
+from pciops.accounts import loading
 from pciops.accounts.account import Account
+from pciops.accounts.policy.policy import Policy
+from pciops.accounts.second_factor import FactorVerdict, second_factor
 from pciops.accounts.states.password import expires
 from pciops.keystone import database, options
 from pciops.keystone.fields import MICROSECOND
@@ -18,6 +20,7 @@ from pciops.reports.value import Cell
 
 MAX_DAYS: Final = 90  # with one password, and without a sign-in (PCI DSS 8.2.6)
 # Keystone computes the expiry of a password some microseconds after its creation.
+ONE_FACTOR: Final = frozenset({FactorVerdict.NONE, FactorVerdict.WEAK})
 LONGEST_LIFE: Final = timedelta(days=MAX_DAYS, minutes=1)
 
 
@@ -41,18 +44,29 @@ def why(expires_at: Cell) -> str:
 
 
 @database.reading()
-def with_second_factor(user_ids: Collection[str], loaded: Collection[str] | None) -> set[str]:
-    """Return those of the users whose sign-in requires a second factor."""
+def second_factors(user_ids: Collection[str], policy: Policy) -> dict[str, FactorVerdict]:
+    """Return the verdicts on the second factors of those of the users that have rules."""
     by_user: dict[str, dict[str, Any]] = {}
     rows = UserOption.objects.filter(
         user_id__in=user_ids, option_id__in=(options.MFA_RULES, options.MFA_ENABLED)
     )
     for user_id, option, value in rows.values_list("user_id", "option_id", "option_value"):
         by_user.setdefault(user_id, {})[option] = loading.decoded(value)
-    return {
-        user_id
+    accounts = (
+        # Without a device they cannot sign in at all, which is not one factor either.
+        Account(
+            id=user_id,
+            name="",
+            domain_id="",
+            domain_name="",
+            options=values,
+            totp_enrolled=True,
+        )
         for user_id, values in by_user.items()
-        if mfa.second_factor(
-            Account(id=user_id, name="", domain_id="", domain_name="", options=values), loaded
-        ).effective
-    }
+    )
+    return {account.id: second_factor(account, policy).verdict for account in accounts}
+
+
+def counted_as(verdict: FactorVerdict) -> str:
+    """Return the name under which accounts that do not sign in with one factor are counted."""
+    return "factor_unknown" if verdict is FactorVerdict.UNKNOWN else "second_factor"

@@ -29,7 +29,15 @@ from pciops.keystone import client, clouds
 from pciops.keystone.client import Token
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib.env import SettingError
-from pciops.signin.rights import BoundTokenError, NoRoleError, Rights, keystone_roles, strongest
+from pciops.signin.rights import (
+    BoundTokenError,
+    NoRoleError,
+    Rights,
+    ScopedTokenError,
+    keystone_roles,
+    strongest,
+)
+from pciops.signin.sentences import SCOPED
 
 WITHOUT_KEYSTONE: Final = "--without-keystone"
 
@@ -191,6 +199,8 @@ def _why_not(error: Exception) -> str:
                 f"{named} is an application credential, bound to a project without rights here: "
                 "use a password, with OS_SYSTEM_SCOPE=all."
             )
+        case ScopedTokenError():
+            return f"{named} signs in. {SCOPED}"
         case NoRoleError():
             roles = " or ".join(keystone_roles())
             return f"{named} signs in, without a role here: that takes {roles}."

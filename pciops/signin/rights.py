@@ -29,6 +29,10 @@ class BoundTokenError(NoRoleError):
     """
 
 
+class ScopedTokenError(NoRoleError):
+    """A token of a scope that gives no rights here, and that Keystone does not exchange."""
+
+
 class Role(StrEnum):
     """The role of an operator, from roles of Keystone by the settings. The weakest first."""
 
@@ -133,7 +137,7 @@ def strongest(token: Token) -> tuple[Token, Rights]:
     it is the first of `choices`.
 
     Raises:
-        BoundTokenError
+        BoundTokenError, ScopedTokenError
         NoRoleError
         client.UnreachableError
     """
@@ -153,6 +157,7 @@ def choices(token: Token) -> list[tuple[Token, Rights]]:
     administrator of the whole cloud is one in every domain.
 
     Raises:
+        ScopedTokenError
         client.UnreachableError
     """
     kept: list[tuple[Token, Rights]] = []
@@ -166,15 +171,22 @@ def choices(token: Token) -> list[tuple[Token, Rights]]:
 
 def _held(token: Token) -> Iterator[tuple[Token, Rights]]:
     """Rescope the token to each scope; Keystone counts a refusal of that as no failure."""
+    exchanged, found = True, False
     for scope in _scopes(token):
         try:
             scoped = client.rescope(token, scope)
+        except client.NotExchangedError:
+            exchanged = False
+            continue
         except (client.RefusedError, client.SecondFactorError):
             continue  # SecondFactorError: rules that were made after the token
         if rights := Rights.of(scoped):
+            found = True
             yield scoped, rights
             if rights.domain_id is None and rights.role is Role.ADMINISTRATOR:
                 return  # nothing can add to this
+    if not exchanged and not found:
+        raise ScopedTokenError
 
 
 def _role(token: Token) -> Role | None:

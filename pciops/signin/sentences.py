@@ -8,7 +8,7 @@ from typing import Final
 from django.conf import settings
 
 from pciops.keystone import client
-from pciops.signin.rights import NoRoleError, keystone_roles
+from pciops.signin.rights import NoRoleError, ScopedTokenError, keystone_roles
 
 # One sentence for all refusals of the first page: whether a name exists, or is locked, is not for
 # a visitor who does not know its password, and Keystone checks none on a locked account.
@@ -26,12 +26,19 @@ REFUSED_CURRENT: Final = (
     "The password is not changed. Keystone refused the current one: it is wrong, or the account "
     "has been locked or disabled since. A wrong one counts towards Keystone's lock of the account."
 )
+SCOPED: Final = (
+    "The token's own scope carries no role that pciops accepts, and Keystone does not exchange a "
+    "token of one scope for another (allow_rescope_scoped_token in keystone.conf). Send an "
+    "unscoped token, or one of the scope that carries the role (OS_SYSTEM_SCOPE=all or "
+    "OS_DOMAIN_ID)."
+)
 
 # For the audit log: what was missing although the password was right.
 _REMARKS: Final[dict[type[Exception], str]] = {
     client.PasswordExpiredError: "the password has expired",
     client.PasswordRefusedError: "Keystone refused the new password",
     client.SecondFactorError: "a second factor is needed",
+    ScopedTokenError: "Keystone does not exchange the token",
     NoRoleError: "no role of an operator",
 }
 
@@ -75,6 +82,8 @@ def missing(error: Exception, name: str, domain: str) -> str:
             f"{wanted}. pciops can ask for a TOTP code alone. Use the API with a "
             "token, or have the rules of the account changed (multi_factor_auth_rules)."
         )
+    if isinstance(error, ScopedTokenError):
+        return f"The password is right. {SCOPED}"
     *roles, last = keystone_roles()
     names = f"any of the roles {', '.join(roles)} and {last}" if roles else f"the role {last}"
     return (

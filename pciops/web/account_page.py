@@ -50,6 +50,7 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
         "exemptions": register.of_account(verdict.account, verdict.now),
         "held": privileged.roles_of(user_id, scope=scope) if verdict.account.kinds else [],
         "credentials": credentials.list_credentials(user_id, scope=scope),
+        "ec2": credentials.count_ec2(user_id),
         "most": privileged.MAX_LISTED,
         "notices": notices.of_account(user_id, limit=NOTICES),
         "out_of_band": tampering.changes_of(user_id, now=verdict.now, limit=OUT_OF_BAND),

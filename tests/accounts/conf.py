@@ -31,7 +31,9 @@ def conf(tmp_path: Path) -> Path:
         "report_invalid_password_hash = event\n"
         f"invalid_password_hash_secret_key = {HIDDEN}\n"
         "invalid_password_hash_function = sha512\n"
-        "invalid_password_hash_max_chars = 5\n",
+        "invalid_password_hash_max_chars = 5\n"
+        "allow_insecure_admin_trust_cross_project_credentials_access = true\n"
+        "allow_insecure_application_credential_trust_escalation = true\n",
         encoding="utf-8",
     )
     return path

@@ -24,6 +24,28 @@ OPTIONS = [
     options.IGNORE_USER_INACTIVITY,
     options.IGNORE_CHANGE_PASSWORD,
 ]
+# Rules of a second factor, on and off. They are compared with regard to case.
+FACTORS: list[dict[str, Any]] = [
+    {},
+    *[
+        {options.MFA_RULES: rules}
+        for rules in (
+            [],
+            None,
+            "totp",
+            [["password", "totp"]],
+            [["password", "TOTP"]],
+            [["password", "totp"], ["password"]],
+            [["password", "totp"], ["application_credential"]],
+            [["smartcard"], ["password", "totp"]],
+            [["totp", 7], []],
+        )
+    ],
+    *[
+        {options.MFA_RULES: [["password", "totp"]], options.MFA_ENABLED: enabled}
+        for enabled in (True, False, None, 0, "yes")
+    ],
+]
 STEPS = [timedelta(0), MICROSECOND, timedelta(milliseconds=500), timedelta(seconds=1)]
 STEPS += [timedelta(days=1), timedelta(hours=15)]
 
@@ -57,6 +79,8 @@ def policies(draw: st.DrawFn) -> Policy:
         lockout_duration=draw(st.sampled_from([None, 1, 1800])),
         disable_user_account_days_inactive=draw(st.sampled_from([None, 1, 90])),
         password_expires_days=draw(st.sampled_from([None, 90])),
+        auth_methods=draw(st.sampled_from([None, ("password",), ("password", "totp")])),
+        keystone_release=draw(st.sampled_from([None, 27, 30])),
     )
 
 
@@ -90,7 +114,9 @@ def users(draw: st.DrawFn, now: datetime, policy: Policy) -> dict[str, Any]:
             st.dictionaries(
                 st.sampled_from(OPTIONS), st.sampled_from([True, False, None]), max_size=3
             )
-        ),
+        )
+        | draw(st.sampled_from(FACTORS)),
+        "credentials": draw(st.sampled_from([(), (), ("totp",), ("ec2",), ("ec2", "totp")])),
     }
 
 

@@ -225,8 +225,8 @@ def test_number_of_queries_is_constant(
 ) -> None:
     kinds = {make_user(f"user{number}").id: (AccountKind.SERVICE,) for number in range(people)}
 
-    # Nine for all accounts; users, passwords, options and three for the kinds of privileged ones.
-    with django_assert_num_queries(9 + 6, using="keystone"):
+    # Ten for all accounts; users, passwords, options and three for the kinds of privileged ones.
+    with django_assert_num_queries(10 + 6, using="keystone"):
         count(dict(kinds))
 
 

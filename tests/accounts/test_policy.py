@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from pciops.accounts.apps import policy_is_configured
 from pciops.accounts.policy import policy
-from pciops.accounts.policy.policy import Policy
+from pciops.accounts.policy.policy import AUTH_METHODS, Policy
 from pciops.lib.env import SettingError
 from tests.accounts.conf import UNSET, write
 from tests.accounts.conf import conf as conf
@@ -31,6 +31,9 @@ def test_every_option_is_read_from_the_file(conf: Path) -> None:
         invalid_password_hash_secret_key_set=True,
         invalid_password_hash_function="sha512",
         invalid_password_hash_max_chars=5,
+        allow_insecure_admin_trust_cross_project_credentials_access=True,
+        allow_insecure_application_credential_trust_escalation=True,
+        auth_methods=(*AUTH_METHODS, "ec2credential"),
     )
 
 

@@ -38,6 +38,10 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "no_expiry": ({"password_expires_at": None}, PASSWORD),
     "no_password": ({"password_created_at": None, "password_expires_at": None}, PASSWORD),
     "unreadable": ({"readable": False}, ""),
+    "second_factor_not_enrolled": (
+        {"options": {options.MFA_RULES: [["password", "totp"]]}},
+        f"openstack credential create --type totp {ID} '<secret in base32>'",
+    ),
     "exempt": (
         {"options": {options.IGNORE_PASSWORD_EXPIRY: True}},
         f"openstack user set --no-ignore-password-expiry {ID}",

@@ -109,6 +109,8 @@ def test_dictionary_is_the_account_as_json() -> None:
         "password_created_at": "2026-11-21T14:02:11Z",
         "password_expires_at": "2026-11-22T14:02:11.000005Z",
         "exemptions": ["ignore_password_expiry"],
+        "second_factor": "none",
+        "second_factor_explanation": "no rule is set",
     }
 
 

@@ -85,15 +85,27 @@ def test_a_missing_option_has_its_section_and_line(
 @pytest.mark.parametrize(
     ("policy", "start"),
     [
-        (Policy(), "report_invalid_password_hash = event"),
-        (Policy(report_invalid_password_hash=("event",)), "invalid_password_hash_secret_key = "),
+        (Policy(), "invalid_password_hash_secret_key = "),
+        (Policy(keystone_release=28), "invalid_password_hash_secret_key = "),
+        (
+            Policy(invalid_password_hash_secret_key_set=True),
+            "report_invalid_password_hash = event",
+        ),
     ],
 )
-def test_hashes_of_wrong_passwords_need_a_key(policy: Policy, start: str) -> None:
+def test_the_lines_for_hashes_begin_with_the_key(policy: Policy, start: str) -> None:
     [missing] = missing_options(COMPLETE, policy)
 
     assert missing.section == "security_compliance"
     assert missing.line.startswith(start)
+    assert missing.line.endswith("report_invalid_password_hash = event")
+
+
+@pytest.mark.parametrize(
+    "policy", [Policy(keystone_release=27), Policy(report_invalid_password_hash=("event",))]
+)
+def test_no_line_is_advised_that_does_nothing_or_is_there(policy: Policy) -> None:
+    assert list(missing_options(COMPLETE, policy)) == []
 
 
 def test_keystone_s_defaults_send_nothing() -> None:

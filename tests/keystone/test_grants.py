@@ -18,12 +18,13 @@ def test_statements_do_not_name_secret_columns() -> None:
 
     assert "password_hash" not in text
     assert "secret_hash" not in text
+    assert "blob" not in text
 
 
 def test_every_table_is_read_by_columns() -> None:
     read = [line for line in grants.statements(**NAMES) if line.startswith("GRANT SELECT (")]
 
-    assert len(read) == len(grants.columns()) == 14
+    assert len(read) == len(grants.columns()) == 16
 
 
 @pytest.mark.parametrize("unlock_user", ["pciops", "pciops_unlock"])
@@ -118,7 +119,11 @@ def surplus(*lines: str) -> list[str]:
         ("GRANT SELECT ON `keystone`.`password`", "SELECT on keystone.password"),
         ("GRANT SELECT ON `keystone`.*", "SELECT on keystone.*"),
         ("GRANT SELECT (`id`) ON `other`.`user`", "SELECT on other.user"),
-        ("GRANT SELECT (`id`) ON `keystone`.`credential`", "SELECT on keystone.credential"),
+        ("GRANT SELECT (`id`) ON `keystone`.`trust`", "SELECT on keystone.trust"),
+        (
+            "GRANT SELECT (`type`, `encrypted_blob`) ON `keystone`.`credential`",
+            "SELECT (encrypted_blob) on keystone.credential",
+        ),
         (
             "GRANT SELECT (`id`, `password_hash`) ON `keystone`.`password`",
             "SELECT (password_hash) on keystone.password",

@@ -110,6 +110,30 @@ def odd(policy: Policy, now: datetime) -> list[Facts]:
     ]
 
 
+def factors(now: datetime) -> list[Facts]:
+    """Return rules of second factors, of accounts with and without a TOTP credential."""
+    two, programs = ["password", "totp"], ["application_credential"]
+    rules: list[object] = [
+        *([two], [two, programs], [two, ["password"]], [["totp"]], [["password"]]),
+        *([two, ["smartcard"]], [["smartcard"]], [["password", "smartcard"]], [], None, "totp"),
+        *([["password", 7], two], [["password", "TOTP"]], [["password", "password", "totp"]]),
+    ]
+    return [
+        *(
+            {"options": {options.MFA_RULES: rule}, "credentials": credentials}
+            for rule in rules
+            for credentials in ((), ("totp",), ("ec2",))
+        ),
+        *(
+            {"options": {options.MFA_RULES: [two], options.MFA_ENABLED: enabled}}
+            for enabled in (True, False, None)
+        ),
+        {"options": {options.MFA_RULES: [two], options.IGNORE_LOCKOUT: True}},
+        {"options": {options.MFA_RULES: [two]}, "enabled": False},
+        {"options": {options.MFA_RULES: [two]}, "last_active_at": now.date() - 900 * DAY},
+    ]
+
+
 def close(policy: Policy, now: datetime, number: int) -> list[Facts]:
     """Return locks that end and passwords that expire while the accounts sign in one by one."""
     choose = random.Random(2026)

@@ -6,12 +6,14 @@ all with one password, and each signs in with it.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
 import pytest
+from cryptography.fernet import Fernet
 from django.db import transaction
 from django.utils import timezone
 from pytest_django.plugin import DjangoDbBlocker
@@ -25,7 +27,13 @@ from pciops.accounts.states import blocking, classify
 from pciops.demo.keystone import Keystone
 from tests.factories import make_user
 from tests.live import oracle
-from tests.support.cloud import RELEASES, authenticate, copy_admin_password, keystone_on
+from tests.support.cloud import (
+    RELEASES,
+    authenticate,
+    code_of,
+    copy_admin_password,
+    keystone_on,
+)
 from tests.support.mariadb import MariaDB, keystone_at
 
 POLICIES: dict[str, dict[str, str | int]] = {
@@ -45,6 +53,8 @@ POLICIES: dict[str, dict[str, str | int]] = {
 }
 COVERED = [state for state in states.STATES if state is not states.NOT_COVERED]
 LIMIT = 200  # accounts on a page
+SECRET = base64.b32encode(b"one secret for all users.").decode("ascii")
+NO_KEY = base64.urlsafe_b64encode(bytes(32))  # NULL_KEY in keystone.common.fernet_utils
 CLIENTS = 3  # sign in at the same time
 
 
@@ -62,18 +72,22 @@ class Cell:
 
 
 @pytest.fixture(scope="module", params=RELEASES)
-def release(
-    request: pytest.FixtureRequest, mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory
-) -> Keystone:
+def number(request: pytest.FixtureRequest) -> str:
+    """The number of a release."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def release(number: str, mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Keystone:
     """A Keystone of that release, not started yet."""
     folder = tmp_path_factory.mktemp("oracle")
-    name = f"oracle{request.param}"
-    return keystone_on(mariadb, name, folder, release=request.param, workers=2)
+    return keystone_on(mariadb, f"oracle{number}", folder, release=number, workers=2)
 
 
 @pytest.fixture(scope="module", params=POLICIES)
 def cell(
     request: pytest.FixtureRequest,
+    number: str,
     release: Keystone,
     mariadb: MariaDB,
     django_db_blocker: DjangoDbBlocker,
@@ -83,10 +97,11 @@ def cell(
     url = release.database.replace("mysql+pymysql://", "mysql://")
     database = url.rpartition("/")[2]
     with release, keystone_at(url, django_db_blocker):
-        policy = policies.parse([str(release.conf)], {}).policy
+        policy = policies.parse([str(release.conf)], {}, keystone_release=int(number)).policy
         now = timezone.now()
         facts = {user_id: oracle.described(facts) for user_id, facts in make_accounts(policy, now)}
         copy_admin_password(mariadb, database)
+        enroll(mariadb, database)
         yield Cell(
             url=release.url,
             password=release.admin_password,
@@ -101,6 +116,7 @@ def cell(
             },
             facts=facts,
         )
+        mariadb.execute("DELETE FROM credential", database=database)
         mariadb.execute(
             "DELETE FROM user WHERE id <> (SELECT user_id FROM local_user WHERE name = 'admin')",
             database=database,
@@ -112,12 +128,25 @@ def make_accounts(policy: Policy, now: datetime) -> Iterator[tuple[str, oracle.F
     accounts = [
         *oracle.close(policy, now, 40),  # first, so that they sign in while it is their time
         *oracle.odd(policy, now),
+        *oracle.factors(now),
         *oracle.combinations(policy, now),
     ]
     with transaction.atomic(using="keystone"):
         for number, facts in enumerate(accounts):
             values = {"last_active_at": now.date(), **facts}
             yield make_user(f"oracle-{number}", **values).id, facts
+
+
+def enroll(mariadb: MariaDB, database: str) -> None:
+    """Give every TOTP credential one secret, encrypted as Keystone does without keys.
+
+    Not through the API: under the harsh policy the administrator has to change their password.
+    """
+    mariadb.execute(
+        "UPDATE credential SET encrypted_blob = %s WHERE type = 'totp'",
+        Fernet(NO_KEY).encrypt(SECRET.encode()).decode(),
+        database=database,
+    )
 
 
 def listed(query: AccountQuery, policy: Policy, now: datetime) -> list[Account]:
@@ -136,7 +165,8 @@ def sign_in(cell: Cell, account: Account) -> tuple[datetime, bool, datetime]:
     """Sign in with the right password; return the result and the times before and after it."""
     user = {"name": account.name, "domain": {"id": account.domain_id}}
     begun = timezone.now()
-    accepted = authenticate(cell.url, user, cell.password).status_code == 201
+    code = code_of(SECRET) if account.totp_enrolled else ""
+    accepted = authenticate(cell.url, user, cell.password, code=code).status_code == 201
     return begun, accepted, timezone.now()
 
 

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import struct
-import time
-
 import pytest
 import requests
 from keystoneauth1 import session
@@ -16,20 +10,11 @@ from playwright.sync_api import Page
 
 from pciops.keystone.clouds import session_from_environment
 from tests.support.browser import assert_good, enter, sign_in
-from tests.support.cloud import Cloud, Person
+from tests.support.cloud import Cloud, Person, code_of
 from tests.support.site import Site
 from tests.support.visitor import Visitor, text_of
 
 NEW = "Battery-Staple-8"
-
-
-def code_of(secret: str) -> str:
-    """Return the code that the device shows now (RFC 6238)."""
-    counter = struct.pack(">Q", int(time.time()) // 30)
-    digest = hmac.digest(base64.b32decode(secret), counter, hashlib.sha1)
-    start = digest[-1] & 15
-    [number] = struct.unpack(">I", digest[start : start + 4])
-    return f"{(number & 0x7FFFFFFF) % 10**6:06}"
 
 
 def wrong_code(secret: str) -> str:

@@ -21,6 +21,7 @@ TABLES = [
     "federated_user",
     "password",
     "user_option",
+    "credential",
 ]
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import itertools
 import os
 import secrets
+import struct
+import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -234,11 +238,32 @@ class Cloud:
         )
 
 
+def code_of(secret: str) -> str:
+    """Return the code that the device shows now (RFC 6238)."""
+    counter = struct.pack(">Q", int(time.time()) // 30)
+    digest = hmac.digest(base64.b32decode(secret), counter, hashlib.sha1)
+    start = digest[-1] & 15
+    [number] = struct.unpack(">I", digest[start : start + 4])
+    return f"{(number & 0x7FFFFFFF) % 10**6:06}"
+
+
 def authenticate(
-    auth_url: str, user: dict[str, Any], password: str, *, http: Any = requests, **headers: str
+    auth_url: str,
+    user: dict[str, Any],
+    password: str,
+    *,
+    code: str = "",
+    http: Any = requests,
+    **headers: str,
 ) -> requests.Response:
-    """Ask Keystone for an unscoped token with a password."""
-    identity = {"methods": ["password"], "password": {"user": {**user, "password": password}}}
+    """Ask Keystone for an unscoped token with a password, and with a TOTP code if one is given."""
+    identity: dict[str, Any] = {
+        "methods": ["password"],
+        "password": {"user": {**user, "password": password}},
+    }
+    if code:
+        identity["methods"].append("totp")
+        identity["totp"] = {"user": {**user, "passcode": code}}
     response: requests.Response = http.post(
         f"{auth_url}/auth/tokens",
         json={"auth": {"identity": identity}},

@@ -12,7 +12,9 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from pciops.accounts import exports
 from pciops.accounts.census import census
+from pciops.accounts.states import STATES
 from pciops.keystone.models import User
+from pciops.web.account_list import TAB_ORDER
 from tests.api.call import token as token
 from tests.events.factories import SCRIPT, failure, save_attempts, save_unknown_names, stale_script
 from tests.factories import (
@@ -382,3 +384,8 @@ def test_an_unknown_format_is_refused(site: Client, form: str) -> None:
 
     assert response.status_code == 400
     assert "format: " in shown(response)
+
+
+def test_every_state_has_a_tab() -> None:
+    """A list that no tab leads to is not found."""
+    assert set(TAB_ORDER) == set(STATES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -11,6 +12,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from pciops.events.models import Outcome, OutOfBandChange
+from pciops.keystone import options
 from pciops.keystone.models import User
 from tests.events.factories import activity, attempts, save_attempts, stale_script
 from tests.factories import (
@@ -45,6 +47,50 @@ def html(site: Client, user: User) -> str:
 def text(site: Client, user: User) -> str:
     """Return the page as text."""
     return shown(site.get(f"/accounts/{user.id}/"))
+
+
+# --- The second factor --------------------------------------------------------------------------
+TWO: dict[str, object] = {options.MFA_RULES: [["password", "totp"]]}
+
+
+@pytest.mark.parametrize(
+    ("credentials", "methods", "terms"),
+    [
+        ((), None, ["Cannot sign in: a TOTP code", "Second factor not enrolled", "credential"]),
+        (("totp",), None, ["Second factor Not known", "PCIOPS_KEYSTONE_CONF"]),
+        (("totp",), "password,totp", ["Second factor Effective", "password + totp"]),
+        (("totp",), "password", ["Second factor Not effective", "has not loaded the rest"]),
+        (("totp", "ec2"), None, ["EC2 credentials 1", "without a second factor"]),
+    ],
+)
+def test_the_second_factor_is_shown(
+    site: Client,
+    settings: Settings,
+    tmp_path: Path,
+    credentials: tuple[str, ...],
+    methods: str | None,
+    terms: list[str],
+) -> None:
+    if methods:
+        (tmp_path / "keystone.conf").write_text(f"[auth]\nmethods = {methods}\n")
+        settings.KEYSTONE_CONF = [str(tmp_path / "keystone.conf")]
+    page = text(site, make_user(options=TWO, credentials=credentials))
+
+    assert [term for term in terms if term not in page] == []
+
+
+def test_an_account_without_rules_or_keys_says_so(site: Client) -> None:
+    page = text(site, make_user())
+
+    assert "Second factor None" in page
+    assert "EC2 credentials none" in page
+
+
+def test_a_rule_is_escaped(site: Client) -> None:
+    user = make_user(options={options.MFA_RULES: [["<script>", "password"]]})
+
+    assert "<script>," not in html(site, user)
+    assert "&lt;script&gt;" in html(site, user)
 
 
 # --- Can the user sign in? ----------------------------------------------------------------------
@@ -146,7 +192,7 @@ def test_the_facts_are_those_of_keystones_rows(
     assert fact in text(site, make_user(**facts))
 
 
-@pytest.mark.parametrize(("privileged", "queries"), [(False, 8), (True, 15)])
+@pytest.mark.parametrize(("privileged", "queries"), [(False, 9), (True, 16)])
 def test_queries_to_keystones_database(
     site: Client,
     django_assert_num_queries: DjangoAssertNumQueries,
@@ -154,8 +200,9 @@ def test_queries_to_keystones_database(
     queries: int,
 ) -> None:
     """The user with its names and domain, options, passwords; for privileges its groups, roles,
-    service projects, assignments; application credentials. A privileged account also: roles,
-    service projects, groups, assignments on the system and elsewhere, names of roles and targets.
+    service projects, assignments; application and EC2 credentials. A privileged account also:
+    roles, service projects, groups, assignments on the system and elsewhere, names of roles and
+    targets.
     """
     make_role("admin")
     user = make_locked_user(options={"1001": True})

@@ -34,6 +34,7 @@ from pciops.accounts.states import (
     INACTIVE_SOON,
     NO_PASSWORD,
     NOT_COVERED,
+    SECOND_FACTOR_NOT_ENROLLED,
     STATES,
     UNREADABLE,
     classify,
@@ -64,7 +65,7 @@ MEMORY: Final = {
 
 BY_PASSWORD: Final = tuple(state for state in STATES if isinstance(state, PasswordState))
 BY_USER: Final = tuple(state for state in STATES if isinstance(state, UserState))
-_OTHERS: Final = (UNREADABLE, NO_PASSWORD, EXEMPT, NOT_COVERED)
+_OTHERS: Final = (UNREADABLE, NO_PASSWORD, SECOND_FACTOR_NOT_ENROLLED, EXEMPT, NOT_COVERED)
 BY_FAILURES: Final = tuple(
     state for state in STATES if state not in (*BY_PASSWORD, *BY_USER, *_OTHERS)
 )
@@ -187,6 +188,7 @@ def _count_the_rest(scan: _Scan) -> None:
     _count_activity(scan)
     _count_unreadable(scan)
     _count_without_password(scan)
+    _count_not_enrolled(scan)
     _count_exempt(scan)
 
 
@@ -253,6 +255,14 @@ def _count_without_password(scan: _Scan) -> None:
     rows = NO_PASSWORD.filter(LocalUser.objects.order_by(), scan.policy, scan.now)
     for domain, number in rows.values_list("domain_id").annotate(number=Count("pk")):
         scan.add(domain, NO_PASSWORD, number)
+
+
+def _count_not_enrolled(scan: _Scan) -> None:
+    ids = SECOND_FACTOR_NOT_ENROLLED.candidates(scan.policy, scan.now)
+    domains = ids.values_list("user__local_user__domain_id")
+    for domain, number in domains.annotate(number=Count("user_id")):
+        if domain is not None:
+            scan.add(domain, SECOND_FACTOR_NOT_ENROLLED, number)
 
 
 def _count_exempt(scan: _Scan) -> None:

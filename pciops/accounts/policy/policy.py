@@ -15,11 +15,17 @@ from django.conf import settings
 from oslo_config import cfg, types
 
 from pciops.accounts.policy.keystone_conf import Assignment, ConfError, assignments
+from pciops.keystone import releases
 from pciops.lib.env import SettingError, file_stamp
 
 GROUP = "security_compliance"
 
 CENTURY = 36_500  # days
+
+INSECURE: Final = (
+    "allow_insecure_admin_trust_cross_project_credentials_access",
+    "allow_insecure_application_credential_trust_escalation",
+)
 
 OptionValue = int | bool | str | tuple[str, ...] | None
 
@@ -40,10 +46,21 @@ OPTIONS: tuple[cfg.Opt, ...] = (
     ),
     cfg.StrOpt("invalid_password_hash_function", default="sha256"),
     cfg.IntOpt("invalid_password_hash_max_chars", min=1, max=1_000_000),
+    # Since Keystone 30, and in later versions of older releases (LP 2150089).
+    *(cfg.BoolOpt(name, default=False) for name in INSECURE),
+)
+
+# The default of `[auth] methods` (keystone/conf/constants.py); release 30 has one more. There are
+# no one-time passwords in it.
+AUTH_METHODS: Final = (
+    *("external", "password", "token", "oauth1", "mapped"),
+    "application_credential",
 )
 
 # pciops keeps only whether this option is set.
 SECRET: Final = "invalid_password_hash_secret_key"  # noqa: S105 (the name of an option)
+HASH_KEY: Final = f"{SECRET} = <a long random word, the same on all nodes>"
+REPORT: Final = "event"  # in report_invalid_password_hash
 SECRET_SET: Final = f"{SECRET}_set"
 
 _BY_NAME: Final = {
@@ -69,16 +86,35 @@ class Policy:
     invalid_password_hash_secret_key_set: bool = False
     invalid_password_hash_function: str = "sha256"  # noqa: S105 (the name of an algorithm)
     invalid_password_hash_max_chars: int | None = None
-    # Settings of pciops: the number of days ahead that "soon" means.
+    allow_insecure_admin_trust_cross_project_credentials_access: bool = False
+    allow_insecure_application_credential_trust_escalation: bool = False
+    # `[auth] methods`; None: no keystone.conf is read.
+    auth_methods: tuple[str, ...] | None = None
+    # Settings of pciops: the number of days ahead that "soon" means, and Keystone's release.
     inactive_soon_days: int = 7
     expiring_days: int = 14
     mfa_for_all_access: bool = False  # so PCI DSS 8.3.9 does not apply; as the site declares
+    keystone_release: int | None = None  # None: not known
 
     @property
     def near_lockout_count(self) -> int | None:
         """The count at which one more failure locks; None if there is no such count above 0."""
         attempts = self.lockout_failure_attempts
         return attempts - 1 if attempts is not None and attempts > 1 else None
+
+    def has_release(self, release: int) -> bool | None:
+        """Return whether Keystone is of this release or newer; None if that is not known."""
+        return None if self.keystone_release is None else self.keystone_release >= release
+
+    @property
+    def wrong_passwords_fail(self) -> bool:
+        """Whether Keystone answers each wrong password with HTTP 500, and sends no notification.
+
+        It does so if it shall report hashes and has no key for them (password_hashing.py).
+        """
+        reports = REPORT in self.report_invalid_password_hash
+        known = self.has_release(releases.PARTIAL_HASHES) is not False
+        return reports and known and not self.invalid_password_hash_secret_key_set
 
     @property
     def lockout(self) -> timedelta | None:
@@ -118,8 +154,11 @@ def current_with_sources() -> SourcedPolicy:
     """
     paths = tuple(settings.KEYSTONE_CONF)
     overrides = tuple(sorted(settings.POLICY_OVERRIDES.items()))
-    ours = (settings.INACTIVE_SOON_DAYS, settings.EXPIRING_DAYS, settings.MFA_FOR_ALL_ACCESS)
-    return _cached(paths, tuple(file_stamp(path) for path in paths), overrides, ours)
+    own = (settings.INACTIVE_SOON_DAYS, settings.EXPIRING_DAYS)
+    stamps = tuple(file_stamp(path) for path in paths)
+    return _cached(
+        paths, stamps, overrides, own, settings.KEYSTONE_RELEASE, settings.MFA_FOR_ALL_ACCESS
+    )
 
 
 def display_value(name: str, value: OptionValue) -> str:
@@ -138,20 +177,23 @@ def _cached(
     paths: tuple[str, ...],
     _stamps: tuple[object, ...],
     overrides: tuple[tuple[str, str], ...],
-    ours: tuple[int, int, bool],
+    soon: tuple[int, int],
+    release: int | None,
+    mfa_for_all_access: bool,
 ) -> SourcedPolicy:
-    sourced = parse(paths, dict(overrides))
-    inactive_soon, expiring, mfa_for_all = ours
+    sourced = parse(paths, dict(overrides), keystone_release=release)
     policy = replace(
         sourced.policy,
-        inactive_soon_days=inactive_soon,
-        expiring_days=expiring,
-        mfa_for_all_access=mfa_for_all,
+        inactive_soon_days=soon[0],
+        expiring_days=soon[1],
+        mfa_for_all_access=mfa_for_all_access,
     )
     return replace(sourced, policy=policy)
 
 
-def parse(paths: Sequence[str], overrides: Mapping[str, str]) -> SourcedPolicy:
+def parse(
+    paths: Sequence[str], overrides: Mapping[str, str], *, keystone_release: int | None = None
+) -> SourcedPolicy:
     """Read keystone.conf files by oslo.config's rules (the last one wins), then the overrides.
 
     Args:
@@ -166,6 +208,11 @@ def parse(paths: Sequence[str], overrides: Mapping[str, str]) -> SourcedPolicy:
         values[name] = _override(name, text)
         sources[name] = _variable(name)
     policy = Policy(**values)  # type: ignore[arg-type]  # OPTIONS say which value has which type
+    policy = replace(
+        policy,
+        auth_methods=_auth_methods(paths, keystone_release),
+        keystone_release=keystone_release,
+    )
     return SourcedPolicy(policy=policy, sources=sources, disagreements=_disagreements(files))
 
 
@@ -173,6 +220,18 @@ def parse(paths: Sequence[str], overrides: Mapping[str, str]) -> SourcedPolicy:
 REFERENCE: Final = re.compile(r"(?<!\$)(?:\$\$)*\$\{?[A-Za-z_]")
 
 Files = dict[str, Mapping[str, Assignment]]  # path → option → its assignment
+
+
+def _auth_methods(paths: Sequence[str], release: int | None) -> tuple[str, ...] | None:
+    """Return `[auth] methods` of the last file that sets it, or Keystone's default."""
+    if not paths:
+        return None
+    lines = [assignments(path, "auth").get("methods") for path in paths]
+    texts = [line.text for line in lines if line is not None]
+    if not texts:
+        older = release is not None and release < releases.EC2_METHOD
+        return AUTH_METHODS if older else (*AUTH_METHODS, "ec2credential")
+    return tuple(word.strip() for word in texts[-1].split(",") if word.strip())
 
 
 def _files(paths: Sequence[str]) -> Files:

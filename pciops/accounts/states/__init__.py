@@ -14,6 +14,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
+from pciops.accounts.states.factor import SecondFactorNotEnrolled
 from pciops.accounts.states.inactivity import Disabled, Inactive, InactiveSoon
 from pciops.accounts.states.lock import AttackedExempt, Locked, LockLapsed, NearLockout
 from pciops.accounts.states.password import Expired, Expiring, MustChange, NoExpiry
@@ -92,6 +93,7 @@ EXPIRED = Expired()
 MUST_CHANGE = MustChange()
 NO_PASSWORD = NoPassword()
 UNREADABLE = Unreadable()
+SECOND_FACTOR_NOT_ENROLLED = SecondFactorNotEnrolled()
 LOCK_LAPSED = LockLapsed()
 NEAR_LOCKOUT = NearLockout()
 ATTACKED_EXEMPT = AttackedExempt()
@@ -109,6 +111,7 @@ STATES: tuple[State, ...] = (
     MUST_CHANGE,
     NO_PASSWORD,
     UNREADABLE,
+    SECOND_FACTOR_NOT_ENROLLED,
     LOCK_LAPSED,
     NEAR_LOCKOUT,
     ATTACKED_EXEMPT,

@@ -25,8 +25,8 @@ A_BROWSER: Final = program("Mozilla/5.0")
 # Lines for keystone.conf; docs/events.md says more.
 FOR_HASHES: Final = (
     "[security_compliance]",
-    "report_invalid_password_hash = event",
     "invalid_password_hash_secret_key = <any secret, the same on every node>",
+    "report_invalid_password_hash = event",
 )
 FOR_EVENTS: Final = (
     "[DEFAULT]",

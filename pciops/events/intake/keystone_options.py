@@ -13,7 +13,8 @@ from typing import Final
 from django.conf import settings
 
 from pciops.accounts.policy.keystone_conf import Assignment, ConfError, all_assignments
-from pciops.accounts.policy.policy import Policy
+from pciops.accounts.policy.policy import HASH_KEY, REPORT, Policy
+from pciops.keystone import releases
 from pciops.lib.env import SettingError
 
 SUCCESSES: Final = "identity.authenticate.success"
@@ -96,20 +97,7 @@ def missing_options(options: NotificationOptions, policy: Policy) -> Iterator[Mi
     """Yield what is missing, the most important first; pure."""
     yield from _not_sending(options)
     yield from _opted_out(options.notification_opt_out)
-    if "event" not in policy.report_invalid_password_hash:
-        yield MissingOption(
-            sentence="A program with an old password cannot be told from somebody who guesses: "
-            "failed sign-ins carry no hash of the password.",
-            section="security_compliance",
-            line="report_invalid_password_hash = event",
-        )
-    elif not policy.invalid_password_hash_secret_key_set:
-        yield MissingOption(
-            sentence="The hashes of wrong passwords are made without a key: who reads them can "
-            "try passwords on them.",
-            section="security_compliance",
-            line="invalid_password_hash_secret_key = <a long random word, the same on all nodes>",
-        )
+    yield from _no_hashes(policy)
     if not options.enable_proxy_headers_parsing:
         yield MissingOption(
             sentence="Keystone believes no proxy's headers: where one stands in front of it, every "
@@ -118,6 +106,24 @@ def missing_options(options: NotificationOptions, policy: Policy) -> Iterator[Mi
             section=_PROXY,
             line="enable_proxy_headers_parsing = true",
         )
+
+
+def _no_hashes(policy: Policy) -> Iterator[MissingOption]:
+    """Yield the lines for hashes of wrong passwords; the key first, without which Keystone fails.
+
+    A missing key of hashes that are on is a problem of Keystone itself, which accounts.doctor has.
+    """
+    if REPORT in policy.report_invalid_password_hash:
+        return
+    if policy.has_release(releases.PARTIAL_HASHES) is False:
+        return  # the option does not exist
+    key = "" if policy.invalid_password_hash_secret_key_set else f"{HASH_KEY}, and then "
+    yield MissingOption(
+        sentence="A program with an old password cannot be told from password guessing: "
+        "failed sign-ins carry no hash of the password.",
+        section="security_compliance",
+        line=f"{key}report_invalid_password_hash = event",
+    )
 
 
 def _not_sending(options: NotificationOptions) -> Iterator[MissingOption]:

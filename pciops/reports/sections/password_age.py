@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from pciops.accounts import mfa
 from pciops.accounts.states import EXPIRED, EXPIRING, NO_EXPIRY
 from pciops.notices.models import NoticeKind
 from pciops.reports.account_lists import EXPIRING_COUNTS, EXPIRING_DAYS
@@ -81,7 +80,9 @@ def _judgment(sources: Sources) -> Judgment:
     with_factor = (
         sources.accounts.numbers["second_factor"] + sources.privileged.numbers["second_factor"]
     )
-    unknown = with_factor and mfa.methods() is None
+    unknown = (
+        sources.accounts.numbers["factor_unknown"] + sources.privileged.numbers["factor_unknown"]
+    )
     services = sources.privileged.services.count
     return judge(
         "8.3.9",
@@ -99,11 +100,11 @@ def _judgment(sources: Sources) -> Judgment:
             ),
         ),
         not_tested=(
-            f"Whether Keystone loads the second factor of {with_factor:,} people: "
-            "PCIOPS_KEYSTONE_CONF is not set."
+            f"The second factor of {unknown:,} people with a password that lasts longer: their "
+            "rules name methods that are not known, or PCIOPS_KEYSTONE_CONF is not set."
             if unknown
             else "",
-            _next_passwords(sources, with_factor),
+            _next_passwords(sources, with_factor + unknown),
             *sources.users_not_tested,
         ),
         excluded=(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pciops.accounts import mfa
+from pciops.accounts.policy.policy import Policy
 from pciops.reports.account_lists import PrivilegedLists
 from pciops.reports.columns import ACCOUNT, ENABLED
 from pciops.reports.requirements import judge
@@ -29,7 +29,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         title="Administrators and the second factor",
         demand="Administrators, and all who reach the environment, sign in with a second factor.",
         judgments=(_administrators(lists), _everybody(sources)),
-        statements=tuple(_statements(lists)),
+        statements=tuple(_statements(lists, sources.policy)),
         figures=(
             Figure("administrators", "Administrators", lists.administrators.count),
             Figure(
@@ -60,17 +60,18 @@ def section(sources: Sources, tables: ReportTables) -> Section:
 
 
 def _administrators(lists: PrivilegedLists) -> Judgment:
-    numbers = lists.numbers
+    numbers, unknown = lists.numbers, lists.factor_unknown.count
     services = numbers["administrators_services"]
     return judge(
         "8.4.1",
         unit="administrators",
         population=numbers["administrators_local"] + numbers["administrators_elsewhere"],
-        tested=numbers["administrators_local"],
+        tested=numbers["administrators_local"] - unknown,
         found=(Found(lists.single_factor.count, "administrators sign in with one factor"),),
         not_tested=(
-            "Whether Keystone loads the methods of the rules: PCIOPS_KEYSTONE_CONF is not set."
-            if mfa.methods() is None
+            f"Administrators whose second factor is not known ({unknown:,}): the rules name "
+            "methods that are not known, or PCIOPS_KEYSTONE_CONF is not set."
+            if unknown
             else "",
             f"Administrators with an LDAP or federated account "
             f"({numbers['administrators_elsewhere']:,}): their sign-in is configured elsewhere."
@@ -104,8 +105,8 @@ def _everybody(sources: Sources) -> Judgment:
     )
 
 
-def _statements(lists: PrivilegedLists) -> Iterator[Statement]:
-    loaded = mfa.methods()
+def _statements(lists: PrivilegedLists, policy: Policy) -> Iterator[Statement]:
+    loaded = policy.auth_methods
     if loaded is None:
         yield Statement(
             "PCIOPS_KEYSTONE_CONF is not set, so the methods that Keystone loads are not known. "

@@ -83,7 +83,6 @@ def load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         ("PCIOPS_ADMIN_ROLES", ","),
         ("PCIOPS_MANAGEMENT_ROLES", ","),
         ("PCIOPS_EVENT_DAYS", "364"),
-        ("PCIOPS_MFA_FOR_ALL_ACCESS", "maybe"),
         ("PCIOPS_HELPDESK_ROLES", ","),
         ("PCIOPS_READER_ROLES", ","),
         ("PCIOPS_DATABASE_URL", "oracle://pciops:s3cret@db.example/pciops"),

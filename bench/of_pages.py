@@ -92,7 +92,9 @@ def _statements(view: Callable[..., HttpResponse], address: str, *words: str) ->
     """What the view sends to Keystone's database for somebody who sees the whole cloud."""
     request = RequestFactory().get(address)
     request.user = Operator(id="bench", name="bench", domain_id="default", domain_name="Default")
-    request.user.rights = Rights(role=Role.ADMINISTRATOR, domain_id=None, domain_name=None)
+    request.user.rights = Rights(
+        role=Role.ADMINISTRATOR, domain_id=None, domain_name=None, management=True
+    )
     with recorded() as statements:
         view(request, *words)
     return statements

@@ -165,6 +165,8 @@ KEYSTONE_RELEASE = releases.setting("PCIOPS_KEYSTONE_RELEASE")
 # The number of days ahead that "inactive soon" and "password expiring" mean.
 INACTIVE_SOON_DAYS = env.integer("PCIOPS_INACTIVE_SOON_DAYS", 7, minimum=1, maximum=90)
 EXPIRING_DAYS = env.integer("PCIOPS_EXPIRING_DAYS", 14, minimum=1, maximum=90)
+# Declares that every sign-in requires a second factor, so that PCI DSS 8.3.9 does not apply.
+MFA_FOR_ALL_ACCESS = env.flag("PCIOPS_MFA_FOR_ALL_ACCESS", default=False)
 
 # A service account holds one of these roles anywhere, or any role on one of these projects.
 SERVICE_ROLES = env.words("PCIOPS_SERVICE_ROLES", "service")
@@ -224,7 +226,7 @@ NOTIFICATIONS_QUEUE_LENGTH = env.integer(
     "PCIOPS_NOTIFICATIONS_QUEUE_LENGTH", 100_000, minimum=1000, maximum=10_000_000
 )
 # PCI DSS 10.5.1: 12 months, and one more.
-EVENT_DAYS = env.integer("PCIOPS_EVENT_DAYS", 400, minimum=1, maximum=4000)
+EVENT_DAYS = env.integer("PCIOPS_EVENT_DAYS", 400, minimum=365, maximum=4000)  # PCI DSS 10.5.1
 
 # --- Storms -------------------------------------------------------------------------------------
 # The number of locked accounts, or of unknown usernames, within ten minutes.
@@ -273,6 +275,8 @@ CELERY_ENABLE_UTC = True
 ADMIN_ROLES = env.words("PCIOPS_ADMIN_ROLES", "admin")
 HELPDESK_ROLES = env.words("PCIOPS_HELPDESK_ROLES", "helpdesk,manager")
 READER_ROLES = env.words("PCIOPS_READER_ROLES", "reader")
+# Who may acknowledge a report as management (PCI DSS 7.2.4).
+MANAGEMENT_ROLES = env.words("PCIOPS_MANAGEMENT_ROLES", ",".join(ADMIN_ROLES))
 # Clouds older than system scope: a role on this project counts in the whole cloud, as
 # keystone.conf's [resource] options of these names say for administrators.
 ADMIN_PROJECT_NAME = env.text("PCIOPS_ADMIN_PROJECT_NAME")

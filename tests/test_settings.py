@@ -81,6 +81,8 @@ def load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         ("PCIOPS_SITE_URL", "pciops.cloud.example"),
         ("PCIOPS_LOG_LEVEL", "loud"),
         ("PCIOPS_ADMIN_ROLES", ","),
+        ("PCIOPS_MANAGEMENT_ROLES", ","),
+        ("PCIOPS_EVENT_DAYS", "364"),
         ("PCIOPS_HELPDESK_ROLES", ","),
         ("PCIOPS_READER_ROLES", ","),
         ("PCIOPS_DATABASE_URL", "oracle://pciops:s3cret@db.example/pciops"),

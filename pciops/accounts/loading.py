@@ -127,7 +127,7 @@ def _account(
     *,
     totp_enrolled: bool,
 ) -> Account:
-    extra = _decoded(facts.extra)
+    extra = decoded(facts.extra)
     email = extra.get("email") if isinstance(extra, dict) else None
     domain_id = facts.domain_id or ""
     return Account(
@@ -185,7 +185,7 @@ def _expired_when_set(password: PasswordFacts) -> bool:
     return expires < times.later(created, FIRST_EXPIRY)
 
 
-def _decoded(text: str | None) -> Any:
+def decoded(text: str | None) -> Any:
     """Decode Keystone's JSON text; return None if it is not JSON."""
     try:
         return json.loads(text) if text else None
@@ -211,7 +211,7 @@ def _options(user_ids: Collection[str]) -> Mapping[str, dict[str, Any]]:
     options: dict[str, dict[str, Any]] = defaultdict(dict)
     rows = UserOption.objects.filter(user__in=user_ids).order_by()
     for user_id, option, value in rows.values_list("user_id", "option_id", "option_value"):
-        options[user_id][option] = _decoded(value)
+        options[user_id][option] = decoded(value)
     return options
 
 

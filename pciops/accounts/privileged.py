@@ -118,6 +118,12 @@ def all_kinds() -> dict[str, AccountKinds]:
     return _as_tuples(kinds)
 
 
+@database.reading()
+def administrator_roles() -> set[str]:
+    """Return the ids of the roles that make an administrator."""
+    return set(_rule().roles[AccountKind.ADMINISTRATOR])
+
+
 def has_kind(*kinds: AccountKind, user_id: str = "user_id") -> Q:
     """Return the condition that a row's user is of any of these kinds; reads the rule at once.
 

@@ -16,7 +16,17 @@ from functools import reduce
 from operator import attrgetter, or_
 from typing import Any, Final, NamedTuple, TypeVar
 
-from django.db.models import Case, Exists, IntegerField, Model, OuterRef, Q, QuerySet, Value, When
+from django.db.models import (
+    Case,
+    Exists,
+    IntegerField,
+    Model,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
 
 from pciops.accounts import loading, privileged, selectors
 from pciops.accounts.account import Account
@@ -39,9 +49,10 @@ from pciops.accounts.states.state import State
 from pciops.keystone import database, options
 from pciops.keystone.models import LocalUser, Password, User
 from pciops.lib import keyset
+from pciops.reports import lifetimes
 from pciops.reports.columns import account_cells, activity_cells, password_cells
 from pciops.reports.spool import Spool
-from pciops.reports.value import Cell
+from pciops.reports.value import Cell, Row
 
 M = TypeVar("M", bound=Model)
 
@@ -50,6 +61,12 @@ STRETCH: Final = 25_000  # rows of a table that one statement looks at
 EXPIRING_DAYS: Final = 30  # within which expiring passwords are listed
 INACTIVE_DAYS: Final = 7  # within which accounts that become inactive are listed
 EXPIRING_COUNTS: Final = (7, 14, 30)  # days for which expiring passwords are counted
+
+YEAR: Final = timedelta(days=365)
+# Keystone never forces the first change of an account whose password does not expire.
+FIRST_USE_EXEMPTIONS: Final = frozenset(
+    {options.IGNORE_CHANGE_PASSWORD, options.IGNORE_PASSWORD_EXPIRY}
+)
 
 BY_ACTIVITY: Final = (INACTIVE, INACTIVE_SOON)
 BY_PASSWORD: Final = (EXPIRED, MUST_CHANGE, EXPIRING, NO_EXPIRY)
@@ -83,6 +100,14 @@ class Selection:
     now: datetime
     directory: Directory
 
+    def is_service(self, user_id: str) -> bool:
+        """Return whether the account is of a program, not of a person."""
+        return AccountKind.SERVICE in self.directory.kinds.get(user_id, ())
+
+    def account_cells(self, user: _LocalUser) -> tuple[Cell, ...]:
+        """Return the cells of `columns.ACCOUNT`."""
+        return self.directory.account_cells(user.user_id, user.name, user.domain_id)
+
     def of_domain(self, rows: QuerySet[M, Any]) -> QuerySet[M, Any]:
         """Return the rows of the domain; all for the whole cloud."""
         return rows if self.scope is None else rows.filter(domain_id=self.scope)
@@ -95,6 +120,10 @@ class AccountLists:
 
     states: Mapping[State, Spool]
     not_covered: Spool = field(default_factory=Spool)
+    unused: Spool = field(default_factory=Spool)  # for 90 days, and Keystone lets them in
+    # People whose only factor need not change within 90 days, and who are not exempt from that.
+    long_lived: Spool = field(default_factory=Spool)
+    numbers: Counter[str] = field(default_factory=Counter)
     expiring: Counter[int] = field(default_factory=Counter)  # days → passwords expiring within
 
     @classmethod
@@ -124,18 +153,33 @@ def _read_activity(lists: AccountLists, selection: Selection) -> None:
     """Read the inactive accounts by the row of `user`, and only for them that of `local_user`."""
     policy, now = selection.policy, selection.now
     rules = [state.user_condition(policy, now) for state in BY_ACTIVITY]
-    rows = User.objects.filter(reduce(or_, rules)).annotate(rule=_first_rule(rules))
-    columns = ("pk", "rule", "last_active_at", "created_at")
+    unused = INACTIVE.row_condition(replace(policy, disable_user_account_days_inactive=90), now)
+    rows = User.objects.filter(reduce(or_, rules, unused)).annotate(
+        rule=_first_rule(rules), unused=_first_rule([unused])
+    )
+    columns = ("pk", "rule", "unused", "last_active_at", "created_at")
+    exempt = _exempt_ids(Q(option_id=options.IGNORE_USER_INACTIVITY))
     for chunk in _stretches(selection.of_domain(rows), columns):
         users = _local_users(LocalUser.objects.all(), "user", [row[0] for row in chunk])
-        for user_id, rule, last_active_at, created_at in chunk:
-            if user := users.get(user_id):  # others are not covered
-                lists.states[BY_ACTIVITY[rule]].append(
-                    (
-                        *selection.directory.account_cells(user.user_id, user.name, user.domain_id),
-                        *activity_cells(last_active_at, created_at, policy, now),
-                    )
-                )
+        for user_id, rule, is_unused, last_active_at, created_at in chunk:
+            user = users.get(user_id)
+            if user is None:  # others are not covered
+                continue
+            activity = activity_cells(last_active_at, created_at, policy, now)
+            row = *selection.account_cells(user), *activity
+            state = None if rule is None else BY_ACTIVITY[rule]
+            if state is not None:
+                lists.states[state].append(row)
+            if is_unused is not None and state is not INACTIVE:
+                lists.unused.append((*row[:-1], _why_unused(user_id in exempt, policy)))
+
+
+def _why_unused(exempt: bool, policy: Policy) -> str:
+    """Return why Keystone lets an account in that was not used for 90 days."""
+    if exempt:
+        return "exempt (ignore_user_inactivity)"
+    days = policy.disable_user_account_days_inactive
+    return "Keystone's rule is off" if days is None else f"Keystone refuses it after {days} days"
 
 
 def _read_not_covered(lists: AccountLists, selection: Selection) -> None:
@@ -154,27 +198,40 @@ def _read_passwords(lists: AccountLists, selection: Selection) -> None:
     """Rank all of `password` once for all of its states, and then read the rows in a state."""
     policy, now = selection.policy, selection.now
     local_users = selection.of_domain(LocalUser.objects.all())
-    newest = sorted(newest_passwords([state.row_condition(policy, now) for state in BY_PASSWORD]))
+    rules = [
+        *(state.row_condition(policy, now) for state in BY_PASSWORD),
+        lifetimes.long_lived(now),
+    ]
+    newest = sorted(newest_passwords(rules))
     exempt = _exempt_ids(Q(option_id=options.IGNORE_PASSWORD_EXPIRY))
     for start in range(0, len(newest), CHUNK):
-        rules = dict(newest[start : start + CHUNK])
-        rows = _passwords(rules)
+        states = dict(newest[start : start + CHUNK])
+        rows = _passwords(states)
         users = _local_users(local_users, "pk", [row[1] for row in rows])
+        people: list[tuple[_LocalUser, Row]] = []
         for pk, local_id, created_at, *expiries in rows:
             user = users.get(local_id)
             if user is None or user.user_id in exempt:
                 continue
-            state = BY_PASSWORD[rules[pk]]
             expires_at = expiries[0] if expiries[0] is not None else expiries[1]
-            if state is EXPIRING and expires_at is not None:
-                for days in EXPIRING_COUNTS:
-                    lists.expiring[days] += expires_at <= now + timedelta(days=days)
-            lists.states[state].append(
-                (
-                    *selection.directory.account_cells(user.user_id, user.name, user.domain_id),
-                    *password_cells(user.enabled, created_at, expires_at, now),
-                )
-            )
+            password = password_cells(user.enabled, created_at, expires_at, now)
+            row = *selection.account_cells(user), *password
+            if states[pk] < len(BY_PASSWORD):
+                state = BY_PASSWORD[states[pk]]
+                lists.states[state].append(row)
+                if state is EXPIRING and expires_at is not None:
+                    for days in EXPIRING_COUNTS:
+                        lists.expiring[days] += expires_at <= now + timedelta(days=days)
+            person = user.enabled and not selection.is_service(user.user_id)
+            if person and lifetimes.is_too_long(created_at, expires_at, now):
+                people.append((user, row))
+        factors = lifetimes.second_factors([user.user_id for user, _ in people], policy)
+        for user, row in people:
+            verdict = factors.get(user.user_id, FactorVerdict.NONE)
+            if verdict in lifetimes.ONE_FACTOR:
+                lists.long_lived.append((*row, lifetimes.why(row[-1])))
+            else:
+                lists.numbers[lifetimes.counted_as(verdict)] += 1
 
 
 @database.reading()
@@ -245,11 +302,13 @@ class PrivilegedLists:
     inactivity_exempt: Spool = field(default_factory=Spool)
     first_use_exempt: Spool = field(default_factory=Spool)
     administrators: Spool = field(default_factory=Spool)
-    single_factor: Spool = field(default_factory=Spool)  # administrators, local
-    factor_unknown: Spool = field(default_factory=Spool)  # administrators, local
-    factor_elsewhere: Spool = field(default_factory=Spool)  # administrators, LDAP or federated
+    single_factor: Spool = field(default_factory=Spool)  # people who are administrators, local
+    factor_unknown: Spool = field(default_factory=Spool)  # the same
+    factor_elsewhere: Spool = field(default_factory=Spool)  # the same, LDAP or federated
     exempt: Spool = field(default_factory=Spool)
     services: Spool = field(default_factory=Spool)
+    expiry_exempt: Spool = field(default_factory=Spool)  # people with one factor
+    numbers: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def read(cls, selection: Selection) -> PrivilegedLists:
@@ -258,35 +317,57 @@ class PrivilegedLists:
         ids = sorted({*selection.directory.kinds, *_exempt_ids(Q())})
         for start in range(0, len(ids), CHUNK):
             for account in selectors.get_many(ids[start : start + CHUNK], scope=selection.scope):
-                lists._add(account, selection.policy, selection.now)
+                factors = second_factor(account, selection.policy)
+                lists._add(account, factors, selection.policy, selection.now)
                 if AccountKind.ADMINISTRATOR in account.kinds:
-                    lists._add_administrator(account, second_factor(account, selection.policy))
+                    lists._add_administrator(account, factors)
         return lists
 
-    def _add(self, account: Account, policy: Policy, now: datetime) -> None:
+    def _add(self, account: Account, factors: SecondFactor, policy: Policy, now: datetime) -> None:
         names = account_cells(account)
         password = password_cells(
             account.enabled, account.password_created_at, account.password_expires_at, now
         )
+        is_service = AccountKind.SERVICE in account.kinds
+        usable = bool(account.enabled) and account.covered
         if account.exempt_from(options.IGNORE_USER_INACTIVITY):
             activity = activity_cells(account.last_active_at, account.created_at, policy, now)
             self.inactivity_exempt.append((*names, *activity))
         if account.exempt_from(options.IGNORE_CHANGE_PASSWORD):
             self.first_use_exempt.append((*names, *password))
+        if account.exempt_from(options.IGNORE_LOCKOUT):
+            self.numbers["lockout_exempt"] += usable
+        if any(map(account.exempt_from, FIRST_USE_EXEMPTIONS)):
+            kind = "services" if is_service else "people"
+            self.numbers[f"first_use_exempt_{kind}"] += usable
+        if account.exempt_from(options.IGNORE_PASSWORD_EXPIRY) and usable and not is_service:
+            if factors.verdict not in lifetimes.ONE_FACTOR:
+                self.numbers[lifetimes.counted_as(factors.verdict)] += 1
+            elif account.password_created_at is not None:
+                self.expiry_exempt.append((*names, *password, "exempt (ignore_password_expiry)"))
         exemptions = ", ".join(account.exemptions)
         row = (*names, *password, account.exempt_from(options.LOCK_PASSWORD), exemptions)
         if exemptions:
             self.exempt.append(row)
-        if AccountKind.SERVICE in account.kinds:
+        if is_service:
             self.services.append(row)
+            self.numbers["services_local"] += account.covered
+            self.numbers["services_enabled"] += usable
+            created_at = account.password_created_at
+            self.numbers["services_old"] += bool(usable and created_at and now - created_at > YEAR)
 
     def _add_administrator(self, account: Account, factors: SecondFactor) -> None:
         names, enabled = account_cells(account), bool(account.enabled)
         row = (*names, enabled, factors.effective, factors.explanation)
         self.administrators.append(row)
+        if AccountKind.SERVICE in account.kinds:
+            self.numbers["administrators_services"] += 1
+            return  # programs are judged by 8.6, and not by 8.4
         if not enabled:
             return
-        if factors.verdict in {FactorVerdict.NONE, FactorVerdict.WEAK}:
+        self.numbers["administrators_local"] += account.covered
+        self.numbers["administrators_elsewhere"] += not account.covered
+        if factors.verdict in lifetimes.ONE_FACTOR:
             self.single_factor.append(row)
         elif factors.verdict is FactorVerdict.UNKNOWN:
             self.factor_unknown.append(row)

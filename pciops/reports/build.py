@@ -57,9 +57,9 @@ def build(week: Week, domain: Domain = WHOLE_CLOUD, *, cloud: CloudSources) -> B
         KeystoneDatabaseDownError: nothing is left behind.
     """
     began = time.monotonic()
-    sources = Sources(week=week, scope=domain.id or None, cloud=cloud)
-    tables = ReportTables()
     before = store.newest(str(week.before), domain.id)
+    sources = Sources(week=week, scope=domain.id or None, cloud=cloud, before=before)
+    tables = ReportTables()
     try:
         sections = [section(sources, tables) for section in SECTIONS]
     except BaseException:
@@ -93,12 +93,16 @@ def build(week: Week, domain: Domain = WHOLE_CLOUD, *, cloud: CloudSources) -> B
 
 
 def _with_changes(sections: list[Section], before: Mapping[str, int | None]) -> tuple[Section, ...]:
-    """Return the sections with the change of each figure since the week before."""
+    """Return the sections with the change of each figure; the number 0 is no exception."""
     return tuple(
         replace(
             section,
             figures=tuple(
-                replace(figure, change=difference(before.get(figure.key), figure.number))
+                replace(
+                    figure,
+                    change=difference(before.get(figure.key), figure.number),
+                    finding=figure.is_finding,
+                )
                 for figure in section.figures
             ),
         )

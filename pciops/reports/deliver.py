@@ -18,8 +18,9 @@ from pciops.notices.mail.message import LONGEST_SUBJECT, Attachment, RenderedMai
 from pciops.notices.models import OperatorMail
 from pciops.reports.archive import store
 from pciops.reports.models import StoredReport
+from pciops.reports.render import text
 from pciops.reports.render.formats import FORMATS, content_of
-from pciops.reports.value import Report, ReportVerdict
+from pciops.reports.value import Report
 
 GOOD_FOR: Final = timedelta(days=7)  # then there is another report
 LARGEST: Final = 8 * 1024 * 1024  # bytes of a PDF that goes along; mail servers take no more
@@ -94,21 +95,20 @@ def write(stored: StoredReport, report: Report, *, attached: bool, left_out: boo
     """Render the mail; each text that is not ours is one line of it."""
     engine = Engine(dirs=[str(TEMPLATES)])
     facts = _facts(stored, report) | {"attached": attached, "left_out": left_out}
-    subject, text, html = (
+    subject, body, html = (
         engine.get_template(name).render(Context(facts, autoescape=name.endswith(".html")))
         for name in ("subject.txt", "body.txt", "body.html")
     )
-    return RenderedMail(subject=plain(subject, LONGEST_SUBJECT), text=text, html=html)
+    return RenderedMail(subject=plain(subject, LONGEST_SUBJECT), text=body, html=html)
 
 
 def _facts(stored: StoredReport, report: Report) -> dict[str, Any]:
     header = report.header
-    findings = [
-        {"requirement": section.requirement, "title": section.title, "words": plain(one.words, 400)}
-        for section in report.sections
-        for one in section.statements
-        if one.verdict is ReportVerdict.FINDING
+    listed = [
+        {"requirement": one.requirement, "title": one.section.title, "words": plain(one.words, 400)}
+        for one in text.exceptions(report)
     ]
+    with_exceptions = {one.requirement for one in text.exceptions(report)}
     return {
         "cloud": header.cloud,
         "domain": plain(header.domain_name, 64),
@@ -121,7 +121,9 @@ def _facts(stored: StoredReport, report: Report) -> dict[str, Any]:
             for one in report.figures()
             if one.main
         ],
-        "findings": findings,
+        "answer": text.answer(report),
+        "exceptions": listed,
+        "requirements": len(with_exceptions),
         "gaps": [plain(gap.words, 400) for gap in report.gaps],
         "link": _link(stored),
         "hash": stored.hash,

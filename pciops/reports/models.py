@@ -39,9 +39,11 @@ class StoredReport(models.Model):
 
     @property
     def main_figures(self) -> list[dict[str, Any]]:
-        """The main figures: key, label, number and finding of each."""
-        figures: list[dict[str, Any]] = json.loads(self.figures)
-        return figures
+        """The main figures: key, label, number, and whether it is an exception."""
+        return [
+            {**figure, "finding": bool(figure["finding"] and figure["number"])}
+            for figure in json.loads(self.figures)
+        ]
 
 
 class RowChunk(models.Model):
@@ -72,6 +74,8 @@ class SignOff(models.Model):
     by_id = models.CharField(max_length=64)
     remark = models.TextField(blank=True)
     event_id = models.CharField(max_length=32)  # the row of the audit log
+    # Whether the operator had a role of PCIOPS_MANAGEMENT_ROLES; None: signed before that was kept.
+    as_management = models.BooleanField(null=True)
 
     def __str__(self) -> str:
         return f"{self.by} on {self.at:%Y-%m-%d}"

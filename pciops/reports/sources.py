@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
 
 from pciops.accounts.census import census
 from pciops.accounts.census.counting import CLOUD, EVERY, CensusTally
 from pciops.accounts.models import Census, CensusGap
+from pciops.accounts.policy import compliance
 from pciops.accounts.policy import policy as policies
+from pciops.accounts.policy.compliance import PolicyFinding
 from pciops.accounts.policy.policy import Policy, SourcedPolicy
+from pciops.accounts.states import NOT_COVERED
 from pciops.audit import selectors
 from pciops.audit.models import Event
 from pciops.events import liveness
 from pciops.events.models import ConsumerSession
+from pciops.keystone import database
+from pciops.keystone.models import LocalUser, User
+from pciops.lib import times
 from pciops.reports.account_lists import AccountLists, Directory, PrivilegedLists, Selection
-from pciops.reports.value import Gap
+from pciops.reports.models import StoredReport
+from pciops.reports.value import Found, Gap
 from pciops.reports.weeks import Week
 
 M = TypeVar("M", bound=Model)
@@ -55,6 +62,7 @@ class Sources:
     week: Week
     scope: str | None  # a domain's id; None: the whole cloud
     cloud: CloudSources
+    before: StoredReport | None = None  # the report of the week before
 
     @property
     def now(self) -> datetime:
@@ -112,6 +120,102 @@ class Sources:
             for begins, ends in liveness.gaps(self.week.begins, self.until)
         ]
 
+    @cached_property
+    def without_consumer(self) -> str:
+        """Why the notifications of the week are not known, or are not all known; "": they are."""
+        return self._absence(
+            self.consumer_gaps, "No consumer of Keystone's notifications was connected"
+        )
+
+    @cached_property
+    def without_worker(self) -> str:
+        """Why notices and locks of the week are not known, or not all known; "": they are."""
+        return self._absence(self.schedule_gaps, "No worker ran")
+
+    def heard(self, number: int) -> int | None:
+        """Return a number of notifications; None instead of 0 if none was received all week."""
+        return number or (None if self._absent(self.consumer_gaps) else 0)
+
+    def seen(self, number: int) -> int | None:
+        """Return a number that workers found; None instead of 0 if none ran all week."""
+        return number or (None if self._absent(self.schedule_gaps) else 0)
+
+    def _absent(self, gaps: list[Gap]) -> bool:
+        return self._lost(gaps) >= self.until - self.week.begins
+
+    def _absence(self, gaps: list[Gap], sentence: str) -> str:
+        if not gaps:
+            return ""
+        if self._absent(gaps):
+            return f"{sentence} in this week."
+        return f"{sentence} for {times.span(self._lost(gaps))} of this week."
+
+    @staticmethod
+    def _lost(gaps: list[Gap]) -> timedelta:
+        return sum((gap.ends - gap.begins for gap in gaps), timedelta())
+
+    # --- Populations and exceptions that several requirements share -------------------------------
+    @property
+    def local(self) -> int:
+        """The number of local accounts."""
+        return self.count(EVERY) - self.count(NOT_COVERED.name)
+
+    @property
+    def elsewhere(self) -> int:
+        """The number of LDAP and federated accounts."""
+        return self.accounts.not_covered.count
+
+    @property
+    def local_people(self) -> int:
+        """The number of local accounts that are not service accounts."""
+        return max(0, self.local - self.privileged.numbers["services_local"])
+
+    @cached_property
+    def enabled_people(self) -> int:
+        """The number of local accounts that are enabled and not service accounts."""
+        with database.reading():
+            rows = LocalUser.objects.filter(user__enabled=True)
+            enabled = self.selection.of_domain(rows).count()
+        return max(0, enabled - self.privileged.numbers["services_enabled"])
+
+    @property
+    def users_not_tested(self) -> tuple[str, ...]:
+        """Sentences about the accounts that no list has."""
+        unexplained = self.user_rows - self.local - self.elsewhere
+        return (
+            f"LDAP and federated accounts ({self.elsewhere:,}): Keystone does not store what "
+            "this test needs."
+            if self.elsewhere
+            else "",
+            f"{abs(unexplained):,} accounts were created or deleted while the report was built."
+            if unexplained
+            else "",
+        )
+
+    @cached_property
+    def user_rows(self) -> int:
+        """The number of rows in Keystone's table `user`."""
+        with database.reading():
+            return self.selection.of_domain(User.objects.all()).count()
+
+    def policy_exceptions(self, requirement: str) -> list[Found]:
+        """Return the values of options that do not meet a requirement, on any node."""
+        finding = _finding(requirement, self.policy)
+        if not finding.passed:
+            return [Found(1, f"{finding.value[:1].upper()}{finding.value[1:]}. {finding.reason}")]
+        found = []
+        for option in finding.options:
+            for path, value in self.cloud.policy.disagreements.get(option, ()):
+                if isinstance(value, str) and option != "password_regex":
+                    continue  # a reference or a value that Keystone refuses
+                changed: Any = {option: value}
+                other = _finding(requirement, replace(self.policy, **changed))
+                if not other.passed:
+                    found.append(
+                        Found(1, f"In {path}, {option} makes it {other.value}. {other.reason}")
+                    )
+        return found
+
     def of_week(self, rows: QuerySet[M], column: str) -> QuerySet[M]:
         """Return the rows of the domain with a time of the week in this column."""
         week = {f"{column}__gte": self.week.begins, f"{column}__lt": self.week.ends}
@@ -126,6 +230,11 @@ class Sources:
     def count(self, state: str, kind: str = EVERY) -> int:
         """Return how many accounts of a kind are in a state, by the census of the moment."""
         return self.cloud.tally.numbers.get((self.scope or CLOUD, state, kind), 0)
+
+
+def _finding(requirement: str, policy: Policy) -> PolicyFinding:
+    every = compliance.findings(policy)
+    return next(finding for finding in every if finding.requirement == requirement)
 
 
 def _without_census(begins: datetime, until: datetime) -> Iterator[tuple[datetime, datetime, str]]:

@@ -17,8 +17,20 @@ Cell: TypeAlias = str | int | bool | None
 Row: TypeAlias = tuple[Cell, ...]
 
 
+class Verdict(StrEnum):
+    """What the data says of a requirement. An assessor decides whether it is in place.
+
+    The worst first.
+    """
+
+    EXCEPTION = "exception"
+    NOT_TESTED = "not_tested"
+    PARTLY_TESTED = "partly_tested"
+    NO_EXCEPTION = "no_exception_found"
+
+
 class ReportVerdict(StrEnum):
-    """The judgment of a statement or a section."""
+    """The verdict of a statement in a report of 0.1.0, which had no judgments."""
 
     MET = "met"
     FINDING = "finding"
@@ -26,11 +38,37 @@ class ReportVerdict(StrEnum):
 
 
 @dataclass(frozen=True)
+class Found:
+    """Exceptions of one kind."""
+
+    number: int
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgment:
+    """The verdict on one requirement, with what was tested for it; made by `requirements.judge`."""
+
+    requirement: str  # in PCI DSS 4.0.1
+    old: str  # in 3.2.1; "": it is new
+    procedure: str  # the number of the testing procedure
+    asks: str  # the procedure in our words
+    unit: str  # what population, tested and exceptions count
+    population: int | None  # None: not known
+    tested: int
+    exceptions: int
+    found: tuple[Found, ...]
+    not_tested: tuple[str, ...]  # sentences
+    excluded: tuple[str, ...]  # sentences: to what the requirement does not apply
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
 class Statement:
-    """A sentence of a section, with or without a verdict."""
+    """A sentence of a section."""
 
     words: str
-    verdict: ReportVerdict | None = None
+    verdict: ReportVerdict | None = None  # in reports of 0.1.0 only
 
 
 @dataclass(frozen=True)
@@ -43,12 +81,12 @@ class Figure:
     _: KW_ONLY
     change: int | None = None  # since the week before; None: not known. Set by `build`
     words: str = ""
-    finding: bool = False  # whether any number but zero requires action
+    finding: bool = False  # whether any number but zero is an exception
     main: bool = False  # whether the summary and the list of reports show it
 
     @property
     def is_finding(self) -> bool:
-        """Return whether this number requires action."""
+        """Return whether this number is an exception."""
         return self.finding and bool(self.number)
 
 
@@ -102,10 +140,10 @@ class Gap:
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """The part of the report about one requirement."""
+    """A part of the report, mostly about one requirement."""
 
     key: str
-    requirement: str = ""  # in PCI DSS 4.0.1; "": the section is about none
+    requirement: str = ""  # numbers in PCI DSS 4.0.1; "": the section is about none
     old: str = ""  # its number in 3.2.1
     title: str
     demand: str  # a summary of the requirement
@@ -113,6 +151,7 @@ class Section:
     figures: tuple[Figure, ...] = ()
     bars: tuple[Bars, ...] = ()
     tables: tuple[Table, ...] = ()
+    judgments: tuple[Judgment, ...] | None = ()  # None: a report of 0.1.0
 
     @property
     def heading(self) -> str:
@@ -120,16 +159,26 @@ class Section:
         return f"{self.requirement} {self.title}".strip()
 
     @property
-    def verdict(self) -> ReportVerdict | None:
-        """Return the worst verdict of the section; None if it judges nothing.
+    def requirements(self) -> tuple[str, ...]:
+        """Return the numbers of the requirements that the section judges."""
+        return tuple(judgment.requirement for judgment in self.judgments or ())
 
-        A figure that requires action is a finding, even if no statement says so.
-        """
+    @property
+    def old_verdict(self) -> ReportVerdict | None:
+        """Return the worst verdict of a section of 0.1.0; None if it judges nothing."""
         verdicts = {statement.verdict for statement in self.statements}
         verdicts |= {ReportVerdict.FINDING for figure in self.figures if figure.is_finding}
         if any(figure.finding and figure.number is None for figure in self.figures):
             verdicts.add(ReportVerdict.UNKNOWN)
-        return worst(verdicts)
+        worst_first = (ReportVerdict.FINDING, ReportVerdict.UNKNOWN, ReportVerdict.MET)
+        return next((verdict for verdict in worst_first if verdict in verdicts), None)
+
+    @property
+    def verdict(self) -> Verdict | ReportVerdict | None:
+        """Return the worst verdict of the section; None if it judges no requirement."""
+        if self.judgments is None:
+            return self.old_verdict
+        return worst({judgment.verdict for judgment in self.judgments})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +207,17 @@ class Report:
     sections: tuple[Section, ...]
     gaps: tuple[Gap, ...]
 
+    @property
+    def is_judged(self) -> bool:
+        """Return whether requirements are judged; reports of 0.1.0 judged statements."""
+        return all(section.judgments is not None for section in self.sections)
+
+    def judgments(self) -> Iterator[tuple[Section, Judgment]]:
+        """Yield all judgments in order, each with its section."""
+        for section in self.sections:
+            for judgment in section.judgments or ():
+                yield section, judgment
+
     def figures(self) -> Iterator[Figure]:
         """Yield all figures in order."""
         for section in self.sections:
@@ -174,7 +234,6 @@ def difference(before: int | None, after: int | None) -> int | None:
     return None if before is None or after is None else after - before
 
 
-def worst(verdicts: Container[ReportVerdict | None]) -> ReportVerdict | None:
+def worst(verdicts: Container[Verdict]) -> Verdict | None:
     """Return the worst of the verdicts; None if there is none."""
-    worst_first = (ReportVerdict.FINDING, ReportVerdict.UNKNOWN, ReportVerdict.MET)
-    return next((verdict for verdict in worst_first if verdict in verdicts), None)
+    return next((verdict for verdict in Verdict if verdict in verdicts), None)

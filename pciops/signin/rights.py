@@ -15,6 +15,9 @@ from pciops.keystone.client import Token
 Permission = Literal["see", "unlock", "administer", "sign_off"]
 
 
+SIGN_OFF: Final = "sign_off"  # of management, whatever the role
+
+
 class NoRoleError(Exception):
     """A person whom Keystone knows, and who is not an operator."""
 
@@ -49,19 +52,21 @@ class Role(StrEnum):
 
 
 PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
-    Role.AUDITOR: frozenset({"see", "sign_off"}),
-    Role.HELPDESK: frozenset({"see", "sign_off", "unlock"}),
-    Role.ADMINISTRATOR: frozenset({"see", "sign_off", "unlock", "administer"}),
+    Role.AUDITOR: frozenset({"see"}),
+    Role.HELPDESK: frozenset({"see", "unlock"}),
+    Role.ADMINISTRATOR: frozenset({"see", "unlock", "administer"}),
 }
 DESCRIPTIONS: Final = {
-    Role.AUDITOR: "An auditor sees everything, signs reports off, and changes nothing else.",
-    Role.HELPDESK: "The help desk unlocks accounts, signs reports off, and changes nothing else.",
-    Role.ADMINISTRATOR: "An administrator may do everything.",
+    Role.AUDITOR: "An auditor sees everything and changes nothing.",
+    Role.HELPDESK: "The help desk unlocks accounts and changes nothing else.",
+    Role.ADMINISTRATOR: "An administrator changes accounts.",
 }
 
 
 def keystone_roles(permission: str = "see") -> list[str]:
     """Return the roles of Keystone that give this permission, the strongest first."""
+    if permission == SIGN_OFF:
+        return list(settings.MANAGEMENT_ROLES)
     names = {
         Role.ADMINISTRATOR: settings.ADMIN_ROLES,
         Role.HELPDESK: settings.HELPDESK_ROLES,
@@ -78,6 +83,7 @@ class Rights:
     role: Role
     domain_id: str | None
     domain_name: str | None
+    management: bool = False  # may sign reports off
 
     @classmethod
     def of(cls, token: Token) -> Rights | None:
@@ -85,20 +91,28 @@ class Rights:
         role = _role(token)
         if role is None:
             return None
+        management = bool(token.roles & set(settings.MANAGEMENT_ROLES))
         project = (token.project_name, token.project_domain_name)
         admin_project = (settings.ADMIN_PROJECT_NAME, settings.ADMIN_PROJECT_DOMAIN_NAME)
         if token.system or (project[0] and project == admin_project):
-            return cls(role=role, domain_id=None, domain_name=None)
+            return cls(role=role, domain_id=None, domain_name=None, management=management)
         if token.domain_id:
-            return cls(role=role, domain_id=token.domain_id, domain_name=token.domain_name)
+            return cls(
+                role=role,
+                domain_id=token.domain_id,
+                domain_name=token.domain_name,
+                management=management,
+            )
         return None
 
     def may(self, permission: str) -> bool:
-        """Return whether the role has the permission, within the scope.
+        """Return whether the operator has the permission, within the scope.
 
         Raises:
             ValueError: there is no such permission.
         """
+        if permission == SIGN_OFF:
+            return self.management
         if permission not in Role.ADMINISTRATOR.permissions:
             raise ValueError(f"there is no permission {permission!r}")
         return permission in self.role.permissions
@@ -106,7 +120,8 @@ class Rights:
     def covers(self, other: Rights) -> bool:
         """Return whether the other rights add nothing to these."""
         wider = self.domain_id in (None, other.domain_id)
-        return wider and self.role.permissions >= other.role.permissions
+        stronger = self.role.permissions >= other.role.permissions
+        return wider and stronger and self.management >= other.management
 
     def refusal(self, permission: str) -> str:
         """Return why a permission is missing, and the roles that have it."""

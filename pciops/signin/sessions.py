@@ -55,6 +55,7 @@ def keep(
             "role": rights.role,
             "domain_id": rights.domain_id,
             "domain_name": rights.domain_name,
+            "management": rights.management,
         }
         for token, rights in ((token, rights), *others)
     ]
@@ -123,7 +124,10 @@ def _scopes(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _rights(scope: dict[str, Any]) -> Rights:
     return Rights(
-        role=Role(scope["role"]), domain_id=scope["domain_id"], domain_name=scope["domain_name"]
+        role=Role(scope["role"]),
+        domain_id=scope["domain_id"],
+        domain_name=scope["domain_name"],
+        management=scope.get("management", False),  # sessions from before the setting
     )
 
 

@@ -52,6 +52,7 @@ def sign_off(request: OperatorRequest, week: str) -> HttpResponse:
             initiator=initiator(request),
             remark=form.cleaned_data["remark"],
             now=timezone.now(),
+            as_management=True,  # others may not sign off
         )
     except sessions.EndedError:
         return rights.signed_out(request, then=request.path, action=Event.Action.SIGN_OFF)

@@ -107,6 +107,20 @@ def test_requirements_at_their_bounds(
     assert passed or any(option in result.reason for option in result.options)
 
 
+@pytest.mark.parametrize("days", [None, 365])
+def test_a_second_factor_for_all_access_passes_without_expiry(days: int | None) -> None:
+    result = finding("8.3.9", password_expires_days=days, mfa_for_all_access=True)
+
+    assert result.passed
+    assert "PCIOPS_MFA_FOR_ALL_ACCESS" in result.reason
+
+
+def test_password_age_names_the_faq_and_nist() -> None:
+    note = finding("8.3.9").note
+
+    assert all(term in note for term in ("FAQ 1590", "800-63B-4"))
+
+
 def test_lockout_with_two_problems_names_both() -> None:
     result = finding("8.3.4", lockout_failure_attempts=20, lockout_duration=60)
 

@@ -39,7 +39,7 @@ def test_secret_is_left_out(token: str, settings: Settings, conf: Path) -> None:
 def test_finding_has_requirement_verdict_and_remedy(token: str, settings: Settings) -> None:
     settings.POLICY_OVERRIDES = {"lockout_failure_attempts": "6", "lockout_duration": "900"}
     finding = get(token, POLICY).json()["findings"][1]
-    texts = {name: finding.pop(name) for name in ("title", "demand", "value", "reason")}
+    texts = {name: finding.pop(name) for name in ("title", "demand", "value", "reason", "note")}
 
     assert finding == {
         "requirement": "8.3.4",

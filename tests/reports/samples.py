@@ -15,12 +15,14 @@ from pciops.audit.services import PCIOPS
 from pciops.lib.times import iso
 from pciops.reports.archive import store
 from pciops.reports.models import StoredReport
+from pciops.reports.requirements import REQUIREMENTS, judge
 from pciops.reports.spool import BuiltReport, ReportTables
 from pciops.reports.value import (
     Bars,
     Cell,
     Column,
     Figure,
+    Found,
     Gap,
     Header,
     Report,
@@ -114,10 +116,17 @@ def sample_report(size: int = 40, seed: int = 1, **header: Any) -> BuiltReport:
         requirement="8.3.4",
         old="8.1.6, 8.1.7",
         demand="After at most 10 failed tries an account is locked for at least 30 minutes.",
-        statements=(
-            Statement("Set lockout_duration to at least 1800 seconds.", ReportVerdict.FINDING),
-            Statement("14 of 21 locks of the week ended by themselves."),
+        judgments=(
+            judge(
+                "8.3.4",
+                unit="accounts",
+                population=430,
+                tested=412,
+                found=[Found(1, "Set lockout_duration to at least 1800 seconds.")],
+                not_tested=["18 LDAP accounts."],
+            ),
         ),
+        statements=(Statement("14 of 21 locks of the week ended by themselves."),),
         figures=(
             Figure("locks", "locks in this week", min(size, 60), change=7, main=True),
             Figure("unlocks", "unlocked by somebody", 14, change=-3),
@@ -156,7 +165,16 @@ def sample_report(size: int = 40, seed: int = 1, **header: Any) -> BuiltReport:
         requirement="8.2.6",
         old="8.1.4",
         demand="Accounts that nobody used for 90 days are removed or disabled.",
-        statements=(Statement("Keystone refuses them after 90 days.", ReportVerdict.MET),),
+        judgments=(
+            judge(
+                "8.2.6",
+                unit="accounts",
+                population=430,
+                tested=412,
+                found=[Found(size, "accounts were not used for 90 days")],
+            ),
+        ),
+        statements=(Statement("Keystone refuses them after 90 days."),),
         figures=(
             Figure(
                 "inactive", "inactive for over 90 days", size, change=4, main=True, finding=True
@@ -178,9 +196,8 @@ def sample_report(size: int = 40, seed: int = 1, **header: Any) -> BuiltReport:
         "Password age",
         requirement="8.3.9",
         old="8.2.4",
-        statements=(
-            Statement("It is not known whether every owner was told.", ReportVerdict.UNKNOWN),
-        ),
+        judgments=(judge("8.3.9", unit="people", population=400, tested=400),),
+        statements=(Statement("It is not known whether every owner was told."),),
         figures=(
             Figure("expired", "passwords that have expired", 96, change=11, main=True),
             Figure("unseen", "failed notices", None, words="The log has a gap."),
@@ -278,7 +295,19 @@ def _sections(draw: st.DrawFn, number: int, tables: ReportTables) -> Section:
         finding=st.booleans(),
         main=st.booleans(),
     )
-    statements = st.builds(Statement, texts, st.none() | st.sampled_from(list(ReportVerdict)))
+    old = draw(st.booleans())  # of 0.1.0
+    verdicts = st.none() | st.sampled_from(list(ReportVerdict)) if old else st.none()
+    statements = st.builds(Statement, texts, verdicts)
+    judgments = st.builds(
+        judge,
+        st.sampled_from(sorted(REQUIREMENTS)),
+        unit=texts,
+        population=st.none() | numbers,
+        tested=numbers,
+        found=st.lists(st.builds(Found, numbers, texts), max_size=2),
+        not_tested=st.lists(texts, max_size=2),
+        excluded=st.lists(texts, max_size=2),
+    )
     some_figures = st.lists(figures, max_size=3, unique_by=lambda figure: figure.key)
     return make_section(
         f"section_{number}",
@@ -286,6 +315,7 @@ def _sections(draw: st.DrawFn, number: int, tables: ReportTables) -> Section:
         requirement=draw(st.sampled_from(("", "8.2.6", "8.4.1, 8.4.2"))),
         old=draw(texts),
         demand=draw(texts),
+        judgments=None if old else tuple(draw(st.lists(judgments, max_size=2))),
         statements=tuple(draw(st.lists(statements, max_size=3))),
         figures=tuple(draw(some_figures)),
         bars=tuple(draw(_bars(number)) for _ in range(draw(st.integers(0, 1)))),

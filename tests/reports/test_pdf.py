@@ -87,9 +87,9 @@ def test_bookmarks_have_the_numbers_of_the_requirements(short: PdfReader) -> Non
 def test_the_first_page_has_findings_verdicts_and_figures(short: PdfReader) -> None:
     first = words(short, 0)
 
-    assert "Findings in 2 of 3 sections" in first
+    assert "Exceptions in 2 of 3 requirements" in first
     assert "Set lockout_duration" in first
-    assert "8.2.6 Inactive accounts Finding 8.1.4" in first
+    assert "8.2.6 Inactive accounts Exception 8.1.4" in first
     assert "inactive for over 90 days 40 +4" in first
 
 
@@ -157,8 +157,9 @@ def test_a_chart_has_its_legend_and_every_text_of_the_drawing(short: PdfReader) 
     drawing = charts.columns(text.chart(bars))
     on_page = words(short, bookmarks(short)["8.3.4 Lockout"]).split()
 
-    for label in ("locks:", "21", "unlocks:", "16"):
+    for label in ("locks", "unlocks"):
         assert label in on_page
+    assert "locks:" not in on_page  # accounts in a state have no sum over days
     for mark in drawing.texts:
         assert set(mark.text.split()) <= set(on_page)
 

@@ -15,7 +15,7 @@ from pciops.reports.archive import store
 from pciops.reports.build import build
 from pciops.reports.models import BuildFailure, RowChunk, SignOff, StoredReport
 from pciops.reports.sources import CloudSources
-from tests.factories import NOW, make_initiator, make_ldap_user
+from tests.factories import NOW, make_initiator, make_ldap_user, make_user
 from tests.reports.samples import store_sample
 from tests.reports.weekly import WEEK, section
 
@@ -100,17 +100,26 @@ def test_an_acknowledgement_is_stored_and_in_the_audit_log() -> None:
 
 def test_the_next_report_has_the_acknowledgements_of_six_months() -> None:
     stored = store_sample()
+    make_user()
     for days in (1, 200):
         store.sign_off(
-            stored, initiator=make_initiator(), remark="", now=NOW - timedelta(days=days)
+            stored,
+            initiator=make_initiator(),
+            remark="",
+            now=NOW - timedelta(days=days),
+            as_management=True,
         )
     review = section("review")
 
-    assert review.verdict == "met"
+    assert review.verdict == "partly_tested"
     assert "2026-W46" in review.statements[0].words
     assert "olga (Default)" in review.statements[0].words
     assert [row[1] for row in review.tables[0].shown] == ["2026-W46"]
 
 
-def test_a_report_without_acknowledgements_is_a_finding() -> None:
-    assert section("review").verdict == "finding"
+def test_an_acknowledgement_by_others_than_management_is_listed_and_does_not_count() -> None:
+    store.sign_off(store_sample(), initiator=make_initiator(), remark="", now=NOW)
+    review = section("review")
+
+    assert review.verdict == "not_tested"
+    assert [row[4] for row in review.tables[0].shown] == [False]

@@ -3,74 +3,86 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from pciops.reports.render import text
-from pciops.reports.value import Cell, Column, Figure, ReportVerdict, Statement
+from pciops.reports.requirements import judge
+from pciops.reports.value import Cell, Column, Figure, Found, ReportVerdict, Statement, Verdict
 from tests.reports.samples import make_report, make_section, sample_report
 
 NAME = Column("name", "Name")
-MET, FINDING, UNKNOWN = ReportVerdict.MET, ReportVerdict.FINDING, ReportVerdict.UNKNOWN
 
 
 def statements(*verdicts: ReportVerdict | None) -> tuple[Statement, ...]:
     return tuple(Statement(f"{verdict}.", verdict) for verdict in verdicts)
 
 
+EXCEPTION, NO_EXCEPTION = Verdict.EXCEPTION, Verdict.NO_EXCEPTION
+NOT_TESTED, PARTLY_TESTED = Verdict.NOT_TESTED, Verdict.PARTLY_TESTED
+
+
 @pytest.mark.parametrize(
-    ("parts", "expected"),
+    ("facts", "expected"),
     [
-        ({}, None),
-        ({"statements": statements(None)}, None),
-        ({"statements": statements(None, MET)}, MET),
-        ({"statements": statements(MET, UNKNOWN)}, UNKNOWN),
-        ({"statements": statements(UNKNOWN, FINDING)}, FINDING),
-        ({"figures": (Figure("a", "a", 0, finding=True),)}, None),
-        ({"figures": (Figure("a", "a", 3),)}, None),
-        ({"figures": (Figure("a", "a", None, finding=True),)}, UNKNOWN),
-        (
-            {
-                "figures": (Figure("a", "a", 3, finding=True),),
-                "statements": statements(MET),
-            },
-            FINDING,
-        ),
+        ({"tested": 4}, NO_EXCEPTION),
+        ({"tested": 4, "not_tested": ["", "6 LDAP accounts."]}, PARTLY_TESTED),
+        ({"tested": 4, "found": [Found(0, "none")]}, NO_EXCEPTION),
+        ({"tested": 4, "found": [Found(2, "unused")], "not_tested": ["6."]}, EXCEPTION),
+        ({"tested": 0}, NOT_TESTED),
+        ({"tested": 0, "not_tested": ["All."]}, NOT_TESTED),
+        ({"tested": 0, "found": [Found(1, "rule")]}, EXCEPTION),
     ],
 )
-def test_a_section_has_its_worst_verdict(parts: object, expected: ReportVerdict | None) -> None:
-    assert make_section("s", **parts).verdict is expected  # type: ignore[arg-type] # keywords
+def test_a_verdict_claims_no_more_than_was_tested(facts: dict[str, Any], expected: Verdict) -> None:
+    made = judge("8.2.6", unit="accounts", population=10, **facts)
+
+    assert made.verdict is expected
+    assert made.exceptions == sum(found.number for found in made.found)
 
 
-def test_findings_are_statements_and_figures() -> None:
-    findings = text.findings(sample_report().report)
+def test_a_section_without_a_requirement_has_no_verdict() -> None:
+    figures = (Figure("a", "a", 3, finding=True),)
 
-    assert [(section.requirement, sentence) for section, sentence in findings] == [
+    assert make_section("policy", figures=figures).verdict is None
+
+
+def test_exceptions_are_those_of_the_judgments() -> None:
+    exceptions = text.exceptions(sample_report().report)
+
+    assert [(one.requirement, one.words) for one in exceptions] == [
         ("8.3.4", "Set lockout_duration to at least 1800 seconds."),
-        ("8.2.6", "inactive for over 90 days: 40"),
+        ("8.2.6", "40 accounts were not used for 90 days"),
     ]
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "numbers"),
+    ("found", "not_tested", "terms"),
     [
-        ([], []),
-        ([MET, MET], ["No findings", "2"]),
-        ([MET, FINDING], ["1 of 2"]),
-        ([UNKNOWN, MET], ["No findings", "1 lacks"]),
-        ([UNKNOWN] * 2 + [FINDING], ["1 of 3", "2 lack"]),
+        ([[]], [[]], ["No exception found in 1 of 1"]),
+        ([[Found(1, "a")], []], [[], ["b"]], ["Exceptions in 1 of 2", "1 partly tested"]),
+        ([[], []], [["a"], ["b"]], ["No exception found in 0 of 2", "2 partly tested"]),
     ],
 )
-def test_the_answer_counts_the_verdicts(verdicts: list[ReportVerdict], numbers: list[str]) -> None:
-    sections = [
-        make_section(str(number), statements=statements(verdict))
-        for number, verdict in enumerate(verdicts)
-    ]
-    answer = text.answer(make_report(*sections))
+def test_the_answer_counts_the_verdicts(
+    found: list[list[Found]], not_tested: list[list[str]], terms: list[str]
+) -> None:
+    judgments = tuple(
+        judge("8.2.6", unit="accounts", population=1, tested=1, found=some, not_tested=others)
+        for some, others in zip(found, not_tested, strict=True)
+    )
+    answer = text.answer(make_report(make_section("s", judgments=judgments)))
 
-    assert answer.endswith(".")
-    for number in numbers:
-        assert number in answer
+    assert all(term in answer for term in terms), answer
+
+
+@pytest.mark.parametrize("verdict", ReportVerdict)
+def test_a_report_of_0_1_0_is_not_said_to_meet_anything(verdict: ReportVerdict) -> None:
+    section = make_section("s", judgments=None, statements=statements(verdict))
+
+    assert "no longer used" in text.answer(make_report(section))
+    assert text.VERDICTS[verdict] != "Met"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pciops.accounts.models import Census
 from pciops.reports.sections import SECTIONS
 from pciops.reports.sources import CloudSources, Sources
 from pciops.reports.spool import ReportTables
-from pciops.reports.value import ReportVerdict, Row, Section
+from pciops.reports.value import Row, Section, Verdict
 from pciops.reports.weeks import Week
 from tests.factories import NOW
 
@@ -17,8 +17,8 @@ WEEK: Final = Week(2026, 46)  # the last that has ended at NOW
 IN_WEEK: Final = WEEK.begins + timedelta(days=2, hours=3)
 BY_KEY: Final = dict(
     zip(
-        ("sources", "policy", "population", "8.2.4", "8.2.6", "8.3.4", "8.3.5", "8.3.9", "8.4")
-        + ("8.6", "acts", "gaps", "review"),
+        ("sources", "policy", "population", "7.2", "8.2.4", "8.2.6", "8.3.4", "8.3.5", "8.3.6")
+        + ("8.3.9", "8.4", "8.6", "acts", "gaps", "review"),
         SECTIONS,
         strict=True,
     )
@@ -54,7 +54,12 @@ def rows(key: str, table: str, *, scope: str | None = None) -> list[Row]:
     return list(tables.rows(table))
 
 
-def statements(key: str, *, scope: str | None = None) -> list[tuple[str, ReportVerdict | None]]:
-    """Return the statements of a section, each with its verdict."""
+def statements(key: str, *, scope: str | None = None) -> list[str]:
+    """Return the statements of a section."""
+    return [statement.words for statement in section(key, scope=scope).statements]
+
+
+def verdicts(key: str, *, scope: str | None = None) -> dict[str, Verdict]:
+    """Return the verdict of each requirement that a section judges."""
     made = section(key, scope=scope)
-    return [(statement.words, statement.verdict) for statement in made.statements]
+    return {judgment.requirement: judgment.verdict for judgment in made.judgments or ()}

@@ -8,8 +8,9 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from pciops.keystone.client import Token
 from pciops.signin.models import Operator
-from pciops.signin.rights import Rights, Role
+from pciops.signin.rights import Rights, Role, keystone_roles
 from tests.factories import NOW, make_locked_user
 from tests.fake_keystone import FakeKeystone, Person
 from tests.signin.visit import session_key, shown, signed_in
@@ -83,9 +84,9 @@ def test_roles_of_keystone_are_settings(
 @pytest.mark.parametrize(
     ("role", "permissions"),
     [
-        (Role.AUDITOR, ["see", "sign_off"]),
-        (Role.HELPDESK, ["see", "unlock", "sign_off"]),
-        (Role.ADMINISTRATOR, ["see", "unlock", "administer", "sign_off"]),
+        (Role.AUDITOR, ["see"]),
+        (Role.HELPDESK, ["see", "unlock"]),
+        (Role.ADMINISTRATOR, ["see", "unlock", "administer"]),
         (None, []),
     ],
 )
@@ -95,6 +96,37 @@ def test_each_role_has_its_permissions(role: Role | None, permissions: list[str]
     names = ("see", "unlock", "administer", "sign_off")
 
     assert [name for name in names if operator.may(name)] == permissions
+
+
+@pytest.mark.parametrize(
+    ("held", "may"),
+    [({"admin"}, True), ({"manager"}, False), ({"reader"}, False), ({"reader", "ciso"}, True)],
+)
+def test_only_management_signs_reports_off(held: set[str], may: bool, settings: Settings) -> None:
+    settings.MANAGEMENT_ROLES = ["admin", "ciso"]
+    token = Token(
+        id="t",
+        expires_at=NOW,
+        user_id="u",
+        user_name="olga",
+        user_domain_id="default",
+        user_domain_name="Default",
+        roles=frozenset(held),
+        system=True,
+        domain_id=None,
+        domain_name=None,
+        project_name=None,
+        project_domain_name=None,
+    )
+    found = Rights.of(token)
+
+    assert found is not None
+    assert found.may("sign_off") is may
+    assert keystone_roles("sign_off") == ["admin", "ciso"]
+
+
+def test_a_scope_in_which_a_person_is_management_adds_to_one_where_not() -> None:
+    assert not rights().covers(rights(domain_id="shops", management=True))
 
 
 def test_unknown_permission_is_an_error() -> None:

@@ -9,6 +9,7 @@ import zipfile
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from pciops.audit.models import Event
 from pciops.reports.models import SignOff, StoredReport
@@ -30,8 +31,9 @@ def of_domain(keystone: FakeKeystone, domain: str = "shops", role: str = "admin"
     return signed_in(keystone.person("dora", domain_id=domain, roles={domain: {role}}))
 
 
-def auditor(keystone: FakeKeystone) -> Client:
-    return signed_in(keystone.person("rita", domain_id="shops", roles={"system": {"reader"}}))
+def auditor(keystone: FakeKeystone, *roles: str) -> Client:
+    held = {"system": {"reader", *roles}}
+    return signed_in(keystone.person("rita", domain_id="shops", roles=held))
 
 
 # --- The list ------------------------------------------------------------------------------------
@@ -79,8 +81,8 @@ def test_the_page_of_a_report_has_requirements_and_lists(site: Client) -> None:
 
     for words in (
         "Weekly compliance report 2026-W46",
-        "Findings in 2 of 3 sections",
-        "8.2.6 Inactive accounts ✗ Finding",
+        "Exceptions in 2 of 3 requirements",
+        "8.2.6 Inactive accounts ✗ Exception",
         "Inactive accounts, over 90 days (5 rows)",
     ):
         assert words in shown(response)
@@ -177,18 +179,29 @@ def signed(browser: Client, stored: StoredReport, **more: str) -> Response:
     return browser.post(f"/reports/{stored.week}/sign-off/", fields)
 
 
-def test_an_auditor_signs_off(fake_keystone: FakeKeystone) -> None:
+def test_management_signs_off(fake_keystone: FakeKeystone, settings: Settings) -> None:
+    settings.MANAGEMENT_ROLES = ["ciso"]
     stored = store_sample()
-    browser = auditor(fake_keystone)
+    browser = auditor(fake_keystone, "ciso")
     response = signed(browser, stored)
 
     assert response["Location"] == WEEK
     [found] = SignOff.objects.all()
-    assert (found.by, found.remark) == ("rita (Shops)", "Looked at 8.2.6.")
+    assert (found.by, found.remark, found.as_management) == (
+        *("rita (Shops)", "Looked at 8.2.6.", True),
+    )
     event = Event.objects.get(action=Event.Action.SIGN_OFF)
     assert event.id == found.event_id
     assert stored.hash in event.remark
     assert "rita (Shops)" in shown(browser.get(WEEK))
+
+
+def test_others_than_management_do_not_sign_off(fake_keystone: FakeKeystone) -> None:
+    response = signed(auditor(fake_keystone), store_sample())
+
+    assert response.status_code == 403
+    assert "role admin" in shown(response)
+    assert not SignOff.objects.exists()
 
 
 def test_a_sign_off_of_another_revision_is_refused(site: Client) -> None:

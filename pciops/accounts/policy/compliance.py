@@ -45,6 +45,7 @@ class PolicyFinding:
     value: str  # as text for people
     reason: str  # why it passed or not, and what to set
     short: str = ""  # the value in two or three words; "" if the value is no longer than that
+    note: str = ""  # what an assessor should know besides
     remedy: tuple[str, ...] = ()  # lines for keystone.conf, if it did not pass
     probes: tuple[RegexProbe, ...] = ()
 
@@ -227,25 +228,33 @@ def _history(policy: Policy) -> PolicyFinding:
 
 def _expiry(policy: Policy) -> PolicyFinding:
     days = policy.password_expires_days
-    return _at_most_90_days(
-        days,
-        PolicyFinding(
-            requirement="8.3.9",
-            old="8.2.4",
-            title="Password age",
-            demand=(
-                f"A password that is the only factor is changed every {MAX_DAYS} days; not where "
-                "every sign-in takes a second factor."
-            ),
-            options=("password_expires_days",),
-            value=_days(days),
-            reason=(
-                f"A new password expires after {_days(days)}; one from the time before the option "
-                "was set never does."
-            ),
+    finding = PolicyFinding(
+        requirement="8.3.9",
+        old="8.2.4",
+        title="Password age",
+        demand=(
+            f"A password that is the only factor is changed every {MAX_DAYS} days; not where "
+            "every sign-in takes a second factor."
         ),
-        "Passwords never expire",
+        options=("password_expires_days",),
+        value=_days(days),
+        reason=(
+            f"A new password expires after {_days(days)}; one from the time before the option "
+            "was set never does."
+        ),
+        note=(
+            "8.3.9 does not apply if a second factor is required for all access (PCI SSC FAQ "
+            "1590); declare that with PCIOPS_MFA_FOR_ALL_ACCESS. NIST SP 800-63B-4 advises "
+            "against periodic changes: change a password when there is evidence of compromise."
+        ),
     )
+    if policy.mfa_for_all_access and (days is None or days > MAX_DAYS):
+        reason = (
+            "Not required: PCIOPS_MFA_FOR_ALL_ACCESS declares a second factor for all access. "
+            "The weekly report tests that and lists people with one factor."
+        )
+        return replace(finding, reason=reason)
+    return _at_most_90_days(days, finding, "Passwords never expire")
 
 
 # --- Probing password_regex -----------------------------------------------------------------------

@@ -93,6 +93,7 @@ class Policy:
     # Settings of pciops: the number of days ahead that "soon" means, and Keystone's release.
     inactive_soon_days: int = 7
     expiring_days: int = 14
+    mfa_for_all_access: bool = False  # so PCI DSS 8.3.9 does not apply; as the site declares
     keystone_release: int | None = None  # None: not known
 
     @property
@@ -153,8 +154,11 @@ def current_with_sources() -> SourcedPolicy:
     """
     paths = tuple(settings.KEYSTONE_CONF)
     overrides = tuple(sorted(settings.POLICY_OVERRIDES.items()))
-    own = (settings.INACTIVE_SOON_DAYS, settings.EXPIRING_DAYS, settings.KEYSTONE_RELEASE)
-    return _cached(paths, tuple(file_stamp(path) for path in paths), overrides, own)
+    own = (settings.INACTIVE_SOON_DAYS, settings.EXPIRING_DAYS)
+    stamps = tuple(file_stamp(path) for path in paths)
+    return _cached(
+        paths, stamps, overrides, own, settings.KEYSTONE_RELEASE, settings.MFA_FOR_ALL_ACCESS
+    )
 
 
 def display_value(name: str, value: OptionValue) -> str:
@@ -173,10 +177,17 @@ def _cached(
     paths: tuple[str, ...],
     _stamps: tuple[object, ...],
     overrides: tuple[tuple[str, str], ...],
-    own: tuple[int, int, int | None],
+    soon: tuple[int, int],
+    release: int | None,
+    mfa_for_all_access: bool,
 ) -> SourcedPolicy:
-    sourced = parse(paths, dict(overrides), keystone_release=own[2])
-    policy = replace(sourced.policy, inactive_soon_days=own[0], expiring_days=own[1])
+    sourced = parse(paths, dict(overrides), keystone_release=release)
+    policy = replace(
+        sourced.policy,
+        inactive_soon_days=soon[0],
+        expiring_days=soon[1],
+        mfa_for_all_access=mfa_for_all_access,
+    )
     return replace(sourced, policy=policy)
 
 

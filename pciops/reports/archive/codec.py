@@ -14,13 +14,16 @@ from pciops.reports.value import (
     Bars,
     Column,
     Figure,
+    Found,
     Gap,
     Header,
+    Judgment,
     Report,
     ReportVerdict,
     Section,
     Statement,
     Table,
+    Verdict,
 )
 
 
@@ -31,7 +34,16 @@ def text(report: Report) -> str:
 
 
 def as_dict(value: Any) -> Any:
-    """Return the value, or any part of it, in JSON types."""
+    """Return the value, or any part of it, in JSON types.
+
+    A section of 0.1.0 stays as it was, so that its hash stays right.
+    """
+    if isinstance(value, Section):
+        encoded = {field.name: as_dict(getattr(value, field.name)) for field in fields(value)}
+        if value.judgments is None:
+            del encoded["judgments"]
+            return encoded
+        return {**encoded, "requirements": list(value.requirements)}
     if is_dataclass(value):
         return {field.name: as_dict(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, tuple | list):
@@ -51,7 +63,7 @@ def from_dict(data: Mapping[str, Any]) -> Report:
 
 
 def _section(data: Mapping[str, Any]) -> Section:
-    parts = {
+    parts: dict[str, Any] = {
         "statements": tuple(
             Statement(
                 words=statement["words"],
@@ -62,8 +74,22 @@ def _section(data: Mapping[str, Any]) -> Section:
         "figures": tuple(Figure(**figure) for figure in data["figures"]),
         "bars": tuple(_bars(bars) for bars in data["bars"]),
         "tables": tuple(_table(table) for table in data["tables"]),
+        "judgments": None,
     }
-    return Section(**{**data, **parts})
+    if "judgments" in data:
+        parts["judgments"] = tuple(_judgment(judgment) for judgment in data["judgments"])
+    known = {name: value for name, value in data.items() if name != "requirements"}
+    return Section(**{**known, **parts})
+
+
+def _judgment(data: Mapping[str, Any]) -> Judgment:
+    parts = {
+        "found": tuple(Found(**found) for found in data["found"]),
+        "not_tested": tuple(data["not_tested"]),
+        "excluded": tuple(data["excluded"]),
+        "verdict": Verdict(data["verdict"]),
+    }
+    return Judgment(**{**data, **parts})
 
 
 def _bars(data: Mapping[str, Any]) -> Bars:

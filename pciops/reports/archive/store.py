@@ -150,8 +150,18 @@ def figures(stored: StoredReport) -> Mapping[str, int | None]:
 
 # --- Acknowledging -----------------------------------------------------------------------------
 @transaction.atomic
-def sign_off(stored: StoredReport, *, initiator: Initiator, remark: str, now: datetime) -> SignOff:
+def sign_off(
+    stored: StoredReport,
+    *,
+    initiator: Initiator,
+    remark: str,
+    now: datetime,
+    as_management: bool = False,
+) -> SignOff:
     """Record that an operator has read the report and acknowledges it (PCI DSS 7.2.4).
+
+    Args:
+        as_management: the operator has a role of PCIOPS_MANAGEMENT_ROLES.
 
     Raises:
         AuditLogError: it is not recorded.
@@ -171,4 +181,5 @@ def sign_off(stored: StoredReport, *, initiator: Initiator, remark: str, now: da
         by_id=initiator.id[:64],
         remark=remark[:LONGEST_REMARK],
         event_id=event.id,
+        as_management=as_management,
     )

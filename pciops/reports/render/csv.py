@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from pciops.lib import tables, times
 from pciops.reports.archive import codec
+from pciops.reports.render import text
 from pciops.reports.render.text import ReportContent
 from pciops.reports.value import Report
 
@@ -26,6 +27,10 @@ _PARTS: Final[dict[str, tuple[str, ...]]] = {
     "figures": ("figure", "label", "number", "change", "words"),
     "statements": ("verdict", "words"),
 }
+_JUDGMENT: Final = (
+    *("section", "requirement", "old", "verdict", "procedure", "asks", "unit"),
+    *("population", "tested", "exceptions", "found", "not_tested", "excluded"),
+)
 _Lines = Iterable[Mapping[str, Any]]
 
 
@@ -99,6 +104,7 @@ def _files(content: ReportContent) -> Iterator[tuple[str, Sequence[str], _Lines]
             for part in getattr(section, name)
         )
         yield f"{name}.csv", ("section", "requirement", *columns), parts
+    yield "requirements.csv", _JUDGMENT, _judgments(report)
     yield "gaps.csv", ("source", "begins", "ends", "words"), map(codec.as_dict, report.gaps)
     signed = ({"by": s.by, "at": times.iso(s.at), "remark": s.remark} for s in content.sign_offs)
     yield "sign-offs.csv", ("by", "at", "remark"), signed
@@ -106,6 +112,17 @@ def _files(content: ReportContent) -> Iterator[tuple[str, Sequence[str], _Lines]
         keys = [column.key for column in table.columns]
         lines = (dict(zip(keys, row, strict=True)) for row in content.rows(table.key))
         yield file_name(table.key), keys, lines
+
+
+def _judgments(report: Report) -> Iterator[dict[str, Any]]:
+    for section, judgment in report.judgments():
+        yield {
+            "section": section.key,
+            **codec.as_dict(judgment),
+            "found": "; ".join(map(text.found_text, judgment.found)),
+            "not_tested": " ".join(judgment.not_tested),
+            "excluded": " ".join(judgment.excluded),
+        }
 
 
 def _facts(report: Report, sha256: str) -> Iterator[dict[str, Any]]:

@@ -36,8 +36,13 @@ def report_context(content: ReportContent) -> dict[str, Any]:
         "period": text.period(report.header),
         "facts": text.facts(report.header, content.sha256),
         "answer": text.answer(report),
-        "verdict": worst({section.verdict for section in report.sections}),
-        "findings": text.findings(report),
+        "verdict": worst({judgment.verdict for _, judgment in report.judgments()}),
+        "exceptions": text.exceptions(report),
+        "judged": [
+            (section, judgment)
+            for section in report.sections
+            for judgment in section.judgments or (None,)
+        ],
         "main_figures": [figure for figure in report.figures() if figure.main],
         "sections": report.sections,
         "gaps": [text.gap_sentence(gap) for gap in report.gaps],

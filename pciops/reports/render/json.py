@@ -13,6 +13,7 @@ from typing import Any, Final
 from pciops.lib import times
 from pciops.reports.archive import codec
 from pciops.reports.render.text import ReportContent
+from pciops.reports.value import ReportVerdict, Section, Verdict
 
 FORMAT: Final = 1  # raised when a program for the format before would read something wrong
 
@@ -26,7 +27,11 @@ def stream(content: ReportContent) -> Iterator[str]:
         "format": FORMAT,
         "sha256": content.sha256 or None,
         "report": codec.as_dict(content.report),
-        "verdicts": {section.key: section.verdict for section in content.report.sections},
+        "verdicts": {section.key: _old_verdict(section) for section in content.report.sections},
+        "requirements": [
+            {"section": section.key, **codec.as_dict(judgment)}
+            for section, judgment in content.report.judgments()
+        ],
         "sign_offs": [
             {"by": signed.by, "at": times.iso(signed.at), "remark": signed.remark}
             for signed in content.sign_offs
@@ -41,3 +46,13 @@ def stream(content: ReportContent) -> Iterator[str]:
             separator = ",\n  "
         yield "]"
     yield "}}\n"
+
+
+def _old_verdict(section: Section) -> str | None:
+    """Return the verdict in the words of 0.1.0; `met` only in a report of that version."""
+    if section.judgments is None:
+        return section.old_verdict
+    if section.verdict is None or section.verdict is Verdict.NO_EXCEPTION:
+        return None
+    is_exception = section.verdict is Verdict.EXCEPTION
+    return ReportVerdict.FINDING if is_exception else ReportVerdict.UNKNOWN

@@ -28,7 +28,18 @@ from pciops.reports.render.pdf_layout import (
     draw_table,
 )
 from pciops.reports.render.text import ReportContent, RowReader
-from pciops.reports.value import Bars, Figure, Header, Report, ReportVerdict, Row, Section, Table
+from pciops.reports.value import (
+    Bars,
+    Figure,
+    Header,
+    Judgment,
+    Report,
+    ReportVerdict,
+    Row,
+    Section,
+    Table,
+    Verdict,
+)
 
 MOST_ROWS: Final = 5000  # of a table; the CSV has all of them
 SHORT_ROWS, SHORT_COLUMNS = 20, 7  # of a table that is printed in its section
@@ -78,37 +89,22 @@ def _draw_cover(document: Document, report: Report, sha256: str) -> None:
     if report.gaps:
         gaps = counted(len(report.gaps), "gap")
         document.paragraph(f"The evidence has {gaps}; the section 10.7.2 names them.", BODY)
-    if findings := text.findings(report):
-        document.paragraph("What somebody has to do", SUBHEADING, above=4)
+    if exceptions := text.exceptions(report):
+        document.paragraph("Exceptions", SUBHEADING, above=4)
         draw_table(
             document,
             [
-                [
-                    Cell(section.requirement or section.title, STRONG),
-                    finding,
-                    Cell(mark=_mark(section)),
-                ]
-                for section, finding in findings
+                [Cell(one.requirement, STRONG), one.words, Cell(mark=_mark(one.section))]
+                for one in exceptions
             ],
             widths=(17, 75, 8),
-            heads=("Requirement", "Finding", "Page"),
+            heads=("Requirement", "Exception", "Page"),
         )
     document.paragraph("Requirements", SUBHEADING, above=4)
     draw_table(
         document,
-        [
-            [
-                Cell(section.requirement or text.UNKNOWN, STRONG),
-                section.title,
-                Cell(text.VERDICTS[section.verdict], CELL.of_verdict(section.verdict))
-                if section.verdict
-                else text.UNKNOWN,
-                section.old or text.UNKNOWN,
-                Cell(mark=_mark(section)),
-            ]
-            for section in report.sections
-        ],
-        widths=(17, 40, 17, 18, 8),
+        [row for section in report.sections for row in _requirement_rows(section)],
+        widths=(14, 38, 21, 19, 8),
         heads=("Requirement", "Section", "Verdict", "In PCI DSS 3.2.1", "Page"),
     )
     if main_figures := [figure for figure in report.figures() if figure.main]:
@@ -128,6 +124,24 @@ def _draw_cover(document: Document, report: Report, sha256: str) -> None:
     _draw_about(document, header, sha256)
 
 
+def _requirement_rows(section: Section) -> list[list[str | Cell]]:
+    """Return a row for each requirement; one for a section that judges none."""
+    judged: list[tuple[str, Verdict | ReportVerdict | None, str]] = [
+        (judgment.requirement, judgment.verdict, judgment.old)
+        for judgment in section.judgments or ()
+    ] or [(section.requirement, section.verdict, section.old)]
+    return [
+        [
+            Cell(requirement or text.UNKNOWN, STRONG),
+            section.title,
+            Cell(text.VERDICTS[verdict], CELL.of_verdict(verdict)) if verdict else text.UNKNOWN,
+            old or text.UNKNOWN,
+            Cell(mark=_mark(section)),
+        ]
+        for requirement, verdict, old in judged
+    ]
+
+
 def _draw_about(document: Document, header: Header, sha256: str) -> None:
     document.need(200)
     document.paragraph("About this report", SUBHEADING, above=4)
@@ -142,7 +156,7 @@ def _mark(part: Section | Table) -> str:
 
 def _draw_figures(document: Document, figures: Iterable[Figure], *, since: str) -> None:
     """Print a table of figures, with their change since a week."""
-    finding = CELL.of_verdict(ReportVerdict.FINDING)
+    finding = CELL.of_verdict(Verdict.EXCEPTION)
     rows = [
         (
             figure.label,
@@ -164,6 +178,8 @@ def _draw_section(document: Document, report: Report, section: Section) -> None:
     old = f" In PCI DSS 3.2.1: {section.old}." if section.old else ""
     if section.demand or old:
         document.paragraph(section.demand + old, NOTE, below=6)
+    for judgment in section.judgments or ():
+        _draw_judgment(document, judgment)
     for statement in section.statements:
         if statement.verdict is None:
             document.paragraph(statement.words, BODY)
@@ -174,6 +190,19 @@ def _draw_section(document: Document, report: Report, section: Section) -> None:
         _draw_figures(document, section.figures, since=report.header.previous_week)
     for bars in section.bars:
         _draw_chart(document, bars)
+
+
+def _draw_judgment(document: Document, judgment: Judgment) -> None:
+    verdict = judgment.verdict
+    words = f"{judgment.requirement} {text.VERDICTS[verdict]}: {judgment.asks}"
+    document.paragraph(words, BODY.of_verdict(verdict), below=0)
+    document.paragraph(text.counts(judgment), NOTE)
+    for found in judgment.found:
+        document.paragraph(f"Exception: {text.found_text(found)}", BODY, bullet="•")
+    for sentence in judgment.not_tested:
+        document.paragraph(f"Not tested: {sentence}", BODY, bullet="•")
+    for sentence in judgment.excluded:
+        document.paragraph(f"Does not apply: {sentence}", BODY, bullet="•")
 
 
 def _draw_in_section(document: Document, table: Table, rows: RowReader) -> None:
@@ -194,7 +223,7 @@ def _draw_signatures(document: Document, sign_offs: Sequence[SignOff]) -> None:
     for by, at, remark in map(text.acknowledgement, sign_offs):
         document.paragraph(f"{by}, {at}{f': “{remark}”' if remark else ''}", BODY, bullet="•")
     if not sign_offs:
-        document.paragraph("Nobody had signed when this copy was made.", BODY, below=6)
+        document.paragraph("This report was not signed off when this copy was made.", BODY, below=6)
     lines = [(Cell(label, STRONG), "") for label in ("Name", "Role", "Date", "Signature")]
     draw_table(document, lines, widths=(20, 80), leading=21.6)
 
@@ -255,9 +284,8 @@ def _draw_chart(document: Document, bars: Bars) -> None:
     x, y = EDGE, document.y
     for index, series in enumerate(chart.series, start=1):
         _draw_bar(document, index, x, y, 11 * scale, 11 * scale)
-        key = f"{series.label}: {grouped(series.total)}"
-        document.write_line(x + 16 * scale, y + 10 * scale, key, number)
-        x += 40 * scale + document.width(key, number)
+        document.write_line(x + 16 * scale, y + 10 * scale, series.label, number)
+        x += 40 * scale + document.width(series.label, number)
     top = y + 22 * scale
     for rect in drawing.rects:
         place = (EDGE + rect.x * scale, top + rect.y * scale)

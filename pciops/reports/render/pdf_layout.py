@@ -21,7 +21,7 @@ from fpdf.bidi import BidiParagraph
 from fpdf.enums import TextDirection
 from fpdf.fonts import TTFFont
 
-from pciops.reports.value import Header, ReportVerdict
+from pciops.reports.value import Header, ReportVerdict, Verdict
 
 MILLIMETER: Final = 72 / 25.4
 EDGE: Final = 16 * MILLIMETER  # left, right and below
@@ -29,8 +29,12 @@ TOP: Final = 22 * MILLIMETER
 INK: Final = "#17202a"
 QUIET: Final = "#54606d"
 RULE: Final = "#c9d0d7"
-VERDICT_COLORS: Final = {
-    ReportVerdict.MET: "#17692f",
+VERDICT_COLORS: Final[dict[Verdict | ReportVerdict, str]] = {
+    Verdict.EXCEPTION: "#ad1a1a",
+    Verdict.NOT_TESTED: "#7a4a00",
+    Verdict.PARTLY_TESTED: "#7a4a00",
+    Verdict.NO_EXCEPTION: "#17692f",
+    ReportVerdict.MET: QUIET,
     ReportVerdict.FINDING: "#ad1a1a",
     ReportVerdict.UNKNOWN: "#7a4a00",
 }
@@ -61,7 +65,7 @@ class Style:
         """The distance from one line to the next."""
         return self.size * 1.35
 
-    def of_verdict(self, verdict: ReportVerdict) -> Style:
+    def of_verdict(self, verdict: Verdict | ReportVerdict) -> Style:
         """Return the style for a text with this verdict."""
         return replace(self, bold=True, color=VERDICT_COLORS[verdict])
 

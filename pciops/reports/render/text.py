@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, date, datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from pciops.lib import charts, times
 from pciops.lib.logs import escape
@@ -15,13 +15,16 @@ from pciops.reports.value import (
     Bars,
     Cell,
     Column,
+    Found,
     Gap,
     Header,
+    Judgment,
     Report,
     ReportVerdict,
     Row,
     Section,
     Table,
+    Verdict,
 )
 
 # Returns all rows of the table with this key: the report itself holds only the first.
@@ -30,8 +33,13 @@ RowReader: TypeAlias = Callable[[str], Iterable[Row]]
 GAPS: Final = "gaps"  # keys of the sections that also show the report's gaps and signatures
 REVIEW: Final = "review"
 UNKNOWN: Final = "–"  # an en dash stands for what is not known
-VERDICTS: Final = {
-    ReportVerdict.MET: "Met",
+VERDICTS: Final[dict[Verdict | ReportVerdict, str]] = {
+    Verdict.EXCEPTION: "Exception",
+    Verdict.NOT_TESTED: "Not tested",
+    Verdict.PARTLY_TESTED: "Partly tested",
+    Verdict.NO_EXCEPTION: "No exception found",
+    # Of 0.1.0, which claimed more than it had tested.
+    ReportVerdict.MET: "Not judged",
     ReportVerdict.FINDING: "Finding",
     ReportVerdict.UNKNOWN: "Not known",
 }
@@ -69,32 +77,72 @@ def _printable(value: Any) -> Any:
     return value
 
 
-def findings(report: Report) -> list[tuple[Section, str]]:
-    """Return every statement and every figure that is a finding, with its section."""
-    found = []
+class Exceptional(NamedTuple):
+    """Something that does not meet a requirement, as the summary, the PDF and the email list it."""
+
+    section: Section
+    requirement: str
+    words: str
+
+
+def exceptions(report: Report) -> list[Exceptional]:
+    """Return every exception; for a report of 0.1.0 every finding."""
+    if report.is_judged:
+        return [
+            Exceptional(section, judgment.requirement, found_text(found))
+            for section, judgment in report.judgments()
+            for found in judgment.found
+        ]
+    listed = []
     for section in report.sections:
+        name = section.requirement or section.title
         for statement in section.statements:
             if statement.verdict is ReportVerdict.FINDING:
-                found.append((section, statement.words))
+                listed.append(Exceptional(section, name, statement.words))
         for figure in section.figures:
             if figure.is_finding:
-                found.append((section, f"{figure.label}: {number_text(figure.number)}"))
-    return found
+                words = f"{figure.label}: {number_text(figure.number)}"
+                listed.append(Exceptional(section, name, words))
+    return listed
+
+
+def found_text(found: Found) -> str:
+    """Return `3 accounts are exempt from lockout`; a single sentence stays as it is."""
+    is_sentence = found.words[:1].isupper() or found.words[-1:] == "."
+    return found.words if is_sentence else f"{grouped(found.number)} {found.words}"
+
+
+def counts(judgment: Judgment) -> str:
+    """Return `Testing procedure 8.2.6. 412 of 430 accounts tested; 3 exceptions`."""
+    population = number_text(judgment.population)
+    return (
+        f"Testing procedure {judgment.procedure}. {grouped(judgment.tested)} of {population} "
+        f"{judgment.unit} tested; {counted(judgment.exceptions, 'exception')}."
+    )
 
 
 def answer(report: Report) -> str:
     """Return the report in one sentence."""
-    verdicts = [section.verdict for section in report.sections if section.verdict is not None]
-    bad = verdicts.count(ReportVerdict.FINDING)
-    unknown = verdicts.count(ReportVerdict.UNKNOWN)
+    if not report.is_judged:
+        return (
+            "Built by pciops 0.1.0, which judged by rules that are no longer used. "
+            "Build the report again for verdicts."
+        )
+    verdicts = [judgment.verdict for _, judgment in report.judgments()]
     if not verdicts:
         return "No requirement was judged."
-    if not bad and not unknown:
-        return f"No findings: all {len(verdicts)} requirements that were judged are met."
-    parts = [f"Findings in {bad} of {len(verdicts)} sections" if bad else "No findings"]
-    if unknown:
-        parts.append(f"{unknown} {'lacks' if unknown == 1 else 'lack'} evidence")
-    return f"{'; '.join(parts)}."
+    numbers = {verdict: verdicts.count(verdict) for verdict in Verdict}
+    bad, total = numbers[Verdict.EXCEPTION], len(verdicts)
+    parts = [
+        f"Exceptions in {bad} of {total} requirements"
+        if bad
+        else f"No exception found in {numbers[Verdict.NO_EXCEPTION]} of {total} requirements",
+        f"{numbers[Verdict.PARTLY_TESTED]} partly tested",
+        f"{numbers[Verdict.NOT_TESTED]} not tested",
+    ]
+    if bad:
+        parts.append(f"no exception found in {numbers[Verdict.NO_EXCEPTION]}")
+    return f"{', '.join(parts)}. An assessor decides what is in place."
 
 
 def number_text(number: int | None) -> str:

@@ -40,26 +40,24 @@ def notice_figures(
     """
     rows = _of_week(sources, kinds)
     numbers = Counter(dict(rows.order_by().values_list("status").annotate(Count("pk"))))
-    failed = sum(numbers[status] for status in FAILED)
-    unaddressed = sum(numbers[status] for status in UNADDRESSED)
+    counts = {
+        "sent": ("sent", numbers[NoticeStatus.SENT]),
+        "failed": ("that no server accepted", sum(numbers[status] for status in FAILED)),
+        "unaddressed": ("without an address", sum(numbers[status] for status in UNADDRESSED)),
+    }
     figures = [
-        Figure(f"notices_{topic}_sent", f"Notices of {topic} sent", numbers[NoticeStatus.SENT]),
         Figure(
-            f"notices_{topic}_failed",
-            f"Notices of {topic} that no server took",
-            failed,
-            finding=True,
-        ),
-        Figure(
-            f"notices_{topic}_unaddressed",
-            f"Notices of {topic} without an address",
-            unaddressed,
-            finding=True,
-        ),
+            f"notices_{topic}_{key}",
+            f"Notices of {topic} {label}",
+            sources.seen(number),
+            words=sources.without_worker,
+        )
+        for key, (label, number) in counts.items()
     ]
+    empty = "No notice was due." if not sum(numbers.values()) else "Every due notice was sent."
     table = tables.add(
         f"notices_{topic}",
-        f"Notices of {topic} that did not get through in this week",
+        f"Notices of {topic} that were not delivered in this week",
         (
             *NAMES,
             Column("notice", "Notice"),
@@ -68,7 +66,7 @@ def notice_figures(
             Column("answer", "Why"),
         ),
         _undelivered(rows),
-        empty="Every notice that was due got through.",
+        empty=f"Not known. {sources.without_worker}" if sources.without_worker else empty,
         identity=("user_id", "notice"),
     )
     return figures, table

@@ -27,7 +27,13 @@ def out_of_band_changes(
 ) -> tuple[Figure, Table]:
     """Return the number and the list of the changes of this kind found in the week."""
     rows = sources.of_week(OutOfBandChange.objects.filter(kind=kind), "found_at")
-    figure = Figure(f"hidden_{kind}", label, rows.count(), finding=True)
+    figure = Figure(
+        f"hidden_{kind}",
+        label,
+        sources.seen(rows.count()),
+        words=sources.without_worker,
+        finding=True,
+    )
     table = tables.add(
         f"hidden_{kind}",
         title,
@@ -39,7 +45,7 @@ def out_of_band_changes(
             Column("how", "How"),
         ),
         _rows(rows, sources.now),
-        empty="None was found.",
+        empty=f"Not known. {sources.without_worker}" if sources.without_worker else "None.",
     )
     return figure, table
 

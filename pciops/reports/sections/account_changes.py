@@ -14,6 +14,7 @@ from pciops.events.models import Activity
 from pciops.events.search import ACTIVITY_ORDER
 from pciops.lib import keyset
 from pciops.reports.columns import NAMES, second
+from pciops.reports.requirements import judge
 from pciops.reports.sources import Sources
 from pciops.reports.spool import ReportTables
 from pciops.reports.value import Column, Figure, Row, Section
@@ -25,14 +26,29 @@ def section(sources: Sources, tables: ReportTables) -> Section:
     """Return the section about changes of accounts."""
     rows = sources.of_week(Activity.objects.all(), "at")
     numbers = Counter[str](dict(rows.order_by().values_list("action").annotate(number=Count("id"))))
+    absence = sources.without_consumer
     return Section(
         key="8.2.4",
         requirement="8.2.4",
         old="8.1.2",
         title="Changes of accounts",
-        demand="Accounts are made, changed and deleted with approval alone.",
+        demand="Accounts are created, changed, and deleted only with an approval.",
+        judgments=(
+            judge(
+                "8.2.4",
+                unit="changes",
+                population=None if absence else sum(numbers.values()),
+                tested=0,
+                not_tested=("Whether each change was authorized, and as it was made.", absence),
+            ),
+        ),
         figures=tuple(
-            Figure(f"changes_{action}", f"{action.label}: times in this week", numbers[action])
+            Figure(
+                f"changes_{action}",
+                f"{action.label}: times in this week",
+                sources.heard(numbers[action]),
+                words=absence,
+            )
             for action in Activity.Action
         ),
         tables=(
@@ -50,7 +66,11 @@ def section(sources: Sources, tables: ReportTables) -> Section:
                     Column("event_id", "Event"),
                 ),
                 _rows(rows),
-                empty="No account was changed in this week, as far as Keystone notified.",
+                empty=(
+                    f"Not known. {absence}"
+                    if absence
+                    else "No account was changed in this week, as far as Keystone notified."
+                ),
                 identity=("event_id",),
             ),
         ),

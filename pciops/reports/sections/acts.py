@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
 from pciops.audit import chain
@@ -10,9 +11,10 @@ from pciops.audit.doctor import MAX_AGE
 from pciops.audit.models import Event
 from pciops.lib import times
 from pciops.reports.columns import NAMES, second
+from pciops.reports.requirements import judge
 from pciops.reports.sources import Sources
 from pciops.reports.spool import ReportTables, Spool
-from pciops.reports.value import Column, Figure, ReportVerdict, Row, Section, Statement
+from pciops.reports.value import Column, Figure, Found, Judgment, Row, Section, Statement
 
 Action = Event.Action
 Outcome = Event.Outcome
@@ -25,17 +27,22 @@ NOT_LISTED: Final = (Action.SIGN_IN, Action.SIGN_OUT)  # many, and about no acco
 
 def section(sources: Sources, tables: ReportTables) -> Section:
     """Return the section about everything that the audit log has of the week."""
-    acts, numbers = Spool(), Counter[tuple[str, str]]()
+    acts, numbers, incomplete = Spool(), Counter[tuple[str, str]](), 0
     for event in sources.audit_events(*Action.values):
         numbers[event.action, event.outcome] += 1
+        incomplete += not (event.action and event.outcome and event.initiator and event.via)
         if event.action not in NOT_LISTED:
             acts.append(_row(event))
     return Section(
         key="acts",
-        requirement="10.2.2",
-        old="10.3",
+        requirement="10.2.2, 10.3.2, 10.3.4",
+        old="10.3, 10.5.2, 10.5.5",
         title="Acts done through pciops",
-        demand="Each act is recorded: who, what, when, from where, on which account, how it ended.",
+        demand=(
+            "Each act is recorded: who, what, when, from where, on which account, and the outcome. "
+            "Records are protected, and changes of them are detected."
+        ),
+        judgments=(_content(sum(numbers.values()), incomplete), *_integrity(sources)),
         statements=(_verification(sources),),
         figures=(
             Figure(
@@ -111,20 +118,48 @@ def _row(event: Event) -> Row:
     )
 
 
+OTHER_LOGS: Final = "Audit logs of Keystone, hosts, and other systems."
+
+
+def _content(rows: int, incomplete: int) -> Judgment:
+    return judge(
+        "10.2.2",
+        unit="records of pciops",
+        population=rows,
+        tested=rows,
+        found=(Found(incomplete, "records lack what was done, by whom, through what, or its end"),),
+        not_tested=(OTHER_LOGS,),
+    )
+
+
+def _integrity(sources: Sources) -> Iterator[Judgment]:
+    check = chain.last_check()
+    recent = check is not None and sources.now - check.checked_at <= MAX_AGE
+    rows = check.rows if check and recent else 0
+    problem = check.problem if check else ""
+    unverified = "" if recent else "The audit log: it was not verified within the last days."
+    for number, limit in (
+        ("10.3.2", "Who can change pciops' database or its files as an administrator of them."),
+        ("10.3.4", "Whether a person answers the alerts."),
+    ):
+        yield judge(
+            number,
+            unit="records of pciops",
+            population=check.rows if check else None,
+            tested=rows,
+            found=(Found(1 if problem else 0, f"audit log integrity check failed: {problem}"),),
+            not_tested=(unverified, limit, OTHER_LOGS),
+        )
+
+
 def _verification(sources: Sources) -> Statement:
     check = chain.last_check()
     if check is None:
-        return Statement("The chain of the trail has not been verified yet.", ReportVerdict.UNKNOWN)
+        return Statement("The audit log has not been verified yet.")
     checked_at = times.dated(check.checked_at)
     if check.problem:
-        return Statement(
-            f"The trail does not fit, found on {checked_at}: {check.problem}.",
-            ReportVerdict.FINDING,
-        )
+        return Statement(f"Audit log integrity check failed at {checked_at}: {check.problem}.")
     return Statement(
-        (
-            f"The chain of the trail was verified on {checked_at}: {check.rows:,} rows fit, the "
-            f"last of them is number {check.position} with the hash {check.hash or 'none'}."
-        ),
-        (ReportVerdict.MET if sources.now - check.checked_at <= MAX_AGE else ReportVerdict.UNKNOWN),
+        f"The audit log was verified at {checked_at}: {check.rows:,} rows passed, the last of "
+        f"them is number {check.position} with the hash {check.hash or 'none'}."
     )

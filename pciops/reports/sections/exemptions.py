@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 from pciops.actions import register
 from pciops.actions.register import ExemptionEntry, ExemptionStatus
 from pciops.lib import times
 from pciops.reports.columns import ACCOUNT, PASSWORD
+from pciops.reports.requirements import judge
 from pciops.reports.sources import Sources
 from pciops.reports.spool import ReportTables, Spool
-from pciops.reports.value import Column, Figure, ReportVerdict, Row, Section, Statement, Table
+from pciops.reports.value import Column, Figure, Found, Judgment, Row, Section, Statement, Table
 
 
 def section(sources: Sources, tables: ReportTables) -> Section:
     """Return the section about exempt and service accounts."""
     exempt, services = sources.privileged.exempt, sources.privileged.services
     numbers, register_tables = _register(sources, tables)
-    findings = sum(numbers[status] for status in ExemptionStatus if status.is_finding)
     account_columns = (
         *ACCOUNT,
         *PASSWORD,
@@ -30,18 +31,23 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         old="8.5",
         title="Exempt and service accounts",
         demand=(
-            "Accounts of systems are no way in for people, and their passwords change as a risk "
-            "analysis says. An exception has a reason, an owner and an end."
+            "People sign in with system accounts only by exception, and passwords of such accounts "
+            "change as often as a risk analysis says. Shared accounts are used only by exception."
         ),
+        judgments=tuple(_judgments(sources, numbers)),
         statements=(
             Statement(
-                _summary(numbers[ExemptionStatus.UNRECORDED], numbers[ExemptionStatus.OVERDUE]),
-                ReportVerdict.FINDING if findings else ReportVerdict.MET,
+                _summary(numbers[ExemptionStatus.UNRECORDED], numbers[ExemptionStatus.OVERDUE])
             ),
         ),
         figures=(
             Figure("exempt", "Exempt accounts", exempt.count, main=True),
             Figure("services", "Service accounts", services.count),
+            Figure(
+                "services_old",
+                "Service accounts with a password older than a year",
+                sources.privileged.numbers["services_old"],
+            ),
             *(
                 Figure(
                     f"register_{status.value}",
@@ -65,7 +71,7 @@ ALL_RECORDED = "Every exemption has an owner and an end that is still to come."
 REGISTER = (
     *ACCOUNT,
     Column("option", "Exempt by"),
-    Column("status", "ExemptionStatus"),
+    Column("status", "Status"),
     Column("owner", "Owner"),
     Column("reason", "Reason"),
     Column("starts_on", "From", "day"),
@@ -125,3 +131,40 @@ def _summary(unrecorded: int, overdue: int) -> str:
     if not unrecorded and not overdue:
         return ALL_RECORDED
     return f"Exemptions with neither an owner nor an end: {unrecorded:,}; overdue: {overdue:,}."
+
+
+def _judgments(sources: Sources, numbers: Counter[ExemptionStatus]) -> Iterator[Judgment]:
+    services = sources.privileged.services.count
+    old = sources.privileged.numbers["services_old"]
+    yield judge(
+        "8.6.1",
+        unit="service accounts",
+        population=services,
+        tested=0,
+        not_tested=("Whether people sign in with service accounts.",),
+    )
+    yield judge(
+        "8.6.3",
+        unit="service accounts",
+        population=services,
+        tested=0,
+        not_tested=(
+            "Whether their passwords are changed as often as your risk analysis says, and how "
+            "they are protected. Their age is listed; "
+            f"{old:,} are older than a year.",
+        ),
+    )
+    yield judge(
+        "8.2.2",
+        unit="accounts",
+        population=sources.local + sources.elsewhere,
+        tested=0,
+        found=(
+            Found(
+                numbers[ExemptionStatus.UNRECORDED],
+                "exemptions from Keystone's rules have no owner, reason, and end",
+            ),
+            Found(numbers[ExemptionStatus.OVERDUE], "exemptions are past their end"),
+        ),
+        not_tested=("Whether several people share an account.",),
+    )

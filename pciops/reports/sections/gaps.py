@@ -7,9 +7,10 @@ from datetime import timedelta
 
 from pciops.lib import times
 from pciops.lib.numbers import counted
+from pciops.reports.requirements import judge
 from pciops.reports.sources import Sources
 from pciops.reports.spool import ReportTables
-from pciops.reports.value import Figure, Gap, ReportVerdict, Section, Statement
+from pciops.reports.value import Figure, Gap, Section, Statement
 
 
 def section(sources: Sources, tables: ReportTables) -> Section:
@@ -18,41 +19,46 @@ def section(sources: Sources, tables: ReportTables) -> Section:
     return Section(
         key="gaps",
         requirement="10.7.2",
-        old="10.8",
+        old="10.8 (10.7.1 in 4.0)",
         title="What this report does not know",
-        demand="It is noticed when what records events stops.",
+        demand="A failure of what records events is detected and alerted promptly.",
+        judgments=(
+            judge(
+                "10.7.2",
+                unit="sources of this report",
+                population=2,
+                tested=2,
+                not_tested=(
+                    "Logging of Keystone itself, of hosts, and of other systems.",
+                    "Whether each failure was answered in time, with cause and remedy (10.7.3).",
+                ),
+            ),
+        ),
         statements=(
             Statement(
-                (
-                    f"The schedule stood still {counted(len(schedule), 'time')} in this week, for "
-                    f"{times.span(_lost(schedule))} in all."
-                    if schedule
-                    else "The schedule ran all week: a census was taken every few minutes."
-                ),
-                ReportVerdict.UNKNOWN if schedule else ReportVerdict.MET,
+                f"No worker ran for {times.span(_lost(schedule))} of this week, in "
+                f"{counted(len(schedule), 'period')}."
+                if schedule
+                else "Workers ran all week: a census was taken every few minutes."
             ),
             Statement(
-                (
-                    "Nobody listened to Keystone's notifications "
-                    f"{counted(len(consumer), 'time')}, for {times.span(_lost(consumer))}."
-                    if consumer
-                    else "Keystone's notifications were listened to all week."
-                ),
-                ReportVerdict.UNKNOWN if consumer else ReportVerdict.MET,
+                "No consumer of Keystone's notifications was connected for "
+                f"{times.span(_lost(consumer))} of this week, in "
+                f"{counted(len(consumer), 'period')}."
+                if consumer
+                else "A consumer of Keystone's notifications was connected all week."
             ),
         ),
         figures=(
             Figure(
                 "schedule_gaps",
-                "Minutes in which the schedule did not run",
+                "Minutes without a worker",
                 _lost(schedule) // timedelta(minutes=1),
-                finding=True,
             ),
             Figure(
                 "consumer_gaps",
-                "Minutes in which nobody listened to Keystone's notifications",
+                "Minutes without a consumer of Keystone's notifications",
                 _lost(consumer) // timedelta(minutes=1),
-                finding=True,
             ),
         ),
     )

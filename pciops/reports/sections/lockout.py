@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Count, Max, Min, Q, QuerySet, Sum
+from django.db.models import QuerySet
 
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
@@ -15,19 +15,30 @@ from pciops.accounts.states.lock import locked_until
 from pciops.audit import selectors
 from pciops.audit.models import Event
 from pciops.events.diagnosis import selectors as diagnoses
-from pciops.events.models import Attempts, ConsumerSession, Outcome, OutOfBandChange
+from pciops.events.models import OutOfBandChange
 from pciops.lib import keyset, times
 from pciops.notices.models import Notice, NoticeKind
 from pciops.reports import account_lists
 from pciops.reports.columns import ACCOUNT, NAMES, account_cells, second
+from pciops.reports.requirements import judge
+from pciops.reports.sections._failures import Part, failed_sign_ins
 from pciops.reports.sections._notices import BATCH, BY_ACCOUNT, notice_figures
 from pciops.reports.sections._out_of_band import out_of_band_changes
 from pciops.reports.sources import Sources
 from pciops.reports.spool import ReportTables, Spool
-from pciops.reports.value import Cell, Column, Figure, ReportVerdict, Row, Section, Statement, Table
+from pciops.reports.value import (
+    Cell,
+    Column,
+    Figure,
+    Found,
+    Judgment,
+    Row,
+    Section,
+    Statement,
+)
 
-MOST_SOURCES: Final = 500  # rows of a table that an attacker could make long
-Part = tuple[list[Statement], list[Figure], list[Table]]
+# Of an unlock: who has the host has not confirmed anybody's identity by that.
+UNCHECKED: Final = frozenset({"", Event.Identity.HOST})
 
 
 def section(sources: Sources, tables: ReportTables) -> Section:
@@ -45,8 +56,8 @@ def section(sources: Sources, tables: ReportTables) -> Section:
     parts: list[Part] = [
         _locked_now(sources, tables),
         _locks_of_the_week(sources, tables),
-        _unlocks(sources, tables),
-        _failures(sources, tables),
+        unlocks := _unlocks(sources, tables),
+        failed_sign_ins(sources, tables),
         ([], [changed], [changed_table]),
         ([], notices, [notice_table]),
     ]
@@ -56,12 +67,35 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         old="8.1.6, 8.1.7",
         title="Locks and unlocks",
         demand=(
-            "At most 10 failed tries lock an account, for at least 30 minutes or until its user's "
-            "identity is confirmed."
+            "At most 10 failed attempts lock an account, for at least 30 minutes or until the "
+            "user's identity is confirmed."
         ),
+        judgments=(_judgment(sources, unlocks[1][1].number or 0, changed.number or 0),),
         statements=tuple(statement for statements, _, _ in parts for statement in statements),
         figures=tuple(figure for _, figures, _ in parts for figure in figures),
         tables=tuple(table for _, _, listed in parts for table in listed),
+    )
+
+
+def _judgment(sources: Sources, unchecked: int, changed: int) -> Judgment:
+    return judge(
+        "8.3.4",
+        unit="accounts",
+        population=sources.local + sources.elsewhere,
+        tested=sources.local,
+        found=(
+            *sources.policy_exceptions("8.3.4"),
+            Found(
+                sources.privileged.numbers["lockout_exempt"],
+                "accounts are exempt from lockout (ignore_lockout_failure_attempts)",
+            ),
+            Found(unchecked, "unlocks without a confirmed identity"),
+            Found(changed, "locks were ended outside pciops, with no record of an identity check"),
+        ),
+        not_tested=(
+            f"Unlocks outside pciops. {sources.without_worker}" if sources.without_worker else "",
+            *sources.users_not_tested,
+        ),
     )
 
 
@@ -79,18 +113,18 @@ def _locked_now(sources: Sources, tables: ReportTables) -> Part:
                 attacked.append(_failing_row(account, None, origin))
     statements = []
     if policy.lockout_failure_attempts is None:
-        statements.append(
-            Statement(
-                "Keystone's rule is off: it locks nobody, however often a password is tried.",
-                ReportVerdict.FINDING,
-            )
-        )
+        statements.append(Statement("Keystone's rule is off: Keystone locks no account."))
     figures = [
         Figure("locked", "Locked when built", locked.count, main=True),
         Figure(
             "attacked_exempt",
             "Exempt from the lock, with enough failures for one",
             attacked.count,
+        ),
+        Figure(
+            "lockout_exempt",
+            "Enabled accounts that are exempt from lockout",
+            sources.privileged.numbers["lockout_exempt"],
             finding=True,
         ),
     ]
@@ -127,7 +161,13 @@ def _locks_of_the_week(sources: Sources, tables: ReportTables) -> Part:
         "that began and ended between two looks, or while no worker ran, is known only where "
         "a consumer of Keystone's notifications saw the failures."
     )
-    figure = Figure("locks", "Locks that were seen in this week", rows.count(), main=True)
+    figure = Figure(
+        "locks",
+        "Locks that were seen in this week",
+        sources.seen(rows.count()),
+        words=sources.without_worker,
+        main=True,
+    )
     table = tables.add(
         "locks",
         "Locks in this week",
@@ -144,7 +184,11 @@ def _locks_of_the_week(sources: Sources, tables: ReportTables) -> Part:
             Column("after", "Locked for"),
         ),
         _lock_rows(rows, sources),
-        empty="No lock was seen in this week.",
+        empty=(
+            f"Not known. {sources.without_worker}"
+            if sources.without_worker
+            else "No lock was seen in this week."
+        ),
         identity=("user_id", "at"),
     )
     return [statement], [figure], [table]
@@ -203,7 +247,7 @@ def _unlocks(sources: Sources, tables: ReportTables) -> Part:
     done = unchecked = 0
     for event in sources.audit_events(Event.Action.UNLOCK):
         done += event.outcome == Event.Outcome.SUCCESS
-        unchecked += event.outcome == Event.Outcome.SUCCESS and not event.identity
+        unchecked += event.outcome == Event.Outcome.SUCCESS and event.identity in UNCHECKED
         unlocks.append(_unlock_row(event))
     figures = [
         Figure("unlocked", "Unlocked through pciops", done, main=True),
@@ -257,106 +301,3 @@ def _unlock_row(event: Event) -> Row:
         event.remark,
         event.id,
     )
-
-
-# --- Failed sign-ins, as Keystone notified them --------------------------------------------------
-def _failures(sources: Sources, tables: ReportTables) -> Part:
-    week = sources.week
-    rows = sources.of_week(Attempts.objects.filter(outcome=Outcome.FAILURE), "window")
-    totals = rows.aggregate(
-        failed=Sum("count"),
-        locked=Sum("count", filter=Q(reason=Attempts.Reason.LOCKED)),
-        unknown=Sum("count", filter=Q(reason=Attempts.Reason.UNKNOWN_NAME)),
-        addresses=Count("address", distinct=True),
-    )
-    sessions = ConsumerSession.objects.filter(until__gt=week.begins, since__lt=week.ends)
-    statements = []
-    if not sessions.filter(connected=True).exists():
-        statements.append(
-            Statement(
-                (
-                    "Nobody listened to Keystone's notifications in this week: where failed "
-                    "sign-ins came from is not known."
-                ),
-                ReportVerdict.UNKNOWN,
-            )
-        )
-    figures = [
-        Figure(f"sign_ins_{key}", label, totals[key] or 0)
-        for key, label in (
-            ("failed", "Failed sign-ins"),
-            ("locked", "of them on accounts that were locked already"),
-            ("unknown", "of them under names that no account has"),
-            ("addresses", "Addresses that they came from, as Keystone reported them"),
-        )
-    ]
-    listed = [
-        tables.add(
-            "failure_sources",
-            "Sources of failed sign-ins in this week",
-            SOURCES,
-            _source_rows(rows),
-            empty="No sign-in failed in this week, as far as Keystone notified.",
-            identity=("address", "agent"),
-        ),
-        tables.add(
-            "locked_tries",
-            "Accounts that were tried while they were locked",
-            ATTEMPTS,
-            _attempts_while_locked(rows),
-            empty="Nobody tried to sign in to a locked account, as far as Keystone notified.",
-        ),
-    ]
-    return statements, figures, listed
-
-
-SOURCES: Final = (
-    Column("address", "Reported address"),
-    Column("agent", "Program"),
-    Column("failures", "Failures", "number"),
-    Column("accounts", "Accounts", "number"),
-    Column("unknown", "Under unknown names", "number"),
-    Column("locked", "On locked accounts", "number"),
-    Column("first_at", "First", "instant"),
-    Column("last_at", "Last", "instant"),
-)
-ATTEMPTS: Final = (
-    *NAMES,
-    Column("tries", "Tries", "number"),
-    Column("addresses", "Addresses", "number"),
-    Column("first_at", "First", "instant"),
-    Column("last_at", "Last", "instant"),
-)
-
-
-def _source_rows(rows: QuerySet[Attempts]) -> Iterator[Row]:
-    """Yield the sources with the most failures first."""
-    by_source = rows.values_list("address", "agent").annotate(
-        failures=Sum("count"),
-        accounts=Count("user_id", distinct=True, filter=~Q(user_id="")),
-        unknown=Sum("count", filter=Q(reason=Attempts.Reason.UNKNOWN_NAME), default=0),
-        locked=Sum("count", filter=Q(reason=Attempts.Reason.LOCKED), default=0),
-        first=Min("first_at"),
-        last=Max("last_at"),
-    )
-    worst = by_source.order_by("-failures", "address", "agent")[:MOST_SOURCES]
-    for *cells, first, last in worst:
-        yield *cells, second(first), second(last)
-
-
-def _attempts_while_locked(rows: QuerySet[Attempts]) -> Iterator[Row]:
-    """Yield the accounts with the most attempts first."""
-    by_account = (
-        rows.filter(reason=Attempts.Reason.LOCKED)
-        .values_list("user_id")
-        .annotate(
-            user_name=Max("name"),
-            domain=Max("domain_name"),
-            attempts=Sum("count"),
-            addresses=Count("address", distinct=True),
-            first=Min("first_at"),
-            last=Max("last_at"),
-        )
-    )
-    for *cells, first, last in by_account.order_by("-attempts", "user_id")[:MOST_SOURCES]:
-        yield *cells, second(first), second(last)

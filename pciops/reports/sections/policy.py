@@ -14,7 +14,7 @@ from pciops.audit.policy_changes import RESOURCE
 from pciops.reports.columns import second
 from pciops.reports.sources import Sources
 from pciops.reports.spool import ReportTables
-from pciops.reports.value import Column, Figure, ReportVerdict, Row, Section, Statement
+from pciops.reports.value import Column, Figure, Row, Section, Statement
 
 
 def section(sources: Sources, tables: ReportTables) -> Section:
@@ -26,14 +26,13 @@ def section(sources: Sources, tables: ReportTables) -> Section:
     return Section(
         key="policy",
         title="Keystone's policy",
-        demand="What Keystone enforces, against what PCI DSS 4.0.1 demands; changes are marked.",
+        demand="What Keystone enforces, compared with PCI DSS 4.0.1; changes are marked.",
         statements=tuple(_statements(findings, sourced)),
         figures=(
             Figure(
                 "policy_findings",
-                "Requirements that Keystone's policy does not meet",
+                "Requirements that values of options do not meet",
                 sum(not finding.passed for finding in findings),
-                finding=True,
                 main=True,
             ),
             Figure("policy_changes", "Options that changed in this week", len(changed)),
@@ -80,7 +79,7 @@ REQUIREMENTS: Final = (
     Column("old", "3.2.1"),
     Column("title", "About"),
     Column("value", "Value"),
-    Column("met", "Met", "yes"),
+    Column("met", "Value passes", "yes"),
     Column("reason", "Why"),
 )
 VALUES: Final = (
@@ -117,19 +116,14 @@ def _statements(findings: Sequence[PolicyFinding], sourced: SourcedPolicy) -> It
     if failing:
         names = ", ".join(f"{finding.requirement} ({finding.title.lower()})" for finding in failing)
         yield Statement(
-            f"Keystone's policy does not meet {len(failing)} of {len(findings)} requirements: "
-            f"{names}.",
-            ReportVerdict.FINDING,
+            f"Values of options that do not meet {len(failing)} of {len(findings)} requirements: "
+            f"{names}."
         )
     else:
-        yield Statement(
-            f"Keystone's policy meets all {len(findings)} requirements that its options can meet.",
-            ReportVerdict.MET,
-        )
+        yield Statement(f"Values of options meet the {len(findings)} requirements that have one.")
+    yield Statement("Values only: each requirement's section tests the accounts too.")
     for option, values in sourced.disagreements.items():
         where = ", ".join(
             f"{policy.display_value(option, value)} in {path}" for path, value in values
         )
-        yield Statement(
-            f"{option} differs between Keystone's nodes: {where}.", ReportVerdict.FINDING
-        )
+        yield Statement(f"{option} differs between Keystone's nodes: {where}.")

@@ -8,9 +8,10 @@ from typing import Final
 from pciops.lib import times
 from pciops.reports.columns import second
 from pciops.reports.models import SignOff
+from pciops.reports.requirements import judge
 from pciops.reports.sources import Sources
 from pciops.reports.spool import ReportTables
-from pciops.reports.value import Column, Figure, ReportVerdict, Section, Statement
+from pciops.reports.value import Column, Figure, Judgment, Section, Statement
 
 SIX_MONTHS: Final = timedelta(days=183)
 
@@ -23,13 +24,21 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         at__lte=sources.now,
     ).select_related("report")
     sign_offs = list(rows.order_by("-at", "-pk").defer("report__content"))
+    by_management = [sign_off for sign_off in sign_offs if sign_off.as_management]
     return Section(
         key="review",
         requirement="7.2.4",
         title="Review and acknowledgement",
-        demand="Accounts are reviewed every six months at least, and management acknowledges it.",
-        statements=(_statement(sign_offs),),
-        figures=(Figure("acknowledged", "Reports acknowledged within six months", len(sign_offs)),),
+        demand=(
+            "Accounts and their privileges are reviewed every six months at least, and management "
+            "acknowledges it."
+        ),
+        judgments=(_judgment(sources, by_management),),
+        statements=(_statement(by_management),),
+        figures=(
+            Figure("acknowledged", "Reports acknowledged within six months", len(sign_offs)),
+            Figure("acknowledged_management", "of them by management", len(by_management)),
+        ),
         tables=(
             tables.add(
                 "acknowledged",
@@ -39,6 +48,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
                     Column("week", "Week"),
                     Column("revision", "Revision", "number"),
                     Column("by", "By whom"),
+                    Column("management", "As management", "yes"),
                     Column("remark", "Remark"),
                     Column("event_id", "Row of the trail"),
                 ),
@@ -48,6 +58,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
                         sign_off.report.week,
                         sign_off.report.revision,
                         sign_off.by,
+                        sign_off.as_management,
                         sign_off.remark,
                         sign_off.event_id,
                     )
@@ -60,21 +71,30 @@ def section(sources: Sources, tables: ReportTables) -> Section:
     )
 
 
-def _statement(sign_offs: list[SignOff]) -> Statement:
-    if not sign_offs:
-        return Statement(
-            (
-                "Nobody has acknowledged a report within the last six months. Whoever is "
-                "responsible reads this one and acknowledges it, with a remark where there is one "
-                "to make; pciops keeps name and instant in its trail."
-            ),
-            ReportVerdict.FINDING,
-        )
-    newest = sign_offs[0]
-    return Statement(
-        (
-            f"The report of {newest.report.week} was acknowledged by {newest.by} on "
-            f"{times.dated(newest.at)}."
+def _judgment(sources: Sources, by_management: list[SignOff]) -> Judgment:
+    population = sources.local + sources.elsewhere
+    return judge(
+        "7.2.4",
+        unit="accounts",
+        population=population,
+        tested=sources.local if by_management else 0,
+        not_tested=(
+            "Access privileges were not reviewed: pciops lists them, and management decides.",
+            ""
+            if by_management
+            else "Management acknowledged no report within six months (PCIOPS_MANAGEMENT_ROLES).",
         ),
-        ReportVerdict.MET,
+    )
+
+
+def _statement(by_management: list[SignOff]) -> Statement:
+    if not by_management:
+        return Statement(
+            "Management has not acknowledged a report within the last six months. A person with "
+            "one of the roles in PCIOPS_MANAGEMENT_ROLES can sign off a report on its page."
+        )
+    newest = by_management[0]
+    return Statement(
+        f"The report of {newest.report.week} was acknowledged by {newest.by} on "
+        f"{times.dated(newest.at)}. That is not a review of access privileges."
     )

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pciops.accounts.policy.policy import Policy
 from pciops.reports.account_lists import PrivilegedLists
 from pciops.reports.columns import ACCOUNT, ENABLED
+from pciops.reports.requirements import judge
 from pciops.reports.sources import Sources
 from pciops.reports.spool import ReportTables
-from pciops.reports.value import Column, Figure, ReportVerdict, Section, Statement
+from pciops.reports.value import Column, Figure, Found, Judgment, Section, Statement
 
 
 def section(sources: Sources, tables: ReportTables) -> Section:
@@ -24,10 +25,11 @@ def section(sources: Sources, tables: ReportTables) -> Section:
     return Section(
         key="8.4",
         requirement="8.4.1, 8.4.2",
-        old="8.3.1, 8.3.2",
+        old="8.3.1",
         title="Administrators and the second factor",
         demand="Administrators, and all who reach the environment, sign in with a second factor.",
-        statements=tuple(_statements(lists, sources.cloud.policy.policy)),
+        judgments=(_administrators(lists), _everybody(sources)),
+        statements=tuple(_statements(lists, sources.policy)),
         figures=(
             Figure("administrators", "Administrators", lists.administrators.count),
             Figure(
@@ -57,45 +59,63 @@ def section(sources: Sources, tables: ReportTables) -> Section:
     )
 
 
+def _administrators(lists: PrivilegedLists) -> Judgment:
+    numbers, unknown = lists.numbers, lists.factor_unknown.count
+    services = numbers["administrators_services"]
+    return judge(
+        "8.4.1",
+        unit="administrators",
+        population=numbers["administrators_local"] + numbers["administrators_elsewhere"],
+        tested=numbers["administrators_local"] - unknown,
+        found=(Found(lists.single_factor.count, "administrators sign in with one factor"),),
+        not_tested=(
+            f"Administrators whose second factor is not known ({unknown:,}): the rules name "
+            "methods that are not known, or PCIOPS_KEYSTONE_CONF is not set."
+            if unknown
+            else "",
+            f"Administrators with an LDAP or federated account "
+            f"({numbers['administrators_elsewhere']:,}): their sign-in is configured elsewhere."
+            if numbers["administrators_elsewhere"]
+            else "",
+        ),
+        excluded=(
+            f"{services:,} service accounts with an administrator's role: see 8.6."
+            if services
+            else "",
+        ),
+    )
+
+
+def _everybody(sources: Sources) -> Judgment:
+    administrators = sources.privileged.numbers["administrators_local"]
+    people = sources.local_people + sources.elsewhere
+    return judge(
+        "8.4.2",
+        unit="people",
+        population=people,
+        tested=administrators,
+        not_tested=(
+            "The second factor of people who are not administrators "
+            f"({max(0, people - administrators):,}).",
+            "Access that does not go through Keystone.",
+            "Administrators with one factor are exceptions of 8.4.1 and are not repeated here."
+            if sources.privileged.single_factor.count
+            else "",
+        ),
+    )
+
+
 def _statements(lists: PrivilegedLists, policy: Policy) -> Iterator[Statement]:
     loaded = policy.auth_methods
     if loaded is None:
         yield Statement(
-            (
-                "Which methods Keystone has loaded is not known (PCIOPS_KEYSTONE_CONF names no "
-                "file): a rule whose second method is not loaded asks for the first alone."
-            ),
-            ReportVerdict.UNKNOWN,
+            "PCIOPS_KEYSTONE_CONF is not set, so the methods that Keystone loads are not known. "
+            "A rule requires only those of its methods that are loaded."
         )
     else:
-        yield Statement(f"Keystone has loaded these methods: {', '.join(loaded)}.")
-    administrators, single = lists.administrators.count, lists.single_factor.count
-    if single:
-        yield Statement(
-            (
-                "Administrators who are enabled and sign in with one factor: "
-                f"{single:,} of {administrators:,}."
-            ),
-            ReportVerdict.FINDING,
-        )
-    elif not lists.factor_unknown.count:
-        yield Statement(
-            (
-                f"All {administrators:,} administrators whom Keystone's rules reach have a second "
-                "factor, or are disabled."
-            ),
-            ReportVerdict.MET,
-        )
-    if unknown := lists.factor_unknown.count:
-        yield Statement(
-            f"Administrators whose second factor is not known: {unknown:,}.",
-            ReportVerdict.UNKNOWN,
-        )
-    if elsewhere := lists.factor_elsewhere.count:
-        yield Statement(
-            (
-                "Administrators who sign in elsewhere (LDAP or federation), where it is set what "
-                f"their sign-in takes: {elsewhere:,}."
-            ),
-            ReportVerdict.UNKNOWN,
-        )
+        yield Statement(f"Keystone loads these methods: {', '.join(loaded)}.")
+    yield Statement(
+        "Enabled administrators who sign in with one factor: "
+        f"{lists.single_factor.count:,} of {lists.numbers['administrators_local']:,}. Service "
+        "accounts are not counted."
+    )

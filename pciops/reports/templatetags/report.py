@@ -12,13 +12,17 @@ from pciops.lib import charts
 from pciops.lib.numbers import counted
 from pciops.reports.render import text
 from pciops.reports.render.csv import file_name
-from pciops.reports.value import Bars, Column, ReportVerdict, Row, Table
+from pciops.reports.value import Bars, Column, ReportVerdict, Row, Table, Verdict
 
 register = template.Library()
 
 CLASSES: Final = {"number": "number", "instant": "nowrap", "day": "nowrap"}
-TAGS: Final = {
-    ReportVerdict.MET: {"tone": "good", "sign": "✓"},
+TAGS: Final[dict[Verdict | ReportVerdict, dict[str, str]]] = {
+    Verdict.EXCEPTION: {"tone": "bad", "sign": "✗"},
+    Verdict.NOT_TESTED: {"tone": "soon", "sign": "?"},
+    Verdict.PARTLY_TESTED: {"tone": "soon", "sign": "◐"},
+    Verdict.NO_EXCEPTION: {"tone": "good", "sign": "✓"},
+    ReportVerdict.MET: {"tone": "plain", "sign": "–"},
     ReportVerdict.FINDING: {"tone": "bad", "sign": "✗"},
     ReportVerdict.UNKNOWN: {"tone": "soon", "sign": "?"},
 }
@@ -26,10 +30,12 @@ TAGS: Final = {
 register.filter("number", text.number_text)
 register.filter("change", text.change_text)
 register.filter("column_title", text.column_title)
+register.filter("found_text", text.found_text)
+register.filter("counts", text.counts)
 
 
 @register.filter
-def tag(verdict: ReportVerdict | None) -> dict[str, str] | None:
+def tag(verdict: Verdict | ReportVerdict | None) -> dict[str, str] | None:
     """Return the tone, the sign and the label of a verdict."""
     return None if verdict is None else {**TAGS[verdict], "label": text.VERDICTS[verdict]}
 

@@ -12,9 +12,10 @@ from pciops.accounts.account import Failures
 from pciops.accounts.policy import policy as policies
 from pciops.audit import chain, policy_changes, services
 from pciops.audit.models import Event
+from pciops.reports.value import Verdict
 from tests.audit.helpers import forge, open_event, record
 from tests.factories import NOW, make_account
-from tests.reports.weekly import IN_WEEK, WEEK, figures, rows, statements
+from tests.reports.weekly import IN_WEEK, WEEK, figures, rows, statements, verdicts
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
@@ -40,8 +41,9 @@ def test_an_unlock_has_all_that_an_assessor_asks_for() -> None:
     assert figures("8.3.4")["unlocked"] == 1
 
 
-def test_an_unlock_without_a_check_of_identity_is_a_finding() -> None:
-    unlocked(identity="")
+@pytest.mark.parametrize("identity", ["", Event.Identity.HOST])
+def test_an_unlock_without_a_check_of_identity_is_an_exception(identity: str) -> None:
+    unlocked(identity=identity)
 
     assert figures("8.3.4")["unlocked_unchecked"] == 1
 
@@ -116,26 +118,33 @@ def test_a_changed_option_is_marked(settings: Settings) -> None:
 
 
 # --- The verification of the audit log -----------------------------------------------------------
-def test_an_audit_log_that_passes_is_met_with_its_number_of_rows() -> None:
+INTEGRITY = ("10.3.2", "10.3.4")
+
+
+def integrity() -> set[Verdict]:
+    judged = verdicts("acts")
+    return {judged[number] for number in INTEGRITY}
+
+
+def test_an_audit_log_that_passes_has_its_number_of_rows() -> None:
     record()
     chain.run_check(NOW)
-    [(words, verdict)] = statements("acts")
 
-    assert "1 rows" in words
-    assert verdict == "met"
+    assert "1 rows" in statements("acts")[0]
+    assert integrity() == {Verdict.PARTLY_TESTED}
 
 
 @pytest.mark.parametrize("checked_at", [None, NOW - timedelta(days=3)])
-def test_an_audit_log_not_verified_of_late_is_not_known(checked_at: datetime | None) -> None:
+def test_an_audit_log_not_verified_of_late_is_not_tested(checked_at: datetime | None) -> None:
     if checked_at:
         chain.run_check(checked_at)
 
-    assert statements("acts")[0][1] == "unknown"
+    assert integrity() == {Verdict.NOT_TESTED}
 
 
-def test_an_audit_log_that_fails_is_a_finding() -> None:
+def test_an_audit_log_that_fails_is_an_exception() -> None:
     record()
     forge("UPDATE audit_event SET remark = 'forged'")
     chain.run_check(NOW)
 
-    assert statements("acts")[0][1] == "finding"
+    assert integrity() == {Verdict.EXCEPTION}

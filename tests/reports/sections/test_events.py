@@ -11,7 +11,7 @@ import pytest
 from pciops.events.models import ConsumerSession, OutOfBandChange
 from pciops.reports.spool import ReportTables
 from tests.events.factories import REASON, activity, attempts
-from tests.reports.weekly import IN_WEEK, WEEK, figures, rows, section, statements
+from tests.reports.weekly import IN_WEEK, WEEK, figures, rows, section
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
@@ -26,8 +26,8 @@ def table(key: str, name: str, *, scope: str | None = None) -> list[dict[str, An
     return [dict(zip(keys, row, strict=True)) for row in tables.rows(name)]
 
 
-def connected() -> None:
-    ConsumerSession.objects.create(consumer="a", connected=True, since=WEEK.begins, until=WEEK.ends)
+def connected(since: datetime = WEEK.begins, until: datetime = WEEK.ends) -> None:
+    ConsumerSession.objects.create(consumer="a", connected=True, since=since, until=until)
 
 
 # --- 8.3.4 ---------------------------------------------------------------------------------------
@@ -70,17 +70,31 @@ def test_failed_sign_ins_are_counted() -> None:
     assert [numbers[f"sign_ins_{key}"] for key in ("failed", "locked", "unknown", "addresses")] == [
         *(6, 4, 2, 1)
     ]
-    assert "unknown" not in {verdict for _, verdict in statements("8.3.4")}
 
 
-def test_the_sources_of_a_week_without_a_consumer_are_not_known() -> None:
-    assert "unknown" in {verdict for _, verdict in statements("8.3.4")}
+def test_numbers_of_a_week_without_a_consumer_are_not_known() -> None:
+    made = section("8.3.4")
+    unknown = {figure.key for figure in made.figures if figure.number is None}
+    tables = {table.key: table.empty for table in made.tables}
+
+    assert unknown >= {"sign_ins_failed", "sign_ins_locked", "sign_ins_unknown"}
+    assert "Not known" in tables["failure_sources"]
+    assert set(figures("8.2.4").values()) == {None}
+
+
+def test_numbers_of_a_week_with_a_consumer_for_a_day_say_so() -> None:
+    connected(WEEK.begins, WEEK.begins + DAY)
+    [figure] = [one for one in section("8.3.4").figures if one.key == "sign_ins_failed"]
+
+    assert figure.number == 0
+    assert "6 days" in figure.words
 
 
 @pytest.mark.parametrize(
     "at", [WEEK.begins - timedelta(minutes=2), WEEK.ends + timedelta(minutes=2)]
 )
 def test_other_weeks_do_not_count(at: datetime) -> None:
+    connected()
     attempts(at=at).save()
     activity(at=at).save()
 
@@ -125,6 +139,7 @@ def test_changes_outside_pciops_are_listed_once(
 
 # --- 8.2.4 ---------------------------------------------------------------------------------------
 def test_changes_of_accounts_are_listed_with_the_person() -> None:
+    connected()
     activity("created", at=IN_WEEK - DAY).save()
     activity("disabled", at=IN_WEEK, event_id="e-1").save()
     first, second = table("8.2.4", "changes")

@@ -11,9 +11,9 @@ from pciops.accounts.account import Failures
 from pciops.audit import services
 from pciops.audit.models import Event
 from tests.audit.helpers import open_event
-from tests.factories import make_account
+from tests.factories import NOW, make_account
 from tests.notices.queued import build_notice
-from tests.reports.weekly import IN_WEEK, WEEK, figures, rows
+from tests.reports.weekly import IN_WEEK, WEEK, figures, rows, section, take_censuses
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
@@ -46,8 +46,17 @@ def test_notices_are_counted_by_their_outcome(status: str, figure: str) -> None:
 def test_notices_settled_in_another_week_do_not_count() -> None:
     for at in (WEEK.begins - timedelta(seconds=1), WEEK.ends):
         build_notice(status="sent", settled_at=at).save()
+    take_censuses(WEEK.begins, NOW)
 
     assert figures("8.3.9")["notices_passwords_sent"] == 0
+
+
+def test_notices_of_a_week_without_a_worker_are_not_known() -> None:
+    tables = {table.key: table.empty for table in section("8.3.9").tables}
+
+    assert figures("8.3.9")["notices_passwords_failed"] is None
+    assert figures("8.3.4")["locks"] is None
+    assert "Not known" in tables["notices_passwords"]
 
 
 def test_undelivered_notices_are_listed_with_the_reason() -> None:

@@ -50,6 +50,8 @@ UNKNOWN_NAMES = (
 )
 # Two typing errors, then the right password.
 TYPIST = "priya.raman"
+# They sign in from the same address as those who mistype: an office.
+COLLEAGUES = ("margaret.chen", "chen.wei", "vera.lindqvist", "sofia.garcia", "yuki.tanaka")
 
 _DEFAULT = [
     _service(
@@ -311,7 +313,7 @@ _SHOP_ACCOUNTS = [
         name="yuki.tanaka",
         description="Web design",
         email="yuki.tanaka@shop.example",
-        history=History(created=150, active=12, password=60),
+        history=History(created=150, active=4, password=60),
     ),
     _shop(
         name="intern-2026",

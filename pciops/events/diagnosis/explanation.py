@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 from ipaddress import ip_address
 from typing import Any, Final
 
@@ -43,6 +44,14 @@ CAVEAT: Final = (
 )
 
 
+class Lock(Enum):
+    """What an account's failures mean when they are explained: it decides what an unlock does."""
+
+    LOCKED = "locked"
+    OPEN = "open"  # below the threshold, or the lock has ended
+    EXEMPT = "exempt"  # Keystone never locks it
+
+
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
     """A diagnosis as pages, the API and emails show it."""
@@ -60,14 +69,14 @@ class Explanation:
         return self.diagnosis.cause
 
 
-def explain(diagnosis: Diagnosis, *, now: datetime) -> Explanation:
+def explain(diagnosis: Diagnosis, *, lock: Lock = Lock.LOCKED, now: datetime) -> Explanation:
     """Put a diagnosis into words."""
     return Explanation(
         diagnosis=diagnosis,
-        sentence=_sentence(diagnosis),
-        warning=_warning(diagnosis, now),
+        sentence=sentence(diagnosis),
+        warning=_warning(diagnosis, lock, now),
         evidence=tuple(_evidence(diagnosis, now)),
-        advice=tuple(_advice(diagnosis, now)),
+        advice=tuple(_advice(diagnosis, lock, now)),
         caveat=CAVEAT if diagnosis.sources else "",
         settings=_settings(diagnosis),
     )
@@ -94,6 +103,7 @@ def as_dict(explanation: Explanation) -> dict[str, Any]:
                     round(source.cadence.every.total_seconds(), 1) if source.cadence else None
                 ),
                 "probably_a_proxy": source.elsewhere.shared,
+                "other_accounts_signed_in": source.elsewhere.signed_in,
             }
             for source in diagnosis.sources[: 2 * SHOWN]
         ],
@@ -128,8 +138,8 @@ def _source_words(source: AttemptSource) -> str:
 
 
 def _blockable(sources: Sequence[AttemptSource]) -> list[str]:
-    """Return the IP addresses that may be blocked, without proxies."""
-    addresses = (source.address for source in sources if not source.elsewhere.shared)
+    """Return the IP addresses that may be blocked, without those that many accounts use."""
+    addresses = (source.address for source in sources if not source.elsewhere.used_by_many)
     return list(dict.fromkeys(address for address in addresses if is_address(address)))
 
 
@@ -146,7 +156,8 @@ def _tries(number: int) -> str:
 
 
 # --- The sentence -------------------------------------------------------------------------------
-def _sentence(diagnosis: Diagnosis) -> str:
+def sentence(diagnosis: Diagnosis) -> str:
+    """Return the cause with its main evidence."""
     verdict = f"{diagnosis.cause.label}, {diagnosis.confidence.value}"
     total = sum(row.count for row in diagnosis.failures)
     if diagnosis.cause is Cause.UNKNOWN:
@@ -208,10 +219,14 @@ def _succeeded(diagnosis: Diagnosis) -> bool:
     )
 
 
-def _warning(diagnosis: Diagnosis, now: datetime) -> str:
+def _warning(diagnosis: Diagnosis, lock: Lock, now: datetime) -> str:
     relock = diagnosis.relock
     if relock is None or (diagnosis.cause is Cause.TYPING and not relock.by_clock):
         return ""
+    if lock is Lock.EXEMPT:
+        return "Attempts continue: the account is exempt, so Keystone doesn't lock it."
+    if lock is Lock.OPEN:
+        return "Attempts continue: they will lock the account unless they stop."
     if relock.after < timedelta(seconds=30):
         return "The tries go on: an unlock will be undone at once."
     return (
@@ -239,6 +254,9 @@ def _evidence(diagnosis: Diagnosis, now: datetime) -> Iterator[str]:
                 f"So much of the cloud signs in from {address} that it is most likely a proxy's:"
                 " it names no machine."
             )
+        elif source.elsewhere.used_by_many:
+            accounts = counted(source.elsewhere.signed_in, "other account")
+            yield f"{accounts} signed in from {address} in the last 7 days: people share it."
     yield from _successes(diagnosis, now)
     for begins, ends in list(diagnosis.history.coverage.gaps)[:SHOWN]:
         yield (
@@ -302,7 +320,7 @@ def _successes(diagnosis: Diagnosis, now: datetime) -> Iterator[str]:
 
 
 # --- What to do ---------------------------------------------------------------------------------
-def _advice(diagnosis: Diagnosis, now: datetime) -> Iterator[str]:
+def _advice(diagnosis: Diagnosis, lock: Lock, now: datetime) -> Iterator[str]:
     intrusion = diagnosis.intrusion
     if intrusion is not None:
         yield (
@@ -310,7 +328,7 @@ def _advice(diagnosis: Diagnosis, now: datetime) -> Iterator[str]:
             f" from {address_words(intrusion.address)}: disable the account, and look at what"
             " it did since."
         )
-    yield from _ADVICE[diagnosis.cause](diagnosis)
+    yield from _ADVICE[diagnosis.cause](diagnosis, lock)
     proxies = [source for source in diagnosis.sources[:SHOWN] if source.elsewhere.shared]
     if proxies:
         yield (
@@ -319,33 +337,48 @@ def _advice(diagnosis: Diagnosis, now: datetime) -> Iterator[str]:
         )
 
 
-_STOPPED: Final = "The tries have stopped: an unlock holds unless they begin again."
+_STOPPED: Final = {
+    Lock.LOCKED: "The tries have stopped: an unlock holds unless they begin again.",
+    Lock.OPEN: "The attempts have stopped.",
+    Lock.EXEMPT: "The attempts have stopped. The account is exempt: Keystone never locked it.",
+}
 
 
-def _old_password(diagnosis: Diagnosis) -> Iterator[str]:
+def _old_password(diagnosis: Diagnosis, lock: Lock) -> Iterator[str]:
     main = diagnosis.sources[0]
+    then = " Then unlock." if lock is Lock.LOCKED else ""
     if main.elsewhere.shared:
         yield "Find the program that signs in as this account, and give it the password of today."
     else:
         yield (
             f"Find the program on {address_words(main.address)} that signs in as this account, and"
-            " give it the password of today, or stop it. Then unlock."
+            f" give it the password of today, or stop it.{then}"
         )
     if diagnosis.relock is None:
-        yield _STOPPED
+        yield _STOPPED[lock]
 
 
-def _guessing(diagnosis: Diagnosis) -> Iterator[str]:
+def _guessing(diagnosis: Diagnosis, lock: Lock) -> Iterator[str]:
     yield from _block(diagnosis)
     if diagnosis.relock is None:
-        yield _STOPPED
-    else:
+        yield _STOPPED[lock]
+    elif lock is Lock.LOCKED:
         yield "Unlock once that is done; before it, the next tries lock the account again."
+    elif lock is Lock.EXEMPT:
+        yield "Consider removing the exemption: Keystone then locks the account."
 
 
-def _spraying(diagnosis: Diagnosis) -> Iterator[str]:
+def _spraying(diagnosis: Diagnosis, lock: Lock) -> Iterator[str]:
     yield from _block(diagnosis)
-    yield "Other accounts are locked for the same reason: look at the list before unlocking one."
+    others = max(
+        source.elsewhere.accounts for source in diagnosis.sources if source.elsewhere.sprays
+    )
+    if others:
+        accounts = counted(others, "other account")
+        yield (
+            f"The same source failed to sign in to {accounts} within an hour: see which of them"
+            " are locked too."
+        )
 
 
 def _block(diagnosis: Diagnosis) -> Iterator[str]:
@@ -355,18 +388,19 @@ def _block(diagnosis: Diagnosis) -> Iterator[str]:
         yield f"Block {', '.join(addresses[:SHOWN])}{more} before Keystone."
 
 
-def _typing(diagnosis: Diagnosis) -> Iterator[str]:
+def _typing(diagnosis: Diagnosis, lock: Lock) -> Iterator[str]:
     if _succeeded(diagnosis):
         yield "The user got in afterwards: there is nothing to do."
-    else:
+    elif lock is Lock.LOCKED:
         yield "An unlock is safe, once you know who is asking for it."
 
 
-def _unknown_cause(diagnosis: Diagnosis) -> Iterator[str]:
+def _unknown_cause(diagnosis: Diagnosis, lock: Lock) -> Iterator[str]:
     if _without_hashes(diagnosis):
         yield "Have Keystone report hashes of wrong passwords: its keystone.conf needs this."
     elif diagnosis.failures:
-        yield "The first tries after the lock, or after an unlock, will say more."
+        after = " after the lock, or after an unlock," if lock is Lock.LOCKED else ""
+        yield f"The next attempts{after} will say more."
     elif diagnosis.history.coverage.events:
         yield "Ask the user, and look into Keystone's own log for this account."
     else:

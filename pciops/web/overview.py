@@ -34,6 +34,7 @@ from pciops.accounts.states import (
     NOT_COVERED,
 )
 from pciops.accounts.states.state import State
+from pciops.audit import chain
 from pciops.events import liveness
 from pciops.events.storms import storms, summary
 from pciops.lib import charts, outages
@@ -95,6 +96,7 @@ def overview_page(request: OperatorRequest) -> HttpResponse:
     context = {
         "section": "overview",
         "storm": summary.summarize(storm, scope=scope) if storm else None,
+        "failed": chain.open_failure() if scope is None else None,
         "now": now,
         "overview": overview,
         "policy": sourced.policy,

@@ -209,6 +209,16 @@ CALLS: Final = (
     ),
     Call(method="GET", route="activity/set-aside/", needs="administer", system_only=True),
     Call(method="GET", route="audit/", queries=("", "?account=zelda", "?operator=ann")),
+    *(  # there is no failed check
+        Call(
+            method=method,
+            route="audit/integrity/",
+            needs="administer",
+            system_only=True,
+            status=302,
+        )
+        for method in ("GET", "POST")
+    ),
     Call(  # without the filter each file would contain the record of the one before
         method="GET",
         route="audit/export",
@@ -274,6 +284,14 @@ CALLS: Final = (
         queries=("", "?account=zelda", "?kind=sign_in", "?doer=ann", "?limit=1"),
     ),
     Call(method="GET", route="api/v1/accounts/<str:user_id>/activity", foreign=404),
+    Call(method="GET", route="api/v1/audit/integrity", system_only=True),
+    Call(
+        method="POST",
+        route="api/v1/audit/integrity/acknowledge",
+        needs="administer",
+        system_only=True,
+        status=400,
+    ),
     Call(method="GET", route="api/v1/audit", queries=("", "?account=zelda", "?limit=1")),
     *(
         Call(method=method, route=route, needs=None, status=404)

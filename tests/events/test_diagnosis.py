@@ -16,7 +16,6 @@ from pciops.events.diagnosis.explanation import (
     CAVEAT,
     FOR_HASHES,
     Explanation,
-    Lock,
     as_dict,
     explain,
 )
@@ -304,39 +303,6 @@ def test_no_relock_is_predicted_without_a_threshold() -> None:
     off = replace(POLICY, lockout_failure_attempts=None)
 
     assert diagnose(history(stale_script()), policy=off, now=NOW).relock is None
-
-
-def every_word(found: History, lock: Lock) -> str:
-    told = explain(diagnosis(found), lock=lock, now=NOW)
-    return " ".join([told.sentence, told.warning, *told.advice]).lower()
-
-
-@pytest.mark.parametrize("lock", [Lock.OPEN, Lock.EXEMPT])
-@pytest.mark.parametrize(
-    "rows", [stale_script(), stale_script(last=3600), GUESSES, [failure(40, "a"), failure(20, "b")]]
-)
-def test_only_a_locked_account_is_told_of_an_unlock(rows: list[AttemptRow], lock: Lock) -> None:
-    assert "unlock" not in every_word(history(rows), lock)
-    assert "unlock" in every_word(history(rows), Lock.LOCKED)
-
-
-@pytest.mark.parametrize(("accounts", "named"), [(0, False), (12, True)])
-def test_other_accounts_are_named_only_if_the_source_tried_some(accounts: int, named: bool) -> None:
-    found = history(
-        GUESSES, addresses={"10.2.3.4": AddressActivity(accounts=accounts, unknown_names=20)}
-    )
-    advice = " ".join(explain(diagnosis(found), now=NOW).advice)
-
-    assert diagnosis(found).cause is Cause.SPRAYING
-    assert ("12 other accounts" in advice) is named
-    assert "same reason" not in advice
-
-
-def test_a_shared_address_is_not_to_be_blocked() -> None:
-    text = text_of(GUESSES, AddressActivity(signed_in=12))
-
-    assert "Block" not in text
-    assert "12 other accounts signed in" in text
 
 
 def test_a_successful_guess_is_the_first_advice() -> None:

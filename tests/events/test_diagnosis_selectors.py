@@ -12,8 +12,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
+from pciops.events.diagnosis.advice import Lock
 from pciops.events.diagnosis.cadence import AttemptRow
-from pciops.events.diagnosis.explanation import Lock
 from pciops.events.diagnosis.rules import (
     SHARED_BY,
     AddressActivity,

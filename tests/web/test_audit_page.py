@@ -181,7 +181,7 @@ def test_the_page_shows_the_last_verification(site: Client) -> None:
     assert "verified at 13:57:11 UTC (5 min ago), up to row 1" in shown(site.get("/audit/"))
     forge("UPDATE audit_event SET remark = 'forged'")
     chain.run_check(NOW)
-    assert "at 14:02:11 UTC: row 1 (" in shown(site.get("/audit/"))
+    assert "at 14:02:11 UTC, now: row 1 (" in shown(site.get("/audit/"))
 
 
 # --- The chart of days --------------------------------------------------------------------------

@@ -21,8 +21,9 @@ from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states import LOCKED
 from pciops.audit.models import Event
 from pciops.events import liveness
+from pciops.events.diagnosis.advice import Lock
 from pciops.events.diagnosis.cadence import AttemptRow
-from pciops.events.diagnosis.explanation import Explanation, Lock, explain, sentence
+from pciops.events.diagnosis.explanation import Explanation, explain, sentence
 from pciops.events.diagnosis.rules import (
     AddressActivity,
     Cause,

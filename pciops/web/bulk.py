@@ -25,6 +25,8 @@ from pciops.actions.bulk import BulkOutcome
 from pciops.actions.models import Batch
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator
+from pciops.events.diagnosis import selectors as diagnoses
+from pciops.events.diagnosis.explanation import Explanation
 from pciops.keystone import client
 from pciops.lib import outages
 from pciops.lib.numbers import counted
@@ -69,6 +71,8 @@ def accounts_unlock(request: OperatorRequest) -> HttpResponse:
     except SelectionError as error:
         return listing(request, refusal=str(error), status=400)
     chosen = _look_up(request, preconditions)
+    if "leave_out" in request.POST:
+        return _without_attacked(request, chosen)
     if "reason" not in request.POST:
         return _fresh_page(request, chosen, more=more)
     form = ReasonForm(request.POST)
@@ -180,11 +184,20 @@ def _form_page(
     more: bool = False,
     status: int = 200,
 ) -> HttpResponse:
-    """Show the form for those that are locked; their failures on it are the preconditions."""
+    """Show the form for those that are locked; their failures on it are the preconditions.
+
+    Accounts under attack come first, then those that would be locked again.
+    """
+    why = _explanations(request, chosen)
+    verdicts = [verdict for verdict in chosen.verdicts if verdict.locked]
+    verdicts.sort(key=lambda verdict: _urgency(why.get(verdict.account.id)))
     context = {
         "section": "accounts",
         "form": form,
-        "verdicts": [verdict for verdict in chosen.verdicts if verdict.locked],
+        "verdicts": verdicts,
+        "why": why,
+        "attacked": sum(one.cause.attack for one in why.values()),
+        "relocking": sum(bool(one.warning) for one in why.values()),
         "others": [verdict for verdict in chosen.verdicts if not verdict.locked],
         "missing": _missing(chosen.missing) if chosen.missing else "",
         "most": MOST if more else 0,
@@ -192,6 +205,42 @@ def _form_page(
         "now": chosen.now,
     }
     return render(request, "web/accounts_unlock.html", context, status=status)
+
+
+def _without_attacked(request: OperatorRequest, chosen: _Chosen) -> HttpResponse:
+    """Show the form again without the accounts under attack, with what was typed."""
+    why = _explanations(request, chosen)
+    attacked = {user_id for user_id, one in why.items() if one.cause.attack}
+    kept = replace(
+        chosen,
+        verdicts=[one for one in chosen.verdicts if one.account.id not in attacked],
+        preconditions={
+            user_id: failures
+            for user_id, failures in chosen.preconditions.items()
+            if user_id not in attacked
+        },
+    )
+    if not any(verdict.locked for verdict in kept.verdicts):
+        messages.info(request, "Every selected account is under attack: nothing was unlocked.")
+        return redirect(_list(request))
+    typed = {name: request.POST.get(name, "") for name in ("reason", "identity")}
+    return _form_page(request, kept, ReasonForm(initial=typed))
+
+
+def _explanations(request: OperatorRequest, chosen: _Chosen) -> dict[str, Explanation]:
+    """Return why each of the locked accounts is locked, by account id."""
+    return diagnoses.explain_locks(
+        [verdict.account for verdict in chosen.verdicts if verdict.locked],
+        policy=policies.current(),
+        now=chosen.now,
+        scope=request.user.scope,
+    )
+
+
+def _urgency(why: Explanation | None) -> int:
+    if why is None:
+        return 2
+    return 0 if why.cause.attack else 1 if why.warning else 2
 
 
 def _selection(values: list[str]) -> dict[str, Failures]:

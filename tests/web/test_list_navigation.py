@@ -23,6 +23,7 @@ from tests.api.call import token as token
 from tests.factories import (
     NOW,
     POLICY,
+    PasswordRow,
     grant,
     make_domain,
     make_ldap_user,
@@ -180,13 +181,16 @@ def test_queries_for_the_tabs(
 
 # --- Sorting ------------------------------------------------------------------------------------
 @pytest.mark.parametrize("state", STATES, ids=str)
-def test_lists_of_failures_have_two_sorts_and_others_one(state: Any) -> None:
-    failures = state.name in {"locked", "lock_lapsed", "near_lockout", "attacked_exempt"}
-    by_id = state.name == "not_covered"
+def test_each_list_has_sorts_that_say_its_order(state: Any) -> None:
+    failed, dated = ("failed", "name"), ("date", "name")
+    special = {
+        "locked": ("privileged", *failed),
+        **dict.fromkeys(("lock_lapsed", "near_lockout", "attacked_exempt"), failed),
+        **dict.fromkeys(("expiring", "inactive_soon"), dated),
+        "not_covered": ("id",),
+    }
 
-    assert AccountQuery(state=state).sorts == (
-        ("failed", "name") if failures else ("id",) if by_id else ("name",)
-    )
+    assert AccountQuery(state=state).sorts == special.get(state.name, ("name",))
 
 
 @pytest.mark.parametrize(
@@ -218,7 +222,7 @@ def test_page_api_file_and_command_sort_alike(
 @pytest.mark.parametrize(
     ("filters", "valid"),
     [
-        ({"state": "locked", "sort": "size"}, "failed, name"),
+        ({"state": "locked", "sort": "size"}, "privileged, failed, name"),
         ({"state": "inactive", "sort": "failed"}, "name"),
         ({"sort": "failed"}, "name"),
         ({"state": "not_covered", "sort": "name"}, "id"),
@@ -255,17 +259,35 @@ def heads(response: Response) -> dict[str, tuple[str, str]]:
     }
 
 
+EXPIRING_HEADS = {
+    "Account": ("", "?state=expiring&sort=name"),
+    "Password expires": ("ascending", ""),
+}
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
         (
             "?state=locked",
+            {
+                "Account": ("", "?state=locked&sort=name"),
+                "Last failure": ("", "?state=locked&sort=failed"),
+            },
+        ),
+        (
+            "?state=locked&sort=failed",
             {"Account": ("", "?state=locked&sort=name"), "Last failure": ("descending", "")},
         ),
         (
             "?state=locked&sort=name&q=ann",
-            {"Account": ("ascending", ""), "Last failure": ("", "?state=locked&q=ann")},
+            {
+                "Account": ("ascending", ""),
+                "Last failure": ("", "?state=locked&q=ann&sort=failed"),
+            },
         ),
+        ("?state=expiring", EXPIRING_HEADS),
+        ("?state=expiring&sort=name", {"Account": ("ascending", "")}),
         ("", {}),
         ("?state=disabled", {}),
     ],
@@ -275,6 +297,8 @@ def test_column_heads_show_the_order_and_link_to_the_other(
 ) -> None:
     make_locked_user()
     make_user("ben", enabled=False)
+    soon = PasswordRow(created_at=NOW, expires_at=NOW + timedelta(days=5))
+    make_user("cyd", passwords=[soon])
 
     assert heads(site.get(f"/accounts/{query}")) == expected
 

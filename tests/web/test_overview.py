@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -29,6 +30,7 @@ from tests.factories import (
 )
 from tests.fake_keystone import FakeKeystone
 from tests.signin.visit import shown, sign_in, signed_in
+from tests.web.pages import account_names
 from tests.web.test_policy_page import GOOD
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
@@ -255,6 +257,30 @@ def test_the_forecast_is_a_chart_and_a_table(site: Client) -> None:
     assert "Today 0 0 Mon 23 1 0 Tue 24 0 1" in page
     assert "Sat 28 0 0" in page
     assert "Sun 29" not in page
+
+
+def test_each_bar_and_figure_links_to_the_accounts_that_it_counts(site: Client) -> None:
+    make_user("ann", passwords=EXPIRING)
+    make_user("bob", last_active_at=(NOW - 88 * DAY).date())
+    late = PasswordRow(created_at=NOW, expires_at=NOW + 9 * DAY)
+    make_user("cyd", passwords=[late])
+    take_census()
+    links = set(re.findall(r'href="/accounts/(\?state=[^"]*(?:on|within)=[^"]*)"', page_of(site)))
+    listed = {
+        html.unescape(link): account_names(site.get(f"/accounts/{html.unescape(link)}"))
+        for link in links
+    }
+
+    assert listed == {
+        "?state=expiring&within=7": ["ann"],
+        "?state=inactive_soon&within=7": ["bob"],
+        "?state=expiring&on=2026-11-23": ["ann"],
+        "?state=inactive_soon&on=2026-11-24": ["bob"],
+    }
+
+
+def page_of(site: Client) -> str:
+    return site.get("/").content.decode()
 
 
 @pytest.mark.parametrize(

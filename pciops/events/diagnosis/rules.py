@@ -58,6 +58,11 @@ class Cause(StrEnum):
         return _LABELS[self][1]
 
     @property
+    def attack(self) -> bool:
+        """Whether somebody who does not know the password tries to find it."""
+        return self in {Cause.GUESSING, Cause.SPRAYING}
+
+    @property
     def known(self) -> bool:
         return self is not Cause.UNKNOWN
 

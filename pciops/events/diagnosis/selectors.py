@@ -35,6 +35,7 @@ from pciops.events.diagnosis.rules import (
 )
 from pciops.events.models import Attempts, Outcome
 from pciops.keystone import options
+from pciops.lib.keyset import batched
 
 PERIOD: Final = timedelta(hours=24)  # of a history
 USE: Final = timedelta(days=7)  # in which an address is used by other accounts
@@ -43,6 +44,7 @@ ROWS_OF_ADDRESS: Final = 500
 ROWS_OF_CLOUD: Final = 2000  # the sample that shows which addresses are shared
 ADDRESSES_OF_ACCOUNT: Final = 5
 ADDRESSES_OF_PAGE: Final = 50
+ACCOUNTS_AT_ONCE: Final = 50
 HOUR: Final = timedelta(hours=1)
 # An address is a proxy if at least so many of all accounts that sign in use it.
 SHARE: Final = 0.5
@@ -77,6 +79,20 @@ def explain_lock(
         lock=lock_of(account, policy, now),
         now=now,
     )
+
+
+def explain_locks(
+    accounts: Sequence[Account], *, policy: Policy, now: datetime, scope: str | None
+) -> dict[str, Explanation]:
+    """Explain the failures of many accounts; nothing if there are no notifications."""
+    explained = {}
+    for part in batched(accounts, ACCOUNTS_AT_ONCE):
+        found = diagnoses([account.id for account in part], policy=policy, now=now, scope=scope)
+        for account in part:
+            diagnosis, lock = found[account.id], lock_of(account, policy, now)
+            if diagnosis.history.coverage.events:
+                explained[account.id] = explain(diagnosis, lock=lock, now=now)
+    return explained
 
 
 def lock_of(account: Account, policy: Policy, now: datetime) -> Lock:

@@ -280,7 +280,7 @@ def _expiry(account: Account, since: datetime, policy: Policy, now: datetime) ->
     if at is None:
         return []
     if EXPIRING.holds(account, policy, now):
-        away = times.days_away(at.date(), now)
+        away = times.distance(at, now)
         return [(at, f"the password expires on {times.dated(at)} ({away})")]
     if EXPIRED.holds(account, policy, now) and at > since and not account.password_expired_when_set:
         return [(at, f"the password has expired at {times.dated(at)}")]

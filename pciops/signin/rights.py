@@ -38,11 +38,6 @@ class Role(StrEnum):
         """Return its permissions, which include those of each weaker role."""
         return PERMISSIONS[self]
 
-    @property
-    def description(self) -> str:
-        """Return a sentence about the role."""
-        return DESCRIPTIONS[self]
-
 
 PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     Role.AUDITOR: frozenset({"see", "sign_off"}),
@@ -50,9 +45,10 @@ PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     Role.ADMINISTRATOR: frozenset({"see", "sign_off", "unlock", "administer"}),
 }
 DESCRIPTIONS: Final = {
-    Role.AUDITOR: "An auditor sees everything, signs reports off, and changes nothing else.",
-    Role.HELPDESK: "The help desk unlocks accounts, signs reports off, and changes nothing else.",
-    Role.ADMINISTRATOR: "An administrator may do everything.",
+    Role.AUDITOR: "An auditor sees {}, signs reports off, and changes nothing else.",
+    Role.HELPDESK: "The help desk unlocks accounts in {}, signs reports off, and changes nothing"
+    " else.",
+    Role.ADMINISTRATOR: "An administrator has full access to {}.",
 }
 
 
@@ -89,6 +85,12 @@ class Rights:
             return cls(role=role, domain_id=token.domain_id, domain_name=token.domain_name)
         return None
 
+    @property
+    def description(self) -> str:
+        """A sentence about the role in its scope."""
+        where = self.domain_name if self.domain_id else "the entire cloud"
+        return DESCRIPTIONS[self.role].format(where)
+
     def may(self, permission: str) -> bool:
         """Return whether the role has the permission, within the scope.
 
@@ -108,7 +110,7 @@ class Rights:
         """Return why a permission is missing, and the roles that have it."""
         where = f"on the domain {self.domain_name}" if self.domain_id else "on the system"
         names = " or ".join(keystone_roles(permission))
-        return f"{self.role.description} This takes the role {names} {where}. Nothing was changed."
+        return f"{self.description} This takes the role {names} {where}. Nothing was changed."
 
 
 def strongest(token: Token) -> tuple[Token, Rights]:

@@ -20,7 +20,7 @@ from pciops.audit.services import AuditLogError
 from pciops.keystone import client
 from pciops.lib import charts
 from pciops.lib.charts import Bars, Series
-from pciops.signin import sessions
+from pciops.signin import sessions, typed
 from pciops.web import rights
 from pciops.web.exports import export
 from pciops.web.forms import AcknowledgeForm
@@ -81,7 +81,9 @@ def acknowledge(request: OperatorRequest) -> HttpResponse:
         messages.info(request, "No failed integrity check is open.")
         return redirect("audit")
     if request.method != "POST":
-        return _acknowledge_page(request, failed, AcknowledgeForm(initial={"seen": failed.pk}))
+        return _acknowledge_page(
+            request, failed, AcknowledgeForm(initial={**typed.typed_in(request), "seen": failed.pk})
+        )
     form = AcknowledgeForm(request.POST)
     if not form.is_valid():
         return _acknowledge_page(request, failed, form, status=400)
@@ -97,8 +99,7 @@ def acknowledge(request: OperatorRequest) -> HttpResponse:
     except sessions.EndedError:
         return rights.signed_out(request, then=request.path, action=Event.Action.ACKNOWLEDGE)
     except integrity.NothingOpenError:
-        typed = {"seen": failed.pk, "reason": form.cleaned_data["reason"]}
-        form = AcknowledgeForm(initial=typed)
+        form = AcknowledgeForm(initial={"seen": failed.pk, "reason": form.cleaned_data["reason"]})
         sentence = "A newer integrity check failed: this is it. Nothing was acknowledged."
         return _acknowledge_page(request, failed, form, sentence=sentence, status=409)
     except client.UnreachableError as error:

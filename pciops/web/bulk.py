@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from pciops.accounts import selectors
 from pciops.accounts.account import Failures
@@ -35,7 +35,7 @@ from pciops.web import rights
 from pciops.web.account_list import listing, query_of
 from pciops.web.errors import KEYSTONE_DATABASE
 from pciops.web.forms import ReasonForm
-from pciops.web.requests import OperatorRequest, initiator
+from pciops.web.requests import OperatorRequest, initiator, post_only
 
 
 class SelectionError(Exception):
@@ -126,7 +126,7 @@ def unlocks(request: OperatorRequest, batch_id: str) -> HttpResponse:
 
 
 @never_cache
-@require_POST
+@post_only(lambda batch_id: reverse("unlocks", args=(batch_id,)))
 @rights.needs("unlock")
 def unlocks_stop(request: OperatorRequest, batch_id: str) -> HttpResponse:
     """Stop a batch. An unlock that has begun is finished."""

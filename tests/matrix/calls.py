@@ -248,6 +248,17 @@ CALLS: Final = (
     ),
     Call(method="POST", route=f"{_REPORT}again/", needs="administer", status=302),
     Call(method="GET", route="status/", needs="administer", system_only=True),
+    *(  # a GET of an act leads to its page
+        Call(method="GET", route=route, status=302)
+        for route in (
+            "accounts/unlocks/<str:batch_id>/stop/",
+            "notices/sample/<str:kind>/",
+            "notices/<uuid:notice_id>/again/",
+            "notices/digest/sample/",
+            f"{_REPORT}again/",
+            "scope/",
+        )
+    ),
     # --- The API ---
     Call(method="GET", route="api/v1/accounts", queries=_API_LIST),
     Call(

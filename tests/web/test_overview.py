@@ -111,7 +111,7 @@ def test_without_a_census_only_live_numbers_are_shown(site: Client) -> None:
     assert "manage.py census" in page
     assert "1 Locked" in page
     assert "not counted: Inactive soon" in page
-    assert "until 14:32:11 UTC (30 min from now)" in page
+    assert "until 14:32:11 UTC (in 30 min)" in page
     assert 'id="forecast"' not in site.get("/").content.decode()
 
 

@@ -50,7 +50,7 @@ def test_a_late_form_says_why_and_opens_again_with_the_reason(
     assert "session has ended" in shown(page)
     assert "INC-4711" not in response["Location"]
     assert "INC-4711 &lt;b&gt;called back&lt;/b&gt;" in opened.content.decode()
-    assert "selected" not in opened.content.decode()  # the identity has to be chosen again
+    assert 'value="callback" selected' not in opened.content.decode()  # to be chosen again
     assert not Event.objects.filter(action="unlock").exists()
 
 

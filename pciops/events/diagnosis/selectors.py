@@ -21,18 +21,10 @@ from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states import LOCKED
 from pciops.audit.models import Event
 from pciops.events import liveness
+from pciops.events.diagnosis import rules
 from pciops.events.diagnosis.advice import Lock
 from pciops.events.diagnosis.cadence import AttemptRow
 from pciops.events.diagnosis.explanation import Explanation, explain, sentence
-from pciops.events.diagnosis.rules import (
-    AddressActivity,
-    Cause,
-    Coverage,
-    Diagnosis,
-    History,
-    diagnose,
-    failures_of,
-)
 from pciops.events.models import Attempts, Outcome
 from pciops.keystone import options
 from pciops.lib.keyset import batched
@@ -104,7 +96,7 @@ def lock_of(account: Account, policy: Policy, now: datetime) -> Lock:
 
 def causes(
     user_ids: Sequence[str], *, policy: Policy, now: datetime, scope: str | None
-) -> dict[str, Cause]:
+) -> dict[str, rules.Cause]:
     """Return the cause for each account of a page; nothing if there are no notifications."""
     found = diagnoses(user_ids, policy=policy, now=now, scope=scope)
     if not any(diagnosis.history.coverage.events for diagnosis in found.values()):
@@ -140,7 +132,7 @@ def locked_again(account: Account, unlock: Event | None) -> bool:
 
 def diagnoses(
     user_ids: Collection[str], *, policy: Policy, now: datetime, scope: str | None = None
-) -> dict[str, Diagnosis]:
+) -> dict[str, rules.Diagnosis]:
     """Return the diagnosis of each account.
 
     Args:
@@ -156,7 +148,7 @@ def diagnoses(
             hashes[row.user_id].add(row.partial_hash)
     sample = _newest(_since(since, scope))
     gaps = tuple(liveness.gaps(since, now))
-    coverage = Coverage(
+    coverage = rules.Coverage(
         since=since,
         events=bool(sample) or gaps != ((since, now),),
         successes=any(row.outcome == Outcome.SUCCESS for row in sample),
@@ -169,8 +161,8 @@ def diagnoses(
     earlier = _of_addresses(chosen, _since(now - USE, scope).filter(window__lt=since))
     shared = _shared(sample)
     return {
-        user_id: diagnose(
-            History(
+        user_id: rules.diagnose(
+            rules.History(
                 attempts=attempts[user_id],
                 coverage=coverage,
                 addresses={
@@ -200,7 +192,7 @@ def shared_addresses(now: datetime) -> set[str]:
 def _main_addresses(rows: Sequence[AttemptRow]) -> list[str]:
     """Return the addresses with the most failures."""
     failures: Counter[str] = Counter()
-    for row in failures_of(rows):
+    for row in rules.failures_of(rows):
         failures[row.address] += row.count
     return [address for address, _ in failures.most_common(ADDRESSES_OF_ACCOUNT)]
 
@@ -212,7 +204,7 @@ def _activity_of(
     except_for: str,
     hashes: Collection[str],
     shared: bool,
-) -> AddressActivity:
+) -> rules.AddressActivity:
     """Return what an address did to other accounts in its worst hour.
 
     Args:
@@ -223,7 +215,7 @@ def _activity_of(
     """
     hour: deque[tuple[datetime, str]] = deque()
     targets: Counter[str] = Counter()
-    worst = AddressActivity()
+    worst = rules.AddressActivity()
     signed_in = {row.user_id for row in earlier if row.outcome == Outcome.SUCCESS} - {except_for}
     same_hash = set()
     for row in rows:
@@ -244,8 +236,8 @@ def _activity_of(
                 del targets[left]
         if len(targets) > worst.targets:
             accounts = sum(1 for target in targets if target.startswith("id "))
-            worst = AddressActivity(accounts=accounts, unknown_names=len(targets) - accounts)
-    return AddressActivity(
+            worst = rules.AddressActivity(accounts=accounts, unknown_names=len(targets) - accounts)
+    return rules.AddressActivity(
         accounts=worst.accounts,
         unknown_names=worst.unknown_names,
         same_hash=len(same_hash),

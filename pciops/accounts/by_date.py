@@ -22,7 +22,7 @@ from pciops.accounts.privileged import AccountKind, AccountKinds
 from pciops.accounts.states import EXPIRING, INACTIVE_SOON
 from pciops.accounts.states.password import expires
 from pciops.accounts.states.state import State
-from pciops.keystone.fields import DateTimeInt
+from pciops.keystone.fields import MICROSECOND, DateTimeInt
 from pciops.keystone.models import LocalUser, Password, User
 from pciops.lib.keyset import Column, MarkerError, Order
 
@@ -111,14 +111,13 @@ def _expiries(
     days: Days | None, policy: Policy, now: datetime
 ) -> tuple[QuerySet[Any], Order[Any], str]:
     """Return the passwords that expire; a row with an expiry ahead is an account's newest one."""
-    soon = expires(gt=now, lte=now + timedelta(days=policy.expiring_days))
-    if days is not None:
-        soon &= expires(
-            gte=_midnight(days.first), lt=_midnight(days.last + timedelta(days=1)), gt=now
-        )
+    after, until = now, now + timedelta(days=policy.expiring_days)
+    if days is not None:  # times are in whole microseconds
+        after = max(now, _midnight(days.first) - MICROSECOND)
+        until = _midnight(days.last + timedelta(days=1)) - MICROSECOND
     # A row with only the old column comes last: such a password was set before 2017.
     at = Coalesce("expires_at_int", Value(LAST, output_field=DateTimeInt()))
-    rows = Password.objects.filter(soon).annotate(at=at)
+    rows = Password.objects.filter(expires(gt=after, lte=until)).annotate(at=at)
     return rows, BY_EXPIRY, "local_user_id"
 
 

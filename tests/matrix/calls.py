@@ -159,7 +159,7 @@ CALLS: Final = (
         for method in ("GET", "POST")
         for route in ("signin/code/", "signin/password/")
     ),
-    Call(method="POST", route="signout/", needs=None, status=302),
+    *(Call(method=method, route="signout/", needs=None, status=302) for method in ("GET", "POST")),
     Call(method="POST", route="scope/", body={"scope": "unknown"}, status=302),
     Call(method="GET", route=""),
     Call(method="GET", route="accounts/", queries=_LIST),

@@ -57,6 +57,19 @@ def test_a_row_has_action_account_operator_reason_and_outcome(site: Client) -> N
     assert "<b>ann" not in response.content.decode()
 
 
+def test_a_policy_change_shows_the_old_and_the_new_value(site: Client) -> None:
+    record(
+        action=Event.Action.POLICY,
+        resource="[security_compliance] lockout_duration",
+        remark="1800 → 900 (from keystone.conf)",
+        initiator=PCIOPS,
+    )
+
+    assert "lockout_duration 1800 → 900 (from keystone.conf) by pciops" in shown(
+        site.get("/audit/")
+    )
+
+
 FILTERED = {
     "": ["export", "failed", "system"],
     "action=read/export": ["export"],

@@ -30,7 +30,7 @@ from pciops.events.diagnosis.explanation import Explanation
 from pciops.keystone import client
 from pciops.lib import outages
 from pciops.lib.numbers import counted
-from pciops.signin import sessions
+from pciops.signin import sessions, typed
 from pciops.web import rights
 from pciops.web.account_list import listing, query_of
 from pciops.web.errors import KEYSTONE_DATABASE
@@ -223,8 +223,8 @@ def _without_attacked(request: OperatorRequest, chosen: _Chosen) -> HttpResponse
     if not any(verdict.locked for verdict in kept.verdicts):
         messages.info(request, "Every selected account is under attack: nothing was unlocked.")
         return redirect(_list(request))
-    typed = {name: request.POST.get(name, "") for name in ("reason", "identity")}
-    return _form_page(request, kept, ReasonForm(initial=typed))
+    initial = {name: request.POST.get(name, "") for name in ("reason", "identity")}
+    return _form_page(request, kept, ReasonForm(initial=initial))
 
 
 def _explanations(request: OperatorRequest, chosen: _Chosen) -> dict[str, Explanation]:
@@ -293,4 +293,6 @@ def _missing(number: int) -> str:
 
 
 def _list(request: OperatorRequest) -> str:
-    return f"{reverse('accounts')}?{request.GET.urlencode() or 'state=locked'}"
+    filters = request.GET.copy()
+    filters.pop(typed.PARAMETER, None)  # of a form whose session has ended
+    return f"{reverse('accounts')}?{filters.urlencode() or 'state=locked'}"

@@ -57,7 +57,7 @@ class AttentionItem:
     def text(self) -> str:
         """The text after the state's label; for a lock with the other states that block.
 
-        After "Locked": "until 14:31:11 UTC (29 min from now), and disabled".
+        After "Locked": "until 14:31:11 UTC (in 29 min), and disabled".
         """
         states = [self.state]
         if self.state is LOCKED:

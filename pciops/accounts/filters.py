@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from pciops.accounts import privileged
+from pciops.accounts import by_date, privileged
 from pciops.accounts.selectors import AccountQuery, Domain
 from pciops.accounts.states import BY_NAME
 from pciops.lib import filters
@@ -45,7 +45,27 @@ def query(
         domain_id=domain_id,
         text=filters.text(values, "q"),
     )
-    return sorted_by(unsorted, values.get("sort", ""))
+    return sorted_by(_on_days(unsorted, values), values.get("sort", ""))
+
+
+def _on_days(query: AccountQuery, values: Mapping[str, str]) -> AccountQuery:
+    """Return the query for `within`, a number of days, or `on`, one day.
+
+    Raises:
+        FilterError
+    """
+    within, on = values.get("within", "").strip(), filters.day(values, "on")
+    for name, given in (("within", within), ("on", on)):
+        if given and query.state not in by_date.DATED:
+            states = " and ".join(state.name for state in by_date.DATED)
+            raise FilterError(f"{name}: only the lists of the states {states} have dates.")
+    if within and on:
+        raise FilterError("on: a list has either within or on, not both.")
+    if not within:
+        return replace(query, on=on)
+    if not (within.isascii() and within.isdigit() and 1 <= int(within[:4]) <= by_date.MAX_DAYS):
+        raise FilterError(f"within: a number of days from 1 to {by_date.MAX_DAYS}.")
+    return replace(query, within=int(within[:4]))
 
 
 def sorted_by(query: AccountQuery, sort: str) -> AccountQuery:

@@ -56,7 +56,7 @@ def narrow(
     end = _end_of_sample(rows, order)
     if end is None:
         return rows  # so few that all are checked soon
-    ids = _ids_with_text(text) if text else None
+    ids = ids_with_text(text) if text else None
     if ids is None and state and candidates is not None:
         sample = order.until(rows, end)
         ids = None if _has_many(state.filter(sample, policy, now)) else _if_few(candidates)
@@ -85,7 +85,7 @@ def _if_few(candidates: Ids) -> set[int] | None:
     return None if len(ids) > FEW else {pk for pk in ids if pk is not None}
 
 
-def _ids_with_text(text: str) -> set[int] | None:
+def ids_with_text(text: str) -> set[int] | None:
     """Return the ids of `with_text` by a scan of each of the two tables; None if not few."""
     rows = LocalUser.objects.filter(Q(name__icontains=text) | Q(user_id=text))
     by_name = _if_few(rows.values_list("pk", flat=True))

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Final, TypeVar
 
 from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
 
-from pciops.accounts import loading, prefilter, privileged
+from pciops.accounts import by_date, loading, prefilter, privileged
 from pciops.accounts.account import Account
+from pciops.accounts.by_date import Days
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.prefilter import Email
 from pciops.accounts.privileged import AccountKind, AccountKinds
@@ -41,7 +42,9 @@ BY_NAME: Order[LocalUser] = Order(
 BY_ID: Order[User] = Order((Column(name="id", kind=str),))
 
 # The orders as URLs, API and commands name them.
+SORT_PRIVILEGED: Final = "privileged"  # privileged accounts first, then the newest failure
 SORT_FAILED: Final = "failed"
+SORT_DATE: Final = "date"
 SORT_NAME: Final = "name"
 SORT_ID: Final = "id"
 
@@ -55,6 +58,8 @@ class AccountQuery:
     domain_id: str = ""
     text: str = ""  # part of a name or of an email address, or an id
     sort: str = ""  # one of `sorts`; "": the first of them
+    within: int | None = None  # days from today on, today included; of a list by date
+    on: date | None = None  # one day; of a list by date
 
     @property
     def by_failures(self) -> bool:
@@ -66,6 +71,10 @@ class AccountQuery:
         """The possible orders; users without a local row cannot be sorted by name."""
         if self.state is NOT_COVERED:
             return (SORT_ID,)
+        if self.state in by_date.DATED:
+            return (SORT_DATE,) if self.within or self.on else (SORT_DATE, SORT_NAME)
+        if self.state is LOCKED:
+            return (SORT_PRIVILEGED, SORT_FAILED, SORT_NAME)
         return (SORT_FAILED, SORT_NAME) if self.by_failures else (SORT_NAME,)
 
     @property
@@ -75,15 +84,24 @@ class AccountQuery:
 
     @property
     def order(self) -> Order[LocalUser]:
-        """The order of rows of LocalUser; locked privileged accounts come first."""
-        if self.sorted_by != SORT_FAILED:
-            return BY_NAME
-        return PRIVILEGED_FIRST if self.state is LOCKED else NEWEST_FAILURE
+        """The order of rows of LocalUser."""
+        orders = {SORT_PRIVILEGED: PRIVILEGED_FIRST, SORT_FAILED: NEWEST_FAILURE}
+        return orders.get(self.sorted_by, BY_NAME)
+
+    def days(self, now: datetime) -> Days | None:
+        """Return the days of a list by date; None for those that the policy calls soon."""
+        if self.on is not None:
+            return Days(first=self.on, last=self.on)
+        if self.within is None:
+            return None
+        today = now.astimezone(UTC).date()
+        return Days(first=today, last=today + timedelta(days=self.within - 1))
 
     @property
     def marker_prefix(self) -> str:
         """The start of this list's markers, so that one of another list or order is refused."""
-        return f"{self.state.name if self.state else 'all'}.{self.sorted_by}."
+        days = f"{self.within or ''}{self.on or ''}"
+        return f"{self.state.name if self.state else 'all'}.{self.sorted_by}{days}."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +150,20 @@ def page(
     after = marker.removeprefix(query.marker_prefix)
     if marker and after in {"", marker}:
         raise MarkerError
+    if query.sorted_by == SORT_DATE and query.state is not None:
+        accounts, next_ = by_date.read(
+            query.state,
+            query.days(now),
+            domains=[domain for domain in (scope, query.domain_id) if domain],
+            kind=query.kind,
+            text=query.text,
+            policy=policy,
+            now=now,
+            after=after,
+            limit=limit,
+            kinds=kinds,
+        )
+        return AccountPage(accounts=accounts, next=f"{query.marker_prefix}{next_}" if next_ else "")
     if query.state is NOT_COVERED:
         users = _not_covered(query, scope=scope)
         if after:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig
 from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
 
@@ -15,6 +13,7 @@ from pciops.actions.registry import BY_NAME
 from pciops.api.accounts import verdict_of
 from pciops.api.audit import event_dict
 from pciops.api.auth import ApiRequest, endpoint, initiator
+from pciops.api.bodies import body_of
 from pciops.api.errors import ApiError, DeniedError, not_found
 
 
@@ -38,19 +37,6 @@ def account_act(request: ApiRequest, user_id: str, name: str) -> HttpResponse:
     if not isinstance(result, Done):
         raise ApiError(result.status, result.sentence)
     return JsonResponse({"event": event_dict(result.event)})
-
-
-def body_of(request: ApiRequest) -> dict[str, Any]:
-    """Return the body of an act, which is an object, or raise ApiError."""
-    try:
-        body = json.loads(request.body)
-    except (ValueError, RecursionError):
-        raise ApiError(400, 'The body is not JSON: {"reason": "…", "identity": "…"}.') from None
-    except RequestDataTooBig:
-        raise ApiError(413, "The body is too large.") from None
-    if not isinstance(body, dict):
-        raise ApiError(400, 'The body is no object: {"reason": "…", "identity": "…"}.')
-    return body
 
 
 def inputs_of(act: Act, body: dict[str, Any]) -> dict[str, Any]:

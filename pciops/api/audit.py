@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
+from django.utils import timezone
 
+from pciops.actions.inputs import InputError, checked_reason
 from pciops.api import paging
-from pciops.api.auth import ApiRequest, endpoint
-from pciops.audit import selectors
-from pciops.audit.models import Event
+from pciops.api.auth import ApiRequest, endpoint, initiator
+from pciops.api.bodies import body_of
+from pciops.api.errors import ApiError, DeniedError
+from pciops.audit import chain, integrity, selectors
+from pciops.audit.models import ChainCheck, Event
 from pciops.lib import times
+from pciops.signin.rights import keystone_roles
 
 
 @endpoint("GET")
@@ -24,6 +29,58 @@ def audit(request: ApiRequest) -> HttpResponse:
     )
     rows = [event_dict(event) for event in page.events]
     return paging.page(request, "events", rows, page.next)
+
+
+@endpoint("GET")
+def integrity_check(request: ApiRequest) -> HttpResponse:
+    """`GET /api/v1/audit/integrity`: the last check, and a failed one that is still open."""
+    _require_whole_cloud(request)
+    last, failed = chain.last_check(), chain.open_failure()
+    return JsonResponse({"last": check_dict(last), "open": check_dict(failed)})
+
+
+@endpoint("POST", needs="administer")
+def acknowledge(request: ApiRequest) -> HttpResponse:
+    """`POST /api/v1/audit/integrity/acknowledge` with `{"check": 7, "reason": "…"}`."""
+    _require_whole_cloud(request)
+    body = body_of(request)
+    check = body.get("check")
+    if type(check) is not int:
+        raise ApiError(400, "check: the id of the failed check, a number.")
+    try:
+        reason = checked_reason(body.get("reason"))
+    except InputError as error:
+        raise ApiError(400, f"{error.field}: {error}") from None
+    try:
+        event = integrity.acknowledge(
+            check, initiator=initiator(request), reason=reason, now=timezone.now()
+        )
+    except integrity.NothingOpenError:
+        problem = "This check is not the open one: GET /api/v1/audit/integrity has it."
+        raise ApiError(409, problem) from None
+    return JsonResponse({"event": event_dict(event)})
+
+
+def check_dict(check: ChainCheck | None) -> dict[str, Any] | None:
+    """Return a check of the chain."""
+    if check is None:
+        return None
+    return {
+        "id": check.pk,
+        "checked_at": times.iso(check.checked_at),
+        "rows": check.rows,
+        "position": check.position,
+        "problem": check.problem or None,
+        "acknowledged_at": times.iso(check.acknowledged_at),
+        "acknowledged_by": check.acknowledged_by or None,
+        "acknowledged_reason": check.acknowledged_reason or None,
+    }
+
+
+def _require_whole_cloud(request: ApiRequest) -> None:
+    if request.operator.scope is not None:
+        names = " or ".join(keystone_roles("see"))
+        raise DeniedError(403, f"The integrity check takes the role {names} on the system.")
 
 
 def event_dict(event: Event) -> dict[str, Any]:

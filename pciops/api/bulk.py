@@ -13,8 +13,9 @@ from pciops.accounts.verdict import judge
 from pciops.actions.act import ActRequest
 from pciops.actions.bulk import MOST, BulkOutcome, BulkResult, perform_all
 from pciops.actions.unlock import UNLOCK
-from pciops.api.acts import body_of, inputs_of
+from pciops.api.acts import inputs_of
 from pciops.api.auth import ApiRequest, endpoint, initiator
+from pciops.api.bodies import body_of
 from pciops.api.errors import ApiError
 
 

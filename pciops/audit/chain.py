@@ -16,7 +16,7 @@ from itertools import chain
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.crypto import salted_hmac
 
 from pciops.audit.models import ChainCheck, ChainHead, Event, PruneStub
@@ -133,8 +133,11 @@ def run_check(now: datetime, *, since: int = 0) -> ChainCheck:
     check = verify(since=since)
     check.checked_at = now
     check.milliseconds = int((time.monotonic() - began) * 1000)
+    if check.problem:
+        _take_over_acknowledgement(check)
     check.save()
-    expired = ChainCheck.objects.order_by("-pk").values_list("pk", flat=True)[MAX_CHECKS:]
+    closed = ChainCheck.objects.exclude(pk__in=_open_checks().values("pk"))
+    expired = closed.order_by("-pk").values_list("pk", flat=True)[MAX_CHECKS:]
     ChainCheck.objects.filter(pk__in=list(expired)).delete()
     if check.problem:
         log.error("the trail does not fit: %s", check.problem)
@@ -144,6 +147,37 @@ def run_check(now: datetime, *, since: int = 0) -> ChainCheck:
 def last_check() -> ChainCheck | None:
     """Return the newest saved check."""
     return ChainCheck.objects.order_by("-pk").first()
+
+
+# --- Failed checks ------------------------------------------------------------------------------
+def open_failure() -> ChainCheck | None:
+    """Return the newest failed check that no administrator has acknowledged."""
+    return _open_checks().order_by("-pk").first()
+
+
+def acknowledge(*, until: int, by: str, reason: str, now: datetime) -> int:
+    """Acknowledge the failed checks up to this one, which was shown; return their number."""
+    return (
+        _open_checks()
+        .filter(pk__lte=until)
+        .update(acknowledged_at=now, acknowledged_by=by[:400], acknowledged_reason=reason)
+    )
+
+
+def _open_checks() -> QuerySet[ChainCheck]:
+    return ChainCheck.objects.exclude(problem="").filter(acknowledged_at=None)
+
+
+def _take_over_acknowledgement(check: ChainCheck) -> None:
+    """Acknowledge a check that found the same problem as an acknowledged one.
+
+    Nothing in the chain can be repaired, so every later check finds it again.
+    """
+    earlier = ChainCheck.objects.filter(problem=check.problem).order_by("-pk").first()
+    if earlier is not None:
+        check.acknowledged_at = earlier.acknowledged_at
+        check.acknowledged_by = earlier.acknowledged_by
+        check.acknowledged_reason = earlier.acknowledged_reason
 
 
 def _outside_problem() -> str:

@@ -19,16 +19,24 @@ MAX_AGE: Final = timedelta(hours=26)  # a worker verifies every night
 def audit_log() -> Iterator[CheckResult]:
     """Check that the chain is verified every night, and is intact."""
     remedy = "Look at the worker and at its beat (docs/install.md); manage.py verify_audit does it."
-    now, last = timezone.now(), chain.last_check()
+    now, last, failed = timezone.now(), chain.last_check(), chain.open_failure()
     if last is None:
         yield warning("Its chain has not been verified yet.", remedy)
         return
     age = times.span(now - last.checked_at)
-    if last.problem:
+    if failed is not None:
+        found = times.span(now - failed.checked_at)
+        later = "" if last.problem else " Later checks passed."
         yield problem(
-            f"It does not fit, found {age} ago: {last.problem}.",
-            "Somebody changed the database past pciops. Keep a copy of it before anything else, and"
-            " compare it with what syslog has.",
+            f"An integrity check failed {found} ago: {failed.problem}.{later}",
+            "The database was changed outside pciops. Keep a copy of it first, compare it with"
+            " syslog, then acknowledge the check on /audit/ with what you found.",
+        )
+    elif last.problem:
+        yield warning(
+            f"Its integrity check fails ({last.problem}); acknowledged by {last.acknowledged_by}."
+            " Rows after that one are not verified.",
+            f"manage.py verify_audit --since {last.position + 1} verifies the rows after it.",
         )
     elif now - last.checked_at > MAX_AGE:
         yield warning(f"Its chain was verified {age} ago.", remedy)

@@ -64,6 +64,7 @@ class Event(models.Model):
         SIGN_OFF = "update/report", "Report acknowledged"
         POLICY = "update/policy", "Policy changed"
         PRUNE = "delete/trail", "Trail pruned"
+        ACKNOWLEDGE = "update/trail", "Failed integrity check acknowledged"
 
     class Outcome(models.TextChoices):
         PENDING = "pending", "Pending"
@@ -204,6 +205,10 @@ class ChainCheck(models.Model):
     position = models.BigIntegerField()  # of the last right row
     hash = models.CharField(max_length=64, blank=True)
     problem = models.TextField(blank=True)  # "": every row is right
+    # Of a check with a problem: who has acknowledged it, when and why.
+    acknowledged_at = models.DateTimeField(null=True)
+    acknowledged_by = models.CharField(max_length=400, blank=True)
+    acknowledged_reason = models.TextField(blank=True)
 
     class Meta:
         db_table = "audit_check"

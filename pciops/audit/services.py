@@ -148,6 +148,7 @@ def record(
     initiator: Initiator,
     resource: str,
     target: Target | None = None,
+    reason: str = "",
     remark: str = "",
     now: datetime,
 ) -> Event:
@@ -162,7 +163,7 @@ def record(
     event = _event(action, initiator, now)
     if target is not None:
         _set_target(event, target)
-    event.resource, event.remark = resource[:255], remark
+    event.resource, event.reason, event.remark = resource[:255], reason, remark
     event.outcome = outcome
     try:
         with transaction.atomic():

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Final
 from zlib import crc32
 
-from pciops.demo.account import POLICY, Account, History
-from pciops.demo.people import ACCOUNTS, SPRAYER, TYPIST
+from pciops.demo.account import DESK, POLICY, Account, History
+from pciops.demo.people import ACCOUNTS, COLLEAGUES, SPRAYER, TYPIST
 
 LAPSED: Final = timedelta(hours=5)
 KEPT: Final = timedelta(days=395)  # older notifications would be removed at once
@@ -174,6 +174,8 @@ def age_notifications(
     for message in messages:
         if name := _series(message, accounts, failed):
             series[name].append(message)
+        elif signed_in_at := _signed_in_at(message, accounts, now):
+            message["payload"]["eventTime"] = signed_in_at.isoformat()
         elif made_at := _made_at(message, accounts, now):
             if made_at < now - KEPT:
                 continue
@@ -211,6 +213,16 @@ def _paces(failed: Collection[Account], now: datetime) -> dict[str, tuple[dateti
         end = last_failure(account, now) + account.history.source.later * every
         paces[account.name] = (end, every)
     return paces
+
+
+def _signed_in_at(
+    message: Message, accounts: Mapping[str, Account], now: datetime
+) -> datetime | None:
+    """Return when a colleague signed in from the office; None for all other messages."""
+    account = accounts.get(_initiator_id(message))
+    if account is None or account.name not in COLLEAGUES or _address(message) != DESK.address:
+        return None
+    return now - timedelta(days=account.history.active or 0, minutes=52)
 
 
 def _made_at(message: Message, accounts: Mapping[str, Account], now: datetime) -> datetime | None:

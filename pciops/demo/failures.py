@@ -11,7 +11,7 @@ from pciops.demo import ageing
 from pciops.demo.account import DESK, EXEMPT_FROM_LOCKOUT, LOCKOUT_ATTEMPTS, POLICY, Account
 from pciops.demo.cloud import Cloud, sign_in
 from pciops.demo.passwords import Passwords
-from pciops.demo.people import ACCOUNTS, SPRAYED, SPRAYER, TYPIST, UNKNOWN_NAMES
+from pciops.demo.people import ACCOUNTS, COLLEAGUES, SPRAYED, SPRAYER, TYPIST, UNKNOWN_NAMES
 from pciops.demo.process import DemoError, ReportStep
 
 _LOCKOUT = timedelta(seconds=int(POLICY["lockout_duration"]))
@@ -43,6 +43,8 @@ def fail_sign_ins(
         report("Trying one password at many accounts")
         _spray(cloud, untouched)
         _mistype(cloud, named[TYPIST], passwords[named[TYPIST].key])
+        for name in COLLEAGUES:
+            sign_in(cloud.url, named[name], passwords[named[name].key], DESK)
     return failed
 
 

@@ -61,6 +61,8 @@ UNKNOWN_NAMES = (
 )
 # Two typing errors, then the right password.
 TYPIST = "priya.raman"
+# They sign in from the same address as those who mistype: an office.
+COLLEAGUES = ("margaret.chen", "chen.wei", "vera.lindqvist", "sofia.garcia", "yuki.tanaka")
 
 _DEFAULT = [
     _service(
@@ -275,7 +277,7 @@ _SHOP_ACCOUNTS = [
         History(created=230, active=1, password=50, failures=LOCKOUT_ATTEMPTS, lapsed=True),
     ),
     _shop_employee("sofia.garcia", "Marketing", History(created=180, active=2, password=81)),
-    _shop_employee("yuki.tanaka", "Web design", History(created=150, active=12, password=60)),
+    _shop_employee("yuki.tanaka", "Web design", History(created=150, active=4, password=60)),
     _shop("intern-2026", "Never signed in", History(created=110, active=None, password=110)),
 ]
 

@@ -7,7 +7,7 @@ printed report its own drawings. Units are those of the view box; y grows downwa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final, Literal
 
@@ -25,6 +25,7 @@ class Series:
 
     label: str
     values: tuple[int, ...]
+    urls: tuple[str, ...] = ()  # of the list that each number counts
 
     @property
     def total(self) -> int:
@@ -60,6 +61,24 @@ class Bars:
             (group, [series.values[index] for series in self.series])
             for index, group in enumerate(self.groups)
         ]
+
+    @property
+    def cells(self) -> list[tuple[str, list[tuple[int, str]]]]:
+        """The numbers of `table`, each with the URL of what it counts."""
+        return [
+            (
+                group,
+                [
+                    (series.values[index], series.urls[index] if series.urls else "")
+                    for series in self.series
+                ],
+            )
+            for index, group in enumerate(self.groups)
+        ]
+
+    @property
+    def linked(self) -> bool:
+        return any(series.urls for series in self.series)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +128,8 @@ class Rect:
     width: float
     height: float
     series: int
+    url: str = ""
+    title: str = ""  # of the link
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +186,8 @@ def columns(chart: Bars, *, width: float = WIDE, height: float = 220.0) -> Drawi
         tall = _share(value, chart.greatest) * (bottom - top)
         left = slot * (group + 0.5) + thick * (series - len(chart.series) / 2)
         middle = left + thick / 2
-        drawing.rects.append(_rect(left + 1, bottom - tall, thick - 2, tall, series))
+        rect = _rect(left + 1, bottom - tall, thick - 2, tall, series)
+        drawing.rects.append(_linked(rect, chart, group))
         drawing.texts.append(_text(middle, bottom - tall - 5, compact(value), "middle", "number"))
     for group, label in enumerate(chart.groups):
         drawing.texts.append(_text(slot * (group + 0.5), height - 6, label, "middle", "label"))
@@ -183,7 +205,8 @@ def rows(chart: Bars, *, width: float = NARROW) -> Drawing:
     for group, series, value in _values(chart):
         top = step * group + thick * series + gap / 2
         long = _share(value, chart.greatest) * (right - left)
-        drawing.rects.append(_rect(left, top + 1, long, thick - 2, series))
+        rect = _rect(left, top + 1, long, thick - 2, series)
+        drawing.rects.append(_linked(rect, chart, group))
         baseline = top + thick / 2 + TEXT * 0.36
         drawing.texts.append(_text(left + long + 6, baseline, compact(value), "start", "number"))
     for group, label in enumerate(chart.groups):
@@ -250,6 +273,16 @@ def _rect(x: float, y: float, width: float, height: float, series: int) -> Rect:
     return Rect(
         x=_round(x), y=_round(y), width=_round(width), height=_round(height), series=series + 1
     )
+
+
+def _linked(rect: Rect, chart: Bars, group: int) -> Rect:
+    """Return the bar with the link of its number; an empty bar has none."""
+    series = chart.series[rect.series - 1]
+    value = series.values[group]
+    if not series.urls or not value:
+        return rect
+    title = f"{chart.groups[group]}: {grouped(value)} {series.label}"
+    return replace(rect, url=series.urls[group], title=title)
 
 
 def _text(

@@ -39,10 +39,19 @@ def span(value: timedelta) -> str:
 
 
 def distance(value: datetime, now: datetime) -> str:
-    """Return `28 min from now`, `3 min ago` or `now`."""
+    """Return `in 28 min`, `in 7 days`, `3 min ago` or `now`: the one distance in time."""
     if abs(value - now) < timedelta(seconds=1):
         return "now"
-    return f"{span(value - now)} from now" if value > now else f"{span(now - value)} ago"
+    return f"in {away(value, now)}" if value > now else f"{away(value, now)} ago"
+
+
+def away(value: datetime, now: datetime) -> str:
+    """Return `28 min`, or from 24 hours on calendar days, as `days_away` counts them."""
+    between = abs(value - now)
+    if between < timedelta(days=1):
+        return span(between)
+    days = abs((value.astimezone(UTC).date() - now.astimezone(UTC).date()).days)
+    return span(timedelta(days=days))
 
 
 def both(value: datetime, now: datetime) -> str:

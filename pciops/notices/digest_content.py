@@ -271,7 +271,7 @@ def _expiry(account: Account, since: datetime, policy: Policy, now: datetime) ->
     if at is None:
         return []
     if states.EXPIRING.holds(account, policy, now):
-        away = times.days_away(at.date(), now)
+        away = times.distance(at, now)
         return [(at, f"the password expires on {times.dated(at)} ({away})")]
     if (
         states.EXPIRED.holds(account, policy, now)

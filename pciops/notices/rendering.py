@@ -103,7 +103,7 @@ def _variables(notice: Notice, policy: Policy, now: datetime) -> dict[str, Any]:
         "domain": plain(notice.domain_name),
         "when": times.dated(fact_at),
         "last_day": times.day(before.date()),
-        "left": times.span(fact_at - now),
+        "left": times.away(fact_at, now),
         "failures": notice.failures,
         "ends": times.dated(ends) if ends else "",
         "over": ends is not None and ends <= now,

@@ -45,11 +45,6 @@ class Role(StrEnum):
         """Return its permissions, which include those of each weaker role."""
         return PERMISSIONS[self]
 
-    @property
-    def description(self) -> str:
-        """Return a sentence about the role."""
-        return DESCRIPTIONS[self]
-
 
 PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     Role.AUDITOR: frozenset({"see"}),
@@ -57,9 +52,9 @@ PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     Role.ADMINISTRATOR: frozenset({"see", "unlock", "administer"}),
 }
 DESCRIPTIONS: Final = {
-    Role.AUDITOR: "An auditor sees everything and changes nothing.",
-    Role.HELPDESK: "The help desk unlocks accounts and changes nothing else.",
-    Role.ADMINISTRATOR: "An administrator changes accounts.",
+    Role.AUDITOR: "An auditor sees {} and changes nothing.",
+    Role.HELPDESK: "The help desk unlocks accounts in {} and changes nothing else.",
+    Role.ADMINISTRATOR: "An administrator has full access to {}.",
 }
 
 
@@ -105,6 +100,12 @@ class Rights:
             )
         return None
 
+    @property
+    def description(self) -> str:
+        """A sentence about the role in its scope."""
+        where = self.domain_name if self.domain_id else "the entire cloud"
+        return DESCRIPTIONS[self.role].format(where)
+
     def may(self, permission: str) -> bool:
         """Return whether the operator has the permission, within the scope.
 
@@ -127,7 +128,7 @@ class Rights:
         """Return why a permission is missing, and the roles that have it."""
         where = f"on the domain {self.domain_name}" if self.domain_id else "on the system"
         names = " or ".join(keystone_roles(permission))
-        return f"{self.role.description} This takes the role {names} {where}. Nothing was changed."
+        return f"{self.description} This takes the role {names} {where}. Nothing was changed."
 
 
 def strongest(token: Token) -> tuple[Token, Rights]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from shlex import quote
 from typing import Final
 
-from django.conf import settings
-
 from pciops.keystone import client
 from pciops.signin.rights import NoRoleError, ScopedTokenError, keystone_roles
 
@@ -84,11 +82,13 @@ def missing(error: Exception, name: str, domain: str) -> str:
         )
     if isinstance(error, ScopedTokenError):
         return f"The password is right. {SCOPED}"
-    *roles, last = keystone_roles()
-    names = f"any of the roles {', '.join(roles)} and {last}" if roles else f"the role {last}"
+    *roles, least = keystone_roles()
+    names = (
+        f"none of the roles {', '.join(roles)} and {least}" if roles else f"not the role {least}"
+    )
     return (
-        f"The password is right, but {name} ({domain}) is no operator: it has not {names} "
-        f"on the system or on its domain. An administrator can give it one: "
-        f"openstack role add --user {quote(name)} --user-domain {quote(domain)} --system all "
-        f"{quote(settings.ADMIN_ROLES[0])}"
+        f"The password is right, but {name} ({domain}) is not an operator: it has {names} "
+        f"on the system or on its domain. An administrator can give it the least of them, on its "
+        f"domain: openstack role add --user {quote(name)} --user-domain {quote(domain)} "
+        f"--domain {quote(domain)} {quote(least)}"
     )

@@ -24,7 +24,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from pciops.accounts.policy import policy
 from pciops.audit.models import Event
@@ -169,19 +169,23 @@ def password(request: HttpRequest) -> HttpResponse:
 
 
 @login_not_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def signout(request: HttpRequest) -> HttpResponse:
-    """End the session. The token in it ends by itself."""
+    """End the session. The token in it ends by itself. A GET ends nothing."""
+    if request.method != "POST":
+        return redirect("overview")
     if isinstance(request.user, Operator):
         audit.note(request, request.user, timezone.now(), action=Event.Action.SIGN_OUT)
     logout(request)
     return redirect("signin")
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def change_scope(request: HttpRequest) -> HttpResponse:
     """Act in another scope from now on; Keystone confirms it at the first act."""
-    if not sessions.change_scope(request, request.POST.get("scope") or None):
+    if request.method == "POST" and not sessions.change_scope(
+        request, request.POST.get("scope") or None
+    ):
         messages.warning(request, "You are no operator there. Nothing was changed.")
     return redirect("overview")
 

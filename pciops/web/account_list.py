@@ -117,6 +117,8 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
         "causes": _causes(page, query, scope, policy, now),
         "kinds": privileged.AccountKind,
         "domains": domains,
+        "days": query.days(now),
+        "all_days": list_url(replace(query, within=None, on=None)),
         "others": list_url(_in_state(query, None)).removeprefix("?"),
         "export": list_url(query).removeprefix("?"),
         "here": list_url(query, marker=marker),
@@ -155,6 +157,8 @@ def list_url(query: AccountQuery, *, marker: str = "") -> str:
         "domain": query.domain_id,
         "q": query.text,
         "sort": query.sort,
+        "within": str(query.within or ""),
+        "on": str(query.on or ""),
         "marker": marker,
     }
     return "?" + urlencode({name: value for name, value in parameters.items() if value})
@@ -216,6 +220,8 @@ def _sorted(query: AccountQuery, sort: str) -> AccountQuery:
 def _in_state(query: AccountQuery, state: State | None) -> AccountQuery:
     """Return the query for another state, in the same order if that list has it."""
     other = replace(query, state=state)
+    if state is not query.state:
+        other = replace(other, within=None, on=None)
     return other if query.sort in other.sorts else replace(other, sort="")
 
 

@@ -23,7 +23,7 @@ from pciops.audit import selectors as audit
 from pciops.audit.services import AuditLogError
 from pciops.events.diagnosis import selectors as diagnoses
 from pciops.keystone import client
-from pciops.signin import sessions
+from pciops.signin import sessions, typed
 from pciops.web import rights
 from pciops.web.account_page import account_context, verdict_of
 from pciops.web.forms import ActForm
@@ -45,8 +45,8 @@ def account_act(request: OperatorRequest, user_id: str, name: str) -> HttpRespon
         if why_not := act.why_not(verdict, request.user.id):
             messages.info(request, why_not)
             return redirect("account", user_id)
-        typed = {"option": request.GET.get("option", "")}
-        return _page(request, act, verdict, _fresh_form(act, verdict, typed))
+        inputs = {"option": request.GET.get("option", ""), **typed.typed_in(request)}
+        return _page(request, act, verdict, _fresh_form(act, verdict, inputs))
     form = ActForm(act, verdict, request.POST)
     if not form.is_valid():
         return _page(request, act, verdict, form, status=400)

@@ -7,18 +7,24 @@ from typing import Final
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.contrib import messages
 from django.http import HttpResponse, StreamingHttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
-from pciops.audit import chain, selectors
-from pciops.audit.models import Event
+from pciops.audit import chain, integrity, selectors
+from pciops.audit.models import ChainCheck, Event
+from pciops.audit.services import AuditLogError
+from pciops.keystone import client
 from pciops.lib import charts
 from pciops.lib.charts import Bars, Series
+from pciops.signin import sessions, typed
+from pciops.web import rights
 from pciops.web.exports import export
-from pciops.web.requests import OperatorRequest
+from pciops.web.forms import AcknowledgeForm
+from pciops.web.requests import OperatorRequest, initiator
 
 PAGE_SIZE: Final = 50
 COLUMNS: Final = (*chain.CONTENT, "hash")
@@ -44,6 +50,7 @@ def audit(request: OperatorRequest) -> HttpResponse:
         "columns": charts.columns(chart),  # narrow, the table below it is enough
         "days": [(f"?{urlencode({**filters, 'from': day[0], 'to': day[0]})}", day) for day in days],
         "check": chain.last_check(),
+        "failed": chain.open_failure(),
         "months": settings.TRAIL_MONTHS,
         "filtered": bool(filters),
         "export": urlencode(filters),
@@ -61,6 +68,65 @@ def audit_export(request: OperatorRequest) -> StreamingHttpResponse:
     events = selectors.iterate(query, scope=request.user.scope)
     rows = (chain.content(event) | {"hash": event.hash} for event in events)
     return export(request, "audit", COLUMNS, rows, now=timezone.now(), key="events")
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@rights.needs("administer")
+def acknowledge(request: OperatorRequest) -> HttpResponse:
+    """Acknowledge a failed integrity check with a reason; until then it stays visible."""
+    rights.require_whole_cloud(request)
+    failed = chain.open_failure()
+    if failed is None:
+        messages.info(request, "No failed integrity check is open.")
+        return redirect("audit")
+    if request.method != "POST":
+        return _acknowledge_page(
+            request, failed, AcknowledgeForm(initial={**typed.typed_in(request), "seen": failed.pk})
+        )
+    form = AcknowledgeForm(request.POST)
+    if not form.is_valid():
+        return _acknowledge_page(request, failed, form, status=400)
+    try:
+        sessions.confirm(request)
+        rights.require(request, "administer")
+        integrity.acknowledge(
+            form.cleaned_data["seen"],
+            initiator=initiator(request),
+            reason=form.cleaned_data["reason"],
+            now=timezone.now(),
+        )
+    except sessions.EndedError:
+        return rights.signed_out(request, then=request.path, action=Event.Action.ACKNOWLEDGE)
+    except integrity.NothingOpenError:
+        form = AcknowledgeForm(initial={"seen": failed.pk, "reason": form.cleaned_data["reason"]})
+        sentence = "A newer integrity check failed: this is it. Nothing was acknowledged."
+        return _acknowledge_page(request, failed, form, sentence=sentence, status=409)
+    except client.UnreachableError as error:
+        sentence = rights.unconfirmed(error, unlock=False)
+        return _acknowledge_page(request, failed, form, sentence=sentence, status=503)
+    except AuditLogError as error:
+        return _acknowledge_page(request, failed, form, sentence=str(error), status=503)
+    messages.success(request, "The failed integrity check is acknowledged.")
+    return redirect("audit")
+
+
+def _acknowledge_page(
+    request: OperatorRequest,
+    failed: ChainCheck,
+    form: AcknowledgeForm,
+    *,
+    sentence: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    context = {
+        "section": "audit",
+        "now": timezone.now(),
+        "failed": failed,
+        "form": form,
+        "sentence": sentence,
+    }
+    return render(request, "web/audit_acknowledge.html", context, status=status)
 
 
 def _chart(days: list[tuple[date, int, int]]) -> Bars:

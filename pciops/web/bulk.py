@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from pciops.accounts import selectors
 from pciops.accounts.account import Failures
@@ -25,15 +25,17 @@ from pciops.actions.bulk import BulkOutcome
 from pciops.actions.models import Batch
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator
+from pciops.events.diagnosis import selectors as diagnoses
+from pciops.events.diagnosis.explanation import Explanation
 from pciops.keystone import client
 from pciops.lib import outages
 from pciops.lib.numbers import counted
-from pciops.signin import sessions
+from pciops.signin import sessions, typed
 from pciops.web import rights
 from pciops.web.account_list import listing, query_of
 from pciops.web.errors import KEYSTONE_DATABASE
 from pciops.web.forms import ReasonForm
-from pciops.web.requests import OperatorRequest, initiator
+from pciops.web.requests import OperatorRequest, initiator, post_only
 
 
 class SelectionError(Exception):
@@ -69,6 +71,8 @@ def accounts_unlock(request: OperatorRequest) -> HttpResponse:
     except SelectionError as error:
         return listing(request, refusal=str(error), status=400)
     chosen = _look_up(request, preconditions)
+    if "leave_out" in request.POST:
+        return _without_attacked(request, chosen)
     if "reason" not in request.POST:
         return _fresh_page(request, chosen, more=more)
     form = ReasonForm(request.POST)
@@ -122,7 +126,7 @@ def unlocks(request: OperatorRequest, batch_id: str) -> HttpResponse:
 
 
 @never_cache
-@require_POST
+@post_only(lambda batch_id: reverse("unlocks", args=(batch_id,)))
 @rights.needs("unlock")
 def unlocks_stop(request: OperatorRequest, batch_id: str) -> HttpResponse:
     """Stop a batch. An unlock that has begun is finished."""
@@ -180,11 +184,20 @@ def _form_page(
     more: bool = False,
     status: int = 200,
 ) -> HttpResponse:
-    """Show the form for those that are locked; their failures on it are the preconditions."""
+    """Show the form for those that are locked; their failures on it are the preconditions.
+
+    Accounts under attack come first, then those that would be locked again.
+    """
+    why = _explanations(request, chosen)
+    verdicts = [verdict for verdict in chosen.verdicts if verdict.locked]
+    verdicts.sort(key=lambda verdict: _urgency(why.get(verdict.account.id)))
     context = {
         "section": "accounts",
         "form": form,
-        "verdicts": [verdict for verdict in chosen.verdicts if verdict.locked],
+        "verdicts": verdicts,
+        "why": why,
+        "attacked": sum(one.cause.attack for one in why.values()),
+        "relocking": sum(bool(one.warning) for one in why.values()),
         "others": [verdict for verdict in chosen.verdicts if not verdict.locked],
         "missing": _missing(chosen.missing) if chosen.missing else "",
         "most": MOST if more else 0,
@@ -192,6 +205,42 @@ def _form_page(
         "now": chosen.now,
     }
     return render(request, "web/accounts_unlock.html", context, status=status)
+
+
+def _without_attacked(request: OperatorRequest, chosen: _Chosen) -> HttpResponse:
+    """Show the form again without the accounts under attack, with what was typed."""
+    why = _explanations(request, chosen)
+    attacked = {user_id for user_id, one in why.items() if one.cause.attack}
+    kept = replace(
+        chosen,
+        verdicts=[one for one in chosen.verdicts if one.account.id not in attacked],
+        preconditions={
+            user_id: failures
+            for user_id, failures in chosen.preconditions.items()
+            if user_id not in attacked
+        },
+    )
+    if not any(verdict.locked for verdict in kept.verdicts):
+        messages.info(request, "Every selected account is under attack: nothing was unlocked.")
+        return redirect(_list(request))
+    initial = {name: request.POST.get(name, "") for name in ("reason", "identity")}
+    return _form_page(request, kept, ReasonForm(initial=initial))
+
+
+def _explanations(request: OperatorRequest, chosen: _Chosen) -> dict[str, Explanation]:
+    """Return why each of the locked accounts is locked, by account id."""
+    return diagnoses.explain_locks(
+        [verdict.account for verdict in chosen.verdicts if verdict.locked],
+        policy=policies.current(),
+        now=chosen.now,
+        scope=request.user.scope,
+    )
+
+
+def _urgency(why: Explanation | None) -> int:
+    if why is None:
+        return 2
+    return 0 if why.cause.attack else 1 if why.warning else 2
 
 
 def _selection(values: list[str]) -> dict[str, Failures]:
@@ -244,4 +293,6 @@ def _missing(number: int) -> str:
 
 
 def _list(request: OperatorRequest) -> str:
-    return f"{reverse('accounts')}?{request.GET.urlencode() or 'state=locked'}"
+    filters = request.GET.copy()
+    filters.pop(typed.PARAMETER, None)  # of a form whose session has ended
+    return f"{reverse('accounts')}?{filters.urlencode() or 'state=locked'}"

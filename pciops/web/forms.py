@@ -14,20 +14,14 @@ from pciops.actions.inputs import InputError, checked_end, checked_owner, checke
 from pciops.audit.models import Event
 
 
-class ReasonForm(forms.Form):
-    """The reason of an act, and how the person's identity was confirmed."""
+class _WithReasonForm(forms.Form):
+    """A form with the reason of an act."""
 
     reason = forms.CharField(
         label="Reason",
         required=False,  # checked_reason explains an empty one
         help_text="Ticket and cause; it stays in the trail.",
         widget=forms.Textarea(attrs={"rows": 2, "aria-required": "true"}),
-    )
-    identity = forms.ChoiceField(
-        label="How was the identity confirmed?",
-        choices=[("", "Choose…"), *Event.Identity.for_operators()],
-        help_text="PCI DSS 8.3.4",
-        error_messages={"required": "Identity: choose how it was confirmed (PCI DSS 8.3.4)."},
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -41,6 +35,23 @@ class ReasonForm(forms.Form):
             return checked_reason(self.cleaned_data["reason"])
         except InputError as error:
             raise forms.ValidationError(f"Reason: {error}") from None
+
+
+class AcknowledgeForm(_WithReasonForm):
+    """The acknowledgement of the failed integrity check that was shown."""
+
+    seen = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
+
+
+class ReasonForm(_WithReasonForm):
+    """The reason of an act, and how the person's identity was confirmed."""
+
+    identity = forms.ChoiceField(
+        label="How was the identity confirmed?",
+        choices=[("", "Choose…"), *Event.Identity.for_operators()],
+        help_text="PCI DSS 8.3.4",
+        error_messages={"required": "Identity: choose how it was confirmed (PCI DSS 8.3.4)."},
+    )
 
 
 class ActForm(ReasonForm):

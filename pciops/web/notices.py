@@ -12,9 +12,10 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from pciops.accounts import selectors as accounts
 from pciops.accounts.account import Account
@@ -32,7 +33,7 @@ from pciops.notices.mail.transport import DeliveryOutcome, MailServerDown
 from pciops.notices.models import NoticeKind
 from pciops.web import rights
 from pciops.web.errors import KEYSTONE_DATABASE, BadRequestError
-from pciops.web.requests import OperatorRequest, initiator
+from pciops.web.requests import OperatorRequest, initiator, post_only
 
 PAGE_SIZE: Final = 50
 NOWHERE: Final = "There is no mail server, or Keystone has no address of yours."
@@ -96,7 +97,7 @@ def preview(request: OperatorRequest, kind: str) -> HttpResponse:
 
 
 @never_cache
-@require_POST
+@post_only(lambda kind: reverse("notice_preview", args=(kind,)))
 @rights.needs("administer")
 def sample(request: OperatorRequest, kind: str) -> HttpResponse:
     """Send a notice of this kind to the operator's own address."""
@@ -108,7 +109,7 @@ def sample(request: OperatorRequest, kind: str) -> HttpResponse:
 
 
 @never_cache
-@require_POST
+@post_only(lambda notice_id: reverse("notices"))
 @rights.needs("administer")
 def again(request: OperatorRequest, notice_id: UUID) -> HttpResponse:
     """Make a failed notice due again."""
@@ -161,7 +162,7 @@ def digest(request: OperatorRequest) -> HttpResponse:
 
 
 @never_cache
-@require_POST
+@post_only(lambda: reverse("digest"))
 @rights.needs("administer")
 def digest_sample(request: OperatorRequest) -> HttpResponse:
     """Send the digest as of now to the operator's own address."""

@@ -15,8 +15,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from pciops.accounts import overview as overviews
+from pciops.accounts.by_date import DATED
 from pciops.accounts.census.census import ForecastDay, TrendPoint
-from pciops.accounts.overview import StateCount
+from pciops.accounts.overview import FORECAST, StateCount
 from pciops.accounts.policy import compliance
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.states import (
@@ -34,6 +35,7 @@ from pciops.accounts.states import (
     NOT_COVERED,
 )
 from pciops.accounts.states.state import State
+from pciops.audit import chain
 from pciops.events import liveness
 from pciops.events.storms import storms, summary
 from pciops.lib import charts, outages
@@ -95,6 +97,7 @@ def overview_page(request: OperatorRequest) -> HttpResponse:
     context = {
         "section": "overview",
         "storm": summary.summarize(storm, scope=scope) if storm else None,
+        "failed": chain.open_failure() if scope is None else None,
         "now": now,
         "overview": overview,
         "policy": sourced.policy,
@@ -105,7 +108,7 @@ def overview_page(request: OperatorRequest) -> HttpResponse:
         "nothing": compliance.enforces_nothing(sourced.policy),
         "disagree": len(sourced.disagreements),
         "forecast": _forecast(overview.days, now.date()),
-        "lists": {"expiring": _list_url(EXPIRING), "inactive_soon": _list_url(INACTIVE_SOON)},
+        "lists": {state.name: _list_url(state, within=str(FORECAST)) for state in DATED},
         "silence": liveness.silence(now),
         "trends": [_trend(state, points) for state in TRENDS] if len(points) > 1 else [],
         "history": [
@@ -141,8 +144,16 @@ def _forecast(days: list[ForecastDay], today: date) -> dict[str, object] | None:
             "Today" if day.day == today else f"{day.day:%a} {day.day.day}" for day in days
         ),
         series=(
-            Series(label="passwords expire", values=tuple(day.expired for day in days)),
-            Series(label="accounts become inactive", values=tuple(day.inactive for day in days)),
+            Series(
+                label="passwords expire",
+                values=tuple(day.expired for day in days),
+                urls=tuple(_list_url(EXPIRING, on=day.day.isoformat()) for day in days),
+            ),
+            Series(
+                label="accounts become inactive",
+                values=tuple(day.inactive for day in days),
+                urls=tuple(_list_url(INACTIVE_SOON, on=day.day.isoformat()) for day in days),
+            ),
         ),
     )
     return {"chart": chart, "columns": charts.columns(chart), "rows": charts.rows(chart)}

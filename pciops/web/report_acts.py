@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from pciops.audit.models import Event
 from pciops.audit.services import AuditLogError
@@ -21,12 +21,12 @@ from pciops.reports.archive import store
 from pciops.reports.changes import ListChange
 from pciops.reports.models import StoredReport
 from pciops.reports.render import text
-from pciops.signin import sessions
+from pciops.signin import sessions, typed
 from pciops.web import rights
 from pciops.web.errors import BadRequestError
 from pciops.web.forms import SignOffForm
 from pciops.web.reports import page_context, query_of, requested_report
-from pciops.web.requests import OperatorRequest, initiator
+from pciops.web.requests import OperatorRequest, initiator, post_only
 
 
 @never_cache
@@ -36,7 +36,9 @@ def sign_off(request: OperatorRequest, week: str) -> HttpResponse:
     """Acknowledge the report, with a remark (PCI DSS 7.2.4)."""
     stored = requested_report(request, week)
     if request.method != "POST":
-        return _form(request, stored, SignOffForm(initial={"seen": stored.hash}))
+        return _form(
+            request, stored, SignOffForm(initial={**typed.typed_in(request), "seen": stored.hash})
+        )
     form = SignOffForm(request.POST)
     if not form.is_valid() or form.cleaned_data["seen"] != stored.hash:
         if form.is_valid():
@@ -66,7 +68,7 @@ def sign_off(request: OperatorRequest, week: str) -> HttpResponse:
 
 
 @never_cache
-@require_POST
+@post_only(lambda week: reverse("report", args=(week,)))
 @rights.needs("administer")
 def build_again(request: OperatorRequest, week: str) -> HttpResponse:
     """Have a worker make another revision; the present one stays."""

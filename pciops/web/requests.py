@@ -2,17 +2,48 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest
+import functools
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec
+
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
 
 from pciops.audit.services import Initiator
 from pciops.signin import audit
 from pciops.signin.models import Operator
+
+P = ParamSpec("P")
 
 
 class OperatorRequest(HttpRequest):
     """A request after LoginRequiredMiddleware, with an operator who has rights."""
 
     user: Operator
+
+
+View = Callable[Concatenate[OperatorRequest, P], HttpResponse]
+
+
+def post_only(back: Callable[P, str]) -> Callable[[View[P]], View[P]]:
+    """Let only POST reach the view of an act; a GET leads to the act's page.
+
+    Args:
+        back: returns the URL of that page for the arguments of the view.
+    """
+
+    def decorate(view: View[P]) -> View[P]:
+        @functools.wraps(view)
+        def guarded(request: OperatorRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            if request.method in {"GET", "HEAD"}:
+                return redirect(back(*args, **kwargs))
+            if request.method != "POST":
+                return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate
 
 
 def initiator(request: OperatorRequest) -> Initiator:

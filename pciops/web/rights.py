@@ -17,6 +17,7 @@ from django.utils import timezone
 from pciops.audit import services
 from pciops.audit.models import Event
 from pciops.keystone.client import UnreachableError
+from pciops.signin import typed
 from pciops.signin.rights import Permission, keystone_roles
 from pciops.web.errors import NotAllowedError
 from pciops.web.requests import OperatorRequest, initiator
@@ -87,7 +88,8 @@ def signed_out(
         request,
         "Keystone no longer accepts your token, or it has lost its role. Nothing was changed.",
     )
-    return redirect(f"{reverse('signin')}?{urlencode({'next': then})}")
+    target = typed.url_with(then, request.POST.dict())
+    return redirect(f"{reverse('signin')}?{urlencode({'next': target})}")
 
 
 def unconfirmed(error: UnreachableError, *, unlock: bool = True) -> str:

@@ -33,6 +33,7 @@ urlpatterns = [
     path("activity/export", activity.activity_export, name="activity_export"),
     path("activity/set-aside/", activity.set_aside, name="set_aside"),
     path("audit/", audit.audit, name="audit"),
+    path("audit/integrity/", audit.acknowledge, name="audit_integrity"),
     path("audit/export", audit.audit_export, name="audit_export"),
     path("exemptions/", exemptions.exemption_list, name="exemptions"),
     path("exemptions/export", exemptions.exemption_export, name="exemption_export"),

@@ -95,7 +95,7 @@ def test_account_that_needs_no_attention_is_left_out(facts: dict[str, Any]) -> N
     [
         (
             locked(password_expires_at=NOW - DAY),
-            "until 14:31:11 UTC (29 min from now), and the password expired at "
+            "until 14:31:11 UTC (in 29 min), and the password expired at "
             "21 Nov 2026, 14:02:11 UTC (1 day ago)",
         ),
         (

@@ -131,7 +131,7 @@ def test_account_without_a_local_row_is_not_covered() -> None:
             "61 wrong passwords, and exempt from lockout",
         ),
         ({"last_active_at": NOW.date() - 89 * DAY}, "inactive on 23 Nov 2026 (in 1 day)"),
-        ({"password_expires_at": NOW + 3 * DAY}, "expires at 25 Nov 2026, 14:02:11 UTC (3 days"),
+        ({"password_expires_at": NOW + 3 * DAY}, "expires at 25 Nov 2026, 14:02:11 UTC (in 3 days"),
         ({"options": {options.IGNORE_USER_INACTIVITY: True}}, ""),
     ],
 )

@@ -72,7 +72,7 @@ def test_remedy_has_a_whole_sentence_and_the_command(state: str) -> None:
 @pytest.mark.parametrize(
     ("policy", "facts", "term"),
     [
-        (POLICY, LOCK, "by itself at 14:30:11 UTC (28 min from now)"),
+        (POLICY, LOCK, "by itself at 14:30:11 UTC (in 28 min)"),
         (Policy(lockout_failure_attempts=3, lockout_duration=None), LOCK, "does not end by itself"),
         (POLICY, {**LOCK, "failed_auth_at": None}, "does not end by itself"),
     ],

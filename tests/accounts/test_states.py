@@ -268,7 +268,7 @@ def test_every_state_is_found_by_its_name() -> None:
             LOCKED,
             {"failed_auth_count": 3, "failed_auth_at": NOW - timedelta(minutes=2)},
             POLICY,
-            "locked until 14:30:11 UTC (28 min from now)",
+            "locked until 14:30:11 UTC (in 28 min)",
         ),
         (LOCKED, {"failed_auth_count": 3}, POLICY, "locked until it is unlocked"),
         (

@@ -22,7 +22,7 @@ LOCK = {"failed_auth_count": 3, "failed_auth_at": NOW - timedelta(minutes=2)}
     ("facts", "terms"),
     [
         ({}, ["Can sign in"]),
-        (LOCK, ["Cannot sign in", "locked until 14:30:11 UTC (28 min from now)"]),
+        (LOCK, ["Cannot sign in", "locked until 14:30:11 UTC (in 28 min)"]),
         (
             {**LOCK, "enabled": False, "password_expires_at": NOW - timedelta(seconds=3)},
             ["Cannot sign in", "locked until 14:30:11 UTC", "disabled", "expired at 14:02:08 UTC"],

@@ -286,6 +286,7 @@ def test_diagnosis_is_beside_the_account(token: str) -> None:
             "last_at": "2026-11-22T14:00:31Z",
             "every_seconds": 300.0,
             "probably_a_proxy": False,
+            "other_accounts_signed_in": 0,
         }
     ]
 

@@ -189,6 +189,12 @@ def test_a_lapsed_lock_is_hours_old(tmp_path: Path) -> None:
     assert at == NOW - LAPSED
 
 
+def test_colleagues_signed_in_on_their_last_day(tmp_path: Path) -> None:
+    [at] = aged(tmp_path, attempt("sofia.garcia", DESK.address, outcome="success"))
+
+    assert at.date() == (NOW - timedelta(days=NAMED["sofia.garcia"].history.active or 0)).date()
+
+
 @pytest.mark.parametrize("account", ACCOUNTS, ids=lambda account: account.name[:30])
 def test_locks_are_recent_unless_they_lapsed(account: Account) -> None:
     if not account.history.lapsed:

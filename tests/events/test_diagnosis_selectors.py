@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -11,12 +12,25 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
+from pciops.events.diagnosis.advice import Lock
 from pciops.events.diagnosis.cadence import AttemptRow
-from pciops.events.diagnosis.rules import AddressActivity, Cause, Confidence, Diagnosis
-from pciops.events.diagnosis.selectors import LEAST_ACCOUNTS, ROWS_OF_ACCOUNT, diagnoses
+from pciops.events.diagnosis.rules import (
+    SHARED_BY,
+    AddressActivity,
+    Cause,
+    Confidence,
+    Diagnosis,
+)
+from pciops.events.diagnosis.selectors import (
+    LEAST_ACCOUNTS,
+    ROWS_OF_ACCOUNT,
+    diagnoses,
+    lock_of,
+)
 from pciops.events.intake.names import NameResolver
 from pciops.events.intake.record import record_messages
 from pciops.events.models import Attempts, ProcessedNotification
+from pciops.keystone import options
 from tests.events.factories import (
     BROWSER,
     failure,
@@ -27,7 +41,7 @@ from tests.events.factories import (
     success,
 )
 from tests.events.messages import DOE, later, sign_in
-from tests.factories import NOW, POLICY
+from tests.factories import NOW, POLICY, make_account
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
@@ -88,6 +102,53 @@ def test_an_address_from_which_most_accounts_sign_in_is_shared() -> None:
     assert address_of().shared
 
 
+@pytest.mark.parametrize(
+    ("colleagues", "ago", "cause"),
+    [
+        (SHARED_BY, 7200, Cause.TYPING),
+        (SHARED_BY, 3 * 86_400, Cause.TYPING),  # the office was empty at the weekend
+        (SHARED_BY, 8 * 86_400, Cause.SPRAYING),  # longer ago than a week
+        (SHARED_BY - 1, 7200, Cause.SPRAYING),
+    ],
+)
+def test_an_office_in_which_some_mistype_does_not_spray(
+    colleagues: int, ago: float, cause: Cause
+) -> None:
+    save_attempts("ann", [failure(60 - 14 * n, f"h{n}", agent=BROWSER) for n in range(3)])
+    for number in range(6):
+        save_attempts(f"user{number}", [failure(600 - number, f"x{number}", agent=BROWSER)])
+    for number in range(colleagues):
+        save_attempts(f"colleague{number}", [success(ago - number, agent=BROWSER)])
+
+    assert diagnosis_of().cause is cause
+
+
+def test_a_few_stolen_passwords_do_not_make_a_sprayer_an_office() -> None:
+    save_attempts("ann", [failure(60, "h1")])
+    for number in range(40):
+        save_attempts(f"user{number}", [failure(600 - number, f"x{number}")])
+    for number in range(SHARED_BY):
+        save_attempts(f"user{number}", [success(300 - number)])
+
+    assert diagnosis_of().cause is Cause.SPRAYING
+
+
+@pytest.mark.parametrize(
+    ("count", "given_options", "lock"),
+    [
+        (3, {}, Lock.LOCKED),
+        (2, {}, Lock.OPEN),
+        (3, {options.IGNORE_LOCKOUT: True}, Lock.EXEMPT),
+    ],
+)
+def test_only_a_locked_account_is_told_about_an_unlock(
+    count: int, given_options: dict[str, Any], lock: Lock
+) -> None:
+    account = make_account(failed_auth_count=count, failed_auth_at=NOW, options=given_options)
+
+    assert lock_of(account, POLICY, NOW) is lock
+
+
 def test_failures_do_not_make_an_address_shared() -> None:
     save_attempts("ann", [failure(50, "Summer")])
     for number in range(50):
@@ -131,7 +192,8 @@ def test_a_page_of_accounts_takes_as_many_queries_as_one(
         rows = [replace(row, address=f"10.0.0.{number}") for row in stale_script()]
         save_attempts(user_id, rows)
 
-    with django_assert_num_queries(4):  # accounts, the newest of all, gaps, addresses
+    # Accounts, the newest of all, gaps, addresses, and who used them in the week before.
+    with django_assert_num_queries(5):
         found = diagnoses(ids, policy=POLICY, now=NOW)
 
     assert {diagnosis.cause for diagnosis in found.values()} == {Cause.OLD_PASSWORD}

@@ -68,10 +68,13 @@ def test_span_is_rounded_down_to_at_most_two_units(value: timedelta, expected: s
         (0, "now"),
         (0.999999, "now"),
         (-0.999999, "now"),
-        (1, "1 s from now"),
+        (1, "in 1 s"),
         (-1, "1 s ago"),
-        (28 * 60, "28 min from now"),
+        (28 * 60, "in 28 min"),
         (-3 * 60, "3 min ago"),
+        (86_399, "in 23 h 59 min"),
+        (6.9 * 86_400, "in 7 days"),  # calendar days, as a list of days counts them
+        (-6.9 * 86_400, "7 days ago"),
     ],
 )
 def test_distance_has_a_direction(seconds: float, expected: str) -> None:

@@ -159,7 +159,7 @@ CALLS: Final = (
         for method in ("GET", "POST")
         for route in ("signin/code/", "signin/password/")
     ),
-    Call(method="POST", route="signout/", needs=None, status=302),
+    *(Call(method=method, route="signout/", needs=None, status=302) for method in ("GET", "POST")),
     Call(method="POST", route="scope/", body={"scope": "unknown"}, status=302),
     Call(method="GET", route=""),
     Call(method="GET", route="accounts/", queries=_LIST),
@@ -209,6 +209,16 @@ CALLS: Final = (
     ),
     Call(method="GET", route="activity/set-aside/", needs="administer", system_only=True),
     Call(method="GET", route="audit/", queries=("", "?account=zelda", "?operator=ann")),
+    *(  # there is no failed check
+        Call(
+            method=method,
+            route="audit/integrity/",
+            needs="administer",
+            system_only=True,
+            status=302,
+        )
+        for method in ("GET", "POST")
+    ),
     Call(  # without the filter each file would contain the record of the one before
         method="GET",
         route="audit/export",
@@ -238,6 +248,17 @@ CALLS: Final = (
     ),
     Call(method="POST", route=f"{_REPORT}again/", needs="administer", status=302),
     Call(method="GET", route="status/", needs="administer", system_only=True),
+    *(  # a GET of an act leads to its page
+        Call(method="GET", route=route, status=302)
+        for route in (
+            "accounts/unlocks/<str:batch_id>/stop/",
+            "notices/sample/<str:kind>/",
+            "notices/<uuid:notice_id>/again/",
+            "notices/digest/sample/",
+            f"{_REPORT}again/",
+            "scope/",
+        )
+    ),
     # --- The API ---
     Call(method="GET", route="api/v1/accounts", queries=_API_LIST),
     Call(
@@ -274,6 +295,14 @@ CALLS: Final = (
         queries=("", "?account=zelda", "?kind=sign_in", "?doer=ann", "?limit=1"),
     ),
     Call(method="GET", route="api/v1/accounts/<str:user_id>/activity", foreign=404),
+    Call(method="GET", route="api/v1/audit/integrity", system_only=True),
+    Call(
+        method="POST",
+        route="api/v1/audit/integrity/acknowledge",
+        needs="administer",
+        system_only=True,
+        status=400,
+    ),
     Call(method="GET", route="api/v1/audit", queries=("", "?account=zelda", "?limit=1")),
     *(
         Call(method=method, route=route, needs=None, status=404)

@@ -133,7 +133,7 @@ def test_person_without_a_role_is_told_so_after_the_code(
     fake_keystone.person(roles={"system": {"member"}}, second_factor=True)
     sign_in(client)
 
-    assert "is no operator" in shown(send(client))
+    assert "is not an operator" in shown(send(client))
 
 
 def test_without_the_first_page_no_code_is_asked_for(

@@ -59,7 +59,7 @@ def test_person_without_a_role_gets_no_session(
 ) -> None:
     fake_keystone.person(domain_id=domain_id, roles=roles)
 
-    assert "is no operator" in shown(sign_in(client, domain=domain_id.title()))
+    assert "is not an operator" in shown(sign_in(client, domain=domain_id.title()))
     assert client.get("/accounts/").status_code == 302
 
 
@@ -80,7 +80,7 @@ def test_refusal_names_the_roles_and_a_command_that_is_safe_to_paste(
 
     assert "admin, helpdesk, manager and reader" in page
     assert (
-        "openstack role add --user 'ada; reboot' --user-domain Default --system all admin"
+        "openstack role add --user 'ada; reboot' --user-domain Default --domain Default reader"
     ) in page
 
 

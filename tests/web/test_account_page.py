@@ -52,7 +52,7 @@ def text(site: Client, user: User) -> str:
     ("facts", "terms"),
     [
         ({}, ["Can sign in"]),
-        (LOCKED, ["Cannot sign in", "14:30:11 UTC (28 min from now)", "or unlock it here"]),
+        (LOCKED, ["Cannot sign in", "14:30:11 UTC (in 28 min)", "or unlock it here"]),
         ({"enabled": False}, ["Cannot sign in: disabled", "openstack user set --enable"]),
         (LOCKED | {"enabled": False}, ["14:30:11 UTC", "disabled", "An unlock alone will not"]),
         (

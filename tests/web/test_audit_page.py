@@ -57,6 +57,19 @@ def test_a_row_has_action_account_operator_reason_and_outcome(site: Client) -> N
     assert "<b>ann" not in response.content.decode()
 
 
+def test_a_policy_change_shows_the_old_and_the_new_value(site: Client) -> None:
+    record(
+        action=Event.Action.POLICY,
+        resource="[security_compliance] lockout_duration",
+        remark="1800 → 900 (from keystone.conf)",
+        initiator=PCIOPS,
+    )
+
+    assert "lockout_duration 1800 → 900 (from keystone.conf) by pciops" in shown(
+        site.get("/audit/")
+    )
+
+
 FILTERED = {
     "": ["export", "failed", "system"],
     "action=read/export": ["export"],
@@ -181,7 +194,7 @@ def test_the_page_shows_the_last_verification(site: Client) -> None:
     assert "verified at 13:57:11 UTC (5 min ago), up to row 1" in shown(site.get("/audit/"))
     forge("UPDATE audit_event SET remark = 'forged'")
     chain.run_check(NOW)
-    assert "at 14:02:11 UTC: row 1 (" in shown(site.get("/audit/"))
+    assert "at 14:02:11 UTC, now: row 1 (" in shown(site.get("/audit/"))
 
 
 # --- The chart of days --------------------------------------------------------------------------

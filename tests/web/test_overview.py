@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -29,6 +30,7 @@ from tests.factories import (
 )
 from tests.fake_keystone import FakeKeystone
 from tests.signin.visit import shown, sign_in, signed_in
+from tests.web.pages import account_names
 from tests.web.test_policy_page import GOOD
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
@@ -109,7 +111,7 @@ def test_without_a_census_only_live_numbers_are_shown(site: Client) -> None:
     assert "manage.py census" in page
     assert "1 Locked" in page
     assert "not counted: Inactive soon" in page
-    assert "until 14:32:11 UTC (30 min from now)" in page
+    assert "until 14:32:11 UTC (in 30 min)" in page
     assert 'id="forecast"' not in site.get("/").content.decode()
 
 
@@ -257,6 +259,30 @@ def test_the_forecast_is_a_chart_and_a_table(site: Client) -> None:
     assert "Sun 29" not in page
 
 
+def test_each_bar_and_figure_links_to_the_accounts_that_it_counts(site: Client) -> None:
+    make_user("ann", passwords=EXPIRING)
+    make_user("bob", last_active_at=(NOW - 88 * DAY).date())
+    late = PasswordRow(created_at=NOW, expires_at=NOW + 9 * DAY)
+    make_user("cyd", passwords=[late])
+    take_census()
+    links = set(re.findall(r'href="/accounts/(\?state=[^"]*(?:on|within)=[^"]*)"', page_of(site)))
+    listed = {
+        html.unescape(link): account_names(site.get(f"/accounts/{html.unescape(link)}"))
+        for link in links
+    }
+
+    assert listed == {
+        "?state=expiring&within=7": ["ann"],
+        "?state=inactive_soon&within=7": ["bob"],
+        "?state=expiring&on=2026-11-23": ["ann"],
+        "?state=inactive_soon&on=2026-11-24": ["bob"],
+    }
+
+
+def page_of(site: Client) -> str:
+    return site.get("/").content.decode()
+
+
 @pytest.mark.parametrize(
     ("later", "terms"),
     [
@@ -328,7 +354,7 @@ def test_queries_do_not_depend_on_the_number_of_accounts(
     """Of Keystone's database: the scan and the privileges of its accounts (4); accounts, options,
     passwords, and their privileges (4). Of ours: session and operator, and the new end of the
     session (3); the census, its domains, numbers, accounts in need, and days; the days of the
-    trend, their censuses and numbers; notifications (3); a storm.
+    trend, their censuses and numbers; notifications (3); a storm; a failed check.
     """
     for number in range(accounts):
         grant(make_locked_user(f"user-{number}", options={"1001": True}), "service")
@@ -338,7 +364,7 @@ def test_queries_do_not_depend_on_the_number_of_accounts(
 
     with django_assert_num_queries(12, using="keystone"):
         site.get("/")
-    with django_assert_num_queries(17, using="default"):
+    with django_assert_num_queries(18, using="default"):
         site.get("/")
 
 

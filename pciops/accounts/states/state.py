@@ -61,7 +61,7 @@ class State(ABC):
         return None
 
     def describe(self, account: Account, policy: Policy, now: datetime) -> str:
-        """Return the state for use in a sentence: "locked until 14:32:11 UTC (28 min from now)"."""
+        """Return the state for use in a sentence: "locked until 14:32:11 UTC (in 28 min)"."""
         return self.label[0].lower() + self.label[1:]
 
     @abstractmethod

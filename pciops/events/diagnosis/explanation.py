@@ -6,22 +6,18 @@ real IP addresses.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import ip_address
 from typing import Any, Final
 
+from pciops.events.diagnosis.advice import Lock, advice_of, succeeded, without_hashes
 from pciops.events.diagnosis.rules import AttemptSource, Cause, Diagnosis
+from pciops.events.diagnosis.words import SHOWN, address_words, source_words
 from pciops.events.models import Attempts, Outcome
-from pciops.events.sentences import program
 from pciops.lib import times
-from pciops.lib.addresses import plain
 from pciops.lib.numbers import counted, grouped
 
-SHOWN: Final = 3  # sources that are named
-MAX_AGENT: Final = 60
-A_BROWSER: Final = program("Mozilla/5.0")
 # Lines for keystone.conf; docs/events.md says more.
 FOR_HASHES: Final = (
     "[security_compliance]",
@@ -60,14 +56,14 @@ class Explanation:
         return self.diagnosis.cause
 
 
-def explain(diagnosis: Diagnosis, *, now: datetime) -> Explanation:
+def explain(diagnosis: Diagnosis, *, lock: Lock = Lock.LOCKED, now: datetime) -> Explanation:
     """Put a diagnosis into words."""
     return Explanation(
         diagnosis=diagnosis,
-        sentence=_sentence(diagnosis),
-        warning=_warning(diagnosis, now),
+        sentence=sentence(diagnosis),
+        warning=_warning(diagnosis, lock, now),
         evidence=tuple(_evidence(diagnosis, now)),
-        advice=tuple(_advice(diagnosis, now)),
+        advice=tuple(advice_of(diagnosis, lock, now)),
         caveat=CAVEAT if diagnosis.sources else "",
         settings=_settings(diagnosis),
     )
@@ -94,43 +90,13 @@ def as_dict(explanation: Explanation) -> dict[str, Any]:
                     round(source.cadence.every.total_seconds(), 1) if source.cadence else None
                 ),
                 "probably_a_proxy": source.elsewhere.shared,
+                "other_accounts_signed_in": source.elsewhere.signed_in,
             }
             for source in diagnosis.sources[: 2 * SHOWN]
         ],
         "caveat": explanation.caveat or None,
         "keystone_conf": list(explanation.settings),
     }
-
-
-# --- Untrusted text -----------------------------------------------------------------------------
-def is_address(text: str) -> bool:
-    """Return whether the text is exactly an IP address."""
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def address_words(text: str) -> str:
-    """Return an address for readers; anything else is quoted."""
-    if not text:
-        return "an address that Keystone did not report"
-    return text if is_address(text) else f"“{plain(text, MAX_AGENT)}” (no address)"
-
-
-def _source_words(source: AttemptSource) -> str:
-    """Return `10.2.3.4 (“keystoneauth1”)`; the quotes mark a word of the client."""
-    agent = plain(program(source.agent), MAX_AGENT)
-    if agent and agent != A_BROWSER:
-        agent = f"“{agent}”"
-    return f"{address_words(source.address)}{f' ({agent})' if agent else ''}"
-
-
-def _blockable(sources: Sequence[AttemptSource]) -> list[str]:
-    """Return the IP addresses that may be blocked, without proxies."""
-    addresses = (source.address for source in sources if not source.elsewhere.shared)
-    return list(dict.fromkeys(address for address in addresses if is_address(address)))
 
 
 def _interval(every: timedelta) -> str:
@@ -146,14 +112,15 @@ def _tries(number: int) -> str:
 
 
 # --- The sentence -------------------------------------------------------------------------------
-def _sentence(diagnosis: Diagnosis) -> str:
+def sentence(diagnosis: Diagnosis) -> str:
+    """Return the cause with its main evidence."""
     verdict = f"{diagnosis.cause.label}, {diagnosis.confidence.value}"
     total = sum(row.count for row in diagnosis.failures)
     if diagnosis.cause is Cause.UNKNOWN:
         return _unknown(diagnosis, total)
     main = diagnosis.sources[0]
     places = len({source.address for source in diagnosis.sources})
-    origin = f"from {_source_words(main)}"
+    origin = f"from {source_words(main)}"
     if places > 1:
         origin += f" and {counted(places - 1, 'other address', 'other addresses')}"
     if diagnosis.cause is Cause.OLD_PASSWORD:
@@ -168,8 +135,8 @@ def _sentence(diagnosis: Diagnosis) -> str:
         return f"{verdict}: {counted(len(diagnosis.hashes), 'different password')} {origin}."
     if diagnosis.cause is Cause.SPRAYING:
         main = next((source for source in diagnosis.sources if source.elsewhere.sprays), main)
-        return f"{verdict}: {_source_words(main)} tried {_targets(main)} within an hour as well."
-    success = " and then the right password" if _succeeded(diagnosis) else ""
+        return f"{verdict}: {source_words(main)} tried {_targets(main)} within an hour as well."
+    success = " and then the right password" if succeeded(diagnosis) else ""
     return f"{verdict}: {counted(total, 'wrong try', 'wrong tries')}{success} {origin}."
 
 
@@ -185,7 +152,7 @@ def _unknown(diagnosis: Diagnosis, total: int) -> str:
     main = diagnosis.sources[0]
     often = f", every {_interval(main.cadence.every)}" if main.cadence else ""
     return (
-        f"Unknown: {counted(total, 'failed sign-in')}{often} from {_source_words(main)}, but {why}."
+        f"Unknown: {counted(total, 'failed sign-in')}{often} from {source_words(main)}, but {why}."
     )
 
 
@@ -201,17 +168,14 @@ def _targets(source: AttemptSource) -> str:
     return ", ".join(parts)
 
 
-def _succeeded(diagnosis: Diagnosis) -> bool:
-    last = max(row.last_at for row in diagnosis.failures)
-    return any(
-        row.outcome == Outcome.SUCCESS and row.last_at >= last for row in diagnosis.history.attempts
-    )
-
-
-def _warning(diagnosis: Diagnosis, now: datetime) -> str:
+def _warning(diagnosis: Diagnosis, lock: Lock, now: datetime) -> str:
     relock = diagnosis.relock
     if relock is None or (diagnosis.cause is Cause.TYPING and not relock.by_clock):
         return ""
+    if lock is Lock.EXEMPT:
+        return "Attempts continue: the account is exempt, so Keystone doesn't lock it."
+    if lock is Lock.OPEN:
+        return "Attempts continue: they will lock the account unless they stop."
     if relock.after < timedelta(seconds=30):
         return "The tries go on: an unlock will be undone at once."
     return (
@@ -239,6 +203,9 @@ def _evidence(diagnosis: Diagnosis, now: datetime) -> Iterator[str]:
                 f"So much of the cloud signs in from {address} that it is most likely a proxy's:"
                 " it names no machine."
             )
+        elif source.elsewhere.used_by_many:
+            accounts = counted(source.elsewhere.signed_in, "other account")
+            yield f"{accounts} signed in from {address} in the last 7 days: people share it."
     yield from _successes(diagnosis, now)
     for begins, ends in list(diagnosis.history.coverage.gaps)[:SHOWN]:
         yield (
@@ -280,7 +247,7 @@ def _of_source(source: AttemptSource, cause: Cause, now: datetime) -> str:
         clock = "" if cause is Cause.TYPING else ": a clock, no person"
         pace = f", every {_interval(cadence.every)}{each}{clock}"
     return (
-        f"{_source_words(source)}: {_tries(source.count)}, the last at"
+        f"{source_words(source)}: {_tries(source.count)}, the last at"
         f" {times.both(source.last_at, now)}{pace}."
     )
 
@@ -301,98 +268,12 @@ def _successes(diagnosis: Diagnosis, now: datetime) -> Iterator[str]:
         )
 
 
-# --- What to do ---------------------------------------------------------------------------------
-def _advice(diagnosis: Diagnosis, now: datetime) -> Iterator[str]:
-    intrusion = diagnosis.intrusion
-    if intrusion is not None:
-        yield (
-            f"Whoever guessed seems to have signed in at {times.both(intrusion.last_at, now)}"
-            f" from {address_words(intrusion.address)}: disable the account, and look at what"
-            " it did since."
-        )
-    yield from _ADVICE[diagnosis.cause](diagnosis)
-    proxies = [source for source in diagnosis.sources[:SHOWN] if source.elsewhere.shared]
-    if proxies:
-        yield (
-            f"Look into the log of the proxy at {address_words(proxies[0].address)} for who sent"
-            " these requests, and have Keystone read its headers."
-        )
-
-
-_STOPPED: Final = "The tries have stopped: an unlock holds unless they begin again."
-
-
-def _old_password(diagnosis: Diagnosis) -> Iterator[str]:
-    main = diagnosis.sources[0]
-    if main.elsewhere.shared:
-        yield "Find the program that signs in as this account, and give it the password of today."
-    else:
-        yield (
-            f"Find the program on {address_words(main.address)} that signs in as this account, and"
-            " give it the password of today, or stop it. Then unlock."
-        )
-    if diagnosis.relock is None:
-        yield _STOPPED
-
-
-def _guessing(diagnosis: Diagnosis) -> Iterator[str]:
-    yield from _block(diagnosis)
-    if diagnosis.relock is None:
-        yield _STOPPED
-    else:
-        yield "Unlock once that is done; before it, the next tries lock the account again."
-
-
-def _spraying(diagnosis: Diagnosis) -> Iterator[str]:
-    yield from _block(diagnosis)
-    yield "Other accounts are locked for the same reason: look at the list before unlocking one."
-
-
-def _block(diagnosis: Diagnosis) -> Iterator[str]:
-    addresses = _blockable(diagnosis.sources)
-    if addresses:
-        more = f" and {grouped(len(addresses) - SHOWN)} more" if len(addresses) > SHOWN else ""
-        yield f"Block {', '.join(addresses[:SHOWN])}{more} before Keystone."
-
-
-def _typing(diagnosis: Diagnosis) -> Iterator[str]:
-    if _succeeded(diagnosis):
-        yield "The user got in afterwards: there is nothing to do."
-    else:
-        yield "An unlock is safe, once you know who is asking for it."
-
-
-def _unknown_cause(diagnosis: Diagnosis) -> Iterator[str]:
-    if _without_hashes(diagnosis):
-        yield "Have Keystone report hashes of wrong passwords: its keystone.conf needs this."
-    elif diagnosis.failures:
-        yield "The first tries after the lock, or after an unlock, will say more."
-    elif diagnosis.history.coverage.events:
-        yield "Ask the user, and look into Keystone's own log for this account."
-    else:
-        yield "No sign-in of anybody was heard of: Keystone has to send notifications."
-
-
-_ADVICE: Final = {
-    Cause.OLD_PASSWORD: _old_password,
-    Cause.GUESSING: _guessing,
-    Cause.SPRAYING: _spraying,
-    Cause.TYPING: _typing,
-    Cause.UNKNOWN: _unknown_cause,
-}
-
-
-def _without_hashes(diagnosis: Diagnosis) -> bool:
-    """Return whether the cause is unknown although wrong passwords were reported."""
-    return diagnosis.cause is Cause.UNKNOWN and any(source.wrong for source in diagnosis.sources)
-
-
 def _settings(diagnosis: Diagnosis) -> tuple[str, ...]:
     events = diagnosis.history.coverage.events
     lines: tuple[str, ...] = ()
     if not events:
         lines += FOR_EVENTS
-    if _without_hashes(diagnosis) or not events:
+    if without_hashes(diagnosis) or not events:
         lines += FOR_HASHES
     if any(source.elsewhere.shared for source in diagnosis.sources):
         lines += FOR_PROXIES

@@ -32,6 +32,7 @@ FAST: Final = timedelta(seconds=2)  # pause that is too short for typing
 SOON: Final = timedelta(minutes=30)  # from failures to a success that belongs to them
 SPRAYED: Final = 5  # other accounts and usernames that one source tries within an hour
 SPRAYED_SHARED: Final = 20  # the same for an address that many people share
+SHARED_BY: Final = 5  # other accounts that sign in from an address: an office, a desk, or a proxy
 SHARED: Final = 0.8  # of the attempts that must have one hash to be one password
 MAX_AGENTS: Final = 4  # of one address; more of them become one source
 BROWSERS: Final = ("mozilla", "openstack_auth", "horizon")
@@ -55,6 +56,11 @@ class Cause(StrEnum):
     def tone(self) -> str:
         """The color on pages."""
         return _LABELS[self][1]
+
+    @property
+    def attack(self) -> bool:
+        """Whether somebody who does not know the password tries to find it."""
+        return self in {Cause.GUESSING, Cause.SPRAYING}
 
     @property
     def known(self) -> bool:
@@ -87,7 +93,7 @@ class AddressActivity:
         accounts: other accounts with failed sign-ins from it.
         unknown_names: unknown usernames that it tried.
         same_hash: other accounts that it tried with a password of this account's failures.
-        signed_in: other accounts that signed in from it.
+        signed_in: other accounts that signed in from it in the last week.
         shared: so many accounts of the cloud sign in from it that it must be a proxy.
     """
 
@@ -102,11 +108,19 @@ class AddressActivity:
         return self.accounts + self.unknown_names
 
     @property
+    def used_by_many(self) -> bool:
+        """Whether people share it: so many accounts sign in from it, and few of them fail.
+
+        A program with stolen passwords signs in too, but fails far more often.
+        """
+        return self.shared or self.signed_in >= max(SHARED_BY, self.targets / 2)
+
+    @property
     def sprays(self) -> bool:
         """Whether it looks like password spraying, not like an office or a proxy."""
         if self.same_hash >= SPRAYED:
             return True
-        if self.shared or self.signed_in > self.targets:
+        if self.used_by_many or self.signed_in > self.targets:
             return self.targets >= SPRAYED_SHARED and self.unknown_names >= self.targets / 2
         return self.targets >= SPRAYED
 
@@ -305,7 +319,7 @@ def _spraying_confidence(sources: Sequence[AttemptSource]) -> Confidence | None:
     )
     if not sprays or sprayed < total / 2:
         return None
-    if not any(source.elsewhere.shared for source in sprays):
+    if not any(source.elsewhere.used_by_many for source in sprays):
         return Confidence.SURE
     same_hash = any(source.elsewhere.same_hash for source in sprays)
     return Confidence.LIKELY if same_hash else Confidence.POSSIBLE

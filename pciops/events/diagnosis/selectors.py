@@ -18,19 +18,25 @@ from django.db.models import QuerySet
 from pciops.accounts.account import Account
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.policy.policy import Policy
+from pciops.accounts.states import LOCKED
 from pciops.audit.models import Event
 from pciops.events import liveness
 from pciops.events.diagnosis import rules
+from pciops.events.diagnosis.advice import Lock
 from pciops.events.diagnosis.cadence import AttemptRow
-from pciops.events.diagnosis.explanation import Explanation, explain
+from pciops.events.diagnosis.explanation import Explanation, explain, sentence
 from pciops.events.models import Attempts, Outcome
+from pciops.keystone import options
+from pciops.lib.keyset import batched
 
 PERIOD: Final = timedelta(hours=24)  # of a history
+USE: Final = timedelta(days=7)  # in which an address is used by other accounts
 ROWS_OF_ACCOUNT: Final = 300
 ROWS_OF_ADDRESS: Final = 500
 ROWS_OF_CLOUD: Final = 2000  # the sample that shows which addresses are shared
 ADDRESSES_OF_ACCOUNT: Final = 5
 ADDRESSES_OF_PAGE: Final = 50
+ACCOUNTS_AT_ONCE: Final = 50
 HOUR: Final = timedelta(hours=1)
 # An address is a proxy if at least so many of all accounts that sign in use it.
 SHARE: Final = 0.5
@@ -61,8 +67,31 @@ def explain_lock(
     if not account.covered or not account.failed_auth_count:
         return None
     return explain(
-        diagnoses([account.id], policy=policy, now=now, scope=scope)[account.id], now=now
+        diagnoses([account.id], policy=policy, now=now, scope=scope)[account.id],
+        lock=lock_of(account, policy, now),
+        now=now,
     )
+
+
+def explain_locks(
+    accounts: Sequence[Account], *, policy: Policy, now: datetime, scope: str | None
+) -> dict[str, Explanation]:
+    """Explain the failures of many accounts; nothing if there are no notifications."""
+    explained = {}
+    for part in batched(accounts, ACCOUNTS_AT_ONCE):
+        found = diagnoses([account.id for account in part], policy=policy, now=now, scope=scope)
+        for account in part:
+            diagnosis, lock = found[account.id], lock_of(account, policy, now)
+            if diagnosis.history.coverage.events:
+                explained[account.id] = explain(diagnosis, lock=lock, now=now)
+    return explained
+
+
+def lock_of(account: Account, policy: Policy, now: datetime) -> Lock:
+    """Return what the account's failures mean at this time."""
+    if account.exempt_from(options.IGNORE_LOCKOUT):
+        return Lock.EXEMPT
+    return Lock.LOCKED if LOCKED.holds(account, policy, now) else Lock.OPEN
 
 
 def causes(
@@ -82,7 +111,7 @@ def origins(user_ids: Sequence[str], now: datetime) -> Mapping[str, AttemptOrigi
         user_id: AttemptOrigin(
             address=diagnosis.sources[0].address,
             agent=diagnosis.sources[0].agent,
-            summary=explain(diagnosis, now=now).sentence,
+            summary=sentence(diagnosis),
         )
         for user_id, diagnosis in found.items()
         if diagnosis.sources
@@ -128,7 +157,8 @@ def diagnoses(
     addresses = {user_id: _main_addresses(rows) for user_id, rows in attempts.items()}
     frequent = Counter(address for found in addresses.values() for address in found)
     chosen = [address for address, _ in frequent.most_common(ADDRESSES_OF_PAGE)]
-    rows_of_address = _of_addresses(chosen, since, scope)
+    rows_of_address = _of_addresses(chosen, _since(since, scope))
+    earlier = _of_addresses(chosen, _since(now - USE, scope).filter(window__lt=since))
     shared = _shared(sample)
     return {
         user_id: rules.diagnose(
@@ -138,6 +168,7 @@ def diagnoses(
                 addresses={
                     address: _activity_of(
                         rows_of_address.get(address, ()),
+                        earlier.get(address, ()),
                         except_for=user_id,
                         hashes=hashes[user_id],
                         shared=address in shared,
@@ -167,19 +198,26 @@ def _main_addresses(rows: Sequence[AttemptRow]) -> list[str]:
 
 
 def _activity_of(
-    rows: Iterable[AttemptRow], *, except_for: str, hashes: Collection[str], shared: bool
+    rows: Iterable[AttemptRow],
+    earlier: Iterable[AttemptRow],
+    *,
+    except_for: str,
+    hashes: Collection[str],
+    shared: bool,
 ) -> rules.AddressActivity:
     """Return what an address did to other accounts in its worst hour.
 
     Args:
         rows: of the address, the oldest first.
+        earlier: the same before the history, to know who signs in from there.
         except_for: the account under diagnosis.
         hashes: of the wrong passwords of that account.
     """
     hour: deque[tuple[datetime, str]] = deque()
     targets: Counter[str] = Counter()
     worst = rules.AddressActivity()
-    signed_in, same_hash = set(), set()
+    signed_in = {row.user_id for row in earlier if row.outcome == Outcome.SUCCESS} - {except_for}
+    same_hash = set()
     for row in rows:
         if row.user_id == except_for:
             continue
@@ -235,9 +273,9 @@ def _since(since: datetime, scope: str | None) -> QuerySet[Attempts]:
 
 
 def _of_addresses(
-    addresses: Sequence[str], since: datetime, scope: str | None
+    addresses: Sequence[str], rows: QuerySet[Attempts]
 ) -> Mapping[str, list[AttemptRow]]:
-    queries = [_since(since, scope).filter(address=address) for address in addresses if address]
+    queries = [rows.filter(address=address) for address in addresses if address]
     found: dict[str, list[AttemptRow]] = defaultdict(list)
     for row in sorted(_newest_of_each(queries, ROWS_OF_ADDRESS), key=lambda row: row.first_at):
         found[row.address].append(row)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pciops.accounts.privileged import AccountKind
-from pciops.events.diagnosis.explanation import address_words, is_address
+from pciops.events.diagnosis.words import address_words, is_address
 from pciops.events.models import Storm, StormAccount
 from pciops.lib.numbers import counted, grouped
 

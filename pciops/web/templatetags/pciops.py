@@ -59,6 +59,18 @@ def left(value: datetime, now: datetime) -> str:
 
 
 @register.filter
+def sorting(sort: str) -> str:
+    """Return the order of a list as text."""
+    return {
+        "privileged": "Privileged accounts first",
+        "failed": "Newest failure first",
+        "date": "Next date first",
+        "name": "By name",
+        "id": "By id",
+    }[sort]
+
+
+@register.filter
 def span(seconds: int) -> str:
     return times.span(timedelta(seconds=seconds))
 

@@ -32,7 +32,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--sort",
             default="",
-            help="failed (newest failure first, where failures make the list) or name",
+            help="failed (newest failure first), privileged (of locked), date (of expiring and"
+            " inactive_soon) or name",
         )
         parser.add_argument("--format", choices=tables.FORMATS, default="table")
 

@@ -27,8 +27,15 @@ class SigninVerdict:
 
     @property
     def blocking(self) -> list[State]:
-        """The states that block a sign-in; Keystone refuses for the first of them."""
-        return blocking(self.states)
+        """The states that block a sign-in; Keystone refuses for the first of them.
+
+        Inactivity ends with the next single sign-on, so it blocks no sign-in of a user without a
+        local row, only application credentials and tokens.
+        """
+        states = blocking(self.states)
+        if self.account.covered:
+            return states
+        return [state for state in states if state is not INACTIVE]
 
     @property
     def locked(self) -> bool:
@@ -60,19 +67,29 @@ class SigninVerdict:
         """The color of the answer: bad, attack, soon or good; plain if no rule applies."""
         if self.blocking:
             return "bad"
-        if not self.account.covered:
-            return "plain"
+        if self.inactive:
+            return "bad"
         tones = {state.tone for state in self.states if state.warns}
-        return next((tone for tone in ("attack", "soon") if tone in tones), "good")
+        usual = "good" if self.account.covered else "plain"
+        return next((tone for tone in ("attack", "soon") if tone in tones), usual)
 
     @property
     def sentence(self) -> str:
         """The answer to "can this user sign in?"."""
         if self.blocking:
             return f"Cannot sign in: {', and '.join(map(self.describe, self.blocking))}."
-        if not self.account.covered:
-            return "Not covered: an LDAP or federated user, which these rules do not reach."
         warnings = ", and ".join(self.describe(state) for state in self.states if state.warns)
+        if not self.account.covered:
+            if self.inactive:
+                since = self.describe(INACTIVE)
+                return (
+                    f"{since[0].upper()}{since[1:]}: application credentials and trusts are refused"
+                    " until the next single sign-on."
+                )
+            return (
+                "LDAP or federated user: lockout and expiry do not reach it, inactivity does"
+                f"{warnings and ': '}{warnings}."
+            )
         return f"Can sign in with the right password{warnings and ': '}{warnings}."
 
     def describe(self, state: State) -> str:
@@ -111,4 +128,5 @@ def as_dict(verdict: SigninVerdict) -> dict[str, Any]:
         "password_created_at": times.iso(account.password_created_at),
         "password_expires_at": times.iso(account.password_expires_at),
         "exemptions": account.exemptions,
+        "created_at": times.iso(account.created_at),
     }

@@ -134,9 +134,9 @@ def _read_activity(lists: AccountLists, selection: Selection) -> None:
     rows = User.objects.filter(reduce(or_, rules)).annotate(rule=_first_rule(rules))
     columns = ("pk", "rule", "last_active_at", "created_at")
     for chunk in _stretches(selection.of_domain(rows), columns):
-        users = _local_users(LocalUser.objects.all(), "user", [row[0] for row in chunk])
+        users = _users([row[0] for row in chunk])
         for user_id, rule, last_active_at, created_at in chunk:
-            if user := users.get(user_id):  # others are not covered
+            if user := users.get(user_id):  # deleted meanwhile
                 lists.states[BY_ACTIVITY[rule]].append(
                     (
                         *selection.directory.account_cells(user.user_id, user.name, user.domain_id),
@@ -197,6 +197,17 @@ def _local_users(rows: QuerySet[LocalUser], column: str, keys: list[Any]) -> dic
     columns = (column, "user_id", "name", "domain_id", "user__enabled")
     found = rows.filter(**{f"{column}__in": keys}).values_list(*columns)
     return {key: _LocalUser(*values) for key, *values in found}
+
+
+@database.reading()
+def _users(user_ids: list[str]) -> dict[str, _LocalUser]:
+    """Return the name and domain of users of any kind, by id."""
+    rows = loading.user_rows(User.objects.filter(pk__in=user_ids))
+    facts = (row.facts for row in rows)
+    return {
+        fact.id: _LocalUser(fact.id, fact.name, fact.domain_id or "", fact.enabled)
+        for fact in facts
+    }
 
 
 @database.reading()

@@ -32,6 +32,7 @@ from pciops.accounts.states import (
     LOCKED,
     MUST_CHANGE,
     NEAR_LOCKOUT,
+    NEVER_SIGNED_IN,
     NO_EXPIRY,
     NO_PASSWORD,
     NOT_COVERED,
@@ -52,8 +53,8 @@ PAGE_SIZE: Final = bulk.MOST
 # Attacks and locks first, then accounts that stopped or will stop by a rule, then the rest.
 TAB_ORDER: Final = (
     *(LOCKED, ATTACKED_EXEMPT, NEAR_LOCKOUT, INACTIVE, INACTIVE_SOON, EXPIRED, EXPIRING),
-    *(MUST_CHANGE, DISABLED, EXEMPT, NO_EXPIRY, NO_PASSWORD, UNREADABLE, LOCK_LAPSED),
-    NOT_COVERED,
+    *(MUST_CHANGE, DISABLED, NEVER_SIGNED_IN, EXEMPT, NO_EXPIRY, NO_PASSWORD, UNREADABLE),
+    *(LOCK_LAPSED, NOT_COVERED),
 )
 
 

@@ -38,6 +38,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "no_expiry": ({"password_expires_at": None}, PASSWORD),
     "no_password": ({"password_created_at": None, "password_expires_at": None}, PASSWORD),
     "unreadable": ({"readable": False}, ""),
+    "never_signed_in": ({"last_active_at": None}, ""),
     "exempt": (
         {"options": {options.IGNORE_PASSWORD_EXPIRY: True}},
         f"openstack user set --no-ignore-password-expiry {ID}",

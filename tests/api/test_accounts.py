@@ -68,6 +68,7 @@ def test_account_has_all_fields(token: str) -> None:
         "password_created_at": "2026-10-23T14:02:11Z",
         "password_expires_at": "2026-11-24T02:02:11Z",
         "exemptions": ["ignore_password_expiry"],
+        "created_at": "2026-10-23T14:02:11Z",
     }
     assert get(token).json()["accounts"] == [account]
 
@@ -84,6 +85,7 @@ def test_unknown_fields_are_null(token: str) -> None:
         "inactive_on",
         "password_created_at",
         "password_expires_at",
+        "created_at",
     }
 
 

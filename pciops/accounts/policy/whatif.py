@@ -1,15 +1,16 @@
 """Counts which accounts another policy would stop, before it is set in keystone.conf.
 
-Only accounts with a local row count: LDAP and federated users are not subject to these rules. An
+Lockout and expiry reach only accounts with a local row, inactivity also the others. An
 account that is blocked already does not count. One whose password has expired does: until now its
 owner could change the password and sign in.
 
 What Keystone does with existing rows, according to its source:
 - lockout: failures are counted whether the rule is on or off, and never age out, so a new threshold
   locks every account with that many at once, until `lockout_duration` after the last failure.
-- inactivity: `last_active_at` is set at every sign-in with a password, whether the rule is on or
-  off (identity.core.Manager.authenticate). Without it, `created_at` counts. Tokens and application
-  credentials set nothing, and stop with their account.
+- inactivity: `last_active_at` is set at every sign-in with a password or by single sign-on, whether
+  the rule is on or off (identity.core.Manager.authenticate); before a fix of 2023.1 only while it
+  is on. Without it, `created_at` counts. Tokens and application credentials set nothing, and stop
+  with their account.
 - expiry: a password gets its expiry when it is set, and keeps it when the option changes.
 """
 
@@ -20,14 +21,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
-from functools import partial
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from django.db.models import Case, Count, Q, QuerySet, Value, When
 
-from pciops.accounts import privileged, selectors
+from pciops.accounts import activity, privileged, selectors
 from pciops.accounts.account import Account
+from pciops.accounts.activity import ActivityRecord
 from pciops.accounts.policy.policy import OPTIONS, Policy
 from pciops.accounts.privileged import AccountKind
 from pciops.accounts.states import DISABLED, INACTIVE, LOCKED
@@ -36,7 +37,7 @@ from pciops.accounts.states.lock import locked_until
 from pciops.accounts.states.state import NOTHING, Rows, State
 from pciops.keystone import database, options
 from pciops.keystone.fields import EPOCH
-from pciops.keystone.models import LocalUser, Password, UserOption
+from pciops.keystone.models import LocalUser, Password, User, UserOption
 from pciops.lib.keyset import batched
 
 AHEAD: Final = timedelta(days=30)
@@ -120,7 +121,8 @@ class WhatIf:
     effects: tuple[RuleEffect, ...]
     today: AffectedCount  # each account once, also if several rules stop it
     ahead: AffectedCount
-    never_active: int  # of the accounts that would be inactive: they were never signed in to
+    never_active: int  # of the accounts that would be inactive: no sign-in is recorded
+    activity: ActivityRecord
     passwords: PasswordEffect
     stops: tuple[StoppedAccount, ...]  # at most MAX_NAMED, those of today first
     unnamed: int  # the administrators and service accounts that are left out
@@ -176,9 +178,16 @@ def evaluate(proposed: Policy, *, current: Policy, scope: str | None, now: datet
     """
     rows = LocalUser.objects.all() if scope is None else LocalUser.objects.filter(domain_id=scope)
     change = _Change(proposed=proposed, current=current, now=now)
-    locked, inactive = _locked(rows, change), _inactive(rows, change)
+    users = User.objects.all() if scope is None else User.objects.filter(domain_id=scope)
+    locked, inactive = _locked(rows, change), _inactive(users, change)
     all_kinds = privileged.all_kinds()
-    privileged_stops = sorted(_privileged_stops(rows, change, all_kinds), key=_Stop.urgency)
+    privileged_stops = sorted(
+        [
+            *_privileged_stops(rows, change, all_kinds),
+            *_other_privileged_stops(users, change, all_kinds),
+        ],
+        key=_Stop.urgency,
+    )
     by_inactivity = {
         level: sum(number for (at, _), number in inactive.items() if at >= level)
         for level in StopLevel
@@ -221,6 +230,7 @@ def evaluate(proposed: Policy, *, current: Policy, scope: str | None, now: datet
         never_active=sum(
             number for (at, never), number in inactive.items() if never and at > StopLevel.NEVER
         ),
+        activity=activity.read(scope=scope, now=now),
         passwords=_passwords(proposed, scope=scope, now=now),
         stops=tuple(_stopped(privileged_stops[:MAX_NAMED], proposed, scope=scope)),
         unnamed=max(0, len(privileged_stops) - MAX_NAMED),
@@ -295,19 +305,17 @@ def _locked(rows: Rows, change: _Change) -> dict[int, int]:
     return dict(levels.annotate(number=Count("pk")))
 
 
-def _inactive(rows: Rows, change: _Change) -> Counter[tuple[int, int]]:
-    """Count rows by (StopLevel by inactivity, whether they were never active).
+def _inactive(users: QuerySet[User], change: _Change) -> Counter[tuple[int, int]]:
+    """Count users by (StopLevel by inactivity, whether they were never active).
 
     They may be most of all accounts, and a lookup of each one's option would take as long as
     everything else. So the exempt ones, which are few, are counted separately and subtracted.
     """
-
-    without_exemption = partial(INACTIVE.row_condition, user="user__")
-    judged = rows.annotate(
-        inactivity=change.inactivity(without_exemption),
-        never=Case(When(user__last_active_at=None, then=Value(1)), default=Value(0)),
+    judged = users.annotate(
+        inactivity=change.inactivity(INACTIVE.row_condition),
+        never=Case(When(last_active_at=None, then=Value(1)), default=Value(0)),
     )
-    exempt = judged.filter(user_id__in=_users_with(options.IGNORE_USER_INACTIVITY))
+    exempt = judged.filter(pk__in=_users_with(options.IGNORE_USER_INACTIVITY))
     numbers: Counter[tuple[int, int]] = Counter()
     for among, sign in ((judged, 1), (exempt, -1)):
         levels = among.order_by().values_list("inactivity", "never")
@@ -333,6 +341,21 @@ def _privileged_stops(rows: Rows, change: _Change, user_ids: Iterable[str]) -> I
             if locked or inactive:
                 active_on = day or (created_at.date() if created_at else date.max)
                 yield _Stop(user_id, name, active_on, locked, inactive)
+
+
+def _other_privileged_stops(
+    users: QuerySet[User], change: _Change, user_ids: Iterable[str]
+) -> Iterator[_Stop]:
+    """Yield the LDAP and federated users among these that would stop."""
+    judged = users.filter(local_user=None).annotate(
+        inactivity=change.inactivity(INACTIVE.user_condition)
+    )
+    for ids in batched(user_ids, BATCH):
+        chunk = judged.filter(pk__in=ids, inactivity__gt=StopLevel.NEVER)
+        columns = ("pk", "nonlocal_user__name", "inactivity", "last_active_at", "created_at")
+        for user_id, name, inactive, day, created_at in chunk.values_list(*columns):
+            active_on = day or (created_at.date() if created_at else date.max)
+            yield _Stop(user_id, name or "", active_on, StopLevel.NEVER, inactive)
 
 
 def _stopped(

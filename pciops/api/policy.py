@@ -40,5 +40,6 @@ def finding_dict(finding: PolicyFinding) -> dict[str, Any]:
     probes = [{**asdict(probe), "passed": probe.passed} for probe in finding.probes]
     return {"requirement": fields.pop("requirement"), "old_requirement": old} | {
         **fields,
+        "passed": finding.passed,
         "probes": probes,
     }

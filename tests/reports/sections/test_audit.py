@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 def unlocked(**facts: object) -> Event:
     """Record an unlock in the week, nine minutes after the last failure."""
     seen = Failures(failed_auth_count=6, failed_auth_at=IN_WEEK - timedelta(minutes=9))
-    event = open_event(**{"seen": seen, "now": IN_WEEK, **facts})
+    event = open_event(**{"precondition": seen, "now": IN_WEEK, **facts})
     with time_machine.travel(IN_WEEK, tick=False):
         return services.settle(event, Event.Outcome.SUCCESS)
 

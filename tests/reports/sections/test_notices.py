@@ -82,7 +82,7 @@ def test_a_lock_ended_by_an_unlock_has_the_person_and_the_reason() -> None:
     locked(user_id=account.id, fact_at=IN_WEEK)
     seen = Failures(failed_auth_count=6, failed_auth_at=IN_WEEK.replace(microsecond=0))
     event = services.settle(
-        open_event(account=account, seen=seen, now=IN_WEEK + timedelta(minutes=5)),
+        open_event(account=account, precondition=seen, now=IN_WEEK + timedelta(minutes=5)),
         Event.Outcome.SUCCESS,
     )
 

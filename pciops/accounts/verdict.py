@@ -82,9 +82,15 @@ class SigninVerdict:
         if not self.account.covered:
             if self.inactive:
                 since = self.describe(INACTIVE)
+                since = f"{since[0].upper()}{since[1:]}"
+                if self.account.in_directory:
+                    return (
+                        f"{since}. The driver of its domain decides whether Keystone refuses its"
+                        " application credentials and trusts until the next sign-in."
+                    )
                 return (
-                    f"{since[0].upper()}{since[1:]}: application credentials and trusts are refused"
-                    " until the next single sign-on."
+                    f"{since}: Keystone refuses application credentials and trusts until the next"
+                    " single sign-on."
                 )
             return (
                 "LDAP or federated user: lockout and expiry do not reach it, inactivity does"

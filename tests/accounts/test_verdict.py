@@ -41,6 +41,10 @@ LOCK = {"failed_auth_count": 3, "failed_auth_at": NOW - timedelta(minutes=2)}
             ["Inactive since 22 Nov 2026", "application credentials", "single sign-on"],
         ),
         (
+            {"covered": False, "in_directory": True, "last_active_at": date(2026, 8, 24)},
+            ["Inactive since 22 Nov 2026", "driver of its domain decides"],
+        ),
+        (
             {"covered": False, "last_active_at": date(2026, 8, 25)},
             ["LDAP or federated user", "inactive on 23 Nov 2026"],
         ),
@@ -53,6 +57,7 @@ LOCK = {"failed_auth_count": 3, "failed_auth_at": NOW - timedelta(minutes=2)}
         "lapsed",
         "lapsed and disabled",
         "ldap",
+        "federated inactive",
         "ldap inactive",
         "ldap inactive soon",
         "ldap off",

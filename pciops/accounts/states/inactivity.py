@@ -111,10 +111,7 @@ class Inactive(UserState):
     name = "inactive"
     label = "Inactive"
     title = "Inactive accounts"
-    explanation = (
-        "No sign-in for too many days: Keystone treats the account as disabled, and refuses its"
-        " application credentials and tokens."
-    )
+    explanation = "No sign-in for too many days: Keystone treats the account as disabled."
     blocks_signin = True
     tone = "bad"
 
@@ -135,6 +132,11 @@ class Inactive(UserState):
         return f"inactive since {times.day(since)} ({times.days_away(since, now)})"
 
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
+        if account.in_directory:
+            return Remedy(
+                sentence=f"{_SSO} ends it. With Keystone's LDAP driver the directory says whether"
+                " the account is enabled, and inactivity may not stop it."
+            )
         if not account.covered:
             return Remedy(sentence=f"{_SSO} ends it.")
         return Remedy(

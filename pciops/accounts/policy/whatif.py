@@ -17,9 +17,9 @@ What Keystone does with existing rows, according to its source:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import IntEnum
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -30,14 +30,18 @@ from pciops.accounts import activity, privileged, selectors
 from pciops.accounts.account import Account
 from pciops.accounts.activity import ActivityRecord
 from pciops.accounts.policy.policy import OPTIONS, Policy
+from pciops.accounts.policy.whatif_passwords import (
+    PasswordEffect,
+    count_passwords,
+    users_with,
+)
 from pciops.accounts.privileged import AccountKind
 from pciops.accounts.states import DISABLED, INACTIVE, LOCKED
 from pciops.accounts.states.inactivity import inactive_on
 from pciops.accounts.states.lock import locked_until
 from pciops.accounts.states.state import NOTHING, Rows, State
 from pciops.keystone import database, options
-from pciops.keystone.fields import EPOCH
-from pciops.keystone.models import LocalUser, Password, User, UserOption
+from pciops.keystone.models import LocalUser, User
 from pciops.lib.keyset import batched
 
 AHEAD: Final = timedelta(days=30)
@@ -87,16 +91,6 @@ class RuleEffect:
     state: State  # that the accounts would be in
     today: AffectedCount
     ahead: AffectedCount  # within AHEAD, today included, if none of them signs in before
-
-
-@dataclass(frozen=True, kw_only=True)
-class PasswordEffect:
-    """The effect of the rule for passwords, which stops no account on the day it is set."""
-
-    never_expire: int  # passwords in use, until they are changed
-    keep_expiry: int  # passwords in use
-    too_old: int | None  # passwords in use, older than the proposed days; None: the rule is off
-    new_expire_on: date | None  # the day of a password that is set today; None: never
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,13 +175,7 @@ def evaluate(proposed: Policy, *, current: Policy, scope: str | None, now: datet
     users = User.objects.all() if scope is None else User.objects.filter(domain_id=scope)
     locked, inactive = _locked(rows, change), _inactive(users, change)
     all_kinds = privileged.all_kinds()
-    privileged_stops = sorted(
-        [
-            *_privileged_stops(rows, change, all_kinds),
-            *_other_privileged_stops(users, change, all_kinds),
-        ],
-        key=_Stop.urgency,
-    )
+    privileged_stops = _all_privileged_stops(rows, users, change, all_kinds)
     by_inactivity = {
         level: sum(number for (at, _), number in inactive.items() if at >= level)
         for level in StopLevel
@@ -231,7 +219,7 @@ def evaluate(proposed: Policy, *, current: Policy, scope: str | None, now: datet
             number for (at, never), number in inactive.items() if never and at > StopLevel.NEVER
         ),
         activity=activity.read(scope=scope, now=now),
-        passwords=_passwords(proposed, scope=scope, now=now),
+        passwords=count_passwords(proposed, scope=scope, now=now),
         stops=tuple(_stopped(privileged_stops[:MAX_NAMED], proposed, scope=scope)),
         unnamed=max(0, len(privileged_stops) - MAX_NAMED),
     )
@@ -315,7 +303,7 @@ def _inactive(users: QuerySet[User], change: _Change) -> Counter[tuple[int, int]
         inactivity=change.inactivity(INACTIVE.row_condition),
         never=Case(When(last_active_at=None, then=Value(1)), default=Value(0)),
     )
-    exempt = judged.filter(pk__in=_users_with(options.IGNORE_USER_INACTIVITY))
+    exempt = judged.filter(pk__in=users_with(options.IGNORE_USER_INACTIVITY))
     numbers: Counter[tuple[int, int]] = Counter()
     for among, sign in ((judged, 1), (exempt, -1)):
         levels = among.order_by().values_list("inactivity", "never")
@@ -324,10 +312,13 @@ def _inactive(users: QuerySet[User], change: _Change) -> Counter[tuple[int, int]
     return numbers
 
 
-def _users_with(option_id: str) -> QuerySet[Any]:
-    """Return the ids of the users with the option set to true."""
-    rows = UserOption.objects.filter(option_id=option_id, option_value="true")
-    return rows.values_list("user_id", flat=True)
+def _all_privileged_stops(
+    rows: Rows, users: QuerySet[User], change: _Change, user_ids: Collection[str]
+) -> list[_Stop]:
+    """Return the users of any kind among these that would stop, the most urgent first."""
+    local = _privileged_stops(rows, change, user_ids)
+    others = _other_privileged_stops(users, change, user_ids)
+    return sorted([*local, *others], key=_Stop.urgency)
 
 
 def _privileged_stops(rows: Rows, change: _Change, user_ids: Iterable[str]) -> Iterator[_Stop]:
@@ -376,44 +367,3 @@ def _stopped(
             inactive_on=inactive_on(account, proposed) if stop.inactive else None,
             locked_until=locked_until(account, proposed) if stop.locked else None,
         )
-
-
-# --- Passwords ----------------------------------------------------------------------------------
-def _passwords(proposed: Policy, *, scope: str | None, now: datetime) -> PasswordEffect:
-    """Count among the passwords in use: those without an expiry, or with one in the future.
-
-    With a new password Keystone ends all older ones, so such a row is the newest of its account.
-    """
-    days = proposed.password_expires_days
-    rows = Password.objects.filter(
-        Q(expires_at_int=None, expires_at=None)
-        | Q(expires_at_int__gt=now)
-        | Q(expires_at_int=None, expires_at__gt=now)
-    )
-    if scope is not None:
-        rows = rows.filter(local_user__domain_id=scope)
-    exempt = _users_with(options.IGNORE_PASSWORD_EXPIRY)
-    of_all = _ages(rows, days, now)
-    of_exempt = _ages(rows.filter(local_user__user_id__in=exempt), days, now)  # few
-    never, keep, old = (total - exempt for total, exempt in zip(of_all, of_exempt, strict=True))
-    return PasswordEffect(
-        never_expire=never,
-        keep_expiry=keep,
-        too_old=None if days is None else old,
-        new_expire_on=(now.astimezone(UTC) + timedelta(days=days)).date() if days else None,
-    )
-
-
-def _ages(rows: QuerySet[Password], days: int | None, now: datetime) -> tuple[int, int, int]:
-    """Count the passwords that never expire, that do, and that are older than `days`."""
-    never = Q(expires_at_int=None, expires_at=None)
-    old = NOTHING
-    if days is not None:
-        before = now - timedelta(days=days)
-        # As in Account: the old column counts if the new one is 0.
-        old = Q(created_at_int__gt=EPOCH, created_at_int__lte=before)
-        old |= Q(created_at_int=EPOCH, created_at__lte=before)
-    counts = rows.order_by().aggregate(
-        total=Count("pk"), never=Count("pk", filter=never), old=Count("pk", filter=old)
-    )
-    return counts["never"], counts["total"] - counts["never"], counts["old"]

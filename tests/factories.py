@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from django.db import connections
 from django.utils import timezone
@@ -44,6 +44,7 @@ POLICY: Final = Policy(
 MICROSECOND: Final = timedelta(microseconds=1)
 
 _KEYSTONE: Final = "keystone"  # given explicitly, because the router refuses writes
+_OTHER: Final = {"enabled": True, "extra": "{}", "last_active_at": NOW.date()}  # no local row
 _numbers = itertools.count(1)
 
 
@@ -95,7 +96,7 @@ def make_user(
     email: str | None = None,
     extra: str | None = None,
     created_at: datetime | None = NOW - timedelta(days=30),
-    last_active_at: date | None = None,
+    last_active_at: date | None | Literal["created"] = "created",
     failed_auth_count: int | None = 0,
     failed_auth_at: datetime | None = None,
     passwords: Sequence[PasswordRow] = (PasswordRow(),),
@@ -106,9 +107,12 @@ def make_user(
 
     Args:
         extra: the column as text; the default is JSON with the email address.
+        last_active_at: the default is the day of creation.
         options: option id → value, written as JSON.
         credentials: their types: `totp`, `ec2`.
     """
+    if last_active_at == "created":
+        last_active_at = created_at.date() if created_at else None
     user = _make_user_row(
         domain_id,
         domain_name,
@@ -168,16 +172,18 @@ def make_password(local: LocalUser, row: PasswordRow) -> Password:
     )
 
 
-def make_ldap_user(name: str = "lena", *, domain_id: str = "ldap") -> User:
-    """Create an LDAP user, of whom Keystone stores only the name."""
-    user = _make_user_row(domain_id, "", id=new_id(), enabled=True, extra="{}")
+def make_ldap_user(name: str = "lena", *, domain_id: str = "ldap", **columns: Any) -> User:
+    """Create an LDAP user, of whom Keystone stores only the name and the row of `user`."""
+    user = _make_user_row(domain_id, "", **{**_OTHER, "id": new_id(), **columns})
     NonLocalUser.objects.using(_KEYSTONE).create(user_id=user.id, domain_id=domain_id, name=name)
     return user
 
 
-def make_federated_user(*display_names: str | None, domain_id: str = "default") -> User:
+def make_federated_user(
+    *display_names: str | None, domain_id: str = "default", **columns: Any
+) -> User:
     """Create a user with one federated identity for each name."""
-    user = _make_user_row(domain_id, "", id=new_id(), enabled=True, extra="{}")
+    user = _make_user_row(domain_id, "", **{**_OTHER, "id": new_id(), **columns})
     for name in display_names:
         FederatedUser.objects.using(_KEYSTONE).create(user_id=user.id, display_name=name)
     return user

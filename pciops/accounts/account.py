@@ -46,7 +46,10 @@ class Account:
     domain_name: str
     email: str = ""
     enabled: bool | None = True  # Keystone refuses None like False
-    covered: bool = True  # False: an LDAP or federated user, exempt from lockout and expiry
+    # False: an LDAP or federated user, whom inactivity reaches, but not lockout and expiry.
+    covered: bool = True
+    # Kept in a directory (LDAP), which may decide on `enabled` instead of Keystone's row.
+    in_directory: bool = False
     readable: bool = True  # False: `extra` is not a JSON object, and Keystone fails on it
     failed_auth_count: int = 0
     failed_auth_at: datetime | None = None

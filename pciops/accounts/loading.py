@@ -51,6 +51,7 @@ class AccountFacts(NamedTuple):
     covered: bool
     failed_auth_count: int | None = None
     failed_auth_at: datetime | None = None
+    in_directory: bool = False
 
 
 class PasswordFacts(NamedTuple):
@@ -74,7 +75,7 @@ class AccountRow(NamedTuple):
 def local_user_rows(rows: QuerySet[LocalUser], *columns: str) -> list[AccountRow]:
     """Read rows of `local_user`, with extra columns."""
     return [
-        AccountRow(AccountFacts._make((*row[1:9], True, *row[9:11])), row[0], row[11:])
+        AccountRow(AccountFacts._make((*row[1:9], True, *row[9:11], False)), row[0], row[11:])
         for row in rows.values_list("pk", *_LOCAL_USER_COLUMNS, *columns)
     ]
 
@@ -89,7 +90,10 @@ def user_rows(rows: QuerySet[User]) -> list[AccountRow]:
         if not covered:
             # As User.name in Keystone's sql_model: nonlocal, else federated, else the id.
             name = nonlocal_name if nonlocal_name is not None else federated.get(user_id, user_id)  # noqa: PLW2901 (the name of the row)
-        facts = AccountFacts._make((user_id, name, *others, covered, count, failed_at))
+        in_directory = not covered and nonlocal_name is not None
+        facts = AccountFacts._make(
+            (user_id, name, *others, covered, count, failed_at, in_directory)
+        )
         account_rows.append(AccountRow(facts, local_id))
     return account_rows
 
@@ -139,6 +143,7 @@ def _account(
         email=email if isinstance(email, str) else "",
         enabled=facts.enabled,
         covered=facts.covered,
+        in_directory=facts.in_directory,
         readable=isinstance(extra, dict),
         failed_auth_count=facts.failed_auth_count or 0,
         failed_auth_at=facts.failed_auth_at,

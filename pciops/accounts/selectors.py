@@ -20,6 +20,7 @@ from pciops.accounts.policy.policy import Policy
 from pciops.accounts.prefilter import Email
 from pciops.accounts.privileged import AccountKind, AccountKinds
 from pciops.accounts.states import ATTACKED_EXEMPT, LOCK_LAPSED, LOCKED, NEAR_LOCKOUT, NOT_COVERED
+from pciops.accounts.states.inactivity import UserState
 from pciops.accounts.states.state import State, option_is_true
 from pciops.keystone import database, options
 from pciops.keystone.models import FederatedUser, LocalUser, Project, User
@@ -40,6 +41,9 @@ BY_NAME: Order[LocalUser] = Order(
     (Column(name="domain_id", kind=str), Column(name="name", kind=str))
 )
 BY_ID: Order[User] = Order((Column(name="id", kind=str),))
+
+# In the marker of a page that begins among the users without a local row.
+_WITHOUT_LOCAL: Final = "user."
 
 # The orders as URLs, API and commands name them.
 SORT_PRIVILEGED: Final = "privileged"  # privileged accounts first, then the newest failure
@@ -68,7 +72,7 @@ class AccountQuery:
 
     @property
     def sorts(self) -> tuple[str, ...]:
-        """The possible orders; users without a local row cannot be sorted by name."""
+        """The possible orders; users without a local row come last, in the order of their ids."""
         if self.state is NOT_COVERED:
             return (SORT_ID,)
         if self.state in by_date.DATED:
@@ -164,39 +168,55 @@ def page(
             kinds=kinds,
         )
         return AccountPage(accounts=accounts, next=f"{query.marker_prefix}{next_}" if next_ else "")
-    if query.state is NOT_COVERED:
-        users = _not_covered(query, scope=scope)
-        if after:
-            users = BY_ID.after(users, after)
-        rows = loading.user_rows(BY_ID.sort(users)[: limit + 1])
-        next_ = BY_ID.marker_of((rows[limit - 1].facts.id,)) if len(rows) > limit else ""
-    else:
-        local, order = _within(LocalUser.objects.all(), query, scope=scope), query.order
-        if order is PRIVILEGED_FIRST:
-            local = local.annotate(rank=privileged.privileged_rank())
-        if after:
-            local = order.after(local, after)
-        if query.kind is None:  # privileged accounts are few
-            local = prefilter.narrow(
-                local, order, state=query.state, text=query.text, policy=policy, now=now
-            )
-        local = order.sort(_matching(local, query, policy=policy, now=now))
-        columns = (column.name for column in order.columns)
-        rows = loading.local_user_rows(local[: limit + 1], *columns)
-        next_ = order.marker_of(rows[limit - 1].extra_columns) if len(rows) > limit else ""
+    rows: list[loading.AccountRow] = []
+    next_ = ""
+    if query.state is not NOT_COVERED and not after.startswith(_WITHOUT_LOCAL):
+        rows, next_ = _local_rows(query, scope, policy, now, after, limit)
+        after = ""
+    if not next_ and _reaches_others(query):
+        others = _without_local(query, scope=scope, policy=policy, now=now)
+        if after := after.removeprefix(_WITHOUT_LOCAL):
+            others = BY_ID.after(others, after)
+        local = len(rows)
+        rows += loading.user_rows(BY_ID.sort(others)[: limit + 1 - local])
+        if len(rows) > limit:
+            last = rows[limit - 1] if limit > local else None
+            next_ = _WITHOUT_LOCAL + (BY_ID.marker_of((last.facts.id,)) if last else "")
     return AccountPage(
         accounts=loading.accounts(rows[:limit], kinds=kinds),
         next=f"{query.marker_prefix}{next_}" if next_ else "",
     )
 
 
+def _local_rows(
+    query: AccountQuery, scope: str | None, policy: Policy, now: datetime, after: str, limit: int
+) -> tuple[list[loading.AccountRow], str]:
+    """Return at least the rows of a page, and the marker of the next page; "" if none."""
+    local, order = _within(LocalUser.objects.all(), query, scope=scope), query.order
+    if order is PRIVILEGED_FIRST:
+        local = local.annotate(rank=privileged.privileged_rank())
+    if after:
+        local = order.after(local, after)
+    if query.kind is None:  # privileged accounts are few
+        local = prefilter.narrow(
+            local, order, state=query.state, text=query.text, policy=policy, now=now
+        )
+    local = order.sort(_matching(local, query, policy=policy, now=now))
+    columns = (column.name for column in order.columns)
+    rows = loading.local_user_rows(local[: limit + 1], *columns)
+    return rows, order.marker_of(rows[limit - 1].extra_columns) if len(rows) > limit else ""
+
+
 @database.reading()
 def count(query: AccountQuery, *, scope: str | None, policy: Policy, now: datetime) -> int:
     """Count the accounts now, without the census; for states whose scan is short."""
+    number = 0
+    if _reaches_others(query):
+        number = _without_local(query, scope=scope, policy=policy, now=now).count()
     if query.state is NOT_COVERED:
-        return _not_covered(query, scope=scope).count()
+        return number
     rows = _within(LocalUser.objects.all(), query, scope=scope)
-    return _matching(rows, query, policy=policy, now=now).count()
+    return number + _matching(rows, query, policy=policy, now=now).count()
 
 
 def get(user_id: str, *, scope: str | None) -> Account | None:
@@ -272,9 +292,18 @@ def _of_kind(rows: QuerySet[M], query: AccountQuery) -> QuerySet[M]:
     return privileged.filter_by_kind(rows, query.kind, few=query.by_failures)
 
 
-def _not_covered(query: AccountQuery, *, scope: str | None) -> QuerySet[User]:
-    """Return the LDAP and federated users, which have no row in `local_user`."""
+def _reaches_others(query: AccountQuery) -> bool:
+    """Return whether LDAP and federated users may be in the state."""
+    return query.state is NOT_COVERED or isinstance(query.state, UserState)
+
+
+def _without_local(
+    query: AccountQuery, *, scope: str | None, policy: Policy, now: datetime
+) -> QuerySet[User]:
+    """Return the LDAP and federated users of the query, which have no row in `local_user`."""
     users = _within(User.objects.filter(local_user=None), query, scope=scope)
+    if isinstance(query.state, UserState):
+        users = users.filter(query.state.user_condition(policy, now))
     if query.text:
         federated = FederatedUser.objects.filter(
             user=OuterRef("pk"), display_name__icontains=query.text

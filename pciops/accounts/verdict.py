@@ -28,8 +28,15 @@ class SigninVerdict:
 
     @property
     def blocking(self) -> list[State]:
-        """The states that block a sign-in; Keystone refuses for the first of them."""
-        return blocking(self.states)
+        """The states that block a sign-in; Keystone refuses for the first of them.
+
+        Inactivity ends with the next single sign-on, so it blocks no sign-in of a user without a
+        local row, only application credentials and tokens.
+        """
+        states = blocking(self.states)
+        if self.account.covered:
+            return states
+        return [state for state in states if state is not INACTIVE]
 
     @property
     def locked(self) -> bool:
@@ -66,23 +73,39 @@ class SigninVerdict:
         """The color of the answer: bad, attack, soon or good; plain if no rule applies."""
         if self.blocking:
             return "bad"
-        if not self.account.covered:
-            return "plain"
+        if self.inactive:
+            return "bad"
         tones = {state.tone for state in self.states if state.warns}
-        return next((tone for tone in ("attack", "soon") if tone in tones), "good")
+        usual = "good" if self.account.covered else "plain"
+        return next((tone for tone in ("attack", "soon") if tone in tones), usual)
 
     @property
     def sentence(self) -> str:
         """The answer to "can this user sign in?"."""
         if self.blocking:
             return f"Cannot sign in: {', and '.join(map(self.describe, self.blocking))}."
+        warnings = ", and ".join(self.describe(state) for state in self.states if state.warns)
         if not self.account.covered:
-            return "Not covered: an LDAP or federated user, which these rules do not reach."
+            if self.inactive:
+                since = self.describe(INACTIVE)
+                since = f"{since[0].upper()}{since[1:]}"
+                if self.account.in_directory:
+                    return (
+                        f"{since}. The driver of its domain decides whether Keystone refuses its"
+                        " application credentials and trusts until the next sign-in."
+                    )
+                return (
+                    f"{since}: Keystone refuses application credentials and trusts until the next"
+                    " single sign-on."
+                )
+            return (
+                "LDAP or federated user: lockout and expiry do not reach it, inactivity does"
+                f"{warnings and ': '}{warnings}."
+            )
         factors = self.second_factor
         if factors.verdict is FactorVerdict.PROGRAMS_ONLY:
             return f"Cannot sign in with a password: {factors.explanation}."
         code = " and a second factor" if factors.effective else ""
-        warnings = ", and ".join(self.describe(state) for state in self.states if state.warns)
         return f"Can sign in with the right password{code}{warnings and ': '}{warnings}."
 
     def describe(self, state: State) -> str:
@@ -123,4 +146,5 @@ def as_dict(verdict: SigninVerdict) -> dict[str, Any]:
         "exemptions": account.exemptions,
         "second_factor": verdict.second_factor.verdict.value,
         "second_factor_explanation": verdict.second_factor.explanation,
+        "created_at": times.iso(account.created_at),
     }

@@ -87,8 +87,8 @@ def _count_activity(
     if limit is None or not book.on(NoticeKind.INACTIVITY):
         return
     soon = replace(policy, inactive_soon_days=DAYS + book.furthest(NoticeKind.INACTIVITY))
-    rows = User.objects.filter(INACTIVE_SOON.user_condition(soon, now), local_user__isnull=False)
-    columns = ("local_user__domain_id", "last_active_at", "created_at")
+    rows = User.objects.filter(INACTIVE_SOON.user_condition(soon, now))
+    columns = ("domain_id", "last_active_at", "created_at")
     for domain_id, last_active_at, created_at in _streamed(rows, columns):
         active_on = last_active_at or created_at.astimezone(UTC).date()
         begins = datetime.combine(active_on + timedelta(days=limit), time.min, UTC)

@@ -160,10 +160,10 @@ def _read_activity(lists: AccountLists, selection: Selection) -> None:
     columns = ("pk", "rule", "unused", "last_active_at", "created_at")
     exempt = _exempt_ids(Q(option_id=options.IGNORE_USER_INACTIVITY))
     for chunk in _stretches(selection.of_domain(rows), columns):
-        users = _local_users(LocalUser.objects.all(), "user", [row[0] for row in chunk])
+        users = _users([row[0] for row in chunk])
         for user_id, rule, is_unused, last_active_at, created_at in chunk:
             user = users.get(user_id)
-            if user is None:  # others are not covered
+            if user is None:  # deleted meanwhile
                 continue
             activity = activity_cells(last_active_at, created_at, policy, now)
             row = *selection.account_cells(user), *activity
@@ -247,6 +247,17 @@ def _local_users(rows: QuerySet[LocalUser], column: str, keys: list[Any]) -> dic
     columns = (column, "user_id", "name", "domain_id", "user__enabled")
     found = rows.filter(**{f"{column}__in": keys}).values_list(*columns)
     return {key: _LocalUser(*values) for key, *values in found}
+
+
+@database.reading()
+def _users(user_ids: list[str]) -> dict[str, _LocalUser]:
+    """Return the name and domain of users of any kind, by id."""
+    rows = loading.user_rows(User.objects.filter(pk__in=user_ids))
+    facts = (row.facts for row in rows)
+    return {
+        fact.id: _LocalUser(fact.id, fact.name, fact.domain_id or "", fact.enabled)
+        for fact in facts
+    }
 
 
 @database.reading()

@@ -31,6 +31,7 @@ from pciops.accounts.states import (
     LOCKED,
     MUST_CHANGE,
     NEAR_LOCKOUT,
+    NEVER_SIGNED_IN,
     NO_EXPIRY,
     NOT_COVERED,
 )
@@ -46,7 +47,10 @@ from pciops.web.requests import OperatorRequest
 
 # States that need action now or soon first. A lapsed lock is not shown.
 LARGE: Final = (LOCKED, ATTACKED_EXEMPT, INACTIVE_SOON, EXPIRING, INACTIVE, EXPIRED)
-SMALL: Final = (MUST_CHANGE, NEAR_LOCKOUT, EXEMPT, DISABLED, NO_EXPIRY, NOT_COVERED)
+SMALL: Final = (
+    *(MUST_CHANGE, NEAR_LOCKOUT, EXEMPT, DISABLED, NO_EXPIRY, NEVER_SIGNED_IN),
+    NOT_COVERED,
+)
 URGENT: Final = (LOCKED, ATTACKED_EXEMPT)
 TRENDS: Final = (LOCKED, INACTIVE, EXPIRED, EXPIRING)
 

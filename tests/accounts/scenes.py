@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -13,10 +14,11 @@ from hypothesis import strategies as st
 from pciops.accounts import loading
 from pciops.accounts.policy.policy import CENTURY, Policy
 from pciops.accounts.states import STATES
+from pciops.accounts.states.inactivity import UserState
 from pciops.keystone import options
 from pciops.keystone.fields import EPOCH
-from pciops.keystone.models import LocalUser
-from tests.factories import MICROSECOND, NOW, POLICY, PasswordRow, make_user
+from pciops.keystone.models import LocalUser, User, UserOption
+from tests.factories import MICROSECOND, NOW, POLICY, PasswordRow, make_ldap_user, make_user
 
 OPTIONS = [
     options.IGNORE_PASSWORD_EXPIRY,
@@ -47,6 +49,7 @@ FACTORS: list[dict[str, Any]] = [
         for enabled in (True, False, None, 0, "yes")
     ],
 ]
+BY_USER = [state for state in STATES if isinstance(state, UserState)]
 STEPS = [timedelta(0), MICROSECOND, timedelta(milliseconds=500), timedelta(seconds=1)]
 STEPS += [timedelta(days=1), timedelta(hours=15)]
 
@@ -152,15 +155,49 @@ def by_query(scene: Scene) -> dict[str, set[str]]:
     }
 
 
+def make_other(name: str, facts: dict[str, Any]) -> None:
+    """Create an LDAP user with the same row of `user` and the same options."""
+    columns = ("enabled", "created_at", "last_active_at", "extra")
+    user = make_ldap_user(name, **{column: facts[column] for column in columns if column in facts})
+    for option_id, value in facts.get("options", {}).items():
+        UserOption.objects.using("keystone").create(
+            user_id=user.id, option_id=option_id, option_value=json.dumps(value)
+        )
+
+
+def users_by_rule(scene: Scene) -> dict[str, set[str]]:
+    """Return the ids of users of any kind for whom `holds` is true, by state."""
+    accounts = loading.accounts(loading.user_rows(User.objects.all()), kinds={})
+    return {
+        state.name: {a.id for a in accounts if state.holds(a, scene.policy, scene.now)}
+        for state in BY_USER
+    }
+
+
+def users_by_query(scene: Scene) -> dict[str, set[str]]:
+    """Return the ids of users of any kind whom `user_condition` finds, by state."""
+    return {
+        state.name: set(
+            User.objects.filter(state.user_condition(scene.policy, scene.now)).values_list(
+                "pk", flat=True
+            )
+        )
+        for state in BY_USER
+    }
+
+
 def check(scene: Scene) -> None:
     """Compare both forms of the rules on the users of a scene, which are rolled back."""
     with transaction.atomic(using="keystone"):
         for number, facts in enumerate(scene.users):
             make_user(f"user{number}", **facts)
+            make_other(f"other{number}", facts)
         ruled, queried = by_rule(scene), by_query(scene)
+        every_ruled, every_queried = users_by_rule(scene), users_by_query(scene)
         transaction.set_rollback(True, using="keystone")
 
     assert queried == ruled
+    assert every_queried == every_ruled
 
 
 # The settings of hypothesis for scenes, on every database.

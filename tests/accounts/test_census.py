@@ -94,7 +94,9 @@ def test_numbers_equal_the_lists(data: st.DataObject, policy: Policy) -> None:
         for number, facts in enumerate(people):
             make_user(f"user{number}", domain_id=data.draw(st.sampled_from(DOMAINS)), **facts)
         for number in range(data.draw(st.integers(0, 2))):
-            make_ldap_user(f"lena{number}", domain_id="corp")
+            facts = data.draw(users(NOW, policy))
+            columns = {name: facts[name] for name in ("enabled", "created_at", "last_active_at")}
+            make_ldap_user(f"lena{number}", domain_id="corp", **columns)
         words = st.sampled_from(
             [
                 (),
@@ -121,7 +123,8 @@ def test_empty_cloud_has_no_numbers() -> None:
 def test_user_without_a_domain_is_counted_in_the_cloud() -> None:
     User.objects.using("keystone").create(id="f" * 32, domain_id=None)
 
-    assert dict(count().numbers) == {("", "", ""): 1, ("", "not_covered", ""): 1}
+    states = ("", "disabled", "never_signed_in", "not_covered")
+    assert dict(count().numbers) == {("", state, ""): 1 for state in states}
 
 
 # --- Forecast -----------------------------------------------------------------------------------

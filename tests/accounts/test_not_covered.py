@@ -1,7 +1,8 @@
-"""Tests of the list of LDAP and federated users, which have no local row."""
+"""Tests of the lists with LDAP and federated users, which have no local row."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from pciops.accounts import selectors
 from pciops.accounts.privileged import AccountKind
 from pciops.accounts.selectors import AccountQuery
-from pciops.accounts.states import NOT_COVERED
+from pciops.accounts.states import DISABLED, INACTIVE, NEVER_SIGNED_IN, NOT_COVERED
+from pciops.accounts.states.state import State
 from tests.factories import NOW, POLICY, grant, make_federated_user, make_ldap_user, make_user
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
@@ -61,6 +63,57 @@ def test_pages_have_every_user() -> None:
     )
 
     assert {first.accounts[0].name} | names(marker=first.next) == {"lea", "Fay"}
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4])
+@pytest.mark.parametrize("state", [INACTIVE, DISABLED, NEVER_SIGNED_IN], ids=repr)
+def test_lists_of_activity_have_local_users_by_name_and_then_the_others(
+    state: State, limit: int
+) -> None:
+    facts: dict[State, dict[str, Any]] = {
+        INACTIVE: {"last_active_at": NOW.date() - timedelta(days=90)},
+        DISABLED: {"enabled": False},
+        NEVER_SIGNED_IN: {"last_active_at": None, "created_at": NOW},
+    }
+    make_user("zoe", **facts[state])
+    make_user("ben", **facts[state])
+    others = sorted(
+        [
+            make_ldap_user("max", **facts[state]).id,
+            make_federated_user("Ida", **facts[state]).id,
+        ]
+    )
+    query, found, marker = AccountQuery(state=state), [], ""
+    while True:
+        page = selectors.page(query, scope=None, policy=POLICY, now=NOW, marker=marker, limit=limit)
+        found += page.accounts
+        marker = page.next
+        if not marker:
+            break
+
+    assert [account.name for account in found[:2]] == ["ben", "zoe"]
+    assert [account.id for account in found[2:]] == others
+    assert selectors.count(query, scope=None, policy=POLICY, now=NOW) == 4
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [({"text": "MA"}, {"max"}), ({"domain_id": "ldap"}, {"max"}), ({"text": "lea"}, set())],
+)
+def test_inactive_ldap_users_are_found_by_name_and_domain(
+    query: dict[str, Any], expected: set[str]
+) -> None:
+    make_ldap_user("max", last_active_at=NOW.date() - timedelta(days=90))
+    page = selectors.page(
+        AccountQuery(state=INACTIVE, **query),
+        scope=None,
+        policy=POLICY,
+        now=NOW,
+        marker="",
+        limit=9,
+    )
+
+    assert {account.name for account in page.accounts} == expected
 
 
 def test_administrator_is_found_by_kind() -> None:

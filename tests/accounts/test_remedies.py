@@ -42,6 +42,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"options": {options.MFA_RULES: [["password", "totp"]]}},
         f"openstack credential create --type totp {ID} '<secret in base32>'",
     ),
+    "never_signed_in": ({"last_active_at": None}, ""),
     "exempt": (
         {"options": {options.IGNORE_PASSWORD_EXPIRY: True}},
         f"openstack user set --no-ignore-password-expiry {ID}",

@@ -230,7 +230,7 @@ def test_exemption_from_another_rule_has_no_effect() -> None:
     assert classify(account, POLICY, NOW) == [LOCKED]
 
 
-def test_rules_do_not_apply_to_an_account_that_is_not_covered() -> None:
+def test_only_inactivity_reaches_an_account_that_is_not_covered() -> None:
     account = make_account(
         covered=False,
         failed_auth_count=9,
@@ -239,7 +239,7 @@ def test_rules_do_not_apply_to_an_account_that_is_not_covered() -> None:
         password_expires_at=None,
     )
 
-    assert classify(account, POLICY, NOW) == []
+    assert classify(account, POLICY, NOW) == [INACTIVE]
 
 
 def test_states_are_in_the_order_of_keystones_checks() -> None:

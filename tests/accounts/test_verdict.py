@@ -35,7 +35,19 @@ LOCK = {"failed_auth_count": 3, "failed_auth_at": NOW - timedelta(minutes=2)}
             {"failed_auth_count": 3, "failed_auth_at": NOW - timedelta(hours=2), "enabled": None},
             ["Cannot sign in", "disabled"],
         ),
-        ({"covered": False}, ["Not covered", "LDAP or federated"]),
+        ({"covered": False}, ["LDAP or federated user", "inactivity does."]),
+        (
+            {"covered": False, "last_active_at": date(2026, 8, 24)},
+            ["Inactive since 22 Nov 2026", "application credentials", "single sign-on"],
+        ),
+        (
+            {"covered": False, "in_directory": True, "last_active_at": date(2026, 8, 24)},
+            ["Inactive since 22 Nov 2026", "driver of its domain decides"],
+        ),
+        (
+            {"covered": False, "last_active_at": date(2026, 8, 25)},
+            ["LDAP or federated user", "inactive on 23 Nov 2026"],
+        ),
         ({"covered": False, "enabled": False}, ["Cannot sign in", "disabled"]),
     ],
     ids=[
@@ -45,6 +57,9 @@ LOCK = {"failed_auth_count": 3, "failed_auth_at": NOW - timedelta(minutes=2)}
         "lapsed",
         "lapsed and disabled",
         "ldap",
+        "federated inactive",
+        "ldap inactive",
+        "ldap inactive soon",
         "ldap off",
     ],
 )
@@ -111,6 +126,7 @@ def test_dictionary_is_the_account_as_json() -> None:
         "exemptions": ["ignore_password_expiry"],
         "second_factor": "none",
         "second_factor_explanation": "no rule is set",
+        "created_at": "2026-10-23T14:02:11Z",
     }
 
 

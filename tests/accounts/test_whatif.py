@@ -24,8 +24,10 @@ from pciops.keystone.models import LocalUser
 from tests.accounts.scenes import Scene, policies, scenes, trying
 from tests.factories import (
     NOW,
+    POLICY,
     PasswordRow,
     grant,
+    make_federated_user,
     make_ldap_user,
     make_user,
 )
@@ -146,17 +148,61 @@ def test_total_has_each_account_once() -> None:
     assert (result.today.accounts, result.ahead.accounts) == (3, 4)
 
 
-def test_ldap_and_federated_users_are_not_counted() -> None:
-    make_ldap_user()
+def test_ldap_and_federated_users_are_counted_for_inactivity() -> None:
+    grant(make_ldap_user("lea", last_active_at=TODAY - timedelta(days=31)))
+    make_federated_user("Fay", last_active_at=TODAY - timedelta(days=10))
+    result = evaluate(replace(THIRTY, lockout_failure_attempts=1))
 
-    assert counts(replace(THIRTY, lockout_failure_attempts=1)) == (0, 0)
+    assert (result.today.accounts, result.ahead.accounts) == (1, 2)
+    assert [stop.account.name for stop in result.stops] == ["lea"]
 
 
 def test_accounts_without_a_sign_in_are_counted_separately() -> None:
-    make_user("never", created_at=NOW - timedelta(days=99))
+    make_user("never", created_at=NOW - timedelta(days=99), last_active_at=None)
     make_user("once", **unused(99))
 
     assert evaluate(THIRTY).never_active == 1
+
+
+@pytest.mark.parametrize(
+    ("current", "recent", "unknown"),
+    [
+        (Policy(), None, True),
+        (Policy(), TODAY - timedelta(days=8), True),
+        (Policy(), TODAY - timedelta(days=7), False),
+        (POLICY, None, False),
+    ],
+    ids=["nothing recorded", "nothing recent", "recorded", "the rule is on"],
+)
+def test_a_keystone_that_may_not_record_sign_ins_is_named(
+    current: Policy, recent: date | None, unknown: bool
+) -> None:
+    make_user("never", created_at=NOW - timedelta(days=80), last_active_at=None)
+    make_user("other", last_active_at=recent)
+    caveats = " ".join(whatif_text.caveats(evaluate(THIRTY, current=current)))
+
+    assert "no sign-in is recorded" in caveats
+    assert ("before 2023.1" in caveats) is unknown
+
+
+@pytest.mark.parametrize(
+    ("same_day", "others", "days_ago", "expected"),
+    [(10, 40, 8, True), (10, 41, 8, False), (9, 0, 8, False), (10, 0, 7, False)],
+    ids=["a fifth", "less than a fifth", "few", "this week"],
+)
+def test_a_reset_of_the_last_activity_is_recognized(
+    same_day: int, others: int, days_ago: int, expected: bool
+) -> None:
+    for number in range(same_day):
+        make_user(f"same{number}", **unused(days_ago))
+    for number in range(others):
+        make_user(f"other{number}", **unused(number % 5))
+    result = evaluate(THIRTY)
+
+    assert (result.activity.reset, result.activity.reset_on) == (
+        (same_day, TODAY - timedelta(days=days_ago)) if expected else (0, None)
+    )
+    assert ("reset_last_active" in " ".join(whatif_text.caveats(result))) is expected
 
 
 # --- Names --------------------------------------------------------------------------------------
@@ -219,9 +265,10 @@ def test_number_of_queries_is_constant(
         make_user(f"user-{number}", **unused(99))
 
     # Locks; inactive accounts, and the exempt ones; roles, projects, assignments, and the stopped
-    # ones of these accounts; passwords in use, and the exempt ones; then the named accounts: users,
-    # options, passwords, groups, roles, projects, assignments.
-    with django_assert_num_queries(15, using="keystone"):
+    # ones of these accounts, local and others; the days of activity; passwords in use, and the
+    # exempt ones; then the named accounts: users, options, passwords, groups, roles, projects,
+    # assignments.
+    with django_assert_num_queries(17, using="keystone"):
         evaluate(THIRTY)
 
 

@@ -71,6 +71,7 @@ def test_account_has_all_fields(token: str) -> None:
         "second_factor": "none",
         "second_factor_explanation": "no rule is set",
         "ec2_credentials": 0,
+        "created_at": "2026-10-23T14:02:11Z",
     }
     del account["ec2_credentials"]  # of one account only
     assert get(token).json()["accounts"] == [account]
@@ -88,6 +89,7 @@ def test_unknown_fields_are_null(token: str) -> None:
         "inactive_on",
         "password_created_at",
         "password_expires_at",
+        "created_at",
     }
 
 

@@ -7,12 +7,15 @@ all with one password, and each signs in with it.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+import requests
 from cryptography.fernet import Fernet
 from django.db import transaction
 from django.utils import timezone
@@ -29,6 +32,7 @@ from tests.factories import make_user
 from tests.live import oracle
 from tests.support.cloud import (
     RELEASES,
+    Cloud,
     authenticate,
     code_of,
     copy_admin_password,
@@ -55,6 +59,8 @@ COVERED = [state for state in states.STATES if state is not states.NOT_COVERED]
 LIMIT = 200  # accounts on a page
 SECRET = base64.b32encode(b"one secret for all users.").decode("ascii")
 NO_KEY = base64.urlsafe_b64encode(bytes(32))  # NULL_KEY in keystone.common.fernet_utils
+# Keystone asks for a mapping; nobody signs in by it here.
+MAPPING = [{"local": [{"user": {"name": "{0}"}}], "remote": [{"type": "REMOTE_USER"}]}]
 CLIENTS = 3  # sign in at the same time
 
 
@@ -199,3 +205,90 @@ def test_a_sign_in_succeeds_unless_a_state_blocks_it(cell: Cell) -> None:
     assert len(accounts) >= 300
     assert not different, "\n".join(different)
     assert {accepted for _, accepted, _ in answers} == {True, False}
+
+
+# --- Users without a local row ------------------------------------------------------------------
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """A user without a local row, and what its program signs in with."""
+
+    account: Account
+    credential: Any
+
+
+def make_programs(cell: Cell, cloud: Cloud, ages: Sequence[int]) -> Iterator[Program]:
+    """Make federated and LDAP users that were active so many days ago, each with a credential.
+
+    Keystone's API makes no such user, so each is a local one whose row is replaced.
+    """
+    name = f"sso-{cell.policy.password_expires_days}"
+    project = cloud.api.projects.create(name, domain="default")
+    federation = cloud.api.federation
+    federation.identity_providers.create(name, domain_id="default")
+    federation.mappings.create(mapping_id=name, rules=MAPPING)
+    federation.protocols.create("openid", name, name)
+    for table, age in itertools.product(("nonlocal_user", "federated_user"), ages):
+        person = cloud.create_user("program")
+        cloud.sql(
+            "UPDATE password SET expires_at = NULL, expires_at_int = NULL WHERE local_user_id ="
+            " (SELECT id FROM local_user WHERE user_id = %s)",
+            person.id,
+        )
+        cloud.api.roles.grant(cloud.role("member"), user=person.id, project=project.id)
+        credential = cloud.create_application_credential(person, project)
+        cloud.sql("DELETE FROM local_user WHERE user_id = %s", person.id)
+        if table == "nonlocal_user":
+            cloud.sql(
+                "INSERT INTO nonlocal_user (domain_id, name, user_id) VALUES (%s, %s, %s)",
+                *("default", person.name, person.id),
+            )
+        else:
+            cloud.sql(
+                "INSERT INTO federated_user (user_id, idp_id, protocol_id, unique_id, display_name)"
+                " VALUES (%s, %s, %s, %s, %s)",
+                *(person.id, name, "openid", person.name, person.name),
+            )
+        cloud.sql(
+            "UPDATE user SET last_active_at = %s WHERE id = %s",
+            cell.now.date() - timedelta(days=age),
+            person.id,
+        )
+        account = selectors.get(person.id, scope=None)
+        assert account is not None
+        assert not account.covered
+        yield Program(account=account, credential=credential)
+
+
+def test_inactivity_stops_the_programs_of_users_without_a_local_row(
+    cell: Cell, mariadb: MariaDB, release: Keystone
+) -> None:
+    days = cell.policy.disable_user_account_days_inactive or 0
+    cloud = Cloud(release, mariadb)
+    programs = list(make_programs(cell, cloud, [days - 1, days, days + 1]))
+    accepted = {
+        program.account.id: requests.post(
+            f"{cell.url}/auth/tokens",
+            json={
+                "auth": {
+                    "identity": {
+                        "methods": ["application_credential"],
+                        "application_credential": {
+                            "id": program.credential.id,
+                            "secret": program.credential.secret,
+                        },
+                    }
+                }
+            },
+            timeout=30,
+        ).status_code
+        for program in programs
+    }
+    expected = {
+        program.account.id: 401
+        if states.INACTIVE.holds(program.account, cell.policy, timezone.now())
+        else 201
+        for program in programs
+    }
+
+    assert accepted == expected
+    assert sorted(accepted.values()) == [201] * 2 + [401] * 4

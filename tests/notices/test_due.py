@@ -106,7 +106,7 @@ def test_a_lock_is_due_while_it_holds(minutes: int, is_due: bool) -> None:
         expiring_in(2 * DAY, enabled=False),
         expiring_in(2 * DAY, enabled=None),
         replace(expiring_in(2 * DAY), last_active_at=NOW.date() - 100 * DAY),
-        replace(unused_for(85), covered=False, password_expires_at=None),
+        replace(locked(), covered=False, password_expires_at=None),
     ],
     ids=[
         *("first password", "younger than the step", "exempt from expiry"),
@@ -116,6 +116,12 @@ def test_a_lock_is_due_while_it_holds(minutes: int, is_due: bool) -> None:
 )
 def test_nothing_is_due(account: Account) -> None:
     assert due(account) == []
+
+
+def test_inactivity_is_due_to_an_ldap_or_federated_user() -> None:
+    account = replace(unused_for(85), covered=False, password_expires_at=None)
+
+    assert due(account) == [("inactivity", 7)]
 
 
 @pytest.mark.parametrize(

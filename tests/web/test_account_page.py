@@ -73,13 +73,21 @@ def test_says_whether_the_user_can_sign_in_and_the_remedy(
     assert [term for term in terms if term not in page] == []
 
 
-def test_an_ldap_user_is_not_covered_by_the_rules(site: Client) -> None:
+def test_an_ldap_user_is_reached_by_inactivity_only(site: Client, settings: Settings) -> None:
+    settings.POLICY_OVERRIDES = {"disable_user_account_days_inactive": "90"}
     page = text(site, make_ldap_user("lena"))
 
-    assert "Not covered: an LDAP or federated user" in page
+    assert "LDAP or federated user: lockout and expiry do not reach it" in page
     assert "where its password is kept" in page
     assert "Password expires not covered" in page
-    assert "Goes inactive not covered" in page
+    assert "Goes inactive 20 Feb 2027" in page
+
+
+def test_last_active_says_never_without_a_sign_in(site: Client) -> None:
+    page = text(site, make_user(last_active_at=None))
+
+    assert "Never signed in" in page
+    assert "Last active never" in page
 
 
 def test_a_federated_user_has_its_display_name(site: Client) -> None:

@@ -172,7 +172,7 @@ def test_without_a_proposal_keystones_database_is_not_asked(
 
 @what_if
 def test_the_answer_has_numbers_and_privileged_accounts(site: Client) -> None:
-    root = make_user("root", created_at=NOW - 40 * DAY)
+    root = make_user("root", created_at=NOW - 40 * DAY, last_active_at=None)
     nova = make_user("nova", last_active_at=(NOW - 20 * DAY).date())
     grant(root)
     grant(nova, "service")
@@ -184,7 +184,7 @@ def test_the_answer_has_numbers_and_privileged_accounts(site: Client) -> None:
     assert "lockout_failure_attempts 6, as now" in page
     assert "Inactive today never created on 13 Oct 2026" in page
     assert "Inactive 2 Dec 2026 in 10 days 2 Nov 2026 20 days ago" in page
-    assert "1 of these accounts never signed in" in page
+    assert "For 1 of these accounts no sign-in is recorded" in page
     assert f'href="/accounts/{root.id}/"' in html(site, INACTIVE)
     assert 'name="disable_user_account_days_inactive" value="30"' in html(site, INACTIVE)
 

@@ -32,6 +32,7 @@ from pciops.accounts.states import (
     EXPIRED,
     INACTIVE,
     INACTIVE_SOON,
+    NEVER_SIGNED_IN,
     NO_PASSWORD,
     NOT_COVERED,
     SECOND_FACTOR_NOT_ENROLLED,
@@ -64,8 +65,12 @@ MEMORY: Final = {
 }
 
 BY_PASSWORD: Final = tuple(state for state in STATES if isinstance(state, PasswordState))
-BY_USER: Final = tuple(state for state in STATES if isinstance(state, UserState))
-_OTHERS: Final = (UNREADABLE, NO_PASSWORD, SECOND_FACTOR_NOT_ENROLLED, EXEMPT, NOT_COVERED)
+BY_USER: Final = tuple(
+    state for state in STATES if isinstance(state, UserState) and state is not NEVER_SIGNED_IN
+)
+_OTHERS: Final = (
+    *(UNREADABLE, NO_PASSWORD, NEVER_SIGNED_IN, SECOND_FACTOR_NOT_ENROLLED, EXEMPT, NOT_COVERED),
+)
 BY_FAILURES: Final = tuple(
     state for state in STATES if state not in (*BY_PASSWORD, *BY_USER, *_OTHERS)
 )
@@ -186,6 +191,7 @@ def _count_the_rest(scan: _Scan) -> None:
     _count_users(scan)
     _count_failures(scan)
     _count_activity(scan)
+    _count_never_signed_in(scan)
     _count_unreadable(scan)
     _count_without_password(scan)
     _count_not_enrolled(scan)
@@ -226,20 +232,24 @@ def _count_activity(scan: _Scan) -> None:
         User.objects.order_by()
         .filter(reduce(or_, rules, ahead))
         .values_list(
-            "local_user__domain_id",
+            _SCANNED,
             _first_match(rules),
             Case(When(ahead, active_on), default=None),
             option_is_true(options.IGNORE_USER_INACTIVITY, user_id="pk"),
         )
     )
     for domain, number, active, exempt, users in grouped.annotate(users=Count("pk")):
-        if domain is None:
-            continue  # no row in local_user: not covered
         state = None if number is None else BY_USER[number]
         if state and not (exempt and state.option):
             scan.add(domain, state, users)
         if active is not None and not exempt:
             scan.add_day(domain, active + limit, INACTIVE, users)
+
+
+def _count_never_signed_in(scan: _Scan) -> None:
+    users = User.objects.order_by().filter(NEVER_SIGNED_IN.row_condition(scan.policy, scan.now))
+    for domain, number in users.values_list(_SCANNED).annotate(number=Count("pk")):
+        scan.add(domain, NEVER_SIGNED_IN, number)
 
 
 def _count_unreadable(scan: _Scan) -> None:

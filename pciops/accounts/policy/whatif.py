@@ -1,42 +1,47 @@
 """Counts which accounts another policy would stop, before it is set in keystone.conf.
 
-Only accounts with a local row count: LDAP and federated users are not subject to these rules. An
+Lockout and expiry reach only accounts with a local row, inactivity also the others. An
 account that is blocked already does not count. One whose password has expired does: until now its
 owner could change the password and sign in.
 
 What Keystone does with existing rows, according to its source:
 - lockout: failures are counted whether the rule is on or off, and never age out, so a new threshold
   locks every account with that many at once, until `lockout_duration` after the last failure.
-- inactivity: `last_active_at` is set at every sign-in with a password, whether the rule is on or
-  off (identity.core.Manager.authenticate). Without it, `created_at` counts. Tokens and application
-  credentials set nothing, and stop with their account.
+- inactivity: `last_active_at` is set at every sign-in with a password or by single sign-on, whether
+  the rule is on or off (identity.core.Manager.authenticate); before a fix of 2023.1 only while it
+  is on. Without it, `created_at` counts. Tokens and application credentials set nothing, and stop
+  with their account.
 - expiry: a password gets its expiry when it is set, and keeps it when the option changes.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import IntEnum
-from functools import partial
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from django.db.models import Case, Count, Q, QuerySet, Value, When
 
-from pciops.accounts import privileged, selectors
+from pciops.accounts import activity, privileged, selectors
 from pciops.accounts.account import Account
+from pciops.accounts.activity import ActivityRecord
 from pciops.accounts.policy.policy import OPTIONS, Policy
+from pciops.accounts.policy.whatif_passwords import (
+    PasswordEffect,
+    count_passwords,
+    users_with,
+)
 from pciops.accounts.privileged import AccountKind
 from pciops.accounts.states import DISABLED, INACTIVE, LOCKED
 from pciops.accounts.states.inactivity import inactive_on
 from pciops.accounts.states.lock import locked_until
 from pciops.accounts.states.state import NOTHING, Rows, State
 from pciops.keystone import database, options
-from pciops.keystone.fields import EPOCH
-from pciops.keystone.models import LocalUser, Password, UserOption
+from pciops.keystone.models import LocalUser, User
 from pciops.lib.keyset import batched
 
 AHEAD: Final = timedelta(days=30)
@@ -89,16 +94,6 @@ class RuleEffect:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PasswordEffect:
-    """The effect of the rule for passwords, which stops no account on the day it is set."""
-
-    never_expire: int  # passwords in use, until they are changed
-    keep_expiry: int  # passwords in use
-    too_old: int | None  # passwords in use, older than the proposed days; None: the rule is off
-    new_expire_on: date | None  # the day of a password that is set today; None: never
-
-
-@dataclass(frozen=True, kw_only=True)
 class StoppedAccount:
     """An administrator or service account that would stop."""
 
@@ -120,7 +115,8 @@ class WhatIf:
     effects: tuple[RuleEffect, ...]
     today: AffectedCount  # each account once, also if several rules stop it
     ahead: AffectedCount
-    never_active: int  # of the accounts that would be inactive: they were never signed in to
+    never_active: int  # of the accounts that would be inactive: no sign-in is recorded
+    activity: ActivityRecord
     passwords: PasswordEffect
     stops: tuple[StoppedAccount, ...]  # at most MAX_NAMED, those of today first
     unnamed: int  # the administrators and service accounts that are left out
@@ -176,9 +172,10 @@ def evaluate(proposed: Policy, *, current: Policy, scope: str | None, now: datet
     """
     rows = LocalUser.objects.all() if scope is None else LocalUser.objects.filter(domain_id=scope)
     change = _Change(proposed=proposed, current=current, now=now)
-    locked, inactive = _locked(rows, change), _inactive(rows, change)
+    users = User.objects.all() if scope is None else User.objects.filter(domain_id=scope)
+    locked, inactive = _locked(rows, change), _inactive(users, change)
     all_kinds = privileged.all_kinds()
-    privileged_stops = sorted(_privileged_stops(rows, change, all_kinds), key=_Stop.urgency)
+    privileged_stops = _all_privileged_stops(rows, users, change, all_kinds)
     by_inactivity = {
         level: sum(number for (at, _), number in inactive.items() if at >= level)
         for level in StopLevel
@@ -221,7 +218,8 @@ def evaluate(proposed: Policy, *, current: Policy, scope: str | None, now: datet
         never_active=sum(
             number for (at, never), number in inactive.items() if never and at > StopLevel.NEVER
         ),
-        passwords=_passwords(proposed, scope=scope, now=now),
+        activity=activity.read(scope=scope, now=now),
+        passwords=count_passwords(proposed, scope=scope, now=now),
         stops=tuple(_stopped(privileged_stops[:MAX_NAMED], proposed, scope=scope)),
         unnamed=max(0, len(privileged_stops) - MAX_NAMED),
     )
@@ -295,19 +293,17 @@ def _locked(rows: Rows, change: _Change) -> dict[int, int]:
     return dict(levels.annotate(number=Count("pk")))
 
 
-def _inactive(rows: Rows, change: _Change) -> Counter[tuple[int, int]]:
-    """Count rows by (StopLevel by inactivity, whether they were never active).
+def _inactive(users: QuerySet[User], change: _Change) -> Counter[tuple[int, int]]:
+    """Count users by (StopLevel by inactivity, whether they were never active).
 
     They may be most of all accounts, and a lookup of each one's option would take as long as
     everything else. So the exempt ones, which are few, are counted separately and subtracted.
     """
-
-    without_exemption = partial(INACTIVE.row_condition, user="user__")
-    judged = rows.annotate(
-        inactivity=change.inactivity(without_exemption),
-        never=Case(When(user__last_active_at=None, then=Value(1)), default=Value(0)),
+    judged = users.annotate(
+        inactivity=change.inactivity(INACTIVE.row_condition),
+        never=Case(When(last_active_at=None, then=Value(1)), default=Value(0)),
     )
-    exempt = judged.filter(user_id__in=_users_with(options.IGNORE_USER_INACTIVITY))
+    exempt = judged.filter(pk__in=users_with(options.IGNORE_USER_INACTIVITY))
     numbers: Counter[tuple[int, int]] = Counter()
     for among, sign in ((judged, 1), (exempt, -1)):
         levels = among.order_by().values_list("inactivity", "never")
@@ -316,10 +312,13 @@ def _inactive(rows: Rows, change: _Change) -> Counter[tuple[int, int]]:
     return numbers
 
 
-def _users_with(option_id: str) -> QuerySet[Any]:
-    """Return the ids of the users with the option set to true."""
-    rows = UserOption.objects.filter(option_id=option_id, option_value="true")
-    return rows.values_list("user_id", flat=True)
+def _all_privileged_stops(
+    rows: Rows, users: QuerySet[User], change: _Change, user_ids: Collection[str]
+) -> list[_Stop]:
+    """Return the users of any kind among these that would stop, the most urgent first."""
+    local = _privileged_stops(rows, change, user_ids)
+    others = _other_privileged_stops(users, change, user_ids)
+    return sorted([*local, *others], key=_Stop.urgency)
 
 
 def _privileged_stops(rows: Rows, change: _Change, user_ids: Iterable[str]) -> Iterator[_Stop]:
@@ -333,6 +332,21 @@ def _privileged_stops(rows: Rows, change: _Change, user_ids: Iterable[str]) -> I
             if locked or inactive:
                 active_on = day or (created_at.date() if created_at else date.max)
                 yield _Stop(user_id, name, active_on, locked, inactive)
+
+
+def _other_privileged_stops(
+    users: QuerySet[User], change: _Change, user_ids: Iterable[str]
+) -> Iterator[_Stop]:
+    """Yield the LDAP and federated users among these that would stop."""
+    judged = users.filter(local_user=None).annotate(
+        inactivity=change.inactivity(INACTIVE.user_condition)
+    )
+    for ids in batched(user_ids, BATCH):
+        chunk = judged.filter(pk__in=ids, inactivity__gt=StopLevel.NEVER)
+        columns = ("pk", "nonlocal_user__name", "inactivity", "last_active_at", "created_at")
+        for user_id, name, inactive, day, created_at in chunk.values_list(*columns):
+            active_on = day or (created_at.date() if created_at else date.max)
+            yield _Stop(user_id, name or "", active_on, StopLevel.NEVER, inactive)
 
 
 def _stopped(
@@ -353,44 +367,3 @@ def _stopped(
             inactive_on=inactive_on(account, proposed) if stop.inactive else None,
             locked_until=locked_until(account, proposed) if stop.locked else None,
         )
-
-
-# --- Passwords ----------------------------------------------------------------------------------
-def _passwords(proposed: Policy, *, scope: str | None, now: datetime) -> PasswordEffect:
-    """Count among the passwords in use: those without an expiry, or with one in the future.
-
-    With a new password Keystone ends all older ones, so such a row is the newest of its account.
-    """
-    days = proposed.password_expires_days
-    rows = Password.objects.filter(
-        Q(expires_at_int=None, expires_at=None)
-        | Q(expires_at_int__gt=now)
-        | Q(expires_at_int=None, expires_at__gt=now)
-    )
-    if scope is not None:
-        rows = rows.filter(local_user__domain_id=scope)
-    exempt = _users_with(options.IGNORE_PASSWORD_EXPIRY)
-    of_all = _ages(rows, days, now)
-    of_exempt = _ages(rows.filter(local_user__user_id__in=exempt), days, now)  # few
-    never, keep, old = (total - exempt for total, exempt in zip(of_all, of_exempt, strict=True))
-    return PasswordEffect(
-        never_expire=never,
-        keep_expiry=keep,
-        too_old=None if days is None else old,
-        new_expire_on=(now.astimezone(UTC) + timedelta(days=days)).date() if days else None,
-    )
-
-
-def _ages(rows: QuerySet[Password], days: int | None, now: datetime) -> tuple[int, int, int]:
-    """Count the passwords that never expire, that do, and that are older than `days`."""
-    never = Q(expires_at_int=None, expires_at=None)
-    old = NOTHING
-    if days is not None:
-        before = now - timedelta(days=days)
-        # As in Account: the old column counts if the new one is 0.
-        old = Q(created_at_int__gt=EPOCH, created_at_int__lte=before)
-        old |= Q(created_at_int=EPOCH, created_at__lte=before)
-    counts = rows.order_by().aggregate(
-        total=Count("pk"), never=Count("pk", filter=never), old=Count("pk", filter=old)
-    )
-    return counts["never"], counts["total"] - counts["never"], counts["old"]

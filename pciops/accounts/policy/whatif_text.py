@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from pciops.accounts.activity import RECENT
 from pciops.accounts.policy.whatif import AHEAD, AffectedCount, WhatIf
 from pciops.accounts.privileged import AccountKind
 from pciops.lib import times
@@ -61,8 +62,8 @@ def caveats(whatif: WhatIf) -> list[str]:
     sentences += _passwords(whatif)
     if changes:
         sentences.append(
-            "LDAP and federated users are not counted: none of these rules reaches them. Accounts"
-            " that are exempt by a user option go on."
+            "LDAP and federated users are counted for inactivity; lockout and expiry do not reach"
+            " them. Accounts that are exempt by a user option are not affected."
         )
     return sentences
 
@@ -73,16 +74,35 @@ def _inactivity(whatif: WhatIf) -> list[str]:
     sentences = [
         "Whoever is over the limit stops as soon as Keystone has the option, application"
         " credentials included, and each has to be enabled again by an administrator.",
-        "Keystone notes a day of activity at each sign-in with a password, whether the rule is on"
-        " or off, and at no other: a service that works with application credentials alone looks"
-        " unused.",
+        "Keystone records a day of activity at each sign-in with a password or by single sign-on,"
+        " and at no other: a service that uses only application credentials looks unused.",
     ]
     if whatif.never_active:
         sentences.append(
-            f"{grouped(whatif.never_active)} of these accounts never signed in:"
+            f"For {grouped(whatif.never_active)} of these accounts no sign-in is recorded:"
             f" {'it is' if whatif.never_active == 1 else 'they are'} judged by the day of creation."
         )
+        if _may_not_record(whatif):
+            sentences.append(
+                "That does not mean that they are unused. Keystone before 2023.1 records sign-ins"
+                " only while disable_user_account_days_inactive is set, and no sign-in of the last"
+                f" {RECENT.days} days is recorded for any account here. Set a number of days that"
+                " no account reaches, wait, and preview the change again."
+            )
+    activity = whatif.activity
+    if activity.reset_on is not None:
+        sentences.append(
+            f"{counted(activity.reset, 'account')} were last active on the same day,"
+            f" {times.day(activity.reset_on)}. keystone-manage reset_last_active sets one day for"
+            " all accounts without a recorded sign-in, so that day may not be a sign-in."
+        )
     return sentences
+
+
+def _may_not_record(whatif: WhatIf) -> bool:
+    """Return whether Keystone seems to record no sign-ins, because the rule is off."""
+    off = whatif.current.disable_user_account_days_inactive is None
+    return off and not whatif.activity.recent
 
 
 def _lockout(whatif: WhatIf) -> list[str]:
@@ -91,7 +111,8 @@ def _lockout(whatif: WhatIf) -> list[str]:
     sentences = [
         "Keystone counts failures whether the rule is on or off, and they never age out: an account"
         " that is not locked today may be one wrong password from it.",
-        "A lock stops passwords only: tokens and application credentials that exist keep working.",
+        "A lock stops passwords only: tokens and application credentials that exist keep working"
+        " until the account is disabled or inactive.",
     ]
     if whatif.proposed.lockout is None:
         sentences.append(

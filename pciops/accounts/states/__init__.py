@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef, Q
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states.factor import SecondFactorNotEnrolled
-from pciops.accounts.states.inactivity import Disabled, Inactive, InactiveSoon
+from pciops.accounts.states.inactivity import Disabled, Inactive, InactiveSoon, NeverSignedIn
 from pciops.accounts.states.lock import AttackedExempt, Locked, LockLapsed, NearLockout
 from pciops.accounts.states.password import Expired, Expiring, MustChange, NoExpiry
 from pciops.accounts.states.remedies import Remedy, openstack
@@ -70,8 +70,8 @@ class NotCovered(State):
 
     name = "not_covered"
     label = "Not covered"
-    title = "Accounts that these rules do not cover"
-    explanation = "An LDAP or federated user: Keystone's rules do not reach it."
+    title = "Accounts without a password in Keystone"
+    explanation = "An LDAP or federated user: lockout and expiry do not reach it. Inactivity does."
 
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
         return not account.covered
@@ -81,8 +81,8 @@ class NotCovered(State):
 
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
         return Remedy(
-            sentence="Lock, expiry and inactivity are set where its password is kept: in the LDAP"
-            " directory, or at the identity provider."
+            sentence="Lock and expiry are set where its password is kept: in the LDAP directory,"
+            " or at the identity provider."
         )
 
 
@@ -100,6 +100,7 @@ ATTACKED_EXEMPT = AttackedExempt()
 INACTIVE_SOON = InactiveSoon()
 EXPIRING = Expiring()
 NO_EXPIRY = NoExpiry()
+NEVER_SIGNED_IN = NeverSignedIn()
 EXEMPT = Exempt()
 NOT_COVERED = NotCovered()
 
@@ -118,6 +119,7 @@ STATES: tuple[State, ...] = (
     INACTIVE_SOON,
     EXPIRING,
     NO_EXPIRY,
+    NEVER_SIGNED_IN,
     EXEMPT,
     NOT_COVERED,
 )

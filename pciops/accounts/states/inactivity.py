@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from datetime import UTC, date, datetime, time, timedelta
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.db.models import Q
 
@@ -16,11 +16,14 @@ from pciops.keystone import options
 from pciops.keystone.models import User
 from pciops.lib import times
 
+# How an LDAP or federated user signs in; Keystone records the day as for a password.
+_SSO: Final = "A sign-in by single sign-on, or with the password of the LDAP directory,"
+
 
 def inactive_on(account: Account, policy: Policy) -> date | None:
     """Return the UTC day from which Keystone refuses the account as inactive, if there is one."""
     days = policy.disable_user_account_days_inactive
-    if days is None or not account.covered or not account.enabled or account.active_on is None:
+    if days is None or not account.enabled or account.active_on is None:
         return None
     if account.exempt_from(options.IGNORE_USER_INACTIVITY):
         return None
@@ -63,7 +66,7 @@ class UserState(State):
         return rule & Q(~option_is_true(self.option)) if self.option else rule
 
     def user_condition(self, policy: Policy, now: datetime) -> Q:
-        """Return `condition` for rows of User instead of LocalUser."""
+        """Return `condition` for rows of User, of users of any kind, instead of LocalUser."""
         rule = self.row_condition(policy, now)
         return rule & Q(~option_is_true(self.option, user_id="pk")) if self.option else rule
 
@@ -129,6 +132,13 @@ class Inactive(UserState):
         return f"inactive since {times.day(since)} ({times.days_away(since, now)})"
 
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
+        if account.in_directory:
+            return Remedy(
+                sentence=f"{_SSO} ends it. With Keystone's LDAP driver the directory says whether"
+                " the account is enabled, and inactivity may not stop it."
+            )
+        if not account.covered:
+            return Remedy(sentence=f"{_SSO} ends it.")
         return Remedy(
             sentence="An administrator enables it, which counts as activity of today. Do that"
             " before any other change: one through Keystone's API makes it a disabled account.",
@@ -169,7 +179,32 @@ class InactiveSoon(UserState):
         return f"it becomes inactive on {times.day(on)} ({times.days_away(on, now)})"
 
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
-        return Remedy(
-            sentence="A sign-in with its password ends it. One with an application credential does"
-            " not count."
-        )
+        way = "A sign-in with its password" if account.covered else _SSO
+        return Remedy(sentence=f"{way} ends it. One with an application credential does not count.")
+
+
+class NeverSignedIn(UserState):
+    """No day of activity, which Keystone writes at each sign-in by password or single sign-on.
+
+    Releases before 2023.1's fix write it only while the rule is on.
+    """
+
+    name = "never_signed_in"
+    label = "Never signed in"
+    title = "Accounts that never signed in"
+    explanation = (
+        "Keystone has recorded no sign-in since the account was created. It does not record"
+        " sign-ins with application credentials."
+    )
+
+    def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
+        return account.last_active_at is None
+
+    def row_condition(self, policy: Policy, now: datetime, *, user: str = "") -> Q:
+        return Q(**{f"{user}last_active_at": None})
+
+    def describe(self, account: Account, policy: Policy, now: datetime) -> str:
+        return "no sign-in is recorded"
+
+    def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
+        return Remedy(sentence="Ask its owner whether the account is needed. If not, disable it.")

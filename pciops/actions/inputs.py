@@ -55,7 +55,7 @@ def checked_reason(value: object) -> str:
         raise InputError("reason", "say why, for whoever reads the trail.")
     if len(reason) > REASON_MAX:
         raise InputError("reason", f"at most {REASON_MAX} characters; this has {len(reason)}.")
-    if not _is_text(reason, allowed="\t\r\n"):
+    if not is_text(reason, allowed="\t\r\n"):
         raise InputError("reason", "text only, without control characters.")
     return reason
 
@@ -71,7 +71,7 @@ def checked_owner(value: object) -> str:
         raise InputError("owner", "say who answers for the exemption: a person or a team.")
     if len(owner) > OWNER_MAX:
         raise InputError("owner", f"at most {OWNER_MAX} characters; this has {len(owner)}.")
-    if not _is_text(owner):
+    if not is_text(owner):
         raise InputError("owner", "one line of text, without control characters.")
     return owner
 
@@ -106,7 +106,7 @@ def _checked_option(value: object) -> str:
     return value
 
 
-def _is_text(text: str, *, allowed: str = "") -> bool:
+def is_text(text: str, *, allowed: str = "") -> bool:
     """Return whether databases take the text.
 
     They take no control characters (Cc) and no halves of surrogate pairs (Cs).

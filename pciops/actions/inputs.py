@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
+
+from django.conf import settings
 
 from pciops.actions.act import Act
 from pciops.audit.models import Event
@@ -40,6 +42,7 @@ def checked_inputs(
         "option": _checked_option,
         "owner": checked_owner,
         "ends_on": lambda value: checked_end(value, now),
+        "beyond_limit": _checked_flag,
     }
     return {name: check(values.get(name)) for name, check in checks.items() if name in act.asks}
 
@@ -77,7 +80,7 @@ def checked_owner(value: object) -> str:
 
 
 def checked_end(value: object, now: datetime) -> date:
-    """Return the last day of an exemption, in UTC: tomorrow or later.
+    """Return the last day of an exemption, in UTC: tomorrow to `latest_end`.
 
     Raises:
         InputError
@@ -89,7 +92,20 @@ def checked_end(value: object, now: datetime) -> date:
     if end <= now.date():
         problem = "a day after today (UTC): an exemption has to be over some day."
         raise InputError("ends_on", problem)
+    if end > (latest := latest_end(now)):
+        raise InputError("ends_on", f"{latest} at the latest: record it anew before it ends.")
     return end
+
+
+def latest_end(now: datetime) -> date:
+    """Return the latest day on which an exemption that begins today can end."""
+    return now.date() + timedelta(days=settings.EXEMPTION_DAYS)
+
+
+def _checked_flag(value: object) -> bool:
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    raise InputError("beyond_limit", "true or false.")
 
 
 def _checked_identity(value: object, *, on_host: bool) -> Event.Identity:

@@ -149,10 +149,14 @@ class Enable(Patch):
     title = ("Enable", "again?")
     did = "is enabled."
     unfit = "The account is neither disabled nor inactive: there is nothing to enable."
-    asks = ("reason", "identity")
+    on_oneself = "You cannot enable your own account: another operator can."
+    asks = ("reason", "identity", "beyond_limit")
 
     def applies(self, verdict: SigninVerdict) -> bool:
         return DISABLED in verdict.states or INACTIVE in verdict.states
+
+    def unlocks(self, verdict: SigninVerdict) -> bool:
+        return verdict.locked
 
     def effects(self, verdict: SigninVerdict) -> list[str]:
         return [
@@ -190,6 +194,7 @@ class Disable(Patch):
     title = ("Disable", "?")
     did = "is disabled."
     unfit = "The account is disabled already."
+    on_oneself = "You cannot disable your own account: another administrator can."
 
     def applies(self, verdict: SigninVerdict) -> bool:
         return bool(verdict.account.enabled)
@@ -212,10 +217,6 @@ class Disable(Patch):
         if AccountKind.SERVICE in kinds:
             warnings.append("It is a service account: a part of the cloud will stop with it.")
         return warnings
-
-    def refusal(self, verdict: SigninVerdict, operator_id: str) -> str:
-        own = verdict.account.id == operator_id
-        return "You cannot disable your own account: another administrator can." if own else ""
 
     def precondition(self, verdict: SigninVerdict) -> str:
         """Return only `enabled`: an account under attack gets other failures every second."""

@@ -30,6 +30,7 @@ def account_act(request: ApiRequest, user_id: str, name: str) -> HttpResponse:
     verdict = verdict_of(request, user_id)
     act_request = ActRequest(
         initiator=initiator(request),
+        authority=request.operator.authority,
         precondition=act.precondition(verdict),
         token_id=token.id if token else "",
         **inputs_of(act, body_of(request)),

@@ -33,10 +33,13 @@ def accounts_unlock(request: ApiRequest) -> HttpResponse:
         first = next(user_id for user_id in user_ids if user_id in missing)
         raise ApiError(404, f"Could not find account: {first}. Nothing was changed.")
     policy, now, by = policies.current(), timezone.now(), initiator(request)
+    authority = request.operator.authority
     requests = [
         (
             judge(account, policy, now),
-            ActRequest(initiator=by, precondition=str(account.failures), **inputs),
+            ActRequest(
+                initiator=by, authority=authority, precondition=str(account.failures), **inputs
+            ),
         )
         for account in accounts
     ]

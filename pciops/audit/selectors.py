@@ -29,6 +29,9 @@ NEWEST: Final = Order[Event](
 )
 TIMELINE_DAYS: Final = 14
 BATCH: Final = 2000  # rows in memory at a time
+# Keystone unlocks an account silently with these, if the precondition says that it is locked.
+_UNLOCKING: Final = (Event.Action.ENABLE, Event.Action.EXEMPT, Event.Action.LIFT)
+_LOCKED: Final = "locked=1"
 _CHOICES: Final = {
     "action": tuple(Event.Action.values),
     "outcome": tuple(Event.Outcome.values),
@@ -79,6 +82,27 @@ def unlocks_of(target_ids: Collection[str]) -> dict[tuple[str, str], Event]:
         if at is not None:
             by_lock[act.target_id, times.iso(at.replace(microsecond=0)) or ""] = act
     return by_lock
+
+
+def is_unlock(event: Event) -> bool:
+    """Return whether the act ends a lock if it is done: an unlock, or a change that does it too."""
+    locked = event.action in _UNLOCKING and _LOCKED in event.precondition
+    return event.action == Event.Action.UNLOCK or locked
+
+
+def count_unlocks(*, since: datetime, until: datetime, but: str, **who: str) -> int:
+    """Count the acts that ended a lock in a time, or may have, but for one.
+
+    Args:
+        who: `target_id` or `initiator_id`.
+    """
+    acts = Event.objects.filter(
+        Q(action=Event.Action.UNLOCK) | Q(action__in=_UNLOCKING, precondition__contains=_LOCKED),
+        event_time__gt=since,
+        event_time__lte=until,
+        **who,
+    )
+    return acts.exclude(outcome=Event.Outcome.FAILURE).exclude(pk=but).count()
 
 
 def _unlocks() -> EventQuerySet:

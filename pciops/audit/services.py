@@ -160,6 +160,19 @@ def settle(event: Event, outcome: Event.Outcome, remark: str = "") -> Event:
 
 
 @contextmanager
+def reads_guarded() -> Iterator[None]:
+    """Guard reads that decide on an act that has begun and changed nothing yet.
+
+    Raises:
+        AuditLogError: the act must not go on.
+    """
+    try:
+        yield
+    except (DatabaseError, InterfaceError) as error:
+        raise _not_begun(error) from error
+
+
+@contextmanager
 def writes_guarded(event: Event) -> Iterator[None]:
     """Guard other writes about an act that is over.
 

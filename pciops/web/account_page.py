@@ -15,7 +15,7 @@ from pciops.accounts import credentials, privileged, selectors
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.verdict import SigninVerdict, judge
 from pciops.actions import register
-from pciops.actions.act import Act
+from pciops.actions.act import MAY_UNLOCK, Act
 from pciops.actions.registry import RESTORING, fitting
 from pciops.audit import selectors as audit
 from pciops.events import liveness, search, timeline
@@ -38,6 +38,7 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
     verdict = verdict_of(request, user_id)
     scope = request.user.scope
     acts = _offered_acts(request, verdict)
+    may_act = request.user.may(MAY_UNLOCK)
     page = account_timeline(request, user_id)
     context = {
         **account_context(verdict),
@@ -46,6 +47,7 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
         "next": f"?{urlencode({'marker': page.next})}" if page.next else "",
         "silence": liveness.silence(verdict.now),
         "acts": acts,
+        "beyond": "" if acts or not may_act else request.user.authority.why_not(user_id),
         "primary": next((act for act in acts if act in RESTORING), None),
         "exemptions": register.of_account(verdict.account, verdict.now),
         "held": privileged.roles_of(user_id, scope=scope) if verdict.account.kinds else [],
@@ -102,4 +104,4 @@ def verdict_of(request: OperatorRequest, user_id: str) -> SigninVerdict:
 
 def _offered_acts(request: OperatorRequest, verdict: SigninVerdict) -> list[Act]:
     """Return the acts that fit the account and that the operator may perform."""
-    return [act for act in fitting(verdict, request.user.id) if request.user.may(act.needs)]
+    return [act for act in fitting(verdict, request.user.authority) if request.user.may(act.needs)]

@@ -42,7 +42,7 @@ def account_act(request: OperatorRequest, user_id: str, name: str) -> HttpRespon
     rights.require(request, act.needs)
     verdict = verdict_of(request, user_id)
     if request.method != "POST":
-        if why_not := act.why_not(verdict, request.user.id):
+        if why_not := act.why_not(verdict, request.user.authority):
             messages.info(request, why_not)
             return redirect("account", user_id)
         typed = {"option": request.GET.get("option", "")}
@@ -64,7 +64,12 @@ def account_act(request: OperatorRequest, user_id: str, name: str) -> HttpRespon
 def _perform(
     request: OperatorRequest, act: Act, verdict: SigninVerdict, form: ActForm, token_id: str
 ) -> HttpResponse:
-    act_request = ActRequest(initiator=initiator(request), token_id=token_id, **form.inputs)
+    act_request = ActRequest(
+        initiator=initiator(request),
+        authority=request.user.authority,
+        token_id=token_id,
+        **form.inputs,
+    )
     account = verdict.account
     try:
         result = act.perform(verdict, act_request)

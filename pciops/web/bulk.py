@@ -20,6 +20,7 @@ from pciops.accounts.policy import policy as policies
 from pciops.accounts.states import LOCKED
 from pciops.accounts.verdict import SigninVerdict, judge
 from pciops.actions import batches
+from pciops.actions.authority import Authority
 from pciops.actions.batches import MOST
 from pciops.actions.bulk import BulkOutcome
 from pciops.actions.models import Batch
@@ -140,10 +141,10 @@ def _batch(request: OperatorRequest, batch_id: str) -> Batch:
     return batch
 
 
-def _confirmed(request: OperatorRequest) -> tuple[Initiator, str | None]:
-    """Return the initiator and their scope, as Keystone confirms them at this moment."""
+def _confirmed(request: OperatorRequest) -> tuple[Initiator, Authority]:
+    """Return the initiator and their authority, as Keystone confirms them at this moment."""
     sessions.confirm(request)
-    return initiator(request), request.user.scope
+    return initiator(request), request.user.authority
 
 
 def _begin(request: OperatorRequest, chosen: _Chosen, form: ReasonForm) -> HttpResponse:

@@ -60,7 +60,7 @@ class Command(BaseCommand):
         if options["dry_run"]:
             for verdict in verdicts:
                 name = f"{verdict.account.name} ({verdict.account.domain_name})"
-                why_not = act.why_not(verdict, operator.initiator.id)
+                why_not = act.why_not(verdict, operator.authority)
                 if not why_not and not act.is_met(verdict, operator.request(act, verdict, inputs)):
                     why_not = act.why_unfit(verdict)
                 lines = [f"would stay as it is. {why_not}"] if why_not else act.effects(verdict)

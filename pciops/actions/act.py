@@ -241,12 +241,7 @@ class Act(ABC):
         with services.reads_guarded():
             if request.confirms is not None:
                 refusal = four_eyes.claim(request.confirms, event)
-                sentence = f"{refusal} Nothing was changed."
-                return (
-                    Refused(event=event, sentence=sentence, status=HTTPStatus.CONFLICT)
-                    if refusal
-                    else None
-                )
+                return self._unconfirmed(event, refusal) if refusal else None
             excess = limits.excess(
                 event.target_id, event.initiator_id, now=event.event_time, but=event.pk
             )
@@ -258,6 +253,10 @@ class Act(ABC):
                 return Waiting(event=event, sentence=sentence, asked=asked)
         sentence = f"{excess} {limits.next_step(authority)} Nothing was changed."
         return Refused(event=event, sentence=sentence, status=HTTPStatus.FORBIDDEN)
+
+    def _unconfirmed(self, event: Event, why: str) -> Refused:
+        sentence = f"{why} Nothing was changed."
+        return Refused(event=event, sentence=sentence, status=HTTPStatus.CONFLICT)
 
     def _conflict(self, event: Event, before: SigninVerdict, request: ActRequest) -> Conflict:
         """Return the conflict with the account as it is at this moment.

@@ -12,6 +12,7 @@ from pciops.audit.models import Event
 
 LASTS: Final = timedelta(hours=1)  # time to confirm it
 KEPT: Final = timedelta(days=1)
+OWN: Final = "You asked for it yourself: another operator has to confirm it."
 
 
 def ask(event: Event) -> UnlockRequest:
@@ -56,7 +57,7 @@ def find(request_id: str, *, scope: str | None, now: datetime) -> UnlockRequest 
 def claim(asked: UnlockRequest, event: Event) -> str:
     """Confirm the request by the unlock that has begun; return why it cannot be, or ""."""
     if asked.asked_by_id == event.initiator_id:
-        return "You asked for it yourself: another operator has to confirm it."
+        return OWN
     waiting = _waiting(event.event_time).filter(pk=asked.pk, target_id=event.target_id)
     confirmed = waiting.update(confirmed_by=event.initiator[:400], confirming_event_id=event.pk)
     return "" if confirmed else "The request has ended, or another operator has confirmed it."

@@ -39,7 +39,9 @@ def excess(target_id: str, operator_id: str, *, now: datetime, but: str = "") ->
     most = settings.OPERATOR_UNLOCKS_PER_HOUR
     number = audit.count_unlocks(since=since, until=now, but=but, initiator_id=operator_id)
     if number >= most:
-        return f"You did {counted(number, 'unlock')} in the last hour; the limit is {most}."
+        return (
+            f"The operator did {counted(number, 'unlock')} in the last hour; the limit is {most}."
+        )
     return ""
 
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from pciops.accounts import credentials, privileged, selectors
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.verdict import SigninVerdict, judge
-from pciops.actions import register
+from pciops.actions import four_eyes, register
 from pciops.actions.act import MAY_UNLOCK, Act
 from pciops.actions.registry import RESTORING, fitting
 from pciops.audit import selectors as audit
@@ -47,6 +47,7 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
         "next": f"?{urlencode({'marker': page.next})}" if page.next else "",
         "silence": liveness.silence(verdict.now),
         "acts": acts,
+        "requests": four_eyes.waiting(scope=scope, now=verdict.now, target_id=user_id),
         "beyond": "" if acts or not may_act else request.user.authority.why_not(user_id),
         "primary": next((act for act in acts if act in RESTORING), None),
         "exemptions": register.of_account(verdict.account, verdict.now),

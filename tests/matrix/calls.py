@@ -63,6 +63,7 @@ class Call:
             "<str:kind>": "locked",
             "<str:week>": WEEK,
             "<str:batch_id>": "unknown",
+            "<str:request_id>": "unknown",
             "<uuid:notice_id>": str(UUID(int=0)),
         }
         for name, value in values.items():
@@ -237,6 +238,11 @@ CALLS: Final = (
         method="POST", route=f"{_REPORT}sign-off/", needs="sign_off", status=400
     ),
     Call(method="POST", route=f"{_REPORT}again/", needs="administer", status=302),
+    Call(method="GET", route="unlock-requests/", needs="unlock"),
+    *(
+        Call(method=method, route="unlock-requests/<str:request_id>/", needs="unlock", status=404)
+        for method in ("GET", "POST")
+    ),
     Call(method="GET", route="status/", needs="administer", system_only=True),
     # --- The API ---
     Call(method="GET", route="api/v1/accounts", queries=_API_LIST),

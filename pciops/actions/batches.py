@@ -72,6 +72,7 @@ def begin(
     operator_id: str,
     reason: str,
     identity: Event.Identity,
+    beyond_limit: bool = False,
     query: str,
     now: datetime,
 ) -> Batch:
@@ -82,6 +83,7 @@ def begin(
             operator_id=operator_id,
             reason=reason,
             identity=identity,
+            beyond_limit=beyond_limit,
             query=query,
             created_at=now,
             looked_at=now,
@@ -194,6 +196,7 @@ def _unlock(
         authority=authority,
         reason=batch.reason,
         identity=batch.identity,
+        beyond_limit=batch.beyond_limit,
         precondition=item.precondition,
     )
     result = perform_one(UNLOCK, judge(account, policy, timezone.now()), request)

@@ -5,7 +5,7 @@ They are counted in the audit log, and include acts that end a lock besides, suc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -42,6 +42,23 @@ def excess(target_id: str, operator_id: str, *, now: datetime, but: str = "") ->
         return (
             f"The operator did {counted(number, 'unlock')} in the last hour; the limit is {most}."
         )
+    return ""
+
+
+def excess_of_all(target_ids: Collection[str], operator_id: str, *, now: datetime) -> str:
+    """Return which limit unlocks of all these accounts would exceed; "" if none."""
+    since, most = now - HOUR, settings.OPERATOR_UNLOCKS_PER_HOUR
+    number = audit.count_unlocks(since=since, until=now, initiator_id=operator_id)
+    if number + len(target_ids) > most:
+        return (
+            f"With these the operator would have done {number + len(target_ids)} unlocks in an "
+            f"hour; the limit is {most}."
+        )
+    most = settings.UNLOCKS_PER_HOUR
+    numbers = audit.unlock_counts(target_ids, since=since, until=now)
+    if beyond := sum(number >= most for number in numbers.values()):
+        were = counted(beyond, "of these accounts was", "of these accounts were")
+        return f"{were} unlocked {counted(most, 'time')} in the last hour, which is the limit."
     return ""
 
 

@@ -51,6 +51,7 @@ class Batch(models.Model):
     operator_id = models.CharField(max_length=64)
     reason = models.TextField()
     identity = models.CharField(max_length=32, choices=Event.Identity.choices)
+    beyond_limit = models.BooleanField(default=False)  # the operator has confirmed that
     query = models.TextField(blank=True)  # of the list that the accounts were selected from
     created_at = models.DateTimeField()
     looked_at = models.DateTimeField()  # when the operator last let it continue

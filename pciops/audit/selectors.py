@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import reduce
 from itertools import chain
+from operator import or_
 from typing import Final
 
 from django.db.models import Count, Q
@@ -90,19 +92,40 @@ def is_unlock(event: Event) -> bool:
     return event.action == Event.Action.UNLOCK or locked
 
 
-def count_unlocks(*, since: datetime, until: datetime, but: str, **who: str) -> int:
-    """Count the acts that ended a lock in a time, or may have, but for one.
+def count_unlocks(*, since: datetime, until: datetime, but: str = "", **who: str) -> int:
+    """Count the acts that ended a lock in a time, or may have.
 
     Args:
+        but: the id of an act that does not count.
         who: `target_id` or `initiator_id`.
     """
+    return _ended_locks(since, until).filter(**who).exclude(pk=but).count()
+
+
+def unlock_counts(
+    target_ids: Collection[str], *, since: datetime, until: datetime
+) -> dict[str, int]:
+    """Return the numbers of `count_unlocks` of each of these accounts that has any."""
+    acts = _ended_locks(since, until).filter(target_id__in=target_ids)
+    counts = acts.order_by().values("target_id").annotate(number=Count("pk"))
+    return dict(counts.values_list("target_id", "number"))
+
+
+def _ended_locks(since: datetime, until: datetime) -> EventQuerySet:
+    """Return the acts that ended a lock in a time, or may have."""
     acts = Event.objects.filter(
         Q(action=Event.Action.UNLOCK) | Q(action__in=_UNLOCKING, precondition__contains=_LOCKED),
         event_time__gt=since,
         event_time__lte=until,
-        **who,
     )
-    return acts.exclude(outcome=Event.Outcome.FAILURE).exclude(pk=but).count()
+    return acts.exclude(outcome=Event.Outcome.FAILURE)
+
+
+def marked(*marks: str, since: datetime) -> list[Event]:
+    """Return the acts since a time whose remark has one of these marks, the oldest first."""
+    acts = Event.objects.filter(event_time__gt=since).exclude(outcome=Event.Outcome.FAILURE)
+    found = reduce(or_, [Q(remark__contains=mark) for mark in marks])
+    return list(OLDEST.sort(acts.filter(found)))
 
 
 def _unlocks() -> EventQuerySet:

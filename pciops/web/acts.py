@@ -87,7 +87,7 @@ def _perform(
             return _page(
                 request, act, changed, retry, status=result.status, sentence=result.sentence
             )
-        case Conflict() | Waiting():
+        case Conflict() | Waiting():  # the account page leads to the request
             messages.warning(request, result.sentence)
         case _:
             form.add_error(None, result.sentence)

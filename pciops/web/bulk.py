@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -19,7 +20,7 @@ from pciops.accounts.account import Failures
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.states import LOCKED
 from pciops.accounts.verdict import SigninVerdict, judge
-from pciops.actions import batches
+from pciops.actions import batches, limits
 from pciops.actions.authority import Authority
 from pciops.actions.batches import MOST
 from pciops.actions.bulk import BulkOutcome
@@ -72,7 +73,7 @@ def accounts_unlock(request: OperatorRequest) -> HttpResponse:
     chosen = _look_up(request, preconditions)
     if "reason" not in request.POST:
         return _fresh_page(request, chosen, more=more)
-    form = ReasonForm(request.POST)
+    form = ReasonForm(request.POST, **_limit(request, chosen))
     if not form.is_valid():
         return _form_page(request, chosen, form, status=400)
     try:
@@ -160,15 +161,29 @@ def _begin(request: OperatorRequest, chosen: _Chosen, form: ReasonForm) -> HttpR
         operator_id=request.user.id,
         reason=form.cleaned_data["reason"],
         identity=Event.Identity(form.cleaned_data["identity"]),
+        beyond_limit=form.cleaned_data.get("beyond_limit", False),
         query=request.GET.urlencode(),
         now=chosen.now,
     )
     return redirect("unlocks", batch.pk)
 
 
+def _limit(request: OperatorRequest, chosen: _Chosen) -> dict[str, Any]:
+    """Return what the form needs to ask for unlocks beyond the limit.
+
+    Only administrators of the whole cloud can confirm that for several accounts at once.
+    """
+    authority, excess = request.user.authority, ""
+    if authority.administers_cloud:
+        locked = [verdict.account.id for verdict in chosen.verdicts if verdict.locked]
+        excess = limits.excess_of_all(locked, request.user.id, now=chosen.now)
+    return {"authority": authority, "excess": excess}
+
+
 def _fresh_page(request: OperatorRequest, chosen: _Chosen, *, more: bool) -> HttpResponse:
     if any(verdict.locked for verdict in chosen.verdicts):
-        return _form_page(request, chosen, ReasonForm(), more=more)
+        form = ReasonForm(**_limit(request, chosen))
+        return _form_page(request, chosen, form, more=more)
     messages.info(request, "No selected account is locked any more: there is nothing to unlock.")
     return redirect(_list(request))
 

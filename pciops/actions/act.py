@@ -73,6 +73,7 @@ class Act(ABC):
     unfit: ClassVar[str]  # of an account that it does not fit
     needs: ClassVar[str] = MAY_ADMINISTER
     asks: ClassVar[tuple[str, ...]] = ("reason",)  # fields of the form and of the API
+    needs_token: ClassVar[bool] = False  # it goes through Keystone's API
     on_oneself: ClassVar[str] = ""  # why operators must not do it to their own account
 
     def __repr__(self) -> str:

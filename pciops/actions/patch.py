@@ -31,6 +31,8 @@ READS: Final = 5  # of the database, until it shows the change that Keystone has
 class Patch(Act):
     """An act that Keystone's API does, if its policy lets the operator's token do it."""
 
+    needs_token = True
+
     @abstractmethod
     def applies(self, verdict: SigninVerdict) -> bool:
         """Return whether there is something to do, if Keystone can change the account."""
@@ -81,7 +83,7 @@ class Patch(Act):
         except client.LostError as error:
             return self._lost(event, before, request, str(error))
         except client.KeystoneError as error:
-            return _refused(event, error)
+            return refused(event, error)
         return self._confirmed(event, before, request)
 
     def conflict_sentence(self, event: Event, verdict: SigninVerdict, request: ActRequest) -> str:
@@ -264,7 +266,7 @@ def _read(event: Event, before: SigninVerdict) -> SigninVerdict | None:
     return judge(account, before.policy, before.now) if account else None
 
 
-def _refused(event: Event, error: client.KeystoneError) -> Refused:
+def refused(event: Event, error: client.KeystoneError) -> Refused:
     """Return the result of a change that Keystone certainly did not make."""
     status = HTTPStatus.SERVICE_UNAVAILABLE
     if isinstance(error, client.RefusedError):

@@ -16,6 +16,7 @@ from pciops.accounts.policy import policy as policies
 from pciops.accounts.verdict import SigninVerdict, judge
 from pciops.actions import four_eyes, register
 from pciops.actions.act import MAY_UNLOCK, Act
+from pciops.actions.end_sessions import END_SESSIONS
 from pciops.actions.registry import RESTORING, fitting
 from pciops.audit import selectors as audit
 from pciops.events import liveness, search, timeline
@@ -49,6 +50,7 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
         "acts": acts,
         "requests": four_eyes.waiting(scope=scope, now=verdict.now, target_id=user_id),
         "beyond": "" if acts or not may_act else request.user.authority.why_not(user_id),
+        "ends_sessions": END_SESSIONS in acts,
         "primary": next((act for act in acts if act in RESTORING), None),
         "exemptions": register.of_account(verdict.account, verdict.now),
         "held": privileged.roles_of(user_id, scope=scope) if verdict.account.kinds else [],

@@ -32,18 +32,18 @@ def verdict_of(policy: Policy = POLICY, **facts: Any) -> SigninVerdict:
 @pytest.mark.parametrize(
     ("facts", "names"),
     [
-        ({}, ["exempt", "disable"]),
-        (LOCKED, ["unlock", "exempt", "disable"]),
+        ({}, ["exempt", "end-sessions", "disable"]),
+        (LOCKED, ["unlock", "exempt", "end-sessions", "disable"]),
         ({"enabled": False}, ["enable", "exempt"]),
         ({"enabled": None}, ["enable", "exempt"]),
-        (INACTIVE, ["enable", "exempt", "disable"]),
-        ({"options": {"1002": True}}, ["lift", "record", "exempt", "disable"]),
-        ({"options": {"1002": False}}, ["exempt", "disable"]),
+        (INACTIVE, ["enable", "exempt", "end-sessions", "disable"]),
+        ({"options": {"1002": True}}, ["lift", "record", "exempt", "end-sessions", "disable"]),
+        ({"options": {"1002": False}}, ["exempt", "end-sessions", "disable"]),
         (
             {"options": {"1000": True, "1001": True, "1002": True, "1004": True}},
-            ["lift", "record", "disable"],
+            ["lift", "record", "end-sessions", "disable"],
         ),
-        ({"covered": False}, []),
+        ({"covered": False}, ["end-sessions"]),
         ({"readable": False}, []),
     ],
 )
@@ -54,9 +54,9 @@ def test_acts_that_fit_an_account(facts: dict[str, Any], names: list[str]) -> No
 @pytest.mark.parametrize(
     ("facts", "names"),
     [
-        (LOCKED, []),
+        (LOCKED, ["end-sessions"]),
         ({"enabled": False}, []),
-        ({"options": {"1002": True}}, ["lift"]),
+        ({"options": {"1002": True}}, ["lift", "end-sessions"]),
     ],
 )
 def test_operators_are_offered_nothing_for_themselves_that_helps_them(

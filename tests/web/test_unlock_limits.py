@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from pciops.actions import four_eyes
 from pciops.audit import marks
@@ -11,6 +12,8 @@ from pciops.keystone.models import User
 from tests.factories import NOW, grant, make_locked_user, make_user
 from tests.fake_keystone import FakeKeystone
 from tests.signin.visit import Response, shown, signed_in
+from tests.web import selecting
+from tests.web.selecting import finished, select
 from tests.web.unlocking import failures, form, lock, messages, seen, send, unlocks
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
@@ -153,6 +156,42 @@ def test_outage_of_keystone_confirms_nothing(
     assert failures(worn) == (3, NOW)
 
 
+# --- Several at once ----------------------------------------------------------------------------
+def test_help_desk_gets_a_result_for_each(hal: Client, worn: User) -> None:
+    other = make_locked_user("ben")
+    lock(worn)
+    page = finished(hal, selecting.form(hal, worn, other))
+
+    assert (failures(worn), failures(other)) == ((3, NOW), (0, None))
+    assert "Refused" in shown(page)
+    assert "the limit is 3" in shown(page)
+
+
+@pytest.mark.parametrize(("confirmed", "left"), [({}, 3), ({"beyond_limit": "on"}, 0)], ids=str)
+def test_cloud_administrator_confirms_for_all(
+    site: Client, worn: User, confirmed: dict[str, str], left: int
+) -> None:
+    lock(worn)
+    page = select(site, worn)
+    finished(site, selecting.form(site, worn, **confirmed))
+
+    assert "1 of these accounts was unlocked 3 times" in shown(page)
+    assert failures(worn)[0] == left
+
+
+def test_more_accounts_than_an_operator_may_unlock_need_the_confirmation(
+    site: Client, settings: Settings
+) -> None:
+    settings.OPERATOR_UNLOCKS_PER_HOUR = 2
+    users = [make_locked_user(name) for name in ("ann", "ben", "cat")]
+    assert "3 unlocks in an hour; the limit is 2" in shown(select(site, *users))
+    finished(site, selecting.form(site, *users))
+    assert len(selecting.locked(users)) == 1
+
+    finished(site, selecting.form(site, *users[2:], beyond_limit="on"))
+    assert selecting.locked(users) == []
+
+
 # --- Beyond one's rights ------------------------------------------------------------------------
 def test_account_with_more_rights_has_no_buttons_and_says_why(hal: Client) -> None:
     user = make_locked_user("root")
@@ -168,3 +207,17 @@ def test_form_of_an_exemption_limits_its_end(site: Client) -> None:
     page = site.get(f"/accounts/{make_user().id}/exempt/").content.decode()
 
     assert 'max="2027-11-22"' in page
+
+
+# --- Sessions -----------------------------------------------------------------------------------
+def test_locked_account_is_offered_the_end_of_its_sessions(
+    site: Client, fake_keystone: FakeKeystone
+) -> None:
+    user = make_locked_user()
+    url = f"/accounts/{user.id}/end-sessions/"
+    assert url in site.get(f"/accounts/{user.id}/").content.decode()
+
+    page = site.get(url)
+    site.post(url, {"reason": "INC-4711", "seen": seen(page)})
+    assert fake_keystone.ended == [user.id]
+    assert failures(user) == (3, NOW)

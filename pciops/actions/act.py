@@ -129,11 +129,7 @@ class Act(ABC):
         """Return what must not change between the operator's decision and the act."""
 
     def parse_precondition(self, text: str) -> str:
-        """Return a precondition as the form sends it back, in normal form.
-
-        Raises:
-            ValueError
-        """
+        """Return a precondition as the form sends it back, in normal form, or raise ValueError."""
         return text
 
     @abstractmethod
@@ -200,13 +196,10 @@ class Act(ABC):
     def settle(
         self, event: Event, outcome: Event.Outcome, remark: str, account: Account | None
     ) -> None:
-        """Write the outcome; in the same transaction, what is kept of a success.
+        """Write the outcome and what is kept of a success at once, or raise AuditLogError.
 
         Args:
             account: the target; None if it was deleted.
-
-        Raises:
-            AuditLogError
         """
         if outcome is not Event.Outcome.FAILURE:
             with services.writes_guarded(event):
@@ -260,11 +253,7 @@ class Act(ABC):
         return Refused(event=event, sentence=sentence, status=HTTPStatus.CONFLICT)
 
     def _conflict(self, event: Event, before: SigninVerdict, request: ActRequest) -> Conflict:
-        """Return the conflict with the account as it is at this moment.
-
-        Raises:
-            KeystoneDatabaseDownError
-        """
+        """Return the conflict with the account as it is at this moment."""
         account = selectors.get(event.target_id, scope=None)
         if account is None:
             sentence = "The account was deleted in Keystone."

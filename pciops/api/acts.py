@@ -67,11 +67,7 @@ def _inputs(request: ApiRequest, act: Act, user_id: str) -> dict[str, Any]:
 
 
 def body_of(request: ApiRequest) -> dict[str, Any]:
-    """Return the body of an act, which is an object.
-
-    Raises:
-        ApiError
-    """
+    """Return the body of an act, which is an object, or raise ApiError."""
     try:
         body = json.loads(request.body)
     except (ValueError, RecursionError):

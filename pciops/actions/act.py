@@ -237,7 +237,7 @@ class Act(ABC):
                 refusal = four_eyes.claim(request.confirms, event)
                 return self._unconfirmed(event, refusal) if refusal else None
             excess = limits.excess(
-                event.target_id, event.initiator_id, now=event.event_time, but=event.pk
+                event.target_id, event.initiator_id, now=event.event_time, but=event
             )
             if not excess or (authority.administers_cloud and request.beyond_limit):
                 return None

@@ -22,11 +22,11 @@ from pciops.lib.numbers import counted
 HOUR: Final = timedelta(hours=1)
 
 
-def excess(target_id: str, operator_id: str, *, now: datetime, but: str = "") -> str:
+def excess(target_id: str, operator_id: str, *, now: datetime, but: Event | None = None) -> str:
     """Return which limit one more unlock would exceed; "" if none.
 
     Args:
-        but: the id of the event of that unlock, if it has begun.
+        but: the event of that unlock, if it has begun.
     """
     since = now - HOUR
     most = settings.UNLOCKS_PER_HOUR
@@ -77,5 +77,5 @@ def marks(event: Event, account: Account | None) -> Iterator[str]:
         return
     if account is not None and AccountKind.ADMINISTRATOR in account.kinds:
         yield audit_marks.ADMINISTRATOR
-    if excess(event.target_id, event.initiator_id, now=event.event_time, but=event.pk):
+    if excess(event.target_id, event.initiator_id, now=event.event_time, but=event):
         yield audit_marks.BEYOND_LIMIT

@@ -92,14 +92,23 @@ def is_unlock(event: Event) -> bool:
     return event.action == Event.Action.UNLOCK or locked
 
 
-def count_unlocks(*, since: datetime, until: datetime, but: str = "", **who: str) -> int:
+def count_unlocks(*, since: datetime, until: datetime, but: Event | None = None, **who: str) -> int:
     """Count the acts that ended a lock in a time, or may have.
 
     Args:
-        but: the id of an act that does not count.
+        but: an act that does not count, nor do those that are under way for the same lock: only
+            one of them can end it.
         who: `target_id` or `initiator_id`.
     """
-    return _ended_locks(since, until).filter(**who).exclude(pk=but).count()
+    acts = _ended_locks(since, until).filter(**who)
+    if but is not None:
+        acts = acts.exclude(pk=but.pk).exclude(
+            action=Event.Action.UNLOCK,
+            outcome=Event.Outcome.PENDING,
+            target_id=but.target_id,
+            precondition=but.precondition,
+        )
+    return acts.count()
 
 
 def unlock_counts(

@@ -125,6 +125,22 @@ def test_exemptions_that_unlock_silently_count_and_are_limited(
     assert isinstance(perform(LIFT, read(account.id), admin, **facts, beyond_limit=True), Done)
 
 
+def test_rivals_for_one_lock_do_not_count(account: Account) -> None:
+    """Any number of clicks at once: one of them unlocks the account."""
+    for number in range(5):
+        services.open_event(
+            Event.Action.UNLOCK,
+            account,
+            precondition=account.failures,
+            initiator=make_initiator(f"rival{number}"),
+            reason="INC-4711",
+            identity="callback",
+            now=NOW,
+        )
+
+    assert isinstance(unlock(account, authority=HELP_DESK), Done)
+
+
 # --- By one operator ----------------------------------------------------------------------------
 def test_operator_has_a_limit_of_their_own(settings: Any) -> None:
     settings.OPERATOR_UNLOCKS_PER_HOUR = 2

@@ -22,6 +22,7 @@ UNREAD = {
     "signin/code/": {302},  # no password before it
     "signin/password/": {302},
     "accounts/unlocks/<str:batch_id>/stop/": {404},
+    "unlock-requests/<str:request_id>/": {404},
     "notices/sample/<str:kind>/": {302},
     "notices/digest/sample/": {302},
     "notices/<uuid:notice_id>/again/": {404},

@@ -94,6 +94,7 @@ def test_second_operator_confirms(hal: Client, ida: Client, worn: User) -> None:
     assert failures(worn) == (3, NOW)
     assert url in ida.get(f"/accounts/{worn.id}/").content.decode()
     assert url in ida.get("/unlock-requests/").content.decode()
+    assert "1 request" in shown(ida.get("/accounts/?state=locked"))
 
     assert confirm(ida, url)["Location"] == f"/accounts/{worn.id}/"
     assert failures(worn) == (0, None)

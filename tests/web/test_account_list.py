@@ -340,7 +340,7 @@ def test_queries_to_our_own_database(
     census.take(policy=POLICY, now=NOW)
     site.get(LOCKED)  # notes once a minute that Keystone's database answers
 
-    with django_assert_num_queries(12, using="default"):
+    with django_assert_num_queries(13, using="default"):
         site.get(LOCKED)
 
 

@@ -294,6 +294,14 @@ LOGIN_REDIRECT_URL = "overview"
 # The number of trusted proxies in front that append to X-Forwarded-For.
 PROXIES = env.integer("PCIOPS_PROXIES", 0, minimum=0, maximum=9)
 
+# --- Acts ---------------------------------------------------------------------------------------
+# Unlocks in an hour; beyond them, a second operator or an explicit confirmation is needed.
+UNLOCKS_PER_HOUR = env.integer("PCIOPS_UNLOCKS_PER_HOUR", 3, minimum=1, maximum=1000)
+OPERATOR_UNLOCKS_PER_HOUR = env.integer(
+    "PCIOPS_OPERATOR_UNLOCKS_PER_HOUR", 60, minimum=1, maximum=100_000
+)
+EXEMPTION_DAYS = env.integer("PCIOPS_EXEMPTION_DAYS", 365, minimum=1, maximum=3650)
+
 # --- Sessions, cookies, headers -----------------------------------------------------------------
 HTTPS = env.flag("PCIOPS_HTTPS", default=True)
 SESSION_ENGINE = "django.contrib.sessions.backends.db"

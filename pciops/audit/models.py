@@ -52,6 +52,7 @@ class Event(models.Model):
         EXEMPT = "exempt", "Exempted"
         LIFT = "lift", "Exemption lifted"
         RECORD = "record", "Exemption recorded"
+        END_SESSIONS = "revoke/tokens", "Sessions ended"
         SIGN_IN = "authenticate", "Signed in"
         SIGN_OUT = "authenticate/logout", "Signed out"
         PASSWORD = "update/password", "Password changed"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import reduce
 from itertools import chain
+from operator import or_
 from typing import Final
 
 from django.db.models import Count, Q
@@ -29,6 +31,9 @@ NEWEST: Final = Order[Event](
 )
 TIMELINE_DAYS: Final = 14
 BATCH: Final = 2000  # rows in memory at a time
+# Keystone unlocks an account silently with these, if the precondition says that it is locked.
+_UNLOCKING: Final = (Event.Action.ENABLE, Event.Action.EXEMPT, Event.Action.LIFT)
+_LOCKED: Final = "locked=1"
 _CHOICES: Final = {
     "action": tuple(Event.Action.values),
     "outcome": tuple(Event.Outcome.values),
@@ -79,6 +84,57 @@ def unlocks_of(target_ids: Collection[str]) -> dict[tuple[str, str], Event]:
         if at is not None:
             by_lock[act.target_id, times.iso(at.replace(microsecond=0)) or ""] = act
     return by_lock
+
+
+def is_unlock(event: Event) -> bool:
+    """Return whether the act ends a lock if it is done: an unlock, or a change that does it too."""
+    locked = event.action in _UNLOCKING and _LOCKED in event.precondition
+    return event.action == Event.Action.UNLOCK or locked
+
+
+def count_unlocks(*, since: datetime, until: datetime, but: Event | None = None, **who: str) -> int:
+    """Count the acts that ended a lock in a time, or may have.
+
+    Args:
+        but: an act that does not count, nor do those that are under way for the same lock: only
+            one of them can end it.
+        who: `target_id` or `initiator_id`.
+    """
+    acts = _ended_locks(since, until).filter(**who)
+    if but is not None:
+        acts = acts.exclude(pk=but.pk).exclude(
+            action=Event.Action.UNLOCK,
+            outcome=Event.Outcome.PENDING,
+            target_id=but.target_id,
+            precondition=but.precondition,
+        )
+    return acts.count()
+
+
+def unlock_counts(
+    target_ids: Collection[str], *, since: datetime, until: datetime
+) -> dict[str, int]:
+    """Return the numbers of `count_unlocks` of each of these accounts that has any."""
+    acts = _ended_locks(since, until).filter(target_id__in=target_ids)
+    counts = acts.order_by().values("target_id").annotate(number=Count("pk"))
+    return dict(counts.values_list("target_id", "number"))
+
+
+def _ended_locks(since: datetime, until: datetime) -> EventQuerySet:
+    """Return the acts that ended a lock in a time, or may have."""
+    acts = Event.objects.filter(
+        Q(action=Event.Action.UNLOCK) | Q(action__in=_UNLOCKING, precondition__contains=_LOCKED),
+        event_time__gt=since,
+        event_time__lte=until,
+    )
+    return acts.exclude(outcome=Event.Outcome.FAILURE)
+
+
+def marked(*marks: str, since: datetime) -> list[Event]:
+    """Return the acts since a time whose remark has one of these marks, the oldest first."""
+    acts = Event.objects.filter(event_time__gt=since).exclude(outcome=Event.Outcome.FAILURE)
+    found = reduce(or_, [Q(remark__contains=mark) for mark in marks])
+    return list(OLDEST.sort(acts.filter(found)))
 
 
 def _unlocks() -> EventQuerySet:

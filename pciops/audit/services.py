@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from pathlib import Path
+from typing import Final
 
 from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
@@ -19,6 +21,9 @@ from pciops.accounts.account import Account, Failures
 from pciops.audit import chain, syslog
 from pciops.audit.models import Event
 from pciops.keystone import database
+
+LOGIN_UID: Final = Path("/proc/self/loginuid")
+NO_LOGIN: Final = 2**32 - 1  # what the kernel says without a login
 
 log = logging.getLogger(__name__)
 
@@ -52,15 +57,41 @@ PCIOPS = Initiator(type=Event.InitiatorType.PCIOPS, via=Event.Via.TASK, id="pcio
 
 
 def operating_system_user() -> Initiator:
-    """Return the initiator of a command: the user of the host, with sudo the user who called it."""
+    """Return the initiator of a command: the user who logged in at the host.
+
+    The kernel keeps the login uid through sudo and su. Without one (a service, a container) it is
+    the user of the process; `SUDO_UID`, which root can set to any number, is only quoted.
+    """
+    process = os.getuid()
+    login = _login_uid()
+    uid = process if login is None else login
+    remarks = [] if uid == process else [f"as {_user_name(process)}"]
     sudo = os.environ.get("SUDO_UID", "")
-    by_sudo = os.getuid() == 0 and sudo.isascii() and sudo.isdigit()
-    uid = int(sudo) if by_sudo else os.getuid()
+    if login is None and sudo.isascii() and sudo.isdigit() and len(sudo) < 11:
+        remarks.append(f"SUDO_UID {sudo}, not proven")
+    return Initiator(
+        type=Event.InitiatorType.OS,
+        via=Event.Via.COMMAND,
+        id=str(uid),
+        name=_user_name(uid),
+        agent=", ".join(remarks),
+    )
+
+
+def _login_uid() -> int | None:
+    """Return the uid of the login that the process belongs to; None if there was none."""
     try:
-        name = pwd.getpwuid(uid).pw_name
+        uid = int(LOGIN_UID.read_text(encoding="ascii"))
+    except (OSError, ValueError):  # a kernel without it
+        return None
+    return None if uid == NO_LOGIN else uid
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
     except (KeyError, OverflowError):  # a container may have no such user
-        name = f"uid {uid}"
-    return Initiator(type=Event.InitiatorType.OS, via=Event.Via.COMMAND, id=str(uid), name=name)
+        return f"uid {uid}"
 
 
 class AuditLogError(Exception):
@@ -126,6 +157,19 @@ def settle(event: Event, outcome: Event.Outcome, remark: str = "") -> Event:
         setattr(event, name, getattr(settled, name))
     _log(event)
     return event
+
+
+@contextmanager
+def reads_guarded() -> Iterator[None]:
+    """Guard reads that decide on an act that has begun and changed nothing yet.
+
+    Raises:
+        AuditLogError: the act must not go on.
+    """
+    try:
+        yield
+    except (DatabaseError, InterfaceError) as error:
+        raise _not_begun(error) from error
 
 
 @contextmanager

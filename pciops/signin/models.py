@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from django.db import models
 
+from pciops.actions.authority import Authority
 from pciops.keystone.client import Token
 from pciops.signin.rights import Rights
 
@@ -44,6 +45,17 @@ class Operator(models.Model):
         if self.rights is None:
             raise RuntimeError("an operator without rights")
         return self.rights.domain_id
+
+    @property
+    def authority(self) -> Authority:
+        """Return their authority over accounts, in the scope in which they act.
+
+        Raises:
+            RuntimeError: the rights were not set.
+        """
+        if self.rights is None:
+            raise RuntimeError("an operator without rights")
+        return self.rights.authority(self.id)
 
     def may(self, act: str) -> bool:
         """Return whether they may do this in their scope; see `rights.PERMISSIONS`."""

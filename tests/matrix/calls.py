@@ -63,6 +63,7 @@ class Call:
             "<str:kind>": "locked",
             "<str:week>": WEEK,
             "<str:batch_id>": "unknown",
+            "<str:request_id>": "unknown",
             "<uuid:notice_id>": str(UUID(int=0)),
         }
         for name, value in values.items():
@@ -178,6 +179,7 @@ CALLS: Final = (
     Call(method="GET", route=_ACT, name="unlock", needs="unlock", foreign=404),
     Call(method="GET", route=_ACT, name="disable", needs="administer", foreign=404),
     Call(method="GET", route=_ACT, name="exempt", needs="administer", foreign=404),
+    Call(method="GET", route=_ACT, name="end-sessions", needs="administer", foreign=404),
     # Acts that do not fit a locked account redirect to its page.
     *(
         Call(method="GET", route=_ACT, name=name, needs="administer", status=302, foreign=404)
@@ -195,7 +197,7 @@ CALLS: Final = (
     ),
     *(  # without a reason nothing is done
         Call(method="POST", route=_ACT, name=name, needs="administer", status=400, foreign=404)
-        for name in ("enable", "disable", "exempt", "lift", "record")
+        for name in ("enable", "disable", "exempt", "lift", "record", "end-sessions")
     ),
     Call(
         method="GET",
@@ -247,6 +249,11 @@ CALLS: Final = (
         method="POST", route=f"{_REPORT}sign-off/", needs="sign_off", status=400
     ),
     Call(method="POST", route=f"{_REPORT}again/", needs="administer", status=302),
+    Call(method="GET", route="unlock-requests/", needs="unlock"),
+    *(
+        Call(method=method, route="unlock-requests/<str:request_id>/", needs="unlock", status=404)
+        for method in ("GET", "POST")
+    ),
     Call(method="GET", route="status/", needs="administer", system_only=True),
     *(  # a GET of an act leads to its page
         Call(method="GET", route=route, status=302)
@@ -281,7 +288,7 @@ CALLS: Final = (
     ),
     *(
         Call(method="POST", route=_API_ACT, name=name, needs="administer", status=400, foreign=404)
-        for name in ("enable", "disable", "exempt", "lift", "record")
+        for name in ("enable", "disable", "exempt", "lift", "record", "end-sessions")
     ),
     Call(method="GET", route="api/v1/exemptions"),
     Call(method="GET", route="api/v1/overview"),

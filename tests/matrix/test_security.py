@@ -23,6 +23,7 @@ UNREAD = {
     "signin/password/": {302},
     "accounts/unlocks/<str:batch_id>/stop/": {404},
     "audit/integrity/": {302},  # no failed check
+    "unlock-requests/<str:request_id>/": {404},
     "notices/sample/<str:kind>/": {302},
     "notices/digest/sample/": {302},
     "notices/<uuid:notice_id>/again/": {404},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -10,8 +11,11 @@ from pciops.lib import env
 from pciops.lib.csp import NONE, SELF
 from pciops.lib.times import WEEKDAYS
 
+# Every entry point reads the settings before it creates a file: nothing is for other users.
+os.umask(0o077)
+
 ROOT = Path(__file__).resolve().parent.parent
-VAR = Path(env.text("PCIOPS_VAR", str(ROOT / "var"))).resolve()
+VAR = env.private_folder("PCIOPS_VAR", str(ROOT / "var"))
 
 # --- The site -----------------------------------------------------------------------------------
 SECRET_KEY = env.secret("PCIOPS_SECRET_KEY") or env.kept_secret(VAR / "secret_key")
@@ -289,7 +293,7 @@ PROXIES = env.integer("PCIOPS_PROXIES", 0, minimum=0, maximum=9)
 
 # --- Sessions, cookies, headers -----------------------------------------------------------------
 HTTPS = env.flag("PCIOPS_HTTPS", default=True)
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "pciops.signin.session_store"
 SESSION_COOKIE_AGE = 60 * env.integer("PCIOPS_IDLE_MINUTES", 15, minimum=1, maximum=15)
 SESSION_SAVE_EVERY_REQUEST = True  # the age above counts idle time (PCI DSS 8.2.8)
 SESSION_EXPIRE_AT_BROWSER_CLOSE = False

@@ -255,3 +255,21 @@ def secret_key() -> Iterator[CheckResult]:
     else:
         kept = "" if name else "; with several machines, each needs the same one"
         yield ok(f"It comes from {path}{kept}.")
+
+
+@check("files")
+def files() -> Iterator[CheckResult]:
+    """Check that no other user of the host can read our files: sessions and sealed tokens."""
+    database_file = Path(str(connection.settings_dict["NAME"]))
+    of_database = connection.vendor == "sqlite" and database_file.is_file()
+    in_order = True
+    for path, right in [(settings.VAR, 0o700), *([(database_file, 0o600)] if of_database else [])]:
+        mode = path.stat().st_mode if path.exists() else 0
+        if mode & 0o077:
+            in_order = False
+            yield problem(
+                f"Other users of the host have access to {path} (mode {mode & 0o777:o}).",
+                f"chmod {right:o} {path}",
+            )
+    if in_order:
+        yield ok(f"Only their owner has access to {settings.VAR} and what is in it.")

@@ -10,6 +10,7 @@ import os
 import re
 import tempfile
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parseaddr
 from pathlib import Path
@@ -95,6 +96,19 @@ def secret(name: str, default: str = "") -> str:
     if not value:
         raise SettingError(f"{name}_FILE", "names an empty file", path)
     return value
+
+
+def private_folder(name: str, default: str) -> Path:
+    """Return the folder, created or made readable for its owner only.
+
+    A folder that cannot be created or changed stays as it is: what needs it reports that.
+    """
+    path = Path(text(name, default)).resolve()
+    with suppress(OSError):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if (mode := path.stat().st_mode) & 0o077:
+            path.chmod(mode & 0o700)
+    return path
 
 
 def kept_secret(path: Path) -> str:

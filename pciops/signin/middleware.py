@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.sessions.middleware import SessionMiddleware as DjangosMiddleware
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils import timezone
 
-from pciops.signin import sessions
+from pciops.audit.models import Event
+from pciops.keystone import client
+from pciops.signin import audit, sessions
+from pciops.signin.models import Operator
+
+log = logging.getLogger(__name__)
 
 
 def by_itself(request: HttpRequest) -> bool:
@@ -41,9 +50,43 @@ class OperatorMiddleware:
         self, request: HttpRequest, view: Callable[..., HttpResponse], *_: Any
     ) -> HttpResponse | None:
         """Attach the rights, unless the view needs no operator: then no database is read."""
-        if getattr(view, "login_required", True):
-            try:
-                sessions.attach(request, timezone.now())
-            except sessions.EndedError:
-                logout(request)
+        if not getattr(view, "login_required", True):
+            return None
+        now = timezone.now()
+        try:
+            sessions.attach(request, now, always=_confirmed_always(request, view))
+        except sessions.RevokedError:
+            _end_revoked(request, now)
+        except sessions.EndedError:
+            logout(request)
+        except client.UnreachableError as error:
+            log.warning("rights cannot be confirmed, Keystone does not answer: %s", error)
+            return render(request, "signin/unconfirmed.html", {"reason": str(error)}, status=503)
         return None
+
+
+def _confirmed_always(request: HttpRequest, view: Callable[..., HttpResponse]) -> bool:
+    """Return whether Keystone must confirm the rights for this request: exports, reports, acts."""
+    if request.method not in {"GET", "HEAD"}:
+        return not getattr(view, "confirms_itself", False)
+    route = request.resolver_match.route if request.resolver_match else ""
+    return route.endswith("export") or route.startswith("reports/")
+
+
+def _end_revoked(request: HttpRequest, now: datetime) -> None:
+    """End a session whose token Keystone no longer accepts, with a row and a message."""
+    if isinstance(request.user, Operator):
+        audit.note(
+            request,
+            request.user,
+            now,
+            action=Event.Action.SIGN_OUT,
+            remark="Keystone no longer accepts the token, or it has lost its role; refused: "
+            f"{request.method} {request.path}",
+        )
+    logout(request)
+    messages.error(
+        request,
+        "You are signed out: Keystone no longer accepts your token, or it has lost its role. "
+        "Nothing was changed.",
+    )

@@ -171,8 +171,9 @@ def password(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_POST
 def signout(request: HttpRequest) -> HttpResponse:
-    """End the session. The token in it ends by itself."""
+    """End the session, and revoke its tokens at Keystone."""
     if isinstance(request.user, Operator):
+        sessions.revoke(request.session)
         audit.note(request, request.user, timezone.now(), action=Event.Action.SIGN_OUT)
     logout(request)
     return redirect("signin")
@@ -297,7 +298,7 @@ def _begin(request: HttpRequest, operator: Operator) -> None:
         raise RuntimeError("the backend gave no token")
     request.session.flush()
     login(request, operator)
-    sessions.keep(request, operator.token, operator.rights, operator.choices)
+    sessions.keep(request, operator.token, operator.rights, operator.choices, now=timezone.now())
 
 
 def _start_over(request: HttpRequest, pending: PendingSignin | None) -> HttpResponse:

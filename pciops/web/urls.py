@@ -18,6 +18,7 @@ from pciops.web import (
     policy,
     report_acts,
     reports,
+    sessions,
 )
 
 urlpatterns = [
@@ -49,5 +50,7 @@ urlpatterns = [
     path("reports/<str:week>/sign-off/", report_acts.sign_off, name="report_sign_off"),
     path("reports/<str:week>/again/", report_acts.build_again, name="report_again"),
     path("reports/<str:week>/changes/", report_acts.report_changes, name="report_changes"),
+    path("sessions/", sessions.session_list, name="sessions"),
+    path("sessions/<str:session_id>/end/", sessions.session_end, name="session_end"),
     path("status/", health.status, name="status"),
 ]

@@ -26,6 +26,7 @@ UNREAD = {
     "notices/digest/sample/": {302},
     "notices/<uuid:notice_id>/again/": {404},
     "reports/<str:week>/again/": {302},
+    "sessions/<str:session_id>/end/": {404},
     "api/v1/": {404},
     "api/v1/<path:rest>": {404},
 }

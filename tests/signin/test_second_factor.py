@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from django.contrib.sessions.models import Session
 from django.test import Client
 from pytest_django import Settings
 
-from pciops.signin.models import Throttle
+from pciops.signin.models import StoredSession, Throttle
+from pciops.signin.session_store import contents, row_key
 from tests.fake_keystone import FakeKeystone, Person
 from tests.signin.visit import Response, session_key, shown, sign_in
 
@@ -190,8 +190,9 @@ def test_session_hides_password_name_and_receipt(
     client: Client, ada: Person, fake_keystone: FakeKeystone
 ) -> None:
     sign_in(client)
-    row = Session.objects.get(pk=session_key(client))
-    stored = f"{row.session_data} {row.get_decoded()}"
+    row = StoredSession.objects.get(pk=row_key(session_key(client)))
+    stored = f"{row.session_data} {contents(row)}"
+    assert "pending" in stored
 
     [receipt] = fake_keystone.receipts
     assert [secret for secret in (receipt, ada.password, "ada") if secret in stored] == []
@@ -205,7 +206,7 @@ def test_each_page_begins_a_new_session(client: Client, ada: Person) -> None:
     send(client)
 
     assert len({planted, waiting, session_key(client)}) == 3
-    assert not Session.objects.filter(pk__in=[planted, waiting]).exists()
+    assert not StoredSession.objects.filter(pk__in=map(row_key, [planted, waiting])).exists()
 
 
 def test_another_secret_key_ends_the_sign_in(

@@ -288,6 +288,8 @@ AUTHENTICATION_BACKENDS = [
 SIGNIN_REFUSAL_SECONDS = 1.0
 LOGIN_URL = "signin"
 LOGIN_REDIRECT_URL = "overview"
+# The threads of each web server process (gunicorn --threads). Sign-ins take at most half of them.
+THREADS = env.integer("PCIOPS_THREADS", 4, minimum=1, maximum=256)
 # The number of trusted proxies in front that append to X-Forwarded-For.
 PROXIES = env.integer("PCIOPS_PROXIES", 0, minimum=0, maximum=9)
 

@@ -78,9 +78,20 @@ class StoredSession(AbstractBaseSession):
         return SessionStore
 
 
-class Throttle(models.Model):
-    """Failed sign-ins from one source address, and when its next attempt is allowed."""
+class UsedCode(models.Model):
+    """A one-time code that was accepted, as a keyed hash with its account."""
 
+    digest = models.CharField(primary_key=True, max_length=64)
+    at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.digest
+
+
+class Throttle(models.Model):
+    """Failed sign-ins from one source, and when its next attempt is allowed."""
+
+    # A source address or network; or the receipt or account of a second factor, as a keyed hash.
     address = models.CharField(primary_key=True, max_length=45)
     failures = models.PositiveIntegerField(default=0)
     last_at = models.DateTimeField()

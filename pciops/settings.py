@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -104,12 +105,17 @@ _keystone_kinds = {
 _keystone = env.database("PCIOPS_KEYSTONE_DATABASE_URL", engines=_keystone_kinds)
 _unlock = env.database("PCIOPS_KEYSTONE_UNLOCK_DATABASE_URL", engines=_keystone_kinds) or _keystone
 
-# Makes a session read-only with a limit of 15 s for each statement. MariaDB runs the first comment,
-# MySQL the second.
+# A limit of 15 s for each statement, so that no request holds a database for longer. MariaDB runs
+# the first comment, MySQL the second (which limits only reads).
+_LIMITED_MYSQL = (
+    "SET SESSION /*M!100100 max_statement_time=15 */ /*!80000 max_execution_time=15000 */"
+)
+# The same in a session that only reads.
 _READ_ONLY_MYSQL = (
     "SET SESSION /*M!100100 tx_read_only=1, max_statement_time=15 */"
     "/*!80000 transaction_read_only=1, max_execution_time=15000 */"
 )
+_MIGRATES = sys.argv[1:2] == ["migrate"]  # changes of large tables take their time
 
 
 def _connection(config: env.DatabaseConfig | None, *, own: bool, reads_only: bool) -> Any:
@@ -127,10 +133,16 @@ def _connection(config: env.DatabaseConfig | None, *, own: bool, reads_only: boo
             name = f"file:{quote(str(name))}?mode=rw"  # does not create a missing file
         if reads_only:
             options["init_command"] = "PRAGMA query_only = ON"
+    elif config["ENGINE"].endswith("postgresql"):
+        options.setdefault("connect_timeout", 5)
+        if not _MIGRATES:
+            options.setdefault("options", "-c statement_timeout=15s")
     elif config["ENGINE"].endswith("mysql"):
         options.setdefault("connect_timeout", 5)
-        options.setdefault("read_timeout", 20)  # above max_statement_time, which is gentler
-        options.setdefault("write_timeout", 20)
+        if not (own and _MIGRATES):
+            options.setdefault("read_timeout", 20)  # above max_statement_time, which is gentler
+            options.setdefault("write_timeout", 20)
+            options["init_command"] = _LIMITED_MYSQL
         if "ssl_ca" in options:  # PyMySQL checks neither of these by itself
             options.setdefault("ssl_verify_cert", True)
             options.setdefault("ssl_verify_identity", True)
@@ -316,6 +328,8 @@ SILENCED_SYSTEM_CHECKS = [
 ]
 if PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# Names of settings that may send data without TLS to other hosts: `check --deploy` refuses others.
+CLEARTEXT_ALLOWED = env.words("PCIOPS_CLEARTEXT_ALLOWED")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024  # bytes; the longest form is a reason of 1,000 characters
 SECURE_CSP = {
     "default-src": [NONE],
@@ -333,10 +347,19 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "pciops.lib.logs.OneLineFormatter"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"without_traceback": {"()": "pciops.lib.logs.WithoutTraceback"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line"},
+        "brief": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["without_traceback"],
+        },
+    },
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "django": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        "django.security": {"handlers": ["brief"], "level": "WARNING", "propagate": False},
         "pciops": {"level": env.choice("PCIOPS_LOG_LEVEL", "INFO", env.LOG_LEVELS)},
     },
 }

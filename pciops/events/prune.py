@@ -1,7 +1,10 @@
-"""Deletes old events."""
+"""Deletes old events, and hides unknown usernames sooner: people type passwords there."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,6 +23,8 @@ from pciops.events.models import (
     Storm,
 )
 
+NAMES_FOR: Final = timedelta(days=7)  # unknown usernames as typed
+HIDDEN: Final = "hashed "  # the beginning of a hidden one
 REDELIVERY: Final = timedelta(days=7)  # no message is delivered again later than this
 MAX_DEAD_LETTERS: Final = 1000  # rows
 CHUNK: Final = 5000  # rows of one statement
@@ -38,7 +43,34 @@ def prune(now: datetime) -> dict[str, int]:
         "storms": Storm.objects.filter(ended_at__lt=old).delete()[0],
         "hidden": OutOfBandChange.objects.filter(found_at__lt=old).delete()[0],
         "seen": sum(_delete_processed(now - REDELIVERY)),
+        "typed": hide_names(now - NAMES_FOR),
     }
+
+
+def hide_names(until: datetime) -> int:
+    """Replace unknown usernames by a keyed hash: equal ones stay equal, and cannot be read.
+
+    The dedup key is made of the name, so it could confirm a guess: it becomes a random one.
+    """
+    rows = (
+        Attempts.objects.filter(reason=Attempts.Reason.UNKNOWN_NAME, window__lt=until)
+        .exclude(name="")
+        .exclude(name__startswith=HIDDEN)
+        .order_by("window", "id")
+    )
+    total = 0
+    while chunk := list(rows.only("pk", "name")[:CHUNK]):
+        for row in chunk:
+            row.name, row.dedup_key = hidden_name(row.name), uuid.uuid4()
+        Attempts.objects.bulk_update(chunk, ["name", "dedup_key"], batch_size=200)
+        total += len(chunk)
+    return total
+
+
+def hidden_name(name: str) -> str:
+    """Return the keyed hash that is kept of an unknown username."""
+    key = b"pciops.events.names" + settings.SECRET_KEY.encode()
+    return HIDDEN + hmac.new(key, name.encode(), hashlib.sha256).hexdigest()[:16]
 
 
 def _delete(rows: QuerySet[Model]) -> int:

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from pciops.audit.models import Event
 from pciops.keystone import client
-from pciops.signin import audit, sessions
+from pciops.signin import audit, sessions, unseen_proxy
 from pciops.signin.models import Operator
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class OperatorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        unseen_proxy.look(request, timezone.now())
         return self.get_response(request)
 
     def process_view(

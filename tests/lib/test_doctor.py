@@ -260,6 +260,7 @@ def test_failed_system_checks_are_warnings(
 
 def test_plain_http_is_a_single_warning(settings: Settings) -> None:
     settings.HTTPS = False
+    settings.OS_AUTH_URL = "https://keystone.example:5000/v3"
     [(level, sentence)] = results_of(doctor.configuration)
 
     assert level == "warning"

@@ -88,7 +88,7 @@ class Caller:
         person = keystone.person("bob", domain_id=home, roles={scope: {role}})
         browser = Client()
         sign_in(browser, "bob", domain=home.title())
-        return cls(keystone.issue(person), browser.cookies, keystone)
+        return cls(keystone.issue(person, scope), browser.cookies, keystone)
 
     def send(
         self,

@@ -19,7 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 VAR = env.private_folder("PCIOPS_VAR", str(ROOT / "var"))
 
 # --- The site -----------------------------------------------------------------------------------
-SECRET_KEY = env.secret("PCIOPS_SECRET_KEY") or env.kept_secret(VAR / "secret_key")
+SECRET_KEY = env.secret("PCIOPS_SECRET_KEY") or env.kept_secret(VAR / env.SECRET_KEY_FILE)
+# Accepted, and never used for anything new.
+SECRET_KEY_FALLBACKS = env.fallback_keys("PCIOPS_SECRET_KEY_FALLBACKS", VAR)
 ALLOWED_HOSTS = env.words("PCIOPS_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CLOUD_NAME = env.text("PCIOPS_CLOUD_NAME", "OpenStack")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -22,6 +20,7 @@ from pciops.events.models import (
     ProcessedNotification,
     Storm,
 )
+from pciops.lib import keys
 
 NAMES_FOR: Final = timedelta(days=7)  # unknown usernames as typed
 HIDDEN: Final = "hashed "  # the beginning of a hidden one
@@ -69,8 +68,7 @@ def hide_names(until: datetime) -> int:
 
 def hidden_name(name: str) -> str:
     """Return the keyed hash that is kept of an unknown username."""
-    key = b"pciops.events.names" + settings.SECRET_KEY.encode()
-    return HIDDEN + hmac.new(key, name.encode(), hashlib.sha256).hexdigest()[:16]
+    return HIDDEN + keys.of("pciops.events.names")[0].digest(name)[:16]
 
 
 def _delete(rows: QuerySet[Model]) -> int:

@@ -248,13 +248,21 @@ def secret_key() -> Iterator[CheckResult]:
             "Put it into a file of mode 0600, and name that in PCIOPS_SECRET_KEY_FILE.",
         )
         return
-    path = Path(name) if name else settings.VAR / "secret_key"
-    mode = path.stat().st_mode if path.exists() else 0
-    if mode & 0o077:
-        yield warning(f"{path} can be read by others (mode {mode & 0o777:o}).", f"chmod 600 {path}")
-    else:
+    old = env.text("PCIOPS_SECRET_KEY_FALLBACKS_FILE")
+    path = Path(name) if name else settings.VAR / env.SECRET_KEY_FILE
+    in_order = True
+    for file in (path, Path(old) if old else settings.VAR / env.FALLBACKS_FILE):
+        mode = file.stat().st_mode if file.exists() else 0
+        if mode & 0o077:
+            in_order = False
+            yield warning(
+                f"{file} can be read by others (mode {mode & 0o777:o}).", f"chmod 600 {file}"
+            )
+    if in_order:
         kept = "" if name else "; with several machines, each needs the same one"
-        yield ok(f"It comes from {path}{kept}.")
+        number = len(settings.SECRET_KEY_FALLBACKS)
+        fallbacks = f" {counted(number, 'old key')} accepted as well." if number else ""
+        yield ok(f"It comes from {path}{kept}.{fallbacks}")
 
 
 @check("files")

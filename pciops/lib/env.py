@@ -98,6 +98,30 @@ def secret(name: str, default: str = "") -> str:
     return value
 
 
+SECRET_KEYS = ("PCIOPS_SECRET_KEY", "PCIOPS_SECRET_KEY_FALLBACKS")
+SECRET_KEY_FILE, FALLBACKS_FILE = "secret_key", "secret_key_fallbacks"  # in PCIOPS_VAR
+
+
+def fallback_keys(name: str, folder: Path) -> list[str]:
+    """Return secret keys that are still accepted: one in a line, the newest first.
+
+    Without a setting for either, they are beside the kept secret key. The file may be empty.
+    """
+    path, value = text(f"{name}_FILE"), text(name)
+    if path and value:
+        raise SettingError(f"{name}_FILE", f"and {name} are both set; keep one", path)
+    kept = folder / FALLBACKS_FILE
+    if not path and not text(SECRET_KEYS[0]) and not text(f"{SECRET_KEYS[0]}_FILE"):
+        path = str(kept) if kept.is_file() else ""
+    if path:
+        try:
+            value = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "not text"
+            raise SettingError(f"{name}_FILE", f"cannot be read ({reason})", path) from None
+    return [line.strip() for line in value.splitlines() if line.strip()]
+
+
 def private_folder(name: str, default: str) -> Path:
     """Return the folder, created or made readable for its owner only.
 

@@ -6,8 +6,6 @@ can make its second factor wait. Others cannot lock the account out, from any nu
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -19,7 +17,7 @@ from django.template.loader import render_to_string
 from pciops.accounts import selectors
 from pciops.keystone import client
 from pciops.keystone.database import KeystoneDatabaseDownError
-from pciops.lib import times
+from pciops.lib import keys, times
 from pciops.lib.addresses import mail_address, plain
 from pciops.notices.mail import operator_mail
 from pciops.notices.mail.message import LONGEST_SUBJECT, RenderedMail
@@ -111,5 +109,4 @@ def tell_owner(user_id: str, address: str, now: datetime) -> None:
 
 def _digest(text: str) -> str:
     """Return a keyed hash: six digits could be guessed from a plain one."""
-    key = b"pciops.signin.second_factor" + settings.SECRET_KEY.encode()
-    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    return keys.of("pciops.signin.second_factor")[0].digest(text)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from cryptography.fernet import Fernet, InvalidToken
-from django.conf import settings
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
@@ -18,6 +16,7 @@ from django.utils import timezone
 
 from pciops.keystone import client
 from pciops.keystone.client import Token
+from pciops.lib import keys
 from pciops.lib.addresses import storable
 from pciops.signin import audit
 from pciops.signin.rights import Rights, Role
@@ -47,7 +46,7 @@ class RevokedError(EndedError):
 
 
 def seal(text: str) -> str:
-    """Encrypt a text with our SECRET_KEY, so that a copy of the database reveals no secret."""
+    """Encrypt a text with a key of its own, so that a copy of the database reveals no secret."""
     return _fernet().encrypt(text.encode()).decode("ascii")
 
 
@@ -213,6 +212,7 @@ def _rights(scope: dict[str, Any]) -> Rights:
     )
 
 
-def _fernet() -> Fernet:
-    digest = hashlib.sha256(b"pciops.signin.seal" + settings.SECRET_KEY.encode()).digest()
-    return Fernet(base64.urlsafe_b64encode(digest))
+def _fernet() -> MultiFernet:
+    """Return the current key for sealing, and all accepted ones for unsealing."""
+    accepted = [base64.urlsafe_b64encode(key.secret) for key in keys.of("pciops.signin.seal")]
+    return MultiFernet([Fernet(key) for key in accepted])

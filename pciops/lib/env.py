@@ -111,7 +111,7 @@ def fallback_keys(name: str, folder: Path) -> list[str]:
     if path and value:
         raise SettingError(f"{name}_FILE", f"and {name} are both set; keep one", path)
     kept = folder / FALLBACKS_FILE
-    if not path and not text(SECRET_KEYS[0]) and not text(f"{SECRET_KEYS[0]}_FILE"):
+    if not (path or value or text(SECRET_KEYS[0]) or text(f"{SECRET_KEYS[0]}_FILE")):
         path = str(kept) if kept.is_file() else ""
     if path:
         try:

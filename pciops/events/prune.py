@@ -10,16 +10,7 @@ from typing import Final
 from django.conf import settings
 from django.db.models import Model, QuerySet
 
-from pciops.events.models import (
-    Activity,
-    Attempts,
-    ConsumerSession,
-    DeadLetter,
-    KnownName,
-    OutOfBandChange,
-    ProcessedNotification,
-    Storm,
-)
+from pciops.events import models
 from pciops.lib import keys
 
 NAMES_FOR: Final = timedelta(days=7)  # unknown usernames as typed
@@ -33,14 +24,16 @@ def prune(now: datetime) -> dict[str, int]:
     """Delete old rows in chunks, and return the number of each kind."""
     old = now - timedelta(days=settings.EVENT_DAYS)
     return {
-        "attempts": _delete(Attempts.objects.filter(window__lt=old).order_by("window", "id")),
-        "activity": _delete(Activity.objects.filter(at__lt=old).order_by("at", "id")),
-        "names": _delete(KnownName.objects.filter(at__lt=old).order_by("at")),
-        "running": _delete(ConsumerSession.objects.filter(until__lt=old).order_by("until")),
-        "set_aside": _delete(DeadLetter.objects.filter(last_at__lt=old).order_by("pk"))
+        "attempts": _delete(
+            models.Attempts.objects.filter(window__lt=old).order_by("window", "id")
+        ),
+        "activity": _delete(models.Activity.objects.filter(at__lt=old).order_by("at", "id")),
+        "names": _delete(models.KnownName.objects.filter(at__lt=old).order_by("at")),
+        "running": _delete(models.ConsumerSession.objects.filter(until__lt=old).order_by("until")),
+        "set_aside": _delete(models.DeadLetter.objects.filter(last_at__lt=old).order_by("pk"))
         + _delete_excess_dead_letters(),
-        "storms": Storm.objects.filter(ended_at__lt=old).delete()[0],
-        "hidden": OutOfBandChange.objects.filter(found_at__lt=old).delete()[0],
+        "storms": models.Storm.objects.filter(ended_at__lt=old).delete()[0],
+        "hidden": models.OutOfBandChange.objects.filter(found_at__lt=old).delete()[0],
         "seen": sum(_delete_processed(now - REDELIVERY)),
         "typed": hide_names(now - NAMES_FOR),
     }
@@ -52,7 +45,7 @@ def hide_names(until: datetime) -> int:
     The dedup key is made of the name, so it could confirm a guess: it becomes a random one.
     """
     rows = (
-        Attempts.objects.filter(reason=Attempts.Reason.UNKNOWN_NAME, window__lt=until)
+        models.Attempts.objects.filter(reason=models.Attempts.Reason.UNKNOWN_NAME, window__lt=until)
         .exclude(name="")
         .exclude(name__startswith=HIDDEN)
         .order_by("window", "id")
@@ -61,7 +54,7 @@ def hide_names(until: datetime) -> int:
     while chunk := list(rows.only("pk", "name")[:CHUNK]):
         for row in chunk:
             row.name, row.dedup_key = hidden_name(row.name), uuid.uuid4()
-        Attempts.objects.bulk_update(chunk, ["name", "dedup_key"], batch_size=200)
+        models.Attempts.objects.bulk_update(chunk, ["name", "dedup_key"], batch_size=200)
         total += len(chunk)
     return total
 
@@ -81,17 +74,19 @@ def _delete(rows: QuerySet[Model]) -> int:
 
 def _delete_excess_dead_letters() -> int:
     """Delete the oldest dead letters, since clients could fill the table."""
-    ids = DeadLetter.objects.order_by("-last_at", "-pk").values_list("pk", flat=True)
-    deleted, _ = DeadLetter.objects.filter(pk__in=list(ids[MAX_DEAD_LETTERS:][:CHUNK])).delete()
+    ids = models.DeadLetter.objects.order_by("-last_at", "-pk").values_list("pk", flat=True)
+    deleted, _ = models.DeadLetter.objects.filter(
+        pk__in=list(ids[MAX_DEAD_LETTERS:][:CHUNK])
+    ).delete()
     return deleted
 
 
 def _delete_processed(until: datetime) -> Iterator[int]:
     """Delete in the order of ids, which is the order of time, up to the first young row."""
     while rows := list(
-        ProcessedNotification.objects.order_by("pk").values_list("pk", "at")[:CHUNK]
+        models.ProcessedNotification.objects.order_by("pk").values_list("pk", "at")[:CHUNK]
     ):
         last = max((pk for pk, at in rows if at < until), default=None)
         if last is None:
             return
-        yield ProcessedNotification.objects.filter(pk__lte=last).delete()[0]
+        yield models.ProcessedNotification.objects.filter(pk__lte=last).delete()[0]

@@ -68,8 +68,8 @@ class OperatorMiddleware:
 
 def _confirmed_always(request: HttpRequest, view: Callable[..., HttpResponse]) -> bool:
     """Return whether Keystone must confirm the rights for this request: exports, reports, acts."""
-    if request.method not in {"GET", "HEAD"}:
-        return not getattr(view, "confirms_itself", False)
+    if request.method not in {"GET", "HEAD"} and not getattr(view, "confirms_itself", False):
+        return True
     route = request.resolver_match.route if request.resolver_match else ""
     return route.endswith("export") or route.startswith("reports/")
 

@@ -214,7 +214,7 @@ def validate(token_id: str) -> Token:
 
 
 def revoke(token_id: str, *, timeout: int | None = None) -> None:
-    """Revoke a token with itself. Keystone keeps one revocation event for it.
+    """Revoke a token with itself. Keystone keeps one or two revocation events for it.
 
     Raises:
         RefusedError: it has ended already.

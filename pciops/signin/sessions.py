@@ -135,7 +135,8 @@ def attach(request: HttpRequest, now: datetime, *, always: bool = False) -> None
 def revoke(contents: Mapping[str, Any]) -> None:
     """Revoke the tokens of a session at Keystone; a failure is logged.
 
-    Each is one revocation event, which Keystone checks at every validation until it is old.
+    Each is one or two revocation events, which Keystone checks at every validation until they are
+    old.
     """
     for scope in _scopes_of(contents):
         token_id = unseal(scope["token"])

@@ -73,11 +73,19 @@ def _in_cleartext() -> Iterator[tuple[str, str]]:
         if parts.scheme in _CLEARTEXT and not is_loopback(parts.hostname or ""):
             yield name, _HINTS[parts.scheme]
     for alias, name in _DATABASES.items():
+        if alias == "keystone_unlock" and _is_login_of_reading():
+            continue  # the setting is not used
         if hint := _database_hint(settings.DATABASES[alias]):
             yield name, hint
     server = settings.MAIL_SERVER
     if server and not server.folder and server.tls == "none" and not is_loopback(server.host):
         yield "PCIOPS_EMAIL_URL", "Use ?tls=starttls or ssl."
+
+
+def _is_login_of_reading() -> bool:
+    reading, unlock = (settings.DATABASES[alias] for alias in ("keystone", "keystone_unlock"))
+    names = ("ENGINE", "HOST", "PORT", "USER", "NAME")
+    return all(reading.get(name) == unlock.get(name) for name in names)
 
 
 def _database_hint(config: dict[str, Any]) -> str:

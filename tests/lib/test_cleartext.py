@@ -95,3 +95,13 @@ def test_loopback_and_tls_are_in_order(settings: Settings, setting: str, value: 
     setattr(settings, setting, value)
 
     assert problems() == []
+
+
+@pytest.mark.parametrize(("user", "refused"), [("pciops", 1), ("unlock", 2)])
+def test_login_of_the_unlock_counts_if_it_is_another(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, user: str, refused: int
+) -> None:
+    monkeypatch.setitem(settings.DATABASES, "keystone", {**MYSQL, "USER": "pciops"})
+    monkeypatch.setitem(settings.DATABASES, "keystone_unlock", {**MYSQL, "USER": user})
+
+    assert len(problems()) == refused

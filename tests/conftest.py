@@ -12,7 +12,9 @@ from django.db.backends.sqlite3.base import DatabaseWrapper
 from hypothesis import settings
 from pytest_django.plugin import DjangoDbBlocker
 
+from pciops.api import auth
 from pciops.celery import app
+from pciops.web import health
 
 # Examples take long on a busy machine. `script/check` chooses the profile with few of them.
 settings.register_profile("full", deadline=None)
@@ -70,3 +72,10 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 def _messages_stay_in_memory() -> None:
     """Keep tasks that unit tests enqueue out of files: no worker reads them."""
     app.conf.update(broker_url="memory://localhost", broker_transport_options={})
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_recent() -> None:
+    """Forget the answers of the test before."""
+    health.readiness.clear()
+    auth.refused.clear()

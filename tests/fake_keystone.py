@@ -147,6 +147,8 @@ class FakeKeystone:
                 return self._authenticate(body["auth"], headers)
             case "GET", "/v3/auth/tokens":
                 return self._validate(headers["X-Auth-Token"], headers["X-Subject-Token"])
+            case "DELETE", "/v3/auth/tokens":
+                return self._revoke_one(headers["X-Auth-Token"], headers["X-Subject-Token"])
             case "POST", _ if path.startswith("/v3/users/") and path.endswith("/password"):
                 return self._change_password(path.split("/")[3], body["user"])
             case "DELETE", _ if path.startswith("/v3/users/") and path.endswith("/tokens"):
@@ -252,6 +254,13 @@ class FakeKeystone:
         if issued is None or (issued.scope and not issued.person.roles.get(issued.scope)):
             return error(404, "Failed to validate token")
         return Answer(status=200, body=_body(issued), headers={"X-Subject-Token": asked})
+
+    def _revoke_one(self, asking: str, asked: str) -> Answer:
+        if not self._valid(asking):
+            return error(401, UNAUTHORIZED)
+        if self.tokens.pop(asked, None) is None:
+            return error(404, "Failed to validate token")
+        return Answer(status=204, body={})
 
     def _valid(self, token_id: str) -> Issued | None:
         issued = self.tokens.get(token_id)

@@ -15,6 +15,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any, Final
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.crypto import salted_hmac
@@ -76,14 +77,20 @@ def walk(after: int, until: int) -> Iterator[Event]:
 
 
 # --- Stubs --------------------------------------------------------------------------------------
-def sign(stub: PruneStub) -> str:
-    """Return an HMAC-SHA-256 of the stub with a key derived from SECRET_KEY."""
+def sign(stub: PruneStub, secret: str | None = None) -> str:
+    """Return an HMAC-SHA-256 of the stub with a key derived from SECRET_KEY, or from an old one."""
     fields = (
         *(stub.first_position, stub.last_position, stub.last_hash, stub.count),
         stub.pruned_at.isoformat(),
     )
     text = " ".join(str(field) for field in fields)
-    return salted_hmac("pciops.audit.stub", text, algorithm="sha256").hexdigest()
+    return salted_hmac("pciops.audit.stub", text, secret, algorithm="sha256").hexdigest()
+
+
+def _is_signed(stub: PruneStub) -> bool:
+    """Return whether the secret key signed it, or one of those before: see rotate_keys."""
+    accepted = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return any(hmac.compare_digest(sign(stub, secret), stub.signature) for secret in accepted)
 
 
 def _stub_problem() -> str:
@@ -91,7 +98,7 @@ def _stub_problem() -> str:
     position = 0
     for stub in PruneStub.objects.order_by("last_position"):
         name = f"stub of rows {stub.first_position} to {stub.last_position}"
-        if not hmac.compare_digest(sign(stub), stub.signature):
+        if not _is_signed(stub):
             return f"{name}: its signature is not of this PCIOPS_SECRET_KEY"
         if stub.first_position != position + 1 or stub.count != stub.last_position - position:
             return f"{name}: it does not follow row {position}"

@@ -228,6 +228,20 @@ def validate(token_id: str) -> Token:
         return _token(access.AccessInfoV3(response.json(), token_id))
 
 
+def revoke(token_id: str, *, timeout: int | None = None) -> None:
+    """Revoke a token with itself. Keystone keeps one or two revocation events for it.
+
+    Raises:
+        RefusedError: it has ended already.
+        UnreachableError
+    """
+    headers = {"X-Auth-Token": token_id, "X-Subject-Token": token_id}
+    with _errors((*_REFUSALS, exceptions.NotFound)):
+        _session(timeout).delete(
+            f"{_v3_url()}/auth/tokens", headers=headers, authenticated=False, log=False
+        )
+
+
 def update_user(token_id: str, user_id: str, changes: Mapping[str, Any]) -> None:
     """PATCH a user with an operator's token, so that Keystone's own policy applies.
 

@@ -47,8 +47,8 @@ def _is_allowed(character: str) -> bool:
     return unicodedata.category(character)[0] in "LMN"
 
 
-def network(address: str) -> str:
-    """Return the source that limits count: an IPv4 address, or the /64 of an IPv6 customer."""
+def network(address: str, prefix: int = 64) -> str:
+    """Return the source that limits count: an IPv4 address, or the network of an IPv6 customer."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -56,7 +56,7 @@ def network(address: str) -> str:
     if isinstance(ip, ipaddress.IPv6Address):
         if ip.ipv4_mapped:
             return str(ip.ipv4_mapped)
-        return str(ipaddress.ip_network((ip, 64), strict=False))
+        return str(ipaddress.ip_network((ip, prefix), strict=False))
     return str(ip)
 
 

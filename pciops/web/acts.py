@@ -35,6 +35,7 @@ RECENT: Final = timedelta(days=30)  # an unlock of this time is worth a warning
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@sessions.confirms_itself
 def account_act(request: OperatorRequest, user_id: str, name: str) -> HttpResponse:
     """Show the form of an act with its side effects, or perform the act."""
     act = BY_NAME.get(name)

@@ -61,6 +61,7 @@ class _Chosen:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @rights.needs("unlock")
+@sessions.confirms_itself
 def accounts_unlock(request: OperatorRequest) -> HttpResponse:
     """Show the form for the selected rows, or begin the batch; the URL has the list's filters."""
     if request.method != "POST":

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from pciops.audit import refusals
 from pciops.audit.services import AuditLogError
+from pciops.keystone.client import UnreachableError
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import outages
 from pciops.lib.env import SettingError
@@ -133,7 +134,7 @@ def _bare_page(status: int, title: str, sentence: str) -> HttpResponse:
 
 
 def _page(request: HttpRequest, status: int, title: str, sentence: str) -> HttpResponse:
-    with suppress(sessions.EndedError):
+    with suppress(sessions.EndedError, UnreachableError):
         sessions.attach(request, timezone.now())  # the middleware does not, if no view was found
     context = {"title": title, "sentence": sentence}
     return render(request, "web/error.html", context, status=status)

@@ -19,6 +19,7 @@ from pciops.web import (
     policy,
     report_acts,
     reports,
+    sessions,
 )
 
 urlpatterns = [
@@ -53,5 +54,7 @@ urlpatterns = [
     path("reports/<str:week>/changes/", report_acts.report_changes, name="report_changes"),
     path("unlock-requests/", four_eyes.unlock_requests, name="unlock_requests"),
     path("unlock-requests/<str:request_id>/", four_eyes.unlock_request, name="unlock_request"),
+    path("sessions/", sessions.session_list, name="sessions"),
+    path("sessions/<str:session_id>/end/", sessions.session_end, name="session_end"),
     path("status/", health.status, name="status"),
 ]

@@ -113,6 +113,16 @@ def test_verification_finds_a_forged_stub(settings: Settings, sql: str) -> None:
 
 
 @pytest.mark.usefixtures("old")
+def test_stub_stays_verifiable_after_a_rotation_of_the_secret_key(settings: Settings) -> None:
+    prune.prune(NOW)
+    old, settings.SECRET_KEY = settings.SECRET_KEY, "another"
+    assert verify().problem
+    settings.SECRET_KEY_FALLBACKS = [old]
+
+    assert not verify().problem
+
+
+@pytest.mark.usefixtures("old")
 def test_verification_finds_rows_deleted_without_a_stub() -> None:
     forge("DELETE FROM audit_event WHERE position < 4")
 

@@ -64,6 +64,7 @@ class Call:
             "<str:week>": WEEK,
             "<str:batch_id>": "unknown",
             "<str:request_id>": "unknown",
+            "<str:session_id>": "unknown",
             "<uuid:notice_id>": str(UUID(int=0)),
         }
         for name, value in values.items():
@@ -77,6 +78,7 @@ class Caller:
 
     token: str = ""
     cookies: SimpleCookie = field(default_factory=SimpleCookie)
+    keystone: FakeKeystone = field(default_factory=FakeKeystone)
 
     @classmethod
     def of(cls, keystone: FakeKeystone, role: str | None, scope: str) -> Caller:
@@ -87,7 +89,7 @@ class Caller:
         person = keystone.person("bob", domain_id=home, roles={scope: {role}})
         browser = Client()
         sign_in(browser, "bob", domain=home.title())
-        return cls(keystone.issue(person), browser.cookies)
+        return cls(keystone.issue(person, scope), browser.cookies, keystone)
 
     def send(
         self,
@@ -98,7 +100,19 @@ class Caller:
         method: str = "",
         check_csrf: bool = False,
     ) -> Response:
-        """Make the call about this account: with the token if it is of the API, or the browser."""
+        """Make the call about this account: with the token if it is of the API, or the browser.
+
+        Tokens that a sign-out revokes stay valid, so that calls do not see each other.
+        """
+        tokens = dict(self.keystone.tokens)
+        try:
+            return self._send(call, user_id, query, method, check_csrf=check_csrf)
+        finally:
+            self.keystone.tokens = tokens
+
+    def _send(
+        self, call: Call, user_id: str, query: str | None, method: str, *, check_csrf: bool
+    ) -> Response:
         browser = Client(enforce_csrf_checks=check_csrf)
         path = call.filled(f"/{call.route}{call.queries[0] if query is None else query}", user_id)
         body = call.filled(json.dumps(call.body), user_id)
@@ -254,6 +268,8 @@ CALLS: Final = (
         Call(method=method, route="unlock-requests/<str:request_id>/", needs="unlock", status=404)
         for method in ("GET", "POST")
     ),
+    Call(method="GET", route="sessions/"),
+    Call(method="POST", route="sessions/<str:session_id>/end/", status=404),  # no such session
     Call(method="GET", route="status/", needs="administer", system_only=True),
     *(  # a GET of an act leads to its page
         Call(method="GET", route=route, status=302)

@@ -62,6 +62,10 @@ app.conf.beat_schedule = {
     "write_digests": _entry("notices.digest", FIVE_MINUTES, expires=240),
     # Emails to operators: digests, reports, alerts.
     "send_operator_mails": _entry("notices.operator_mails", MINUTE, expires=50),
+    # Rows of the audit log that wait for the syslog receiver.
+    "send_syslog": _entry("audit.syslog", MINUTE, expires=50),
+    # Hourly: the head of the audit log's chain is signed.
+    "make_anchor": _entry("audit.anchor", FIVE_MINUTES, expires=240),
     # The audit log: verified every day, pruned every Sunday.
     "verify_audit": _entry("audit.verify", crontab(hour="2", minute="10"), expires=3600),
     "prune_audit": _entry(

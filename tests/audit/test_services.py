@@ -57,6 +57,8 @@ def test_intent_has_all_fields_of_pci_dss() -> None:
         "position": None,
         "previous_hash": "",
         "hash": "",
+        "initiator_scope": "",
+        "seal": "",
     }
 
 

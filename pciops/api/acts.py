@@ -37,7 +37,7 @@ def account_act(request: ApiRequest, user_id: str, name: str) -> HttpResponse:
     result = act.perform(verdict, act_request)
     if not isinstance(result, Done):
         raise ApiError(result.status, result.sentence)
-    return JsonResponse({"event": event_dict(result.event)})
+    return JsonResponse({"event": event_dict(result.event, chained=request.operator.scope is None)})
 
 
 def body_of(request: ApiRequest) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
@@ -192,6 +192,40 @@ def record(
         raise _not_begun(error) from error
     _log(event)
     return event
+
+
+READ_AGAIN = timedelta(minutes=5)  # within which reading on is the same access
+
+
+def record_reading(*, initiator: Initiator, filters: str, now: datetime) -> None:
+    """Record that an operator reads the audit log (PCI DSS 10.2.1.3).
+
+    A search that the same operator has made in the last five minutes has a row already.
+
+    Raises:
+        AuditLogError: it must not be shown.
+    """
+    try:
+        known = Event.objects.filter(
+            action=Event.Action.READ,
+            initiator_id=initiator.id,
+            initiator_address=initiator.address[:45],
+            initiator_scope=initiator.scope[:64],
+            via=initiator.via,
+            remark=filters,
+            event_time__gt=now - READ_AGAIN,
+        ).exists()
+    except (DatabaseError, InterfaceError) as error:
+        raise _not_begun(error) from error
+    if not known:
+        record(
+            Event.Action.READ,
+            Event.Outcome.SUCCESS,
+            initiator=initiator,
+            resource="audit log",
+            remark=filters,
+            now=now,
+        )
 
 
 def record_or_log(

@@ -13,15 +13,16 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from pciops.audit import chain, selectors
+from pciops.audit import chain, selectors, services
 from pciops.audit.models import Event
 from pciops.lib import charts
 from pciops.lib.charts import Bars, Series
 from pciops.web.exports import export
-from pciops.web.requests import OperatorRequest
+from pciops.web.requests import OperatorRequest, initiator
 
 PAGE_SIZE: Final = 50
 COLUMNS: Final = (*chain.CONTENT, "hash")
+CHAINED: Final = frozenset({"position", "previous_hash", "hash"})
 
 
 @never_cache
@@ -50,6 +51,7 @@ def audit(request: OperatorRequest) -> HttpResponse:
         "first": f"?{urlencode(filters)}" if marker else "",
         "next": f"?{urlencode({**filters, 'marker': page.next})}" if page.next else "",
     }
+    services.record_reading(initiator=initiator(request), filters=urlencode(filters), now=now)
     return render(request, "web/audit.html", context)
 
 
@@ -60,7 +62,11 @@ def audit_export(request: OperatorRequest) -> StreamingHttpResponse:
     query = selectors.AuditQuery.parse(request.GET)
     events = selectors.iterate(query, scope=request.user.scope)
     rows = (chain.content(event) | {"hash": event.hash} for event in events)
-    return export(request, "audit", COLUMNS, rows, now=timezone.now(), key="events")
+    columns: tuple[str, ...] = COLUMNS
+    if request.user.scope is not None:  # places in the chain tell how much others do
+        columns = tuple(name for name in COLUMNS if name not in CHAINED)
+        rows = ({n: value for n, value in row.items() if n not in CHAINED} for row in rows)
+    return export(request, "audit", columns, rows, now=timezone.now(), key="events")
 
 
 def _chart(days: list[tuple[date, int, int]]) -> Bars:

@@ -38,6 +38,7 @@ def audit(request: OperatorRequest) -> HttpResponse:
     context = {
         "section": "audit",
         "events": page.events,
+        "chained": scope is None,  # places in the chain tell how much others do
         "query": query,
         "Event": Event,
         "now": now,

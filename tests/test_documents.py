@@ -1,4 +1,4 @@
-"""Tests that hold documents to code: settings, timetable, commands, and API routes."""
+"""Tests that hold documents to code: settings, timetable, commands, API routes, and names."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
 from django.core.management import get_commands
 from django.urls import URLResolver, get_resolver
 
 from pciops.celery import app
+from tests.test_house_rules import LAYERS
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -79,3 +81,62 @@ def test_the_api_document_has_exactly_the_routes_of_the_api() -> None:
     }
 
     assert {path.replace("<act>", "<name>") for path in named} == api_routes()
+
+
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md") + tuple(
+    f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))
+)
+
+
+def test_the_drawing_has_exactly_the_layers() -> None:
+    for name in ("README.md", "docs/architecture.md"):
+        drawing = re.findall(r"lib → keystone → [^\n]* → demo", document(name))[0]
+        layers = [set(re.findall(r"\w+", layer)) for layer in drawing.split("→")]
+
+        assert layers == LAYERS
+
+
+def test_the_table_of_packages_names_exactly_the_packages() -> None:
+    packages = [package for layer in LAYERS for package in layer]
+
+    assert sorted(first_cells("docs/architecture.md", "Layers")) == sorted(packages)
+
+
+def definitions(path: str) -> set[str]:
+    """Return the names that a module defines, those in a class as `Act.perform`."""
+
+    def names(body: list[ast.stmt], prefix: str = "") -> set[str]:
+        found: set[str] = set()
+        for node in body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                found.add(prefix + node.name)
+            if isinstance(node, ast.ClassDef):
+                found |= names(node.body, f"{prefix}{node.name}.")
+            targets = (
+                node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            )
+            found |= {prefix + target.id for target in targets if isinstance(target, ast.Name)}
+        return found
+
+    return names(ast.parse(document(path)).body)
+
+
+def test_every_name_in_the_architecture_exists() -> None:
+    named = re.findall(r"`([\w/]+\.py):([\w.]+)`", document("docs/architecture.md"))
+    missing = [f"{path}:{name}" for path, name in named if name not in definitions(path)]
+
+    assert len(named) > 60
+    assert missing == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_file_that_a_document_names_exists(name: str) -> None:
+    text = document(name)
+    folders = "bench|docs|pciops|script|static|templates|tests"
+    quoted = re.findall(rf"`((?:{folders})/[\w./-]*)(?::[\w.]+)?`", text)
+    linked = re.findall(r"\]\(([^):#]+)(?:#[\w-]+)?\)", text)
+    beside = (ROOT / name).parent
+    missing = [path for path in quoted if not (ROOT / path).exists()]
+    missing += [path for path in linked if not (beside / path).exists()]
+
+    assert missing == []

@@ -25,11 +25,7 @@ class Failures:
 
     @classmethod
     def parse(cls, text: str) -> Failures:
-        """Return the failures that `str` wrote.
-
-        Raises:
-            ValueError
-        """
+        """Return the failures that `str` wrote, or raise ValueError."""
         count, _, at = text.partition("@")
         if not (count.isascii() and count.isdigit() and len(count) < 11):
             raise ValueError(text)

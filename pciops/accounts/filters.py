@@ -49,11 +49,7 @@ def query(
 
 
 def sorted_by(query: AccountQuery, sort: str) -> AccountQuery:
-    """Return the query in this order; "" is its usual one.
-
-    Raises:
-        FilterError
-    """
+    """Return the query in this order ("" is its usual one), or raise FilterError."""
     if sort and sort not in query.sorts:
         valid = f"{'Sorts are' if len(query.sorts) > 1 else 'Its one sort is'} "
         raise FilterError(f"sort: this list has no sort {sort!r}. {valid}{', '.join(query.sorts)}.")

@@ -149,11 +149,7 @@ class Act(ABC):
         """Return what must not change between the operator's decision and the act."""
 
     def parse_precondition(self, text: str) -> str:
-        """Return a precondition as the form sends it back, in normal form.
-
-        Raises:
-            ValueError
-        """
+        """Return a precondition as the form sends it back, in normal form, or raise ValueError."""
         return text
 
     @abstractmethod
@@ -216,11 +212,7 @@ class Act(ABC):
         return result
 
     def settle(self, event: Event, outcome: Event.Outcome, remark: str) -> None:
-        """Write the outcome; in the same transaction, what is kept of a success.
-
-        Raises:
-            AuditLogError
-        """
+        """Write the outcome and what is kept of a success at once, or raise AuditLogError."""
         if outcome is not Event.Outcome.SUCCESS:
             services.settle(event, outcome, remark)
             return
@@ -237,11 +229,7 @@ class Act(ABC):
         return result or self._conflict(event, verdict, request)
 
     def _conflict(self, event: Event, before: SigninVerdict, request: ActRequest) -> Conflict:
-        """Return the conflict with the account as it is at this moment.
-
-        Raises:
-            KeystoneDatabaseDownError
-        """
+        """Return the conflict with the account as it is at this moment."""
         account = selectors.get(event.target_id, scope=None)
         if account is None:
             sentence = "The account was deleted in Keystone."

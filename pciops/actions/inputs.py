@@ -45,11 +45,7 @@ def checked_inputs(
 
 
 def checked_reason(value: object) -> str:
-    """Return the reason of an act.
-
-    Raises:
-        InputError
-    """
+    """Return the reason of an act, or raise InputError."""
     reason = value.strip() if isinstance(value, str) else ""
     if not reason:
         raise InputError("reason", "say why, for whoever reads the trail.")
@@ -61,11 +57,7 @@ def checked_reason(value: object) -> str:
 
 
 def checked_owner(value: object) -> str:
-    """Return the owner of an exemption: a person or a team.
-
-    Raises:
-        InputError
-    """
+    """Return the owner of an exemption: a person or a team, or raise InputError."""
     owner = value.strip() if isinstance(value, str) else ""
     if not owner:
         raise InputError("owner", "say who answers for the exemption: a person or a team.")
@@ -77,11 +69,7 @@ def checked_owner(value: object) -> str:
 
 
 def checked_end(value: object, now: datetime) -> date:
-    """Return the last day of an exemption, in UTC: tomorrow or later.
-
-    Raises:
-        InputError
-    """
+    """Return the last day of an exemption, in UTC, or raise InputError if it is not after today."""
     try:
         end = date.fromisoformat(value if isinstance(value, str) else "")
     except ValueError:

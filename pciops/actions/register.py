@@ -45,11 +45,7 @@ class Grant:
 
     @classmethod
     def parse(cls, resource: str) -> Grant:
-        """Return the grant that `str` wrote.
-
-        Raises:
-            ValueError
-        """
+        """Return the grant that `str` wrote, or raise ValueError."""
         match = _GRANT.fullmatch(resource)
         if match is None:
             raise ValueError(resource)
@@ -126,9 +122,6 @@ def page(*, scope: str | None, now: datetime, marker: str = "", limit: int = BAT
         scope: the one domain that the operator sees, None for the whole cloud.
         marker: the id of the last account of the page before.
         limit: of accounts, not of entries.
-
-    Raises:
-        KeystoneDatabaseDownError
     """
     exempt = _exempt_ids(scope, marker, limit)
     records = Exemption.objects.filter(lifted_at=None, user_id__gt=marker)

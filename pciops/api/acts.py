@@ -41,11 +41,7 @@ def account_act(request: ApiRequest, user_id: str, name: str) -> HttpResponse:
 
 
 def body_of(request: ApiRequest) -> dict[str, Any]:
-    """Return the body of an act, which is an object.
-
-    Raises:
-        ApiError
-    """
+    """Return the body of an act, which is an object, or raise ApiError."""
     try:
         body = json.loads(request.body)
     except (ValueError, RecursionError):

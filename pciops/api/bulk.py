@@ -47,11 +47,7 @@ def accounts_unlock(request: ApiRequest) -> HttpResponse:
 
 
 def _user_ids(value: object) -> dict[str, None]:
-    """Return the ids of `accounts`, each once, in their order.
-
-    Raises:
-        ApiError
-    """
+    """Return the ids of `accounts`, each once, in their order, or raise ApiError."""
     items = value if isinstance(value, list) else []
     user_ids = [item.get("id") for item in items if isinstance(item, dict)]
     texts = [user_id for user_id in user_ids if isinstance(user_id, str)]

@@ -15,11 +15,7 @@ MAX_LIMIT: Final = 1000
 
 
 def limit(request: ApiRequest) -> int:
-    """Return the number of rows of a page.
-
-    Raises:
-        ApiError
-    """
+    """Return the number of rows of a page, or raise ApiError."""
     text = request.GET.get("limit", str(DEFAULT_LIMIT))
     plain = text.isascii() and text.isdigit() and len(text) < 10
     if not plain or not 1 <= int(text) <= MAX_LIMIT:

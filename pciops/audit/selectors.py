@@ -158,11 +158,7 @@ class AuditQuery:
 
     @classmethod
     def parse(cls, parameters: Mapping[str, str]) -> AuditQuery:
-        """Parse the filters of a URL: `action=&outcome=&via=&operator=&account=&from=&to=`.
-
-        Raises:
-            FilterError
-        """
+        """Parse the filters of a URL, which are the fields of AuditQuery, or raise FilterError."""
         return cls(
             **{name: filters.choice(parameters, name, values) for name, values in _CHOICES.items()},
             operator=filters.text(parameters, "operator"),
@@ -174,16 +170,7 @@ class AuditQuery:
     @property
     def parameters(self) -> dict[str, str]:
         """The filters as parameters of a URL."""
-        fields = {
-            "action": self.action,
-            "outcome": self.outcome,
-            "via": self.via,
-            "operator": self.operator,
-            "account": self.account,
-            "from": self.since.isoformat() if self.since else "",
-            "to": self.until.isoformat() if self.until else "",
-        }
-        return {name: value for name, value in fields.items() if value}
+        return filters.parameters(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,11 +182,7 @@ class AuditPage:
 
 
 def page(query: AuditQuery, *, scope: str | None, marker: str = "", limit: int) -> AuditPage:
-    """Return one page of a search.
-
-    Raises:
-        MarkerError
-    """
+    """Return one page of a search, or raise MarkerError."""
     rows = _matching(query, scope)
     if marker:
         rows = rows & NEWEST.after(Event.rows.all(), marker)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 EXEMPT_FROM_LOCKOUT = "ignore_lockout_failure_attempts"
 EXEMPT_FROM_EXPIRY = "ignore_password_expiry"
@@ -77,7 +77,7 @@ class History:
     source: AttemptSource = DESK
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Account:
     """An account of the demo.
 
@@ -86,15 +86,16 @@ class Account:
         application_credential: name of a credential that the account makes for itself.
     """
 
-    domain: str
     name: str
     description: str = ""
+    history: History = History()
+    _: KW_ONLY
+    domain: str
     email: str = ""
     enabled: bool = True
     grants: tuple[Grant, ...] = ()
     options: tuple[str, ...] = ()
     application_credential: str = ""
-    history: History = History()
 
     @property
     def key(self) -> str:

@@ -148,7 +148,8 @@ class Keystone:
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.log.write_bytes(b"")
         self.admin_password = kept_password(self.data / "admin_password")
-        with process.listen(self.port or self._last_port()) as listener:
+        last_url = self._prepared().get("url", "")
+        with process.listen(self.port or urlsplit(last_url).port) as listener:
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/v3"
             self._write_conf()
             self._prepare()
@@ -206,10 +207,6 @@ class Keystone:
             done: dict[str, str] = json.loads(self._stamp.read_text(encoding="utf-8"))
             return done
         return {}
-
-    def _last_port(self) -> int | None:
-        """Return the port of the last start, which is in the catalog."""
-        return urlsplit(self._prepared().get("url", "")).port
 
     def _prepare(self) -> None:
         """Make tables, keys and the administrator, once for a release, database and address."""

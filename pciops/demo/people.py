@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from pciops.demo.account import (
     EXEMPT_FROM_EXPIRY,
@@ -15,6 +16,7 @@ from pciops.demo.account import (
     History,
 )
 
+_OPERATORS = "cloud-ops@corp.example"
 # The project of each domain; its accounts have roles there.
 PROJECTS = {"Default": "services", "corp": "platform", "shop": "webshop"}
 
@@ -27,6 +29,15 @@ _SHOP = (Grant(role="member", project="webshop"),)
 _service = partial(Account, domain="Default", grants=_SERVICE)
 _corp = partial(Account, domain="corp", grants=_CORP)
 _shop = partial(Account, domain="shop", grants=_SHOP)
+
+
+def _employee(name: str, description: str, history: History, **more: Any) -> Account:
+    return _corp(name, description, history, email=f"{name}@corp.example", **more)
+
+
+def _shop_employee(name: str, description: str, history: History) -> Account:
+    return _shop(name, description, history, email=f"{name}@shop.example")
+
 
 _LIBRARY = "keystoneauth1/5.18.0 python-requests/2.34.2 CPython/3.11.2"
 _COMPUTE = AttemptSource(address="10.20.3.14", agent=f"nova-compute {_LIBRARY}", later=4)
@@ -53,271 +64,219 @@ TYPIST = "priya.raman"
 
 _DEFAULT = [
     _service(
-        name="nova",
-        description="Compute service",
-        email="cloud-ops@corp.example",
+        "nova",
+        "Compute service",
+        History(created=910, password=12, failures=LOCKOUT_ATTEMPTS, source=_COMPUTE),
+        email=_OPERATORS,
         application_credential="nova-compute",
-        history=History(created=910, password=12, failures=LOCKOUT_ATTEMPTS, source=_COMPUTE),
     ),
     _service(
-        name="cinder",
-        description="Block storage service",
-        email="cloud-ops@corp.example",
-        history=History(created=910, password=12, failures=LOCKOUT_ATTEMPTS, source=_VOLUME),
+        "cinder",
+        "Block storage service",
+        History(created=910, password=12, failures=LOCKOUT_ATTEMPTS, source=_VOLUME),
+        email=_OPERATORS,
     ),
+    _service("neutron", "Networking service", History(created=910, password=12), email=_OPERATORS),
     _service(
-        name="neutron",
-        description="Networking service",
-        email="cloud-ops@corp.example",
-        history=History(created=910, password=12),
-    ),
-    _service(
-        name="glance",
-        description="Image service",
-        email="cloud-ops@corp.example",
+        "glance",
+        "Image service",
+        History(created=910, password=83),
+        email=_OPERATORS,
         application_credential="glance-cache",
-        history=History(created=910, password=83),
     ),
     _service(
-        name="placement",
-        description="Placement service; its password is older than the expiry rule",
-        history=History(created=910, password=910, expires=False),
+        "placement",
+        "Placement service; its password is older than the expiry rule",
+        History(created=910, password=910, expires=False),
     ),
     _service(
-        name="heat",
-        description="Orchestration service",
+        "heat",
+        "Orchestration service",
+        History(created=880, password=240),
         options=(EXEMPT_FROM_EXPIRY,),
-        history=History(created=880, password=240),
     ),
+    _service("swift", "Object storage service", History(created=870, password=41), grants=_STORAGE),
+    _service("octavia", "Load balancer service", History(created=610, password=88)),
     _service(
-        name="swift",
-        description="Object storage service",
-        grants=_STORAGE,
-        history=History(created=870, password=41),
-    ),
-    _service(
-        name="octavia",
-        description="Load balancer service",
-        history=History(created=610, password=88),
-    ),
-    _service(
-        name="barbican",
-        description="Key manager service; its last caller was switched off in August",
+        "barbican",
+        "Key manager service; its last caller was switched off in August",
+        History(created=610, active=86, password=66),
         application_credential="barbican-backup",
-        history=History(created=610, active=86, password=66),
     ),
     _service(
-        name="designate",
-        description="DNS service",
+        "designate",
+        "DNS service",
+        History(created=610, active=151, password=20),
         options=(EXEMPT_FROM_INACTIVITY,),
-        history=History(created=610, active=151, password=20),
     ),
     _service(
-        name="manila",
-        description="Shared file systems service; the pilot ended in summer",
-        history=History(created=530, active=127, password=240),
+        "manila",
+        "Shared file systems service; the pilot ended in summer",
+        History(created=530, active=127, password=240),
     ),
     _service(
-        name="ironic",
-        description="Bare metal service; waits for hardware",
+        "ironic",
+        "Bare metal service; waits for hardware",
+        History(created=300, active=None, password=300),
         enabled=False,
-        history=History(created=300, active=None, password=300),
     ),
     _service(
-        name="ceph-rgw",
-        description="Object gateway of the storage cluster",
+        "ceph-rgw",
+        "Object gateway of the storage cluster",
+        History(created=700, active=9, password=99, failures=LOCKOUT_ATTEMPTS, source=_GATEWAY),
         email="storage@corp.example",
         grants=_STORAGE,
-        history=History(
-            created=700, active=9, password=99, failures=LOCKOUT_ATTEMPTS, source=_GATEWAY
-        ),
     ),
     _service(
-        name="prometheus-exporter",
-        description="Monitoring; exempt from lockout because it must see an outage",
+        "prometheus-exporter",
+        "Monitoring; exempt from lockout because it must see an outage",
+        History(created=640, password=400, failures=27, source=_OUTSIDE),
         email="monitoring@corp.example",
         grants=_READER,
         options=(EXEMPT_FROM_LOCKOUT, EXEMPT_FROM_EXPIRY),
-        history=History(created=640, password=400, failures=27, source=_OUTSIDE),
     ),
     _service(
-        name="backup-agent",
-        description="Nightly backups",
+        "backup-agent",
+        "Nightly backups",
+        History(created=500, password=7, failures=LOCKOUT_ATTEMPTS - 1),
         email="storage@corp.example",
         grants=_READER,
-        history=History(created=500, password=7, failures=LOCKOUT_ATTEMPTS - 1),
     ),
     _service(
-        name="tempest",
-        description="Test runs, switched off after the upgrade",
+        "tempest",
+        "Test runs, switched off after the upgrade",
+        History(created=450, active=33, password=70, failures=LOCKOUT_ATTEMPTS),
         enabled=False,
         grants=_READER,
-        history=History(created=450, active=33, password=70, failures=LOCKOUT_ATTEMPTS),
     ),
     _service(
-        name="terraform",
-        description="Provisioning pipeline",
+        "terraform",
+        "Provisioning pipeline",
+        History(created=380, active=1, password=210),
         email="platform@corp.example",
         grants=_READER,
         options=(EXEMPT_FROM_INACTIVITY, EXEMPT_FROM_EXPIRY),
-        history=History(created=380, active=1, password=210),
     ),
     _service(
-        name="vera.lindqvist",
-        description="Second administrator of the cloud",
+        "vera.lindqvist",
+        "Second administrator of the cloud",
+        History(created=800, active=1, password=52),
         email="vera.lindqvist@corp.example",
         grants=(Grant(role="admin", on_system=True),),
-        history=History(created=800, active=1, password=52),
     ),
     _service(
-        name="auditor",
-        description="Reads everything, changes nothing",
+        "auditor",
+        "Reads everything, changes nothing",
+        History(created=330, active=85, password=86),
         email="audit@corp.example",
         grants=(Grant(role="reader", on_system=True),),
-        history=History(created=330, active=85, password=86),
     ),
 ]
 
 _CORP_ACCOUNTS = [
-    _corp(
-        name="margaret.chen",
-        description="Administrator of the domain corp",
-        email="margaret.chen@corp.example",
+    _employee(
+        "margaret.chen",
+        "Administrator of the domain corp",
+        History(created=790, password=25),
         grants=(Grant(role="admin", on_domain=True), *_CORP),
-        history=History(created=790, password=25),
+    ),
+    _employee(
+        "daniel.okafor",
+        "Data engineering",
+        History(created=640, password=44, failures=LOCKOUT_ATTEMPTS, source=_GUESSER),
     ),
     _corp(
-        name="daniel.okafor",
-        description="Data engineering",
-        email="daniel.okafor@corp.example",
-        history=History(created=640, password=44, failures=LOCKOUT_ATTEMPTS, source=_GUESSER),
-    ),
-    _corp(
-        name="O'Brien <ops>",
-        description='On-call & "night" shift',
+        "O'Brien <ops>",
+        'On-call & "night" shift',
+        History(created=560, active=1, password=61, failures=LOCKOUT_ATTEMPTS),
         email="o'brien+<ops>@corp.example",
-        history=History(created=560, active=1, password=61, failures=LOCKOUT_ATTEMPTS),
     ),
     _corp(
-        name="נועה לוי",
-        description="Security engineering",
+        "נועה לוי",
+        "Security engineering",
+        History(created=250, active=4, password=3),
         email="noa.levi@corp.example",
-        history=History(created=250, active=4, password=3),
     ),
     _corp(
-        name="ليلى منصور",
-        description="Network planning; no e-mail on file",
-        history=History(created=190, active=6, password=84),
+        "ليلى منصور",
+        "Network planning; no e-mail on file",
+        History(created=190, active=6, password=84),
     ),
     _corp(
-        name="maximiliane-theodora.von-und-zu-hohenstein-rosenberg-vorarlberg_"
+        "maximiliane-theodora.von-und-zu-hohenstein-rosenberg-vorarlberg_"
         "external-contractor_platform-engineering-emea_2026-q3",
-        description="A name as the directory of a supplier writes it",
+        "A name as the directory of a supplier writes it",
+        History(created=80, active=3, password=80),
         email="maximiliane-theodora.von-und-zu-hohenstein-rosenberg-vorarlberg@supplier.example",
-        history=History(created=80, active=3, password=80),
     ),
-    _corp(
-        name="priya.raman",
-        description="Platform engineering",
-        email="priya.raman@corp.example",
-        history=History(created=400, password=78),
+    _employee("priya.raman", "Platform engineering", History(created=400, password=78)),
+    _employee(
+        "tomasz.kowalski",
+        "Platform engineering; on leave",
+        History(created=720, active=31, password=104),
     ),
-    _corp(
-        name="tomasz.kowalski",
-        description="Platform engineering; on leave",
-        email="tomasz.kowalski@corp.example",
-        history=History(created=720, active=31, password=104),
+    _employee("ana.sousa", "Moved to another team", History(created=650, active=143, password=180)),
+    _employee(
+        "lucas.meyer",
+        "Finance; signs in once a quarter",
+        History(created=370, active=86, password=88),
     ),
-    _corp(
-        name="ana.sousa",
-        description="Moved to another team",
-        email="ana.sousa@corp.example",
-        history=History(created=650, active=143, password=180),
-    ),
-    _corp(
-        name="lucas.meyer",
-        description="Finance; signs in once a quarter",
-        email="lucas.meyer@corp.example",
-        history=History(created=370, active=86, password=88),
-    ),
-    _corp(
-        name="chen.wei",
-        description="Platform engineering",
-        email="chen.wei@corp.example",
-        history=History(created=210, password=15),
-    ),
-    _corp(
-        name="julia.novak",
-        description="Left the company",
-        email="julia.novak@corp.example",
+    _employee("chen.wei", "Platform engineering", History(created=210, password=15)),
+    _employee(
+        "julia.novak",
+        "Left the company",
+        History(created=600, active=58, password=140),
         enabled=False,
         grants=(),
-        history=History(created=600, active=58, password=140),
     ),
     _corp(
-        name="=SUM(A1:A9)",
-        description='Left behind by a penetration test <img src=x onerror="alert(1)">',
+        "=SUM(A1:A9)",
+        'Left behind by a penetration test <img src=x onerror="alert(1)">',
+        History(created=47, active=46, password=47),
         email='"><b>pentest</b>@corp.example',
         grants=(),
-        history=History(created=47, active=46, password=47),
     ),
 ]
 
 _SHOP_ACCOUNTS = [
     _shop(
-        name="billing-sync",
-        description="Writes invoices to the ledger every five minutes",
+        "billing-sync",
+        "Writes invoices to the ledger every five minutes",
+        History(created=480, password=2, failures=LOCKOUT_ATTEMPTS, source=STALE),
         email="billing@shop.example",
-        history=History(created=480, password=2, failures=LOCKOUT_ATTEMPTS, source=STALE),
     ),
     _shop(
-        name="checkout-api",
-        description="Takes orders",
+        "checkout-api",
+        "Takes orders",
+        History(created=480, password=33),
         email="checkout@shop.example",
-        history=History(created=480, password=33),
     ),
     _shop(
-        name="inventory-sync",
-        description="Replaced by the new warehouse system",
+        "inventory-sync",
+        "Replaced by the new warehouse system",
+        History(created=470, active=204, password=260),
         email="warehouse@shop.example",
         grants=(),
-        history=History(created=470, active=204, password=260),
     ),
     _shop(
-        name="price-importer",
-        description="Reads suppliers' price lists",
+        "price-importer",
+        "Reads suppliers' price lists",
+        History(created=465, active=1, password=465),
         options=(EXEMPT_FROM_EXPIRY,),
-        history=History(created=465, active=1, password=465),
     ),
-    _shop(
-        name="lena.fischer",
-        description="Customer care",
-        email="lena.fischer@shop.example",
-        history=History(created=240, password=57, failures=LOCKOUT_ATTEMPTS),
+    _shop_employee(
+        "lena.fischer",
+        "Customer care",
+        History(created=240, password=57, failures=LOCKOUT_ATTEMPTS),
     ),
-    _shop(
-        name="marco.rossi",
-        description="Customer care",
-        email="marco.rossi@shop.example",
-        history=History(created=230, active=1, password=50, failures=LOCKOUT_ATTEMPTS, lapsed=True),
+    _shop_employee(
+        "marco.rossi",
+        "Customer care",
+        History(created=230, active=1, password=50, failures=LOCKOUT_ATTEMPTS, lapsed=True),
     ),
-    _shop(
-        name="sofia.garcia",
-        description="Marketing",
-        email="sofia.garcia@shop.example",
-        history=History(created=180, active=2, password=81),
-    ),
-    _shop(
-        name="yuki.tanaka",
-        description="Web design",
-        email="yuki.tanaka@shop.example",
-        history=History(created=150, active=12, password=60),
-    ),
-    _shop(
-        name="intern-2026",
-        description="Never signed in",
-        history=History(created=110, active=None, password=110),
-    ),
+    _shop_employee("sofia.garcia", "Marketing", History(created=180, active=2, password=81)),
+    _shop_employee("yuki.tanaka", "Web design", History(created=150, active=12, password=60)),
+    _shop("intern-2026", "Never signed in", History(created=110, active=None, password=110)),
 ]
 
 ACCOUNTS: tuple[Account, ...] = (*_DEFAULT, *_CORP_ACCOUNTS, *_SHOP_ACCOUNTS)

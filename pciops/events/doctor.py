@@ -8,6 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 from kombu import Connection
 
+from pciops.accounts.policy import policy as policies
 from pciops.events import liveness, search
 from pciops.events.intake import broker, keystone_options
 from pciops.lib import times
@@ -119,9 +120,10 @@ def keystone_conf() -> Iterator[CheckResult]:
         )
         return
     try:
-        missing = keystone_options.currently_missing()
+        options, policy = keystone_options.current_options(), policies.current()
     except SettingError:
         return  # the check of the policy reports it
+    missing = list(keystone_options.missing_options(options, policy))
     for option in missing:
         yield warning(option.sentence, option.remedy)
     if not missing:

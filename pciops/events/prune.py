@@ -9,16 +9,7 @@ from typing import Final
 from django.conf import settings
 from django.db.models import Model, QuerySet
 
-from pciops.events.models import (
-    Activity,
-    Attempts,
-    ConsumerSession,
-    DeadLetter,
-    KnownName,
-    OutOfBandChange,
-    ProcessedNotification,
-    Storm,
-)
+from pciops.events import models
 
 REDELIVERY: Final = timedelta(days=7)  # no message is delivered again later than this
 MAX_DEAD_LETTERS: Final = 1000  # rows
@@ -29,14 +20,16 @@ def prune(now: datetime) -> dict[str, int]:
     """Delete old rows in chunks, and return the number of each kind."""
     old = now - timedelta(days=settings.EVENT_DAYS)
     return {
-        "attempts": _delete(Attempts.objects.filter(window__lt=old).order_by("window", "id")),
-        "activity": _delete(Activity.objects.filter(at__lt=old).order_by("at", "id")),
-        "names": _delete(KnownName.objects.filter(at__lt=old).order_by("at")),
-        "running": _delete(ConsumerSession.objects.filter(until__lt=old).order_by("until")),
-        "set_aside": _delete(DeadLetter.objects.filter(last_at__lt=old).order_by("pk"))
+        "attempts": _delete(
+            models.Attempts.objects.filter(window__lt=old).order_by("window", "id")
+        ),
+        "activity": _delete(models.Activity.objects.filter(at__lt=old).order_by("at", "id")),
+        "names": _delete(models.KnownName.objects.filter(at__lt=old).order_by("at")),
+        "running": _delete(models.ConsumerSession.objects.filter(until__lt=old).order_by("until")),
+        "set_aside": _delete(models.DeadLetter.objects.filter(last_at__lt=old).order_by("pk"))
         + _delete_excess_dead_letters(),
-        "storms": Storm.objects.filter(ended_at__lt=old).delete()[0],
-        "hidden": OutOfBandChange.objects.filter(found_at__lt=old).delete()[0],
+        "storms": models.Storm.objects.filter(ended_at__lt=old).delete()[0],
+        "hidden": models.OutOfBandChange.objects.filter(found_at__lt=old).delete()[0],
         "seen": sum(_delete_processed(now - REDELIVERY)),
     }
 
@@ -51,17 +44,19 @@ def _delete(rows: QuerySet[Model]) -> int:
 
 def _delete_excess_dead_letters() -> int:
     """Delete the oldest dead letters, since clients could fill the table."""
-    ids = DeadLetter.objects.order_by("-last_at", "-pk").values_list("pk", flat=True)
-    deleted, _ = DeadLetter.objects.filter(pk__in=list(ids[MAX_DEAD_LETTERS:][:CHUNK])).delete()
+    ids = models.DeadLetter.objects.order_by("-last_at", "-pk").values_list("pk", flat=True)
+    deleted, _ = models.DeadLetter.objects.filter(
+        pk__in=list(ids[MAX_DEAD_LETTERS:][:CHUNK])
+    ).delete()
     return deleted
 
 
 def _delete_processed(until: datetime) -> Iterator[int]:
     """Delete in the order of ids, which is the order of time, up to the first young row."""
     while rows := list(
-        ProcessedNotification.objects.order_by("pk").values_list("pk", "at")[:CHUNK]
+        models.ProcessedNotification.objects.order_by("pk").values_list("pk", "at")[:CHUNK]
     ):
         last = max((pk for pk, at in rows if at < until), default=None)
         if last is None:
             return
-        yield ProcessedNotification.objects.filter(pk__lte=last).delete()[0]
+        yield models.ProcessedNotification.objects.filter(pk__lte=last).delete()[0]

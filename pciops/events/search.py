@@ -92,13 +92,7 @@ class EventQuery:
     @property
     def parameters(self) -> dict[str, str]:
         """The parameters of a URL, without empty ones."""
-        days = {"from": self.since, "to": self.until}
-        texts = ("kind", "outcome", "account", "doer", "address")
-        fields = {
-            **{name: getattr(self, name) for name in texts},
-            **{name: day.isoformat() if day else "" for name, day in days.items()},
-        }
-        return {name: value for name, value in fields.items() if value}
+        return filters.parameters(self)
 
 
 # --- Search -------------------------------------------------------------------------------------

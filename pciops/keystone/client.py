@@ -269,11 +269,7 @@ def _never_sent(error: Exception) -> bool:
 
 
 def ping(timeout: int | None = None) -> datetime | None:
-    """Request the version document, and return Keystone's time if the answer has it.
-
-    Raises:
-        UnreachableError
-    """
+    """Return Keystone's time if its version document has it, or raise UnreachableError."""
     with _errors(()):
         response = _session(timeout).get(_v3_url(), authenticated=False, log=False)
     try:

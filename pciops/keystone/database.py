@@ -17,7 +17,8 @@ log = logging.getLogger(__name__)
 class KeystoneDatabaseDownError(Exception):
     """Keystone's database did not answer a statement; the text is the driver's reason.
 
-    The reason may name hosts and logins, so it is for operators and logs only.
+    The reason may name hosts and logins, so it is for operators and logs only. Every function that
+    reads Keystone's database may raise this, as long as its docstring does not say otherwise.
     """
 
 

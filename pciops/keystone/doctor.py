@@ -78,7 +78,8 @@ def least_privilege() -> Iterator[CheckResult]:
         yield ok(f"{connections[ALIAS].display_name} knows no grants.")
         return
     for login, alias in logins.items():
-        surplus = grants.surplus(_grants(alias), database=settings.DATABASES[alias]["NAME"])
+        held = [line for (line,) in _rows("SHOW GRANTS", alias)]
+        surplus = grants.surplus(held, database=settings.DATABASES[alias]["NAME"])
         if surplus:
             yield problem(
                 f"{login} may do more than it has to: {'; '.join(surplus)}.",
@@ -146,10 +147,6 @@ def _rows(statement: str, alias: str = ALIAS) -> list[Any]:
     with connections[alias].cursor() as cursor:
         cursor.execute(statement)
         return list(cursor.fetchall())
-
-
-def _grants(alias: str) -> list[str]:
-    return [line for (line,) in _rows("SHOW GRANTS", alias)]
 
 
 def _select(names: list[str], table: str) -> str:

@@ -16,11 +16,7 @@ class FilterError(ValueError):
 
 
 def choice(parameters: Mapping[str, str], name: str, allowed: Collection[str]) -> str:
-    """Return one of the allowed values, or "" for no filter.
-
-    Raises:
-        FilterError
-    """
+    """Return one of the allowed values, "" for no filter; raise FilterError for any other."""
     value = parameters.get(name, "")
     if value and value not in allowed:
         raise FilterError(f"{name}: there is no {value!r}; there are {', '.join(allowed)}.")
@@ -33,11 +29,7 @@ def text(parameters: Mapping[str, str], name: str) -> str:
 
 
 def day(parameters: Mapping[str, str], name: str) -> date | None:
-    """Return a day, or None for no filter.
-
-    Raises:
-        FilterError
-    """
+    """Return a day, None for no filter; raise FilterError for anything else."""
     value = parameters.get(name, "").strip()
     if not value:
         return None
@@ -45,6 +37,12 @@ def day(parameters: Mapping[str, str], name: str) -> date | None:
         return date.fromisoformat(value)
     except ValueError:
         raise FilterError(f"{name}: {value!r} is no day; 2026-11-22 is.") from None
+
+
+def parameters(query: object) -> dict[str, str]:
+    """Return the filters that are set in a query, a dataclass, as parameters of a URL."""
+    names = {"since": "from", "until": "to"}
+    return {names.get(name, name): str(value) for name, value in vars(query).items() if value}
 
 
 def days(column: str, since: date | None, until: date | None) -> Q:

@@ -50,11 +50,7 @@ class Order(Generic[M]):
         )
 
     def after(self, rows: QuerySet[M], marker: str) -> QuerySet[M]:
-        """Return the rows after the marker, as `(a > x) OR (a = x AND b > y)`, which indexes serve.
-
-        Raises:
-            MarkerError
-        """
+        """Return the rows after the marker, which indexes serve, or raise MarkerError."""
         return self._after(rows, self.values(marker))
 
     def after_row(self, rows: QuerySet[M], row: M) -> QuerySet[M]:
@@ -89,11 +85,7 @@ class Order(Generic[M]):
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     def values(self, marker: str) -> list[Any]:
-        """Return the values that `marker_of` encoded.
-
-        Raises:
-            MarkerError
-        """
+        """Return the values that `marker_of` encoded, or raise MarkerError."""
         try:
             text = base64.urlsafe_b64decode(marker + "=" * (-len(marker) % 4))
             values = json.loads(text)

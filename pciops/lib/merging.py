@@ -41,11 +41,7 @@ class MergeSource:
         return _PLACE.marker_of((time, self.rank, str(key)))
 
     def after(self, marker: str) -> QuerySet[Any]:
-        """Return the rows of this source after a marker, which any source may have made.
-
-        Raises:
-            MarkerError
-        """
+        """Return the rows after a marker, which any source may have made, or raise MarkerError."""
         if not marker:
             return self.rows
         time, rank, key = _PLACE.values(marker)
@@ -63,13 +59,10 @@ class MergeSource:
 def merged(
     sources: Sequence[MergeSource], *, marker: str, batch: int
 ) -> Iterator[tuple[MergeSource, Model]]:
-    """Return the rows of all sources after the marker, the newest first, each with its source.
+    """Return (source, row) after the marker, the newest first, or raise MarkerError.
 
     Args:
         batch: how many rows of each source are read at a time.
-
-    Raises:
-        MarkerError
     """
 
     def newness(pair: tuple[MergeSource, Model]) -> tuple[datetime, int]:

@@ -19,19 +19,10 @@ from urllib.parse import quote
 
 from django.conf import settings
 
+from pciops.accounts import states
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.selectors import Domain
-from pciops.accounts.states import (
-    ATTACKED_EXEMPT,
-    DISABLED,
-    EXPIRED,
-    EXPIRING,
-    INACTIVE,
-    INACTIVE_SOON,
-    LOCK_LAPSED,
-    LOCKED,
-)
 from pciops.accounts.states.inactivity import inactive_on
 from pciops.accounts.states.lock import locked_until
 from pciops.lib import times
@@ -241,9 +232,9 @@ def _lock(account: Account, since: datetime, policy: Policy, now: datetime) -> _
     at, until = account.failed_auth_at, locked_until(account, policy)
     if at is None or at <= since:
         return None
-    if LOCKED.holds(account, policy, now):
+    if states.LOCKED.holds(account, policy, now):
         ends = f"ends by itself at {times.dated(until)}" if until else "does not end by itself"
-    elif LOCK_LAPSED.holds(account, policy, now) and until is not None:
+    elif states.LOCK_LAPSED.holds(account, policy, now) and until is not None:
         ends = f"ended by itself at {times.dated(until)}"
     else:
         return None
@@ -253,7 +244,7 @@ def _lock(account: Account, since: datetime, policy: Policy, now: datetime) -> _
 
 def _attack(account: Account, since: datetime, policy: Policy, now: datetime) -> _Described | None:
     at = account.failed_auth_at
-    if not ATTACKED_EXEMPT.holds(account, policy, now) or (at is not None and at <= since):
+    if not states.ATTACKED_EXEMPT.holds(account, policy, now) or (at is not None and at <= since):
         return None
     last = f", the last at {times.dated(at)}" if at else ""
     words = f"{_failures(account)}{last}; nothing stops the guessing"
@@ -262,7 +253,7 @@ def _attack(account: Account, since: datetime, policy: Policy, now: datetime) ->
 
 def _coming(account: Account, since: datetime, policy: Policy, now: datetime) -> _Described | None:
     """Describe what stops next, or has stopped since the last digest."""
-    if DISABLED.holds(account, policy, now):
+    if states.DISABLED.holds(account, policy, now):
         return None
     stops = sorted(
         [*_expiry(account, since, policy, now), *_inactivity(account, since, policy, now)]
@@ -279,10 +270,14 @@ def _expiry(account: Account, since: datetime, policy: Policy, now: datetime) ->
     at = account.password_expires_at
     if at is None:
         return []
-    if EXPIRING.holds(account, policy, now):
+    if states.EXPIRING.holds(account, policy, now):
         away = times.days_away(at.date(), now)
         return [(at, f"the password expires on {times.dated(at)} ({away})")]
-    if EXPIRED.holds(account, policy, now) and at > since and not account.password_expired_when_set:
+    if (
+        states.EXPIRED.holds(account, policy, now)
+        and at > since
+        and not account.password_expired_when_set
+    ):
         return [(at, f"the password has expired at {times.dated(at)}")]
     return []
 
@@ -293,10 +288,10 @@ def _inactivity(account: Account, since: datetime, policy: Policy, now: datetime
         return []
     at = datetime.combine(first_day, time.min, UTC)
     day, used = times.day(first_day), f"last used {times.day(active_on)}"
-    if INACTIVE_SOON.holds(account, policy, now):
+    if states.INACTIVE_SOON.holds(account, policy, now):
         away = times.days_away(first_day, now)
         return [(at, f"will be disabled for inactivity on {day} ({away}), {used}")]
-    if INACTIVE.holds(account, policy, now) and at > since:
+    if states.INACTIVE.holds(account, policy, now) and at > since:
         return [(at, f"is disabled for inactivity since {day}, {used}")]
     return []
 

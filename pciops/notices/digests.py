@@ -101,11 +101,7 @@ def write_due(
 
 
 def preview(domain: Domain | None, *, policy: Policy, now: datetime) -> Digest:
-    """Return the next digest of the cloud or of a domain as it would be now.
-
-    Raises:
-        KeystoneDatabaseDownError
-    """
+    """Return the next digest of the cloud or of a domain as it would be now."""
     [digest] = _build([_scope(domain, now)], policy=policy, now=now).values()
     return digest
 
@@ -187,11 +183,7 @@ def _store(digest: Digest, day: date, addresses: Addresses) -> DailyDigest | Non
 
 # --- Sources ------------------------------------------------------------------------------------
 def _build(scopes: list[DigestScope], *, policy: Policy, now: datetime) -> Mapping[str, Digest]:
-    """Build the digests of these scopes; the accounts are read in constant memory.
-
-    Raises:
-        KeystoneDatabaseDownError
-    """
+    """Build the digests of these scopes; the accounts are read in constant memory."""
     since = min(scope.since for scope in scopes)
     kinds = privileged.all_kinds()
     lock = LOCKED.condition(policy, now) | LOCK_LAPSED.condition(policy, now)

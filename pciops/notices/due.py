@@ -10,17 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
+from pciops.accounts import states
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.states import (
-    DISABLED,
-    EXPIRED,
-    EXPIRING,
-    INACTIVE,
-    INACTIVE_SOON,
-    LOCK_LAPSED,
-    LOCKED,
-)
 from pciops.accounts.states.inactivity import inactive_on
 from pciops.keystone import options
 from pciops.notices.models import Notice, NoticeKind
@@ -66,7 +58,7 @@ def due_notices(
     kinds: Collection[NoticeKind] = tuple(NoticeKind),
 ) -> list[DueNotice]:
     """Return what is due by Keystone's rows, which do not show unlocks."""
-    if DISABLED.holds(account, policy, now) or INACTIVE.holds(account, policy, now):
+    if states.DISABLED.holds(account, policy, now) or states.INACTIVE.holds(account, policy, now):
         return []
     candidates = {
         NoticeKind.PASSWORD_EXPIRING: _expiring,
@@ -88,7 +80,7 @@ def _expiring(
     steps, at = rules.steps_of(NoticeKind.PASSWORD_EXPIRING), account.password_expires_at
     if not steps or at is None:
         return None
-    if not EXPIRING.holds(account, replace(policy, expiring_days=steps[0]), now):
+    if not states.EXPIRING.holds(account, replace(policy, expiring_days=steps[0]), now):
         return None
     step, created = nearest_step(steps, at - now), account.password_created_at
     if step is None or (created is not None and at - timedelta(days=step) <= created):
@@ -102,7 +94,7 @@ def _expired(
     kind, at = NoticeKind.PASSWORD_EXPIRED, account.password_expires_at
     if not rules.steps_of(kind) or at is None:
         return None
-    if not EXPIRED.holds(account, policy, now) or at < now - USEFUL_FOR[kind]:
+    if not states.EXPIRED.holds(account, policy, now) or at < now - USEFUL_FOR[kind]:
         return None
     return DueNotice(kind=kind, fact_at=at, good_until=at + USEFUL_FOR[kind])
 
@@ -114,7 +106,7 @@ def _inactivity(
     first_day = inactive_on(account, policy)
     if not steps or first_day is None or active_on is None:
         return None
-    if not INACTIVE_SOON.holds(account, replace(policy, inactive_soon_days=steps[0]), now):
+    if not states.INACTIVE_SOON.holds(account, replace(policy, inactive_soon_days=steps[0]), now):
         return None
     step = nearest_step(steps, first_day - now.astimezone(UTC).date())
     if step is None or first_day - timedelta(days=step) <= active_on:
@@ -129,7 +121,7 @@ def _locked(
     kind, at = NoticeKind.LOCKED, account.failed_auth_at
     if not rules.steps_of(kind) or at is None or at < now - USEFUL_FOR[kind]:
         return None
-    if not LOCKED.holds(account, policy, now):
+    if not states.LOCKED.holds(account, policy, now):
         return None
     return DueNotice(
         kind=kind,
@@ -146,9 +138,9 @@ def due_unlock(
     kind = NoticeKind.UNLOCKED
     if not rules.steps_of(kind) or now >= at + USEFUL_FOR[kind]:
         return None
-    if account.exempt_from(options.IGNORE_LOCKOUT) or LOCKED.holds(account, policy, now):
+    if account.exempt_from(options.IGNORE_LOCKOUT) or states.LOCKED.holds(account, policy, now):
         return None
-    if DISABLED.holds(account, policy, now) or INACTIVE.holds(account, policy, now):
+    if states.DISABLED.holds(account, policy, now) or states.INACTIVE.holds(account, policy, now):
         return None
     return DueNotice(kind=kind, fact_at=at, good_until=at + USEFUL_FOR[kind])
 
@@ -164,15 +156,17 @@ def why_obsolete(
         return "its time has passed"
     if not rules.steps_of(kind):
         return "notices of this kind are off"
-    for state in (DISABLED, INACTIVE):
+    for state in (states.DISABLED, states.INACTIVE):
         if state.holds(account, policy, now):
             return f"the account is {state.label.lower()}"
     if account.exempt_from(EXEMPTION[kind]):
         return "the account is exempt from the rule"
     if kind is NoticeKind.UNLOCKED:
-        return "it is locked again" if LOCKED.holds(account, policy, now) else ""
+        return "it is locked again" if states.LOCKED.holds(account, policy, now) else ""
     if kind is NoticeKind.LOCKED:  # the owner is told of a lapsed lock while its row stands
-        stands = any(state.holds(account, policy, now) for state in (LOCKED, LOCK_LAPSED))
+        stands = any(
+            state.holds(account, policy, now) for state in (states.LOCKED, states.LOCK_LAPSED)
+        )
         return "" if stands and account.failed_auth_at == notice.fact_at else "the lock is over"
     current = next(iter(due_notices(account, rules, policy, now, kinds=(kind,))), None)
     if current is None or current.fact_at != notice.fact_at:

@@ -33,11 +33,7 @@ _Counts = Counter[tuple[str, date, str]]  # by domain id, day, kind
 
 
 def take(*, policy: Policy, book: RuleBook, now: datetime) -> None:
-    """Count the notices of the next days and replace the stored forecast.
-
-    Raises:
-        KeystoneDatabaseDownError
-    """
+    """Count the notices of the next days and replace the stored forecast."""
     names = {domain.id: domain.name for domain in selectors.domains(scope=None)}
     rules = {domain_id: book.of_domain(domain_id, name) for domain_id, name in names.items()}
     counts: _Counts = Counter()

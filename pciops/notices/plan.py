@@ -57,11 +57,7 @@ def by_date(*, policy: Policy, book: RuleBook, now: datetime) -> PlanResult:
 
 
 def by_lock(*, policy: Policy, book: RuleBook, now: datetime) -> PlanResult:
-    """Plan what cannot wait for the hour: locks and unlocks.
-
-    Raises:
-        KeystoneDatabaseDownError
-    """
+    """Plan what cannot wait for the hour: locks and unlocks."""
     return _store(dues_by_lock(policy=policy, book=book, now=now), now)
 
 
@@ -209,11 +205,7 @@ def status_of(email: str) -> NoticeStatus:
 
 # --- Review ------------------------------------------------------------------------------------
 def review(*, policy: Policy, book: RuleBook, now: datetime) -> int:
-    """Cancel obsolete notices and update changed addresses; return how many were canceled.
-
-    Raises:
-        KeystoneDatabaseDownError
-    """
+    """Cancel obsolete notices and update changed addresses; return how many were canceled."""
     current = Q(status=NoticeStatus.PLANNED) | Q(good_until__gt=now)
     rows = Notice.objects.filter(current, unclaimed(now), status__in=OPEN)
     return sum(
@@ -225,11 +217,7 @@ def review(*, policy: Policy, book: RuleBook, now: datetime) -> int:
 def standing(
     notices: Sequence[Notice], *, policy: Policy, book: RuleBook, now: datetime
 ) -> list[Notice]:
-    """Cancel the obsolete notices and return the others, with their addresses of now.
-
-    Raises:
-        KeystoneDatabaseDownError
-    """
+    """Cancel the obsolete notices and return the others, with their addresses of now."""
     accounts = {account.id: account for account in accounts_of({n.user_id for n in notices})}
     obsolete: dict[str, list[uuid.UUID]] = defaultdict(list)
     kept = []

@@ -24,9 +24,8 @@ from django.conf import settings
 
 from pciops.accounts.account import Account
 from pciops.accounts.selectors import Domain
-from pciops.lib import files
 from pciops.lib.addresses import mail_address
-from pciops.lib.env import SettingError
+from pciops.lib.env import SettingError, file_stamp
 from pciops.notices.models import NoticeKind
 
 Steps = tuple[int, ...]
@@ -100,7 +99,7 @@ def current() -> RuleBook:
         reply_to=settings.MAIL_REPLY_TO,
     )
     path = settings.NOTICE_DOMAINS
-    tables = _read(path, files.stamp(path)) if path else {}
+    tables = _read(path, file_stamp(path)) if path else {}
     return RuleBook(
         default=default,
         domains={

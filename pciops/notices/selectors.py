@@ -83,11 +83,7 @@ class NoticePage:
 def page(
     view: NoticeView, *, scope: str | None, now: datetime, marker: str, limit: int
 ) -> NoticePage:
-    """Return one page of a list.
-
-    Raises:
-        MarkerError
-    """
+    """Return one page of a list, or raise MarkerError."""
     rows = _within(scope).filter(status__in=view.statuses)
     if view.over:
         rows = rows.filter(settled_at__gt=now - RECENT)

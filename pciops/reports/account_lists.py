@@ -63,11 +63,7 @@ class Directory:
 
     @classmethod
     def read(cls) -> Directory:
-        """Read both from Keystone's database.
-
-        Raises:
-            KeystoneDatabaseDownError
-        """
+        """Read both from Keystone's database."""
         domains = {domain.id: domain.name for domain in selectors.domains(scope=None)}
         return cls(domains, privileged.all_kinds())
 
@@ -102,11 +98,7 @@ class AccountLists:
 
     @classmethod
     def read(cls, selection: Selection) -> AccountLists:
-        """Read all of the lists as they are now.
-
-        Raises:
-            KeystoneDatabaseDownError
-        """
+        """Read all of the lists as they are now."""
         lists = cls(states={state: Spool() for state in (*BY_ACTIVITY, *BY_PASSWORD)})
         policy = replace(
             selection.policy, inactive_soon_days=INACTIVE_DAYS, expiring_days=EXPIRING_DAYS
@@ -233,11 +225,7 @@ def _first_rule(rules: Iterable[Q]) -> Case:
 
 # --- Accounts at the threshold of failures -------------------------------------------------------
 def failing(selection: Selection) -> Iterator[list[Account]]:
-    """Yield the accounts that are locked, or would be if they were not exempt, in chunks.
-
-    Raises:
-        KeystoneDatabaseDownError
-    """
+    """Yield the accounts that are locked, or would be if they were not exempt, in chunks."""
     policy, now = selection.policy, selection.now
     either = LOCKED.condition(policy, now) | ATTACKED_EXEMPT.condition(policy, now)
     rows = selection.of_domain(LocalUser.objects.filter(either))
@@ -263,11 +251,7 @@ class PrivilegedLists:
 
     @classmethod
     def read(cls, selection: Selection) -> PrivilegedLists:
-        """Read all of the lists as they are now.
-
-        Raises:
-            KeystoneDatabaseDownError
-        """
+        """Read all of the lists as they are now."""
         lists, loaded = cls(), mfa.methods()
         ids = sorted({*selection.directory.kinds, *_exempt_ids(Q())})
         for start in range(0, len(ids), CHUNK):

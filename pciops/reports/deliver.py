@@ -29,12 +29,9 @@ TEMPLATES: Final = Path(__file__).resolve().parent.parent.parent / "templates" /
 
 
 def owe_recent(now: datetime) -> int:
-    """Owe the reports of the last days to whoever has not been sent them; says how many mails.
+    """Owe the first revisions of the last days; return how many mails, or raise SettingError.
 
-    Only first revisions: who builds a report again has it before them.
-
-    Raises:
-        SettingError
+    Whoever builds a report again has it already.
     """
     recent = StoredReport.objects.filter(
         revision=1, generated_at__gt=now - GOOD_FOR, generated_at__lte=now
@@ -43,11 +40,7 @@ def owe_recent(now: datetime) -> int:
 
 
 def owe(stored: StoredReport, *, now: datetime) -> int:
-    """Owe a report to those of its recipients who have not been sent it; says how many mails.
-
-    Raises:
-        SettingError
-    """
+    """Owe a report to the recipients who lack it; return how many mails, or raise SettingError."""
     addresses = _without(recipients(stored), stored)
     if not addresses:
         return 0
@@ -71,11 +64,7 @@ def owe(stored: StoredReport, *, now: datetime) -> int:
 
 
 def recipients(stored: StoredReport) -> list[str]:
-    """Who gets it: the cloud's by the settings, a domain's its contacts.
-
-    Raises:
-        SettingError
-    """
+    """Return the addresses of the settings, or of the domain, or raise SettingError."""
     if not stored.domain_id:
         return list(settings.REPORT_RECIPIENTS)
     return list(rules.current().of_domain(stored.domain_id, stored.domain_name).contacts)
@@ -119,9 +108,10 @@ def _proofs(stored: StoredReport, now: datetime) -> list[Attachment]:
 
 def write(stored: StoredReport, report: Report, *, attached: bool, left_out: bool) -> RenderedMail:
     """Render the mail; each text that is not ours is one line of it."""
+    engine = Engine(dirs=[str(TEMPLATES)])
     facts = _facts(stored, report) | {"attached": attached, "left_out": left_out}
     subject, text, html = (
-        _engine().get_template(name).render(Context(facts, autoescape=name.endswith(".html")))
+        engine.get_template(name).render(Context(facts, autoescape=name.endswith(".html")))
         for name in ("subject.txt", "body.txt", "body.html")
     )
     return RenderedMail(subject=plain(subject, LONGEST_SUBJECT), text=text, html=html)
@@ -160,7 +150,3 @@ def _link(stored: StoredReport) -> str:
         return ""
     domain = f"?{urlencode({'domain': stored.domain_id})}" if stored.domain_id else ""
     return f"{settings.SITE_URL}/reports/{stored.week}/{domain}"
-
-
-def _engine() -> Engine:
-    return Engine(dirs=[str(TEMPLATES)])

@@ -19,13 +19,10 @@ class ReportNotFoundError(LookupError):
 
 
 def domain_of(domain_id: str, *, scope: str | None) -> str:
-    """Return the domain whose reports are meant; "": the whole cloud.
+    """Return the domain of the reports ("": the whole cloud), or raise ReportNotFoundError.
 
     Args:
         scope: the domain of the operator, who sees no other reports; None: all.
-
-    Raises:
-        ReportNotFoundError
     """
     if scope is None:
         return domain_id
@@ -35,11 +32,7 @@ def domain_of(domain_id: str, *, scope: str | None) -> str:
 
 
 def find(week: str, domain_id: str, *, revision: str, now: datetime) -> StoredReport:
-    """Return the newest revision of a week's report, or the one with this number.
-
-    Raises:
-        ParameterError, ReportNotFoundError
-    """
+    """Return this revision or the newest, or raise ParameterError or ReportNotFoundError."""
     is_number = revision.isascii() and revision.isdigit() and len(revision) < 6
     if revision and not is_number:
         raise ParameterError(f"revision: {revision[:20]!r} is no number.")
@@ -56,11 +49,7 @@ def find(week: str, domain_id: str, *, revision: str, now: datetime) -> StoredRe
 
 
 def format_of(name: str) -> Format:
-    """Return the format with this name.
-
-    Raises:
-        ParameterError
-    """
+    """Return the format with this name, or raise ParameterError."""
     if name not in FORMATS:
         raise ParameterError(f"format: {name[:20]!r} is no form of a report: {', '.join(FORMATS)}.")
     return FORMATS[name]

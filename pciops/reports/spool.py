@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
-from typing import Any, Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self
 from weakref import finalize
 
 from pciops.lib.canonical import canonical
@@ -54,7 +54,7 @@ class Spool:
 
     def append(self, row: Row) -> None:
         """Append a row; half surrogate pairs, which are not text, become question marks."""
-        line = line_of(row)
+        line = f"{canonical(list(row))}\n".encode("utf-8", "replace")
         if self.count < FIRST_ROWS:
             self.first.append(tuple(json.loads(line)))
         self.count += 1
@@ -91,11 +91,6 @@ class Spool:
         self._file.write(data)
         self._chunks.append((len(self._lines), len(data)))
         self._lines, self._size = [], 0
-
-
-def line_of(row: Iterable[Any]) -> bytes:
-    """Return a row as a line."""
-    return f"{canonical(list(row))}\n".encode("utf-8", "replace")
 
 
 def decompressed(data: bytes) -> Iterator[Row]:

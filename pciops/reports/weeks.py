@@ -80,13 +80,10 @@ def first() -> Week | None:
 
 
 def parse(text: str, *, now: datetime, unfinished: bool = False) -> Week:
-    """Return the week with this name, of which a report can be built.
+    """Return the week with this name if a report of it can be built, or raise WeekError.
 
     Args:
         unfinished: accept the current week too.
-
-    Raises:
-        WeekError
     """
     earliest, last = first(), Week.of(now) if unfinished else last_ended(now)
     week = _parsed(text)

@@ -28,12 +28,7 @@ class KeystoneBackend(BaseBackend):
         return self.operator(client.authenticate(name, password, domain))
 
     def operator(self, unscoped: Token) -> Operator:
-        """Return the holder of a token as an operator.
-
-        Raises:
-            rights.NoRoleError
-            client.UnreachableError
-        """
+        """Return the holder of a token, or raise NoRoleError or UnreachableError."""
         choices = rights.choices(unscoped)
         if not choices:
             raise rights.NoRoleError

@@ -53,11 +53,7 @@ class CommandOperator:
         return self.rights.domain_id if self.rights else None
 
     def require(self, act: Act, command: str) -> None:
-        """Check that they may do the act; a refusal is written to the audit log.
-
-        Raises:
-            CommandError
-        """
+        """Check that they may do the act, or write a refusal and raise CommandError."""
         if self.rights is None or self.rights.may(act.needs):
             return
         sentence = self.rights.refusal(act.needs)
@@ -79,21 +75,13 @@ class CommandOperator:
     def requests(
         self, act: Act, verdicts: Sequence[SigninVerdict], inputs: Mapping[str, Any]
     ) -> Iterator[tuple[SigninVerdict, ActRequest]]:
-        """Yield their request for each account, once their rights are confirmed for it.
-
-        Raises:
-            CommandError
-        """
+        """Yield a request for each account after a check of rights, or raise CommandError."""
         for verdict in verdicts:
             self._confirm()
             yield verdict, self.request(act, verdict, inputs)
 
     def _confirm(self) -> None:
-        """Ask Keystone whether the token still carries the rights.
-
-        Raises:
-            CommandError
-        """
+        """Ask Keystone whether the token still carries the rights, or raise CommandError."""
         if self.token is None or self.rights is None:
             return
         try:
@@ -176,12 +164,7 @@ def operator(*, without_keystone: bool) -> CommandOperator:
 
 
 def sign_in() -> tuple[Token, Rights]:
-    """Sign in once with the credentials of OS_CLOUD or OS_*, for the widest scope with a role.
-
-    Raises:
-        SettingError
-        NotSignedInError
-    """
+    """Sign in for the widest scope with a role, or raise SettingError or NotSignedInError."""
     session = clouds.session_from_environment()
     try:
         return strongest(client.sign_in(session))

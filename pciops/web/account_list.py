@@ -141,11 +141,7 @@ def account_export(request: OperatorRequest) -> StreamingHttpResponse:
 
 
 def query_of(request: OperatorRequest, domains: list[Domain]) -> AccountQuery:
-    """Return the query for the filters in the URL.
-
-    Raises:
-        FilterError
-    """
+    """Return the query for the filters in the URL, or raise FilterError."""
     return filters.query(request.GET.dict(), domains=domains)
 
 
@@ -177,9 +173,6 @@ def build_tabs(
 
     Args:
         total: the number of accounts in the open list; None if it has several pages.
-
-    Raises:
-        KeystoneDatabaseDownError
     """
     counted = None if query.text else census.numbers(scope=query.domain_id or scope)
     locked = total if query.state is LOCKED else None

@@ -61,11 +61,7 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
 
 
 def account_timeline(request: OperatorRequest, user_id: str) -> timeline.TimelinePage:
-    """Return a page of acts through pciops and of Keystone's notifications, newest first.
-
-    Raises:
-        MarkerError
-    """
+    """Return a page of acts and notifications, newest first, or raise MarkerError."""
     return timeline.page(
         [audit.account_source(user_id), *search.of_account(user_id)],
         marker=request.GET.get("marker", ""),

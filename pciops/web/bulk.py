@@ -195,11 +195,7 @@ def _form_page(
 
 
 def _selection(values: list[str]) -> dict[str, Failures]:
-    """Return the ids of the selected rows with the failures that each row showed.
-
-    Raises:
-        SelectionError
-    """
+    """Return the failures that each selected row showed, by id, or raise SelectionError."""
     preconditions = {}
     for value in values:
         user_id, _, failures = value.rpartition(" ")

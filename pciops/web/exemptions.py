@@ -61,11 +61,7 @@ def exemption_export(request: OperatorRequest) -> StreamingHttpResponse:
 
 
 def _status(request: OperatorRequest) -> ExemptionStatus | None:
-    """Return the filter in the URL.
-
-    Raises:
-        BadRequestError
-    """
+    """Return the filter in the URL, or raise BadRequestError."""
     text = request.GET.get("status", "")
     if text and text not in ExemptionStatus.values:
         allowed = ", ".join(ExemptionStatus.values)

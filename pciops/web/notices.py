@@ -29,7 +29,7 @@ from pciops.notices import digests, forecast, rendering, rules, selectors, send
 from pciops.notices.mail import operator_mail
 from pciops.notices.mail.message import RenderedMail
 from pciops.notices.mail.transport import DeliveryOutcome, MailServerDown
-from pciops.notices.models import Notice, NoticeKind
+from pciops.notices.models import NoticeKind
 from pciops.notices.rules import RuleBook
 from pciops.signin.models import Operator
 from pciops.web import rights
@@ -117,17 +117,8 @@ def again(request: OperatorRequest, notice_id: UUID) -> HttpResponse:
     notice = selectors.get(notice_id, scope=request.user.scope)
     if notice is None:
         raise Http404("There is no notice with this id.")
-    if _again(request, notice):
-        messages.success(request, f"The notice to {notice.name} is due again.")
-    else:
-        messages.info(request, f"The notice to {notice.name} has not failed: nothing was changed.")
-    return redirect("notices")
-
-
-def _again(request: OperatorRequest, notice: Notice) -> bool:
-    """Make the notice due and record it in the audit log, both or neither."""
     now, by = timezone.now(), f"{request.user.name} ({request.user.domain_name})"
-    with transaction.atomic():
+    with transaction.atomic():  # both the notice and the audit log, or neither
         done = send.send_again(notice, by=by, now=now)
         if done:
             services.record(
@@ -144,7 +135,11 @@ def _again(request: OperatorRequest, notice: Notice) -> bool:
                 remark=f"{notice.get_status_display()}: {notice.answer}",
                 now=now,
             )
-    return done
+    if done:
+        messages.success(request, f"The notice to {notice.name} is due again.")
+    else:
+        messages.info(request, f"The notice to {notice.name} has not failed: nothing was changed.")
+    return redirect("notices")
 
 
 @never_cache

@@ -13,9 +13,8 @@ from typing import Any
 from pypdf import PdfReader
 
 from pciops.reports.render import csv as csv_format
-from pciops.reports.render import html
+from pciops.reports.render import html, pdf
 from pciops.reports.render import json as json_format
-from pciops.reports.render.pdf import pdf
 from pciops.reports.render.text import ReportContent
 from pciops.reports.spool import BuiltReport
 

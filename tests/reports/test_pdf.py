@@ -19,9 +19,8 @@ from pypdf.generic import ContentStream
 
 from pciops.lib import charts
 from pciops.reports.models import SignOff
-from pciops.reports.render import text
-from pciops.reports.render.pdf import pdf
-from pciops.reports.render.pdf.layout import BODY, CELL, Document
+from pciops.reports.render import pdf, text
+from pciops.reports.render.pdf_layout import BODY, CELL, Document
 from pciops.reports.spool import BuiltReport
 from pciops.reports.value import Row
 from tests.reports.rendered import content, pdf_text, printed

@@ -271,7 +271,7 @@ def _count_passwords(scan: _Scan) -> None:
     """
     rules = [state.row_condition(scan.policy, scan.now) for state in BY_PASSWORD]
     days = days_from(scan.now)
-    ends = [expires(lt=_midnight(day + timedelta(days=1))) for day in days]
+    ends = [expires(lt=datetime.combine(day + timedelta(days=1), clock.min, UTC)) for day in days]
     # Most rows are old, and need no comparison with each of the days.
     soon = expires(gt=scan.now) & ends[-1]
     on = Case(When(soon, then=_first_match(ends)), default=None, output_field=IntegerField())
@@ -343,7 +343,3 @@ def _with_memory(statement: str, connection: MySQL) -> str:
         return f"SET STATEMENT {sizes} FOR {statement}"
     hints = " ".join(f"SET_VAR({name} = {size})" for name, size in MEMORY.items())
     return statement.replace("SELECT", f"SELECT /*+ {hints} */", 1)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, clock.min, UTC)

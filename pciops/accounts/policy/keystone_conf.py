@@ -22,20 +22,12 @@ class Assignment:
 
 
 def assignments(path: str, section: str) -> Mapping[str, Assignment]:
-    """Return the last assignment to each option in the section.
-
-    Raises:
-        ConfError
-    """
+    """Return the last assignment to each option in the section, or raise ConfError."""
     return {name: values[-1] for name, values in all_assignments(path, section).items()}
 
 
 def all_assignments(path: str, section: str) -> Mapping[str, Sequence[Assignment]]:
-    """Return all assignments to each option in the section, for options with several values.
-
-    Raises:
-        ConfError
-    """
+    """Return all assignments to each option in the section, or raise ConfError."""
     parser = _Parser(section)
     try:
         with Path(path).open(encoding="utf-8") as lines:

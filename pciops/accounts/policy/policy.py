@@ -15,8 +15,7 @@ from django.conf import settings
 from oslo_config import cfg, types
 
 from pciops.accounts.policy.keystone_conf import Assignment, ConfError, assignments
-from pciops.lib import files
-from pciops.lib.env import SettingError
+from pciops.lib.env import SettingError, file_stamp
 
 GROUP = "security_compliance"
 
@@ -134,7 +133,7 @@ def current_with_sources() -> SourcedPolicy:
     paths = tuple(settings.KEYSTONE_CONF)
     overrides = tuple(sorted(settings.POLICY_OVERRIDES.items()))
     soon = (settings.INACTIVE_SOON_DAYS, settings.EXPIRING_DAYS)
-    return _cached(paths, tuple(files.stamp(path) for path in paths), overrides, soon)
+    return _cached(paths, tuple(file_stamp(path) for path in paths), overrides, soon)
 
 
 def display_value(name: str, value: OptionValue) -> str:

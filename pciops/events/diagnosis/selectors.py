@@ -20,17 +20,9 @@ from pciops.accounts.policy import policy as policies
 from pciops.accounts.policy.policy import Policy
 from pciops.audit.models import Event
 from pciops.events import liveness
+from pciops.events.diagnosis import rules
 from pciops.events.diagnosis.cadence import AttemptRow
 from pciops.events.diagnosis.explanation import Explanation, explain
-from pciops.events.diagnosis.rules import (
-    AddressActivity,
-    Cause,
-    Coverage,
-    Diagnosis,
-    History,
-    diagnose,
-    failures_of,
-)
 from pciops.events.models import Attempts, Outcome
 
 PERIOD: Final = timedelta(hours=24)  # of a history
@@ -75,7 +67,7 @@ def explain_lock(
 
 def causes(
     user_ids: Sequence[str], *, policy: Policy, now: datetime, scope: str | None
-) -> dict[str, Cause]:
+) -> dict[str, rules.Cause]:
     """Return the cause for each account of a page; nothing if there are no notifications."""
     found = diagnoses(user_ids, policy=policy, now=now, scope=scope)
     if not any(diagnosis.history.coverage.events for diagnosis in found.values()):
@@ -111,7 +103,7 @@ def locked_again(account: Account, unlock: Event | None) -> bool:
 
 def diagnoses(
     user_ids: Collection[str], *, policy: Policy, now: datetime, scope: str | None = None
-) -> dict[str, Diagnosis]:
+) -> dict[str, rules.Diagnosis]:
     """Return the diagnosis of each account.
 
     Args:
@@ -127,7 +119,7 @@ def diagnoses(
             hashes[row.user_id].add(row.partial_hash)
     sample = _newest(_since(since, scope))
     gaps = tuple(liveness.gaps(since, now))
-    coverage = Coverage(
+    coverage = rules.Coverage(
         since=since,
         events=bool(sample) or gaps != ((since, now),),
         successes=any(row.outcome == Outcome.SUCCESS for row in sample),
@@ -139,8 +131,8 @@ def diagnoses(
     rows_of_address = _of_addresses(chosen, since, scope)
     shared = _shared(sample)
     return {
-        user_id: diagnose(
-            History(
+        user_id: rules.diagnose(
+            rules.History(
                 attempts=attempts[user_id],
                 coverage=coverage,
                 addresses={
@@ -169,14 +161,14 @@ def shared_addresses(now: datetime) -> set[str]:
 def _main_addresses(rows: Sequence[AttemptRow]) -> list[str]:
     """Return the addresses with the most failures."""
     failures: Counter[str] = Counter()
-    for row in failures_of(rows):
+    for row in rules.failures_of(rows):
         failures[row.address] += row.count
     return [address for address, _ in failures.most_common(ADDRESSES_OF_ACCOUNT)]
 
 
 def _activity_of(
     rows: Iterable[AttemptRow], *, except_for: str, hashes: Collection[str], shared: bool
-) -> AddressActivity:
+) -> rules.AddressActivity:
     """Return what an address did to other accounts in its worst hour.
 
     Args:
@@ -186,7 +178,7 @@ def _activity_of(
     """
     hour: deque[tuple[datetime, str]] = deque()
     targets: Counter[str] = Counter()
-    worst = AddressActivity()
+    worst = rules.AddressActivity()
     signed_in, same_hash = set(), set()
     for row in rows:
         if row.user_id == except_for:
@@ -206,8 +198,8 @@ def _activity_of(
                 del targets[left]
         if len(targets) > worst.targets:
             accounts = sum(1 for target in targets if target.startswith("id "))
-            worst = AddressActivity(accounts=accounts, unknown_names=len(targets) - accounts)
-    return AddressActivity(
+            worst = rules.AddressActivity(accounts=accounts, unknown_names=len(targets) - accounts)
+    return rules.AddressActivity(
         accounts=worst.accounts,
         unknown_names=worst.unknown_names,
         same_hash=len(same_hash),

@@ -31,11 +31,7 @@ class NoExchangeError(BrokerError):
 
 
 def connect(url: str, *, timeout: float = 5) -> Connection:
-    """Return an open connection, with RabbitMQ's certificate and name verified.
-
-    Raises:
-        BrokerError
-    """
+    """Return a connection with RabbitMQ's certificate and name verified, or raise BrokerError."""
     link = Connection(url, connect_timeout=timeout, heartbeat=HEARTBEAT)
     if link.transport_cls == "amqps":
         link.ssl = {
@@ -77,11 +73,7 @@ class Topology:
         self._warned = False
 
     def prepare(self, link: Connection) -> str:
-        """Return the name of our queue, which exists and is bound.
-
-        Raises:
-            NoExchangeError
-        """
+        """Return the name of our queue, which exists and is bound, or raise NoExchangeError."""
         name = settings.NOTIFICATIONS_EXCHANGE
         if self._accepts(link, lambda channel: _exchange(name, passive=True)(channel).declare()):
             self._known = self._known or self._probe(link, name)

@@ -12,7 +12,6 @@ from typing import Final
 
 from django.conf import settings
 
-from pciops.accounts.policy import policy as policies
 from pciops.accounts.policy.keystone_conf import Assignment, ConfError, all_assignments
 from pciops.accounts.policy.policy import Policy
 from pciops.lib.env import SettingError
@@ -171,12 +170,3 @@ def _opted_out(names: Iterable[str]) -> Iterator[MissingOption]:
         sentence = f"Keystone is told not to send {', '.join(suppressed)}."
     if suppressed:
         yield MissingOption(sentence=sentence, section="DEFAULT", line="notification_opt_out =")
-
-
-def currently_missing() -> list[MissingOption]:
-    """Return what is missing in the current files.
-
-    Raises:
-        SettingError: a keystone.conf cannot be read.
-    """
-    return list(missing_options(current_options(), policies.current()))

@@ -190,11 +190,7 @@ def _locked_accounts(
 
 
 def _read_locked(rows: QuerySet[Attempts], *, policy: Policy, now: datetime) -> list[Account]:
-    """Return the accounts of these rows that Keystone locked in the period.
-
-    Raises:
-        KeystoneDatabaseDownError
-    """
+    """Return the accounts of these rows that Keystone locked in the period."""
     ids = list(rows.order_by().values_list("user_id", flat=True).distinct()[:MAX_ACCOUNTS])
     accounts = list[Account]()
     for start in range(0, len(ids), CHUNK):

@@ -121,9 +121,6 @@ def find_activity_changes(*, policy: Policy, now: datetime) -> int:
     An inactive account cannot sign in. A sign-in of an account that will soon be inactive would
     have been notified, if Keystone reports successes and a consumer was always connected;
     otherwise nothing is reported. A notification may be late, so an account is checked twice.
-
-    Raises:
-        KeystoneDatabaseDownError
     """
     if policy.disable_user_account_days_inactive is None:
         IdleSnapshot.objects.all().delete()

@@ -91,11 +91,7 @@ def send_due(*, clock: Clock, until: datetime | None = None) -> SendResult:
 
 
 def send_sample(mail: RenderedMail, *, to: str, now: datetime, reply_to: str) -> DeliveryResult:
-    """Send a mail at once, without keeping it.
-
-    Raises:
-        MailServerDown
-    """
+    """Send a mail at once, without keeping it, or raise MailServerDown."""
     message_id = message.message_id(f"sample.{uuid.uuid4().hex}")
     content = message.build(mail, message_id=message_id, to=to, reply_to=reply_to, now=now)
     with closing(open_transport()) as transport:

@@ -50,11 +50,7 @@ class MailTransport(ABC):
 
     @abstractmethod
     def send(self, content: bytes, *, to: str) -> DeliveryResult:
-        """Send one mail to one address.
-
-        Raises:
-            MailServerDown: the mail was not attempted.
-        """
+        """Send one mail to one address, or raise MailServerDown if the mail was not attempted."""
 
     @abstractmethod
     def close(self) -> None:

@@ -98,7 +98,8 @@ def misfit(stored: StoredReport, audit_records: AuditRecords) -> str:
         return "its content cannot be read"
     if digest(text) != stored.hash:
         return "content changed, its hash is not that of what it says"
-    if _columns(stored) != _expected_columns(report):
+    columns = (stored.domain_id, stored.week, stored.revision, stored.generated_at, stored.figures)
+    if columns != _expected_columns(report):
         return "it stands in the table under another week, domain or number than it says"
     event = audit_records.builds.get(stored.hash)
     if event is None and not audit_records.is_older(stored):
@@ -106,10 +107,6 @@ def misfit(stored: StoredReport, audit_records: AuditRecords) -> str:
     if event is not None and chain.digest(event) != event.hash:
         return f"the trail does not fit: row {event.position} was changed"
     return _rows_misfit(stored, report)
-
-
-def _columns(stored: StoredReport) -> tuple[Any, ...]:
-    return (*(stored.domain_id, stored.week, stored.revision, stored.generated_at, stored.figures),)
 
 
 def _expected_columns(report: Report) -> tuple[Any, ...]:

@@ -16,8 +16,7 @@ from pciops.audit.models import Event
 from pciops.audit.services import Initiator
 from pciops.reports.archive import records, store
 from pciops.reports.models import StoredReport
-from pciops.reports.render import csv, html, json
-from pciops.reports.render.pdf import pdf
+from pciops.reports.render import csv, html, json, pdf
 from pciops.reports.render.text import ReportContent
 
 

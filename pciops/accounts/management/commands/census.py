@@ -38,16 +38,16 @@ class Command(BaseCommand):
         if not options["dry_run"]:
             census.keep(tally)
             census.thin(now)
-        rows = list(_rows(tally))
+        rows, took = list(_rows(tally)), tally.took.total_seconds()
         if options["format"] == "json":
-            self.stdout.write(json.dumps({**_facts(tally), "states": rows}, indent=2))
+            facts = {"counted_at": times.iso(tally.counted_at), "seconds": round(took, 3)}
+            self.stdout.write(json.dumps({**facts, "states": rows}, indent=2))
         else:
             self.stdout.ending = ""  # the writer ends its own lines
             tables.write_table(self.stdout, TABLE, rows)
         number = tally.numbers.get((CLOUD, EVERY, EVERY), 0)
         self.stderr.write(
-            f"{counted(number, 'account')} counted in "
-            f"{tally.took.total_seconds():.2f} s"
+            f"{counted(number, 'account')} counted in {took:.2f} s"
             f"{'; nothing is kept: --dry-run' if options['dry_run'] else ', and kept'}"
         )
 
@@ -57,10 +57,3 @@ def _rows(tally: CensusTally) -> Iterator[dict[str, Any]]:
     for name, state in [*((state.name, state.name) for state in STATES), ("all", EVERY)]:
         by_kind = {kind: tally.numbers.get((CLOUD, state, kind), 0) for kind in KINDS}
         yield {"state": name, "accounts": tally.numbers.get((CLOUD, state, EVERY), 0), **by_kind}
-
-
-def _facts(tally: CensusTally) -> dict[str, Any]:
-    return {
-        "counted_at": times.iso(tally.counted_at),
-        "seconds": round(tally.took.total_seconds(), 3),
-    }

@@ -70,11 +70,7 @@ class Command(BaseCommand):
         self._report(act, results, len(verdicts))
 
     def _report(self, act: Act, results: Iterator[BulkResult], number: int) -> None:
-        """Write each result when it is there.
-
-        Raises:
-            CommandError: not all were done.
-        """
+        """Write each result when it is there, or raise CommandError if not all were done."""
         done = 0
         for result in results:
             name = f"{result.account.name} ({result.account.domain_name})"

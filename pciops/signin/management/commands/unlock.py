@@ -39,11 +39,7 @@ class Command(BaseCommand):
         self._report(verdicts, perform_all(UNLOCK, operator.requests(UNLOCK, verdicts, inputs)))
 
     def _report(self, verdicts: list[SigninVerdict], results: Iterator[BulkResult]) -> None:
-        """Write each result when it is there.
-
-        Raises:
-            CommandError: not all were unlocked.
-        """
+        """Write each result when it is there, or raise CommandError if not all were unlocked."""
         number, unlocked = len(verdicts), 0
         for result in results:
             account = result.account

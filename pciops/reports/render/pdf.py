@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 from pciops.lib import charts
-from pciops.lib.numbers import grouped
+from pciops.lib.numbers import counted, grouped
 from pciops.reports.models import SignOff
+from pciops.reports.render import pdf_layout as layout
 from pciops.reports.render import text
 from pciops.reports.render.csv import file_name
-from pciops.reports.render.pdf import layout
-from pciops.reports.render.pdf.cover_page import (
-    draw_cover,
-    draw_figures,
-    section_mark,
-    table_mark,
+from pciops.reports.render.pdf_layout import (
+    BODY,
+    CELL,
+    EDGE,
+    NOTE,
+    STRONG,
+    SUBHEADING,
+    Cell,
+    Document,
+    Style,
+    column_widths,
+    draw_table,
 )
-from pciops.reports.render.pdf.layout import BODY, CELL, EDGE, STRONG, Color, Document, Style
-from pciops.reports.render.pdf.tables import Cell, TableLayout, column_widths, draw_table
 from pciops.reports.render.text import ReportContent, RowReader
-from pciops.reports.value import Bars, Report, Row, Section, Table
+from pciops.reports.value import Bars, Figure, Header, Report, ReportVerdict, Row, Section, Table
 
 MOST_ROWS: Final = 5000  # of a table; the CSV has all of them
 SHORT_ROWS, SHORT_COLUMNS = 20, 7  # of a table that is printed in its section
 SAMPLE: Final = 200  # rows that decide how wide the columns are
 # Fill and edge of each series: they differ without color as well.
-SERIES: Final[tuple[tuple[Color, Color], ...]] = (
-    ((0x0A, 0x5C, 0xB0), (0x0A, 0x5C, 0xB0)),
-    ((0xFF, 0xF2, 0xD9), (0x7A, 0x4A, 0x00)),
-    ((0xDD, 0xE2, 0xE7), (0x54, 0x60, 0x6D)),
+SERIES: Final = (("#0a5cb0", "#0a5cb0"), ("#fff2d9", "#7a4a00"), ("#dde2e7", "#54606d"))
+READING: Final = (
+    "Instants are UTC. A dash stands for what is not known. A character that the fonts of this "
+    "document lack is written as its number, such as \\u4e2d. Every list is complete in the CSV "
+    "and the JSON of this report, which carry the same numbers."
 )
 
 
@@ -42,7 +48,7 @@ def stream(content: ReportContent) -> Iterator[bytes]:
     with TemporaryDirectory(prefix="pciops-fonts-") as folder:
         document = Document(report.header, content.sha256, fonts=Path(folder))
         document.add_page()
-        draw_cover(document, report, content.sha256)
+        _draw_cover(document, report, content.sha256)
         for section in report.sections:
             _draw_section(document, report, section)
             for table in section.tables:
@@ -60,14 +66,104 @@ def stream(content: ReportContent) -> Iterator[bytes]:
         yield document.finish()
 
 
+def _draw_cover(document: Document, report: Report, sha256: str) -> None:
+    """Print the summary, on as many pages as it takes."""
+    header = report.header
+    document.mark("top", "Summary")
+    document.paragraph("PCI DSS 4.0.1: accounts of OpenStack Keystone", NOTE, below=0)
+    document.paragraph(f"Weekly compliance report {header.week}", layout.TITLE, below=2)
+    document.paragraph(f"{header.cloud} · {text.scope(header)}", BODY, below=0)
+    document.paragraph(text.period(header), BODY, below=10)
+    document.paragraph(text.answer(report), layout.ANSWER, below=6)
+    if report.gaps:
+        gaps = counted(len(report.gaps), "gap")
+        document.paragraph(f"The evidence has {gaps}; the section 10.7.2 names them.", BODY)
+    if findings := text.findings(report):
+        document.paragraph("What somebody has to do", SUBHEADING, above=4)
+        draw_table(
+            document,
+            [
+                [
+                    Cell(section.requirement or section.title, STRONG),
+                    finding,
+                    Cell(mark=_mark(section)),
+                ]
+                for section, finding in findings
+            ],
+            widths=(17, 75, 8),
+            heads=("Requirement", "Finding", "Page"),
+        )
+    document.paragraph("Requirements", SUBHEADING, above=4)
+    draw_table(
+        document,
+        [
+            [
+                Cell(section.requirement or text.UNKNOWN, STRONG),
+                section.title,
+                Cell(text.VERDICTS[section.verdict], CELL.of_verdict(section.verdict))
+                if section.verdict
+                else text.UNKNOWN,
+                section.old or text.UNKNOWN,
+                Cell(mark=_mark(section)),
+            ]
+            for section in report.sections
+        ],
+        widths=(17, 40, 17, 18, 8),
+        heads=("Requirement", "Section", "Verdict", "In PCI DSS 3.2.1", "Page"),
+    )
+    if main_figures := [figure for figure in report.figures() if figure.main]:
+        document.need(100)
+        document.paragraph("Main figures", SUBHEADING, above=4)
+        _draw_figures(document, main_figures, since=header.previous_week)
+    lists: list[list[str | Cell]] = [
+        [section.requirement or text.UNKNOWN, t.title, grouped(t.count), "", Cell(mark=_mark(t))]
+        for section in report.sections
+        for t in section.tables
+    ]
+    if lists:
+        document.need(90)
+        document.paragraph("Lists", SUBHEADING, above=4)
+        heads = ("Requirement", "List", "Rows", "", "Page")
+        draw_table(document, lists, widths=(17, 56, 13, 6, 8), heads=heads, right=(2,))
+    _draw_about(document, header, sha256)
+
+
+def _draw_about(document: Document, header: Header, sha256: str) -> None:
+    document.need(200)
+    document.paragraph("About this report", SUBHEADING, above=4)
+    facts = [(Cell(label, STRONG), value) for label, value in text.facts(header, sha256)]
+    draw_table(document, facts, widths=(24, 76))
+    document.paragraph(READING, NOTE)
+
+
+def _mark(part: Section | Table) -> str:
+    return f"{'section' if isinstance(part, Section) else 'list'}-{part.key}"
+
+
+def _draw_figures(document: Document, figures: Iterable[Figure], *, since: str) -> None:
+    """Print a table of figures, with their change since a week."""
+    finding = CELL.of_verdict(ReportVerdict.FINDING)
+    rows = [
+        (
+            figure.label,
+            Cell(text.number_text(figure.number), finding if figure.is_finding else STRONG),
+            text.change_text(figure.change),
+            figure.words,
+        )
+        for figure in figures
+    ]
+    heads = ("Figure", "Number", f"Since {since}" if since else "Change", "")
+    draw_table(document, rows, widths=(34, 14, 14, 38), heads=heads, right=(1, 2))
+
+
 def _draw_section(document: Document, report: Report, section: Section) -> None:
     document.need(150)
     document.skip(14)
-    document.mark(section_mark(section), section.heading)
+    document.mark(_mark(section), section.heading)
     document.paragraph(section.heading, layout.HEADING, below=2)
     old = f" In PCI DSS 3.2.1: {section.old}." if section.old else ""
     if section.demand or old:
-        document.paragraph(section.demand + old, layout.NOTE, below=6)
+        document.paragraph(section.demand + old, NOTE, below=6)
     for statement in section.statements:
         if statement.verdict is None:
             document.paragraph(statement.words, BODY)
@@ -75,22 +171,22 @@ def _draw_section(document: Document, report: Report, section: Section) -> None:
             words = f"{text.VERDICTS[statement.verdict]}: {statement.words}"
             document.paragraph(words, BODY.of_verdict(statement.verdict))
     if section.figures:
-        draw_figures(document, section.figures, since=report.header.previous_week)
+        _draw_figures(document, section.figures, since=report.header.previous_week)
     for bars in section.bars:
         _draw_chart(document, bars)
 
 
 def _draw_in_section(document: Document, table: Table, rows: RowReader) -> None:
     """Print a short table, or the page of one in the annex."""
-    title, mark = text.title_with_count(table), table_mark(table)
+    title = text.title_with_count(table)
     if is_short(table):
         document.need(70)
-        document.mark(mark, title, level=1)
-        document.paragraph(title, layout.SUBHEADING, above=8)
+        document.mark(_mark(table), title, level=1)
+        document.paragraph(title, SUBHEADING, above=8)
         _draw_rows(document, table, rows)
     else:
-        reference = (Cell(title, STRONG, mark), "page", Cell("", mark=mark))
-        draw_table(document, TableLayout(widths=(84, 6, 10)), [reference])
+        reference = (Cell(title, STRONG), "page", Cell(mark=_mark(table)))
+        draw_table(document, [reference], widths=(84, 6, 10))
 
 
 def _draw_signatures(document: Document, sign_offs: Sequence[SignOff]) -> None:
@@ -100,14 +196,14 @@ def _draw_signatures(document: Document, sign_offs: Sequence[SignOff]) -> None:
     if not sign_offs:
         document.paragraph("Nobody had signed when this copy was made.", BODY, below=6)
     lines = [(Cell(label, STRONG), "") for label in ("Name", "Role", "Date", "Signature")]
-    draw_table(document, TableLayout(widths=(20, 80), leading=21.6), lines)
+    draw_table(document, lines, widths=(20, 80), leading=21.6)
 
 
 def _draw_in_annex(document: Document, section: Section, table: Table, rows: RowReader) -> None:
     document.need(0.4 * document.h)  # a short one begins below the one before
     document.skip(14)
     title = f"{section.requirement} {text.title_with_count(table)}".strip()
-    document.mark(table_mark(table), f"List: {title}")
+    document.mark(_mark(table), f"List: {title}")
     document.paragraph(title, layout.HEADING, below=4)
     if table.count > MOST_ROWS:
         cut = text.cut_sentence(table, MOST_ROWS, file_name(table.key))
@@ -122,14 +218,15 @@ def _draw_rows(document: Document, table: Table, rows: RowReader, title: str = "
     heads = [text.column_title(column) for column in table.columns]
     sample = [_cells(row, table) for row in table.shown[:SAMPLE]]
     firm = [column.kind != "text" or column.is_id for column in table.columns]
-    table_layout = TableLayout(
+    printed = islice(rows(table.key), MOST_ROWS)
+    draw_table(
+        document,
+        (_cells(row, table) for row in printed),
         widths=column_widths(document, heads, sample, firm),
         heads=heads,
         right=[i for i, column in enumerate(table.columns) if column.kind == "number"],
         title=title,
     )
-    printed = islice(rows(table.key), MOST_ROWS)
-    draw_table(document, table_layout, (_cells(row, table) for row in printed))
     document.paragraph(f"SHA-256 over all rows of this list: {table.sha256}", layout.FOOT)
 
 
@@ -152,7 +249,7 @@ def _draw_chart(document: Document, bars: Bars) -> None:
     drawing = charts.columns(chart, height=200.0)
     scale = document.epw * 0.86 / drawing.width
     document.need((drawing.height + 22) * scale + 30)
-    document.paragraph(chart.title, layout.SUBHEADING, above=6, below=4)
+    document.paragraph(chart.title, SUBHEADING, above=6, below=4)
     label = Style(charts.TEXT * scale, color=layout.QUIET)
     number = Style(charts.TEXT * scale)
     x, y = EDGE, document.y
@@ -179,7 +276,7 @@ def _draw_bar(
     document: Document, series: int, x: float, y: float, width: float, height: float
 ) -> None:
     fill, edge = SERIES[(series - 1) % len(SERIES)]
-    document.set_fill_color(*fill)
-    document.set_draw_color(*edge)
+    document.set_fill_color(fill)
+    document.set_draw_color(edge)
     document.set_line_width(0.8)
     document.rect(x, y, width, height, style="DF")

@@ -196,6 +196,11 @@ TRAIL_MONTHS = env.integer("PCIOPS_TRAIL_MONTHS", 13, minimum=12, maximum=240)
 # Each row of the audit log also goes there (RFC 5424), out of reach of the database administrator.
 SYSLOG_URL = env.syslog("PCIOPS_SYSLOG_URL")
 SYSLOG_CACERT = env.text("PCIOPS_SYSLOG_CACERT")
+# The Ed25519 key that signs the audit log, made at first start; its public keys are beside it.
+EVIDENCE_KEY_FILE = env.text("PCIOPS_EVIDENCE_KEY_FILE", str(VAR / "evidence_key"))
+# A time-stamping authority (RFC 3161) for anchors, and the certificates that its are checked with.
+TIMESTAMP_URL = env.http_url("PCIOPS_TIMESTAMP_URL", example="https://tsa.example/tsr")
+TIMESTAMP_CACERT = env.text("PCIOPS_TIMESTAMP_CACERT")
 
 # --- Email to operators -------------------------------------------------------------------------
 SITE_URL = env.http_url("PCIOPS_SITE_URL", example="https://pciops.cloud.example")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from django.apps import apps
+from django.conf import settings as django_settings
 from django.db import connections
 from django.db.backends.sqlite3.base import DatabaseWrapper
 from hypothesis import settings
@@ -66,6 +68,19 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         connections["keystone_unlock"] = keystone
     yield
     connections["keystone_unlock"] = separate
+
+
+@pytest.fixture(scope="session")
+def evidence_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the evidence key of this process."""
+    return tmp_path_factory.mktemp("evidence")
+
+
+@pytest.fixture(autouse=True)
+def _no_old_anchors(evidence_folder: Path) -> None:
+    """Let each test begin with the same evidence key, and without copies of anchors."""
+    django_settings.EVIDENCE_KEY_FILE = str(evidence_folder / "evidence_key")
+    (evidence_folder / "evidence_key.notes").unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -38,13 +38,14 @@ def account_act(request: ApiRequest, user_id: str, name: str) -> HttpResponse:
         **_inputs(request, act, user_id),
     )
     result = act.perform(verdict, act_request)
+    chained = request.operator.scope is None
     if isinstance(result, Waiting):
         asked = {"id": result.asked.pk, "expires_at": times.iso(result.asked.expires_at)}
-        answer = {"event": event_dict(result.event), "unlock_request": asked}
+        answer = {"event": event_dict(result.event, chained=chained), "unlock_request": asked}
         return JsonResponse(answer, status=result.status)
     if not isinstance(result, Done):
         raise ApiError(result.status, result.sentence)
-    return JsonResponse({"event": event_dict(result.event)})
+    return JsonResponse({"event": event_dict(result.event, chained=chained)})
 
 
 def _inputs(request: ApiRequest, act: Act, user_id: str) -> dict[str, Any]:

@@ -30,6 +30,8 @@ NEWEST: Final = Order[Event](
     )
 )
 TIMELINE_DAYS: Final = 14
+# What users do as themselves, before they have a scope.
+OF_PERSON: Final = (Event.Action.SIGN_IN, Event.Action.SIGN_OUT, Event.Action.PASSWORD)
 BATCH: Final = 2000  # rows in memory at a time
 # Keystone unlocks an account silently with these, if the precondition says that it is locked.
 _UNLOCKING: Final = (Event.Action.ENABLE, Event.Action.EXEMPT, Event.Action.LIFT)
@@ -165,15 +167,24 @@ def pending(*, before: datetime) -> list[Event]:
 
 
 # --- Searches -----------------------------------------------------------------------------------
-def within(scope: str | None) -> EventQuerySet:
+def within(scope: str | None, *, intents: bool = False) -> EventQuerySet:
     """Return the rows that operators of a domain see; all for None.
 
-    They see acts on the domain's accounts, and rows without an account by the domain's users.
+    They see acts on the domain's accounts, what operators did for this domain, and the sign-ins of
+    its users. What a user of the domain did for the whole cloud is not theirs to see.
+
+    Args:
+        intents: also the rows of intents, without which the chain has gaps.
     """
-    rows: EventQuerySet = Event.objects.all()
+    rows: EventQuerySet = Event.rows.all() if intents else Event.objects.all()
     if scope is None:
         return rows
-    return rows.filter(Q(target_domain_id=scope) | Q(target_id="", initiator_domain_id=scope))
+    of_its_users = Q(action__in=OF_PERSON) | Q(action=Event.Action.DENY, initiator_scope="")
+    return rows.filter(
+        Q(target_domain_id=scope)
+        | Q(target_id="", initiator_scope=scope)
+        | Q(of_its_users, target_id="", initiator_domain_id=scope)
+    )
 
 
 def between(
@@ -230,7 +241,7 @@ def page(query: AuditQuery, *, scope: str | None, marker: str = "", limit: int) 
     """Return one page of a search, or raise MarkerError."""
     rows = _matching(query, scope)
     if marker:
-        rows = rows & NEWEST.after(Event.objects.all(), marker)
+        rows = rows & NEWEST.after(Event.rows.all(), marker)
     events = list(NEWEST.sort(rows)[: limit + 1])
     next_marker = NEWEST.marker(events[limit - 1]) if len(events) > limit else ""
     return AuditPage(events=events[:limit], next=next_marker)
@@ -255,12 +266,13 @@ def daily_counts(
 
 
 def iterate(query: AuditQuery, *, scope: str | None) -> Iterator[Event]:
-    """Yield all rows of a search, the newest first."""
-    return chain.from_iterable(batches(_matching(query, scope), NEWEST, size=BATCH))
+    """Yield all rows of a search, with those of intents, the newest first."""
+    rows = _matching(query, scope, intents=True)
+    return chain.from_iterable(batches(rows, NEWEST, size=BATCH))
 
 
-def _matching(query: AuditQuery, scope: str | None) -> EventQuerySet:
-    rows = within(scope)
+def _matching(query: AuditQuery, scope: str | None, *, intents: bool = False) -> EventQuerySet:
+    rows = within(scope, intents=intents or query.action == Event.Action.INTENT)
     for name in _CHOICES:
         if value := getattr(query, name):
             rows = rows.filter(**{name: value})

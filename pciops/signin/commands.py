@@ -30,6 +30,7 @@ from pciops.keystone import client, clouds
 from pciops.keystone.client import Token
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib.env import SettingError
+from pciops.signin import audit
 from pciops.signin.rights import (
     BoundTokenError,
     NoRoleError,
@@ -177,6 +178,7 @@ def operator(*, without_keystone: bool) -> CommandOperator:
         domain_id=token.user_domain_id,
         domain_name=token.user_domain_name,
         agent=f"operating-system user {user.name}",
+        scope=audit.acting_scope(rights),
     )
     return CommandOperator(initiator=initiator, rights=rights, token=token)
 

@@ -115,7 +115,9 @@ def explained(request: HttpRequest, error: Exception) -> HttpResponse | None:
         return _page(request, 503, "pciops' own database does not answer", str(error))
     if isinstance(error, SettingError):
         log.error("the policy cannot be read: %s", error)
-        return _page(request, 503, "Keystone's policy cannot be read", str(error))
+        scope = cast("OperatorRequest", request).user.scope
+        sentence = str(error) if scope is None else "An administrator of the cloud sees the reason."
+        return _page(request, 503, "Keystone's policy cannot be read", sentence)
     return None
 
 

@@ -113,6 +113,19 @@ def test_an_unknown_account_is_a_page_that_offers_the_search(signed_in: Page) ->
     expect(signed_in.get_by_role("searchbox")).to_be_visible()
 
 
+def test_a_lock_that_ends_on_another_day_fits_a_phone(signed_in: Page, cloud: Cloud) -> None:
+    locked = cloud.create_locked()
+    cloud.sql(
+        "UPDATE local_user SET failed_auth_at = failed_auth_at + INTERVAL 1 DAY WHERE user_id = %s",
+        locked.id,
+    )
+    signed_in.set_viewport_size({"width": 360, "height": 740})
+    signed_in.goto("/accounts/?state=locked&q=" + locked.id)
+
+    expect(signed_in.get_by_text(locked.name).first).to_be_visible()
+    assert_fits(signed_in)
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -111,7 +111,7 @@ def test_names_are_isolated_where_several_are_unlocked(
 ) -> None:
     form = selecting.select(site, *users.values())
     fields = selecting.form(site, *users.values())
-    result = site.post(selecting.ADDRESS, fields, follow=True)
+    result = selecting.finished(site, fields)
 
     assert isolated(form, HOSTILE)
     assert isolated(result, HOSTILE)

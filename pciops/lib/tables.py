@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, Protocol
@@ -12,7 +13,14 @@ from typing import Any, Final, Protocol
 from pciops.lib.logs import escape
 
 FORMATS: Final = ("table", "csv", "json")
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+# The start of a spreadsheet formula, also in full-width and other forms, at the start of a cell or
+# after a character that some programs take as the end of a cell, with blanks and quotes between.
+_FORMULA: Final = re.compile(
+    r"(^|[;|\t\r\n])"
+    '(?=(?:[^\\S\\t\\r\\n]|["\x00\u200b-\u200f\u2060\ufeff])*'
+    "[-=+@\u207a\u207c\u208a\u208c\ufb29\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20])"
+    r"|^(?=[\t\r])"
+)
 
 
 class Writer(Protocol):
@@ -22,11 +30,11 @@ class Writer(Protocol):
 
 
 def defused(value: Any) -> str:
-    """Return the text of a cell, with an apostrophe before the start of a spreadsheet formula."""
+    """Return the text of a cell, with an apostrophe before each start of a spreadsheet formula."""
     text = _text(value)
     if isinstance(value, int):
         return text  # -3 is not a formula
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return _FORMULA.sub(r"\1'", text)
 
 
 def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -12,7 +12,7 @@ import pytest
 from django.db import DatabaseError, connections
 from pytest_django.plugin import DjangoDbBlocker
 
-from pciops.accounts import by_date, selectors
+from pciops.accounts import selectors
 from pciops.accounts.selectors import AccountQuery
 from pciops.accounts.states import LOCKED
 from pciops.demo.keystone import Keystone

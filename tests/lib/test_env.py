@@ -99,7 +99,6 @@ READERS: dict[str, Callable[[], object]] = {
     "brokers": lambda: env.brokers("PCIOPS_X"),
     "syslog": lambda: env.syslog("PCIOPS_X"),
     "addresses": lambda: env.addresses("PCIOPS_X"),
-    "mail_domains": lambda: env.mail_domains("PCIOPS_X"),
     "zone": lambda: env.zone("PCIOPS_X", "UTC"),
 }
 BROKER = "amqp://pciops:secret@rabbit.example:5672/pciops"
@@ -129,8 +128,6 @@ BROKER = "amqp://pciops:secret@rabbit.example:5672/pciops"
         *(("zone", value, "Europe/Berlin") for value in BAD_ZONES),
         ("addresses", "Ops <ops@cloud.example>", "ops@cloud.example"),
         ("addresses", "ops", "ops@cloud.example"),
-        ("mail_domains", "@cloud.example", "cloud.example"),
-        ("mail_domains", "*.cloud.example", "cloud.example"),
         ("addresses", "a@x.example;b@x.example", "ops@cloud.example"),
     ],
 )
@@ -367,13 +364,6 @@ def test_email_addresses_are_unique(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert env.addresses("PCIOPS_X") == ("ops@cloud.example", "ann@cloud.example")
     assert env.addresses("PCIOPS_Y") == ()
-
-
-def test_mail_domains_are_unique_and_in_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PCIOPS_X", "Cloud.example, bücher.example,cloud.example")
-
-    assert env.mail_domains("PCIOPS_X") == ("cloud.example", "xn--bcher-kva.example")
-    assert env.mail_domains("PCIOPS_Y") == ()
 
 
 def test_time_zone_has_a_default(monkeypatch: pytest.MonkeyPatch) -> None:

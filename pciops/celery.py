@@ -10,7 +10,7 @@ from typing import Any
 import django
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_ready, worker_shutdown
 from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
@@ -62,6 +62,10 @@ app.conf.beat_schedule = {
     "write_digests": _entry("notices.digest", FIVE_MINUTES, expires=240),
     # Emails to operators: digests, reports, alerts.
     "send_operator_mails": _entry("notices.operator_mails", MINUTE, expires=50),
+    # Rows of the audit log that wait for the syslog receiver.
+    "send_syslog": _entry("audit.syslog", MINUTE, expires=50),
+    # Hourly: the head of the audit log's chain is signed.
+    "make_anchor": _entry("audit.anchor", FIVE_MINUTES, expires=240),
     # The audit log: verified every day, pruned every Sunday.
     "verify_audit": _entry("audit.verify", crontab(hour="2", minute="10"), expires=3600),
     "prune_audit": _entry(
@@ -85,3 +89,19 @@ app.conf.beat_schedule = {
 @setup_logging.connect
 def keep_logging(**_: Any) -> None:
     """Keep Django's LOGGING: Celery sets up its own only if this signal has no receiver."""
+
+
+@worker_ready.connect
+def record_start(**_: Any) -> None:
+    """Record the start of a worker in the audit log (PCI DSS 10.2.1.6)."""
+    from pciops.audit import processes  # noqa: PLC0415 (the apps are ready only now)
+
+    processes.record_start("worker")
+
+
+@worker_shutdown.connect
+def record_stop(**_: Any) -> None:
+    """Record the stop of a worker."""
+    from pciops.audit import processes  # noqa: PLC0415 (the same)
+
+    processes.record_stop("worker")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,11 +13,16 @@ from pciops.lib import env
 from pciops.lib.csp import NONE, SELF
 from pciops.lib.times import WEEKDAYS
 
+# Every entry point reads the settings before it creates a file: nothing is for other users.
+os.umask(0o077)
+
 ROOT = Path(__file__).resolve().parent.parent
-VAR = Path(env.text("PCIOPS_VAR", str(ROOT / "var"))).resolve()
+VAR = env.private_folder("PCIOPS_VAR", str(ROOT / "var"))
 
 # --- The site -----------------------------------------------------------------------------------
-SECRET_KEY = env.secret("PCIOPS_SECRET_KEY") or env.kept_secret(VAR / "secret_key")
+SECRET_KEY = env.secret("PCIOPS_SECRET_KEY") or env.kept_secret(VAR / env.SECRET_KEY_FILE)
+# Accepted, and never used for anything new.
+SECRET_KEY_FALLBACKS = env.fallback_keys("PCIOPS_SECRET_KEY_FALLBACKS", VAR)
 ALLOWED_HOSTS = env.words("PCIOPS_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CLOUD_NAME = env.text("PCIOPS_CLOUD_NAME", "OpenStack")
 
@@ -101,12 +108,17 @@ _keystone_kinds = {
 _keystone = env.database("PCIOPS_KEYSTONE_DATABASE_URL", engines=_keystone_kinds)
 _unlock = env.database("PCIOPS_KEYSTONE_UNLOCK_DATABASE_URL", engines=_keystone_kinds) or _keystone
 
-# Makes a session read-only with a limit of 15 s for each statement. MariaDB runs the first comment,
-# MySQL the second.
+# A limit of 15 s for each statement, so that no request holds a database for longer. MariaDB runs
+# the first comment, MySQL the second (which limits only reads).
+_LIMITED_MYSQL = (
+    "SET SESSION /*M!100100 max_statement_time=15 */ /*!80000 max_execution_time=15000 */"
+)
+# The same in a session that only reads.
 _READ_ONLY_MYSQL = (
     "SET SESSION /*M!100100 tx_read_only=1, max_statement_time=15 */"
     "/*!80000 transaction_read_only=1, max_execution_time=15000 */"
 )
+_MIGRATES = sys.argv[1:2] == ["migrate"]  # changes of large tables take their time
 
 
 def _connection(config: env.DatabaseConfig | None, *, own: bool, reads_only: bool) -> Any:
@@ -124,10 +136,16 @@ def _connection(config: env.DatabaseConfig | None, *, own: bool, reads_only: boo
             name = f"file:{quote(str(name))}?mode=rw"  # does not create a missing file
         if reads_only:
             options["init_command"] = "PRAGMA query_only = ON"
+    elif config["ENGINE"].endswith("postgresql"):
+        options.setdefault("connect_timeout", 5)
+        if not _MIGRATES:
+            options.setdefault("options", "-c statement_timeout=15s")
     elif config["ENGINE"].endswith("mysql"):
         options.setdefault("connect_timeout", 5)
-        options.setdefault("read_timeout", 20)  # above max_statement_time, which is gentler
-        options.setdefault("write_timeout", 20)
+        if not (own and _MIGRATES):
+            options.setdefault("read_timeout", 20)  # above max_statement_time, which is gentler
+            options.setdefault("write_timeout", 20)
+            options["init_command"] = _LIMITED_MYSQL
         if "ssl_ca" in options:  # PyMySQL checks neither of these by itself
             options.setdefault("ssl_verify_cert", True)
             options.setdefault("ssl_verify_identity", True)
@@ -178,6 +196,11 @@ TRAIL_MONTHS = env.integer("PCIOPS_TRAIL_MONTHS", 13, minimum=12, maximum=240)
 # Each row of the audit log also goes there (RFC 5424), out of reach of the database administrator.
 SYSLOG_URL = env.syslog("PCIOPS_SYSLOG_URL")
 SYSLOG_CACERT = env.text("PCIOPS_SYSLOG_CACERT")
+# The Ed25519 key that signs the audit log, made at first start; its public keys are beside it.
+EVIDENCE_KEY_FILE = env.text("PCIOPS_EVIDENCE_KEY_FILE", str(VAR / "evidence_key"))
+# A time-stamping authority (RFC 3161) for anchors, and the certificates that its are checked with.
+TIMESTAMP_URL = env.http_url("PCIOPS_TIMESTAMP_URL", example="https://tsa.example/tsr")
+TIMESTAMP_CACERT = env.text("PCIOPS_TIMESTAMP_CACERT")
 
 # --- Email to operators -------------------------------------------------------------------------
 SITE_URL = env.http_url("PCIOPS_SITE_URL", example="https://pciops.cloud.example")
@@ -292,12 +315,22 @@ AUTHENTICATION_BACKENDS = [
 SIGNIN_REFUSAL_SECONDS = 1.0
 LOGIN_URL = "signin"
 LOGIN_REDIRECT_URL = "overview"
+# The threads of each web server process (gunicorn --threads). Sign-ins take at most half of them.
+THREADS = env.integer("PCIOPS_THREADS", 4, minimum=1, maximum=256)
 # The number of trusted proxies in front that append to X-Forwarded-For.
 PROXIES = env.integer("PCIOPS_PROXIES", 0, minimum=0, maximum=9)
 
+# --- Acts ---------------------------------------------------------------------------------------
+# Unlocks in an hour; beyond them, a second operator or an explicit confirmation is needed.
+UNLOCKS_PER_HOUR = env.integer("PCIOPS_UNLOCKS_PER_HOUR", 3, minimum=1, maximum=1000)
+OPERATOR_UNLOCKS_PER_HOUR = env.integer(
+    "PCIOPS_OPERATOR_UNLOCKS_PER_HOUR", 60, minimum=1, maximum=100_000
+)
+EXEMPTION_DAYS = env.integer("PCIOPS_EXEMPTION_DAYS", 365, minimum=1, maximum=3650)
+
 # --- Sessions, cookies, headers -----------------------------------------------------------------
 HTTPS = env.flag("PCIOPS_HTTPS", default=True)
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "pciops.signin.session_store"
 SESSION_COOKIE_AGE = 60 * env.integer("PCIOPS_IDLE_MINUTES", 15, minimum=1, maximum=15)
 SESSION_SAVE_EVERY_REQUEST = True  # the age above counts idle time (PCI DSS 8.2.8)
 SESSION_EXPIRE_AT_BROWSER_CLOSE = False
@@ -318,6 +351,8 @@ SILENCED_SYSTEM_CHECKS = [
 ]
 if PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# Names of settings that may send data without TLS to other hosts: `check --deploy` refuses others.
+CLEARTEXT_ALLOWED = env.words("PCIOPS_CLEARTEXT_ALLOWED")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024  # bytes; the longest form is a reason of 1,000 characters
 SECURE_CSP = {
     "default-src": [NONE],
@@ -335,10 +370,19 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "pciops.lib.logs.OneLineFormatter"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"without_traceback": {"()": "pciops.lib.logs.WithoutTraceback"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line"},
+        "brief": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["without_traceback"],
+        },
+    },
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "django": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        "django.security": {"handlers": ["brief"], "level": "WARNING", "propagate": False},
         "pciops": {"level": env.choice("PCIOPS_LOG_LEVEL", "INFO", env.LOG_LEVELS)},
     },
 }

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from django.apps import apps
+from django.conf import settings as django_settings
 from django.db import connections
 from django.db.backends.sqlite3.base import DatabaseWrapper
 from hypothesis import settings
 from pytest_django.plugin import DjangoDbBlocker
 
+from pciops.api import auth
 from pciops.celery import app
+from pciops.web import health
 
 # Examples take long on a busy machine. `script/check` chooses the profile with few of them.
 settings.register_profile("full", deadline=None)
@@ -66,7 +70,27 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     connections["keystone_unlock"] = separate
 
 
+@pytest.fixture(scope="session")
+def evidence_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the evidence key of this process."""
+    return tmp_path_factory.mktemp("evidence")
+
+
+@pytest.fixture(autouse=True)
+def _no_old_anchors(evidence_folder: Path) -> None:
+    """Let each test begin with the same evidence key, and without copies of anchors."""
+    django_settings.EVIDENCE_KEY_FILE = str(evidence_folder / "evidence_key")
+    (evidence_folder / "evidence_key.notes").unlink(missing_ok=True)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _messages_stay_in_memory() -> None:
     """Keep tasks that unit tests enqueue out of files: no worker reads them."""
     app.conf.update(broker_url="memory://localhost", broker_transport_options={})
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_recent() -> None:
+    """Forget the answers of the test before."""
+    health.readiness.clear()
+    auth.refused.clear()

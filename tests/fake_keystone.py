@@ -79,6 +79,9 @@ class FakeKeystone:
         self.patches: list[tuple[str, str, Json]] = []  # token, user and changes
         self.on_patch: Callable[[str, Json], Answer | None] | None = None
         self.rescopes = True  # allow_rescope_scoped_token
+        self.release = 30
+        self.ended: list[str] = []  # users whose sessions were ended
+        self.on_end_sessions: Answer | None = None  # instead of 204
         self.url = ""
         self.ahead = 0.0  # seconds by which its clock is ahead
 
@@ -144,8 +147,12 @@ class FakeKeystone:
                 return self._authenticate(body["auth"], headers)
             case "GET", "/v3/auth/tokens":
                 return self._validate(headers["X-Auth-Token"], headers["X-Subject-Token"])
+            case "DELETE", "/v3/auth/tokens":
+                return self._revoke_one(headers["X-Auth-Token"], headers["X-Subject-Token"])
             case "POST", _ if path.startswith("/v3/users/") and path.endswith("/password"):
                 return self._change_password(path.split("/")[3], body["user"])
+            case "DELETE", _ if path.startswith("/v3/users/") and path.endswith("/tokens"):
+                return self._end_sessions(headers["X-Auth-Token"], path.split("/")[3])
             case "PATCH", _ if path.startswith("/v3/users/"):
                 return self._patch(headers["X-Auth-Token"], path.split("/")[3], body["user"])
         return error(404, "The resource could not be found.")
@@ -156,6 +163,17 @@ class FakeKeystone:
         self.patches.append((token_id, user_id, changes))
         answer = self.on_patch(user_id, changes) if self.on_patch else None
         return answer or Answer(status=200, body={"user": {"id": user_id}})
+
+    def _end_sessions(self, token_id: str, user_id: str) -> Answer:
+        if not self._valid(token_id):
+            return error(401, UNAUTHORIZED)
+        if self.release < 30:
+            return error(404, "The resource could not be found.")
+        if self.on_end_sessions:
+            return self.on_end_sessions
+        self.ended.append(user_id)
+        self.tokens = {key: it for key, it in self.tokens.items() if it.person.id != user_id}
+        return Answer(status=204, body={})
 
     def _authenticate(self, auth: Json, headers: Json) -> Answer:
         method = auth["identity"]["methods"][0]
@@ -237,6 +255,13 @@ class FakeKeystone:
             return error(404, "Failed to validate token")
         return Answer(status=200, body=_body(issued), headers={"X-Subject-Token": asked})
 
+    def _revoke_one(self, asking: str, asked: str) -> Answer:
+        if not self._valid(asking):
+            return error(401, UNAUTHORIZED)
+        if self.tokens.pop(asked, None) is None:
+            return error(404, "Failed to validate token")
+        return Answer(status=204, body={})
+
     def _valid(self, token_id: str) -> Issued | None:
         issued = self.tokens.get(token_id)
         return issued if issued and issued.expires_at > datetime.now(UTC) else None
@@ -302,6 +327,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve()
 
     def do_PATCH(self) -> None:  # noqa: N802 (http.server's own name)
+        self._serve()
+
+    def do_DELETE(self) -> None:  # noqa: N802 (http.server's own name)
         self._serve()
 
     def _serve(self) -> None:

@@ -24,6 +24,7 @@ GOOD = {
     "PCIOPS_POLICY_LOCKOUT_FAILURE_ATTEMPTS": "6",
     "PCIOPS_SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
 }
+LIMITED = "SET SESSION /*M!100100 max_statement_time=15 */ /*!80000 max_execution_time=15000 */"
 WITHOUT_KEY = {name: value for name, value in GOOD.items() if name != "PCIOPS_SECRET_KEY"}
 
 
@@ -256,7 +257,8 @@ def test_messages_go_to_the_broker_with_its_name_checked(load: Any, tmp_path: Pa
     ],
 )
 def test_required_settings_are_enough(tmp_path: Path, words: list[str]) -> None:
-    done = run(tmp_path, *words, **GOOD, PCIOPS_HTTPS="yes")
+    over_tls = {"PCIOPS_KEYSTONE_DATABASE_URL": "mysql://p@db.example/keystone?ssl_ca=/ca.pem"}
+    done = run(tmp_path, *words, **{**GOOD, **over_tls}, PCIOPS_HTTPS="yes")
 
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -353,7 +355,7 @@ def test_variables_become_databases(
     [
         ("", "default", "transaction_mode", "IMMEDIATE"),
         ("mariadb://u:p@h/keystone?ssl_ca=/ca.pem", "keystone", "ssl_verify_identity", True),
-        ("", "keystone_unlock", "init_command", None),
+        ("", "keystone_unlock", "init_command", LIMITED),
         ("sqlite:////var/keystone.db", "keystone", "init_command", "PRAGMA query_only = ON"),
     ],
 )

@@ -204,6 +204,13 @@ def roles_of(user_id: str, *, scope: str | None) -> list[PrivilegedRole]:
     return roles
 
 
+@database.reading()
+def role_ids(names: Iterable[str]) -> frozenset[str]:
+    """Return the ids of the roles with these names, and of all that imply one of them."""
+    global_names, prior_roles = _roles()
+    return frozenset(_with_prior(global_names, prior_roles, names))
+
+
 def _target(
     row: Assignment | SystemAssignment, target: Project | None, scope: str | None
 ) -> tuple[str, str, str]:
@@ -255,6 +262,19 @@ def _as_tuples(kinds: Mapping[str, set[AccountKind]]) -> dict[str, AccountKinds]
 
 def _rule() -> _Rule:
     """Read the rule in ids, in two queries: every role (they are few), and the projects by name."""
+    names, prior_roles = _roles()
+    administrators = _with_prior(names, prior_roles, settings.ADMIN_ROLES)
+    services = _with_names(names, settings.SERVICE_ROLES)
+    by_name = reduce(or_, [Q(name__iexact=name) for name in settings.SERVICE_PROJECTS])
+    projects = Project.objects.filter(by_name, is_domain=False)
+    return _Rule(
+        roles={AccountKind.ADMINISTRATOR: administrators, AccountKind.SERVICE: services},
+        projects=list(projects.values_list("id", flat=True)),
+    )
+
+
+def _roles() -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Return the names of global roles by id, and for each role those that imply it."""
     names: dict[str, str] = {}
     prior_roles: dict[str, list[str]] = defaultdict(list)
     rows = Role.objects.values_list("id", "name", "domain_id", "implied__implied_role_id")
@@ -263,21 +283,22 @@ def _rule() -> _Rule:
             names[role_id] = name
         if implied_id is not None:
             prior_roles[implied_id].append(role_id)
-    administrators = _with_names(names, settings.ADMIN_ROLES)
-    queue = list(administrators)
+    return names, prior_roles
+
+
+def _with_prior(
+    names: Mapping[str, str], prior_roles: Mapping[str, list[str]], wanted: Iterable[str]
+) -> dict[str, str]:
+    """Return the roles of these names, and each that implies one with the name of that one."""
+    found = _with_names(names, wanted)
+    queue = list(found)
     while queue:
         role_id = queue.pop()
-        for prior_id in prior_roles[role_id]:
-            if prior_id not in administrators:
-                administrators[prior_id] = administrators[role_id] or names[role_id]
+        for prior_id in prior_roles.get(role_id, ()):
+            if prior_id not in found:
+                found[prior_id] = found[role_id] or names[role_id]
                 queue.append(prior_id)
-    services = _with_names(names, settings.SERVICE_ROLES)
-    by_name = reduce(or_, [Q(name__iexact=name) for name in settings.SERVICE_PROJECTS])
-    projects = Project.objects.filter(by_name, is_domain=False)
-    return _Rule(
-        roles={AccountKind.ADMINISTRATOR: administrators, AccountKind.SERVICE: services},
-        projects=list(projects.values_list("id", flat=True)),
-    )
+    return found
 
 
 def _with_names(names: Mapping[str, str], wanted: Iterable[str]) -> dict[str, str]:

@@ -11,8 +11,18 @@ from typing import ClassVar, Final
 from django.db import transaction
 
 from pciops.accounts import selectors
+from pciops.accounts.account import Account
 from pciops.accounts.verdict import SigninVerdict, judge
+from pciops.actions import four_eyes, limits
+from pciops.actions.authority import Authority
+from pciops.actions.models import UnlockRequest
 from pciops.actions.register import Grant
+from pciops.actions.results import ActResult as ActResult
+from pciops.actions.results import Conflict as Conflict
+from pciops.actions.results import Done as Done
+from pciops.actions.results import Refused as Refused
+from pciops.actions.results import Unknown as Unknown
+from pciops.actions.results import Waiting as Waiting
 from pciops.audit import services
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator
@@ -28,6 +38,7 @@ class ActRequest:
     """A request of an operator for an act, with the state of the account that they decided on."""
 
     initiator: Initiator
+    authority: Authority
     reason: str
     precondition: str  # see Act.precondition
     identity: str = ""  # of Event.Identity; "" for acts that do not ask for it
@@ -37,67 +48,18 @@ class ActRequest:
     option: str = ""
     owner: str = ""
     ends_on: date | None = None
+    # Of unlocks: beyond the limit, and the request of another operator that this one confirms.
+    beyond_limit: bool = False
+    confirms: UnlockRequest | None = None
 
     @property
     def resource(self) -> str:
-        """Return the part of the account that the act is about, for the audit log."""
+        """Return what the act is about besides the account, for the audit log."""
+        if self.confirms is not None:
+            return f"confirms request {self.confirms.pk} of {self.confirms.asked_by}"
         if self.ends_on is None:
             return self.option
         return str(Grant(option=self.option, owner=self.owner, ends_on=self.ends_on))
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Result:
-    """The end of an act. Its event is settled once `Act.perform` has returned."""
-
-    outcome: ClassVar[Event.Outcome]
-
-    event: Event
-    sentence: str = ""  # for the operator
-    remark: str | None = None  # for the audit log; None: the sentence
-    status: int = HTTPStatus.OK  # of a page or an API response
-
-
-@dataclass(frozen=True, kw_only=True)
-class Done(_Result):
-    """The act was done; the remark says what Keystone changed besides."""
-
-    outcome = Event.Outcome.SUCCESS
-    remark: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Conflict(_Result):
-    """The account did not meet the precondition, and was not changed."""
-
-    outcome = Event.Outcome.FAILURE
-    status: int = HTTPStatus.CONFLICT
-    verdict: SigninVerdict | None  # as it is now; None: it was deleted
-    fits: bool  # the act still fits the account, so the operator can decide again
-
-
-@dataclass(frozen=True, kw_only=True)
-class Refused(_Result):
-    """Keystone, its database or a rule of ours did not do the act: nothing was changed."""
-
-    outcome = Event.Outcome.FAILURE
-    status: int = HTTPStatus.SERVICE_UNAVAILABLE
-
-    @property
-    def only_here(self) -> bool:
-        """Return whether only this account is refused, so that others may be tried."""
-        return self.status == HTTPStatus.FORBIDDEN
-
-
-@dataclass(frozen=True, kw_only=True)
-class Unknown(_Result):
-    """The answer was lost: the act may have been done."""
-
-    outcome = Event.Outcome.UNKNOWN
-    status: int = HTTPStatus.SERVICE_UNAVAILABLE
-
-
-ActResult = Done | Conflict | Refused | Unknown
 
 
 class Act(ABC):
@@ -111,6 +73,8 @@ class Act(ABC):
     unfit: ClassVar[str]  # of an account that it does not fit
     needs: ClassVar[str] = MAY_ADMINISTER
     asks: ClassVar[tuple[str, ...]] = ("reason",)  # fields of the form and of the API
+    needs_token: ClassVar[bool] = False  # it goes through Keystone's API
+    on_oneself: ClassVar[str] = ""  # why operators must not do it to their own account
 
     def __repr__(self) -> str:
         return self.name
@@ -123,14 +87,26 @@ class Act(ABC):
         """Return why there is nothing to do for an account that it does not fit."""
         return self.unfit
 
-    def refusal(self, verdict: SigninVerdict, operator_id: str) -> str:
-        """Return why this operator must not do it to this account in any role; or ""."""
-        return ""
+    def own_refusal(self, verdict: SigninVerdict, authority: Authority) -> str:
+        """Return why this operator must not do it, if it is their own account; or ""."""
+        return self.on_oneself if verdict.account.id == authority.user_id else ""
 
-    def why_not(self, verdict: SigninVerdict, operator_id: str) -> str:
-        """Return why this operator cannot do it to this account; or ""."""
+    def refusal(self, verdict: SigninVerdict, authority: Authority) -> str:
+        """Return why this operator must not do it to this account; or "".
+
+        Raises:
+            KeystoneDatabaseDownError
+        """
+        return self.own_refusal(verdict, authority) or authority.why_not(verdict.account.id)
+
+    def why_not(self, verdict: SigninVerdict, authority: Authority) -> str:
+        """Return why this operator cannot do it to this account; or "".
+
+        Raises:
+            KeystoneDatabaseDownError
+        """
         unfit = "" if self.fits(verdict) else self.why_unfit(verdict)
-        return self.refusal(verdict, operator_id) or unfit
+        return unfit or self.refusal(verdict, authority)
 
     @abstractmethod
     def effects(self, verdict: SigninVerdict) -> list[str]:
@@ -139,6 +115,10 @@ class Act(ABC):
     def warnings(self, verdict: SigninVerdict) -> list[str]:
         """Return warnings for the confirmation."""
         return []
+
+    def unlocks(self, verdict: SigninVerdict) -> bool:
+        """Return whether it ends a lock, so that the limits of unlocks apply."""
+        return False
 
     def options(self, verdict: SigninVerdict) -> list[str]:
         """Return the options of the account that it can be about, for the form's choice."""
@@ -205,14 +185,25 @@ class Act(ABC):
         try:
             result = self._attempt(event, verdict, request)
         except KeystoneDatabaseDownError as error:
-            self.settle(event, Event.Outcome.FAILURE, str(error))
+            self.settle(event, Event.Outcome.FAILURE, str(error), verdict.account)
             raise
         remark = result.sentence if result.remark is None else result.remark
-        self.settle(event, result.outcome, remark)
+        self.settle(event, result.outcome, remark, verdict.account)
+        if request.confirms is not None and result.outcome is Event.Outcome.FAILURE:
+            four_eyes.release(request.confirms, event)
         return result
 
-    def settle(self, event: Event, outcome: Event.Outcome, remark: str) -> None:
-        """Write the outcome and what is kept of a success at once, or raise AuditLogError."""
+    def settle(
+        self, event: Event, outcome: Event.Outcome, remark: str, account: Account | None
+    ) -> None:
+        """Write the outcome and what is kept of a success at once, or raise AuditLogError.
+
+        Args:
+            account: the target; None if it was deleted.
+        """
+        if outcome is not Event.Outcome.FAILURE:
+            with services.writes_guarded(event):
+                remark = "; ".join(filter(None, [*limits.marks(event, account), remark]))
         if outcome is not Event.Outcome.SUCCESS:
             services.settle(event, outcome, remark)
             return
@@ -221,12 +212,45 @@ class Act(ABC):
             self.keep(event)
 
     def _attempt(self, event: Event, verdict: SigninVerdict, request: ActRequest) -> ActResult:
-        if sentence := self.refusal(verdict, request.initiator.id):
+        if sentence := self.refusal(verdict, request.authority):
+            sentence = f"{sentence} Nothing was changed."
             return Refused(event=event, sentence=sentence, status=HTTPStatus.FORBIDDEN)
-        result = None
+        result: ActResult | None = None
         if self.is_met(verdict, request):
-            result = self.carry_out(event, verdict, request)
+            result = self._beyond_limit(event, verdict, request)
+            result = result or self.carry_out(event, verdict, request)
         return result or self._conflict(event, verdict, request)
+
+    def _beyond_limit(
+        self, event: Event, verdict: SigninVerdict, request: ActRequest
+    ) -> Refused | Waiting | None:
+        """Return why an unlock beyond the limits is not done (yet); None if it may be done.
+
+        Raises:
+            AuditLogError: the limits cannot be read.
+        """
+        authority = request.authority
+        if authority.on_host or not self.unlocks(verdict):
+            return None
+        with services.reads_guarded():
+            if request.confirms is not None:
+                refusal = four_eyes.claim(request.confirms, event)
+                return self._unconfirmed(event, refusal) if refusal else None
+            excess = limits.excess(
+                event.target_id, event.initiator_id, now=event.event_time, but=event
+            )
+            if not excess or (authority.administers_cloud and request.beyond_limit):
+                return None
+            if request.beyond_limit and self.action == Event.Action.UNLOCK:
+                asked = four_eyes.ask(event)
+                sentence = f"{excess} {asked.sentence} Nothing was changed."
+                return Waiting(event=event, sentence=sentence, asked=asked)
+        sentence = f"{excess} {limits.next_step(authority)} Nothing was changed."
+        return Refused(event=event, sentence=sentence, status=HTTPStatus.FORBIDDEN)
+
+    def _unconfirmed(self, event: Event, why: str) -> Refused:
+        sentence = f"{why} Nothing was changed."
+        return Refused(event=event, sentence=sentence, status=HTTPStatus.CONFLICT)
 
     def _conflict(self, event: Event, before: SigninVerdict, request: ActRequest) -> Conflict:
         """Return the conflict with the account as it is at this moment."""

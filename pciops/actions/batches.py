@@ -20,6 +20,7 @@ from pciops.accounts.account import Account, Failures
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.verdict import judge
 from pciops.actions.act import ActRequest
+from pciops.actions.authority import Authority
 from pciops.actions.bulk import BulkOutcome, perform_one
 from pciops.actions.models import Batch, BatchItem
 from pciops.actions.unlock import UNLOCK
@@ -71,6 +72,7 @@ def begin(
     operator_id: str,
     reason: str,
     identity: Event.Identity,
+    beyond_limit: bool = False,
     query: str,
     now: datetime,
 ) -> Batch:
@@ -81,6 +83,7 @@ def begin(
             operator_id=operator_id,
             reason=reason,
             identity=identity,
+            beyond_limit=beyond_limit,
             query=query,
             created_at=now,
             looked_at=now,
@@ -130,15 +133,15 @@ def stop(batch: Batch, why: str, now: datetime, *, by_operator: bool = False) ->
 def run_step(
     batch: Batch,
     *,
-    confirm: Callable[[], tuple[Initiator, str | None]],
+    confirm: Callable[[], tuple[Initiator, Authority]],
     policy: Policy,
     seconds: float = STEP,
 ) -> None:
     """Unlock accounts for so many seconds, at least one.
 
     Args:
-        confirm: called before each unlock; returns the initiator, and the id of their one domain
-            (None: all). If it raises, the account is left for later.
+        confirm: called before each unlock; returns the initiator and their authority. If it
+            raises, the account is left for later.
     """
     ends = time.monotonic() + seconds
     now = timezone.now()
@@ -146,11 +149,11 @@ def run_step(
         stop(batch, "Nobody looked on for 15 minutes.", now)
     while item := _claim(batch, timezone.now()):
         try:
-            initiator, scope = confirm()
+            initiator, authority = confirm()
         except Exception:
             _write(item, BatchItem.WAITING)
             raise
-        outcome, sentence = _unlock(batch, item, initiator, scope, policy)
+        outcome, sentence = _unlock(batch, item, initiator, authority, policy)
         _write(item, outcome, sentence)
         if outcome is BulkOutcome.FAILED:
             stop(batch, sentence, timezone.now())
@@ -178,11 +181,11 @@ def _claim(batch: Batch, now: datetime) -> BatchItem | None:
 
 
 def _unlock(
-    batch: Batch, item: BatchItem, initiator: Initiator, scope: str | None, policy: Policy
+    batch: Batch, item: BatchItem, initiator: Initiator, authority: Authority, policy: Policy
 ) -> tuple[BulkOutcome, str]:
     """Unlock one account, read at this moment."""
     try:
-        account = selectors.get(item.account_id, scope=scope)
+        account = selectors.get(item.account_id, scope=authority.domain_id)
     except KeystoneDatabaseDownError as error:
         sentence = f"Keystone's database does not answer: {error}. Nothing was changed."
         return BulkOutcome.FAILED, sentence
@@ -190,8 +193,10 @@ def _unlock(
         return BulkOutcome.CONFLICT, "The account does not exist any more."
     request = ActRequest(
         initiator=initiator,
+        authority=authority,
         reason=batch.reason,
         identity=batch.identity,
+        beyond_limit=batch.beyond_limit,
         precondition=item.precondition,
     )
     result = perform_one(UNLOCK, judge(account, policy, timezone.now()), request)

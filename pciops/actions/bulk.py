@@ -9,7 +9,7 @@ from typing import Final
 
 from pciops.accounts.account import Account
 from pciops.accounts.verdict import SigninVerdict
-from pciops.actions.act import Act, ActRequest, Conflict, Done, Refused
+from pciops.actions.act import Act, ActRequest, Conflict, Done, Refused, Waiting
 from pciops.actions.unlock import UNLOCK
 from pciops.audit.services import AuditLogError
 from pciops.keystone.database import KeystoneDatabaseDownError
@@ -25,6 +25,7 @@ class BulkOutcome(StrEnum):
     CONFLICT = "conflict"  # it is not what the operator saw; the others go on
     FAILED = "failed"  # the audit log or Keystone failed; nothing after it is tried
     REFUSED = "refused"  # by Keystone's policy or a rule of ours; the others go on
+    REQUESTED = "requested"  # of a second operator, who has to confirm it; the others go on
     NOT_TRIED = "not_tried"
 
 
@@ -74,6 +75,8 @@ def perform_one(act: Act, verdict: SigninVerdict, request: ActRequest) -> BulkRe
                 event_id = result.event.id
             case Conflict():
                 outcome = BulkOutcome.CONFLICT
+            case Waiting():
+                outcome = BulkOutcome.REQUESTED
             case Refused(only_here=True):
                 outcome = BulkOutcome.REFUSED
     return BulkResult(

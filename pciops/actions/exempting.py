@@ -31,6 +31,9 @@ class OptionPatch(Patch):
     def applies(self, verdict: SigninVerdict) -> bool:
         return bool(self.options(verdict))
 
+    def unlocks(self, verdict: SigninVerdict) -> bool:
+        return verdict.locked and bool(verdict.account.enabled)
+
     def effects(self, verdict: SigninVerdict) -> list[str]:
         if not verdict.account.enabled:
             return ["The account stays disabled; its failures and its last activity stay."]
@@ -61,7 +64,8 @@ class Exempt(OptionPatch):
     title = ("Exempt", "from a rule?")
     did = "is exempt from the rule."
     unfit = "The account has this exemption already."
-    asks = ("option", "owner", "ends_on", "reason")
+    on_oneself = "You cannot exempt your own account: another administrator can."
+    asks = ("option", "owner", "ends_on", "reason", "beyond_limit")
     value = True
 
     def options(self, verdict: SigninVerdict) -> list[str]:
@@ -89,7 +93,7 @@ class Lift(OptionPatch):
     title = ("Lift an exemption of", "?")
     did = "is under the rule again."
     unfit = "The account has no such exemption."
-    asks = ("option", "reason")
+    asks = ("option", "reason", "beyond_limit")
     value = None
 
     def options(self, verdict: SigninVerdict) -> list[str]:
@@ -115,6 +119,7 @@ class Record(Act):
     title = ("Record an exemption of", "?")
     did = "has its exemption in the register."
     unfit = "The account has no exemption that could be recorded."
+    on_oneself = "You cannot record an exemption of your own account: another administrator can."
     asks = ("option", "owner", "ends_on", "reason")
 
     def fits(self, verdict: SigninVerdict) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
+
+from django.conf import settings
 
 from pciops.actions.act import Act
 from pciops.audit.models import Event
@@ -40,6 +42,7 @@ def checked_inputs(
         "option": _checked_option,
         "owner": checked_owner,
         "ends_on": lambda value: checked_end(value, now),
+        "beyond_limit": _checked_flag,
     }
     return {name: check(values.get(name)) for name, check in checks.items() if name in act.asks}
 
@@ -51,7 +54,7 @@ def checked_reason(value: object) -> str:
         raise InputError("reason", "say why, for whoever reads the trail.")
     if len(reason) > REASON_MAX:
         raise InputError("reason", f"at most {REASON_MAX} characters; this has {len(reason)}.")
-    if not _is_text(reason, allowed="\t\r\n"):
+    if not is_text(reason, allowed="\t\r\n"):
         raise InputError("reason", "text only, without control characters.")
     return reason
 
@@ -63,13 +66,13 @@ def checked_owner(value: object) -> str:
         raise InputError("owner", "say who answers for the exemption: a person or a team.")
     if len(owner) > OWNER_MAX:
         raise InputError("owner", f"at most {OWNER_MAX} characters; this has {len(owner)}.")
-    if not _is_text(owner):
+    if not is_text(owner):
         raise InputError("owner", "one line of text, without control characters.")
     return owner
 
 
 def checked_end(value: object, now: datetime) -> date:
-    """Return the last day of an exemption, in UTC, or raise InputError if it is not after today."""
+    """Return the last day of an exemption, in UTC, or raise InputError if it is not allowed."""
     try:
         end = date.fromisoformat(value if isinstance(value, str) else "")
     except ValueError:
@@ -77,7 +80,20 @@ def checked_end(value: object, now: datetime) -> date:
     if end <= now.date():
         problem = "a day after today (UTC): an exemption has to be over some day."
         raise InputError("ends_on", problem)
+    if end > (latest := latest_end(now)):
+        raise InputError("ends_on", f"{latest} at the latest: record it anew before it ends.")
     return end
+
+
+def latest_end(now: datetime) -> date:
+    """Return the latest day on which an exemption that begins today can end."""
+    return now.date() + timedelta(days=settings.EXEMPTION_DAYS)
+
+
+def _checked_flag(value: object) -> bool:
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    raise InputError("beyond_limit", "true or false.")
 
 
 def _checked_identity(value: object, *, on_host: bool) -> Event.Identity:
@@ -94,7 +110,7 @@ def _checked_option(value: object) -> str:
     return value
 
 
-def _is_text(text: str, *, allowed: str = "") -> bool:
+def is_text(text: str, *, allowed: str = "") -> bool:
     """Return whether databases take the text.
 
     They take no control characters (Cc) and no halves of surrogate pairs (Cs).

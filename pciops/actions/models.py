@@ -7,6 +7,7 @@ from typing import Final
 from django.db import models
 
 from pciops.audit.models import Event, new_id
+from pciops.lib import times
 from pciops.lib.claims import Claimable
 
 
@@ -50,6 +51,7 @@ class Batch(models.Model):
     operator_id = models.CharField(max_length=64)
     reason = models.TextField()
     identity = models.CharField(max_length=32, choices=Event.Identity.choices)
+    beyond_limit = models.BooleanField(default=False)  # the operator has confirmed that
     query = models.TextField(blank=True)  # of the list that the accounts were selected from
     created_at = models.DateTimeField()
     looked_at = models.DateTimeField()  # when the operator last let it continue
@@ -82,3 +84,36 @@ class BatchItem(Claimable):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.outcome}"
+
+
+class UnlockRequest(models.Model):
+    """A request for an unlock beyond the limit: see pciops.actions.four_eyes.
+
+    It is kept for a day. The audit log has both acts: the asking, and the unlock that confirms it.
+    """
+
+    id = models.CharField(primary_key=True, max_length=32, default=new_id)
+    target_id = models.CharField(max_length=64)
+    target_name = models.CharField(max_length=255)
+    target_domain_id = models.CharField(max_length=64)
+    target_domain_name = models.CharField(max_length=64)
+    reason = models.TextField()
+    identity = models.CharField(max_length=32, choices=Event.Identity.choices)
+    asked_by_id = models.CharField(max_length=64)
+    asked_by = models.CharField(max_length=400)
+    asked_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    confirmed_by = models.CharField(max_length=400, blank=True)
+    confirming_event_id = models.CharField(max_length=32, blank=True)  # "": it waits
+
+    class Meta:
+        indexes = (models.Index(fields=("expires_at",), name="unlock_request_open"),)
+
+    def __str__(self) -> str:
+        return f"{self.target_name}, asked by {self.asked_by}"
+
+    @property
+    def sentence(self) -> str:
+        """What happens next, for who asked."""
+        until = times.dated(self.expires_at)
+        return f"Another operator can confirm the unlock until {until} (request {self.pk})."

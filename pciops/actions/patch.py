@@ -31,6 +31,8 @@ READS: Final = 5  # of the database, until it shows the change that Keystone has
 class Patch(Act):
     """An act that Keystone's API does, if its policy lets the operator's token do it."""
 
+    needs_token = True
+
     @abstractmethod
     def applies(self, verdict: SigninVerdict) -> bool:
         """Return whether there is something to do, if Keystone can change the account."""
@@ -81,7 +83,7 @@ class Patch(Act):
         except client.LostError as error:
             return self._lost(event, before, request, str(error))
         except client.KeystoneError as error:
-            return _refused(event, error)
+            return refused(event, error)
         return self._confirmed(event, before, request)
 
     def conflict_sentence(self, event: Event, verdict: SigninVerdict, request: ActRequest) -> str:
@@ -149,10 +151,14 @@ class Enable(Patch):
     title = ("Enable", "again?")
     did = "is enabled."
     unfit = "The account is neither disabled nor inactive: there is nothing to enable."
-    asks = ("reason", "identity")
+    on_oneself = "You cannot enable your own account: another operator can."
+    asks = ("reason", "identity", "beyond_limit")
 
     def applies(self, verdict: SigninVerdict) -> bool:
         return DISABLED in verdict.states or INACTIVE in verdict.states
+
+    def unlocks(self, verdict: SigninVerdict) -> bool:
+        return verdict.locked
 
     def effects(self, verdict: SigninVerdict) -> list[str]:
         return [
@@ -190,6 +196,7 @@ class Disable(Patch):
     title = ("Disable", "?")
     did = "is disabled."
     unfit = "The account is disabled already."
+    on_oneself = "You cannot disable your own account: another administrator can."
 
     def applies(self, verdict: SigninVerdict) -> bool:
         return bool(verdict.account.enabled)
@@ -212,10 +219,6 @@ class Disable(Patch):
         if AccountKind.SERVICE in kinds:
             warnings.append("It is a service account: a part of the cloud will stop with it.")
         return warnings
-
-    def refusal(self, verdict: SigninVerdict, operator_id: str) -> str:
-        own = verdict.account.id == operator_id
-        return "You cannot disable your own account: another administrator can." if own else ""
 
     def precondition(self, verdict: SigninVerdict) -> str:
         """Return only `enabled`: an account under attack gets other failures every second."""
@@ -263,7 +266,7 @@ def _read(event: Event, before: SigninVerdict) -> SigninVerdict | None:
     return judge(account, before.policy, before.now) if account else None
 
 
-def _refused(event: Event, error: client.KeystoneError) -> Refused:
+def refused(event: Event, error: client.KeystoneError) -> Refused:
     """Return the result of a change that Keystone certainly did not make."""
     status = HTTPStatus.SERVICE_UNAVAILABLE
     if isinstance(error, client.RefusedError):

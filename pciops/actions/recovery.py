@@ -59,7 +59,7 @@ def _settle(event: Event, policy: Policy, now: datetime) -> None:
         outcome, remark = Event.Outcome.UNKNOWN, "the account does not exist any more"
     else:
         outcome, remark = act.outcome_after_crash(event, judge(account, policy, now))
-    act.settle(event, outcome, f"{_AFTER_CRASH}: {remark}")
+    act.settle(event, outcome, f"{_AFTER_CRASH}: {remark}", account)
 
 
 def settle_quietly() -> None:

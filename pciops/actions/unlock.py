@@ -29,11 +29,15 @@ class Unlock(Act):
     title = ("Unlock", "?")
     did = "is unlocked."
     unfit = "The account is not locked: there is nothing to unlock."
+    on_oneself = "You cannot unlock your own account: another operator can."
     needs = MAY_UNLOCK
-    asks = ("reason", "identity")
+    asks = ("reason", "identity", "beyond_limit")
 
     def fits(self, verdict: SigninVerdict) -> bool:
         return verdict.locked
+
+    def unlocks(self, verdict: SigninVerdict) -> bool:
+        return True
 
     def effects(self, verdict: SigninVerdict) -> list[str]:
         return [

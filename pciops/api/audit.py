@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
@@ -12,7 +13,7 @@ from pciops.api import paging
 from pciops.api.auth import ApiRequest, endpoint, initiator
 from pciops.api.bodies import body_of
 from pciops.api.errors import ApiError, DeniedError
-from pciops.audit import chain, integrity, selectors
+from pciops.audit import chain, integrity, selectors, services
 from pciops.audit.models import ChainCheck, Event
 from pciops.lib import times
 from pciops.signin.rights import keystone_roles
@@ -21,13 +22,17 @@ from pciops.signin.rights import keystone_roles
 @endpoint("GET")
 def audit(request: ApiRequest) -> HttpResponse:
     """`GET /api/v1/audit?action=&outcome=&via=&operator=&account=&from=&to=&limit=&marker=`."""
+    query, scope = selectors.AuditQuery.parse(request.GET), request.operator.scope
     page = selectors.page(
-        selectors.AuditQuery.parse(request.GET),
-        scope=request.operator.scope,
+        query,
+        scope=scope,
         marker=request.GET.get("marker", ""),
         limit=paging.limit(request),
     )
-    rows = [event_dict(event) for event in page.events]
+    services.record_reading(
+        initiator=initiator(request), filters=urlencode(query.parameters), now=timezone.now()
+    )
+    rows = [event_dict(event, chained=scope is None) for event in page.events]
     return paging.page(request, "events", rows, page.next)
 
 
@@ -58,7 +63,7 @@ def acknowledge(request: ApiRequest) -> HttpResponse:
     except integrity.NothingOpenError:
         problem = "This check is not the open one: GET /api/v1/audit/integrity has it."
         raise ApiError(409, problem) from None
-    return JsonResponse({"event": event_dict(event)})
+    return JsonResponse({"event": event_dict(event, chained=True)})
 
 
 def check_dict(check: ChainCheck | None) -> dict[str, Any] | None:
@@ -83,8 +88,12 @@ def _require_whole_cloud(request: ApiRequest) -> None:
         raise DeniedError(403, f"The integrity check takes the role {names} on the system.")
 
 
-def event_dict(event: Event) -> dict[str, Any]:
-    """Return a row of the audit log, with the names of CADF."""
+def event_dict(event: Event, *, chained: bool) -> dict[str, Any]:
+    """Return a row of the audit log, with the names of CADF.
+
+    Args:
+        chained: with its place in the chain, which tells how much all operators do.
+    """
     return {
         "id": event.id,
         "event_time": times.iso(event.event_time),
@@ -98,6 +107,7 @@ def event_dict(event: Event) -> dict[str, Any]:
             "domain_name": event.initiator_domain_name,
             "address": event.initiator_address,
             "agent": event.initiator_agent,
+            "scope": event.initiator_scope,
             "via": event.via,
         },
         "action": event.action,
@@ -112,7 +122,7 @@ def event_dict(event: Event) -> dict[str, Any]:
         "reason": event.reason,
         "identity": event.identity,
         "remark": event.remark,
-        "position": event.position,
-        "previous_hash": event.previous_hash,
-        "hash": event.hash,
+        "position": event.position if chained else None,
+        "previous_hash": event.previous_hash if chained else "",
+        "hash": event.hash if chained else "",
     }

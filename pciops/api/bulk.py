@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
@@ -12,11 +12,14 @@ from pciops.accounts.policy import policy as policies
 from pciops.accounts.verdict import judge
 from pciops.actions.act import ActRequest
 from pciops.actions.bulk import MOST, BulkOutcome, BulkResult, perform_all
+from pciops.actions.inputs import is_text
 from pciops.actions.unlock import UNLOCK
 from pciops.api.acts import inputs_of
 from pciops.api.auth import ApiRequest, endpoint, initiator
 from pciops.api.bodies import body_of
 from pciops.api.errors import ApiError
+
+ID_MAX: Final = 64  # characters of an id in Keystone
 
 
 @endpoint("POST", needs="unlock")
@@ -31,10 +34,13 @@ def accounts_unlock(request: ApiRequest) -> HttpResponse:
         first = next(user_id for user_id in user_ids if user_id in missing)
         raise ApiError(404, f"Could not find account: {first}. Nothing was changed.")
     policy, now, by = policies.current(), timezone.now(), initiator(request)
+    authority = request.operator.authority
     requests = [
         (
             judge(account, policy, now),
-            ActRequest(initiator=by, precondition=str(account.failures), **inputs),
+            ActRequest(
+                initiator=by, authority=authority, precondition=str(account.failures), **inputs
+            ),
         )
         for account in accounts
     ]
@@ -52,6 +58,8 @@ def _user_ids(value: object) -> dict[str, None]:
     items = value if isinstance(value, list) else []
     user_ids = [item.get("id") for item in items if isinstance(item, dict)]
     texts = [user_id for user_id in user_ids if isinstance(user_id, str)]
+    if not all(is_text(user_id) and len(user_id) <= ID_MAX for user_id in texts):
+        raise ApiError(400, f"accounts: each id is text of at most {ID_MAX} characters.")
     if not 0 < len(texts) == len(items) <= MOST:
         raise ApiError(400, f'accounts: a list of 1 to {MOST} objects, each {{"id": "…"}}.')
     return dict.fromkeys(texts)

@@ -17,6 +17,8 @@ from pciops.api.auth import ApiRequest, endpoint
 def policy(request: ApiRequest) -> HttpResponse:
     """`GET /api/v1/policy`."""
     sourced = policies.current_with_sources()
+    if request.operator.scope is not None:
+        sourced = sourced.without_paths()
     return JsonResponse(
         {
             "policy": {

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, NoReturn
+from typing import Any, ClassVar, Final, NoReturn
 
 from django.db import models
+
+from pciops.lib.claims import Claimable
 
 
 def new_id() -> str:
@@ -38,6 +40,23 @@ class EventQuerySet(models.QuerySet["Event"]):
         raise AppendOnlyError("bulk_create")
 
 
+_EventManager = models.Manager.from_queryset(EventQuerySet)
+
+
+class ActManager(_EventManager["Event"]):
+    """The rows without those of intents, which belong to the acts that followed them."""
+
+    def get_queryset(self) -> EventQuerySet:
+        rows: EventQuerySet = super().get_queryset()  # type: ignore[assignment] # from_queryset made it
+        return rows.exclude(action=Event.Action.INTENT)
+
+
+# The columns that settling an act writes. The others never change.
+SETTLED: Final = (
+    *("outcome", "remark", "settled_at", "position", "previous_hash", "hash", "seal"),
+)
+
+
 class Event(models.Model):
     """An act, in the chain and unchangeable as soon as it is settled.
 
@@ -52,6 +71,7 @@ class Event(models.Model):
         EXEMPT = "exempt", "Exempted"
         LIFT = "lift", "Exemption lifted"
         RECORD = "record", "Exemption recorded"
+        END_SESSIONS = "revoke/tokens", "Sessions ended"
         SIGN_IN = "authenticate", "Signed in"
         SIGN_OUT = "authenticate/logout", "Signed out"
         PASSWORD = "update/password", "Password changed"
@@ -65,6 +85,11 @@ class Event(models.Model):
         POLICY = "update/policy", "Policy changed"
         PRUNE = "delete/trail", "Trail pruned"
         ACKNOWLEDGE = "update/trail", "Failed integrity check acknowledged"
+        INTENT = "begin/act", "Act begun"  # resource: the action; remark: the row, and its digest
+        READ = "read/audit", "Audit log viewed"
+        START = "start/process", "Process started"
+        STOP = "stop/process", "Process stopped"
+        KEY = "update/key", "Evidence key replaced"
 
     class Outcome(models.TextChoices):
         PENDING = "pending", "Pending"
@@ -112,6 +137,8 @@ class Event(models.Model):
     initiator_domain_name = models.CharField(max_length=64, blank=True)
     initiator_address = models.CharField(max_length=45, blank=True)
     initiator_agent = models.CharField(max_length=255, blank=True)
+    # The domain that the operator acted for, "*" for the whole cloud; "": not known, or none.
+    initiator_scope = models.CharField(max_length=64, blank=True)
     via = models.CharField(max_length=8, choices=Via.choices)
 
     # The account that was affected; without one, `resource` says what was.
@@ -133,8 +160,12 @@ class Event(models.Model):
     position = models.BigIntegerField(null=True, unique=True)
     previous_hash = models.CharField(max_length=64, blank=True)
     hash = models.CharField(max_length=64, blank=True)
+    seal = models.CharField(max_length=100, blank=True)  # see pciops.audit.evidence
 
-    objects = EventQuerySet.as_manager()
+    objects = ActManager()
+    rows = EventQuerySet.as_manager()  # with those of intents: the whole chain
+
+    MAY_UPDATE: ClassVar = SETTLED  # what the run-time login may update: see keystone.grants
 
     class Meta:
         indexes = (
@@ -172,6 +203,8 @@ class Event(models.Model):
 class ChainHead(models.Model):
     """The end of the chain: one row, locked by the process that appends."""
 
+    MAY_UPDATE: ClassVar = ("position", "hash")
+
     position = models.BigIntegerField(default=0)
     hash = models.CharField(max_length=64, blank=True)
 
@@ -187,7 +220,9 @@ class PruneStub(models.Model):
     last_hash = models.CharField(max_length=64)
     count = models.BigIntegerField()
     pruned_at = models.DateTimeField()
-    signature = models.CharField(max_length=64)
+    signature = models.CharField(max_length=100)  # a seal; up to 0.1.0 an HMAC of SECRET_KEY
+
+    MAY_UPDATE: ClassVar[tuple[str, ...]] = ()
 
     class Meta:
         db_table = "audit_stub"
@@ -209,12 +244,52 @@ class ChainCheck(models.Model):
     acknowledged_at = models.DateTimeField(null=True)
     acknowledged_by = models.CharField(max_length=400, blank=True)
     acknowledged_reason = models.TextField(blank=True)
+    seal = models.CharField(max_length=100, blank=True)
+
+    MAY_UPDATE: ClassVar = ("acknowledged_at", "acknowledged_by", "acknowledged_reason")
 
     class Meta:
         db_table = "audit_check"
 
     def __str__(self) -> str:
         return self.problem or f"{self.rows} rows, head {self.hash}"
+
+
+class Anchor(models.Model):
+    """The head of the chain at a time, signed by the evidence key; see pciops.audit.anchors."""
+
+    made_at = models.DateTimeField()
+    position = models.BigIntegerField()
+    hash = models.CharField(max_length=64)
+    note = models.TextField()  # a signed note
+    note_hash = models.CharField(max_length=64, unique=True)  # SHA-256 of the note
+
+    MAY_UPDATE: ClassVar[tuple[str, ...]] = ()
+
+    def __str__(self) -> str:
+        return f"anchor of row {self.position}, {self.made_at:%Y-%m-%d %H:%M} UTC"
+
+
+class Timestamp(models.Model):
+    """The reply of a time-stamping authority about an anchor (RFC 3161)."""
+
+    anchor = models.OneToOneField(Anchor, models.PROTECT)
+    reply = models.BinaryField()  # DER
+
+    MAY_UPDATE: ClassVar[tuple[str, ...]] = ()
+
+    def __str__(self) -> str:
+        return f"time stamp of {self.anchor}"
+
+
+class SyslogCursor(Claimable):
+    """The last row that the syslog receiver took: one row, claimed by the process that sends."""
+
+    position = models.BigIntegerField(default=0)
+    anchor = models.BigIntegerField(default=0)  # the key of the last anchor that was sent
+
+    def __str__(self) -> str:
+        return f"row {self.position}, anchor {self.anchor}"
 
 
 class KnownOption(models.Model):

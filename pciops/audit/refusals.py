@@ -1,6 +1,7 @@
 """Invalid attempts in the audit log (PCI DSS 10.2.1.4), limited so that no caller fills the disk.
 
-One caller from one source gets at most 20 rows in ten minutes, and all together 300 in an hour. Any
+One caller from one source gets at most 20 rows in ten minutes. A named operator gets at most 300 in
+an hour, and so do all callers without a name together: a flood of theirs hides no operator's. Any
 more are counted, and a task records the number: only the requested URLs are lost.
 """
 
@@ -23,9 +24,9 @@ from pciops.lib.addresses import network
 WINDOW: Final = timedelta(minutes=10)
 MAX_EACH: Final = 20  # rows of one caller in a window
 HOUR: Final = timedelta(hours=1)
-MAX_ALL: Final = 300  # rows of all callers in an hour
+MAX_ALL: Final = 300  # rows of an operator, or of all callers without a name, in an hour
 KEPT: Final = timedelta(days=1)
-_ALL_KEY: Final = ""
+_NAMELESS: Final = ""  # the key of all callers without a name
 
 log = logging.getLogger(__name__)
 
@@ -80,8 +81,8 @@ def _record_count(row: RefusalCounter, now: datetime) -> bool:
             Event.Outcome.FAILURE,
             initiator=PCIOPS,
             resource="pciops",
-            remark=f"{row.more} more of {row.caller or 'all callers together'} since {since}, "
-            "without rows of their own",
+            remark=f"{row.more} more of {row.caller or 'all callers without a name'} since "
+            f"{since}, without rows of their own",
             now=now,
         )
     except AuditLogError:
@@ -94,15 +95,16 @@ def _take_row(initiator: Initiator, now: datetime) -> bool:
     """Take one of the rows of this caller; if there are none left, count it and return False."""
     source = network(initiator.address)
     key = f"{initiator.id or '-'} {source}"
-    all_callers = _window(_ALL_KEY, "", HOUR, now)
-    if all_callers.rows >= MAX_ALL:
-        RefusalCounter.objects.filter(pk=_ALL_KEY).update(more=F("more") + 1)
+    budget_key = f"all of {initiator.id[:64]}" if initiator.id else _NAMELESS
+    budget = _window(budget_key, initiator.name if initiator.id else "", HOUR, now)
+    if budget.rows >= MAX_ALL:
+        RefusalCounter.objects.filter(pk=budget_key).update(more=F("more") + 1)
         return False
     _window(key, f"{initiator.name} from {source}", WINDOW, now)
     if not RefusalCounter.objects.filter(pk=key, rows__lt=MAX_EACH).update(rows=F("rows") + 1):
         RefusalCounter.objects.filter(pk=key).update(more=F("more") + 1)
         return False
-    RefusalCounter.objects.filter(pk=_ALL_KEY).update(rows=F("rows") + 1)
+    RefusalCounter.objects.filter(pk=budget_key).update(rows=F("rows") + 1)
     return True
 
 

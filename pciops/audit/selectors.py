@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import reduce
 from itertools import chain
+from operator import or_
 from typing import Final
 
 from django.db.models import Count, Q
@@ -28,7 +30,12 @@ NEWEST: Final = Order[Event](
     )
 )
 TIMELINE_DAYS: Final = 14
+# What users do as themselves, before they have a scope.
+OF_PERSON: Final = (Event.Action.SIGN_IN, Event.Action.SIGN_OUT, Event.Action.PASSWORD)
 BATCH: Final = 2000  # rows in memory at a time
+# Keystone unlocks an account silently with these, if the precondition says that it is locked.
+_UNLOCKING: Final = (Event.Action.ENABLE, Event.Action.EXEMPT, Event.Action.LIFT)
+_LOCKED: Final = "locked=1"
 _CHOICES: Final = {
     "action": tuple(Event.Action.values),
     "outcome": tuple(Event.Outcome.values),
@@ -81,6 +88,57 @@ def unlocks_of(target_ids: Collection[str]) -> dict[tuple[str, str], Event]:
     return by_lock
 
 
+def is_unlock(event: Event) -> bool:
+    """Return whether the act ends a lock if it is done: an unlock, or a change that does it too."""
+    locked = event.action in _UNLOCKING and _LOCKED in event.precondition
+    return event.action == Event.Action.UNLOCK or locked
+
+
+def count_unlocks(*, since: datetime, until: datetime, but: Event | None = None, **who: str) -> int:
+    """Count the acts that ended a lock in a time, or may have.
+
+    Args:
+        but: an act that does not count, nor do those that are under way for the same lock: only
+            one of them can end it.
+        who: `target_id` or `initiator_id`.
+    """
+    acts = _ended_locks(since, until).filter(**who)
+    if but is not None:
+        acts = acts.exclude(pk=but.pk).exclude(
+            action=Event.Action.UNLOCK,
+            outcome=Event.Outcome.PENDING,
+            target_id=but.target_id,
+            precondition=but.precondition,
+        )
+    return acts.count()
+
+
+def unlock_counts(
+    target_ids: Collection[str], *, since: datetime, until: datetime
+) -> dict[str, int]:
+    """Return the numbers of `count_unlocks` of each of these accounts that has any."""
+    acts = _ended_locks(since, until).filter(target_id__in=target_ids)
+    counts = acts.order_by().values("target_id").annotate(number=Count("pk"))
+    return dict(counts.values_list("target_id", "number"))
+
+
+def _ended_locks(since: datetime, until: datetime) -> EventQuerySet:
+    """Return the acts that ended a lock in a time, or may have."""
+    acts = Event.objects.filter(
+        Q(action=Event.Action.UNLOCK) | Q(action__in=_UNLOCKING, precondition__contains=_LOCKED),
+        event_time__gt=since,
+        event_time__lte=until,
+    )
+    return acts.exclude(outcome=Event.Outcome.FAILURE)
+
+
+def marked(*marks: str, since: datetime) -> list[Event]:
+    """Return the acts since a time whose remark has one of these marks, the oldest first."""
+    acts = Event.objects.filter(event_time__gt=since).exclude(outcome=Event.Outcome.FAILURE)
+    found = reduce(or_, [Q(remark__contains=mark) for mark in marks])
+    return list(OLDEST.sort(acts.filter(found)))
+
+
 def _unlocks() -> EventQuerySet:
     """Return the successful unlocks, the oldest first."""
     acts = Event.objects.filter(action=Event.Action.UNLOCK, outcome=Event.Outcome.SUCCESS)
@@ -109,15 +167,24 @@ def pending(*, before: datetime) -> list[Event]:
 
 
 # --- Searches -----------------------------------------------------------------------------------
-def within(scope: str | None) -> EventQuerySet:
+def within(scope: str | None, *, intents: bool = False) -> EventQuerySet:
     """Return the rows that operators of a domain see; all for None.
 
-    They see acts on the domain's accounts, and rows without an account by the domain's users.
+    They see acts on the domain's accounts, what operators did for this domain, and the sign-ins of
+    its users. What a user of the domain did for the whole cloud is not theirs to see.
+
+    Args:
+        intents: also the rows of intents, without which the chain has gaps.
     """
-    rows: EventQuerySet = Event.objects.all()
+    rows: EventQuerySet = Event.rows.all() if intents else Event.objects.all()
     if scope is None:
         return rows
-    return rows.filter(Q(target_domain_id=scope) | Q(target_id="", initiator_domain_id=scope))
+    of_its_users = Q(action__in=OF_PERSON) | Q(action=Event.Action.DENY, initiator_scope="")
+    return rows.filter(
+        Q(target_domain_id=scope)
+        | Q(target_id="", initiator_scope=scope)
+        | Q(of_its_users, target_id="", initiator_domain_id=scope)
+    )
 
 
 def between(
@@ -174,7 +241,7 @@ def page(query: AuditQuery, *, scope: str | None, marker: str = "", limit: int) 
     """Return one page of a search, or raise MarkerError."""
     rows = _matching(query, scope)
     if marker:
-        rows = rows & NEWEST.after(Event.objects.all(), marker)
+        rows = rows & NEWEST.after(Event.rows.all(), marker)
     events = list(NEWEST.sort(rows)[: limit + 1])
     next_marker = NEWEST.marker(events[limit - 1]) if len(events) > limit else ""
     return AuditPage(events=events[:limit], next=next_marker)
@@ -199,12 +266,13 @@ def daily_counts(
 
 
 def iterate(query: AuditQuery, *, scope: str | None) -> Iterator[Event]:
-    """Yield all rows of a search, the newest first."""
-    return chain.from_iterable(batches(_matching(query, scope), NEWEST, size=BATCH))
+    """Yield all rows of a search, with those of intents, the newest first."""
+    rows = _matching(query, scope, intents=True)
+    return chain.from_iterable(batches(rows, NEWEST, size=BATCH))
 
 
-def _matching(query: AuditQuery, scope: str | None) -> EventQuerySet:
-    rows = within(scope)
+def _matching(query: AuditQuery, scope: str | None, *, intents: bool = False) -> EventQuerySet:
+    rows = within(scope, intents=intents or query.action == Event.Action.INTENT)
     for name in _CHOICES:
         if value := getattr(query, name):
             rows = rows.filter(**{name: value})

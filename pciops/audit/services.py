@@ -9,16 +9,21 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
 
 from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
 
 from pciops.accounts.account import Account, Failures
-from pciops.audit import chain, syslog
-from pciops.audit.models import Event
+from pciops.audit import chain, evidence, syslog
+from pciops.audit.evidence import EvidenceKeyError
+from pciops.audit.models import SETTLED, Event
 from pciops.keystone import database
+
+LOGIN_UID: Final = Path("/proc/self/loginuid")
+NO_LOGIN: Final = 2**32 - 1  # what the kernel says without a login
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +40,10 @@ class Initiator:
     domain_name: str = ""
     address: str = ""
     agent: str = ""
+    scope: str = ""  # the domain that they act for; WHOLE_CLOUD; "": none, or not known
+
+
+WHOLE_CLOUD = "*"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,15 +61,41 @@ PCIOPS = Initiator(type=Event.InitiatorType.PCIOPS, via=Event.Via.TASK, id="pcio
 
 
 def operating_system_user() -> Initiator:
-    """Return the initiator of a command: the user of the host, with sudo the user who called it."""
+    """Return the initiator of a command: the user who logged in at the host.
+
+    The kernel keeps the login uid through sudo and su. Without one (a service, a container) it is
+    the user of the process; `SUDO_UID`, which root can set to any number, is only quoted.
+    """
+    process = os.getuid()
+    login = _login_uid()
+    uid = process if login is None else login
+    remarks = [] if uid == process else [f"as {_user_name(process)}"]
     sudo = os.environ.get("SUDO_UID", "")
-    by_sudo = os.getuid() == 0 and sudo.isascii() and sudo.isdigit()
-    uid = int(sudo) if by_sudo else os.getuid()
+    if login is None and sudo.isascii() and sudo.isdigit() and len(sudo) < 11:
+        remarks.append(f"SUDO_UID {sudo}, not proven")
+    return Initiator(
+        type=Event.InitiatorType.OS,
+        via=Event.Via.COMMAND,
+        id=str(uid),
+        name=_user_name(uid),
+        agent=", ".join(remarks),
+    )
+
+
+def _login_uid() -> int | None:
+    """Return the uid of the login that the process belongs to; None if there was none."""
     try:
-        name = pwd.getpwuid(uid).pw_name
+        uid = int(LOGIN_UID.read_text(encoding="ascii"))
+    except (OSError, ValueError):  # a kernel without it
+        return None
+    return None if uid == NO_LOGIN else uid
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
     except (KeyError, OverflowError):  # a container may have no such user
-        name = f"uid {uid}"
-    return Initiator(type=Event.InitiatorType.OS, via=Event.Via.COMMAND, id=str(uid), name=name)
+        return f"uid {uid}"
 
 
 class AuditLogError(Exception):
@@ -91,7 +126,7 @@ def open_event(
     resource: str = "",
     now: datetime,
 ) -> Event:
-    """Write the intent of an act, committed before this returns.
+    """Write the intent of an act and its place in the chain, committed before this returns.
 
     Args:
         precondition: the act is done only if the account is still in this state.
@@ -104,11 +139,28 @@ def open_event(
     _set_target(event, account)
     event.reason, event.identity, event.precondition = reason, identity, str(precondition)
     event.resource = resource[:255]
+    intent = _event(Event.Action.INTENT, initiator, now)
+    _set_target(intent, account)
+    intent.resource, intent.outcome = event.action, Event.Outcome.SUCCESS
     try:
-        event.save()
-    except (DatabaseError, InterfaceError) as error:
+        with transaction.atomic():
+            event.save()
+            intent.remark = chain.intent_remark(Event.objects.get(pk=event.pk))
+            _append(intent)
+    except (DatabaseError, InterfaceError, EvidenceKeyError) as error:
         raise _not_begun(error) from error
     return event
+
+
+def _append(event: Event) -> None:
+    """Save a new row as the head of the chain, within a transaction."""
+    head = chain.locked_head()
+    event.settled_at = timezone.now()
+    chain.append(event, head)
+    event.seal = evidence.seal("row", event.hash)
+    event.save()
+    head.save()
+    transaction.on_commit(syslog.catch_up, robust=True)
 
 
 def settle(event: Event, outcome: Event.Outcome, remark: str = "") -> Event:
@@ -120,12 +172,25 @@ def settle(event: Event, outcome: Event.Outcome, remark: str = "") -> Event:
     """
     try:
         settled = _settle(event.pk, outcome, remark)
-    except (DatabaseError, InterfaceError) as error:
+    except (DatabaseError, InterfaceError, EvidenceKeyError) as error:
         raise _not_settled(event, outcome, error) from error
-    for name in ("outcome", "remark", "settled_at", *_CHAIN_FIELDS):
+    for name in SETTLED:
         setattr(event, name, getattr(settled, name))
     _log(event)
     return event
+
+
+@contextmanager
+def reads_guarded() -> Iterator[None]:
+    """Guard reads that decide on an act that has begun and changed nothing yet.
+
+    Raises:
+        AuditLogError: the act must not go on.
+    """
+    try:
+        yield
+    except (DatabaseError, InterfaceError) as error:
+        raise _not_begun(error) from error
 
 
 @contextmanager
@@ -167,16 +232,45 @@ def record(
     event.outcome = outcome
     try:
         with transaction.atomic():
-            head = chain.locked_head()
-            event.settled_at = timezone.now()
-            chain.append(event, head)
-            event.save()
-            head.save()
-            transaction.on_commit(partial(syslog.send, event), robust=True)
-    except (DatabaseError, InterfaceError) as error:
+            _append(event)
+    except (DatabaseError, InterfaceError, EvidenceKeyError) as error:
         raise _not_begun(error) from error
     _log(event)
     return event
+
+
+READ_AGAIN = timedelta(minutes=5)  # within which reading on is the same access
+
+
+def record_reading(*, initiator: Initiator, filters: str, now: datetime) -> None:
+    """Record that an operator reads the audit log (PCI DSS 10.2.1.3).
+
+    A search that the same operator has made in the last five minutes has a row already.
+
+    Raises:
+        AuditLogError: it must not be shown.
+    """
+    try:
+        known = Event.objects.filter(
+            action=Event.Action.READ,
+            initiator_id=initiator.id,
+            initiator_address=initiator.address[:45],
+            initiator_scope=initiator.scope[:64],
+            via=initiator.via,
+            remark=filters,
+            event_time__gt=now - READ_AGAIN,
+        ).exists()
+    except (DatabaseError, InterfaceError) as error:
+        raise _not_begun(error) from error
+    if not known:
+        record(
+            Event.Action.READ,
+            Event.Outcome.SUCCESS,
+            initiator=initiator,
+            resource="audit log",
+            remark=filters,
+            now=now,
+        )
 
 
 def record_or_log(
@@ -198,9 +292,6 @@ def record_or_log(
         log.error("missing in the trail: %s of %s, %s", action, initiator.name, outcome)
 
 
-_CHAIN_FIELDS = ("position", "previous_hash", "hash")
-
-
 def _event(action: Event.Action, initiator: Initiator, now: datetime) -> Event:
     return Event(
         event_time=now,
@@ -213,6 +304,7 @@ def _event(action: Event.Action, initiator: Initiator, now: datetime) -> Event:
         initiator_domain_name=initiator.domain_name[:64],
         initiator_address=initiator.address[:45],
         initiator_agent=initiator.agent[:255],
+        initiator_scope=initiator.scope[:64],
         via=initiator.via,
     )
 
@@ -232,11 +324,11 @@ def _settle(event_id: str, outcome: Event.Outcome, remark: str) -> Event:
             raise SettledError(event_id)
         event.outcome, event.remark, event.settled_at = outcome, remark, timezone.now()
         chain.append(event, head)
-        changed = ("outcome", "remark", "settled_at", *_CHAIN_FIELDS)
-        if not pending.settle(**{name: getattr(event, name) for name in changed}):
+        event.seal = evidence.seal("row", event.hash)
+        if not pending.settle(**{name: getattr(event, name) for name in SETTLED}):
             raise SettledError(event_id)
         head.save()
-        transaction.on_commit(partial(syslog.send, event), robust=True)
+        transaction.on_commit(syslog.catch_up, robust=True)
     return event
 
 

@@ -1,4 +1,6 @@
-"""The tasks of the audit log: policy changes, counted refusals, verification, pruning."""
+"""The tasks of the audit log: policy changes, counted refusals, verification,
+anchors, syslog, pruning.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from pciops.accounts.policy import policy as policies
-from pciops.audit import chain, policy_changes, prune, refusals
+from pciops.audit import anchors, chain, policy_changes, prune, refusals, syslog
+from pciops.audit.evidence import EvidenceKeyError
 from pciops.audit.services import AuditLogError
 from pciops.celery import app
 from pciops.keystone import database
@@ -16,7 +19,9 @@ from pciops.lib import jobs
 
 # As in the timetable of pciops.celery.
 FIVE_MINUTES: Final = timedelta(minutes=5)
+HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
+BACKLOG: Final = 20_000  # rows for syslog that one run sends at most
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +44,23 @@ def record_counted_refusals() -> None:
 
 @app.task(name="audit.verify")
 def verify_chain() -> None:
-    """Verify the whole chain, save the result and log an error."""
-    _once("audit.verify", DAY, chain.run_check)
+    """Verify the whole chain, save the result, and sign it or log an error."""
+    _once("audit.verify", DAY, lambda now: anchors.make(chain.run_check(now), now))
+
+
+@app.task(name="audit.anchor")
+def make_anchor() -> None:
+    """Sign the head of the chain, after a check of the rows since the last anchor."""
+    _once("audit.anchor", HOUR, anchors.make_current)
+
+
+@app.task(name="audit.syslog")
+def send_syslog() -> None:
+    """Send the rows that wait for the syslog receiver."""
+    sent, wait = 0, True
+    while wait and sent < BACKLOG:
+        now = syslog.catch_up()
+        sent, wait = sent + now, now > 0
 
 
 @app.task(name="audit.prune")
@@ -56,5 +76,5 @@ def _once(job: str, every: timedelta, work: Callable[[datetime], object]) -> Non
             jobs.once(job, every, work)
         except prune.BrokenChainError as error:
             log.error("%s: nothing is pruned, the trail does not fit: %s", job, error)
-        except AuditLogError as error:
+        except (AuditLogError, EvidenceKeyError) as error:
             log.error("%s: %s", job, error)

@@ -1,7 +1,8 @@
-"""Deletes old events."""
+"""Deletes old events, and hides unknown usernames sooner: people type passwords there."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
@@ -10,7 +11,10 @@ from django.conf import settings
 from django.db.models import Model, QuerySet
 
 from pciops.events import models
+from pciops.lib import keys
 
+NAMES_FOR: Final = timedelta(days=7)  # unknown usernames as typed
+HIDDEN: Final = "hashed "  # the beginning of a hidden one
 REDELIVERY: Final = timedelta(days=7)  # no message is delivered again later than this
 MAX_DEAD_LETTERS: Final = 1000  # rows
 CHUNK: Final = 5000  # rows of one statement
@@ -31,7 +35,33 @@ def prune(now: datetime) -> dict[str, int]:
         "storms": models.Storm.objects.filter(ended_at__lt=old).delete()[0],
         "hidden": models.OutOfBandChange.objects.filter(found_at__lt=old).delete()[0],
         "seen": sum(_delete_processed(now - REDELIVERY)),
+        "typed": hide_names(now - NAMES_FOR),
     }
+
+
+def hide_names(until: datetime) -> int:
+    """Replace unknown usernames by a keyed hash: equal ones stay equal, and cannot be read.
+
+    The dedup key is made of the name, so it could confirm a guess: it becomes a random one.
+    """
+    rows = (
+        models.Attempts.objects.filter(reason=models.Attempts.Reason.UNKNOWN_NAME, window__lt=until)
+        .exclude(name="")
+        .exclude(name__startswith=HIDDEN)
+        .order_by("window", "id")
+    )
+    total = 0
+    while chunk := list(rows.only("pk", "name")[:CHUNK]):
+        for row in chunk:
+            row.name, row.dedup_key = hidden_name(row.name), uuid.uuid4()
+        models.Attempts.objects.bulk_update(chunk, ["name", "dedup_key"], batch_size=200)
+        total += len(chunk)
+    return total
+
+
+def hidden_name(name: str) -> str:
+    """Return the keyed hash that is kept of an unknown username."""
+    return HIDDEN + keys.of("pciops.events.names")[0].digest(name)[:16]
 
 
 def _delete(rows: QuerySet[Model]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -26,6 +27,7 @@ ATTEMPTS_ORDER: Final[Order[Attempts]] = Order(
 ACTIVITY_ORDER: Final[Order[Activity]] = Order(
     (Column(name="at", kind=datetime, falling=True), Column(name="id", kind=int, falling=True))
 )
+_PROJECT: Final = re.compile(r"\bproject=\S+")
 EXPORT_COLUMNS: Final = (
     *("kind", "first_at", "last_at", "count", "outcome", "reason"),
     *("account_id", "account_name", "domain_id", "domain_name"),
@@ -178,7 +180,7 @@ def _matching_ids(text: str) -> list[str] | None:
 # --- Rows for files and the API -------------------------------------------------------------------
 def as_dict(row: Attempts | Activity, access: EventAccess) -> dict[str, Any]:
     """Return one row of an export: equal sign-ins of a minute, or a change."""
-    special = _of_attempts(row, access) if isinstance(row, Attempts) else _of_activity(row)
+    special = _of_attempts(row, access) if isinstance(row, Attempts) else _of_activity(row, access)
     common = {
         "outcome": row.outcome,
         "reason": row.reason,
@@ -207,7 +209,9 @@ def _of_attempts(row: Attempts, access: EventAccess) -> dict[str, Any]:
     }
 
 
-def _of_activity(row: Activity) -> dict[str, Any]:
+def _of_activity(row: Activity, access: EventAccess) -> dict[str, Any]:
+    # A project may be of another domain, so its id is only for the whole cloud.
+    detail = row.detail if access.scope is None else _PROJECT.sub("", row.detail).strip()
     return {
         "kind": row.action,
         "first_at": times.iso(row.at),
@@ -217,7 +221,7 @@ def _of_activity(row: Activity) -> dict[str, Any]:
         "doer_name": row.doer_name or None,
         "doer_domain_id": row.doer_domain_id or None,
         "doer_domain_name": row.doer_domain_name or None,
-        "detail": row.detail or None,
+        "detail": detail or None,
         "sentence": sentences.as_text(sentences.of_activity(row)),
     }
 

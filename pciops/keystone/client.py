@@ -94,6 +94,10 @@ class RejectedError(KeystoneError):
         self.status = status
 
 
+class TooOldError(KeystoneError):
+    """Keystone has no such call."""
+
+
 class LostError(KeystoneError):
     """A change was sent, and it is not known whether Keystone made it."""
 
@@ -224,6 +228,20 @@ def validate(token_id: str) -> Token:
         return _token(access.AccessInfoV3(response.json(), token_id))
 
 
+def revoke(token_id: str, *, timeout: int | None = None) -> None:
+    """Revoke a token with itself. Keystone keeps one or two revocation events for it.
+
+    Raises:
+        RefusedError: it has ended already.
+        UnreachableError
+    """
+    headers = {"X-Auth-Token": token_id, "X-Subject-Token": token_id}
+    with _errors((*_REFUSALS, exceptions.NotFound)):
+        _session(timeout).delete(
+            f"{_v3_url()}/auth/tokens", headers=headers, authenticated=False, log=False
+        )
+
+
 def update_user(token_id: str, user_id: str, changes: Mapping[str, Any]) -> None:
     """PATCH a user with an operator's token, so that Keystone's own policy applies.
 
@@ -233,11 +251,34 @@ def update_user(token_id: str, user_id: str, changes: Mapping[str, Any]) -> None
         UnreachableError: there was no connection. Nothing was changed.
         LostError: the user may have been changed, or may still be.
     """
-    url = f"{_v3_url()}/users/{quote(user_id, safe='')}"
+    changed = {"user": dict(changes)}
+    _change("PATCH", f"users/{quote(user_id, safe='')}", token_id, HTTPStatus.OK, json=changed)
+
+
+def end_sessions(token_id: str, user_id: str) -> None:
+    """End all tokens of a user with an operator's token, so that Keystone's own policy applies.
+
+    Raises:
+        TooOldError: Keystone has no such call before release 30. Nothing was changed.
+        RefusedError, RejectedError, UnreachableError, LostError: as `update_user`.
+    """
+    path = f"users/{quote(user_id, safe='')}/tokens"
     try:
-        response = _session().patch(
-            url,
-            json={"user": dict(changes)},
+        _change("DELETE", path, token_id, HTTPStatus.NO_CONTENT)
+    except RejectedError as error:
+        no_call = error.status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
+        if no_call and "find user" not in str(error):
+            raise TooOldError from error
+        raise
+
+
+def _change(method: str, path: str, token_id: str, expected: HTTPStatus, **body: Any) -> None:
+    """Send a change with an operator's token; the errors are those of `update_user`."""
+    try:
+        response = _session().request(
+            f"{_v3_url()}/{path}",
+            method,
+            **body,
             headers={"X-Auth-Token": token_id},
             authenticated=False,
             log=False,
@@ -257,7 +298,7 @@ def update_user(token_id: str, user_id: str, changes: Mapping[str, Any]) -> None
         if _never_sent(error):
             raise UnreachableError("no connection") from error
         raise LostError("the connection broke") from error
-    if response.status_code != HTTPStatus.OK:
+    if response.status_code != expected:
         raise RejectedError(response.status_code, "its answer is none of Keystone's")
 
 

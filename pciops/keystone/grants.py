@@ -8,6 +8,7 @@ from typing import Final
 
 from django.apps import apps
 from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from pciops.keystone import ALIAS
 
@@ -58,6 +59,41 @@ def statements(*, database: str, user: str, host: str, unlock_user: str) -> list
 def _statement(right: str, table: str, names: Iterable[str], database: str, login: str) -> str:
     listed = ", ".join(f"`{name}`" for name in names)
     return f"GRANT {right} ({listed}) ON `{database}`.`{table}` TO {login};"
+
+
+def own_statements(
+    connection: BaseDatabaseWrapper, *, database: str, user: str, host: str
+) -> list[str]:
+    """Return GRANTs for pciops' own tables: evidence can be inserted, not changed or deleted.
+
+    A model of evidence names the columns that may be updated all the same in `MAY_UPDATE`.
+
+    Raises:
+        GrantError: if a name could end the quotes around it.
+    """
+    for name in (database, user, host):
+        if not _NAME.fullmatch(name):
+            raise GrantError(f"{name!r} is no name for a GRANT")
+    mysql = connection.vendor == "mysql"
+    login = f"'{user}'@'{host}'" if mysql else f'"{user}"'
+    quote = "`" if mysql else '"'
+    prefix = f"{quote}{database}{quote}." if mysql else ""
+    granted = (
+        [] if mysql else [f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {login};"]
+    )
+    granted.append(f"GRANT SELECT ON {prefix}{quote}django_migrations{quote} TO {login};")
+    for model in apps.get_models(include_auto_created=True):
+        if not model._meta.managed or model._meta.proxy:
+            continue
+        table = f"{prefix}{quote}{model._meta.db_table}{quote}"
+        columns_: tuple[str, ...] | None = getattr(model, "MAY_UPDATE", None)
+        if columns_ is None:
+            rights = "SELECT, INSERT, UPDATE, DELETE"
+        else:
+            listed = ", ".join(f"{quote}{name}{quote}" for name in columns_)
+            rights = f"SELECT, INSERT{f', UPDATE ({listed})' if columns_ else ''}"
+        granted.append(f"GRANT {rights} ON {table} TO {login};")
+    return granted
 
 
 def surplus(lines: Iterable[str], *, database: str) -> list[str]:

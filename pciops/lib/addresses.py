@@ -57,8 +57,8 @@ def _is_allowed(character: str) -> bool:
     return unicodedata.category(character)[0] in "LMN"
 
 
-def network(address: str) -> str:
-    """Return the source that limits count: an IPv4 address, or the /64 of an IPv6 customer."""
+def network(address: str, prefix: int = 64) -> str:
+    """Return the source that limits count: an IPv4 address, or the network of an IPv6 customer."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -66,7 +66,7 @@ def network(address: str) -> str:
     if isinstance(ip, ipaddress.IPv6Address):
         if ip.ipv4_mapped:
             return str(ip.ipv4_mapped)
-        return str(ipaddress.ip_network((ip, 64), strict=False))
+        return str(ipaddress.ip_network((ip, prefix), strict=False))
     return str(ip)
 
 
@@ -89,18 +89,18 @@ def defanged(text: str, longest: int = 200) -> str:
     return _LINKING.sub(r"[\g<0>]", plain(text, longest))
 
 
-def quoted(text: str, *, own: str = "") -> str:
-    """Return the name of an account or domain for an email: in quotes, shortened, not a link.
+def quoted(text: str, longest: int = LONGEST_NAME, *, own: str = "") -> str:
+    """Return a name, or other words of others, for an email: in quotes, shortened, not a link.
 
-    Others choose names, and could write to readers in our name.
+    Others choose them, and could write to readers in our name.
 
     Args:
         own: the address that the email goes to; a name that is equal to it or to its local part
             stays as it is.
     """
-    name = plain(text, LONGEST_NAME).translate(_QUOTES)
+    name = plain(text, longest).translate(_QUOTES)
     is_own = bool(own) and name in {own, own.rpartition("@")[0]}
-    return f"“{name if is_own else defanged(name)}”"
+    return f"“{name if is_own else defanged(name, longest)}”"
 
 
 def storable(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.core import checks
 
-from pciops.lib import env
+from pciops.lib import cleartext, env
 
 
 class LibConfig(AppConfig):
@@ -17,6 +17,7 @@ class LibConfig(AppConfig):
 
     def ready(self) -> None:
         checks.register(variables_are_known)
+        checks.register(cleartext.goes_over_tls, deploy=True)
 
 
 def variables_are_known(**_: Any) -> list[checks.CheckMessage]:

@@ -248,10 +248,36 @@ def secret_key() -> Iterator[CheckResult]:
             "Put it into a file of mode 0600, and name that in PCIOPS_SECRET_KEY_FILE.",
         )
         return
-    path = Path(name) if name else settings.VAR / "secret_key"
-    mode = path.stat().st_mode if path.exists() else 0
-    if mode & 0o077:
-        yield warning(f"{path} can be read by others (mode {mode & 0o777:o}).", f"chmod 600 {path}")
-    else:
+    old = env.text("PCIOPS_SECRET_KEY_FALLBACKS_FILE")
+    path = Path(name) if name else settings.VAR / env.SECRET_KEY_FILE
+    in_order = True
+    for file in (path, Path(old) if old else settings.VAR / env.FALLBACKS_FILE):
+        mode = file.stat().st_mode if file.exists() else 0
+        if mode & 0o077:
+            in_order = False
+            yield warning(
+                f"{file} can be read by others (mode {mode & 0o777:o}).", f"chmod 600 {file}"
+            )
+    if in_order:
         kept = "" if name else "; with several machines, each needs the same one"
-        yield ok(f"It comes from {path}{kept}.")
+        number = len(settings.SECRET_KEY_FALLBACKS)
+        fallbacks = f" {counted(number, 'old key')} accepted as well." if number else ""
+        yield ok(f"It comes from {path}{kept}.{fallbacks}")
+
+
+@check("files")
+def files() -> Iterator[CheckResult]:
+    """Check that no other user of the host can read our files: sessions and sealed tokens."""
+    database_file = Path(str(connection.settings_dict["NAME"]))
+    of_database = connection.vendor == "sqlite" and database_file.is_file()
+    in_order = True
+    for path, right in [(settings.VAR, 0o700), *([(database_file, 0o600)] if of_database else [])]:
+        mode = path.stat().st_mode if path.exists() else 0
+        if mode & 0o077:
+            in_order = False
+            yield problem(
+                f"Other users of the host have access to {path} (mode {mode & 0o777:o}).",
+                f"chmod {right:o} {path}",
+            )
+    if in_order:
+        yield ok(f"Only their owner has access to {settings.VAR} and what is in it.")

@@ -10,6 +10,7 @@ import os
 import re
 import tempfile
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parseaddr
 from pathlib import Path
@@ -95,6 +96,43 @@ def secret(name: str, default: str = "") -> str:
     if not value:
         raise SettingError(f"{name}_FILE", "names an empty file", path)
     return value
+
+
+SECRET_KEYS = ("PCIOPS_SECRET_KEY", "PCIOPS_SECRET_KEY_FALLBACKS")
+SECRET_KEY_FILE, FALLBACKS_FILE = "secret_key", "secret_key_fallbacks"  # in PCIOPS_VAR
+
+
+def fallback_keys(name: str, folder: Path) -> list[str]:
+    """Return secret keys that are still accepted: one in a line, the newest first.
+
+    Without a setting for either, they are beside the kept secret key. The file may be empty.
+    """
+    path, value = text(f"{name}_FILE"), text(name)
+    if path and value:
+        raise SettingError(f"{name}_FILE", f"and {name} are both set; keep one", path)
+    kept = folder / FALLBACKS_FILE
+    if not (path or value or text(SECRET_KEYS[0]) or text(f"{SECRET_KEYS[0]}_FILE")):
+        path = str(kept) if kept.is_file() else ""
+    if path:
+        try:
+            value = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "not text"
+            raise SettingError(f"{name}_FILE", f"cannot be read ({reason})", path) from None
+    return [line.strip() for line in value.splitlines() if line.strip()]
+
+
+def private_folder(name: str, default: str) -> Path:
+    """Return the folder, created or made readable for its owner only.
+
+    A folder that cannot be created or changed stays as it is: what needs it reports that.
+    """
+    path = Path(text(name, default)).resolve()
+    with suppress(OSError):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if (mode := path.stat().st_mode) & 0o077:
+            path.chmod(mode & 0o700)
+    return path
 
 
 def kept_secret(path: Path) -> str:

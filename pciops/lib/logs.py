@@ -23,6 +23,14 @@ class OneLineFormatter(logging.Formatter):
         return escape(super().formatMessage(record))
 
 
+class WithoutTraceback(logging.Filter):
+    """Drops the traceback of a refused request: it is the client's fault, and costs a page."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.exc_info = record.exc_text = None
+        return True
+
+
 def escape(text: str) -> str:
     """Return the text with every unprintable character as a Python escape."""
     return "".join(

@@ -54,6 +54,17 @@ def install(guards: Sequence[Guard], using: str = "default") -> None:
         )
 
 
+def remove(guards: Sequence[Guard], using: str = "default") -> None:
+    """Drop the triggers on SQLite, which could not rebuild a table that another's trigger reads.
+
+    `install` makes them again after the migrations.
+    """
+    if connections[using].vendor == "sqlite":
+        for name in installed(guards, using):
+            with connections[using].cursor() as cursor:
+                cursor.execute(f"DROP TRIGGER {name}")
+
+
 def installed(guards: Sequence[Guard], using: str = "default") -> set[str]:
     """Return the names of the guards whose triggers exist."""
     with connections[using].cursor() as cursor:

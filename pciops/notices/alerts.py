@@ -1,4 +1,4 @@
-"""Alerts about lockout storms: one mail to each operator, and one call of the site's webhook."""
+"""Alerts about lockout storms and unlocks: emails, and of storms a call of the site's webhook."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pciops.events.models import Storm, StormAccount
 from pciops.events.storms.summary import StormSummary, summarize
 from pciops.lib import times
 from pciops.lib.addresses import defanged, plain, quoted
-from pciops.notices import webhook
+from pciops.notices import unlock_alerts, webhook
 from pciops.notices.mail import operator_mail, queue
 from pciops.notices.mail.message import LONGEST_SUBJECT, RenderedMail
 from pciops.notices.mail.queue import Clock, SendResult
@@ -24,9 +24,14 @@ DAY: Final = timedelta(days=1)  # how long a storm is worth an alert, and an ale
 
 
 def raise_alerts(now: datetime) -> None:
-    """Queue the alerts of storms that have none yet."""
+    """Queue the alerts of storms and unlocks that have none yet.
+
+    Raises:
+        KeystoneDatabaseDownError: the alerts about unlocks come later.
+    """
     for storm in Storm.objects.filter(last_at__gt=now - DAY):
         _alert(storm, now)
+    unlock_alerts.raise_alerts(now)
 
 
 def call_due(*, clock: Clock) -> SendResult:

@@ -10,6 +10,9 @@ class ReportsConfig(AppConfig):
     name = "pciops.reports"
 
     def ready(self) -> None:
-        from pciops.reports.archive import triggers  # noqa: PLC0415 (it needs the models)
+        from pciops.audit import chain  # noqa: PLC0415 (it needs the models)
+        from pciops.reports.archive import triggers, verify  # noqa: PLC0415 (the same)
 
+        if verify.chain_problem not in chain.OTHER_EVIDENCE:
+            chain.OTHER_EVIDENCE.append(verify.chain_problem)
         post_migrate.connect(triggers.install, sender=self)

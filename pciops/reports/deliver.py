@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.template import Context, Engine
 
+from pciops.audit import anchors
 from pciops.lib import times
 from pciops.lib.addresses import plain, quoted
 from pciops.notices import rules
@@ -24,6 +25,7 @@ from pciops.reports.value import Report
 
 GOOD_FOR: Final = timedelta(days=7)  # then there is another report
 LARGEST: Final = 8 * 1024 * 1024  # bytes of a PDF that goes along; mail servers take no more
+TIMESTAMP_REPLY: Final = "application/timestamp-reply"
 TEMPLATES: Final = Path(__file__).resolve().parent.parent.parent / "templates" / "reports" / "mail"
 
 
@@ -46,6 +48,7 @@ def owe(stored: StoredReport, *, now: datetime) -> int:
     report = store.report(stored)
     attachments, left_out = _attachments(stored)
     mail = write(stored, report, attached=bool(attachments), left_out=left_out)
+    attachments += _proofs(stored, now)
     return sum(
         operator_mail.put(
             mail,
@@ -89,6 +92,19 @@ def _attachments(stored: StoredReport) -> tuple[list[Attachment], bool]:
         return [], True
     name = pdf.file_name(stored)
     return [Attachment(name=name, type=pdf.content_type, content=content)], False
+
+
+def _proofs(stored: StoredReport, now: datetime) -> list[Attachment]:
+    """Return the files of the anchor that proves the report; an anchor is made if there is none.
+
+    They are sent with every report: a copy of the audit log's head that no administrator reaches.
+    """
+    anchor = store.anchor(stored) or anchors.make_current(now)
+    types = {anchors.NOTE_NAME: "application/octet-stream", anchors.REPLY_NAME: TIMESTAMP_REPLY}
+    return [
+        Attachment(name=name, type=types[name], content=content)
+        for name, content in anchors.files(anchor)
+    ]
 
 
 def write(stored: StoredReport, report: Report, *, attached: bool, left_out: bool) -> RenderedMail:

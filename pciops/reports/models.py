@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 
@@ -20,6 +20,8 @@ class StoredReport(models.Model):
     figures = models.TextField()  # the main ones, as JSON: a list of reports needs no more
     content = models.BinaryField()  # canonical JSON of the value, compressed with zlib
     hash = models.CharField(max_length=64)  # SHA-256 of the canonical JSON
+
+    MAY_UPDATE: ClassVar[tuple[str, ...]] = ()  # by the run-time login: see keystone.grants
 
     class Meta:
         constraints = (
@@ -55,6 +57,8 @@ class RowChunk(models.Model):
     count = models.PositiveIntegerField()
     data = models.BinaryField()
 
+    MAY_UPDATE: ClassVar[tuple[str, ...]] = ()  # by the run-time login: see keystone.grants
+
     class Meta:
         db_table = "reports_rows"
         constraints = (
@@ -76,6 +80,8 @@ class SignOff(models.Model):
     event_id = models.CharField(max_length=32)  # the row of the audit log
     # Whether the operator had a role of PCIOPS_MANAGEMENT_ROLES; None: signed before that was kept.
     as_management = models.BooleanField(null=True)
+
+    MAY_UPDATE: ClassVar[tuple[str, ...]] = ()  # by the run-time login: see keystone.grants
 
     def __str__(self) -> str:
         return f"{self.by} on {self.at:%Y-%m-%d}"

@@ -17,10 +17,11 @@ from django.http import HttpRequest
 from pciops.accounts import selectors
 from pciops.audit import services
 from pciops.audit.models import Event
-from pciops.audit.services import Initiator
+from pciops.audit.services import WHOLE_CLOUD, Initiator
 from pciops.keystone import database
 from pciops.keystone.models import NonLocalUser
 from pciops.signin.models import Operator
+from pciops.signin.rights import Rights
 
 UNKNOWN_NAME: Final = "unknown name"
 
@@ -43,6 +44,11 @@ def source_address(request: HttpRequest) -> str:
     return ""
 
 
+def acting_scope(rights: Rights | None) -> str:
+    """Return the domain that the rights are for, as the audit log has it."""
+    return "" if rights is None else rights.domain_id or WHOLE_CLOUD
+
+
 def initiator(
     request: HttpRequest, operator: Operator, via: Event.Via = Event.Via.PAGE
 ) -> Initiator:
@@ -56,6 +62,7 @@ def initiator(
         domain_name=operator.domain_name,
         address=source_address(request),
         agent=request.headers.get("User-Agent", ""),
+        scope=acting_scope(operator.rights),
     )
 
 

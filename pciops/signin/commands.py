@@ -21,6 +21,7 @@ from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.verdict import SigninVerdict, judge
 from pciops.actions.act import Act, ActRequest
+from pciops.actions.authority import HOST, Authority
 from pciops.actions.inputs import InputError, checked_inputs
 from pciops.audit import refusals
 from pciops.audit.models import Event
@@ -29,6 +30,7 @@ from pciops.keystone import client, clouds
 from pciops.keystone.client import Token
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib.env import SettingError
+from pciops.signin import audit
 from pciops.signin.rights import (
     BoundTokenError,
     NoRoleError,
@@ -59,6 +61,11 @@ class CommandOperator:
         """Return the id of the one domain whose accounts exist for them; None: of all."""
         return self.rights.domain_id if self.rights else None
 
+    @property
+    def authority(self) -> Authority:
+        """Return their authority over accounts."""
+        return self.rights.authority(self.initiator.id) if self.rights else HOST
+
     def require(self, act: Act, command: str) -> None:
         """Check that they may do the act, or write a refusal and raise CommandError."""
         if self.rights is None or self.rights.may(act.needs):
@@ -74,6 +81,7 @@ class CommandOperator:
         """Return their request for an act on the account as it is."""
         return ActRequest(
             initiator=self.initiator,
+            authority=self.authority,
             precondition=act.precondition(verdict),
             token_id=self.token.id if self.token else "",
             **inputs,
@@ -117,6 +125,11 @@ def add_arguments(parser: CommandParser) -> None:
         choices=Event.Identity.values,
         default=Event.Identity.HOST,
         help="how the person's identity was confirmed (PCI DSS 8.3.4); default: %(default)s",
+    )
+    parser.add_argument(
+        "--beyond-limit",
+        action="store_true",
+        help="unlock beyond the limit of unlocks in an hour; an alert is sent",
     )
     parser.add_argument("--dry-run", action="store_true", help="say what would be done")
     parser.add_argument(
@@ -165,6 +178,7 @@ def operator(*, without_keystone: bool) -> CommandOperator:
         domain_id=token.user_domain_id,
         domain_name=token.user_domain_name,
         agent=f"operating-system user {user.name}",
+        scope=audit.acting_scope(rights),
     )
     return CommandOperator(initiator=initiator, rights=rights, token=token)
 

@@ -1,13 +1,28 @@
-"""A doctor check of the credentials with which commands act."""
+"""Doctor checks of the proxies in front, and of the credentials with which commands act."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.conf import settings
+from django.utils import timezone
+
 from pciops.keystone import clouds
-from pciops.lib.doctor import CheckResult, check, ok, problem
+from pciops.lib import times
+from pciops.lib.doctor import CheckResult, check, ok, problem, warning
 from pciops.lib.env import SettingError
-from pciops.signin import commands
+from pciops.lib.numbers import counted
+from pciops.signin import commands, unseen_proxy
+
+
+@check("proxies", after="database")
+def proxies() -> Iterator[CheckResult]:
+    """Check that PCIOPS_PROXIES counts the proxies in front."""
+    if seen := unseen_proxy.last_seen(timezone.now()):
+        sentence = f"{unseen_proxy.SENTENCE} The last one came at {times.dated(seen)}."
+        yield warning(sentence, unseen_proxy.REMEDY)
+    else:
+        yield ok(f"{counted(settings.PROXIES, 'proxy', 'proxies')} in front, as far as seen.")
 
 
 @check("credentials", after="Keystone's API", by_command=True)

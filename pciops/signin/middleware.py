@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -11,16 +13,25 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.sessions.middleware import SessionMiddleware as DjangosMiddleware
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, resolve_url
+from django.shortcuts import redirect, render, resolve_url
 from django.utils import timezone
 
-from pciops.signin import sessions, typed
+from pciops.audit.models import Event
+from pciops.keystone import client
+from pciops.signin import audit, sessions, typed, unseen_proxy
+from pciops.signin.models import Operator
+
+log = logging.getLogger(__name__)
 
 ENDED: Final = (
     "Your session has ended. Nothing was changed. Sign in: the form opens again with what you"
     " typed."
 )
 ENDED_READING: Final = "Your session has ended. Sign in to continue."
+REVOKED: Final = (
+    "You are signed out: Keystone no longer accepts your token, or it has lost its role. "
+    "Nothing was changed."
+)
 
 
 def by_itself(request: HttpRequest) -> bool:
@@ -45,6 +56,7 @@ class OperatorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        unseen_proxy.look(request, timezone.now())
         return self.get_response(request)
 
     def process_view(
@@ -57,17 +69,47 @@ class OperatorMiddleware:
         """
         if not getattr(view, "login_required", True):
             return None
-        ended = False
+        now, ended = timezone.now(), ""
         try:
-            sessions.attach(request, timezone.now())
+            sessions.attach(request, now, always=_confirmed_always(request, view))
+        except sessions.RevokedError:
+            _record_revoked(request, now)
+            ended = REVOKED
         except sessions.EndedError:
+            ended = ENDED_READING
+        except client.UnreachableError as error:
+            log.warning("rights cannot be confirmed, Keystone does not answer: %s", error)
+            return render(request, "signin/unconfirmed.html", {"reason": str(error)}, status=503)
+        if ended:
             logout(request)
-            ended = True
         if request.user.is_authenticated:
             return None
-        if ended or request.method == "POST":
-            messages.warning(request, ENDED if request.method == "POST" else ENDED_READING)
+        if request.method == "POST" and ended != REVOKED:
+            ended = ENDED
+        if ended:
+            messages.warning(request, ended)
         if request.method != "POST":
             return None
         target = typed.url_with(request.get_full_path(), request.POST.dict())
         return redirect(f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': target})}")
+
+
+def _confirmed_always(request: HttpRequest, view: Callable[..., HttpResponse]) -> bool:
+    """Return whether Keystone must confirm the rights for this request: exports, reports, acts."""
+    if request.method not in {"GET", "HEAD"} and not getattr(view, "confirms_itself", False):
+        return True
+    route = request.resolver_match.route if request.resolver_match else ""
+    return route.endswith("export") or route.startswith("reports/")
+
+
+def _record_revoked(request: HttpRequest, now: datetime) -> None:
+    """Record that a session ends whose token Keystone no longer accepts, with what it asked for."""
+    if isinstance(request.user, Operator):
+        audit.note(
+            request,
+            request.user,
+            now,
+            action=Event.Action.SIGN_OUT,
+            remark="Keystone no longer accepts the token, or it has lost its role; refused: "
+            f"{request.method} {request.path}",
+        )

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from django.conf import settings
 
+from pciops.actions.authority import Authority
 from pciops.keystone import client
 from pciops.keystone.client import Token
 
@@ -117,6 +118,12 @@ class Rights:
         if permission not in Role.ADMINISTRATOR.permissions:
             raise ValueError(f"there is no permission {permission!r}")
         return permission in self.role.permissions
+
+    def authority(self, user_id: str) -> Authority:
+        """Return what a user with these rights may act on."""
+        return Authority(
+            user_id=user_id, administers=self.may("administer"), domain_id=self.domain_id
+        )
 
     def covers(self, other: Rights) -> bool:
         """Return whether the other rights add nothing to these."""

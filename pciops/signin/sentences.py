@@ -20,6 +20,16 @@ REFUSED_CODE: Final = (
     "Keystone refused this code. Take the next one that your device shows; where that is refused "
     "too, look at its clock. The code does not count towards Keystone's lock."
 )
+USED_CODE: Final = (
+    "This code was used before. Wait for the next one on your device: each code signs in once."
+)
+ENDED_CODES: Final = (
+    "Too many codes were wrong, and the sign-in has ended. Sign in again with the next code."
+)
+BUSY: Final = (
+    "Too many sign-ins at once. Your password was not checked, and nothing was counted. Try again "
+    "in a few seconds."
+)
 REFUSED_CURRENT: Final = (
     "The password is not changed. Keystone refused the current one: it is wrong, or the account "
     "has been locked or disabled since. A wrong one counts towards Keystone's lock of the account."

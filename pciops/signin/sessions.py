@@ -3,29 +3,50 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeVar
 
-from cryptography.fernet import Fernet, InvalidToken
-from django.conf import settings
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
+from django.utils import timezone
 
 from pciops.keystone import client
 from pciops.keystone.client import Token
+from pciops.lib import keys
+from pciops.lib.addresses import storable
+from pciops.signin import audit
 from pciops.signin.rights import Rights, Role
+from pciops.signin.session_store import ORIGIN
+
+# How long Keystone's confirmation of the rights counts for a page. While Keystone does not answer,
+# the last one counts longer, so that an outage does not take the pages away: only for reading.
+CONFIRMED_FOR: Final = timedelta(seconds=60)
+OUTAGE: Final = timedelta(minutes=15)
+PAUSE: Final = timedelta(seconds=10)  # between two questions that Keystone does not answer
+REVOKE_TIMEOUT: Final = 3  # seconds for each token
 
 _KEY = "keystone"  # a list: the scope in which the operator acts, then the others
+_UNANSWERED = "unanswered_at"
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
+log = logging.getLogger(__name__)
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class EndedError(Exception):
     """The session's token has ended, was revoked, or no longer carries the rights it had."""
 
 
+class RevokedError(EndedError):
+    """Keystone says so: the token was valid by its time."""
+
+
 def seal(text: str) -> str:
-    """Encrypt a text with our SECRET_KEY, so that a copy of the database reveals no secret."""
+    """Encrypt a text with a key of its own, so that a copy of the database reveals no secret."""
     return _fernet().encrypt(text.encode()).decode("ascii")
 
 
@@ -42,6 +63,8 @@ def keep(
     token: Token,
     rights: Rights,
     others: Sequence[tuple[Token, Rights]] = (),
+    *,
+    now: datetime,
 ) -> None:
     """Put the token, sealed, and the rights that it carries into the session.
 
@@ -52,6 +75,7 @@ def keep(
         {
             "token": seal(token.id),
             "expires_at": token.expires_at.isoformat(),
+            "confirmed_at": now.isoformat(),
             "role": rights.role,
             "domain_id": rights.domain_id,
             "domain_name": rights.domain_name,
@@ -59,13 +83,29 @@ def keep(
         }
         for token, rights in ((token, rights), *others)
     ]
+    request.session[ORIGIN] = {
+        "domain_id": rights.domain_id or "",
+        "address": audit.source_address(request),
+        "agent": storable(request.headers.get("User-Agent", ""))[:255],
+        "began_at": now.isoformat(),
+    }
 
 
-def attach(request: HttpRequest, now: datetime) -> None:
-    """Put the rights, as of sign-in, on the operator of this request, if there is one.
+def confirms_itself(view: F) -> F:
+    """Mark a view that calls `confirm` before its act, and answers its errors in its own form."""
+    view.confirms_itself = True  # type: ignore[attr-defined]  # decorators around it copy this
+    return view
+
+
+def attach(request: HttpRequest, now: datetime, *, always: bool = False) -> None:
+    """Put the rights on the operator of this request, if there is one.
+
+    Args:
+        always: Keystone must confirm them at this moment, not within the last minute.
 
     Raises:
-        EndedError: the token has expired.
+        EndedError: the token has expired, or Keystone no longer confirms the rights.
+        client.UnreachableError: Keystone has not confirmed them for too long.
     """
     user = getattr(request, "user", None)  # a request that was refused early has none
     if user is None or not user.is_authenticated:
@@ -74,6 +114,42 @@ def attach(request: HttpRequest, now: datetime) -> None:
     if not scopes or datetime.fromisoformat(scopes[0]["expires_at"]) <= now:
         raise EndedError
     user.rights, *user.others = map(_rights, scopes)
+    confirmed_at = _time(scopes[0].get("confirmed_at"))
+    if not always and now - confirmed_at < CONFIRMED_FOR:
+        return
+    paused = now - _time(request.session.get(_UNANSWERED)) < PAUSE
+    try:
+        if paused and not always:
+            raise client.UnreachableError("no answer a moment ago")
+        confirm(request)
+    except client.UnreachableError:
+        if not paused:
+            request.session[_UNANSWERED] = now.isoformat()
+        if always or now - confirmed_at >= OUTAGE:
+            raise
+        user.unconfirmed_since = confirmed_at
+        return
+    request.session[_KEY] = [{**scopes[0], "confirmed_at": now.isoformat()}, *scopes[1:]]
+    request.session.pop(_UNANSWERED, None)
+
+
+def revoke(contents: Mapping[str, Any]) -> None:
+    """Revoke the tokens of a session at Keystone; a failure is logged.
+
+    Each is one or two revocation events, which Keystone checks at every validation until they are
+    old.
+    """
+    for scope in _scopes_of(contents):
+        token_id = unseal(scope["token"])
+        if token_id is None or datetime.fromisoformat(scope["expires_at"]) <= timezone.now():
+            continue
+        try:
+            client.revoke(token_id, timeout=REVOKE_TIMEOUT)
+        except client.RefusedError:
+            continue  # it has ended already
+        except client.UnreachableError as error:
+            log.warning("a token of an ended session is not revoked: %s", error)
+            return
 
 
 def change_scope(request: HttpRequest, domain_id: str | None) -> bool:
@@ -85,8 +161,10 @@ def change_scope(request: HttpRequest, domain_id: str | None) -> bool:
     chosen = [scope for scope in scopes if scope["domain_id"] == domain_id]
     if not chosen:
         return False
-    for key in set(request.session.keys()) - {SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY}:
+    kept = {SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY, ORIGIN}
+    for key in set(request.session.keys()) - kept:
         del request.session[key]
+    request.session[ORIGIN] = {**request.session.get(ORIGIN, {}), "domain_id": domain_id or ""}
     request.session[_KEY] = chosen + [scope for scope in scopes if scope not in chosen]
     request.session.cycle_key()
     return True
@@ -109,17 +187,25 @@ def confirm(request: HttpRequest) -> str:
     try:
         rights = Rights.of(client.validate(token_id))
     except client.RefusedError:
-        raise EndedError from None
+        raise RevokedError from None
     before = _rights(scopes[0])
     if rights is None or rights.domain_id != before.domain_id or not rights.covers(before):
-        raise EndedError
+        raise RevokedError
     request.user.rights = rights  # type: ignore[union-attr]  # only operators have a session
     return token_id
 
 
 def _scopes(request: HttpRequest) -> list[dict[str, Any]]:
-    scopes = request.session.get(_KEY)
+    return _scopes_of(request.session)
+
+
+def _scopes_of(contents: Mapping[str, Any] | SessionBase) -> list[dict[str, Any]]:
+    scopes = contents.get(_KEY)
     return scopes if isinstance(scopes, list) else []  # a session of an older version ends
+
+
+def _time(text: str | None) -> datetime:
+    return datetime.fromisoformat(text) if text else _NEVER
 
 
 def _rights(scope: dict[str, Any]) -> Rights:
@@ -131,6 +217,7 @@ def _rights(scope: dict[str, Any]) -> Rights:
     )
 
 
-def _fernet() -> Fernet:
-    digest = hashlib.sha256(b"pciops.signin.seal" + settings.SECRET_KEY.encode()).digest()
-    return Fernet(base64.urlsafe_b64encode(digest))
+def _fernet() -> MultiFernet:
+    """Return the current key for sealing, and all accepted ones for unsealing."""
+    accepted = [base64.urlsafe_b64encode(key.secret) for key in keys.of("pciops.signin.seal")]
+    return MultiFernet([Fernet(key) for key in accepted])

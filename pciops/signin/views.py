@@ -30,11 +30,13 @@ from pciops.accounts.policy import policy
 from pciops.audit.models import Event
 from pciops.keystone import client
 from pciops.lib.env import SettingError
-from pciops.signin import audit, sentences, sessions, signin_steps, throttle
+from pciops.signin import audit, second_factor, sentences, sessions, signin_steps, throttle
 from pciops.signin.forms import CodeForm, NewPasswordForm, SignInForm
 from pciops.signin.models import Operator
 from pciops.signin.rights import NoRoleError
 from pciops.signin.signin_steps import PendingSignin, Step
+
+BUSY_SECONDS: Final = "5"
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +103,14 @@ class _Attempt:
             self.note(remark, action=self.page.action, outcome=outcome)
         self.form.add_error(None, sentence)
         return _render(self.request, self.page, self.form, self.pending, status=status)
+
+    @property
+    def buckets(self) -> tuple[throttle.Bucket, ...]:
+        """Return what the attempt counts for beside its address."""
+        if self.page is not CODE or self.pending is None:
+            return ()
+        receipt = second_factor.receipt(self.pending.receipt)
+        return receipt, second_factor.account(self.pending.user_id)
 
     def note(self, remark: str, **changes: Any) -> None:
         """Write to the audit log why the attempt did not succeed."""
@@ -171,10 +181,11 @@ def password(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def signout(request: HttpRequest) -> HttpResponse:
-    """End the session. The token in it ends by itself. A GET ends nothing."""
+    """End the session, and revoke its tokens at Keystone. A GET ends nothing."""
     if request.method != "POST":
         return redirect("overview")
     if isinstance(request.user, Operator):
+        sessions.revoke(request.session)
         audit.note(request, request.user, timezone.now(), action=Event.Action.SIGN_OUT)
     logout(request)
     return redirect("signin")
@@ -215,35 +226,64 @@ def _continue(
 
 @sensitive_variables()
 def _answer(attempt: _Attempt, sign_in: Callable[[], Operator]) -> HttpResponse:
+    """Make an attempt, in one of the threads that sign-ins may take."""
+    try:
+        with throttle.slot():
+            return _attempted(attempt, sign_in)
+    except throttle.BusyError:
+        page = attempt.refuse("", sentences.BUSY, status=503)
+        page["Retry-After"] = BUSY_SECONDS
+        return page
+
+
+@sensitive_variables()
+def _attempted(attempt: _Attempt, sign_in: Callable[[], Operator]) -> HttpResponse:
     """Count an attempt, make it, and answer by how it ended."""
     request, now, started = attempt.request, attempt.at, time.monotonic()
-    source = audit.source_address(request)
+    source, buckets = audit.source_address(request), attempt.buckets
     try:
-        throttle.count(source, now)
+        throttle.count(source, now, *buckets)
         operator = sign_in()
     except throttle.ThrottledError as error:
+        whose = "for this account" if error.account else "from your address"
         wait = math.ceil((error.until - now).total_seconds())
-        sentence = f"Too many failed sign-ins from your address. Wait {wait} s."
-        remark = "too many failures from this address" if error.first else ""
+        sentence = f"Too many failed sign-ins {whose}. Wait {wait} s."
+        remark = f"too many failures {whose.replace('your', 'this')}" if error.first else ""
         page = attempt.refuse(remark, sentence, status=429)
         page["Retry-After"] = str(wait)
         return page
+    except throttle.ExhaustedError:
+        return _end_receipt(attempt, source)
     except client.UnreachableError as error:
-        throttle.take_back(source, now)
+        throttle.take_back(source, now, *buckets)
         log.warning("sign-in impossible, Keystone at %s: %s", settings.OS_AUTH_URL, error)
         sentence = sentences.unreachable(error, changing=attempt.page is PASSWORD)
         return attempt.refuse("Keystone does not answer", sentence, status=503)
-    except client.RefusedError:
-        page = attempt.refuse(attempt.page.remark, attempt.page.refusal)
+    except client.RefusedError as error:
+        used = isinstance(error, second_factor.UsedError)
+        remark = "refused: the code was used before" if used else attempt.page.remark
+        page = attempt.refuse(remark, sentences.USED_CODE if used else attempt.page.refusal)
+        if attempt.pending and buckets and second_factor.ended(attempt.pending.receipt):
+            page = _end_receipt(attempt, source)
         throttle.hold(started, settings.SIGNIN_REFUSAL_SECONDS)
         return page
     except (client.KeystoneError, NoRoleError, _ChangedError) as error:
-        throttle.take_back(source, now)
+        throttle.take_back(source, now, *buckets)
         return _after_right_password(attempt, error)
-    throttle.take_back(source, now)
+    throttle.take_back(source, now, *buckets)
     _begin(request, operator)
     audit.note(request, operator, now)
     return redirect(_ours(request, attempt.next))
+
+
+def _end_receipt(attempt: _Attempt, source: str) -> HttpResponse:
+    """End a sign-in after too many wrong codes, and email the owner."""
+    if attempt.pending is not None:
+        second_factor.tell_owner(attempt.pending.user_id, source, attempt.at)
+    attempt.note(f"ended after {second_factor.MOST} wrong codes")
+    signin_steps.drop(attempt.request)
+    messages.error(attempt.request, sentences.ENDED_CODES)
+    return redirect(_signin_url(attempt.next))
 
 
 def _after_right_password(attempt: _Attempt, error: Exception) -> HttpResponse:
@@ -273,7 +313,8 @@ def _second_factor(
     request: HttpRequest, pending: PendingSignin, inputs: dict[str, str]
 ) -> Operator:
     """Sign in with the receipt of the right password, and a code."""
-    return _authenticate(request, receipt=pending.receipt, user_id=pending.user_id, **inputs)
+    with second_factor.used_once(pending.user_id, inputs["passcode"], timezone.now()):
+        return _authenticate(request, receipt=pending.receipt, user_id=pending.user_id, **inputs)
 
 
 @sensitive_variables()
@@ -301,7 +342,7 @@ def _begin(request: HttpRequest, operator: Operator) -> None:
         raise RuntimeError("the backend gave no token")
     request.session.flush()
     login(request, operator)
-    sessions.keep(request, operator.token, operator.rights, operator.choices)
+    sessions.keep(request, operator.token, operator.rights, operator.choices, now=timezone.now())
 
 
 def _start_over(request: HttpRequest, pending: PendingSignin | None) -> HttpResponse:

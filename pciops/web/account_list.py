@@ -41,7 +41,7 @@ from pciops.accounts.states import (
 )
 from pciops.accounts.states.state import State
 from pciops.accounts.verdict import judge
-from pciops.actions import batches, bulk
+from pciops.actions import batches, bulk, four_eyes
 from pciops.actions.unlock import UNLOCK
 from pciops.events.diagnosis import selectors as diagnoses
 from pciops.events.diagnosis.rules import Cause
@@ -106,6 +106,7 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
     context = {
         "section": "accounts",
         "refusal": refusal,
+        "requests": four_eyes.waiting(scope=scope, now=now) if unlocking else [],
         "under_way": batches.unfinished(request.user.id, now) if unlocking else None,
         "query": query,
         "verdicts": [judge(account, policy, now) for account in page.accounts],

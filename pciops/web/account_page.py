@@ -14,8 +14,9 @@ from django.views.decorators.http import require_safe
 from pciops.accounts import credentials, privileged, selectors
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.verdict import SigninVerdict, judge
-from pciops.actions import register
-from pciops.actions.act import Act
+from pciops.actions import four_eyes, register
+from pciops.actions.act import MAY_UNLOCK, Act
+from pciops.actions.end_sessions import END_SESSIONS
 from pciops.actions.registry import RESTORING, fitting
 from pciops.audit import selectors as audit
 from pciops.events import liveness, search, timeline
@@ -38,6 +39,7 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
     verdict = verdict_of(request, user_id)
     scope = request.user.scope
     acts = _offered_acts(request, verdict)
+    may_act = request.user.may(MAY_UNLOCK)
     page = account_timeline(request, user_id)
     context = {
         **account_context(verdict),
@@ -46,6 +48,9 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
         "next": f"?{urlencode({'marker': page.next})}" if page.next else "",
         "silence": liveness.silence(verdict.now),
         "acts": acts,
+        "requests": four_eyes.waiting(scope=scope, now=verdict.now, target_id=user_id),
+        "beyond": "" if acts or not may_act else request.user.authority.why_not(user_id),
+        "ends_sessions": END_SESSIONS in acts,
         "primary": next((act for act in acts if act in RESTORING), None),
         "exemptions": register.of_account(verdict.account, verdict.now),
         "held": privileged.roles_of(user_id, scope=scope) if verdict.account.kinds else [],
@@ -99,4 +104,4 @@ def verdict_of(request: OperatorRequest, user_id: str) -> SigninVerdict:
 
 def _offered_acts(request: OperatorRequest, verdict: SigninVerdict) -> list[Act]:
     """Return the acts that fit the account and that the operator may perform."""
-    return [act for act in fitting(verdict, request.user.id) if request.user.may(act.needs)]
+    return [act for act in fitting(verdict, request.user.authority) if request.user.may(act.needs)]

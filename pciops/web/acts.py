@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -15,7 +15,8 @@ from django.views.decorators.http import require_http_methods
 
 from pciops.accounts import credentials, privileged
 from pciops.accounts.verdict import SigninVerdict
-from pciops.actions.act import Act, ActRequest, Conflict, Done
+from pciops.actions import four_eyes, limits
+from pciops.actions.act import Act, ActRequest, Conflict, Done, Waiting
 from pciops.actions.patch import DISABLE
 from pciops.actions.registry import BY_NAME
 from pciops.actions.unlock import UNLOCK
@@ -34,6 +35,7 @@ RECENT: Final = timedelta(days=30)  # an unlock of this time is worth a warning
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@sessions.confirms_itself
 def account_act(request: OperatorRequest, user_id: str, name: str) -> HttpResponse:
     """Show the form of an act with its side effects, or perform the act."""
     act = BY_NAME.get(name)
@@ -42,12 +44,12 @@ def account_act(request: OperatorRequest, user_id: str, name: str) -> HttpRespon
     rights.require(request, act.needs)
     verdict = verdict_of(request, user_id)
     if request.method != "POST":
-        if why_not := act.why_not(verdict, request.user.id):
+        if why_not := act.why_not(verdict, request.user.authority):
             messages.info(request, why_not)
             return redirect("account", user_id)
         inputs = {"option": request.GET.get("option", ""), **typed.typed_in(request)}
-        return _page(request, act, verdict, _fresh_form(act, verdict, inputs))
-    form = ActForm(act, verdict, request.POST)
+        return _page(request, act, verdict, _fresh_form(request, act, verdict, inputs))
+    form = ActForm(act, verdict, request.POST, **_limit(request, act, verdict))
     if not form.is_valid():
         return _page(request, act, verdict, form, status=400)
     try:
@@ -64,7 +66,12 @@ def account_act(request: OperatorRequest, user_id: str, name: str) -> HttpRespon
 def _perform(
     request: OperatorRequest, act: Act, verdict: SigninVerdict, form: ActForm, token_id: str
 ) -> HttpResponse:
-    act_request = ActRequest(initiator=initiator(request), token_id=token_id, **form.inputs)
+    act_request = ActRequest(
+        initiator=initiator(request),
+        authority=request.user.authority,
+        token_id=token_id,
+        **form.inputs,
+    )
     account = verdict.account
     try:
         result = act.perform(verdict, act_request)
@@ -77,11 +84,11 @@ def _perform(
             done = format_html(sentence, account.name, account.domain_name, act.did)
             messages.success(request, done)
         case Conflict(verdict=SigninVerdict() as changed, fits=True):
-            retry = _fresh_form(act, changed, form.data)
+            retry = _fresh_form(request, act, changed, form.data)
             return _page(
                 request, act, changed, retry, status=result.status, sentence=result.sentence
             )
-        case Conflict():
+        case Conflict() | Waiting():  # the account page leads to the request
             messages.warning(request, result.sentence)
         case _:
             form.add_error(None, result.sentence)
@@ -89,10 +96,21 @@ def _perform(
     return redirect("account", account.id)
 
 
-def _fresh_form(act: Act, verdict: SigninVerdict, typed: Mapping[str, str]) -> ActForm:
+def _limit(request: OperatorRequest, act: Act, verdict: SigninVerdict) -> dict[str, Any]:
+    """Return what the form needs to ask for an unlock beyond the limit."""
+    authority, excess = request.user.authority, ""
+    if act is UNLOCK or (act.unlocks(verdict) and authority.administers_cloud):
+        excess = limits.excess(verdict.account.id, request.user.id, now=verdict.now)
+    return {"authority": authority, "excess": excess}
+
+
+def _fresh_form(
+    request: OperatorRequest, act: Act, verdict: SigninVerdict, typed: Mapping[str, str]
+) -> ActForm:
     """Return the form of the account as it is, with all that was typed but the identity check."""
     kept = {name: typed.get(name, "") for name in ("reason", "option", "owner", "ends_on")}
-    return ActForm(act, verdict, initial={**kept, "seen": act.precondition(verdict)})
+    initial = {**kept, "seen": act.precondition(verdict)}
+    return ActForm(act, verdict, initial=initial, **_limit(request, act, verdict))
 
 
 def _cause(verdict: SigninVerdict, scope: str | None) -> dict[str, object]:
@@ -102,6 +120,7 @@ def _cause(verdict: SigninVerdict, scope: str | None) -> dict[str, object]:
     return {
         "why": diagnoses.explain_lock(account, policy=verdict.policy, now=now, scope=scope),
         "before": before,
+        "requests": four_eyes.waiting(scope=scope, now=now, target_id=account.id),
         "undone": diagnoses.locked_again(account, before),
     }
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from pciops.audit import chain, integrity, selectors
+from pciops.audit import chain, integrity, selectors, services
 from pciops.audit.models import ChainCheck, Event
 from pciops.audit.services import AuditLogError
 from pciops.keystone import client
@@ -28,6 +28,7 @@ from pciops.web.requests import OperatorRequest, initiator
 
 PAGE_SIZE: Final = 50
 COLUMNS: Final = (*chain.CONTENT, "hash")
+CHAINED: Final = frozenset({"position", "previous_hash", "hash"})
 
 
 @never_cache
@@ -43,6 +44,7 @@ def audit(request: OperatorRequest) -> HttpResponse:
     context = {
         "section": "audit",
         "events": page.events,
+        "chained": scope is None,  # places in the chain tell how much others do
         "query": query,
         "Event": Event,
         "now": now,
@@ -57,6 +59,7 @@ def audit(request: OperatorRequest) -> HttpResponse:
         "first": f"?{urlencode(filters)}" if marker else "",
         "next": f"?{urlencode({**filters, 'marker': page.next})}" if page.next else "",
     }
+    services.record_reading(initiator=initiator(request), filters=urlencode(filters), now=now)
     return render(request, "web/audit.html", context)
 
 
@@ -67,7 +70,11 @@ def audit_export(request: OperatorRequest) -> StreamingHttpResponse:
     query = selectors.AuditQuery.parse(request.GET)
     events = selectors.iterate(query, scope=request.user.scope)
     rows = (chain.content(event) | {"hash": event.hash} for event in events)
-    return export(request, "audit", COLUMNS, rows, now=timezone.now(), key="events")
+    columns: tuple[str, ...] = COLUMNS
+    if request.user.scope is not None:  # places in the chain tell how much others do
+        columns = tuple(name for name in COLUMNS if name not in CHAINED)
+        rows = ({n: value for n, value in row.items() if n not in CHAINED} for row in rows)
+    return export(request, "audit", columns, rows, now=timezone.now(), key="events")
 
 
 @never_cache

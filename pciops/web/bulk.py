@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -19,7 +20,8 @@ from pciops.accounts.account import Failures
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.states import LOCKED
 from pciops.accounts.verdict import SigninVerdict, judge
-from pciops.actions import batches
+from pciops.actions import batches, limits
+from pciops.actions.authority import Authority
 from pciops.actions.batches import MOST
 from pciops.actions.bulk import BulkOutcome
 from pciops.actions.models import Batch
@@ -59,6 +61,7 @@ class _Chosen:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @rights.needs("unlock")
+@sessions.confirms_itself
 def accounts_unlock(request: OperatorRequest) -> HttpResponse:
     """Show the form for the selected rows, or begin the batch; the URL has the list's filters."""
     if request.method != "POST":
@@ -75,7 +78,7 @@ def accounts_unlock(request: OperatorRequest) -> HttpResponse:
         return _without_attacked(request, chosen)
     if "reason" not in request.POST:
         return _fresh_page(request, chosen, more=more)
-    form = ReasonForm(request.POST)
+    form = ReasonForm(request.POST, **_limit(request, chosen))
     if not form.is_valid():
         return _form_page(request, chosen, form, status=400)
     try:
@@ -144,10 +147,10 @@ def _batch(request: OperatorRequest, batch_id: str) -> Batch:
     return batch
 
 
-def _confirmed(request: OperatorRequest) -> tuple[Initiator, str | None]:
-    """Return the initiator and their scope, as Keystone confirms them at this moment."""
+def _confirmed(request: OperatorRequest) -> tuple[Initiator, Authority]:
+    """Return the initiator and their authority, as Keystone confirms them at this moment."""
     sessions.confirm(request)
-    return initiator(request), request.user.scope
+    return initiator(request), request.user.authority
 
 
 def _begin(request: OperatorRequest, chosen: _Chosen, form: ReasonForm) -> HttpResponse:
@@ -163,15 +166,29 @@ def _begin(request: OperatorRequest, chosen: _Chosen, form: ReasonForm) -> HttpR
         operator_id=request.user.id,
         reason=form.cleaned_data["reason"],
         identity=Event.Identity(form.cleaned_data["identity"]),
+        beyond_limit=form.cleaned_data.get("beyond_limit", False),
         query=request.GET.urlencode(),
         now=chosen.now,
     )
     return redirect("unlocks", batch.pk)
 
 
+def _limit(request: OperatorRequest, chosen: _Chosen) -> dict[str, Any]:
+    """Return what the form needs to ask for unlocks beyond the limit.
+
+    Only administrators of the whole cloud can confirm that for several accounts at once.
+    """
+    authority, excess = request.user.authority, ""
+    if authority.administers_cloud:
+        locked = [verdict.account.id for verdict in chosen.verdicts if verdict.locked]
+        excess = limits.excess_of_all(locked, request.user.id, now=chosen.now)
+    return {"authority": authority, "excess": excess}
+
+
 def _fresh_page(request: OperatorRequest, chosen: _Chosen, *, more: bool) -> HttpResponse:
     if any(verdict.locked for verdict in chosen.verdicts):
-        return _form_page(request, chosen, ReasonForm(), more=more)
+        form = ReasonForm(**_limit(request, chosen))
+        return _form_page(request, chosen, form, more=more)
     messages.info(request, "No selected account is locked any more: there is nothing to unlock.")
     return redirect(_list(request))
 

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from pciops.audit import refusals
 from pciops.audit.services import AuditLogError
+from pciops.keystone.client import UnreachableError
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import outages
 from pciops.lib.env import SettingError
@@ -114,7 +115,9 @@ def explained(request: HttpRequest, error: Exception) -> HttpResponse | None:
         return _page(request, 503, "pciops' own database does not answer", str(error))
     if isinstance(error, SettingError):
         log.error("the policy cannot be read: %s", error)
-        return _page(request, 503, "Keystone's policy cannot be read", str(error))
+        scope = cast("OperatorRequest", request).user.scope
+        sentence = str(error) if scope is None else "An administrator of the cloud sees the reason."
+        return _page(request, 503, "Keystone's policy cannot be read", sentence)
     return None
 
 
@@ -133,7 +136,7 @@ def _bare_page(status: int, title: str, sentence: str) -> HttpResponse:
 
 
 def _page(request: HttpRequest, status: int, title: str, sentence: str) -> HttpResponse:
-    with suppress(sessions.EndedError):
+    with suppress(sessions.EndedError, UnreachableError):
         sessions.attach(request, timezone.now())  # the middleware does not, if no view was found
     context = {"title": title, "sentence": sentence}
     return render(request, "web/error.html", context, status=status)

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from django import forms
 
 from pciops.accounts.verdict import SigninVerdict
 from pciops.actions.act import Act
+from pciops.actions.authority import Authority
 from pciops.actions.exempting import MEANINGS
-from pciops.actions.inputs import InputError, checked_end, checked_owner, checked_reason
+from pciops.actions.inputs import (
+    InputError,
+    checked_end,
+    checked_owner,
+    checked_reason,
+    latest_end,
+)
 from pciops.audit.models import Event
+
+# Labels of the confirmation beyond the limit: of who may unlock, and of others.
+BEYOND_LIMIT: Final = "Unlock beyond the limit; an alert is sent"
+ASK: Final = "Ask a second operator to confirm the unlock"
 
 
 class _WithReasonForm(forms.Form):
@@ -24,8 +35,24 @@ class _WithReasonForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2, "aria-required": "true"}),
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    beyond_limit = forms.BooleanField(required=False)
+
+    def __init__(
+        self, *args: Any, excess: str = "", authority: Authority | None = None, **kwargs: Any
+    ) -> None:
+        """Ask for `beyond_limit` only if an unlock would exceed a limit.
+
+        Args:
+            excess: the sentence about the limit; "" if it is not reached.
+            authority: of the operator; it decides what the answer means.
+        """
         super().__init__(*args, **kwargs)
+        if not excess or authority is None:
+            del self.fields["beyond_limit"]
+        else:
+            by_oneself = authority.administers_cloud
+            self.fields["beyond_limit"].label = BEYOND_LIMIT if by_oneself else ASK
+            self.fields["beyond_limit"].help_text = excess
         for name, field in self.fields.items():
             if not field.widget.is_hidden:
                 field.widget.attrs["aria-describedby"] = f"{name}-help"
@@ -70,10 +97,12 @@ class ActForm(ReasonForm):
         help_text="In UTC.",
     )
 
-    field_order = ("option", "owner", "ends_on", "reason", "identity")
+    field_order = ("option", "owner", "ends_on", "reason", "identity", "beyond_limit")
 
-    def __init__(self, act: Act, verdict: SigninVerdict, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self, act: Act, verdict: SigninVerdict, *args: Any, excess: str = "", **kwargs: Any
+    ) -> None:
+        super().__init__(*args, excess=excess if "beyond_limit" in act.asks else "", **kwargs)
         self.act, self.verdict = act, verdict
         for name in set(self.fields) - {"seen", *act.asks}:
             del self.fields[name]
@@ -83,7 +112,12 @@ class ActForm(ReasonForm):
             cast("forms.ChoiceField", self.fields["option"]).choices = [*empty, *choices]
         if "ends_on" in act.asks:
             tomorrow = verdict.now.date() + timedelta(days=1)
-            self.fields["ends_on"].widget.attrs["min"] = tomorrow.isoformat()
+            latest = latest_end(verdict.now)
+            self.fields["ends_on"].widget.attrs |= {
+                "min": tomorrow.isoformat(),
+                "max": latest.isoformat(),
+            }
+            self.fields["ends_on"].help_text = f"In UTC, {latest} at the latest."
 
     def clean_seen(self) -> str:
         try:

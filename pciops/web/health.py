@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+from threading import Lock
+from typing import Final
 
 from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -16,8 +18,13 @@ from pciops.events import liveness
 from pciops.keystone import client, database
 from pciops.lib import doctor, times
 from pciops.lib.doctor import CheckLevel
+from pciops.lib.recent import Recent
 from pciops.web import rights
 from pciops.web.requests import OperatorRequest
+
+readiness: Final = Recent[tuple[bool, dict[str, str]]](timedelta(seconds=5))
+_readiness_lock: Final = Lock()
+LONGEST_WAIT: Final = 2  # seconds for the checks of another request
 
 
 class HealthMiddleware:
@@ -43,8 +50,23 @@ def healthz() -> HttpResponse:
 def readyz() -> HttpResponse:
     """Answer 200 if everything that the pages need answers, else 503; reasons stay in the log.
 
-    The state of notifications is reported but does not count: the pages work without them.
+    The state of notifications is reported but does not count: the pages work without them. Anyone
+    may ask, so an answer counts for five seconds, and one request at a time finds a new one.
     """
+    if not _readiness_lock.acquire(timeout=LONGEST_WAIT):
+        return JsonResponse({"checks": "no answer yet"}, status=503)
+    try:
+        found = readiness.get("", timezone.now())
+        if found is None:
+            found = _readiness(timezone.now())
+            readiness.put("", found, timezone.now())
+    finally:
+        _readiness_lock.release()
+    ready, result = found
+    return JsonResponse(result, status=200 if ready else 503)
+
+
+def _readiness(now: datetime) -> tuple[bool, dict[str, str]]:
     checks: dict[str, tuple[Callable[[], object], tuple[type[Exception], ...]]] = {
         "database": (_ping_database, (DatabaseError, InterfaceError)),
         "keystone_database": (database.ping, (database.KeystoneDatabaseDownError,)),
@@ -58,9 +80,9 @@ def readyz() -> HttpResponse:
         except failures:
             result[name] = "no answer"
     ready = set(result.values()) == {"ok"}
-    if result["database"] == "ok" and (notifications := _notifications(timezone.now())):
+    if result["database"] == "ok" and (notifications := _notifications(now)):
         result["notifications"] = notifications
-    return JsonResponse(result, status=200 if ready else 503)
+    return ready, result
 
 
 @never_cache

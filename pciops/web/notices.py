@@ -30,6 +30,8 @@ from pciops.notices.mail import operator_mail, recipients
 from pciops.notices.mail.message import RenderedMail
 from pciops.notices.mail.transport import DeliveryOutcome, MailServerDown
 from pciops.notices.models import NoticeKind
+from pciops.notices.rules import RuleBook
+from pciops.signin.models import Operator
 from pciops.web import rights
 from pciops.web.errors import KEYSTONE_DATABASE, BadRequestError
 from pciops.web.requests import OperatorRequest, initiator, post_only
@@ -64,9 +66,9 @@ def notice_list(request: OperatorRequest) -> HttpResponse:
         "next": f"?{urlencode({'view': name, 'marker': page.next})}" if page.next else "",
         "server": settings.MAIL_SERVER,
         "sender": settings.MAIL_FROM,
-        "book": book,
+        "ruled": _ruled_domains(book, request.user),
         "kinds": [(kind, book.default.steps_of(kind)) for kind in NoticeKind],
-        "broken": rendering.broken_templates(),
+        "broken": rendering.broken_templates() if scope is None else [],
         "forecast": _forecast(forecast.days(scope=scope, now=now), now.date()),
         "digests": digests.recent(scope=scope),
         "hour": _hour(now),
@@ -267,3 +269,11 @@ def _account(request: OperatorRequest, text: str) -> Account:
 def _address(account: Account | None) -> str:
     """Return the account's email address; "" if Keystone has no valid and allowed one."""
     return recipients.allowed(account.email) if account else ""
+
+
+def _ruled_domains(book: RuleBook, operator: Operator) -> list[str]:
+    """Return the domains with rules of their own; to operators of a domain only theirs."""
+    if operator.scope is None or operator.rights is None:
+        return list(book.domains)
+    theirs = {operator.rights.domain_id, operator.rights.domain_name}
+    return [name for name in book.domains if name in theirs]

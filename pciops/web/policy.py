@@ -53,6 +53,8 @@ def policy_page(request: OperatorRequest) -> HttpResponse:
     """
     now = timezone.now()
     sourced = policies.current_with_sources()
+    if request.user.scope is not None:
+        sourced = sourced.without_paths()
     findings = compliance.findings(sourced.policy)
     judged = {option for finding in findings for option in finding.options}
     what_if, status = _what_if(request, sourced.policy, now)

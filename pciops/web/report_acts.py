@@ -32,6 +32,7 @@ from pciops.web.requests import OperatorRequest, initiator, post_only
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @rights.needs("sign_off")
+@sessions.confirms_itself
 def sign_off(request: OperatorRequest, week: str) -> HttpResponse:
     """Acknowledge the report, with a remark (PCI DSS 7.2.4)."""
     stored = requested_report(request, week)

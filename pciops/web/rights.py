@@ -29,8 +29,8 @@ View = Callable[Concatenate[OperatorRequest, P], HttpResponse]
 def needs(permission: Permission) -> Callable[[View[P]], View[P]]:
     """Let only operators who may do this reach the view; others get a 403 page that says why.
 
-    It checks the rights of sign-in. `sessions.confirm` ends a session that has lost rights since,
-    so an act that calls it does not have to check again.
+    It checks the rights that the session has. `sessions.confirm` ends a session that has lost
+    rights since, so an act that calls it does not have to check again.
     """
 
     def decorate(view: View[P]) -> View[P]:

@@ -12,12 +12,14 @@ from pciops.web import (
     audit,
     bulk,
     exemptions,
+    four_eyes,
     health,
     notices,
     overview,
     policy,
     report_acts,
     reports,
+    sessions,
 )
 
 urlpatterns = [
@@ -50,5 +52,9 @@ urlpatterns = [
     path("reports/<str:week>/sign-off/", report_acts.sign_off, name="report_sign_off"),
     path("reports/<str:week>/again/", report_acts.build_again, name="report_again"),
     path("reports/<str:week>/changes/", report_acts.report_changes, name="report_changes"),
+    path("unlock-requests/", four_eyes.unlock_requests, name="unlock_requests"),
+    path("unlock-requests/<str:request_id>/", four_eyes.unlock_request, name="unlock_request"),
+    path("sessions/", sessions.session_list, name="sessions"),
+    path("sessions/<str:session_id>/end/", sessions.session_end, name="session_end"),
     path("status/", health.status, name="status"),
 ]

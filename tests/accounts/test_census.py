@@ -228,8 +228,8 @@ def test_number_of_queries_is_constant(
 ) -> None:
     kinds = {make_user(f"user{number}").id: (AccountKind.SERVICE,) for number in range(people)}
 
-    # Eleven for all accounts; users, passwords, options and three for the kinds of privileged ones.
-    with django_assert_num_queries(11 + 6, using="keystone"):
+    # Twelve for all accounts; users, passwords, options and three for the kinds of privileged ones.
+    with django_assert_num_queries(12 + 6, using="keystone"):
         count(dict(kinds))
 
 

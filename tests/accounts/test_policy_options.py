@@ -151,3 +151,14 @@ def test_files_disagree_if_both_set_a_value(
     assert result == {
         name: tuple(zip(paths, values, strict=True)) for name, values in expected.items()
     }
+
+
+def test_operators_of_a_domain_do_not_see_paths() -> None:
+    sourced = policy.SourcedPolicy(
+        policy=policy.current(),
+        sources={"lockout_duration": "/etc/keystone/a.conf", "password_regex": "default"},
+        disagreements={"lockout_duration": [("/etc/keystone/a.conf", 1), ("/srv/b.conf", 2)]},
+    ).without_paths()
+
+    assert "/" not in str(sourced.sources) + str(sourced.disagreements)
+    assert sourced.sources["password_regex"] == "default"

@@ -14,12 +14,16 @@ from pciops.accounts.account import Account
 from pciops.accounts.verdict import judge
 from pciops.actions import unlock as unlock_module
 from pciops.actions.act import Act, ActRequest, ActResult, Conflict
+from pciops.actions.authority import Authority
 from pciops.actions.unlock import UNLOCK
 from pciops.audit.models import Event
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.keystone.models import LocalUser, User
 from pciops.keystone.unlock import clear_failures
 from tests.factories import NOW, POLICY, make_initiator
+
+# Of an administrator of the whole cloud, and of others.
+CLOUD = Authority(user_id="id of olga", administers=True, domain_id=None)
 
 
 def read(user_id: str) -> Account:
@@ -33,6 +37,7 @@ def make_request(act: Act, account: Account, token_id: str = "", **facts: Any) -
     """Return a request of olga, who saw the account as it is given, apart from the facts given."""
     usual: dict[str, Any] = {
         "initiator": make_initiator(),
+        "authority": CLOUD,
         "reason": "INC-4711",
         "identity": "callback" if "identity" in act.asks else "",
         "precondition": act.precondition(judge(account, POLICY, NOW)),

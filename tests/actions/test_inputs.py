@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -67,6 +68,25 @@ def test_earliest_last_day_is_tomorrow() -> None:
     assert checked_end("2026-11-23", NOW) == NOW.date() + timedelta(days=1)
 
 
+def test_exemption_ends_within_the_days_of_the_setting(settings: Any) -> None:
+    settings.EXEMPTION_DAYS = 10
+
+    assert checked_end("2026-12-02", NOW) == NOW.date() + timedelta(days=10)
+    for text in ("2026-12-03", "9999-12-31"):
+        with pytest.raises(InputError, match="2026-12-02 at the latest") as refused:
+            checked_end(text, NOW)
+        assert refused.value.field == "ends_on"
+
+
+@pytest.mark.parametrize("value", ["true", 1, [], {}])
+def test_flag_is_true_or_false(value: object) -> None:
+    values = {"reason": "called", "identity": "callback", "beyond_limit": value}
+    with pytest.raises(InputError) as refused:
+        checked_inputs(UNLOCK, values, NOW)
+
+    assert refused.value.field == "beyond_limit"
+
+
 @pytest.mark.parametrize("text", ["", None, 7, "tomorrow", "2026-02-30", "2026-11-22", "2025-1-1"])
 def test_last_day_that_is_not_after_today_is_refused(text: object) -> None:
     with pytest.raises(InputError):
@@ -82,8 +102,12 @@ def test_inputs_are_those_that_the_act_asks_for() -> None:
         "ends_on": "2026-12-01",
     }
 
-    assert checked_inputs(UNLOCK, values, NOW) == {"reason": "called", "identity": "callback"}
-    assert set(checked_inputs(EXEMPT, values, NOW)) == {"reason", "option", "owner", "ends_on"}
+    assert checked_inputs(UNLOCK, values, NOW) == {
+        "reason": "called",
+        "identity": "callback",
+        "beyond_limit": False,
+    }
+    assert set(checked_inputs(EXEMPT, values, NOW)) == set(EXEMPT.asks)
 
 
 def test_only_the_command_line_may_confirm_an_identity_by_the_host() -> None:

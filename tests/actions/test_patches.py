@@ -26,7 +26,7 @@ from tests.actions.acts import (
     perform,
     read,
 )
-from tests.factories import NOW, POLICY, make_initiator, make_user
+from tests.factories import NOW, POLICY, make_user
 from tests.fake_keystone import Answer, FakeKeystone, error
 from tests.fake_users import FakeUsers
 
@@ -208,14 +208,6 @@ def assert_refused(result: ActResult, status: int, sentence: str) -> None:
     assert (result.status, result.only_here) == (status, status == 403)
     assert sentence in result.sentence
     assert audit_rows()[0][0] == "failure"
-
-
-def test_operators_cannot_disable_themselves(admin: str, fake_keystone: FakeKeystone) -> None:
-    account = make()
-    result = perform(DISABLE, account, admin, initiator=make_initiator(id=account.id))
-
-    assert_refused(result, 403, "your own account")
-    assert fake_keystone.patches == []
 
 
 @pytest.mark.parametrize(("act", "facts", "option"), CASES)

@@ -115,7 +115,7 @@ def test_act_that_another_process_has_settled_does_not_stop_the_rest(
 def test_settled_act_is_in_the_hash_chain() -> None:
     settle()
 
-    assert (verify().rows, verify().problem) == (1, "")
+    assert (verify().rows, verify().problem) == (2, "")
 
 
 @pytest.mark.usefixtures("crashed")
@@ -279,4 +279,4 @@ def test_act_of_a_killed_process_is_settled(tmp_path: Path, moment: str, outcome
     assert run(CRASH, moment).returncode == -signal.SIGKILL
     output = run(NEXT_START).stdout
     assert f"{outcome}, settled after a crash" in output
-    assert "1 row, head" in output
+    assert "2 rows, head" in output

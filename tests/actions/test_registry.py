@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from pciops.actions.patch import DISABLE, ENABLE
 from pciops.actions.registry import ACTS, BY_NAME, fitting
 from pciops.audit.models import Event
 from pciops.keystone import options
+from tests.actions.acts import CLOUD
 from tests.factories import NOW, POLICY, make_account
 
 LOCKED: dict[str, Any] = {"failed_auth_count": 3, "failed_auth_at": NOW}
@@ -30,29 +32,40 @@ def verdict_of(policy: Policy = POLICY, **facts: Any) -> SigninVerdict:
 @pytest.mark.parametrize(
     ("facts", "names"),
     [
-        ({}, ["exempt", "disable"]),
-        (LOCKED, ["unlock", "exempt", "disable"]),
+        ({}, ["exempt", "end-sessions", "disable"]),
+        (LOCKED, ["unlock", "exempt", "end-sessions", "disable"]),
         ({"enabled": False}, ["enable", "exempt"]),
         ({"enabled": None}, ["enable", "exempt"]),
-        (INACTIVE, ["enable", "exempt", "disable"]),
-        ({"options": {"1002": True}}, ["lift", "record", "exempt", "disable"]),
-        ({"options": {"1002": False}}, ["exempt", "disable"]),
+        (INACTIVE, ["enable", "exempt", "end-sessions", "disable"]),
+        ({"options": {"1002": True}}, ["lift", "record", "exempt", "end-sessions", "disable"]),
+        ({"options": {"1002": False}}, ["exempt", "end-sessions", "disable"]),
         (
             {"options": {"1000": True, "1001": True, "1002": True, "1004": True}},
-            ["lift", "record", "disable"],
+            ["lift", "record", "end-sessions", "disable"],
         ),
-        ({"covered": False}, []),
+        ({"covered": False}, ["end-sessions"]),
         ({"readable": False}, []),
     ],
 )
 def test_acts_that_fit_an_account(facts: dict[str, Any], names: list[str]) -> None:
-    assert [act.name for act in fitting(verdict_of(**facts), "operator")] == names
+    assert [act.name for act in fitting(verdict_of(**facts), CLOUD)] == names
 
 
-def test_operators_are_not_offered_to_disable_themselves() -> None:
-    verdict = verdict_of()
+@pytest.mark.parametrize(
+    ("facts", "names"),
+    [
+        (LOCKED, ["end-sessions"]),
+        ({"enabled": False}, []),
+        ({"options": {"1002": True}}, ["lift", "end-sessions"]),
+    ],
+)
+def test_operators_are_offered_nothing_for_themselves_that_helps_them(
+    facts: dict[str, Any], names: list[str]
+) -> None:
+    verdict = verdict_of(**facts)
+    oneself = replace(CLOUD, user_id=verdict.account.id)
 
-    assert DISABLE not in fitting(verdict, verdict.account.id)
+    assert [act.name for act in fitting(verdict, oneself)] == names
 
 
 def test_only_unlock_needs_the_lesser_permission() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from pciops.keystone.models import User
 from tests.fake_keystone import FakeKeystone
 from tests.signin.visit import Response
 
@@ -69,3 +70,10 @@ def token_of_domain(keystone: FakeKeystone, domain_id: str = "shops") -> str:
 def token(fake_keystone: FakeKeystone) -> str:
     """A token of Ada, an administrator of the system."""
     return fake_keystone.issue(fake_keystone.person(), "system")
+
+
+def token_of(keystone: FakeKeystone, user: User, role: str = "admin", scope: str = "system") -> str:
+    """Return a token of a user in Keystone's tables, who is an operator with this role."""
+    person = keystone.person(user.id, roles={scope: {role}}, domain_id=user.domain_id or "default")
+    person.id = user.id
+    return keystone.issue(person, scope)

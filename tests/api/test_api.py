@@ -25,18 +25,26 @@ API = "/api/v1"
 @pytest.mark.parametrize(
     ("scope", "roles"),
     [
-        ("system", {"system": {"admin"}}),
         ("", {"system": {"admin"}}),
         ("project:demo", {"system": {"admin"}, "project:demo": {"admin"}}),
+        ("project:demo", {"default": {"admin"}, "project:demo": {"admin"}}),
     ],
-    ids=["system", "unscoped", "exchanged"],
+    ids=["unscoped", "of a project", "of a project and a domain"],
 )
-def test_token_of_an_administrator_sees_the_whole_cloud(
+def test_token_is_not_widened_beyond_its_own_scope(
     fake_keystone: FakeKeystone, scope: str, roles: dict[str, set[str]]
 ) -> None:
+    response = get(fake_keystone.issue(fake_keystone.person(roles=roles), scope))
+
+    assert_refused(response, 403, "The token carries no role that pciops accepts")
+    assert "POST /v3/auth/tokens" not in fake_keystone.asked
+
+
+def test_token_of_an_administrator_sees_the_whole_cloud(fake_keystone: FakeKeystone) -> None:
     make_user(domain_id="shops")
     make_user(domain_id="payments")
-    response = get(fake_keystone.issue(fake_keystone.person(roles=roles), scope))
+    person = fake_keystone.person(roles={"system": {"admin"}})
+    response = get(fake_keystone.issue(person, "system"))
 
     assert len(response.json()["accounts"]) == 2
     assert response["Content-Type"] == JsonResponse({})["Content-Type"]
@@ -92,6 +100,19 @@ def test_session_cookie_is_not_accepted(site: Client) -> None:
 )
 def test_unknown_token_is_unauthorized(fake_keystone: FakeKeystone, token: str) -> None:
     assert_refused(get(token), 401, "X-Auth-Token: Keystone does not accept this token.")
+
+
+def test_unknown_token_is_asked_for_once_in_five_seconds(
+    fake_keystone: FakeKeystone, clock: time_machine.Traveller
+) -> None:
+    for _ in range(20):
+        assert get("gAAAAA-forged").status_code == 401
+    assert fake_keystone.asked["GET /v3/auth/tokens"] == 1
+
+    clock.shift(timedelta(seconds=5))
+    get("gAAAAA-forged")
+    get("gAAAAA-another")
+    assert fake_keystone.asked["GET /v3/auth/tokens"] == 3
 
 
 def test_revoked_and_expired_tokens_are_unauthorized(
@@ -153,7 +174,7 @@ def test_roles_are_a_setting(fake_keystone: FakeKeystone, settings: Settings) ->
     settings.ADMIN_ROLES = ["security"]
     person = fake_keystone.person(roles={"system": {"security"}})
 
-    assert get(fake_keystone.issue(person)).status_code == 200
+    assert get(fake_keystone.issue(person, "system")).status_code == 200
 
 
 # --- Application credentials --------------------------------------------------------------------
@@ -181,15 +202,6 @@ def test_application_credential_of_the_admin_project_sees_the_whole_cloud(
     token = fake_keystone.issue(person, "project:cloud-admins", application_credential=True)
 
     assert get(token).status_code == 200
-
-
-def test_token_that_lacks_a_second_factor_is_forbidden(fake_keystone: FakeKeystone) -> None:
-    """Keystone answers its exchange with a receipt."""
-    person = fake_keystone.person()
-    token = fake_keystone.issue(person)
-    person.second_factor = True
-
-    assert error(get(token))[0] == 403
 
 
 # --- Invalid requests ---------------------------------------------------------------------------

@@ -34,7 +34,17 @@ def test_links_lead_to_every_row(token: str) -> None:
     ids = {record().pk for _ in range(3)}
     first, second = pages(token, AUDIT, limit=2)
 
-    assert {row["id"] for row in first["events"] + second["events"]} == ids
+    rows = first["events"] + second["events"]
+    assert {row["id"] for row in rows if row["action"] != "read/audit"} == ids
+
+
+def test_reading_is_recorded_once_for_a_search_in_five_minutes(token: str) -> None:
+    for _ in range(3):
+        get(token, AUDIT)
+    get(token, AUDIT, action="unlock")
+
+    readings = Event.objects.filter(action="read/audit").order_by("position")
+    assert [(row.via, row.remark) for row in readings] == [("api", ""), ("api", "action=unlock")]
 
 
 def test_domain_token_gets_only_rows_of_the_domain(fake_keystone: FakeKeystone) -> None:

@@ -21,7 +21,8 @@ SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "report.schema.json"
 
 
 def of_domain(keystone: FakeKeystone) -> str:
-    return keystone.issue(keystone.person("dora", domain_id="shops", roles={"shops": {"admin"}}))
+    person = keystone.person("dora", domain_id="shops", roles={"shops": {"admin"}})
+    return keystone.issue(person, "shops")
 
 
 def test_the_list_has_weeks_hashes_and_main_figures(token: str) -> None:

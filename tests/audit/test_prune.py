@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -71,7 +72,7 @@ def test_pending_act_is_not_pruned() -> None:
     event = open_event(now=BEGIN)
     prune.prune(NOW)
 
-    assert services.settle(event, Event.Outcome.SUCCESS).position == 1
+    assert services.settle(event, Event.Outcome.SUCCESS).position == 3
 
 
 @pytest.mark.usefixtures("old")
@@ -102,14 +103,24 @@ def test_whole_chain_can_be_pruned() -> None:
     ],
     ids=["hash", "count", "position", "another key"],
 )
-def test_verification_finds_a_forged_stub(settings: Settings, sql: str) -> None:
+def test_verification_finds_a_forged_stub(settings: Settings, tmp_path: Path, sql: str) -> None:
     prune.prune(NOW)
     if sql:
         forge(sql)
     else:
-        settings.SECRET_KEY = "another"
+        settings.EVIDENCE_KEY_FILE = str(tmp_path / "another")
 
-    assert "signature is not of this PCIOPS_SECRET_KEY" in verify().problem
+    assert "signature is not of the evidence key" in verify().problem
+
+
+@pytest.mark.usefixtures("old")
+def test_stub_stays_verifiable_after_a_rotation_of_the_secret_key(settings: Settings) -> None:
+    prune.prune(NOW)
+    old, settings.SECRET_KEY = settings.SECRET_KEY, "another"
+    assert verify().problem
+    settings.SECRET_KEY_FALLBACKS = [old]
+
+    assert not verify().problem
 
 
 @pytest.mark.usefixtures("old")

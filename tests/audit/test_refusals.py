@@ -148,3 +148,12 @@ def test_count_is_kept_if_the_row_cannot_be_written(monkeypatch: pytest.MonkeyPa
     refusals.record_counted(NOW + timedelta(minutes=12))
 
     assert len(summaries()) == 1
+
+
+def test_refusals_of_an_operator_are_not_hidden_by_a_flood_without_names() -> None:
+    for number in range(320):
+        refuse(name="", address=f"10.0.{number // 250}.{number % 250}")
+    refuse(4, name="insider", address="192.0.2.66")
+
+    assert Event.objects.filter(action="deny", initiator_id="insider").count() == 4
+    assert rows() == 304

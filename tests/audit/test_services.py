@@ -13,7 +13,7 @@ from pciops.accounts.account import Failures
 from pciops.audit import selectors, services
 from pciops.audit.models import Event
 from pciops.audit.services import SettledError
-from tests.audit.helpers import FAILURES, open_event
+from tests.audit.helpers import FAILURES, open_event, record
 from tests.factories import NOW, make_account, make_initiator
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +57,8 @@ def test_intent_has_all_fields_of_pci_dss() -> None:
         "position": None,
         "previous_hash": "",
         "hash": "",
+        "initiator_scope": "",
+        "seal": "",
     }
 
 
@@ -199,3 +201,20 @@ def test_last_unlock_is_not_older_than_since(since: datetime, included: bool) ->
     services.settle(open_event(now=NOW), Outcome.SUCCESS)
 
     assert (selectors.last_unlock("a" * 32, since=since) is not None) is included
+
+
+# --- Scopes -------------------------------------------------------------------------------------
+def test_domain_does_not_see_what_its_user_did_for_the_whole_cloud() -> None:
+    of_cloud = make_initiator(domain_id="shops", scope=services.WHOLE_CLOUD)
+    of_domain = make_initiator(domain_id="default", scope="shops")
+    for initiator in (of_cloud, of_domain):
+        record(action=Event.Action.EXPORT, initiator=initiator)
+    record(initiator=of_cloud)  # a sign-in of their user
+    record(action=Event.Action.EXPORT, initiator=make_initiator(domain_id="shops"))  # of 0.1.0
+
+    seen = selectors.within("shops").order_by("position")
+    assert [(row.action, row.initiator_scope) for row in seen] == [
+        ("read/export", "shops"),
+        ("authenticate", "*"),
+    ]
+    assert selectors.within(None).count() == 4

@@ -13,10 +13,13 @@ from pathlib import Path
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
-from pciops.audit import chain, services, syslog
-from pciops.audit.models import Event
+from pciops.audit import anchors, chain, services, syslog
+from pciops.audit.models import Event, SyslogCursor
+from pciops.audit.tasks import send_syslog
+from pciops.lib import claims
 from tests.audit.helpers import open_event, record
 from tests.support.certificates import certificate
 
@@ -28,7 +31,7 @@ RFC5424 = re.compile(r"<(\d+)>1 (\S+) (\S+) pciops (\d+) (\S+) - (\{.*\})", re.D
 @pytest.fixture(autouse=True)
 def _fresh_sender() -> Iterator[None]:
     syslog.SENDER.close()
-    syslog.SENDER.lost = 0
+    syslog.SENDER.broken = False
     yield
     syslog.SENDER.close()
 
@@ -99,7 +102,7 @@ def test_failure_has_the_severity_of_a_warning(
     assert udp.recv(65535).startswith(b"<108>1 ")
 
 
-def test_act_is_sent_only_when_it_is_settled(
+def test_intent_and_outcome_of_an_act_are_sent(
     udp: socket.socket, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True) as opened:
@@ -107,8 +110,9 @@ def test_act_is_sent_only_when_it_is_settled(
     with django_capture_on_commit_callbacks(execute=True) as settled:
         services.settle(event, Event.Outcome.SUCCESS)
 
-    assert (len(opened), len(settled)) == (0, 1)
-    assert b'"position": 1' in udp.recv(65535)
+    assert (len(opened), len(settled)) == (1, 1)
+    assert b"begin/act" in udp.recv(65535)
+    assert b'"position": 2' in udp.recv(65535)
 
 
 def test_row_that_is_rolled_back_is_not_sent(
@@ -140,10 +144,11 @@ def test_restarted_receiver_gets_the_next_row(
     event = committed()
     connection, _ = tcp.accept()
     with connection:
-        received = frames(connection, 1)
+        received = frames(connection, 2)
 
     assert event.hash.encode() in received[0]
-    assert syslog.SENDER.lost == 0
+    assert b'"position": 1,' in received[1]  # the old connection may have lost it
+    assert syslog.behind() == 0
 
 
 @pytest.mark.parametrize(("name", "lost"), [("localhost", 0), ("other.example", 1)])
@@ -173,7 +178,7 @@ def test_name_in_the_certificate_is_checked(
     syslog.SENDER.close()
     thread.join()
 
-    assert syslog.SENDER.lost == lost
+    assert syslog.behind() == lost
     assert [event.hash.encode() in text for text in received] == [True] * (1 - lost)
 
 
@@ -189,7 +194,7 @@ def test_row_is_sent_to_a_local_socket(
 
 
 @pytest.mark.parametrize("url", ["tcp://127.0.0.1:9", "unix:///nowhere", "udp://no.such.invalid"])
-def test_receiver_that_is_down_is_logged_once_and_lost_rows_are_counted(
+def test_receiver_that_is_down_is_logged_once_and_rows_wait(
     url: str,
     settings: Settings,
     committed: Callable[[], Event],
@@ -200,11 +205,58 @@ def test_receiver_that_is_down_is_logged_once_and_lost_rows_are_counted(
     committed()
 
     assert Event.objects.count() == 2
-    assert syslog.SENDER.lost == 2
+    assert syslog.behind() == 2
     assert len([text for text in caplog.messages if "does not take the trail" in text]) == 1
 
 
 def test_nothing_is_sent_without_a_receiver(committed: Callable[[], Event]) -> None:
     committed()
 
-    assert syslog.SENDER.lost == 0
+    assert not SyslogCursor.objects.exists()
+
+
+def test_rows_that_were_not_taken_are_sent_later_in_order_and_once(
+    udp: socket.socket, settings: Settings, committed: Callable[[], Event]
+) -> None:
+    url = settings.SYSLOG_URL
+    first = committed()
+    settings.SYSLOG_URL = "tcp://127.0.0.1:9"
+    missed = [committed() for _ in range(3)]
+    settings.SYSLOG_URL = url
+    syslog.SENDER.close()  # the pause is over
+    send_syslog()
+    send_syslog()
+    last = committed()
+    received = [udp.recv(65535).decode() for _ in range(5)]
+
+    assert [json.loads(text[text.index("{") :])["hash"] for text in received] == [
+        event.hash for event in (first, *missed, last)
+    ]
+    udp.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        udp.recv(65535)
+
+
+def test_row_waits_while_another_process_sends(
+    udp: socket.socket, committed: Callable[[], Event]
+) -> None:
+    committed()
+    cursors = SyslogCursor.objects.all()
+    claimed = claims.claim(cursors, now=timezone.now(), lease=syslog.LEASE)
+    committed()
+    assert syslog.behind() == 1
+    claims.release(claimed)
+    send_syslog()
+
+    assert syslog.behind() == 0
+
+
+def test_anchor_is_sent_with_its_note(udp: socket.socket, committed: Callable[[], Event]) -> None:
+    committed()
+    anchor = anchors.make_current(timezone.now())
+    udp.recv(65535)
+    text = udp.recv(65535).decode()
+
+    assert anchor is not None
+    assert " anchor - " in text
+    assert json.loads(text[text.index("{") :]) == {"anchor": anchor.note}

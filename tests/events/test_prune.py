@@ -23,11 +23,13 @@ from pciops.events.models import (
     Storm,
 )
 from pciops.lib.models import JobRun
+from tests.events.factories import attempts
 from tests.events.messages import sign_in, updated
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
+DAY = timedelta(days=1)
 MODELS = (Attempts, Activity, KnownName, ConsumerSession, DeadLetter, Storm, OutOfBandChange)
 
 
@@ -60,6 +62,7 @@ def test_events_are_deleted_after_their_days(age: int, left: int) -> None:
         **dict.fromkeys(("attempts", "activity", "names", "running", "set_aside"), 1 - left),
         **dict.fromkeys(("storms", "hidden"), 1 - left),
         "seen": 2,
+        "typed": 0,
     }
 
 
@@ -91,6 +94,25 @@ def test_made_up_messages_do_not_fill_the_table(monkeypatch: pytest.MonkeyPatch)
     prune.prune(NOW)
 
     assert {row.event_type for row in DeadLetter.objects.all()} == {"made.up.3", "made.up.4"}
+
+
+def test_names_as_typed_are_hidden_after_a_week(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody may have typed a password there."""
+    monkeypatch.setattr(prune, "CHUNK", 2)
+    for days, name in [(8, "hunter2"), (9, "hunter2"), (8, "other"), (6, "recent"), (10, "")]:
+        attempts(
+            user_id="", name=name, reason=Attempts.Reason.UNKNOWN_NAME, at=NOW - days * DAY
+        ).save()
+    attempts(name="ann", reason=Attempts.Reason.WRONG_PASSWORD, at=NOW - 8 * DAY).save()
+    before = set(Attempts.objects.values_list("dedup_key", flat=True))
+
+    assert prune.prune(NOW)["typed"] == 3
+    names = list(Attempts.objects.order_by("pk").values_list("name", flat=True))
+    assert names[0] == names[1] != names[2]
+    assert all(name.startswith("hashed ") for name in names[:3])
+    assert names[3:] == ["recent", "", "ann"]
+    assert len(before & set(Attempts.objects.values_list("dedup_key", flat=True))) == 3
+    assert prune.prune(NOW)["typed"] == 0
 
 
 def test_the_task_prunes_once_a_day() -> None:

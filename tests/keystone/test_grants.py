@@ -170,3 +170,58 @@ def test_text_does_not_contain_a_password_hash() -> None:
 
     assert more
     assert not re.search("0123456789ABCDEF", str(more))
+
+
+# --- pciops' own database -----------------------------------------------------------------------
+class OfKind:
+    """A connection to a kind of database."""
+
+    def __init__(self, vendor: str) -> None:
+        self.vendor = vendor
+
+
+def own(vendor: str, **names: str) -> list[str]:
+    names = {"database": "pciops", "user": "pciops", "host": "%", **names}
+    return grants.own_statements(OfKind(vendor), **names)  # type: ignore[arg-type] # has a vendor
+
+
+@pytest.mark.parametrize("vendor", ["mysql", "postgresql"])
+@pytest.mark.parametrize(
+    ("table", "updates"),
+    [
+        ("audit_event", True),
+        ("audit_chainhead", True),
+        ("audit_anchor", False),
+        ("audit_timestamp", False),
+        ("audit_check", False),
+        ("audit_stub", False),
+        ("reports_storedreport", False),
+        ("reports_rows", False),
+        ("reports_signoff", False),
+    ],
+)
+def test_evidence_can_be_inserted_but_not_deleted(vendor: str, table: str, updates: bool) -> None:
+    [line] = [line for line in own(vendor) if re.search(rf"[`\"]{table}[`\"] TO", line)]
+
+    assert line.startswith("GRANT SELECT, INSERT")
+    assert "DELETE" not in line
+    assert ("UPDATE (" in line) is updates
+
+
+def test_run_time_login_can_change_what_is_not_evidence() -> None:
+    [line] = [line for line in own("mysql") if "`lib_jobrun`" in line]
+
+    assert line == "GRANT SELECT, INSERT, UPDATE, DELETE ON `pciops`.`lib_jobrun` TO 'pciops'@'%';"
+
+
+def test_own_grants_refuse_a_hostile_name() -> None:
+    with pytest.raises(GrantError):
+        own("postgresql", user='x"; DROP')
+
+
+@pytest.mark.django_db
+def test_own_grants_of_sqlite_are_wrong_usage() -> None:
+    with pytest.raises(CommandError, match="SQLite") as raised:
+        call_command("grants", "--ours")
+
+    assert raised.value.returncode == 2

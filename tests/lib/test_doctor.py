@@ -260,6 +260,7 @@ def test_failed_system_checks_are_warnings(
 
 def test_plain_http_is_a_single_warning(settings: Settings) -> None:
     settings.HTTPS = False
+    settings.OS_AUTH_URL = "https://keystone.example:5000/v3"
     [(level, sentence)] = results_of(doctor.configuration)
 
     assert level == "warning"
@@ -297,3 +298,32 @@ def test_policy_has_to_be_readable(settings: Settings) -> None:
     settings.KEYSTONE_CONF = ["/no/such/keystone.conf"]
 
     assert results_of(accounts.policy)[0][0] == "problem"
+
+
+# --- Files --------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("folder", "file", "levels"),
+    [
+        (0o700, 0o600, ["ok"]),
+        (0o755, 0o600, ["problem"]),
+        (0o700, 0o644, ["problem"]),
+        (0o750, 0o660, ["problem", "problem"]),
+    ],
+)
+def test_files_that_other_users_can_read_are_a_problem(
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    folder: int,
+    file: int,
+    levels: list[str],
+) -> None:
+    settings.VAR = tmp_path / "var"
+    settings.VAR.mkdir()
+    database = settings.VAR / "pciops.sqlite3"
+    database.touch()
+    database.chmod(file)
+    settings.VAR.chmod(folder)
+    monkeypatch.setitem(connection.settings_dict, "NAME", str(database))
+
+    assert [level for level, _ in results_of(doctor.files)] == levels

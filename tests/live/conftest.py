@@ -159,6 +159,8 @@ def site(
                 "PCIOPS_KEYSTONE_DATABASE_URL": mariadb.url(
                     "keystone", user=READER, password=READERS_PASSWORD, port=database.port
                 ),
+                # One administrator unlocks for all tests.
+                "PCIOPS_OPERATOR_UNLOCKS_PER_HOUR": "100000",
                 "PCIOPS_PROXIES": "1",  # so that each visitor can have an address of its own
             },
             keystone_api=api,

@@ -12,7 +12,7 @@ from pciops.keystone.clouds import session_from_environment
 from tests.support.browser import assert_good, enter, sign_in
 from tests.support.cloud import Cloud, Person, code_of
 from tests.support.site import Site
-from tests.support.visitor import Visitor, text_of
+from tests.support.visitor import Visitor, new_address, text_of
 
 NEW = "Battery-Staple-8"
 
@@ -48,6 +48,32 @@ def client(site: Site) -> Visitor:
 
 
 # --- A second factor ----------------------------------------------------------------------------
+def test_codes_are_not_guessed_from_many_addresses(
+    cloud: Cloud, person: Person, client: Visitor
+) -> None:
+    secret = cloud.require_totp(person)
+    form = client.form(client.sign_in(person), "passcode")
+    for _ in range(5):
+        client.http.headers["X-Forwarded-For"] = new_address()
+        page = client.send(form, passcode=wrong_code(secret))
+    client.http.headers["X-Forwarded-For"] = new_address()
+
+    assert "Too many codes were wrong" in text_of(page)
+    assert client.send(form, passcode=code_of(secret)).url.endswith("/signin/")
+    assert "/signin/" in client.get("/accounts/").url
+
+
+def test_a_code_opens_one_session(site: Site, cloud: Cloud, person: Person) -> None:
+    secret = cloud.require_totp(person)
+    owner, thief = site.visitor(), site.visitor()
+    pages = [each.sign_in(person) for each in (owner, thief)]
+    code = code_of(secret)
+
+    assert send_code(owner, pages[0], code).url == f"{site.url}/"
+    assert "This code was used before" in text_of(send_code(thief, pages[1], code))
+    assert "/signin/" in thief.get("/accounts/").url
+
+
 def test_an_operator_signs_in_with_password_and_code_and_unlocks(
     site: Site, cloud: Cloud, person: Person, client: Visitor
 ) -> None:

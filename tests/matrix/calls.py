@@ -63,6 +63,8 @@ class Call:
             "<str:kind>": "locked",
             "<str:week>": WEEK,
             "<str:batch_id>": "unknown",
+            "<str:request_id>": "unknown",
+            "<str:session_id>": "unknown",
             "<uuid:notice_id>": str(UUID(int=0)),
         }
         for name, value in values.items():
@@ -76,6 +78,7 @@ class Caller:
 
     token: str = ""
     cookies: SimpleCookie = field(default_factory=SimpleCookie)
+    keystone: FakeKeystone = field(default_factory=FakeKeystone)
 
     @classmethod
     def of(cls, keystone: FakeKeystone, role: str | None, scope: str) -> Caller:
@@ -86,7 +89,7 @@ class Caller:
         person = keystone.person("bob", domain_id=home, roles={scope: {role}})
         browser = Client()
         sign_in(browser, "bob", domain=home.title())
-        return cls(keystone.issue(person), browser.cookies)
+        return cls(keystone.issue(person, scope), browser.cookies, keystone)
 
     def send(
         self,
@@ -97,7 +100,19 @@ class Caller:
         method: str = "",
         check_csrf: bool = False,
     ) -> Response:
-        """Make the call about this account: with the token if it is of the API, or the browser."""
+        """Make the call about this account: with the token if it is of the API, or the browser.
+
+        Tokens that a sign-out revokes stay valid, so that calls do not see each other.
+        """
+        tokens = dict(self.keystone.tokens)
+        try:
+            return self._send(call, user_id, query, method, check_csrf=check_csrf)
+        finally:
+            self.keystone.tokens = tokens
+
+    def _send(
+        self, call: Call, user_id: str, query: str | None, method: str, *, check_csrf: bool
+    ) -> Response:
         browser = Client(enforce_csrf_checks=check_csrf)
         path = call.filled(f"/{call.route}{call.queries[0] if query is None else query}", user_id)
         body = call.filled(json.dumps(call.body), user_id)
@@ -178,6 +193,7 @@ CALLS: Final = (
     Call(method="GET", route=_ACT, name="unlock", needs="unlock", foreign=404),
     Call(method="GET", route=_ACT, name="disable", needs="administer", foreign=404),
     Call(method="GET", route=_ACT, name="exempt", needs="administer", foreign=404),
+    Call(method="GET", route=_ACT, name="end-sessions", needs="administer", foreign=404),
     # Acts that do not fit a locked account redirect to its page.
     *(
         Call(method="GET", route=_ACT, name=name, needs="administer", status=302, foreign=404)
@@ -195,7 +211,7 @@ CALLS: Final = (
     ),
     *(  # without a reason nothing is done
         Call(method="POST", route=_ACT, name=name, needs="administer", status=400, foreign=404)
-        for name in ("enable", "disable", "exempt", "lift", "record")
+        for name in ("enable", "disable", "exempt", "lift", "record", "end-sessions")
     ),
     Call(
         method="GET",
@@ -247,6 +263,13 @@ CALLS: Final = (
         method="POST", route=f"{_REPORT}sign-off/", needs="sign_off", status=400
     ),
     Call(method="POST", route=f"{_REPORT}again/", needs="administer", status=302),
+    Call(method="GET", route="unlock-requests/", needs="unlock"),
+    *(
+        Call(method=method, route="unlock-requests/<str:request_id>/", needs="unlock", status=404)
+        for method in ("GET", "POST")
+    ),
+    Call(method="GET", route="sessions/"),
+    Call(method="POST", route="sessions/<str:session_id>/end/", status=404),  # no such session
     Call(method="GET", route="status/", needs="administer", system_only=True),
     *(  # a GET of an act leads to its page
         Call(method="GET", route=route, status=302)
@@ -281,7 +304,7 @@ CALLS: Final = (
     ),
     *(
         Call(method="POST", route=_API_ACT, name=name, needs="administer", status=400, foreign=404)
-        for name in ("enable", "disable", "exempt", "lift", "record")
+        for name in ("enable", "disable", "exempt", "lift", "record", "end-sessions")
     ),
     Call(method="GET", route="api/v1/exemptions"),
     Call(method="GET", route="api/v1/overview"),

@@ -23,10 +23,12 @@ UNREAD = {
     "signin/password/": {302},
     "accounts/unlocks/<str:batch_id>/stop/": {404},
     "audit/integrity/": {302},  # no failed check
+    "unlock-requests/<str:request_id>/": {404},
     "notices/sample/<str:kind>/": {302},
     "notices/digest/sample/": {302},
     "notices/<uuid:notice_id>/again/": {404},
     "reports/<str:week>/again/": {302},
+    "sessions/<str:session_id>/end/": {404},
     "api/v1/": {404},
     "api/v1/<path:rest>": {404},
 }
@@ -111,3 +113,18 @@ def test_no_redirect_leads_to_another_site(admin: Caller, subtests: pytest.Subte
 
             assert location.startswith("/")
             assert not location.startswith("//")
+
+
+def test_keystone_confirms_the_rights_for_each_file_report_and_act(
+    admin: Caller, user: User, fake_keystone: FakeKeystone, subtests: pytest.Subtests
+) -> None:
+    """A page that forgets it would serve operators who lost their rights a minute ago."""
+    for call in (call for call in PAGES if call.needs):
+        with subtests.test(call=str(call)), rolled_back():
+            before = fake_keystone.asked["GET /v3/auth/tokens"]
+            response = admin.send(call, user.id)
+            is_act = call.method == "POST" and response.status_code != 400
+            is_file = "Content-Disposition" in response
+
+            if is_act or is_file or call.route.startswith("reports/"):
+                assert fake_keystone.asked["GET /v3/auth/tokens"] > before

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from io import BytesIO
+from zipfile import ZipFile
 
 import pytest
 from pytest_django import Settings
 
+from pciops.audit import chain
+from pciops.audit.witnesses import Statement
 from pciops.notices.models import OperatorMail
 from pciops.reports import deliver
 from pciops.reports.archive import store
 from pciops.reports.models import StoredReport
+from pciops.reports.render.formats import FORMATS, content_of
+from tests.audit.helpers import forge
 from tests.reports.samples import store_sample
 
 pytestmark = pytest.mark.django_db
@@ -60,10 +67,33 @@ def test_the_mail_has_figures_findings_and_a_link() -> None:
 def test_the_pdf_goes_along_as_the_setting_says(attached: bool, settings: Settings) -> None:
     settings.REPORT_ATTACHED = attached
     owe(store_sample())
-    files = list(mails()[0].iter_attachments())
+    *pdf, note = mails()[0].iter_attachments()
 
-    assert [one.get_filename() for one in files] == ["pciops-report-2026-W46-r1.pdf"] * attached
-    assert all(one.get_content().startswith(b"%PDF-") for one in files)
+    assert [one.get_filename() for one in pdf] == ["pciops-report-2026-W46-r1.pdf"] * attached
+    assert all(one.get_content().startswith(b"%PDF-") for one in pdf)
+    assert note.get_filename() == "anchor.note"
+
+
+def test_the_anchor_proves_the_report_and_is_in_its_zip() -> None:
+    stored = store_sample()
+    owe(stored)
+    *_, attached = mails()[0].iter_attachments()
+    archive = ZipFile(BytesIO(b"".join(FORMATS["csv"].blocks(content_of(stored)))))
+    note = archive.read("anchor.note").decode()
+
+    assert attached.get_content().decode() == note
+    assert Statement.read(note).reports == (stored.hash,)
+    assert f"{hashlib.sha256(note.encode()).hexdigest()}  anchor.note" in (
+        archive.read("SHA256SUMS").decode().splitlines()
+    )
+
+
+def test_cut_chain_does_not_fit_the_stored_reports() -> None:
+    stored = store_sample()
+    forge("DELETE FROM audit_event")
+    forge("UPDATE audit_chainhead SET position = 0, hash = ''")
+
+    assert stored.hash in chain.verify().problem
 
 
 def test_a_pdf_that_is_too_large_stays_here(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -178,12 +178,12 @@ def test_throttled_sign_in_is_written_once_a_wait(
     client: Client, fake_keystone: FakeKeystone, clock: time_machine.Traveller
 ) -> None:
     make_locked_user("ann")
-    for _ in range(6):  # three failures, then three that have to wait
+    for _ in range(6):  # two failures, then four that have to wait
         sign_in(client, "ann", "wrong")
         clock.shift(1)
 
     assert [remark for _, _, remark in rows()] == [
-        *["refused by Keystone"] * 3,
+        *["refused by Keystone"] * 2,
         "too many failures from this address",
     ]
 

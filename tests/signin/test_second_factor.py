@@ -6,11 +6,15 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from django.contrib.sessions.models import Session
 from django.test import Client
 from pytest_django import Settings
 
-from pciops.signin.models import Throttle
+from pciops.audit.models import Event
+from pciops.lib.env import MailServer
+from pciops.notices.models import OperatorMail
+from pciops.signin.models import StoredSession, Throttle
+from pciops.signin.session_store import contents, row_key
+from tests.factories import make_user
 from tests.fake_keystone import FakeKeystone, Person
 from tests.signin.visit import Response, session_key, shown, sign_in
 
@@ -71,7 +75,7 @@ def test_code_is_sent_once_without_the_password_and_does_not_count(
     assert ada.password not in str(fake_keystone.bodies)
     assert fake_keystone.password_tries == {"ada": 1}
     assert fake_keystone.code_tries == {ada.id: 1}
-    assert Throttle.objects.get().failures == 0
+    assert {row.failures for row in Throttle.objects.all()} == {0}
 
 
 # --- Refusals -----------------------------------------------------------------------------------
@@ -104,17 +108,17 @@ def test_malformed_code_is_not_sent_to_keystone(
 def test_wrong_codes_are_throttled(client: Client, ada: Person) -> None:
     sign_in(client)
 
-    assert [send(client, "654321").status_code for _ in range(4)] == [200, 200, 200, 429]
+    assert [send(client, "654321").status_code for _ in range(3)] == [200, 200, 429]
 
 
 def test_first_pages_between_wrong_codes_do_not_reset_the_throttle(
     client: Client, ada: Person
 ) -> None:
-    for _ in range(3):
+    for _ in range(2):
         sign_in(client)
         send(client, "654321")
 
-    assert Throttle.objects.get().failures == 3
+    assert Throttle.objects.get(address="127.0.0.1").failures == 2
 
 
 def test_code_is_not_counted_during_an_outage(
@@ -124,7 +128,9 @@ def test_code_is_not_counted_during_an_outage(
     fake_keystone.fail(503)
 
     assert send(client).status_code == 503
-    assert Throttle.objects.get().failures == 0
+    assert {row.failures for row in Throttle.objects.all()} == {0}
+    fake_keystone.broken = None
+    assert send(client).status_code == 302  # the code was not used up
 
 
 def test_person_without_a_role_is_told_so_after_the_code(
@@ -153,7 +159,7 @@ def test_receipt_lives_for_five_minutes(
 
     sign_in(client, next="/accounts/?q=ann")
     clock.shift(timedelta(minutes=5))
-    response = send(client)
+    response = send(client, "654321")
     assert response["Location"] == "/signin/?next=%2Faccounts%2F%3Fq%3Dann"
     assert "took too long" in shown(client.get(response["Location"]))
 
@@ -185,13 +191,123 @@ def test_code_is_asked_for_if_it_is_one_of_two_ways(
     assert sign_in(client)["Location"] == PAGE
 
 
+# --- Guessing -----------------------------------------------------------------------------------
+def guess(browser: Client, number: int, code: str = "") -> int:
+    """Send a code from one of many addresses, and return the status."""
+    fields = {"passcode": code or f"{number:06}"}
+    return browser.post(PAGE, fields, REMOTE_ADDR=f"198.51.100.{number}").status_code
+
+
+def test_five_wrong_codes_end_the_receipt_whatever_their_addresses(
+    client: Client, ada: Person, fake_keystone: FakeKeystone
+) -> None:
+    sign_in(client)
+    statuses = [guess(client, number) for number in range(60)]
+    right = client.post(PAGE, {"passcode": ada.code}, REMOTE_ADDR="203.0.113.9")
+
+    assert statuses[:5] == [200] * 4 + [302]
+    assert fake_keystone.code_tries == {ada.id: 5}
+    assert right["Location"] == "/signin/"
+    assert client.get("/accounts/").status_code == 302
+
+
+def test_receipt_stays_ended_for_a_copy_of_the_session(client: Client, ada: Person) -> None:
+    sign_in(client)
+    [row] = StoredSession.objects.filter(operator_id="")
+    waiting = row.session_data
+    for number in range(5):
+        guess(client, number)
+    StoredSession.objects.filter(pk=row.pk).update(session_data=waiting)
+
+    assert guess(client, 9, ada.code) == 302
+    assert client.get("/accounts/").status_code == 302
+
+
+def test_account_waits_after_five_wrong_codes_whatever_address_and_receipt(
+    ada: Person, fake_keystone: FakeKeystone, clock: time_machine.Traveller
+) -> None:
+    def attack(number: int) -> int:
+        browser = Client()
+        sign_in(browser, REMOTE_ADDR=f"198.51.100.{number}")
+        return guess(browser, number)
+
+    assert [attack(number) for number in range(1, 8)] == [*[200] * 5, 429, 429]
+    clock.shift(timedelta(seconds=10))
+    assert [attack(number) for number in range(11, 14)] == [200, 429, 429]
+    clock.shift(timedelta(hours=2))  # a pause does not begin anew
+    assert [attack(number) for number in range(21, 24)] == [200, 429, 429]
+    assert fake_keystone.code_tries == {ada.id: 7}
+
+
+def test_stranger_without_the_password_makes_no_account_wait(
+    client: Client, ada: Person, clock: time_machine.Traveller
+) -> None:
+    for number in range(30):
+        browser = Client()
+        sign_in(browser, password="wrong", REMOTE_ADDR=f"198.51.100.{number}")
+        guess(browser, number)
+    sign_in(client)
+
+    assert send(client)["Location"] == "/"
+
+
+def test_code_signs_in_once(ada: Person, fake_keystone: FakeKeystone) -> None:
+    owner, thief = Client(), Client()
+    sign_in(owner)
+    sign_in(thief, REMOTE_ADDR="198.51.100.1")
+
+    assert send(owner)["Location"] == "/"
+    asked = fake_keystone.code_tries[ada.id]
+    assert "This code was used before" in shown(send(thief))
+    assert fake_keystone.code_tries[ada.id] == asked
+    assert thief.get("/accounts/").status_code == 302
+    remarks = Event.objects.values_list("remark", flat=True)
+    assert "refused: the code was used before" in remarks
+
+
+def test_same_code_of_another_account_or_later_is_not_used(
+    ada: Person, fake_keystone: FakeKeystone, clock: time_machine.Traveller
+) -> None:
+    fake_keystone.person("bob", second_factor=True)
+    for name in ("ada", "bob"):
+        browser = Client()
+        sign_in(browser, name)
+        assert send(browser)["Location"] == "/"
+
+    clock.shift(timedelta(minutes=11))
+    browser = Client()
+    sign_in(browser)
+    assert send(browser)["Location"] == "/"
+
+
+def test_owner_is_emailed_once_an_hour(
+    ada: Person, settings: Settings, clock: time_machine.Traveller
+) -> None:
+    settings.MAIL_SERVER, settings.MAIL_FROM = MailServer(folder="/nowhere"), "p@cloud.example"
+    extra = '{"email": "ada@cloud.example"}'
+    make_user("ada <b>", user_id=ada.id, extra=extra)
+    for _ in range(2):
+        browser = Client()
+        sign_in(browser)
+        for number in range(5):
+            guess(browser, number)
+        clock.shift(timedelta(minutes=10))
+
+    mail = OperatorMail.objects.get()
+    assert mail.to == "ada@cloud.example"
+    text = bytes(mail.content).decode()
+    assert "198.51.100.4" in text
+    assert "<b>" not in text.partition("text/html")[2]
+
+
 # --- The session --------------------------------------------------------------------------------
 def test_session_hides_password_name_and_receipt(
     client: Client, ada: Person, fake_keystone: FakeKeystone
 ) -> None:
     sign_in(client)
-    row = Session.objects.get(pk=session_key(client))
-    stored = f"{row.session_data} {row.get_decoded()}"
+    row = StoredSession.objects.get(pk=row_key(session_key(client)))
+    stored = f"{row.session_data} {contents(row)}"
+    assert "pending" in stored
 
     [receipt] = fake_keystone.receipts
     assert [secret for secret in (receipt, ada.password, "ada") if secret in stored] == []
@@ -205,7 +321,7 @@ def test_each_page_begins_a_new_session(client: Client, ada: Person) -> None:
     send(client)
 
     assert len({planted, waiting, session_key(client)}) == 3
-    assert not Session.objects.filter(pk__in=[planted, waiting]).exists()
+    assert not StoredSession.objects.filter(pk__in=map(row_key, [planted, waiting])).exists()
 
 
 def test_another_secret_key_ends_the_sign_in(

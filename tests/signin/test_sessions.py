@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from importlib import import_module
 
 import pytest
 import time_machine
 from django.conf import settings as configured
-from django.contrib.sessions.models import Session
 from django.test import Client
 from pytest_django import Settings
 
+from pciops.audit.models import Event
 from pciops.keystone import client as keystone
-from pciops.signin.models import Operator
+from pciops.signin.models import Operator, StoredSession
+from pciops.signin.session_store import contents, row_key
 from pciops.signin.sessions import seal, unseal
 from tests.fake_keystone import FakeKeystone, Person
-from tests.signin.visit import session_key, shown, sign_in
+from tests.signin.visit import session_key, shown, sign_in, signed_in
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
@@ -27,9 +27,8 @@ ANOTHER_KEY = "another one that is just as long as the one that was used before"
 
 def raw(browser: Client) -> str:
     """Return the session's row, decoded as the holder of a copy of the table could."""
-    store = import_module(configured.SESSION_ENGINE).SessionStore()
-    row = Session.objects.get(pk=session_key(browser))
-    return f"{row.session_key} {row.session_data} {store.decode(row.session_data)}"
+    row = StoredSession.objects.get(pk=row_key(session_key(browser)))
+    return f"{row.session_key} {row.session_data} {contents(row)}"
 
 
 # --- Contents -----------------------------------------------------------------------------------
@@ -42,7 +41,7 @@ def test_sign_in_begins_a_new_session(client: Client, operator: Person) -> None:
 
     assert session_key(client) != before
     assert "planted" not in client.session
-    assert not Session.objects.filter(pk=before).exists()
+    assert not StoredSession.objects.filter(pk=row_key(before)).exists()
 
 
 def test_second_person_in_a_browser_gets_nothing_of_the_first(
@@ -90,6 +89,141 @@ def test_each_request_renews_the_cookie(site: Client) -> None:
     assert site.cookies[configured.SESSION_COOKIE_NAME]["max-age"] == 900
 
 
+# --- A copy of the database -----------------------------------------------------------------------
+def test_no_key_in_the_table_is_accepted_as_a_cookie(site: Client) -> None:
+    thief = Client()
+    for row in StoredSession.objects.all():
+        thief.cookies[configured.SESSION_COOKIE_NAME] = row.pk
+
+        assert thief.get(PAGE)["Location"] == FORM
+    assert session_key(site) not in raw(site)
+
+
+def test_contents_moved_to_another_row_open_no_session(
+    site: Client, fake_keystone: FakeKeystone
+) -> None:
+    fake_keystone.person("bob", domain_id="shops", roles={"shops": {"reader"}})
+    thief = Client()
+    sign_in(thief, "bob", domain="Shops")
+    of_ada = StoredSession.objects.get(pk=row_key(session_key(site)))
+    StoredSession.objects.filter(pk=row_key(session_key(thief))).update(
+        session_data=of_ada.session_data, operator_id=of_ada.operator_id, domain_id=""
+    )
+
+    assert thief.get(PAGE)["Location"] == FORM
+
+
+# --- Keystone's confirmation ----------------------------------------------------------------------
+MINUTE = timedelta(minutes=1)
+VALIDATE = "GET /v3/auth/tokens"
+EXPORT = "/accounts/export?format=csv"
+
+
+def lose(fake_keystone: FakeKeystone, person: Person, how: str) -> None:
+    """Let Keystone take the operator's rights away."""
+    if how == "deleted":
+        fake_keystone.revoke(person)
+    elif how == "demoted":
+        person.roles["system"] = {"reader"}
+    else:
+        person.roles["system"] = set()
+
+
+@pytest.mark.parametrize("how", ["deleted", "demoted", "without roles"])
+def test_operator_who_lost_the_rights_reads_for_at_most_a_minute(
+    site: Client,
+    operator: Person,
+    fake_keystone: FakeKeystone,
+    clock: time_machine.Traveller,
+    how: str,
+) -> None:
+    lose(fake_keystone, operator, how)
+    clock.shift(timedelta(seconds=59))
+    assert site.get(PAGE).status_code == 200
+
+    clock.shift(timedelta(seconds=1))
+    response = site.get(PAGE)
+    assert response["Location"] == FORM
+    assert "You are signed out" in shown(site.get(FORM))
+    row = Event.objects.order_by("-position")[0]
+    assert (row.action, row.initiator_name) == ("authenticate/logout", "ada")
+    assert "GET /accounts/" in row.remark
+
+
+@pytest.mark.parametrize("how", ["deleted", "demoted", "without roles"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("get", EXPORT),
+        ("get", "/activity/export?format=json"),
+        ("get", "/audit/export?format=csv"),
+        ("get", "/exemptions/export?format=csv"),
+        ("get", "/reports/"),
+        ("get", "/reports/2026-W46/export?format=pdf"),
+        ("post", "/scope/"),
+        ("post", "/notices/digest/sample/"),
+        ("post", "/reports/2026-W46/again/"),
+        ("post", "/sessions/unknown/end/"),
+    ],
+)
+def test_exports_reports_and_acts_end_with_the_rights(
+    site: Client, operator: Person, fake_keystone: FakeKeystone, how: str, method: str, path: str
+) -> None:
+    lose(fake_keystone, operator, how)
+    response = getattr(site, method)(path)
+
+    assert (response.status_code, response["Location"][:9]) == (302, "/signin/?")
+    assert not Event.objects.filter(action__startswith="read").exists()
+
+
+def test_pages_of_a_minute_ask_keystone_once(
+    site: Client, fake_keystone: FakeKeystone, clock: time_machine.Traveller
+) -> None:
+    asked = fake_keystone.asked[VALIDATE]
+    for _ in range(5):
+        site.get(PAGE)
+    assert fake_keystone.asked[VALIDATE] == asked
+
+    clock.shift(MINUTE)
+    for _ in range(5):
+        site.get(PAGE)
+    assert fake_keystone.asked[VALIDATE] == asked + 1
+
+
+def test_outage_of_keystone_leaves_pages_for_fifteen_minutes(
+    site: Client, fake_keystone: FakeKeystone, clock: time_machine.Traveller
+) -> None:
+    fake_keystone.fail(503)
+    clock.shift(MINUTE)
+    page = site.get(PAGE)
+    assert page.status_code == 200
+    assert "Keystone doesn't answer" in shown(page)
+    asked = fake_keystone.asked[VALIDATE]
+    site.get(PAGE)
+    assert fake_keystone.asked[VALIDATE] == asked  # not again within ten seconds
+
+    clock.shift(13 * MINUTE)
+    assert site.get(PAGE).status_code == 200
+    clock.shift(MINUTE)
+    assert site.get(PAGE).status_code == 503
+
+    fake_keystone.broken = None
+    page = site.get(PAGE)
+    assert page.status_code == 200
+    assert "Keystone doesn't answer" not in shown(page)
+
+
+@pytest.mark.parametrize("path", [EXPORT, "/reports/"])
+def test_outage_of_keystone_stops_exports_and_reports(
+    site: Client, fake_keystone: FakeKeystone, path: str
+) -> None:
+    fake_keystone.fail(503)
+
+    response = site.get(path)
+    assert response.status_code == 503
+    assert "Your rights can't be confirmed" in shown(response)
+
+
 # --- Its end ------------------------------------------------------------------------------------
 def test_signing_out_ends_the_session(site: Client) -> None:
     thief = Client()
@@ -107,6 +241,28 @@ def test_signing_out_of_an_ended_session_does_not_redirect_back(
     clock.shift(timedelta(minutes=16))
 
     assert site.post("/signout/")["Location"] == "/signin/"
+
+
+def test_signing_out_revokes_the_tokens_of_the_session(
+    fake_keystone: FakeKeystone, clock: time_machine.Traveller
+) -> None:
+    person = fake_keystone.person(roles={"system": {"reader"}, "default": {"admin"}})
+    site = signed_in(person)
+    in_session = [token for token, issued in fake_keystone.tokens.items() if issued.scope]
+    site.post("/signout/")
+
+    assert len(in_session) == 2
+    assert not set(in_session) & set(fake_keystone.tokens)
+    assert fake_keystone.asked["DELETE /v3/auth/tokens"] == 2
+
+
+def test_signing_out_works_while_keystone_is_down(
+    site: Client, fake_keystone: FakeKeystone
+) -> None:
+    fake_keystone.fail(503)
+
+    assert site.post("/signout/")["Location"] == "/signin/"
+    assert site.get(PAGE)["Location"] == FORM
 
 
 def test_link_does_not_sign_out(site: Client) -> None:

@@ -7,6 +7,7 @@ import pwd
 import socket
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -14,6 +15,7 @@ from django.db import connections
 from django.utils import timezone
 
 from pciops.actions.inputs import REASON_MAX
+from pciops.audit import services
 from pciops.audit.models import Event
 from pciops.keystone.models import LocalUser
 from tests.actions.acts import down
@@ -197,20 +199,53 @@ def test_confirmation_of_the_identity_can_be_given() -> None:
 NOBODY = pwd.getpwnam("nobody")
 
 
+NO_LOGIN = str(2**32 - 1)
+
+
+@pytest.fixture
+def login_uid(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The kernel's file with the login uid; there was no login."""
+    path = tmp_path / "loginuid"
+    path.write_text(NO_LOGIN, encoding="ascii")
+    monkeypatch.setattr(services, "LOGIN_UID", path)
+    return path
+
+
 @pytest.mark.parametrize(
-    ("uid", "sudo_uid", "expected"),
+    ("login", "uid", "sudo_uid", "expected", "agent"),
     [
-        (0, str(NOBODY.pw_uid), "nobody"),
-        (0, "", "root"),
-        (0, "x; rm", "root"),
-        (0, "-1", "root"),
-        (NOBODY.pw_uid, "0", "nobody"),  # only root's variable is trusted
+        (str(NOBODY.pw_uid), 0, "", "nobody", "as root"),
+        (str(NOBODY.pw_uid), 0, "0", "nobody", "as root"),
+        (str(NOBODY.pw_uid), NOBODY.pw_uid, "", "nobody", ""),
+        ("0", 0, str(NOBODY.pw_uid), "root", ""),
+        (NO_LOGIN, 0, str(NOBODY.pw_uid), "root", f"SUDO_UID {NOBODY.pw_uid}, not proven"),
+        (NO_LOGIN, 0, "x; rm", "root", ""),
+        (NO_LOGIN, 0, "²", "root", ""),
+        ("", 0, "9" * 20, "root", ""),
+        ("no number", NOBODY.pw_uid, "", "nobody", ""),
     ],
-    ids=["sudo", "root", "not a number", "below zero", "forged"],
+    ids=[
+        "sudo",
+        "sudo with a forged variable",
+        "no sudo",
+        "root forges a variable",
+        "no login and a forged variable",
+        "not a number",
+        "another digit",
+        "too long",
+        "an odd kernel",
+    ],
 )
-def test_audit_log_names_the_user_who_called_sudo(
-    monkeypatch: pytest.MonkeyPatch, uid: int, sudo_uid: str, expected: str
+def test_audit_log_names_the_user_who_logged_in(
+    monkeypatch: pytest.MonkeyPatch,
+    login_uid: Path,
+    login: str,
+    uid: int,
+    sudo_uid: str,
+    expected: str,
+    agent: str,
 ) -> None:
+    login_uid.write_text(login, encoding="ascii")
     monkeypatch.setattr(os, "getuid", lambda: uid)
     monkeypatch.setenv("SUDO_UID", sudo_uid)
     make_locked_user("ann")
@@ -221,15 +256,13 @@ def test_audit_log_names_the_user_who_called_sudo(
         expected,
         str(pwd.getpwnam(expected).pw_uid),
     )
+    assert event.initiator_agent == agent
 
 
-@pytest.mark.parametrize("sudo_uid", ["4000000", "²", "99999999999999999999"])
-def test_unlock_works_for_a_user_without_a_name(
-    monkeypatch: pytest.MonkeyPatch, sudo_uid: str
-) -> None:
-    """Directory services may be down as well, or the variable be wrong."""
-    monkeypatch.setattr(os, "getuid", lambda: 0)
-    monkeypatch.setenv("SUDO_UID", sudo_uid)
+@pytest.mark.parametrize("login", ["4000000", str(2**31)])
+def test_unlock_works_for_a_user_without_a_name(login_uid: Path, login: str) -> None:
+    """Directory services may be down as well."""
+    login_uid.write_text(login, encoding="ascii")
     make_locked_user("ann")
     run("ann")
 
@@ -237,6 +270,7 @@ def test_unlock_works_for_a_user_without_a_name(
 
 
 @pytest.mark.parametrize("logname", ["", "root"])
+@pytest.mark.usefixtures("login_uid")
 def test_container_user_without_a_name_is_known_by_the_number(
     monkeypatch: pytest.MonkeyPatch, logname: str
 ) -> None:

@@ -9,13 +9,13 @@ from typing import Any, cast
 
 import pytest
 import time_machine
-from django.contrib.sessions.models import Session
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from pciops.audit.models import Event
 from pciops.events import search, sentences
 from pciops.events.models import ConsumerSession, DeadLetter, OutOfBandChange
+from pciops.signin.models import StoredSession
 from tests.events.factories import REASON, activity, attempts, save_name
 from tests.factories import NOW, make_user
 from tests.signin.visit import shown
@@ -219,14 +219,14 @@ def test_a_live_update_is_only_the_list(site: Client) -> None:
 def test_live_updates_do_not_keep_the_session_alive(
     site: Client, clock: time_machine.Traveller
 ) -> None:
-    ends = Session.objects.get().expire_date
+    ends = StoredSession.objects.get().expire_date
     clock.shift(5 * MINUTE)
     response = site.get("/activity/", headers=LIVE)
 
-    assert Session.objects.get().expire_date == ends
+    assert StoredSession.objects.get().expire_date == ends
     assert "pciops-session" not in response.cookies
     site.get("/activity/")
-    assert Session.objects.get().expire_date > ends
+    assert StoredSession.objects.get().expire_date > ends
     for _ in range(16):
         clock.shift(MINUTE)
         response = site.get("/activity/", headers=LIVE)

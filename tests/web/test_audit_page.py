@@ -90,7 +90,11 @@ def test_the_filters_in_the_url(site: Client) -> None:
     record(outcome=Event.Outcome.FAILURE, remark="failed", now=NOW - DAY)
     record(initiator=PCIOPS, remark="system", now=NOW - 2 * DAY)
 
-    assert {query: remarks(site, f"?{query}") for query in FILTERED} == FILTERED
+    found = {query: remarks(site, f"?{query}") for query in FILTERED}
+    texts = {"export", "failed", "system"}  # the others are of this operator's own readings
+    assert {query: [one for one in page if one in texts] for query, page in found.items()} == (
+        FILTERED
+    )
 
 
 def test_the_account_filter_is_by_part_of_the_name_or_id(site: Client) -> None:
@@ -191,7 +195,7 @@ def test_an_export_is_in_the_audit_log_with_its_filters(site: Client) -> None:
 def test_the_page_shows_the_last_verification(site: Client) -> None:
     assert "has not been verified yet" in shown(site.get("/audit/"))
     chain.run_check(NOW - timedelta(minutes=5))
-    assert "verified at 13:57:11 UTC (5 min ago), up to row 1" in shown(site.get("/audit/"))
+    assert "verified at 13:57:11 UTC (5 min ago), up to row 2" in shown(site.get("/audit/"))
     forge("UPDATE audit_event SET remark = 'forged'")
     chain.run_check(NOW)
     assert "at 14:02:11 UTC, now: row 1 (" in shown(site.get("/audit/"))

@@ -159,7 +159,7 @@ def test_the_age_of_the_numbers_is_shown_once_and_an_old_census_is_a_warning(
     assert ("manage.py census" in page) is old
 
 
-@pytest.mark.parametrize(("state", "queries"), [("", 7), ("locked", 8), ("inactive", 7)])
+@pytest.mark.parametrize(("state", "queries"), [("", 7), ("locked", 9), ("inactive", 7)])
 def test_queries_for_the_tabs(
     site: Client, django_assert_num_queries: DjangoAssertNumQueries, state: str, queries: int
 ) -> None:

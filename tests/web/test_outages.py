@@ -164,15 +164,27 @@ def test_a_fault_of_pciops_shows_no_details(site: Client, monkeypatch: pytest.Mo
 
 
 # --- Probes -------------------------------------------------------------------------------------
+def test_readyz_asks_once_in_five_seconds(
+    client: Client, fake_keystone: FakeKeystone, clock: time_machine.Traveller
+) -> None:
+    for _ in range(20):
+        client.get("/readyz")
+    assert fake_keystone.asked["GET /v3"] == 1
+
+    clock.shift(timedelta(seconds=5))
+    client.get("/readyz")
+    assert fake_keystone.asked["GET /v3"] == 2
+
+
 def test_readyz_says_what_does_not_answer_without_reasons(
-    client: Client, fake_keystone: FakeKeystone
+    client: Client, fake_keystone: FakeKeystone, clock: time_machine.Traveller
 ) -> None:
     ready = {"database": "ok", "keystone_database": "ok", "keystone": "ok"}
-    answers = [
-        client.get("/readyz"),
-        get_while_down(client, "keystone", "/readyz"),
-        get_while_down(client, "default", "/readyz"),
-    ]
+    answers = [client.get("/readyz")]
+    for alias in ("keystone", "default"):
+        clock.shift(timedelta(seconds=5))
+        answers.append(get_while_down(client, alias, "/readyz"))
+    clock.shift(timedelta(seconds=5))
     fake_keystone.fail(503)
     answers.append(client.get("/readyz"))
 

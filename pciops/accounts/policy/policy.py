@@ -131,10 +131,25 @@ class SourcedPolicy:
     # Option → files and values, if at least two files have different values for it.
     disagreements: Mapping[str, Sequence[tuple[str, OptionValue]]]
 
+    def without_paths(self) -> SourcedPolicy:
+        """Return it for operators of one domain, whom the paths on the servers do not concern."""
+        return replace(
+            self,
+            sources={name: _without_path(source) for name, source in self.sources.items()},
+            disagreements={
+                name: [(_without_path(path), value) for path, value in values]
+                for name, values in self.disagreements.items()
+            },
+        )
+
     @property
     def values(self) -> Mapping[str, OptionValue]:
         """Keystone's options by name, without the settings of pciops."""
         return {name: getattr(self.policy, name) for name in NAMES}
+
+
+def _without_path(source: str) -> str:
+    return "a file of Keystone" if "/" in source else source
 
 
 # In the order of the pages.

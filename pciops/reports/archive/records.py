@@ -9,25 +9,15 @@ import re
 from datetime import datetime
 from typing import Final
 
+from pciops.audit.hashes import hash_of as hash_of
+from pciops.audit.hashes import hash_remark as hash_remark
 from pciops.audit.models import Event
 from pciops.lib import times
 from pciops.lib.numbers import counted
 
 PRUNED: Final = "reports"  # the resource of a row about pruning
-_HASH: Final = re.compile(r"SHA-256 ([0-9a-f]{64})\b")
 _PRUNED_BEFORE: Final = re.compile(r"built before (\S+)$")
 _LAST_PRUNED: Final = re.compile(r"the last ([0-9a-f]{64})$")  # up to 0.1.0
-
-
-def hash_remark(sha256: str, remark: str = "") -> str:
-    """Return the remark of a row about a report, with its hash."""
-    return f"SHA-256 {sha256}{f': {remark}' if remark else ''}"
-
-
-def hash_of(event: Event) -> str:
-    """Return the hash of the report that a row is about; "" if the row has none."""
-    match = _HASH.match(event.remark)
-    return match[1] if match else ""
 
 
 def prune_remark(number: int, before: datetime) -> str:

@@ -12,8 +12,8 @@ from typing import Final
 
 from django.db import transaction
 
-from pciops.audit import chain, services
-from pciops.audit.models import Event
+from pciops.audit import anchors, chain, services
+from pciops.audit.models import Anchor, Event
 from pciops.audit.services import Initiator
 from pciops.lib.canonical import canonical, digest
 from pciops.reports import spool
@@ -141,6 +141,15 @@ def rows(stored: StoredReport, table: str) -> Iterator[Row]:
     for number in range(stored.rows.filter(table=table).count()):
         data = stored.rows.values_list("data", flat=True).get(table=table, number=number)
         yield from spool.decompressed(bytes(data))
+
+
+def anchor(stored: StoredReport) -> Anchor | None:
+    """Return the anchor that proves the audit log's row about a report, once there is one."""
+    built = Event.objects.filter(
+        action=Event.Action.BUILD, event_time=stored.generated_at, resource=str(stored)[:255]
+    )
+    positions = [event.position for event in built if records.hash_of(event) == stored.hash]
+    return anchors.covering(positions[0]) if positions else None
 
 
 def figures(stored: StoredReport) -> Mapping[str, int | None]:

@@ -80,6 +80,15 @@ def verify() -> ReportCheck:
     return ReportCheck(reports=passed, unproven=unproven, problem=_missing(audit_records))
 
 
+def chain_problem() -> str:
+    """Return which stored report the chain has no row of; "" if there is none."""
+    audit_records = AuditRecords.read()
+    for stored in StoredReport.objects.defer("content", "figures").order_by("generated_at", "pk"):
+        if stored.hash not in audit_records.builds and not audit_records.is_older(stored):
+            return f"{stored}: its hash {stored.hash} is in no row"
+    return ""
+
+
 def misfit(stored: StoredReport, audit_records: AuditRecords) -> str:
     """Return what is wrong with a report; "" if nothing is."""
     try:

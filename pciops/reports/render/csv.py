@@ -72,6 +72,9 @@ def stream(content: ReportContent) -> Iterator[bytes]:
                     file.write(block)
                     yield pipe.take()
             sums.append(f"{digest.hexdigest()}  {name}\n")
+        for name, proof in content.proofs:
+            archive.writestr(_entry(name, stamp), proof)
+            sums.append(f"{hashlib.sha256(proof).hexdigest()}  {name}\n")
         archive.writestr(_entry(MANIFEST, stamp), "".join(sums))
     yield pipe.take()
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from django.http import StreamingHttpResponse
 
-from pciops.audit import services
+from pciops.audit import anchors, services
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator
 from pciops.reports.archive import records, store
@@ -61,6 +61,7 @@ def content_of(stored: StoredReport) -> ReportContent:
         rows=partial(store.rows, stored),
         sha256=stored.hash,
         sign_offs=list(stored.sign_offs.order_by("at")),
+        proofs=anchors.files(store.anchor(stored)),
     )
 
 

@@ -53,6 +53,7 @@ class ReportContent:
     rows: RowReader
     sha256: str = ""  # "": it is not stored
     sign_offs: Sequence[SignOff] = ()
+    proofs: Sequence[tuple[str, bytes]] = ()  # names and contents of the files of its anchor
 
 
 def printable(text: str) -> str:

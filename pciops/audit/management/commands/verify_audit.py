@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from pciops.audit import chain
+from pciops.audit import anchors, chain
+from pciops.audit.evidence import EvidenceKeyError
+from pciops.audit.witnesses import CopyError, Witnesses
 from pciops.lib.numbers import counted
 
 
 class Command(BaseCommand):
-    help = "Walk the chain of the trail and name the first row that does not fit (exit code 1)."
+    help = (
+        "Verify the hash chain of the audit log against its anchors, earlier checks, and stored "
+        "reports, and name what does not fit (exit code 1)."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -22,11 +28,26 @@ class Command(BaseCommand):
             metavar="POSITION",
             help="begin behind this row, which an earlier check has found to fit",
         )
+        parser.add_argument(
+            "--against",
+            type=Path,
+            metavar="FILE",
+            help="compare with this file, in which a syslog server wrote the copies of the rows",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["since"] < 0:
             raise CommandError("--since: a position is a whole number from 1 on", returncode=2)
-        check = chain.run_check(timezone.now(), since=options["since"])
-        if check.problem:
-            raise CommandError(f"The trail does not fit. {check.problem}.")
+        now = timezone.now()
+        try:
+            witnesses = Witnesses.read(options["against"])
+            check = chain.run_check(now, since=options["since"], witnesses=witnesses)
+            if check.problem:
+                raise CommandError(f"Audit log integrity check failed: {check.problem}.")
+            if not options["since"]:
+                anchors.make(check, now)
+        except CopyError as error:
+            raise CommandError(f"--against: {error}", returncode=2) from None
+        except EvidenceKeyError as error:
+            raise CommandError(str(error)) from None
         self.stdout.write(f"{counted(check.rows, 'row')}, head {check.hash or 'none'}")

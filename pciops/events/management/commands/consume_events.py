@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from pciops.audit import processes
 from pciops.events.intake.consumer import NotificationConsumer
 
 
@@ -24,4 +25,8 @@ class Command(BaseCommand):
         consumer = NotificationConsumer(settings.NOTIFICATIONS_URLS, clock=timezone.now)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: consumer.stop())
-        consumer.run()
+        processes.record_start("consumer")
+        try:
+            consumer.run()
+        finally:
+            processes.record_stop("consumer")

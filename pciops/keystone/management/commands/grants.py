@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
 
 from pciops.keystone import grants
 
@@ -18,22 +19,44 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--database", default="keystone", help="default: %(default)s")
+        parser.add_argument("--database", help="default: keystone, or with --ours pciops")
         parser.add_argument("--user", default="pciops", help="default: %(default)s")
         parser.add_argument("--unlock-user", help="a second login for the one UPDATE")
+        parser.add_argument(
+            "--ours",
+            action="store_true",
+            help="for pciops' own database: the login of the site and the workers, which can "
+            "insert evidence but not change or delete it; migrations use another one",
+        )
         parser.add_argument("--host", default="%", help="where it comes from; default: %(default)s")
 
     def handle(self, *args: Any, **options: Any) -> None:
         user, host = options["user"], options["host"]
+        if options["ours"]:
+            self._print_ours(options)
+            return
         writer = options["unlock_user"] or user
         try:
             lines = grants.statements(
-                database=options["database"], user=user, host=host, unlock_user=writer
+                database=options["database"] or "keystone", user=user, host=host, unlock_user=writer
             )
         except grants.GrantError as error:
             raise CommandError(str(error), returncode=2) from None
         for login in dict.fromkeys((user, writer)):
             create = f"CREATE USER '{login}'@'{host}' IDENTIFIED BY '<password>';"
             self.stdout.write(f"-- Make the login first: {create}")
+        for line in lines:
+            self.stdout.write(line)
+
+    def _print_ours(self, options: dict[str, Any]) -> None:
+        """Print the GRANTs of pciops' own database, in the dialect of its kind."""
+        if connection.vendor == "sqlite":
+            raise CommandError("pciops' own database is SQLite, which has no logins.", returncode=2)
+        user, host, database = options["user"], options["host"], options["database"] or "pciops"
+        try:
+            lines = grants.own_statements(connection, database=database, user=user, host=host)
+        except grants.GrantError as error:
+            raise CommandError(str(error), returncode=2) from None
+        self.stdout.write("-- Run it after each migrate, as the login that migrates.")
         for line in lines:
             self.stdout.write(line)

@@ -11,7 +11,6 @@ from django.utils import timezone
 from pciops.accounts.policy import policy
 from pciops.actions.act import Act
 from pciops.actions.bulk import BulkOutcome, BulkResult, perform_all
-from pciops.actions.patch import Patch
 from pciops.actions.registry import ACTS, BY_NAME
 from pciops.actions.unlock import UNLOCK
 from pciops.keystone import options as keystone_options
@@ -22,8 +21,9 @@ NAMES: Final = sorted(act.name for act in ACTS if act is not UNLOCK)
 
 class Command(BaseCommand):
     help = (
-        "Enable or disable accounts, set, lift or record exemptions, through Keystone's API with "
-        "the credentials of OS_CLOUD or OS_*. The trail has a row for each account."
+        "Enable or disable accounts, end sessions, set, lift or record exemptions, through "
+        "Keystone's API with the credentials of OS_CLOUD or OS_*. The trail has a row for each "
+        "account."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -49,7 +49,7 @@ class Command(BaseCommand):
                 raise CommandError(f"{act.name} {problem} {flag}.", returncode=2)
         inputs = commands.inputs_of(act, options, now)
         operator = commands.operator(without_keystone=options["without_keystone"])
-        if isinstance(act, Patch) and operator.token is None:
+        if act.needs_token and operator.token is None:
             raise CommandError(
                 f"{act.name} goes through Keystone's API with your own token: set OS_CLOUD, or "
                 "OS_USERNAME and the other OS_* of your cloud.",
@@ -60,7 +60,7 @@ class Command(BaseCommand):
         if options["dry_run"]:
             for verdict in verdicts:
                 name = f"{verdict.account.name} ({verdict.account.domain_name})"
-                why_not = act.why_not(verdict, operator.initiator.id)
+                why_not = act.why_not(verdict, operator.authority)
                 if not why_not and not act.is_met(verdict, operator.request(act, verdict, inputs)):
                     why_not = act.why_unfit(verdict)
                 lines = [f"would stay as it is. {why_not}"] if why_not else act.effects(verdict)

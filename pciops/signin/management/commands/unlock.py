@@ -32,9 +32,11 @@ class Command(BaseCommand):
         verdicts = commands.find_all(options, scope=operator.scope, policy=rules, now=now)
         if options["dry_run"]:
             for verdict in verdicts:
-                would = "would be unlocked" if verdict.locked else "would stay as it is"
+                refusal = UNLOCK.refusal(verdict, operator.authority)
+                unlocks = verdict.locked and not refusal
+                would = "would be unlocked" if unlocks else "would stay as it is"
                 name = f"{verdict.account.name} ({verdict.account.domain_name})"
-                self.stdout.write(f"{name} {would}. {verdict.sentence}")
+                self.stdout.write(f"{name} {would}. {refusal or verdict.sentence}")
             return
         self._report(verdicts, perform_all(UNLOCK, operator.requests(UNLOCK, verdicts, inputs)))
 

@@ -1,0 +1,33 @@
+"""Prunes the audit log and the reports now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from pciops.audit import prune
+from pciops.audit.services import AuditLogError
+from pciops.lib.numbers import counted
+from pciops.reports.archive import prune as reports
+
+
+class Command(BaseCommand):
+    help = (
+        "Delete rows of the audit log and reports that are older than PCIOPS_TRAIL_MONTHS and "
+        "PCIOPS_REPORT_MONTHS. A worker does it, unless its database login may not delete "
+        "evidence (grants --ours): then run this with the login that migrates."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        now = timezone.now()
+        try:
+            deleted = reports.prune(now)
+            stub = prune.prune(now)
+        except prune.BrokenChainError as error:
+            raise CommandError(f"Audit log integrity check failed: {error}.") from None
+        except AuditLogError as error:
+            raise CommandError(str(error)) from None
+        rows = stub.count if stub else 0
+        self.stdout.write(f"Pruned {counted(rows, 'row')} and {counted(deleted, 'report')}.")

@@ -1,0 +1,98 @@
+"""Replace the secret key by a new one; the old one is accepted until it is dropped."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.utils import get_random_secret_key
+
+from pciops.audit.models import PruneStub
+from pciops.lib import env, keys
+from pciops.lib.numbers import counted
+
+
+class Command(BaseCommand):
+    help = (
+        "Replace the secret key by a new one. The old one is accepted as a fallback, so nobody is "
+        "signed out; --drop-old ends that. Restart all services afterwards."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--drop-old", action="store_true", help="accept old keys no more, without a new one"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="say what would be done")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        current, old = _files()
+        if options["drop_old"]:
+            self._drop(old, dry_run=options["dry_run"])
+        else:
+            self._rotate(current, old, dry_run=options["dry_run"])
+
+    def _rotate(self, current: Path, old: Path, *, dry_run: bool) -> None:
+        if dry_run:
+            self.stdout.write(f"{current} would get a new key, and {old} the present one.")
+            return
+        # The old key is a fallback before it is replaced: a crash in between loses neither.
+        _replace(old, [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS])
+        _replace(current, [get_random_secret_key()])
+        self.stdout.write(
+            f"{current} has a new key, and {old} the old one (id {keys.of('id')[0].id}). Copy both "
+            "to all machines that serve the site, and restart all services. When the tokens of "
+            "today have ended: manage.py rotate_keys --drop-old"
+        )
+
+    def _drop(self, old: Path, *, dry_run: bool) -> None:
+        number = len(settings.SECRET_KEY_FALLBACKS)
+        if not number:
+            raise CommandError("No old keys are accepted. Nothing was changed.")
+        if stubs := PruneStub.objects.count():
+            raise CommandError(
+                f"An old key may have signed {counted(stubs, 'stub')} of the audit log, which then "
+                "could not be verified. Nothing was changed: keep the old keys."
+            )
+        if dry_run:
+            self.stdout.write(f"{counted(number, 'old key')} would be dropped from {old}.")
+            return
+        _replace(old, [])
+        self.stdout.write(f"{counted(number, 'old key')} dropped from {old}. Restart all services.")
+
+
+def _files() -> tuple[Path, Path]:
+    """Return the files of the key and of the old keys.
+
+    Raises:
+        CommandError: the settings name none.
+    """
+    current, old = (env.text(f"{name}_FILE") for name in env.SECRET_KEYS)
+    if not current and not env.text("PCIOPS_SECRET_KEY"):
+        return settings.VAR / env.SECRET_KEY_FILE, settings.VAR / env.FALLBACKS_FILE
+    if current and old:
+        return Path(current), Path(old)
+    raise CommandError(
+        "The keys are not in files that this command can change. Set PCIOPS_SECRET_KEY_FILE and "
+        "PCIOPS_SECRET_KEY_FALLBACKS_FILE; or put a new key into PCIOPS_SECRET_KEY and the present "
+        "one into PCIOPS_SECRET_KEY_FALLBACKS yourself. Nothing was changed.",
+        returncode=2,
+    )
+
+
+def _replace(path: Path, lines: list[str]) -> None:
+    """Replace a file at once, readable only by its owner.
+
+    Raises:
+        CommandError
+    """
+    try:
+        descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write("\n".join(lines))
+        os.replace(draft, path)
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written ({error.strerror}).") from None

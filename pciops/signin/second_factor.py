@@ -1,0 +1,112 @@
+"""The limits of one-time codes, which Keystone does not limit itself.
+
+A code can only be sent after the right password, so only people who know the password of an account
+can make its second factor wait. Others cannot lock the account out, from any number of addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.template.loader import render_to_string
+
+from pciops.accounts import selectors
+from pciops.keystone import client
+from pciops.keystone.database import KeystoneDatabaseDownError
+from pciops.lib import keys, times
+from pciops.lib.addresses import plain, quoted
+from pciops.notices.mail import operator_mail, recipients
+from pciops.notices.mail.message import LONGEST_SUBJECT, RenderedMail
+from pciops.signin import throttle
+from pciops.signin.models import UsedCode
+from pciops.signin.throttle import Bucket
+
+MOST: Final = 5  # wrong codes after one right password
+# Longer than Keystone accepts a code: `[totp] included_previous_windows` is at most 10, of 30 s.
+USED_FOR: Final = timedelta(minutes=10)
+DAY: Final = timedelta(days=1)
+
+
+class UsedError(client.RefusedError):
+    """The code has been used before."""
+
+
+def receipt(receipt_id: str) -> Bucket:
+    """Return the bucket of the receipt of a right password."""
+    return Bucket(key=f"receipt {_digest(receipt_id)[:32]}", most=MOST)
+
+
+def account(user_id: str) -> Bucket:
+    """Return the bucket of an account, which a change of address does not escape."""
+    key = f"code {_digest(user_id)[:32]}"
+    return Bucket(key=key, free=MOST, forgotten_after=DAY, account=True)
+
+
+def ended(receipt_id: str) -> bool:
+    """Return whether the receipt takes no more codes."""
+    return throttle.failures(receipt(receipt_id)) >= MOST
+
+
+@contextmanager
+def used_once(user_id: str, code: str, now: datetime) -> Iterator[None]:
+    """Let a code be used once; a code that Keystone did not accept stays unused.
+
+    Raises:
+        UsedError
+    """
+    UsedCode.objects.filter(at__lt=now - USED_FOR).delete()
+    used, new = UsedCode.objects.get_or_create(
+        digest=_digest(f"{user_id} {code}"), defaults={"at": now}
+    )
+    if not new:
+        raise UsedError
+    try:
+        yield
+    except (client.RefusedError, client.UnreachableError):
+        used.delete()
+        raise
+
+
+def tell_owner(user_id: str, address: str, now: datetime) -> None:
+    """Email the owner of an account, at most once an hour, that its password may be known."""
+    if settings.MAIL_SERVER is None:
+        return
+    try:
+        owner = selectors.get(user_id, scope=None)
+    except KeystoneDatabaseDownError:
+        return  # the audit log has it
+    to = recipients.allowed(owner.email) if owner else ""
+    if owner is None or not to:
+        return
+    variables = {
+        "cloud": settings.CLOUD_NAME,
+        "name": quoted(owner.name, own=to),
+        "domain": quoted(owner.domain_name),
+        "address": address or "an unknown address",
+        "at": times.dated(now),
+        "most": MOST,
+        "help": settings.HELP_CONTACT,
+        "change": settings.PASSWORD_CHANGE_URL,
+    }
+    mail = RenderedMail(
+        subject=plain(f"{settings.CLOUD_NAME}: wrong codes at your sign-in", LONGEST_SUBJECT),
+        text=render_to_string("alerts/wrong_codes.txt", variables),
+        html=render_to_string("alerts/wrong_codes.html", variables),
+    )
+    operator_mail.put(
+        mail,
+        about=f"codes {user_id} {now:%Y-%m-%dT%H}",
+        to=to,
+        domain_id=owner.domain_id,
+        now=now,
+        good_for=DAY,
+    )
+
+
+def _digest(text: str) -> str:
+    """Return a keyed hash: six digits could be guessed from a plain one."""
+    return keys.of("pciops.signin.second_factor")[0].digest(text)

@@ -222,6 +222,7 @@ MAIL_SERVER = env.mail_server("PCIOPS_EMAIL_URL")
 MAIL_CACERT = env.text("PCIOPS_EMAIL_CACERT")
 MAIL_FROM = env.sender("PCIOPS_MAIL_FROM", needed_by="PCIOPS_EMAIL_URL")
 MAIL_REPLY_TO = env.sender("PCIOPS_MAIL_REPLY_TO")
+MAIL_DOMAINS = env.mail_domains("PCIOPS_MAIL_DOMAINS")  # of addresses in Keystone; empty: all
 NOTICE_KINDS = env.some_of(
     "PCIOPS_NOTICE_KINDS",
     ("password_expiring", "password_expired", "inactivity", "locked", "unlocked"),

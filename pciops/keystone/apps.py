@@ -8,7 +8,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-from pciops.keystone import ALIAS
+from pciops.keystone import ALIAS, narrow
 
 
 class KeystoneConfig(AppConfig):
@@ -17,6 +17,7 @@ class KeystoneConfig(AppConfig):
 
     def ready(self) -> None:
         register(keystone_is_configured)
+        narrow.connect()
 
 
 def keystone_is_configured(**_: Any) -> list[CheckMessage]:

@@ -11,6 +11,16 @@ LONGEST: Final = 254  # RFC 5321, without the angle brackets of a path
 LONGEST_LOCAL: Final = 64
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _SIGNS: Final = frozenset("!#$%&'*+/=?^_`{|}~.-")
+LONGEST_NAME: Final = 64  # of an account or domain in an email
+# The signs from which mailboxes make links: of a scheme, of a domain, and of a path on Windows. The
+# dots of numbers and IP addresses are left as they are.
+_LINKING: Final = re.compile(
+    r":(?=//)|(?:(?<=\bmailto)|(?<=\btel)|(?<=\bsms)):"
+    r"|(?<=[^\W\d])[.\u2024\u3002\uff0e\uff61](?=\w)|(?<=\d)[.\u2024\u3002\uff0e\uff61](?=[^\W\d])"
+    r"|\\(?=\\)",
+    re.IGNORECASE,
+)
+_QUOTES: Final = str.maketrans(dict.fromkeys("“”„‟«»", "'"))
 
 
 def mail_address(text: str) -> str | None:
@@ -69,6 +79,28 @@ def plain(text: str, longest: int = 200) -> str:
         text = "".join(character if character.isprintable() else " " for character in text)
     line = " ".join(text.split())
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def defanged(text: str, longest: int = 200) -> str:
+    """Return the text as `plain` does, and so that no mailbox makes a link of it.
+
+    `https://evil.example` becomes `https[:]//evil[.]example`.
+    """
+    return _LINKING.sub(r"[\g<0>]", plain(text, longest))
+
+
+def quoted(text: str, longest: int = LONGEST_NAME, *, own: str = "") -> str:
+    """Return a name, or other words of others, for an email: in quotes, shortened, not a link.
+
+    Others choose them, and could write to readers in our name.
+
+    Args:
+        own: the address that the email goes to; a name that is equal to it or to its local part
+            stays as it is.
+    """
+    name = plain(text, longest).translate(_QUOTES)
+    is_own = bool(own) and name in {own, own.rpartition("@")[0]}
+    return f"“{name if is_own else defanged(name, longest)}”"
 
 
 def storable(text: str) -> str:

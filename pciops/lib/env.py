@@ -327,6 +327,17 @@ def addresses(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(valid))
 
 
+def mail_domains(name: str) -> tuple[str, ...]:
+    """Return the domains of email addresses, separated by commas, in ASCII."""
+    valid = []
+    for word in words(name):
+        address = mail_address(f"x@{word}")
+        if address is None:
+            raise SettingError(name, f"has {word!r}, no mail domain", "cloud.example")
+        valid.append(address.removeprefix("x@"))
+    return tuple(dict.fromkeys(valid))
+
+
 def zone(name: str, default: str) -> ZoneInfo:
     """Return a time zone of the IANA database."""
     value = text(name, default)

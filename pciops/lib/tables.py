@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, Protocol
@@ -12,7 +13,14 @@ from typing import Any, Final, Protocol
 from pciops.lib.logs import escape
 
 FORMATS: Final = ("table", "csv", "json")
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet formula after blanks and quotes; the signs also in full-width and other forms.
+_FORMULA: Final = (
+    '(?:[^\\S\\t\\r\\n]|["\x00\u200b-\u200f\u2060\ufeff])*'
+    "[-=+@\u207a\u207c\u208a\u208c\ufb29\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20]"
+)
+_STARTS: Final = re.compile(rf"[\t\r]|{_FORMULA}")
+# After a character that some programs take as the end of a cell.
+_FOLLOWS: Final = re.compile(rf"[;|\t\r\n](?={_FORMULA})")
 
 
 class Writer(Protocol):
@@ -22,11 +30,12 @@ class Writer(Protocol):
 
 
 def defused(value: Any) -> str:
-    """Return the text of a cell, with an apostrophe before the start of a spreadsheet formula."""
+    """Return the text of a cell, with an apostrophe before each start of a spreadsheet formula."""
     text = _text(value)
-    if isinstance(value, int):
+    if isinstance(value, int) or not text:
         return text  # -3 is not a formula
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    text = _FOLLOWS.sub(r"\g<0>'", text)
+    return f"'{text}" if _STARTS.match(text) else text
 
 
 def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from pciops.accounts.privileged import AccountKind
 from pciops.events.models import Storm, StormAccount
 from pciops.events.storms.summary import StormSummary, summarize
 from pciops.lib import times
-from pciops.lib.addresses import plain
+from pciops.lib.addresses import defanged, plain, quoted
 from pciops.notices import unlock_alerts, webhook
 from pciops.notices.mail import operator_mail, queue
 from pciops.notices.mail.message import LONGEST_SUBJECT, RenderedMail
@@ -119,6 +119,7 @@ def _render(summary: StormSummary) -> RenderedMail:
         "began": times.dated(summary.storm.began_at),
         "first": [_line(row) for row in summary.first],
         "others": [_line(row) for row in summary.others],
+        "sources": [{**one, "words": defanged(one["words"])} for one in summary.sources],
     }
     return RenderedMail(
         subject=plain(f"{settings.CLOUD_NAME}: {summary.headline}", LONGEST_SUBJECT),
@@ -130,4 +131,4 @@ def _render(summary: StormSummary) -> RenderedMail:
 def _line(row: StormAccount) -> str:
     labels = [AccountKind(kind).label.lower() for kind in row.kinds.split()]
     kinds = f", {', '.join(labels)}" if labels else ""
-    return f"{plain(row.name)} ({plain(row.domain_name)}){kinds}"
+    return f"{quoted(row.name)} ({quoted(row.domain_name)}){kinds}"

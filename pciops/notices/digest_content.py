@@ -26,7 +26,7 @@ from pciops.accounts.selectors import Domain
 from pciops.accounts.states.inactivity import inactive_on
 from pciops.accounts.states.lock import locked_until
 from pciops.lib import times
-from pciops.lib.addresses import plain
+from pciops.lib.addresses import quoted
 from pciops.lib.numbers import counted
 
 NAMED: Final = 20  # accounts, or mails, of each sort that a digest names
@@ -209,8 +209,8 @@ class _Ranking:
         self.total += 1
         self.of_kind += bool(account.kinds)
         line = DigestLine(
-            name=plain(account.name, 100),
-            domain=plain(account.domain_name, 64),
+            name=quoted(account.name),
+            domain=quoted(account.domain_name),
             words=words,
             kinds=", ".join(kind.label.lower() for kind in account.kinds),
             user_id=account.id,

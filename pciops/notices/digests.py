@@ -26,7 +26,7 @@ from pciops.accounts.states import ATTACKED_EXEMPT, LOCK_LAPSED, LOCKED
 from pciops.keystone import database
 from pciops.keystone.models import LocalUser
 from pciops.lib import times
-from pciops.lib.addresses import plain, storable
+from pciops.lib.addresses import defanged, plain, quoted, storable
 from pciops.lib.keyset import chunks
 from pciops.lib.models import JobRun
 from pciops.notices import digest_content, rendering, rules
@@ -243,13 +243,13 @@ def _failed_mails(scope: DigestScope) -> FailedMails:
 def _failed_mail(mail: Notice | OperatorMail) -> DigestLine:
     at = f" at {times.dated(mail.settled_at)}" if mail.settled_at else ""
     status = mail.get_status_display().lower()
-    ended = f"{status}{at}: {plain(mail.answer, 150) or 'no words'}"
+    ended = f"{status}{at}: {defanged(mail.answer, 150) or 'no words'}"
     if isinstance(mail, OperatorMail):
         return DigestLine(name=mail.to, domain="", words=f"{plain(mail.subject, 100)}: {ended}")
     return DigestLine(
-        name=plain(mail.name, 100),
-        domain=plain(mail.domain_name, 64),
-        words=f"{mail.get_kind_display()}, to {plain(mail.email, 100)}: {ended}",
+        name=quoted(mail.name),
+        domain=quoted(mail.domain_name),
+        words=f"{mail.get_kind_display()}, to {quoted(mail.email)}: {ended}",
         user_id=mail.user_id,
     )
 
@@ -272,7 +272,7 @@ def _variables(digest: Digest) -> dict[str, Any]:
     """Return the variables of the templates; each text is one line."""
     return {
         "cloud": settings.CLOUD_NAME,
-        "domain": plain(digest.domain.name, 64) if digest.domain else "",
+        "domain": quoted(digest.domain.name) if digest.domain else "",
         "since": times.dated(digest.since),
         "now": times.dated(digest.now),
         "headline": ", ".join(digest.headlines[:2]),

@@ -24,10 +24,11 @@ from pciops.accounts.states.password import expires, superseded
 from pciops.audit import selectors as audit
 from pciops.keystone import database
 from pciops.keystone.models import LocalUser, Password, User
-from pciops.lib.addresses import mail_address, storable
+from pciops.lib.addresses import storable
 from pciops.lib.claims import unclaimed
 from pciops.lib.keyset import chunks
 from pciops.notices.due import USEFUL_FOR, DueNotice, due_notices, due_unlock, why_obsolete
+from pciops.notices.mail import recipients
 from pciops.notices.mail.message import message_id
 from pciops.notices.models import Notice, NoticeKind, NoticeStatus
 from pciops.notices.rules import RuleBook
@@ -190,6 +191,7 @@ def _notice(account: Account, due: DueNotice, now: datetime) -> Notice:
         planned_at=now,
         good_until=due.good_until,
         status=status_of(account.email),
+        answer=recipients.problem(account.email),
         next_attempt_at=now,
     )
     notice.message_id = message_id(notice.id.hex)
@@ -200,7 +202,7 @@ def status_of(email: str) -> NoticeStatus:
     """Return the first status of a notice to this address."""
     if not email.strip():
         return NoticeStatus.NO_ADDRESS
-    return NoticeStatus.PLANNED if mail_address(email) else NoticeStatus.BAD_ADDRESS
+    return NoticeStatus.PLANNED if recipients.allowed(email) else NoticeStatus.BAD_ADDRESS
 
 
 # --- Review ------------------------------------------------------------------------------------
@@ -227,8 +229,10 @@ def standing(
         if reason := why_obsolete(notice, account, rules, policy, now):
             obsolete[reason].append(notice.pk)
             continue
-        if account is not None and storable(account.email) != notice.email:
-            _update_address(notice, storable(account.email))
+        if account is not None:
+            current = storable(account.email), status_of(account.email)
+            if current != (notice.email, notice.status):
+                _update_address(notice, account.email)
         kept.append(notice)
     # A worker that claims one of them meanwhile sets a new token.
     unchanged = Notice.objects.filter(claimed_by__in={notice.claimed_by for notice in notices})
@@ -243,7 +247,13 @@ def _update_address(notice: Notice, email: str) -> None:
     unchanged = Notice.objects.filter(
         pk=notice.pk, status=notice.status, claimed_by=notice.claimed_by
     )
-    notice.email, notice.status = email, status_of(email)
+    notice.email, notice.status = storable(email), status_of(email)
     if notice.status != NoticeStatus.PLANNED:
         notice.claimed_until = None
-    unchanged.update(email=email, status=notice.status, claimed_until=notice.claimed_until)
+    notice.answer = recipients.problem(email)
+    unchanged.update(
+        email=notice.email,
+        status=notice.status,
+        answer=notice.answer,
+        claimed_until=notice.claimed_until,
+    )

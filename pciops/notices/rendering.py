@@ -19,7 +19,7 @@ from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
 from pciops.events.diagnosis.selectors import AttemptOrigin
 from pciops.lib import times
-from pciops.lib.addresses import plain
+from pciops.lib.addresses import mail_address, plain, quoted
 from pciops.lib.env import SettingError
 from pciops.notices.mail.message import LONGEST_SUBJECT, RenderedMail
 from pciops.notices.models import Notice, NoticeKind
@@ -99,8 +99,8 @@ def _variables(notice: Notice, policy: Policy, now: datetime) -> dict[str, Any]:
     before = fact_at - timedelta(microseconds=1) if kind is NoticeKind.INACTIVITY else fact_at
     return {
         "cloud": settings.CLOUD_NAME,
-        "name": plain(notice.name),
-        "domain": plain(notice.domain_name),
+        "name": quoted(notice.name, own=mail_address(notice.email) or ""),
+        "domain": quoted(notice.domain_name),
         "when": times.dated(fact_at),
         "last_day": times.day(before.date()),
         "left": times.away(fact_at, now),

@@ -16,9 +16,8 @@ from pciops.events.diagnosis import selectors as diagnoses
 from pciops.events.diagnosis.selectors import AttemptOrigin
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import claims
-from pciops.lib.addresses import mail_address
 from pciops.notices import plan, rendering
-from pciops.notices.mail import message, queue
+from pciops.notices.mail import message, queue, recipients
 from pciops.notices.mail.queue import Clock, SendResult
 from pciops.notices.mail.transport import (
     REPLY_LENGTH,
@@ -123,7 +122,7 @@ def _send_batch(
         origins = _origins(sendable, clock())
 
         def deliver(notice: Notice) -> DeliveryResult:
-            to = mail_address(notice.email) or ""  # valid, or its status would say so
+            to = recipients.allowed(notice.email)  # not "", or its status would say so
             try:
                 content = message.build(
                     rendering.render_notice(

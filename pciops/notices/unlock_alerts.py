@@ -18,8 +18,8 @@ from pciops.audit import marks
 from pciops.audit import selectors as audit
 from pciops.audit.models import Event
 from pciops.lib import times
-from pciops.lib.addresses import mail_address, plain
-from pciops.notices.mail import operator_mail
+from pciops.lib.addresses import plain, quoted
+from pciops.notices.mail import operator_mail, recipients
 from pciops.notices.mail.message import LONGEST_SUBJECT, RenderedMail
 from pciops.notices.models import OperatorMail
 
@@ -44,25 +44,25 @@ def _recipients(event: Event, queued: set[str]) -> list[str]:
     contacts = list(settings.ALERT_RECIPIENTS)
     if marks.ADMINISTRATOR in event.remark:
         account = selectors.get(event.target_id, scope=None)
-        owner = mail_address(account.email) if account else None
+        owner = recipients.allowed(account.email) if account else ""
         contacts += [owner] if owner else []
     return [to for to in dict.fromkeys(contacts) if to not in queued]
 
 
 def _render(event: Event) -> RenderedMail:
-    name = f"{plain(event.target_name, 100)} ({plain(event.target_domain_name)})"
+    name = f"{quoted(event.target_name)} ({quoted(event.target_domain_name)})"
     kind = "administrator" if marks.ADMINISTRATOR in event.remark else "account"
     variables = {
         "cloud": settings.CLOUD_NAME,
         "site": settings.SITE_URL,
         "kind": kind,
         "name": name,
-        "operator": plain(event.initiator),
+        "operator": quoted(event.initiator, 130),
         "address": event.initiator_address,
         "way": event.get_via_display().lower(),
         "at": times.dated(event.event_time),
-        "reason": plain(event.reason, 300),
-        "confirms": plain(event.resource),
+        "reason": quoted(event.reason, 300),
+        "confirms": quoted(event.resource, 200) if event.resource else "",
         "beyond": marks.BEYOND_LIMIT in event.remark,
         "host": marks.BREAK_GLASS in event.remark,
         "unknown": event.outcome == Event.Outcome.UNKNOWN,

@@ -159,7 +159,7 @@ def _read_activity(lists: AccountLists, selection: Selection) -> None:
     )
     columns = ("pk", "rule", "unused", "last_active_at", "created_at")
     exempt = _exempt_ids(Q(option_id=options.IGNORE_USER_INACTIVITY))
-    for chunk in _stretches(selection.of_domain(rows), columns):
+    for chunk in stretches(selection.of_domain(rows), columns):
         users = _users([row[0] for row in chunk])
         for user_id, rule, is_unused, last_active_at, created_at in chunk:
             user = users.get(user_id)
@@ -186,7 +186,7 @@ def _read_not_covered(lists: AccountLists, selection: Selection) -> None:
     """Read the users without a row of `local_user`: one statement for both lists takes longer."""
     local = LocalUser.objects.filter(user=OuterRef("pk"))
     rows = selection.of_domain(User.objects.filter(~Exists(local)))
-    for chunk in _stretches(rows, ("pk",)):
+    for chunk in stretches(rows, ("pk",)):
         users = User.objects.filter(pk__in=[user_id for (user_id,) in chunk]).order_by("pk")
         with database.reading():
             accounts = loading.accounts(loading.user_rows(users), kinds=selection.directory.kinds)
@@ -266,7 +266,7 @@ def _exempt_ids(condition: Q) -> set[str]:
     return set(EXEMPTIONS.filter(condition).values_list("user_id", flat=True))
 
 
-def _stretches(rows: QuerySet[Any], columns: tuple[str, ...]) -> Iterator[list[tuple[Any, ...]]]:
+def stretches(rows: QuerySet[Any], columns: tuple[str, ...]) -> Iterator[list[tuple[Any, ...]]]:
     """Yield the rows by primary key, the first of the columns, in chunks.
 
     Each statement looks at a fixed number of rows of the table, however few of them meet the

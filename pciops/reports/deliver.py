@@ -12,7 +12,7 @@ from django.template import Context, Engine
 
 from pciops.audit import anchors
 from pciops.lib import times
-from pciops.lib.addresses import plain
+from pciops.lib.addresses import plain, quoted
 from pciops.notices import rules
 from pciops.notices.mail import operator_mail
 from pciops.notices.mail.message import LONGEST_SUBJECT, Attachment, RenderedMail
@@ -127,7 +127,7 @@ def _facts(stored: StoredReport, report: Report) -> dict[str, Any]:
     with_exceptions = {one.requirement for one in text.exceptions(report)}
     return {
         "cloud": header.cloud,
-        "domain": plain(header.domain_name, 64),
+        "domain": quoted(header.domain_name) if header.domain_name else "",
         "week": header.week,
         "begins": times.dated(header.begins),
         "ends": times.dated(header.ends),

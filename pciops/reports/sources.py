@@ -25,7 +25,13 @@ from pciops.events.models import ConsumerSession
 from pciops.keystone import database
 from pciops.keystone.models import LocalUser, User
 from pciops.lib import times
-from pciops.reports.account_lists import AccountLists, Directory, PrivilegedLists, Selection
+from pciops.reports.account_lists import (
+    AccountLists,
+    Directory,
+    PrivilegedLists,
+    Selection,
+)
+from pciops.reports.factor_lists import FactorLists
 from pciops.reports.models import StoredReport
 from pciops.reports.value import Found, Gap
 from pciops.reports.weeks import Week
@@ -95,6 +101,11 @@ class Sources:
     def privileged(self) -> PrivilegedLists:
         """The lists of privileged and exempt accounts."""
         return PrivilegedLists.read(self.selection)
+
+    @cached_property
+    def factors(self) -> FactorLists:
+        """The lists of accounts without a needed second factor, and of those that pass it."""
+        return FactorLists.read(self.selection)
 
     @cached_property
     def schedule_gaps(self) -> list[Gap]:

@@ -18,8 +18,8 @@ from pciops.accounts import selectors
 from pciops.keystone import client
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import keys, times
-from pciops.lib.addresses import mail_address, plain
-from pciops.notices.mail import operator_mail
+from pciops.lib.addresses import plain, quoted
+from pciops.notices.mail import operator_mail, recipients
 from pciops.notices.mail.message import LONGEST_SUBJECT, RenderedMail
 from pciops.signin import throttle
 from pciops.signin.models import UsedCode
@@ -79,13 +79,13 @@ def tell_owner(user_id: str, address: str, now: datetime) -> None:
         owner = selectors.get(user_id, scope=None)
     except KeystoneDatabaseDownError:
         return  # the audit log has it
-    to = mail_address(owner.email) if owner else None
-    if owner is None or to is None:
+    to = recipients.allowed(owner.email) if owner else ""
+    if owner is None or not to:
         return
     variables = {
         "cloud": settings.CLOUD_NAME,
-        "name": plain(owner.name, 64),
-        "domain": plain(owner.domain_name, 64),
+        "name": quoted(owner.name, own=to),
+        "domain": quoted(owner.domain_name),
         "address": address or "an unknown address",
         "at": times.dated(now),
         "most": MOST,

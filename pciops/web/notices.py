@@ -24,10 +24,9 @@ from pciops.accounts.selectors import Domain
 from pciops.audit import services
 from pciops.audit.models import Event
 from pciops.lib import charts, outages
-from pciops.lib.addresses import mail_address
 from pciops.lib.charts import Bars, Series
-from pciops.notices import digests, forecast, rendering, rules, selectors, send
-from pciops.notices.mail import operator_mail
+from pciops.notices import digests, forecast, rendering, rules, samples, selectors, send
+from pciops.notices.mail import operator_mail, recipients
 from pciops.notices.mail.message import RenderedMail
 from pciops.notices.mail.transport import DeliveryOutcome, MailServerDown
 from pciops.notices.models import NoticeKind
@@ -38,7 +37,9 @@ from pciops.web.errors import KEYSTONE_DATABASE, BadRequestError
 from pciops.web.requests import OperatorRequest, initiator, post_only
 
 PAGE_SIZE: Final = 50
-NOWHERE: Final = "There is no mail server, or Keystone has no address of yours."
+NOWHERE: Final = (
+    "There is no mail server, or Keystone has no address of yours that PCIOPS_MAIL_DOMAINS allows."
+)
 
 
 @never_cache
@@ -187,13 +188,18 @@ def _send_sample(request: OperatorRequest, what: str, mail: RenderedMail) -> Non
     act = services.open_event(
         Event.Action.SAMPLE,
         account,
-        precondition="",
+        precondition=samples.precondition(address),
         initiator=initiator(request),
         reason="",
         identity="",
         resource=what,
         now=now,
     )
+    if samples.too_many(act, now=now):
+        problem = f"At most {samples.PER_HOUR} samples are sent within an hour. Try again later."
+        services.settle(act, Event.Outcome.FAILURE, problem)
+        messages.error(request, problem)
+        return
     try:
         outcome, reply = operator_mail.send_sample(
             mail, to=address, now=now, reply_to=settings.MAIL_REPLY_TO
@@ -261,8 +267,8 @@ def _account(request: OperatorRequest, text: str) -> Account:
 
 
 def _address(account: Account | None) -> str:
-    """Return the account's email address; "" if Keystone has no valid one."""
-    return mail_address(account.email) or "" if account else ""
+    """Return the account's email address; "" if Keystone has no valid and allowed one."""
+    return recipients.allowed(account.email) if account else ""
 
 
 def _ruled_domains(book: RuleBook, operator: Operator) -> list[str]:

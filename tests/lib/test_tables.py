@@ -24,9 +24,37 @@ def test_start_of_a_formula_is_defused(start: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "sign", ["=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\ufe66", "\u207c"]
+)
+@pytest.mark.parametrize(
+    "before",
+    ["", " ", "\u3000", "\u200b", "\ufeff", '"', "a;", "a; ", 'a;"', "a|", "a\t", "a\n", "a\r\n"],
+)
+def test_formula_after_a_separator_of_any_program_is_defused(before: str, sign: str) -> None:
+    kept = before.rstrip(' "\u3000\u200b\ufeff')
+
+    assert tables.defused(f"{before}{sign}1") == f"{kept}'{before[len(kept) :]}{sign}1"
+
+
+@given(text=st.text(st.sampled_from("=+-@\uff1d;|\t\r\n\"' a")))
+@settings(deadline=None)
+def test_no_program_finds_a_formula_in_a_file(text: str) -> None:
+    """Whether a program separates columns by comma, semicolon, bar or tab, and knows quotes."""
+    file = "".join(tables.csv_lines(("name", "text"), [{"name": "ann", "text": text}]))
+    for delimiter in ",;|\t":
+        for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
+            lines = io.StringIO(file, newline="")
+            for row in csv.reader(lines, delimiter=delimiter, quoting=quoting):
+                for cell in row[1 if delimiter == "," else 0 :]:
+                    assert not cell.strip(' "').startswith(("=", "+", "-", "@", "\uff1d"))
+
+
+@pytest.mark.parametrize(
     ("value", "expected"),
     [
         ("a=1", "a=1"),
+        ("a-b@c.example; d", "a-b@c.example; d"),
+        ("two; 3+4", "two; 3+4"),
         ("", ""),
         (None, ""),
         (3, "3"),

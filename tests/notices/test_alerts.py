@@ -102,7 +102,7 @@ def test_the_alert_names_privileged_accounts_first_and_what_to_block() -> None:
     assert (body["block"], body["accounts_locked"]) == ([ADDRESS], 4)
     assert "4 accounts locked" in mail()["Subject"]
     assert f"\n  {ADDRESS}\n" in text
-    assert text.index("root (Payments), administrator") < text.index("ann (Payments)")
+    assert text.index("“root” (“Payments”), administrator") < text.index("“ann” (“Payments”)")
 
 
 @pytest.mark.usefixtures("recipients")

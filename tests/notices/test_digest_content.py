@@ -77,7 +77,7 @@ def test_privileged_accounts_come_first_then_the_newest_locks() -> None:
     ]
     found = of_cloud(locked=accounts).locks
 
-    assert [line.name for line in found.lines] == ["root", "new", "old"]
+    assert [line.name for line in found.lines] == ["“root”", "“new”", "“old”"]
     assert found.lines[0].kinds == "administrator, service account"
     assert (found.total, found.of_kind) == (3, 1)
 
@@ -104,9 +104,9 @@ def test_the_worst_attack_comes_first() -> None:
     ]
 
     assert [line.name for line in of_cloud(attacked=accounts).attacked.lines] == [
-        "x500",
-        "x50",
-        "x5",
+        "“x500”",
+        "“x50”",
+        "“x5”",
     ]
 
 
@@ -155,9 +155,9 @@ def test_the_account_that_stops_first_comes_first() -> None:
     ]
 
     assert [line.name for line in of_cloud(privileged=accounts).coming.lines] == [
-        "soon",
-        "next",
-        "late",
+        "“soon”",
+        "“next”",
+        "“late”",
     ]
 
 
@@ -243,7 +243,7 @@ def test_the_digest_of_a_domain_has_its_own_accounts_only() -> None:
     found = build(sources, scopes, policy=POLICY, now=NOW)
     shops = found["shops"]
 
-    assert [line.name for line in shops.locks.lines] == ["ours"]
+    assert [line.name for line in shops.locks.lines] == ["“ours”"]
     assert (shops.locked_now, shops.failed.total, shops.unaddressed) == (1, 1, 0)
     assert shops.gaps == ()
     assert found[CLOUD].locks.total == 2

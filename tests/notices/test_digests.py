@@ -90,10 +90,10 @@ def test_locks_attacks_and_privileged_accounts_are_read_from_keystones_tables() 
     make_user("expires too", passwords=[row])
     digest = cloud()
 
-    assert [line.name for line in digest.locks.lines] == ["lou"]
-    assert [line.name for line in digest.attacked.lines] == ["eve"]
+    assert [line.name for line in digest.locks.lines] == ["“lou”"]
+    assert [line.name for line in digest.attacked.lines] == ["“eve”"]
     assert [(line.name, line.kinds) for line in digest.coming.lines] == [
-        ("nova", "service account")
+        ("“nova”", "service account")
     ]
 
 
@@ -103,8 +103,8 @@ def test_locked_administrators_come_first() -> None:
     digest = cloud()
 
     assert [(line.name, line.kinds) for line in digest.locks.lines] == [
-        ("root", "administrator"),
-        ("ann", ""),
+        ("“root”", "administrator"),
+        ("“ann”", ""),
     ]
     assert (digest.locked_now, digest.locks.of_kind) == (2, 1)
 
@@ -127,8 +127,8 @@ def test_failed_notices_are_reported_with_the_reply() -> None:
     digest = cloud()
     [line] = digest.failed.lines
 
-    assert (digest.failed.total, digest.unaddressed, line.name) == (1, 1, "bob")
-    for term in ("ann@example.test", "refused", "22 Nov 2026, 13:02:11 UTC", reply):
+    assert (digest.failed.total, digest.unaddressed, line.name) == (1, 1, "“bob”")
+    for term in ("“ann@example[.]test”", "refused", "22 Nov 2026, 13:02:11 UTC", reply):
         assert term in line.words
 
 
@@ -235,7 +235,7 @@ def test_a_domains_digest_is_sent_to_its_contacts_and_has_its_accounts_only(
     assert body is not None
 
     assert mails["ops@cloud.example"]["Subject"] == "Test cloud: 2 new locks"
-    assert mails["desk@shops.example"]["Subject"] == "Test cloud, domain Shops: 1 new lock"
+    assert mails["desk@shops.example"]["Subject"] == "Test cloud, domain “Shops”: 1 new lock"
     assert "ours" in body.get_content()
     assert "theirs" not in body.get_content()
 
@@ -254,7 +254,7 @@ def test_an_empty_digest_of_a_domain_is_not_sent() -> None:
 def test_the_digest_of_one_domain_can_be_written() -> None:
     make_locked("ours", domain=SHOPS)
 
-    assert write(only=SHOPS) == ["Test cloud, domain Shops: 1 new lock"]
+    assert write(only=SHOPS) == ["Test cloud, domain “Shops”: 1 new lock"]
     assert write() == ["Test cloud: 1 new lock"]
 
 

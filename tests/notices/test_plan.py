@@ -229,6 +229,42 @@ def test_the_first_status_is_that_of_the_address(email: str | None, status: str)
     assert Notice.objects.get().status == status
 
 
+@pytest.mark.parametrize(
+    ("email", "status"),
+    [
+        ("ann@corp.example", NoticeStatus.PLANNED),
+        ("ann@CORP.example", NoticeStatus.PLANNED),
+        ("ann@evil.example", NoticeStatus.BAD_ADDRESS),
+        ("ann@x.corp.example", NoticeStatus.BAD_ADDRESS),
+        ("ann@corp.example.evil.example", NoticeStatus.BAD_ADDRESS),
+    ],
+)
+def test_only_addresses_in_allowed_domains_are_used(
+    settings: Settings, email: str, status: str
+) -> None:
+    settings.MAIL_DOMAINS = ("corp.example",)
+    make_expiring(email=email)
+    plan_all()
+    notice = Notice.objects.get()
+
+    assert notice.status == status
+    assert ("PCIOPS_MAIL_DOMAINS" in notice.answer) == (status == NoticeStatus.BAD_ADDRESS)
+
+
+def test_notice_follows_a_change_of_the_allowed_domains(settings: Settings) -> None:
+    make_expiring(email="ann@corp.example")
+    plan_all()
+    settings.MAIL_DOMAINS = ("other.example",)
+    plan_all()
+    before = Notice.objects.get()
+    settings.MAIL_DOMAINS = ("other.example", "corp.example")
+    plan_all()
+    after = Notice.objects.get()
+
+    assert (before.status, after.status) == (NoticeStatus.BAD_ADDRESS, NoticeStatus.PLANNED)
+    assert after.answer == ""
+
+
 @pytest.mark.parametrize("email", ["\\ud800@example.test", "\\u0000", "x" * 5000])
 def test_hostile_text_of_an_account_does_not_stop_the_planning(email: str) -> None:
     make_expiring("ann", email=None, extra=f'{{"email": "{email}"}}')

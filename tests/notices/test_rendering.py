@@ -143,6 +143,9 @@ HOSTILE = [
     "{{ change_url }}{% include 'x' %}",
     "\x00\x1b[31m",
     "=?utf-8?q?Bcc:_all?=",
+    "Your password was reset: https://evil.example/login",
+    "www.evil.example",
+    "mailto:desk@evil.example",
 ]
 
 
@@ -158,8 +161,27 @@ def test_a_hostile_name_adds_no_header_no_line_and_no_markup(kind: str, name: st
     assert mail["To"] == "ann@example.test"
     assert all(line.isprintable() for line in text.splitlines())
     assert not any(line.startswith(("Bcc:", "Subject:", ".", "<h1>")) for line in text.splitlines())
+    for body in (text, html):
+        assert "evil.example" not in body
+        assert "https:" not in body
+        assert "mailto:" not in body
     assert "<script>" not in html
     assert "<h1>" not in html
+
+
+@pytest.mark.parametrize("contact", ["", "help@cloud.example"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_mail_points_to_people_below_only_if_it_names_them(
+    settings: Settings, kind: NoticeKind, contact: str
+) -> None:
+    settings.HELP_CONTACT = contact
+    for body in parts(mail_of(rendering.sample(kind, policy=POLICY, now=NOW))):
+        words = " ".join(body.split())
+        assert contact in words
+        assert bool(contact) or "below" not in words
+        assert (kind in {NoticeKind.LOCKED, NoticeKind.UNLOCKED}) == (
+            ("named below" if contact else "ell the people who run Test cloud") in words
+        )
 
 
 @given(name=st.text(max_size=255), cloud=st.text(min_size=1, max_size=50))
@@ -218,7 +240,7 @@ def test_a_template_of_the_site_replaces_the_built_in_one(own: Path) -> None:
     (own / "locked" / "body.txt").write_text('Hallo\n{% include "footer.txt" %}')
     mail = rendered()
 
-    assert mail.subject == "ann ist gesperrt"
+    assert mail.subject == "“ann” ist gesperrt"
     assert mail.text == "Hallo\nFragen?\n"
     assert "was locked at" in mail.html
 

@@ -58,7 +58,7 @@ def test_a_dry_run_prints_the_digest_and_stores_nothing(smtp_server: SmtpServer)
     later = (timezone.now() + timedelta(days=3)).isoformat()
 
     assert output.startswith("Subject: Test cloud: 1 new lock")
-    assert "* zelda (" in output
+    assert "* “zelda” (" in output
     assert "zelda" not in run("--dry-run", "--now", later)
     assert not DailyDigest.objects.exists()
     assert smtp_server.mails == []
@@ -150,3 +150,11 @@ def test_an_invalid_file_is_an_error_in_the_log(
     tasks.write_digests()
 
     assert "[shops] contacts" in caplog.text
+
+
+def test_sample_to_another_domain_is_refused(settings: Settings) -> None:
+    settings.MAIL_DOMAINS = ("cloud.example",)
+    with pytest.raises(CommandError, match="PCIOPS_MAIL_DOMAINS") as raised:
+        run("--to", "ann@evil.example")
+
+    assert raised.value.returncode == 2

@@ -11,6 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.utils import timezone
+from pytest_django import Settings
 
 from pciops.accounts import loading
 from pciops.notices.models import Notice, NoticeKind
@@ -107,3 +108,11 @@ def test_keystones_database_down_is_one_sentence(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(loading, "user_rows", fail)
     with pytest.raises(CommandError, match="Keystone's database does not answer: Can't connect"):
         run()
+
+
+def test_sample_to_another_domain_is_refused(settings: Settings) -> None:
+    settings.MAIL_DOMAINS = ("cloud.example",)
+    with pytest.raises(CommandError, match="PCIOPS_MAIL_DOMAINS") as raised:
+        run("--to", "ann@evil.example")
+
+    assert raised.value.returncode == 2

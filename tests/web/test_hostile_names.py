@@ -9,6 +9,7 @@ from django.test import Client
 
 from pciops.audit.models import Event
 from pciops.keystone.models import LocalUser, User
+from pciops.lib.disguises import disguise_of
 from tests.factories import make_locked_user
 from tests.fake_keystone import FakeKeystone
 from tests.signin.visit import Response, signed_in
@@ -125,7 +126,28 @@ def test_names_add_no_element(site: Client) -> None:
         expected = TextNodes(site.get(url)).tags
         for name in HOSTILE:
             row.update(name=name)
-            assert TextNodes(site.get(url)).tags == expected
+            tags, marks = TextNodes(site.get(url)).tags, 2 if disguise_of(name) else 0
+            assert [tag for tag in tags if tag != "span"] == [
+                tag for tag in expected if tag != "span"
+            ]
+            assert tags.count("span") == expected.count("span") + marks
+
+
+@pytest.mark.parametrize(
+    ("name", "mark"),
+    [
+        ("\u202egnp.exe", "Hidden characters: U+202E"),
+        ("n\u043eva", "Look-alike letters: Cyrillic"),
+        ("\u05d0\u05e0\u05d4", "Right to left"),
+        ("nova", ""),
+    ],
+)
+def test_names_that_look_like_others_are_marked(site: Client, name: str, mark: str) -> None:
+    user = make_locked_user(name, email="ann@example.test")
+    for url in ("/", "/accounts/", "/accounts/?state=locked", f"/accounts/{user.id}/unlock/"):
+        nodes = TextNodes(site.get(url)).nodes
+        marks = [data.strip() for data, around in nodes if "tag" in around]
+        assert (mark in marks) if mark else not any("look" in text.lower() for text in marks)
 
 
 def test_reasons_are_isolated_in_the_history(site: Client) -> None:

@@ -8,14 +8,24 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
+from pciops.audit import services
 from pciops.audit.models import Event
+from pciops.keystone.models import User
 from pciops.lib.env import MailServer
-from pciops.notices import digests
+from pciops.notices import digests, samples
 from pciops.notices.mail import operator_mail
 from pciops.notices.models import Notice, NoticeForecast, NoticeKind
-from tests.factories import NOW, POLICY, make_locked_user, make_user
+from tests.factories import (
+    NOW,
+    POLICY,
+    make_account,
+    make_initiator,
+    make_locked_user,
+    make_user,
+)
 from tests.fake_keystone import Person
 from tests.notices.queued import build_notice
 from tests.notices.smtp_server import smtp_server_running
@@ -182,7 +192,7 @@ def test_only_operators_who_may_send_again_see_the_button(site: Client, auditor:
 # --- Previews and samples -----------------------------------------------------------------------
 @pytest.mark.parametrize("kind", NoticeKind.values)
 def test_each_kind_has_its_preview(site: Client, kind: str) -> None:
-    assert "Hello sample," in shown(site.get(f"/notices/preview/{kind}/"))
+    assert "“sample” (domain “Default”)" in shown(site.get(f"/notices/preview/{kind}/"))
 
 
 def test_a_preview_may_be_for_an_account(site: Client) -> None:
@@ -190,7 +200,7 @@ def test_a_preview_may_be_for_an_account(site: Client) -> None:
     for account in (user.id, "<b>bob</b>"):
         response = site.get("/notices/preview/locked/", {"account": account})
 
-        assert "Hello <b>bob</b>," in shown(response)
+        assert "“<b>bob</b>”" in shown(response)
         assert "bob@example.test" in shown(response)
         assert "<b>bob" not in response.content.decode()
     assert site.get("/notices/preview/locked/?account=nobody").status_code == 400
@@ -230,6 +240,58 @@ def test_a_mail_server_that_is_down_is_reported(site: Client, settings: Settings
 
     assert "127.0.0.1:1 (none): Connection refused" in page
     assert (event.outcome, event.remark) == ("failure", "127.0.0.1:1 (none): Connection refused")
+
+
+@pytest.mark.usefixtures("_own_address")
+def test_samples_are_limited_for_each_operator_and_address(
+    site: Client, operator: Person, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(samples, "PER_HOUR", 2)
+    with smtp_server_running() as server:
+        settings.MAIL_SERVER = server.address
+        pages = [shown(site.post(url, follow=True)) for url in (*SAMPLES, *SAMPLES)]
+        User.objects.using("keystone").filter(pk=operator.id).update(
+            extra='{"email": "victim@example.test"}'
+        )
+        pages.append(shown(site.post(SAMPLES[0], follow=True)))
+        assert server.recipients == ["olga@example.test"] * 2
+
+    assert ["At most 2 samples" in page for page in pages] == [False] * 2 + [True] * 3
+    refused = Event.objects.filter(action="send/sample", outcome="failure")
+    assert refused.count() == 3
+
+
+@pytest.mark.usefixtures("_own_address")
+def test_samples_of_several_operators_to_one_address_are_limited(
+    site: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(samples, "PER_HOUR", 2)
+    for number in range(2):
+        services.open_event(
+            Event.Action.SAMPLE,
+            make_account(id=f"other{number}"),
+            precondition=samples.precondition("olga@example.test"),
+            initiator=make_initiator(),
+            reason="",
+            identity="",
+            now=timezone.now(),
+        )
+    with smtp_server_running() as server:
+        settings.MAIL_SERVER = server.address
+        assert "At most 2 samples" in shown(site.post(SAMPLES[0], follow=True))
+        assert server.recipients == []
+
+
+@pytest.mark.usefixtures("_own_address")
+@pytest.mark.parametrize("url", SAMPLES)
+def test_no_sample_goes_to_an_address_in_another_domain(
+    site: Client, settings: Settings, url: str
+) -> None:
+    settings.MAIL_DOMAINS = ("cloud.example",)
+    with smtp_server_running() as server:
+        settings.MAIL_SERVER = server.address
+        assert "PCIOPS_MAIL_DOMAINS" in shown(site.post(url, follow=True))
+        assert server.recipients == []
 
 
 @pytest.mark.parametrize("url", SAMPLES)
@@ -280,5 +342,5 @@ def test_an_operator_of_one_domain_sees_its_digest(shops: Client, settings: Sett
 
     assert "ops@cloud.example" not in page
     assert "PCIOPS_DIGEST_RECIPIENTS" not in page
-    assert "domain Shops: 1 new lock" in preview
+    assert "domain “Shops”: 1 new lock" in preview
     assert "theirs" not in preview

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django import template
-from django.utils.html import escape
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from pciops.accounts.policy import compliance
@@ -16,6 +16,7 @@ from pciops.accounts.policy.policy import NAMES, Policy
 from pciops.accounts.states.state import State
 from pciops.events.sentences import TextPart
 from pciops.lib import numbers, times
+from pciops.lib.disguises import disguise_of
 from pciops.signin.models import Operator
 
 OPTION = re.compile(rf"\b(?:{'|'.join(NAMES)})\b")
@@ -51,6 +52,19 @@ def until_then(value: datetime, then: datetime) -> str:
 def of(values: Mapping[str, object], key: str) -> object:
     """Return the value of a key: `{{ causes|of:account.id }}`."""
     return values.get(key)
+
+
+@register.filter
+def disguise(name: str | None) -> str:
+    """Return a mark for a name that may look like another one: `{{ account.name|disguise }}`."""
+    found = disguise_of(name) if name else None
+    if found is None:
+        return ""
+    if not found.suspicious:
+        return format_html(' <span class="tag plain">{}</span>', found.words)
+    return format_html(
+        ' <span class="tag soon"><span aria-hidden="true">⚠</span> {}</span>', found.words
+    )
 
 
 @register.filter

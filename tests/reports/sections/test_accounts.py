@@ -18,6 +18,7 @@ from pciops.accounts.policy import policy
 from pciops.actions.models import Exemption
 from pciops.keystone import options
 from pciops.keystone.models import User
+from pciops.reports import factor_lists
 from pciops.reports.spool import ReportTables
 from tests.factories import (
     NOW,
@@ -195,6 +196,49 @@ def test_the_second_factor_of_an_ldap_administrator_is_not_known() -> None:
 
     assert names("8.4", "factor_elsewhere") == ["lena"]
     assert rows("8.4", "single_factor") == []
+
+
+def test_accounts_whose_second_factor_is_not_enrolled_are_listed() -> None:
+    rules = {options.MFA_RULES: [["password", "totp"]]}
+    make_user("ann", options=rules)
+    make_user("bob", options=rules, credentials=["totp"])
+    make_user("carl", options=rules, domain_id="other")
+    make_user("dora")
+
+    assert sorted(map(str, names("8.4", "not_enrolled"))) == ["ann", "carl"]
+    assert names("8.4", "not_enrolled", scope="other") == ["carl"]
+    assert figures("8.4")["not_enrolled"] == 2
+
+
+@pytest.mark.parametrize("size", [1, 2, 100])
+def test_holders_of_ec2_credentials_are_listed_and_counted(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(factor_lists, "CHUNK", size)
+    monkeypatch.setattr(factor_lists, "HOLDERS", size)
+    rules = {options.MFA_RULES: [["password", "totp"]]}
+    grant(make_user("root", options=rules, credentials=["totp", "ec2"]))
+    make_user("ann", credentials=["ec2"])
+    make_user("bob", credentials=["ec2"], domain_id="other", enabled=False)
+    make_user("carl", credentials=["totp"])
+
+    assert sorted((str(row[1]), *row[4:]) for row in rows("8.4", "ec2_credentials")) == [
+        ("ann", True, 1),
+        ("bob", False, 1),
+        ("root", True, 1),
+    ]
+    assert names("8.4", "ec2_credentials", scope="other") == ["bob"]
+    assert figures("8.4")["ec2_credentials"] == 3
+    assert any("past a lock and password expiry" in words for words in statements("8.4"))
+    [administrators, *_] = section("8.4").judgments or ()
+    assert any("EC2 credentials (1)" in words for words in administrators.not_tested)
+
+
+def test_without_ec2_credentials_nothing_is_said_of_them() -> None:
+    grant(make_user("root", options={options.MFA_RULES: [["password", "totp"]]}))
+
+    assert figures("8.4")["ec2_credentials"] == 0
+    assert not any("EC2" in words for words in statements("8.4"))
 
 
 def test_service_accounts_have_the_age_of_their_password() -> None:

@@ -18,7 +18,7 @@ from pciops.lib import times
 from pciops.lib.addresses import mail_address
 from pciops.lib.env import SettingError
 from pciops.notices import digests
-from pciops.notices.mail import operator_mail
+from pciops.notices.mail import operator_mail, recipients
 from pciops.notices.mail.transport import DeliveryOutcome, MailServerDown
 
 
@@ -67,6 +67,8 @@ class Command(BaseCommand):
         address = mail_address(to) if to else None
         if to and address is None:
             raise CommandError(f"{to!r} is no mail address", returncode=2)
+        if address and (problem := recipients.problem(address)):
+            raise CommandError(f"--to: {address}: {problem}", returncode=2)
         mail = digests.render(digests.preview(domain, policy=policy, now=now))
         if address is None:
             self.stdout.write(f"Subject: {mail.subject}\n\n{mail.text}")

@@ -18,7 +18,7 @@ from pciops.lib import tables, times
 from pciops.lib.addresses import mail_address
 from pciops.lib.env import SettingError
 from pciops.notices import forecast, plan, rendering, rules, send
-from pciops.notices.mail import operator_mail
+from pciops.notices.mail import operator_mail, recipients
 from pciops.notices.mail.transport import DeliveryOutcome, MailServerDown
 from pciops.notices.models import NoticeKind
 from pciops.notices.rules import RuleBook
@@ -67,6 +67,8 @@ class Command(BaseCommand):
         address = mail_address(text)
         if address is None:
             raise CommandError(f"{text!r} is no mail address", returncode=2)
+        if problem := recipients.problem(address):
+            raise CommandError(f"--to: {address}: {problem}", returncode=2)
         if settings.MAIL_SERVER is None:
             raise CommandError("PCIOPS_EMAIL_URL is not set: there is no way to send")
         failed = 0

@@ -1,0 +1,136 @@
+"""Text that a column of Keystone's database cannot hold matches nothing, and fails nothing.
+
+Keystone's older databases have columns of three bytes for each character, or of one. MariaDB does
+not compare these with any other text: it refuses the statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import DatabaseError, connections
+from pytest_django.plugin import DjangoDbBlocker
+
+from pciops.accounts import selectors
+from pciops.accounts.selectors import AccountQuery
+from pciops.accounts.states import LOCKED
+from pciops.demo.keystone import Keystone
+from pciops.events.intake.names import NameResolver
+from pciops.events.models import Storm
+from pciops.events.storms import storms
+from pciops.keystone import database
+from pciops.keystone.models import LocalUser, User
+from tests.events.factories import failure, save_attempts
+from tests.factories import NOW, POLICY, make_locked_user, make_user
+from tests.support.mariadb import MariaDB, keystone_at
+
+pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
+
+EMOJI = "\N{PILE OF POO}"
+TABLES = (
+    *("project", "user", "local_user", "nonlocal_user", "federated_user", "password"),
+    *("user_option", "credential", "group", "user_group_membership", "role", "implied_role"),
+    *("assignment", "system_assignment", "application_credential"),
+)
+
+
+@pytest.fixture(scope="module", params=["utf8mb3", "latin1", "utf8mb4"], autouse=True)
+def charset(
+    request: pytest.FixtureRequest,
+    keystone: Keystone,
+    mariadb: MariaDB,
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[str]:
+    """Let `keystone` be an empty database there, whose columns have this character set."""
+    url = mariadb.create_database("narrow", password="narrow")
+    mariadb.execute(
+        ";".join(
+            f"CREATE TABLE narrow.`{table}` LIKE keystone.`{table}`;"
+            f"ALTER TABLE narrow.`{table}` CONVERT TO CHARACTER SET {request.param}"
+            for table in TABLES
+        )
+    )
+    mariadb.execute("INSERT INTO narrow.project SELECT * FROM keystone.project")
+    with keystone_at(url, django_db_blocker):
+        yield request.param
+
+
+@pytest.mark.parametrize("foreign", [EMOJI, "中", f"ann{EMOJI}", f"{EMOJI}中é"])
+def test_search_for_other_characters_finds_nothing(foreign: str) -> None:
+    make_user("ann", email="ann@cloud.example")
+
+    found = selectors.page(
+        AccountQuery(text=foreign), scope=None, policy=POLICY, now=NOW, marker="", limit=10
+    ).accounts
+
+    assert found == []
+    assert selectors.get(foreign, scope=None) is None
+    assert selectors.get_by_name(foreign, domain="") == []
+    assert selectors.get_by_name("ann", domain=foreign) == []
+
+
+def test_id_with_other_characters_hides_no_other_account() -> None:
+    ann = make_user("ann")
+    bob = make_user("bob")
+
+    accounts = selectors.get_many([ann.id, EMOJI, "中", bob.id], scope=None)
+
+    assert [account.name for account in accounts] == ["ann", "bob"]
+
+
+def test_names_are_still_resolved_beside_such_an_id() -> None:
+    ann = make_user("ann")
+
+    names = NameResolver().resolve({ann.id: "", EMOJI: "reported"}, changed=(), now=NOW)
+
+    assert {user_id: name.name for user_id, name in names.items()} == {
+        ann.id: "ann",
+        EMOJI: "reported",
+    }
+
+
+def test_storm_keeps_its_accounts_beside_a_sign_in_with_such_an_id() -> None:
+    address = "198.51.100.7"
+    for number in range(12):
+        user = make_locked_user(f"u{number:02}", at=NOW)
+        save_attempts(user.id, [failure(1, "Summer", address=address, count=3)])
+    save_attempts(EMOJI, [failure(1, "Summer", address=address)])
+
+    assert storms.watch(policy=POLICY, now=NOW) is not None
+    assert Storm.objects.get().locked.count() == 12
+
+
+def test_characters_that_a_column_has_are_still_found(charset: str) -> None:
+    name = {"latin1": "josé", "utf8mb3": "中村", "utf8mb4": f"ann{EMOJI}"}[charset]
+    make_locked_user(name, at=NOW)
+
+    [account] = selectors.get_by_name(name, domain="")
+    [row] = selectors.page(
+        AccountQuery(text=name, state=LOCKED),
+        scope=None,
+        policy=POLICY,
+        now=NOW,
+        marker="",
+        limit=10,
+    ).accounts
+
+    assert (account.name, row.name) == (name, name)
+
+
+def test_a_wrong_statement_still_fails() -> None:
+    with pytest.raises(DatabaseError), connections["keystone"].cursor() as cursor:
+        cursor.execute("SELECT %s FROM missing", [EMOJI])
+    with pytest.raises(database.KeystoneDatabaseDownError), database.reading():
+        User.objects.extra(where=["missing = %s"], params=[EMOJI]).first()
+    assert LocalUser.objects.count() == 0
+
+
+@pytest.mark.parametrize("marker", [EMOJI, "中"])
+def test_marker_with_other_characters_is_no_outage(marker: str) -> None:
+    make_user("ann", email="ann@cloud.example")
+
+    rows = LocalUser.objects.filter(name__gt=marker)
+
+    assert list(rows.values_list("name", flat=True)) in ([], ["ann"])

@@ -25,8 +25,8 @@ from pciops.audit import refusals
 from pciops.audit.models import Event
 from pciops.audit.services import AuditLogError, Initiator
 from pciops.keystone import client
-from pciops.keystone.client import Token
 from pciops.keystone.database import KeystoneDatabaseDownError
+from pciops.keystone.token import Token
 from pciops.lib.env import SettingError
 from pciops.lib.filters import FilterError
 from pciops.lib.keyset import MarkerError

@@ -88,7 +88,7 @@ GUARDS: Final = (
         table="audit_check",
         verb="DELETE",
         refused="1 = 1",
-        sentence="a check is never deleted",
+        sentence="a check is never changed, only acknowledged once",
     ),
     *(
         Guard(

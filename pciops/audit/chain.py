@@ -101,10 +101,11 @@ def walk(after: int, until: int) -> Iterator[Event]:
 # --- Stubs --------------------------------------------------------------------------------------
 def sign(stub: PruneStub) -> str:
     """Return the seal of a stub."""
-    return evidence.seal("stub", _stub_text(stub))
+    return evidence.seal("stub", stub_text(stub))
 
 
-def _stub_text(stub: PruneStub) -> str:
+def stub_text(stub: PruneStub) -> str:
+    """Return what the signature of a stub signs."""
     fields = (
         *(stub.first_position, stub.last_position, stub.last_hash, stub.count),
         stub.pruned_at.isoformat(),
@@ -114,7 +115,7 @@ def _stub_text(stub: PruneStub) -> str:
 
 def _is_signed(stub: PruneStub) -> bool:
     """Return whether the evidence key signed it, or up to 0.1.0 a secret key: see rotate_keys."""
-    text = _stub_text(stub)
+    text = stub_text(stub)
     for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
         old = salted_hmac("pciops.audit.stub", text, secret, algorithm="sha256").hexdigest()
         if hmac.compare_digest(old, stub.signature):

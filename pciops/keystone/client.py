@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -19,6 +18,7 @@ from keystoneauth1.identity import v3
 from urllib3.exceptions import NewConnectionError
 
 from pciops import __version__
+from pciops.keystone.token import Token
 from pciops.lib.logs import escape
 
 MESSAGE_MAX: Final = 300  # characters of Keystone's own message
@@ -100,25 +100,6 @@ class TooOldError(KeystoneError):
 
 class LostError(KeystoneError):
     """A change was sent, and it is not known whether Keystone made it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Token:
-    """A token of Keystone with its user, roles and scope. Its id is a secret, never logged."""
-
-    id: str = field(repr=False)
-    expires_at: datetime  # aware, UTC
-    user_id: str
-    user_name: str
-    user_domain_id: str
-    user_domain_name: str
-    roles: frozenset[str]
-    system: bool
-    domain_id: str | None  # the domain that it is scoped to
-    domain_name: str | None
-    project_name: str | None
-    project_domain_name: str | None
-    application_credential: bool = False  # bound to its project, cannot be rescoped
 
 
 def authenticate(name: str, password: str, domain_name: str) -> Token:
@@ -225,7 +206,7 @@ def validate(token_id: str) -> Token:
             authenticated=False,
             log=False,
         )
-        return _token(access.AccessInfoV3(response.json(), token_id))
+        return Token.of(access.AccessInfoV3(response.json(), token_id))
 
 
 def revoke(token_id: str, *, timeout: int | None = None) -> None:
@@ -332,7 +313,7 @@ def ping(timeout: int | None = None) -> datetime | None:
 
 def _issue(plugin: v3.Auth) -> Token:
     with _errors(_REFUSALS):
-        return _token(plugin.get_access(_session()))
+        return Token.of(plugin.get_access(_session()))
 
 
 def _session(timeout: int | None = None) -> session.Session:
@@ -347,24 +328,6 @@ def _session(timeout: int | None = None) -> session.Session:
 def _v3_url() -> str:
     url: str = settings.OS_AUTH_URL
     return url if url.endswith("/v3") else f"{url}/v3"
-
-
-def _token(info: Any) -> Token:
-    return Token(
-        id=info.auth_token,
-        expires_at=info.expires,
-        user_id=info.user_id,
-        user_name=info.username,
-        user_domain_id=info.user_domain_id,
-        user_domain_name=info.user_domain_name,
-        roles=frozenset(info.role_names),
-        system=bool(info.system_scoped),
-        domain_id=info.domain_id,
-        domain_name=info.domain_name,
-        project_name=info.project_name,
-        project_domain_name=info.project_domain_name,
-        application_credential=info.application_credential_id is not None,
-    )
 
 
 def _reason(error: exceptions.HttpError, *secrets: str) -> str:

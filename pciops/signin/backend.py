@@ -8,7 +8,7 @@ from django.contrib.auth.backends import BaseBackend
 from django.http import HttpRequest
 
 from pciops.keystone import client
-from pciops.keystone.client import Token
+from pciops.keystone.token import Token
 from pciops.signin import rights
 from pciops.signin.models import Operator
 

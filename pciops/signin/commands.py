@@ -27,8 +27,8 @@ from pciops.audit import refusals
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator, operating_system_user
 from pciops.keystone import client, clouds
-from pciops.keystone.client import Token
 from pciops.keystone.database import KeystoneDatabaseDownError
+from pciops.keystone.token import Token
 from pciops.lib.env import SettingError
 from pciops.signin import audit
 from pciops.signin.rights import (

@@ -9,7 +9,7 @@ from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 
 from pciops.actions.authority import Authority
-from pciops.keystone.client import Token
+from pciops.keystone.token import Token
 from pciops.signin.rights import Rights
 
 

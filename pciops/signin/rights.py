@@ -11,7 +11,7 @@ from django.conf import settings
 
 from pciops.actions.authority import Authority
 from pciops.keystone import client
-from pciops.keystone.client import Token
+from pciops.keystone.token import Token
 
 Permission = Literal["see", "unlock", "administer", "sign_off"]
 

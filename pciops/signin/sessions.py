@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from pciops.keystone import client
-from pciops.keystone.client import Token
+from pciops.keystone.token import Token
 from pciops.lib import keys
 from pciops.lib.addresses import storable
 from pciops.signin import audit

@@ -369,8 +369,7 @@ def _ours(request: HttpRequest, target: str) -> str:
 
 def _signin_url(target: str) -> str:
     """Return the URL of the first page, which keeps the target."""
-    query = urlencode({"next": target}) if target else ""
-    return f"{resolve_url('signin')}?{query}".rstrip("?")
+    return f"{resolve_url('signin')}?{urlencode({'next': target} if target else {})}".rstrip("?")
 
 
 def _render(

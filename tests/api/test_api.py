@@ -150,26 +150,6 @@ def test_token_without_a_role_is_forbidden(
     assert_refused(get(token), 403, "The token carries no role that pciops accepts")
 
 
-@pytest.mark.parametrize(
-    ("scope", "status", "term"),
-    [
-        ("project:demo", 403, "allow_rescope_scoped_token"),
-        ("system", 200, ""),
-        ("", 200, ""),
-    ],
-)
-def test_scoped_token_is_not_exchanged_if_keystone_forbids_it(
-    fake_keystone: FakeKeystone, scope: str, status: int, term: str
-) -> None:
-    fake_keystone.rescopes = False
-    person = fake_keystone.person(roles={"system": {"admin"}, "project:demo": {"admin"}})
-    response = get(fake_keystone.issue(person, scope))
-
-    assert response.status_code == status
-    if term:
-        assert term in response.json()["error"]["message"]
-
-
 def test_roles_are_a_setting(fake_keystone: FakeKeystone, settings: Settings) -> None:
     settings.ADMIN_ROLES = ["security"]
     person = fake_keystone.person(roles={"system": {"security"}})

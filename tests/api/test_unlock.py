@@ -51,6 +51,7 @@ def test_unlock_answers_with_its_row_of_the_audit_log(
                 "domain_name": "Default",
                 "address": "192.0.2.7",
                 "agent": "curl/8",
+                "scope": event.initiator_scope,
                 "via": "api",
             },
             "action": "unlock",
@@ -65,8 +66,8 @@ def test_unlock_answers_with_its_row_of_the_audit_log(
             "reason": "INC-4711",
             "identity": "ticket",
             "remark": "",
-            "position": 1,
-            "previous_hash": "",
+            "position": 2,  # after the intent
+            "previous_hash": event.previous_hash,
             "hash": event.hash,
         }
     }

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.utils.crypto import salted_hmac
 from pytest_django import Settings
 
-from pciops.audit import prune, services
+from pciops.audit import chain, prune, services
 from pciops.audit.chain import verify
 from pciops.audit.models import Event, PruneStub
 from pciops.lib import times
@@ -114,8 +115,11 @@ def test_verification_finds_a_forged_stub(settings: Settings, tmp_path: Path, sq
 
 
 @pytest.mark.usefixtures("old")
-def test_stub_stays_verifiable_after_a_rotation_of_the_secret_key(settings: Settings) -> None:
+def test_stub_of_0_1_0_stays_verifiable_after_a_rotation(settings: Settings) -> None:
     prune.prune(NOW)
+    text = chain.stub_text(PruneStub.objects.get())
+    signature = salted_hmac("pciops.audit.stub", text, algorithm="sha256").hexdigest()
+    forge("UPDATE audit_stub SET signature = %s", signature)
     old, settings.SECRET_KEY = settings.SECRET_KEY, "another"
     assert verify().problem
     settings.SECRET_KEY_FALLBACKS = [old]

@@ -17,9 +17,9 @@ from pciops.keystone.client import (
     NotExchangedError,
     PasswordExpiredError,
     RefusedError,
-    Token,
     UnreachableError,
 )
+from pciops.keystone.token import Token
 from tests.keystone.answers import TOKEN, error, issued
 from tests.keystone.answers import server as server
 from tests.keystone.server import Answer, Server, served

@@ -193,7 +193,7 @@ def own(vendor: str, **names: str) -> list[str]:
         ("audit_chainhead", True),
         ("audit_anchor", False),
         ("audit_timestamp", False),
-        ("audit_check", False),
+        ("audit_check", True),
         ("audit_stub", False),
         ("reports_storedreport", False),
         ("reports_rows", False),

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from pciops.keystone.client import Token
+from pciops.keystone.token import Token
 from pciops.signin.models import Operator
 from pciops.signin.rights import DESCRIPTIONS, Rights, Role, keystone_roles
 from tests.factories import NOW, make_locked_user

@@ -14,6 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from pciops.keystone import client as keystone
+from pciops.keystone.token import Token
 from pciops.lib.addresses import network
 from pciops.signin import throttle
 from pciops.signin.models import Throttle
@@ -212,7 +213,7 @@ def test_attempt_is_counted_before_keystone_is_asked(
     counted = []
     authenticate = keystone.authenticate
 
-    def look(*credentials: str) -> keystone.Token:
+    def look(*credentials: str) -> Token:
         counted.append(failures())
         return authenticate(*credentials)
 

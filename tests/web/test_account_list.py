@@ -334,7 +334,8 @@ def test_queries_to_our_own_database(
     site: Client, django_assert_num_queries: DjangoAssertNumQueries, accounts: int
 ) -> None:
     """Session and operator; the new end of the session in a transaction; the last census and its
-    numbers; a running batch; what was heard about these accounts, and of their addresses.
+    numbers; a running batch; what was heard about these accounts, and of
+    their addresses; the unlock requests that wait.
     """
     for number in range(accounts):
         user = make_locked_user(f"user{number}", at=NOW)
@@ -342,7 +343,7 @@ def test_queries_to_our_own_database(
     census.take(policy=POLICY, now=NOW)
     site.get(LOCKED)  # notes once a minute that Keystone's database answers
 
-    with django_assert_num_queries(13, using="default"):
+    with django_assert_num_queries(14, using="default"):
         site.get(LOCKED)
 
 

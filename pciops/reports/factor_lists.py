@@ -18,7 +18,7 @@ from pciops.reports.account_lists import Selection, stretches
 from pciops.reports.spool import Spool
 
 CHUNK: Final = 5000  # accounts in memory at a time
-HOLDERS: Final = 25_000  # user ids that one statement reads
+HOLDERS: Final = 100_000  # user ids that one statement reads
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -99,3 +99,26 @@ def test_email_says_who_unlocked_whom_and_why() -> None:
         text = part.get_content()
         for expected in ("olga (Default)", "192.0.2.7", "limit", event.pk):
             assert expected in text
+
+
+def test_alert_has_no_link_of_others_and_keeps_to_the_allowed_domains(settings: Settings) -> None:
+    settings.MAIL_DOMAINS = ("corp.example",)
+    user = make_user("root", email=OWNER)
+    record(
+        Event.Action.UNLOCK,
+        Event.Outcome.SUCCESS,
+        initiator=make_initiator("https://evil.example"),
+        resource="",
+        target=Target(id=user.id, name="www.evil.example", domain_id="default", domain_name="D"),
+        remark=marks.ADMINISTRATOR,
+        now=NOW,
+    )
+    alerts.raise_alerts(NOW)
+    [stored] = OperatorMail.objects.all()
+    mail = message_from_bytes(bytes(stored.content), policy=default)
+    body = mail.get_body(("plain",))
+
+    assert stored.to == OPS
+    assert body is not None
+    assert "evil[.]example" in body.get_content()
+    assert "evil.example" not in body.get_content()

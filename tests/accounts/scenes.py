@@ -158,7 +158,8 @@ def by_query(scene: Scene) -> dict[str, set[str]]:
 def make_other(name: str, facts: dict[str, Any]) -> None:
     """Create an LDAP user with the same row of `user` and the same options."""
     columns = ("enabled", "created_at", "last_active_at", "extra")
-    user = make_ldap_user(name, **{column: facts[column] for column in columns if column in facts})
+    given = {column: facts[column] for column in columns if column in facts}
+    user = make_ldap_user(name, domain_id="default", **given)
     for option_id, value in facts.get("options", {}).items():
         UserOption.objects.using("keystone").create(
             user_id=user.id, option_id=option_id, option_value=json.dumps(value)

@@ -6,7 +6,6 @@ with 100,000 accounts.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime
@@ -14,8 +13,9 @@ from typing import Any, Final, NamedTuple
 
 from django.db.models import Case, F, QuerySet, When
 
-from pciops.accounts import privileged
+from pciops.accounts import machines, privileged
 from pciops.accounts.account import Account
+from pciops.accounts.machines import MachineReason, Named
 from pciops.accounts.privileged import AccountKinds
 from pciops.accounts.second_factor import wants_totp
 from pciops.accounts.states.password import FIRST_EXPIRY, superseded
@@ -23,6 +23,7 @@ from pciops.keystone.fields import EPOCH
 from pciops.keystone.models import Credential, FederatedUser, LocalUser, Password, User, UserOption
 from pciops.keystone.options import MFA_RULES
 from pciops.lib import times
+from pciops.lib.jsontext import decoded
 
 LAST: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -111,6 +112,8 @@ def accounts(
     passwords = _passwords([row.local_id for row in rows if row.local_id is not None])
     options = _options(user_ids)
     enrolled = _totp_enrolled(options)
+    named = (Named(row.facts.id, row.facts.name, row.facts.domain_id) for row in rows)
+    reasons = machines.reasons_of(named, by_user)
     return [
         _account(
             row.facts,
@@ -118,6 +121,7 @@ def accounts(
             options.get(row.facts.id, {}),
             by_user.get(row.facts.id, ()),
             totp_enrolled=row.facts.id in enrolled,
+            machine=reasons.get(row.facts.id),
         )
         for row in rows
     ]
@@ -130,6 +134,7 @@ def _account(
     kinds: AccountKinds,
     *,
     totp_enrolled: bool,
+    machine: MachineReason | None,
 ) -> Account:
     extra = decoded(facts.extra)
     email = extra.get("email") if isinstance(extra, dict) else None
@@ -140,6 +145,7 @@ def _account(
         domain_id=domain_id,
         domain_name=domain_id if facts.domain_name is None else facts.domain_name,
         kinds=kinds,
+        machine=machine,
         email=email if isinstance(email, str) else "",
         enabled=facts.enabled,
         covered=facts.covered,
@@ -188,14 +194,6 @@ def _expired_when_set(password: PasswordFacts) -> bool:
     if created is None or expires is None:
         return False
     return expires < times.later(created, FIRST_EXPIRY)
-
-
-def decoded(text: str | None) -> Any:
-    """Decode Keystone's JSON text; return None if it is not JSON."""
-    try:
-        return json.loads(text) if text else None
-    except (ValueError, RecursionError):
-        return None
 
 
 _TIMES: Final = ("created", "expires")

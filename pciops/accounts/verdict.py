@@ -146,5 +146,6 @@ def as_dict(verdict: SigninVerdict) -> dict[str, Any]:
         "exemptions": account.exemptions,
         "second_factor": verdict.second_factor.verdict.value,
         "second_factor_explanation": verdict.second_factor.explanation,
+        "machine": account.machine.value if account.machine else None,
         "created_at": times.iso(account.created_at),
     }

@@ -109,7 +109,7 @@ def accounts(
     """
     user_ids = [row.facts.id for row in rows]
     by_user = privileged.kinds_of(user_ids) if kinds is None else kinds
-    passwords = _passwords([row.local_id for row in rows if row.local_id is not None])
+    passwords_by_user = passwords([row.local_id for row in rows if row.local_id is not None])
     options = _options(user_ids)
     enrolled = _totp_enrolled(options)
     named = (Named(row.facts.id, row.facts.name, row.facts.domain_id) for row in rows)
@@ -117,7 +117,7 @@ def accounts(
     return [
         _account(
             row.facts,
-            newest_password(passwords.get(row.local_id, ())),
+            newest_password(passwords_by_user.get(row.local_id, ())),
             options.get(row.facts.id, {}),
             by_user.get(row.facts.id, ()),
             totp_enrolled=row.facts.id in enrolled,
@@ -155,8 +155,8 @@ def _account(
         failed_auth_at=facts.failed_auth_at,
         created_at=facts.created_at,
         last_active_at=facts.last_active_at,
-        password_created_at=(password.created_at_int or password.created_at) if password else None,
-        password_expires_at=_expiry(password) if password else None,
+        password_created_at=created_at(password) if password else None,
+        password_expires_at=expires_at(password) if password else None,
         password_expired_when_set=password is not None and _expired_when_set(password),
         totp_enrolled=totp_enrolled,
         options=options,
@@ -180,7 +180,12 @@ def _newest_first(password: PasswordFacts) -> tuple[object, ...]:
     return age, new is None, new or LAST, old is None, old or LAST, -password.pk
 
 
-def _expiry(password: PasswordFacts) -> datetime | None:
+def created_at(password: PasswordFacts) -> datetime | None:
+    """Return the time of creation: the old column if the new is unset."""
+    return password.created_at_int or password.created_at
+
+
+def expires_at(password: PasswordFacts) -> datetime | None:
     """Return the expiry as Password.expires_at in sql_model: the old column if the new is NULL."""
     return password.expires_at if password.expires_at_int is None else password.expires_at_int
 
@@ -199,15 +204,16 @@ def _expired_when_set(password: PasswordFacts) -> bool:
 _TIMES: Final = ("created", "expires")
 
 
-def _passwords(local_ids: Collection[int]) -> Mapping[int | None, list[PasswordFacts]]:
+def passwords(local_ids: Collection[int]) -> Mapping[int | None, list[PasswordFacts]]:
+    """Return the passwords of local users, without those that a newer one supersedes."""
     # The old columns only if they count: MySQL sends times as text, which Python has to parse.
     old = (Case(When(**{f"{name}_at_int": None}, then=F(f"{name}_at"))) for name in _TIMES)
     new = (f"{name}_at_int" for name in _TIMES)
-    passwords = defaultdict(list)
+    found = defaultdict(list)
     rows = Password.objects.filter(~superseded(), local_user__in=local_ids)
     for local_id, *facts in rows.order_by().values_list("local_user_id", "pk", *new, *old):
-        passwords[local_id].append(PasswordFacts(*facts))
-    return passwords
+        found[local_id].append(PasswordFacts(*facts))
+    return found
 
 
 def _options(user_ids: Collection[str]) -> Mapping[str, dict[str, Any]]:

@@ -173,7 +173,7 @@ def only(rows: QuerySet[M, Any], columns: Columns, *, machines: bool) -> QuerySe
     Call it last, as `privileged.filter_by_kind`: other conditions cost less for each row.
     """
     user_id = columns.user_id
-    recorded = dict(MachineRecord.objects.values_list("user_id", "is_machine"))
+    recorded = _all_recorded()
     by_hand = {
         flag: [id_ for id_, is_it in recorded.items() if is_it is flag] for flag in (True, False)
     }
@@ -203,6 +203,12 @@ def record(user_id: str, *, is_machine: bool, event_id: str) -> None:
     )
 
 
+@database.reading_own()
+def _all_recorded() -> dict[str, bool]:
+    return dict(MachineRecord.objects.values_list("user_id", "is_machine"))
+
+
+@database.reading_own()
 def _recorded(user_ids: Collection[str]) -> dict[str, bool]:
     rows = MachineRecord.objects.filter(user_id__in=list(user_ids))
     return dict(rows.values_list("user_id", "is_machine"))

@@ -7,11 +7,12 @@ from typing import Final
 from pciops.accounts.verdict import SigninVerdict
 from pciops.actions.act import Act
 from pciops.actions.exempting import EXEMPT, LIFT, RECORD
+from pciops.actions.holder import MACHINE, PERSON
 from pciops.actions.patch import DISABLE, ENABLE
 from pciops.actions.unlock import UNLOCK
 
 # In the order of a page: acts that restore access, before those that remove it or leave it.
-ACTS: Final[tuple[Act, ...]] = (UNLOCK, ENABLE, LIFT, RECORD, EXEMPT, DISABLE)
+ACTS: Final[tuple[Act, ...]] = (UNLOCK, ENABLE, LIFT, RECORD, EXEMPT, MACHINE, PERSON, DISABLE)
 BY_NAME: Final = {act.name: act for act in ACTS}
 BY_ACTION: Final = {act.action.value: act for act in ACTS}
 RESTORING: Final = (UNLOCK, ENABLE)

@@ -52,6 +52,8 @@ class Event(models.Model):
         EXEMPT = "exempt", "Exempted"
         LIFT = "lift", "Exemption lifted"
         RECORD = "record", "Exemption recorded"
+        MACHINE = "machine", "Recorded as a machine"
+        PERSON = "person", "Recorded as a person"
         SIGN_IN = "authenticate", "Signed in"
         SIGN_OUT = "authenticate/logout", "Signed out"
         PASSWORD = "update/password", "Password changed"

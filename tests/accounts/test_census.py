@@ -35,7 +35,7 @@ from tests.factories import (
     make_user,
 )
 
-pytestmark = pytest.mark.django_db(databases=["keystone"])
+pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 DOMAINS = ["default", "corp"]
 TODAY = NOW.date()
@@ -229,7 +229,7 @@ def test_number_of_queries_is_constant(
     kinds = {make_user(f"user{number}").id: (AccountKind.SERVICE,) for number in range(people)}
 
     # Eleven for all accounts; users, passwords, options and three for the kinds of privileged ones.
-    with django_assert_num_queries(11 + 6, using="keystone"):
+    with django_assert_num_queries(11 + 8, using="keystone"):
         count(dict(kinds))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pciops.accounts.machines import MachineReason
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.privileged import AccountKind
 from pciops.accounts.verdict import SigninVerdict, judge
@@ -30,19 +31,21 @@ def verdict_of(policy: Policy = POLICY, **facts: Any) -> SigninVerdict:
 @pytest.mark.parametrize(
     ("facts", "names"),
     [
-        ({}, ["exempt", "disable"]),
-        (LOCKED, ["unlock", "exempt", "disable"]),
-        ({"enabled": False}, ["enable", "exempt"]),
-        ({"enabled": None}, ["enable", "exempt"]),
-        (INACTIVE, ["enable", "exempt", "disable"]),
-        ({"options": {"1002": True}}, ["lift", "record", "exempt", "disable"]),
-        ({"options": {"1002": False}}, ["exempt", "disable"]),
+        ({}, ["exempt", "machine", "disable"]),
+        (LOCKED, ["unlock", "exempt", "machine", "disable"]),
+        ({"enabled": False}, ["enable", "exempt", "machine"]),
+        ({"enabled": None}, ["enable", "exempt", "machine"]),
+        (INACTIVE, ["enable", "exempt", "machine", "disable"]),
+        ({"options": {"1002": True}}, ["lift", "record", "exempt", "machine", "disable"]),
+        ({"options": {"1002": False}}, ["exempt", "machine", "disable"]),
         (
             {"options": {"1000": True, "1001": True, "1002": True, "1004": True}},
-            ["lift", "record", "disable"],
+            ["lift", "record", "machine", "disable"],
         ),
-        ({"covered": False}, []),
-        ({"readable": False}, []),
+        ({"covered": False}, ["machine"]),
+        ({"machine": MachineReason.NAME}, ["exempt", "person", "disable"]),
+        ({"machine": MachineReason.ROLE}, ["exempt", "disable"]),
+        ({"readable": False}, ["machine"]),
     ],
 )
 def test_acts_that_fit_an_account(facts: dict[str, Any], names: list[str]) -> None:

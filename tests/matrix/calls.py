@@ -178,10 +178,11 @@ CALLS: Final = (
     Call(method="GET", route=_ACT, name="unlock", needs="unlock", foreign=404),
     Call(method="GET", route=_ACT, name="disable", needs="administer", foreign=404),
     Call(method="GET", route=_ACT, name="exempt", needs="administer", foreign=404),
+    Call(method="GET", route=_ACT, name="machine", needs="administer", foreign=404),
     # Acts that do not fit a locked account redirect to its page.
     *(
         Call(method="GET", route=_ACT, name=name, needs="administer", status=302, foreign=404)
-        for name in ("enable", "lift", "record")
+        for name in ("enable", "lift", "record", "person")
     ),
     Call(
         method="POST",
@@ -195,7 +196,7 @@ CALLS: Final = (
     ),
     *(  # without a reason nothing is done
         Call(method="POST", route=_ACT, name=name, needs="administer", status=400, foreign=404)
-        for name in ("enable", "disable", "exempt", "lift", "record")
+        for name in ("enable", "disable", "exempt", "lift", "record", "machine", "person")
     ),
     Call(
         method="GET",
@@ -281,7 +282,7 @@ CALLS: Final = (
     ),
     *(
         Call(method="POST", route=_API_ACT, name=name, needs="administer", status=400, foreign=404)
-        for name in ("enable", "disable", "exempt", "lift", "record")
+        for name in ("enable", "disable", "exempt", "lift", "record", "machine", "person")
     ),
     Call(method="GET", route="api/v1/exemptions"),
     Call(method="GET", route="api/v1/overview"),

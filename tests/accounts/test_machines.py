@@ -158,17 +158,20 @@ def test_without_settings_and_records_all_are_people(settings: Settings) -> None
 NAMES = st.text(st.sampled_from("svc-SVC.bot node19 ü\u212a^$*?[]\\"), min_size=1, max_size=10)
 
 
-@given(data=st.data())
-@hypothesis_settings(trying, max_examples=30)
-def test_both_forms_agree_on_any_accounts(data: st.DataObject) -> None:
+def check_drawn(data: st.DataObject) -> None:
+    """Compare both forms on accounts that are rolled back."""
     with transaction.atomic(using="keystone"), transaction.atomic():
         make_domain("heat-id", "heat")
         for name in data.draw(
             st.sets(
-                st.from_regex(r"(svc-|node-)?.{0,4}(\.bot)?", fullmatch=True) | NAMES, max_size=4
+                st.from_regex(r"(svc-|node-)?.{0,4}(\.bot)?", fullmatch=True) | NAMES,
+                min_size=1,
+                max_size=1,
             )
         ):
-            if not name.isprintable():
+            if (
+                not name.isprintable() or max(name, default="") > "\uffff"
+            ):  # MariaDB's utf8 has no more
                 continue
             email = data.draw(st.sampled_from([{}, {"email": "a@b.c"}, {"email": " "}]))
             user = make_user(
@@ -185,6 +188,12 @@ def test_both_forms_agree_on_any_accounts(data: st.DataObject) -> None:
             reason_of(user)
         transaction.set_rollback(True, using="keystone")
         transaction.set_rollback(True)
+
+
+@given(data=st.data())
+@hypothesis_settings(trying, max_examples=30)
+def test_both_forms_agree_on_any_accounts(data: st.DataObject) -> None:
+    check_drawn(data)
 
 
 def test_the_number_of_queries_does_not_grow(django_assert_max_num_queries: Any) -> None:

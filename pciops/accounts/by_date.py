@@ -181,12 +181,21 @@ def _checked(
         row.local_id if state is EXPIRING else row.facts.id: account
         for row, account in zip(rows, accounts, strict=True)
     }
+    # A row with only the old column comes last, and its account may be in the list by another row.
+    old = [key for at, key in batch if at == LAST]
+    listed = set(
+        Password.objects.filter(local_user_id__in=old).values_list(
+            "local_user_id", "expires_at_int"
+        )
+        if old
+        else ()
+    )
     for at, key in batch:
         account = of.get(key)
         if account is None or not state.holds(account, policy, now):
             continue
         own = account.password_expires_at if state is EXPIRING else account.active_on
-        if at in (own, LAST):
+        if at == own or (at == LAST and (key, own) not in listed):
             yield _Found(at=at, key=key, account=account)
 
 

@@ -13,8 +13,8 @@ from pciops.accounts.verdict import as_dict, judge
 COLUMNS: Final = (
     *("id", "name", "domain_id", "domain_name", "email", "enabled", "states", "kinds"),
     *("failed_auth_count", "failed_auth_at", "locked_until", "last_active_at", "inactive_on"),
-    *("password_created_at", "password_expires_at", "exemptions", "created_at"),
-    *("second_factor", "second_factor_explanation", "machine"),
+    *("password_created_at", "password_expires_at", "exemptions"),
+    *("second_factor", "second_factor_explanation", "created_at", "machine"),
 )
 BATCH: Final = 5000  # accounts in memory at a time
 

@@ -144,8 +144,8 @@ def as_dict(verdict: SigninVerdict) -> dict[str, Any]:
         "password_created_at": times.iso(account.password_created_at),
         "password_expires_at": times.iso(account.password_expires_at),
         "exemptions": account.exemptions,
-        "created_at": times.iso(account.created_at),
         "second_factor": verdict.second_factor.verdict.value,
         "second_factor_explanation": verdict.second_factor.explanation,
+        "created_at": times.iso(account.created_at),
         "machine": account.machine.value if account.machine else None,
     }

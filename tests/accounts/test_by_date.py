@@ -56,6 +56,18 @@ def test_the_next_comes_first(state: State) -> None:
     assert names(AccountQuery(state=state, sort="name")) == ["ann", "bob", "cyd"]
 
 
+def test_an_account_with_equally_new_passwords_is_listed_once() -> None:
+    made, soon = NOW - DAY, NOW + 2 * DAY
+    rows = [
+        PasswordRow(created_at=made, expires_at=NOW + DAY, old_columns=True),
+        PasswordRow(created_at=made, expires_at=soon),
+    ]
+    make_user("ann", passwords=rows)
+    make(EXPIRING, "bob", 9)
+
+    assert sorted(names(AccountQuery(state=EXPIRING))) == ["ann", "bob"]
+
+
 @pytest.mark.parametrize("state", BY_STATE, ids=str)
 @pytest.mark.parametrize("limit", [1, 2, 5])
 def test_pages_have_every_account_once(state: State, limit: int) -> None:

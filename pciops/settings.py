@@ -189,6 +189,9 @@ MFA_FOR_ALL_ACCESS = env.flag("PCIOPS_MFA_FOR_ALL_ACCESS", default=False)
 # A service account holds one of these roles anywhere, or any role on one of these projects.
 SERVICE_ROLES = env.words("PCIOPS_SERVICE_ROLES", "service")
 SERVICE_PROJECTS = env.words("PCIOPS_SERVICE_PROJECTS", "service,services")
+# Machines: accounts of programs that hold no such role (accounts.machines).
+MACHINE_DOMAINS = env.words("PCIOPS_MACHINE_DOMAINS")
+SERVICE_NAME_PATTERNS = env.globs("PCIOPS_SERVICE_NAME_PATTERNS")
 
 # --- Audit log ----------------------------------------------------------------------------------
 # PCI DSS 10.5.1: at least 12 months; one more, so that there are always 12 whole months.

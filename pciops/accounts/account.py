@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
+from pciops.accounts.machines import MachineReason
 from pciops.accounts.privileged import AccountKinds
 from pciops.keystone import options
 
@@ -62,6 +63,7 @@ class Account:
     totp_enrolled: bool = False  # read only if the account's rules name TOTP
     options: Mapping[str, Any] = field(default_factory=dict)  # option id → decoded value
     kinds: AccountKinds = ()  # of a privileged account
+    machine: MachineReason | None = None  # why programs use it; None: people do
 
     @property
     def failures(self) -> Failures:

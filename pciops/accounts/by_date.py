@@ -14,7 +14,7 @@ from typing import Any, Final
 from django.db.models import QuerySet, Value
 from django.db.models.functions import Coalesce, TruncDate
 
-from pciops.accounts import loading, prefilter, privileged
+from pciops.accounts import loading, machines, prefilter, privileged
 from pciops.accounts.account import Account
 from pciops.accounts.loading import LAST
 from pciops.accounts.policy.policy import Policy
@@ -60,6 +60,7 @@ def read(
     *,
     domains: Collection[str],
     kind: AccountKind | None,
+    machine: bool | None,
     text: str,
     policy: Policy,
     now: datetime,
@@ -85,6 +86,9 @@ def read(
         _expiries(days, policy, now) if state is EXPIRING else _activity(days, policy, now)
     )
     rows = _narrowed(rows, state, domains=domains, kind=kind, text=text)
+    if machine is not None:
+        columns = machines.OF_PASSWORD if state is EXPIRING else machines.USER
+        rows = machines.only(rows, columns, machines=machine)
     found: list[_Found] = []
     part = order.after(rows, _valid(after, order)) if after else rows
     size = 2 * limit + 2

@@ -14,7 +14,7 @@ COLUMNS: Final = (
     *("id", "name", "domain_id", "domain_name", "email", "enabled", "states", "kinds"),
     *("failed_auth_count", "failed_auth_at", "locked_until", "last_active_at", "inactive_on"),
     *("password_created_at", "password_expires_at", "exemptions"),
-    *("second_factor", "second_factor_explanation", "created_at"),
+    *("second_factor", "second_factor_explanation", "created_at", "machine"),
 )
 BATCH: Final = 5000  # accounts in memory at a time
 

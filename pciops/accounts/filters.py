@@ -12,13 +12,14 @@ from pciops.accounts.states import BY_NAME
 from pciops.lib import filters
 from pciops.lib.filters import FilterError as FilterError
 
+MACHINE: Final = {"yes": True, "no": False}
 MAX_NAMED: Final = 20  # domains in an error
 
 
 def query(
     values: Mapping[str, str], *, domains: Sequence[Domain], domain_filter: str = "domain"
 ) -> AccountQuery:
-    """Return the query of these filters: `state`, `kind`, `q`, `sort` and one for the domain.
+    """Return the query of these filters: `state`, `kind`, `machine`, `q`, `sort` and the domain.
 
     Args:
         domains: the domains in the operator's scope.
@@ -44,8 +45,15 @@ def query(
         kind=privileged.BY_NAME.get(kind),
         domain_id=domain_id,
         text=filters.text(values, "q"),
+        machine=_machine(values.get("machine", "")),
     )
     return sorted_by(_on_days(unsorted, values), values.get("sort", ""))
+
+
+def _machine(value: str) -> bool | None:
+    if value not in {"", *MACHINE}:
+        raise FilterError(f"machine: {value!r} is neither yes nor no.")
+    return MACHINE.get(value)
 
 
 def _on_days(query: AccountQuery, values: Mapping[str, str]) -> AccountQuery:

@@ -6,7 +6,6 @@ with 100,000 accounts.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime
@@ -14,8 +13,9 @@ from typing import Any, Final, NamedTuple
 
 from django.db.models import Case, F, QuerySet, When
 
-from pciops.accounts import privileged
+from pciops.accounts import machines, privileged
 from pciops.accounts.account import Account
+from pciops.accounts.machines import MachineReason, Named
 from pciops.accounts.privileged import AccountKinds
 from pciops.accounts.second_factor import wants_totp
 from pciops.accounts.states.password import FIRST_EXPIRY, superseded
@@ -23,6 +23,7 @@ from pciops.keystone.fields import EPOCH
 from pciops.keystone.models import Credential, FederatedUser, LocalUser, Password, User, UserOption
 from pciops.keystone.options import MFA_RULES
 from pciops.lib import times
+from pciops.lib.jsontext import decoded
 
 LAST: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -108,16 +109,19 @@ def accounts(
     """
     user_ids = [row.facts.id for row in rows]
     by_user = privileged.kinds_of(user_ids) if kinds is None else kinds
-    passwords = _passwords([row.local_id for row in rows if row.local_id is not None])
+    passwords_by_user = passwords([row.local_id for row in rows if row.local_id is not None])
     options = _options(user_ids)
     enrolled = _totp_enrolled(options)
+    named = (Named(row.facts.id, row.facts.name, row.facts.domain_id) for row in rows)
+    reasons = machines.reasons_of(named, by_user)
     return [
         _account(
             row.facts,
-            newest_password(passwords.get(row.local_id, ())),
+            newest_password(passwords_by_user.get(row.local_id, ())),
             options.get(row.facts.id, {}),
             by_user.get(row.facts.id, ()),
             totp_enrolled=row.facts.id in enrolled,
+            machine=reasons.get(row.facts.id),
         )
         for row in rows
     ]
@@ -130,6 +134,7 @@ def _account(
     kinds: AccountKinds,
     *,
     totp_enrolled: bool,
+    machine: MachineReason | None,
 ) -> Account:
     extra = decoded(facts.extra)
     email = extra.get("email") if isinstance(extra, dict) else None
@@ -140,6 +145,7 @@ def _account(
         domain_id=domain_id,
         domain_name=domain_id if facts.domain_name is None else facts.domain_name,
         kinds=kinds,
+        machine=machine,
         email=email if isinstance(email, str) else "",
         enabled=facts.enabled,
         covered=facts.covered,
@@ -149,8 +155,8 @@ def _account(
         failed_auth_at=facts.failed_auth_at,
         created_at=facts.created_at,
         last_active_at=facts.last_active_at,
-        password_created_at=(password.created_at_int or password.created_at) if password else None,
-        password_expires_at=_expiry(password) if password else None,
+        password_created_at=created_at(password) if password else None,
+        password_expires_at=expires_at(password) if password else None,
         password_expired_when_set=password is not None and _expired_when_set(password),
         totp_enrolled=totp_enrolled,
         options=options,
@@ -174,7 +180,12 @@ def _newest_first(password: PasswordFacts) -> tuple[object, ...]:
     return age, new is None, new or LAST, old is None, old or LAST, -password.pk
 
 
-def _expiry(password: PasswordFacts) -> datetime | None:
+def created_at(password: PasswordFacts) -> datetime | None:
+    """Return the time of creation: the old column if the new is unset."""
+    return password.created_at_int or password.created_at
+
+
+def expires_at(password: PasswordFacts) -> datetime | None:
     """Return the expiry as Password.expires_at in sql_model: the old column if the new is NULL."""
     return password.expires_at if password.expires_at_int is None else password.expires_at_int
 
@@ -190,26 +201,19 @@ def _expired_when_set(password: PasswordFacts) -> bool:
     return expires < times.later(created, FIRST_EXPIRY)
 
 
-def decoded(text: str | None) -> Any:
-    """Decode Keystone's JSON text; return None if it is not JSON."""
-    try:
-        return json.loads(text) if text else None
-    except (ValueError, RecursionError):
-        return None
-
-
 _TIMES: Final = ("created", "expires")
 
 
-def _passwords(local_ids: Collection[int]) -> Mapping[int | None, list[PasswordFacts]]:
+def passwords(local_ids: Collection[int]) -> Mapping[int | None, list[PasswordFacts]]:
+    """Return the passwords of local users, without those that a newer one supersedes."""
     # The old columns only if they count: MySQL sends times as text, which Python has to parse.
     old = (Case(When(**{f"{name}_at_int": None}, then=F(f"{name}_at"))) for name in _TIMES)
     new = (f"{name}_at_int" for name in _TIMES)
-    passwords = defaultdict(list)
+    found = defaultdict(list)
     rows = Password.objects.filter(~superseded(), local_user__in=local_ids)
     for local_id, *facts in rows.order_by().values_list("local_user_id", "pk", *new, *old):
-        passwords[local_id].append(PasswordFacts(*facts))
-    return passwords
+        found[local_id].append(PasswordFacts(*facts))
+    return found
 
 
 def _options(user_ids: Collection[str]) -> Mapping[str, dict[str, Any]]:

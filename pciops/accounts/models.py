@@ -85,3 +85,14 @@ class CensusAttention(models.Model):
 
     def __str__(self) -> str:
         return self.user_id
+
+
+class MachineRecord(models.Model):
+    """What an administrator said of an account: that a machine uses it, or a person."""
+
+    user_id = models.CharField(primary_key=True, max_length=64)
+    is_machine = models.BooleanField()
+    event_id = models.CharField(max_length=32)  # in the audit log, with who, when, and why
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {'machine' if self.is_machine else 'person'}"

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
 
-from pciops.accounts import by_date, loading, prefilter, privileged
+from pciops.accounts import by_date, loading, machines, prefilter, privileged
 from pciops.accounts.account import Account
 from pciops.accounts.by_date import Days
 from pciops.accounts.policy.policy import Policy
@@ -59,6 +59,7 @@ class AccountQuery:
 
     state: State | None = None
     kind: AccountKind | None = None
+    machine: bool | None = None  # used by a program; False: by people; None: both
     domain_id: str = ""
     text: str = ""  # part of a name or of an email address, or an id
     sort: str = ""  # one of `sorts`; "": the first of them
@@ -160,6 +161,7 @@ def page(
             query.days(now),
             domains=[domain for domain in (scope, query.domain_id) if domain],
             kind=query.kind,
+            machine=query.machine,
             text=query.text,
             policy=policy,
             now=now,
@@ -282,14 +284,19 @@ def _matching(
         rows = query.state.filter(rows, policy, now)
     if query.text:
         rows = prefilter.with_text(rows, query.text)
-    return _of_kind(rows, query)
+    return _of_kind(rows, query, machines.LOCAL)
 
 
-def _of_kind(rows: QuerySet[M], query: AccountQuery) -> QuerySet[M]:
-    """Return the rows of the kind in the query. Call it last: it costs the most for each row."""
-    if query.kind is None:
-        return rows
-    return privileged.filter_by_kind(rows, query.kind, few=query.by_failures)
+def _of_kind(rows: QuerySet[M], query: AccountQuery, columns: machines.Columns) -> QuerySet[M]:
+    """Return the rows of the kind in the query, used by machines or people as it says.
+
+    Call it last: it costs the most for each row.
+    """
+    if query.kind is not None:
+        rows = privileged.filter_by_kind(rows, query.kind, few=query.by_failures)
+    if query.machine is not None:
+        rows = machines.only(rows, columns, machines=query.machine)
+    return rows
 
 
 def _reaches_others(query: AccountQuery) -> bool:
@@ -314,4 +321,4 @@ def _without_local(
             | Q(id=query.text)
             | Q(email__contains=query.text.lower())
         )
-    return _of_kind(users, query)
+    return _of_kind(users, query, machines.USER)

@@ -147,4 +147,5 @@ def as_dict(verdict: SigninVerdict) -> dict[str, Any]:
         "second_factor": verdict.second_factor.verdict.value,
         "second_factor_explanation": verdict.second_factor.explanation,
         "created_at": times.iso(account.created_at),
+        "machine": account.machine.value if account.machine else None,
     }

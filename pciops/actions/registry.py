@@ -9,11 +9,14 @@ from pciops.actions.act import Act
 from pciops.actions.authority import Authority
 from pciops.actions.end_sessions import END_SESSIONS
 from pciops.actions.exempting import EXEMPT, LIFT, RECORD
+from pciops.actions.holder import MACHINE, PERSON
 from pciops.actions.patch import DISABLE, ENABLE
 from pciops.actions.unlock import UNLOCK
 
 # In the order of a page: acts that restore access, before those that remove it or leave it.
-ACTS: Final[tuple[Act, ...]] = (UNLOCK, ENABLE, LIFT, RECORD, EXEMPT, END_SESSIONS, DISABLE)
+ACTS: Final[tuple[Act, ...]] = (
+    *(UNLOCK, ENABLE, LIFT, RECORD, EXEMPT, MACHINE, PERSON, END_SESSIONS, DISABLE),
+)
 BY_NAME: Final = {act.name: act for act in ACTS}
 BY_ACTION: Final = {act.action.value: act for act in ACTS}
 RESTORING: Final = (UNLOCK, ENABLE)

@@ -17,7 +17,7 @@ from pciops.events.diagnosis import selectors as diagnoses
 
 @endpoint("GET")
 def accounts(request: ApiRequest) -> HttpResponse:
-    """`GET /api/v1/accounts?state=&kind=&domain_id=&q=&sort=&limit=&marker=`."""
+    """`GET /api/v1/accounts?state=&kind=&machine=&domain_id=&q=&sort=&limit=&marker=`."""
     now, policy = timezone.now(), policies.current()
     page = selectors.page(
         _query(request),

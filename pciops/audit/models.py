@@ -72,6 +72,8 @@ class Event(models.Model):
         LIFT = "lift", "Exemption lifted"
         RECORD = "record", "Exemption recorded"
         END_SESSIONS = "revoke/tokens", "Sessions ended"
+        MACHINE = "machine", "Recorded as a machine"
+        PERSON = "person", "Recorded as a person"
         SIGN_IN = "authenticate", "Signed in"
         SIGN_OUT = "authenticate/logout", "Signed out"
         PASSWORD = "update/password", "Password changed"

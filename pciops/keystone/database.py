@@ -22,6 +22,10 @@ class KeystoneDatabaseDownError(Exception):
     """
 
 
+class OwnDatabaseError(DatabaseError):
+    """An outage of our own database, not of Keystone's."""
+
+
 @contextmanager
 def reading() -> Iterator[None]:
     """Wrap a read of Keystone's tables; also a decorator.
@@ -32,8 +36,23 @@ def reading() -> Iterator[None]:
     """
     try:
         yield
+    except OwnDatabaseError:
+        raise
     except (DatabaseError, InterfaceError) as error:
         raise KeystoneDatabaseDownError(reason(error)) from error
+
+
+@contextmanager
+def reading_own() -> Iterator[None]:
+    """Wrap a read of our own tables that may happen within `reading`; also a decorator.
+
+    Raises:
+        OwnDatabaseError: an outage that `reading` does not take for one of Keystone's database.
+    """
+    try:
+        yield
+    except (DatabaseError, InterfaceError) as error:
+        raise OwnDatabaseError(*error.args) from error
 
 
 @contextmanager

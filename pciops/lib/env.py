@@ -21,6 +21,7 @@ import dj_database_url
 from django.core.management.utils import get_random_secret_key
 
 from pciops.lib.addresses import mail_address
+from pciops.lib.globs import GlobError, regex
 
 DatabaseConfig = dj_database_url.DBConfig
 
@@ -51,6 +52,17 @@ def words(name: str, default: str = "") -> list[str]:
     if value and not listed:
         raise SettingError(name, f"is {value!r}, a list of nothing", default or "one,another")
     return listed
+
+
+def globs(name: str) -> list[str]:
+    """Return shell-style patterns of names."""
+    patterns = words(name)
+    for pattern in patterns:
+        try:
+            regex(pattern)
+        except GlobError as error:
+            raise SettingError(name, f"has {pattern!r}, which {error}", "svc-*,*-bot") from None
+    return patterns
 
 
 def flag(name: str, *, default: bool) -> bool:

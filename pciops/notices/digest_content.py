@@ -21,6 +21,7 @@ from django.conf import settings
 
 from pciops.accounts import states
 from pciops.accounts.account import Account
+from pciops.accounts.machines import MachineReason
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.selectors import Domain
 from pciops.accounts.states.inactivity import inactive_on
@@ -70,6 +71,7 @@ class DigestSection:
     total: int
     lines: tuple[DigestLine, ...]
     of_kind: int = 0  # privileged accounts of the total
+    machines: int = 0  # of the total; the others are of people
     path: str = ""  # of the page that lists all of them
 
     @property
@@ -203,16 +205,18 @@ class _Ranking:
 
     total: int = 0
     of_kind: int = 0
+    machines: int = 0
     first: list[tuple[tuple[Any, ...], DigestLine]] = field(default_factory=list)
 
     def add(self, account: Account, rank: tuple[Any, ...], words: str) -> None:
         self.total += 1
         self.of_kind += bool(account.kinds)
+        self.machines += account.machine is not None
         line = DigestLine(
             name=quoted(account.name),
             domain=quoted(account.domain_name),
             words=words,
-            kinds=", ".join(kind.label.lower() for kind in account.kinds),
+            kinds=", ".join(_kinds(account)),
             user_id=account.id,
         )
         insort(self.first, ((*rank, account.name, account.id), line), key=itemgetter(0))
@@ -220,7 +224,20 @@ class _Ranking:
 
     def section(self, path: str) -> DigestSection:
         lines = tuple(line for _, line in self.first)
-        return DigestSection(total=self.total, lines=lines, of_kind=self.of_kind, path=path)
+        return DigestSection(
+            total=self.total,
+            lines=lines,
+            of_kind=self.of_kind,
+            machines=self.machines,
+            path=path,
+        )
+
+
+def _kinds(account: Account) -> list[str]:
+    """Return what the account is: "administrator", "service account", or "machine"."""
+    kinds = [kind.label.lower() for kind in account.kinds]
+    other = account.machine is not None and account.machine is not MachineReason.ROLE
+    return [*kinds, "machine"] if other else kinds
 
 
 # --- Accounts: the sort key and the words, or None if there is nothing to say -------------------

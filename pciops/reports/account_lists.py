@@ -28,9 +28,10 @@ from django.db.models import (
     When,
 )
 
-from pciops.accounts import loading, privileged, selectors
+from pciops.accounts import loading, machines, privileged, selectors
 from pciops.accounts.account import Account
 from pciops.accounts.census.counting import newest_passwords
+from pciops.accounts.machines import MachineReason
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.privileged import AccountKind, AccountKinds
 from pciops.accounts.second_factor import FactorVerdict, SecondFactor, second_factor
@@ -100,9 +101,11 @@ class Selection:
     now: datetime
     directory: Directory
 
-    def is_service(self, user_id: str) -> bool:
-        """Return whether the account is of a program, not of a person."""
-        return AccountKind.SERVICE in self.directory.kinds.get(user_id, ())
+    def people(self, users: Iterable[_LocalUser]) -> set[str]:
+        """Return the ids of those that are not machines."""
+        named = [machines.Named(user.user_id, user.name, user.domain_id) for user in users]
+        found = machines.reasons_of(named, self.directory.kinds)
+        return {user.user_id for user in named} - found.keys()
 
     def account_cells(self, user: _LocalUser) -> tuple[Cell, ...]:
         """Return the cells of `columns.ACCOUNT`."""
@@ -120,6 +123,7 @@ class AccountLists:
 
     states: Mapping[State, Spool]
     not_covered: Spool = field(default_factory=Spool)
+    machines_elsewhere: Spool = field(default_factory=Spool)  # no service accounts
     unused: Spool = field(default_factory=Spool)  # for 90 days, and Keystone lets them in
     # People whose only factor need not change within 90 days, and who are not exempt from that.
     long_lived: Spool = field(default_factory=Spool)
@@ -192,6 +196,10 @@ def _read_not_covered(lists: AccountLists, selection: Selection) -> None:
             accounts = loading.accounts(loading.user_rows(users), kinds=selection.directory.kinds)
         for account in accounts:
             lists.not_covered.append((*account_cells(account), bool(account.enabled)))
+            if account.machine and account.machine is not MachineReason.ROLE:
+                password = password_cells(account.enabled, None, None, selection.now)
+                row = (*account_cells(account), *password, account.machine.label)
+                lists.machines_elsewhere.append(row)
 
 
 def _read_passwords(lists: AccountLists, selection: Selection) -> None:
@@ -208,7 +216,7 @@ def _read_passwords(lists: AccountLists, selection: Selection) -> None:
         states = dict(newest[start : start + CHUNK])
         rows = _passwords(states)
         users = _local_users(local_users, "pk", [row[1] for row in rows])
-        people: list[tuple[_LocalUser, Row]] = []
+        too_long: list[tuple[_LocalUser, Row]] = []
         for pk, local_id, created_at, *expiries in rows:
             user = users.get(local_id)
             if user is None or user.user_id in exempt:
@@ -222,11 +230,13 @@ def _read_passwords(lists: AccountLists, selection: Selection) -> None:
                 if state is EXPIRING and expires_at is not None:
                     for days in EXPIRING_COUNTS:
                         lists.expiring[days] += expires_at <= now + timedelta(days=days)
-            person = user.enabled and not selection.is_service(user.user_id)
-            if person and lifetimes.is_too_long(created_at, expires_at, now):
-                people.append((user, row))
-        factors = lifetimes.second_factors([user.user_id for user, _ in people], policy)
-        for user, row in people:
+            if user.enabled and lifetimes.is_too_long(created_at, expires_at, now):
+                too_long.append((user, row))
+        people = selection.people(user for user, _ in too_long)
+        factors = lifetimes.second_factors(people, policy)
+        for user, row in too_long:
+            if user.user_id not in people:
+                continue
             verdict = factors.get(user.user_id, FactorVerdict.NONE)
             if verdict in lifetimes.ONE_FACTOR:
                 lists.long_lived.append((*row, lifetimes.why(row[-1])))
@@ -339,7 +349,7 @@ class PrivilegedLists:
         password = password_cells(
             account.enabled, account.password_created_at, account.password_expires_at, now
         )
-        is_service = AccountKind.SERVICE in account.kinds
+        is_machine = account.machine is not None
         usable = bool(account.enabled) and account.covered
         if account.exempt_from(options.IGNORE_USER_INACTIVITY):
             activity = activity_cells(account.last_active_at, account.created_at, policy, now)
@@ -349,9 +359,9 @@ class PrivilegedLists:
         if account.exempt_from(options.IGNORE_LOCKOUT):
             self.numbers["lockout_exempt"] += usable
         if any(map(account.exempt_from, FIRST_USE_EXEMPTIONS)):
-            kind = "services" if is_service else "people"
+            kind = "services" if is_machine else "people"
             self.numbers[f"first_use_exempt_{kind}"] += usable
-        if account.exempt_from(options.IGNORE_PASSWORD_EXPIRY) and usable and not is_service:
+        if account.exempt_from(options.IGNORE_PASSWORD_EXPIRY) and usable and not is_machine:
             if factors.verdict not in lifetimes.ONE_FACTOR:
                 self.numbers[lifetimes.counted_as(factors.verdict)] += 1
             elif account.password_created_at is not None:
@@ -360,7 +370,7 @@ class PrivilegedLists:
         row = (*names, *password, account.exempt_from(options.LOCK_PASSWORD), exemptions)
         if exemptions:
             self.exempt.append(row)
-        if is_service:
+        if AccountKind.SERVICE in account.kinds:
             self.services.append(row)
             self.numbers["services_local"] += account.covered
             self.numbers["services_enabled"] += usable
@@ -371,7 +381,7 @@ class PrivilegedLists:
         names, enabled = account_cells(account), bool(account.enabled)
         row = (*names, enabled, factors.effective, factors.explanation)
         self.administrators.append(row)
-        if AccountKind.SERVICE in account.kinds:
+        if account.machine is not None:
             self.numbers["administrators_services"] += 1
             return  # programs are judged by 8.6, and not by 8.4
         if not enabled:

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from django.db.models import BigIntegerField, ExpressionWrapper, F, Q, Value
 
-from pciops.accounts import loading
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.second_factor import FactorVerdict, second_factor
@@ -16,6 +15,7 @@ from pciops.accounts.states.password import expires
 from pciops.keystone import database, options
 from pciops.keystone.fields import MICROSECOND
 from pciops.keystone.models import UserOption
+from pciops.lib.jsontext import decoded
 from pciops.reports.value import Cell
 
 MAX_DAYS: Final = 90  # with one password, and without a sign-in (PCI DSS 8.2.6)
@@ -51,7 +51,7 @@ def second_factors(user_ids: Collection[str], policy: Policy) -> dict[str, Facto
         user_id__in=user_ids, option_id__in=(options.MFA_RULES, options.MFA_ENABLED)
     )
     for user_id, option, value in rows.values_list("user_id", "option_id", "option_value"):
-        by_user.setdefault(user_id, {})[option] = loading.decoded(value)
+        by_user.setdefault(user_id, {})[option] = decoded(value)
     accounts = (
         # Without a device they cannot sign in at all, which is not one factor either.
         Account(

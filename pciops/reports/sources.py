@@ -25,13 +25,9 @@ from pciops.events.models import ConsumerSession
 from pciops.keystone import database
 from pciops.keystone.models import LocalUser, User
 from pciops.lib import times
-from pciops.reports.account_lists import (
-    AccountLists,
-    Directory,
-    PrivilegedLists,
-    Selection,
-)
+from pciops.reports.account_lists import AccountLists, Directory, PrivilegedLists, Selection
 from pciops.reports.factor_lists import FactorLists
+from pciops.reports.machine_lists import MachineLists
 from pciops.reports.models import StoredReport
 from pciops.reports.value import Found, Gap
 from pciops.reports.weeks import Week
@@ -108,6 +104,17 @@ class Sources:
         return FactorLists.read(self.selection)
 
     @cached_property
+    def machines(self) -> MachineLists:
+        """The local machines that are no service accounts."""
+        return MachineLists.read(self.selection)
+
+    @property
+    def programs(self) -> int:
+        """The number of service accounts and other machines, local or not."""
+        elsewhere = self.accounts.machines_elsewhere.count
+        return self.privileged.services.count + self.machines.rows.count + elsewhere
+
+    @cached_property
     def schedule_gaps(self) -> list[Gap]:
         """The periods without a census, which a worker takes every five minutes."""
         return [
@@ -178,16 +185,18 @@ class Sources:
 
     @property
     def local_people(self) -> int:
-        """The number of local accounts that are not service accounts."""
-        return max(0, self.local - self.privileged.numbers["services_local"])
+        """The number of local accounts that are not machines."""
+        services = self.privileged.numbers["services_local"]
+        return max(0, self.local - services - self.machines.rows.count)
 
     @cached_property
     def enabled_people(self) -> int:
-        """The number of local accounts that are enabled and not service accounts."""
+        """The number of local accounts that are enabled and not machines."""
         with database.reading():
             rows = LocalUser.objects.filter(user__enabled=True)
             enabled = self.selection.of_domain(rows).count()
-        return max(0, enabled - self.privileged.numbers["services_enabled"])
+        services = self.privileged.numbers["services_enabled"]
+        return max(0, enabled - services - self.machines.enabled)
 
     @property
     def users_not_tested(self) -> tuple[str, ...]:

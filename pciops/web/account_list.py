@@ -155,6 +155,7 @@ def list_url(query: AccountQuery, *, marker: str = "") -> str:
     parameters = {
         "state": query.state.name if query.state else "",
         "kind": query.kind.value if query.kind else "",
+        "machine": "" if query.machine is None else "yes" if query.machine else "no",
         "domain": query.domain_id,
         "q": query.text,
         "sort": query.sort,
@@ -175,15 +176,16 @@ def build_tabs(
 ) -> StateTabs:
     """Return the tabs above the list of this query.
 
-    Locked accounts are counted now, all others by the last census. A census knows no search: with
-    one only the open list of locked accounts has a number.
+    Locked accounts are counted now, all others by the last census. A census knows neither a
+    search nor machines: with one only the open list of locked accounts has a number.
 
     Args:
         total: the number of accounts in the open list; None if it has several pages.
     """
-    counted = None if query.text else census.numbers(scope=query.domain_id or scope)
+    searched = bool(query.text) or query.machine is not None
+    counted = None if searched else census.numbers(scope=query.domain_id or scope)
     locked = total if query.state is LOCKED else None
-    if locked is None and (not query.text or query.state is LOCKED):
+    if locked is None and (not searched or query.state is LOCKED):
         live = replace(query, state=LOCKED, sort="")
         locked = selectors.count(live, scope=scope, policy=policy, now=now)
     return StateTabs(
@@ -197,7 +199,7 @@ def build_tabs(
             for state in (*TAB_ORDER, None)
         ],
         counted_at=counted.counted_at if counted else None,
-        uncounted=counted is None and not query.text,
+        uncounted=counted is None and not searched,
         stale=counted is not None and now - counted.counted_at > STALE,
     )
 

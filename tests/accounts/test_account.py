@@ -15,7 +15,7 @@ from pciops.keystone.fields import EPOCH
 from pciops.keystone.models import User
 from tests.factories import NOW, PasswordRow, make_account, make_user
 
-pytestmark = pytest.mark.django_db(databases=["keystone"])
+pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 
 def account_of(user: User) -> Account:

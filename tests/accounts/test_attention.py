@@ -175,7 +175,7 @@ def test_most_urgent_accounts_of_the_census_are_shown() -> None:
 
 
 # --- From Keystone's tables ---------------------------------------------------------------------
-pytestmark = pytest.mark.django_db(databases=["keystone"])
+pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 
 def gather(*counted: User, scope: str | None = None, policy: Policy = POLICY) -> Attention:
@@ -262,7 +262,7 @@ def test_number_of_queries_is_constant(
 
     # The scan; its groups, roles, projects and assignments; accounts, options and passwords; and
     # groups, roles, projects and assignments of all of them.
-    with django_assert_num_queries(12, using="keystone"):
+    with django_assert_num_queries(13, using="keystone"):
         gather(counted)
 
 

@@ -21,7 +21,7 @@ from pciops.keystone.models import LocalUser, Password, User, UserOption
 from pciops.lib.keyset import MarkerError
 from tests.factories import NOW, POLICY, PasswordRow, make_domain, make_user
 
-pytestmark = pytest.mark.django_db(databases=["keystone"])
+pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 INACTIVE = replace(POLICY, disable_user_account_days_inactive=90, inactive_soon_days=14)
 DAY = timedelta(days=1)

@@ -35,7 +35,7 @@ from tests.factories import (
     make_user,
 )
 
-pytestmark = pytest.mark.django_db(databases=["keystone"])
+pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 DOMAINS = ["default", "corp"]
 TODAY = NOW.date()
@@ -228,8 +228,9 @@ def test_number_of_queries_is_constant(
 ) -> None:
     kinds = {make_user(f"user{number}").id: (AccountKind.SERVICE,) for number in range(people)}
 
-    # Twelve for all accounts; users, passwords, options and three for the kinds of privileged ones.
-    with django_assert_num_queries(12 + 6, using="keystone"):
+    # Twelve for all accounts; users, passwords, options, three for the kinds of privileged ones,
+    # and one for those that have only application credentials.
+    with django_assert_num_queries(12 + 7, using="keystone"):
         count(dict(kinds))
 
 

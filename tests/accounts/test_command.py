@@ -17,7 +17,7 @@ from pciops.accounts import exports
 from pciops.accounts.management.commands import accounts
 from tests.factories import grant, make_locked_user, make_user
 
-pytestmark = pytest.mark.django_db(databases=["keystone"])
+pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 
 @pytest.fixture

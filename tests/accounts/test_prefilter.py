@@ -18,7 +18,7 @@ from pciops.keystone.models import LocalUser
 from tests.accounts.scenes import Scene, scenes
 from tests.factories import NOW, POLICY, PasswordRow, make_user
 
-pytestmark = pytest.mark.django_db(databases=["keystone"])
+pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 
 @pytest.fixture(autouse=True)

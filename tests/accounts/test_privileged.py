@@ -22,7 +22,7 @@ from tests.factories import (
     make_user,
 )
 
-pytestmark = pytest.mark.django_db(databases=["keystone"])
+pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 ADMINISTRATOR, SERVICE = (AccountKind.ADMINISTRATOR,), (AccountKind.SERVICE,)
 BOTH = (*ADMINISTRATOR, *SERVICE)

@@ -7,7 +7,7 @@ from hypothesis import example, given
 
 from tests.accounts.scenes import EDGES, SPECIAL, Scene, check, scenes, trying
 
-pytestmark = pytest.mark.django_db(databases=["keystone"])
+pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 
 @given(scene=scenes())

@@ -12,7 +12,7 @@ from pciops.accounts.verdict import judge
 from pciops.keystone.models import LocalUser, User
 from tests.factories import NOW, make_account, make_ldap_user, make_user
 
-pytestmark = pytest.mark.django_db(databases=["keystone"])
+pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 OFF = Policy()
 
 # Keystone answers 500 or 400 to every sign-in of such a user.

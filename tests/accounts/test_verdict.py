@@ -126,6 +126,7 @@ def test_dictionary_is_the_account_as_json() -> None:
         "exemptions": ["ignore_password_expiry"],
         "second_factor": "none",
         "second_factor_explanation": "no rule is set",
+        "machine": None,
         "created_at": "2026-10-23T14:02:11Z",
     }
 

@@ -32,7 +32,7 @@ from tests.factories import (
     make_user,
 )
 
-pytestmark = pytest.mark.django_db(databases=["keystone"])
+pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 OFF = Policy()
 TODAY = NOW.date()

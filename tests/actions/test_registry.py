@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pciops.accounts.machines import MachineReason
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.privileged import AccountKind
 from pciops.accounts.verdict import SigninVerdict, judge
@@ -32,19 +33,24 @@ def verdict_of(policy: Policy = POLICY, **facts: Any) -> SigninVerdict:
 @pytest.mark.parametrize(
     ("facts", "names"),
     [
-        ({}, ["exempt", "end-sessions", "disable"]),
-        (LOCKED, ["unlock", "exempt", "end-sessions", "disable"]),
-        ({"enabled": False}, ["enable", "exempt"]),
-        ({"enabled": None}, ["enable", "exempt"]),
-        (INACTIVE, ["enable", "exempt", "end-sessions", "disable"]),
-        ({"options": {"1002": True}}, ["lift", "record", "exempt", "end-sessions", "disable"]),
-        ({"options": {"1002": False}}, ["exempt", "end-sessions", "disable"]),
+        ({}, ["exempt", "machine", "end-sessions", "disable"]),
+        (LOCKED, ["unlock", "exempt", "machine", "end-sessions", "disable"]),
+        ({"enabled": False}, ["enable", "exempt", "machine"]),
+        ({"enabled": None}, ["enable", "exempt", "machine"]),
+        (INACTIVE, ["enable", "exempt", "machine", "end-sessions", "disable"]),
+        (
+            {"options": {"1002": True}},
+            ["lift", "record", "exempt", "machine", "end-sessions", "disable"],
+        ),
+        ({"options": {"1002": False}}, ["exempt", "machine", "end-sessions", "disable"]),
         (
             {"options": {"1000": True, "1001": True, "1002": True, "1004": True}},
-            ["lift", "record", "end-sessions", "disable"],
+            ["lift", "record", "machine", "end-sessions", "disable"],
         ),
-        ({"covered": False}, ["end-sessions"]),
-        ({"readable": False}, []),
+        ({"covered": False}, ["machine", "end-sessions"]),
+        ({"machine": MachineReason.NAME}, ["exempt", "person", "end-sessions", "disable"]),
+        ({"machine": MachineReason.ROLE}, ["exempt", "end-sessions", "disable"]),
+        ({"readable": False}, ["machine"]),
     ],
 )
 def test_acts_that_fit_an_account(facts: dict[str, Any], names: list[str]) -> None:

@@ -70,6 +70,7 @@ def test_account_has_all_fields(token: str) -> None:
         "exemptions": ["ignore_password_expiry"],
         "second_factor": "none",
         "second_factor_explanation": "no rule is set",
+        "machine": "role",
         "ec2_credentials": 0,
         "created_at": "2026-10-23T14:02:11Z",
     }
@@ -90,6 +91,7 @@ def test_unknown_fields_are_null(token: str) -> None:
         "password_created_at",
         "password_expires_at",
         "created_at",
+        "machine",
     }
 
 

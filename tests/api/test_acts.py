@@ -8,7 +8,7 @@ import pytest
 
 from pciops.actions.models import Exemption
 from pciops.audit.models import Event
-from tests.api.call import ACCOUNTS, BODY, assert_refused, post, token_of_domain
+from tests.api.call import ACCOUNTS, BODY, assert_refused, get, post, token_of_domain
 from tests.factories import make_user
 from tests.fake_keystone import FakeKeystone
 from tests.fake_keystone import error as refusal
@@ -48,6 +48,19 @@ def test_act_answers_with_its_row_of_the_audit_log(
     assert event["id"] == Event.objects.get().pk
     sent = [] if name == "record" else [token]
     assert [used for used, _, _ in fake_keystone.patches] == sent
+
+
+def test_account_is_recorded_as_a_machine_and_as_a_person(
+    token: str, fake_keystone: FakeKeystone
+) -> None:
+    path = f"{ACCOUNTS}/{make_user().id}"
+
+    assert post(token, f"{path}/person", {"reason": "x"}).status_code == 409
+    assert post(token, f"{path}/machine", {"reason": "x"}).status_code == 200
+    assert get(token, path).json()["account"]["machine"] == "register"
+    assert post(token, f"{path}/person", {"reason": "x"}).status_code == 200
+    assert get(token, path).json()["account"]["machine"] is None
+    assert fake_keystone.patches == []
 
 
 @pytest.mark.parametrize(("name", "facts", "body"), CASES)

@@ -248,7 +248,7 @@ def test_outage_of_keystones_api_is_an_error(fake_keystone: FakeKeystone) -> Non
     ("alias", "sentence"),
     [
         ("keystone", "Keystone's database does not answer."),
-        ("default", "pciops' own database does not answer. Nothing was changed"),
+        ("default", "pciops' own database does not answer."),
     ],
 )
 def test_outage_of_a_database_is_an_error(token: str, alias: str, sentence: str) -> None:

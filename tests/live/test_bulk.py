@@ -49,7 +49,8 @@ def assert_two_of_three(page: Page, cloud: Cloud, people: list[Person]) -> None:
     expect(page.get_by_role("heading", name="2 of 2 accounts unlocked")).to_be_visible()
     assert [cloud.sign_in(person) for person in people] == [True, False, True]
     acts = cloud.database.execute(
-        "SELECT target_id, outcome FROM audit_event WHERE target_id IN (%s, %s, %s)",
+        "SELECT target_id, outcome FROM audit_event WHERE action = 'unlock'"
+        " AND target_id IN (%s, %s, %s)",
         *(person.id for person in people),
         database="pciops",
     )

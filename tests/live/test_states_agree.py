@@ -22,6 +22,7 @@ TABLES = [
     "password",
     "user_option",
     "credential",
+    "application_credential",
 ]
 
 

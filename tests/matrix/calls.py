@@ -194,10 +194,11 @@ CALLS: Final = (
     Call(method="GET", route=_ACT, name="disable", needs="administer", foreign=404),
     Call(method="GET", route=_ACT, name="exempt", needs="administer", foreign=404),
     Call(method="GET", route=_ACT, name="end-sessions", needs="administer", foreign=404),
+    Call(method="GET", route=_ACT, name="machine", needs="administer", foreign=404),
     # Acts that do not fit a locked account redirect to its page.
     *(
         Call(method="GET", route=_ACT, name=name, needs="administer", status=302, foreign=404)
-        for name in ("enable", "lift", "record")
+        for name in ("enable", "lift", "record", "person")
     ),
     Call(
         method="POST",
@@ -211,7 +212,16 @@ CALLS: Final = (
     ),
     *(  # without a reason nothing is done
         Call(method="POST", route=_ACT, name=name, needs="administer", status=400, foreign=404)
-        for name in ("enable", "disable", "exempt", "lift", "record", "end-sessions")
+        for name in (
+            "enable",
+            "disable",
+            "exempt",
+            "lift",
+            "record",
+            "machine",
+            "person",
+            "end-sessions",
+        )
     ),
     Call(
         method="GET",
@@ -304,7 +314,16 @@ CALLS: Final = (
     ),
     *(
         Call(method="POST", route=_API_ACT, name=name, needs="administer", status=400, foreign=404)
-        for name in ("enable", "disable", "exempt", "lift", "record", "end-sessions")
+        for name in (
+            "enable",
+            "disable",
+            "exempt",
+            "lift",
+            "record",
+            "machine",
+            "person",
+            "end-sessions",
+        )
     ),
     Call(method="GET", route="api/v1/exemptions"),
     Call(method="GET", route="api/v1/overview"),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pciops.accounts.account import Account
+from pciops.accounts.machines import MachineReason
 from pciops.accounts.privileged import AccountKind
 from pciops.accounts.selectors import Domain
 from pciops.notices.digest_content import (
@@ -80,6 +81,22 @@ def test_privileged_accounts_come_first_then_the_newest_locks() -> None:
     assert [line.name for line in found.lines] == ["“root”", "“new”", "“old”"]
     assert found.lines[0].kinds == "administrator, service account"
     assert (found.total, found.of_kind) == (3, 1)
+
+
+def test_machines_and_people_are_counted_apart() -> None:
+    accounts = [
+        locked(1, id="1", name="ann"),
+        locked(2, id="2", name="svc-x", machine=MachineReason.NAME),
+        locked(3, id="3", name="nova", kinds=(AccountKind.SERVICE,), machine=MachineReason.ROLE),
+    ]
+    found = of_cloud(locked=accounts).locks
+
+    assert (found.total, found.machines) == (3, 2)
+    assert {line.name: line.kinds for line in found.lines} == {
+        "ann": "",
+        "svc-x": "machine",
+        "nova": "service account",
+    }
 
 
 def test_twenty_accounts_are_named_and_the_others_counted() -> None:

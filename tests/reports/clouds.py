@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any, Final
 
+from pciops.accounts.models import MachineRecord
 from pciops.accounts.policy.compliance import SUGGESTED_REGEX
 from pciops.actions.models import Exemption
 from pciops.audit import chain, services
@@ -20,6 +21,7 @@ from tests.factories import (
     NOW,
     PasswordRow,
     grant,
+    make_credential,
     make_federated_user,
     make_initiator,
     make_ldap_user,
@@ -52,6 +54,24 @@ def person(name: str = "eve", *, age: int = 30, life: int | None = 90, **facts: 
     facts.setdefault("last_active_at", NOW.date())
     password = PasswordRow(created_at=created_at, expires_at=expires_at)
     return make_user(name, passwords=[password], **facts)
+
+
+def recorded_as(user: User, *, is_machine: bool) -> User:
+    """Record the account as a machine, or as a person."""
+    MachineRecord.objects.create(user_id=user.id, is_machine=is_machine)
+    return user
+
+
+def machine(name: str, *, by_hand: bool | None = None) -> User:
+    """Create an account with a password of 2,000 days that does not expire."""
+    user = person(name, age=2000, life=None)
+    return user if by_hand is None else recorded_as(user, is_machine=by_hand)
+
+
+def exempt_machine() -> None:
+    """Create a machine that is exempt from expiry, as the register has it."""
+    user = person("svc-y", age=2000, options={options.IGNORE_PASSWORD_EXPIRY: True})
+    recorded(user, options.IGNORE_PASSWORD_EXPIRY)
 
 
 def recorded(user: User, option: str) -> None:
@@ -286,7 +306,30 @@ CLOUDS: Final[dict[str, tuple[Callable[[], object], dict[str, str], dict[str, st
         {},
         {},
     ),
+    "a recorded machine, 2,000 days": (lambda: machine("cron", by_hand=True), {}, {}),
+    "recorded as a person, 2,000 days": (
+        lambda: machine("svc-x", by_hand=False),
+        {},
+        {"8.3.9": EX},
+    ),
+    "a machine by its name, 2,000 days": (lambda: machine("svc-x"), {}, {}),
+    "a program without an email, 2,000 days": (
+        lambda: make_credential(machine("cron")),
+        {},
+        {},
+    ),
+    "a machine, exempt and recorded": (exempt_machine, {}, {}),
     # 8.4
+    "an administrator with a program and no email": (
+        lambda: make_credential(administrator()),
+        {},
+        {"8.4.1": EX},
+    ),
+    "an administrator that is recorded as a machine": (
+        lambda: recorded_as(administrator(), is_machine=True),
+        {},
+        {},
+    ),
     "an administrator with one factor": (administrator, {}, {"8.4.1": EX}),
     "an administrator with a second factor": (lambda: administrator(options=TOTP), {}, {}),
     "an administrator with two secrets of one type": (

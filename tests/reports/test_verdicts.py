@@ -49,6 +49,7 @@ def site(settings: Settings, tmp_path: Path) -> None:
     conf.write_text(CONF)
     settings.KEYSTONE_CONF = [str(conf)]
     settings.POLICY_OVERRIDES = POLICY
+    settings.SERVICE_NAME_PATTERNS = ["svc-*"]
     person("ann")
     administrator("olga", options=TOTP)
     take_censuses(WEEK.begins - DAY, NOW)

@@ -166,6 +166,16 @@ def server_user() -> str:
     return "mysql" if "mysql" in users else "nobody"
 
 
+def _make_records() -> None:
+    """Create our table that says which accounts are machines, if there is no test database."""
+    from pciops.accounts.models import MachineRecord
+
+    ours = connections["default"]
+    if MachineRecord._meta.db_table not in ours.introspection.table_names():
+        with ours.schema_editor() as editor:
+            editor.create_model(MachineRecord)
+
+
 @contextmanager
 def keystone_at(url: str, blocker: DjangoDbBlocker) -> Iterator[None]:
     """Let the alias `keystone` be the database at this URL, readable and writable."""
@@ -177,6 +187,7 @@ def keystone_at(url: str, blocker: DjangoDbBlocker) -> Iterator[None]:
     connections["keystone"] = DatabaseWrapper(settings, alias="keystone")
     try:
         with blocker.unblock():
+            _make_records()
             yield
             connections["keystone"].close()
     finally:

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from pciops.accounts.models import MachineRecord
 from pciops.actions.models import Exemption
 from pciops.audit.models import Event, EventQuerySet
 from pciops.keystone.models import User, UserOption
@@ -63,18 +64,47 @@ def buttons(response: Response) -> list[str]:
     return [name + ("*" if primary else "") for primary, name in links]
 
 
+@pytest.mark.parametrize(("name", "undo"), [("machine", "person"), ("person", "machine")])
+def test_recorded_by_hand_an_account_is_a_machine_or_a_person(
+    site: Client, settings: Settings, name: str, undo: str
+) -> None:
+    settings.SERVICE_NAME_PATTERNS = ["svc-*"]
+    user = make_user("svc-x" if name == "person" else "cron")
+    act(site, user, name)
+
+    assert "A machine" in shown(site.get(f"/accounts/{user.id}/")) or name == "person"
+    assert undo in buttons(site.get(f"/accounts/{user.id}/"))
+    act(site, user, undo)
+    assert name in buttons(site.get(f"/accounts/{user.id}/"))
+    assert {event.action for event in acts()} == {name, undo}
+    assert MachineRecord.objects.get().is_machine is (undo == "machine")
+
+
+def test_record_that_another_operator_changed_is_a_conflict(site: Client) -> None:
+    user = make_user()
+    fields = opened(site, user, "machine")
+    act(site, user, "machine")
+    response = send(site, user, "machine", fields)
+
+    assert response.status_code in {302, 409}
+    assert acts().filter(outcome="success").count() == 1
+
+
 # --- The account page ---------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
-        ({}, ["exempt", "disable"]),
-        ({"enabled": False}, ["enable*", "exempt"]),
-        ({"failed_auth_count": 3, "failed_auth_at": NOW}, ["unlock*", "exempt", "disable"]),
+        ({}, ["exempt", "machine", "disable"]),
+        ({"enabled": False}, ["enable*", "exempt", "machine"]),
+        (
+            {"failed_auth_count": 3, "failed_auth_at": NOW},
+            ["unlock*", "exempt", "machine", "disable"],
+        ),
         (
             {"failed_auth_count": 3, "failed_auth_at": NOW, "enabled": False},
-            ["unlock*", "enable", "exempt"],
+            ["unlock*", "enable", "exempt", "machine"],
         ),
-        (EXEMPTED, ["lift", "record", "exempt", "disable"]),
+        (EXEMPTED, ["lift", "record", "exempt", "machine", "disable"]),
     ],
 )
 def test_page_offers_the_acts_that_fit(

@@ -21,7 +21,7 @@ Outcome = Event.Outcome
 
 ON_ACCOUNTS: Final = (
     *(Action.UNLOCK, Action.ENABLE, Action.DISABLE, Action.EXEMPT, Action.LIFT, Action.RECORD),
-    Action.END_SESSIONS,
+    *(Action.END_SESSIONS, Action.MACHINE, Action.PERSON),
 )
 NOT_LISTED: Final = (Action.SIGN_IN, Action.SIGN_OUT)  # many, and about no account
 

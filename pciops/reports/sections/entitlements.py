@@ -109,10 +109,10 @@ def _judgments(sources: Sources, held: int) -> tuple[Judgment, ...]:
         ),
         judge(
             "7.2.5",
-            unit="service accounts",
-            population=sources.privileged.services.count,
+            unit="service accounts and other machines",
+            population=sources.programs,
             tested=0,
-            not_tested=("Whether service accounts hold more than they need.",),
+            not_tested=("Whether service accounts and other machines hold more than they need.",),
         ),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 
 from pciops.actions import register
 from pciops.actions.register import ExemptionEntry, ExemptionStatus
@@ -40,29 +41,46 @@ def section(sources: Sources, tables: ReportTables) -> Section:
                 _summary(numbers[ExemptionStatus.UNRECORDED], numbers[ExemptionStatus.OVERDUE])
             ),
         ),
-        figures=(
-            Figure("exempt", "Exempt accounts", exempt.count, main=True),
-            Figure("services", "Service accounts", services.count),
-            Figure(
-                "services_old",
-                "Service accounts with a password older than a year",
-                sources.privileged.numbers["services_old"],
-            ),
-            *(
-                Figure(
-                    f"register_{status.value}",
-                    f"Exemptions: {status.label.lower()}",
-                    numbers[status],
-                    finding=status.is_finding,
-                    main=status.is_finding,
-                )
-                for status in ExemptionStatus
-            ),
-        ),
+        figures=_figures(sources, numbers),
         tables=(
             tables.add("exempt", "Exempt accounts", account_columns, exempt),
             tables.add("services", "Service accounts", account_columns, services),
+            tables.add(
+                "machines",
+                "Other machines",
+                (*ACCOUNT, *PASSWORD, Column("machine", "Recognized by")),
+                chain(sources.machines.rows.rows(), sources.accounts.machines_elsewhere.rows()),
+                empty="No other account is known to be of a machine.",
+            ),
             *register_tables,
+        ),
+    )
+
+
+def _figures(sources: Sources, numbers: Counter[ExemptionStatus]) -> tuple[Figure, ...]:
+    return (
+        Figure("exempt", "Exempt accounts", sources.privileged.exempt.count, main=True),
+        Figure("services", "Service accounts", sources.privileged.services.count),
+        Figure(
+            "services_old",
+            "Service accounts with a password older than a year",
+            sources.privileged.numbers["services_old"],
+        ),
+        Figure("machines", "Other machines", _other_machines(sources)),
+        Figure(
+            "machines_old",
+            "Other machines with a password older than a year",
+            sources.machines.old,
+        ),
+        *(
+            Figure(
+                f"register_{status.value}",
+                f"Exemptions: {status.label.lower()}",
+                numbers[status],
+                finding=status.is_finding,
+                main=status.is_finding,
+            )
+            for status in ExemptionStatus
         ),
     )
 
@@ -127,6 +145,10 @@ def _row(entry: ExemptionEntry) -> Row:
     )
 
 
+def _other_machines(sources: Sources) -> int:
+    return sources.machines.rows.count + sources.accounts.machines_elsewhere.count
+
+
 def _summary(unrecorded: int, overdue: int) -> str:
     if not unrecorded and not overdue:
         return ALL_RECORDED
@@ -134,19 +156,19 @@ def _summary(unrecorded: int, overdue: int) -> str:
 
 
 def _judgments(sources: Sources, numbers: Counter[ExemptionStatus]) -> Iterator[Judgment]:
-    services = sources.privileged.services.count
-    old = sources.privileged.numbers["services_old"]
+    programs = sources.programs
+    old = sources.privileged.numbers["services_old"] + sources.machines.old
     yield judge(
         "8.6.1",
-        unit="service accounts",
-        population=services,
+        unit="service accounts and other machines",
+        population=programs,
         tested=0,
-        not_tested=("Whether people sign in with service accounts.",),
+        not_tested=("Whether people sign in with service accounts and other machines.",),
     )
     yield judge(
         "8.6.3",
-        unit="service accounts",
-        population=services,
+        unit="service accounts and other machines",
+        population=programs,
         tested=0,
         not_tested=(
             "Whether their passwords are changed as often as your risk analysis says, and how "

@@ -77,7 +77,9 @@ def _judgment(sources: Sources) -> Judgment:
         ),
         not_tested=(
             "Whether each first or reset password is unique.",
-            f"Service accounts that are exempt ({services:,}): see 8.6.3." if services else "",
+            f"Service accounts and other machines that are exempt ({services:,}): see 8.6.3."
+            if services
+            else "",
             *sources.users_not_tested,
         ),
     )

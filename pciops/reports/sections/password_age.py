@@ -83,7 +83,7 @@ def _judgment(sources: Sources) -> Judgment:
     unknown = (
         sources.accounts.numbers["factor_unknown"] + sources.privileged.numbers["factor_unknown"]
     )
-    services = sources.privileged.services.count
+    programs = sources.programs
     return judge(
         "8.3.9",
         unit="people",
@@ -108,7 +108,7 @@ def _judgment(sources: Sources) -> Judgment:
             *sources.users_not_tested,
         ),
         excluded=(
-            f"{services:,} service accounts: see 8.6.3." if services else "",
+            f"{programs:,} service accounts and other machines: see 8.6.3." if programs else "",
             f"{with_factor:,} people with a second factor and a password that lasts longer: "
             "8.3.9 does not apply (PCI SSC FAQ 1590)."
             if with_factor

@@ -44,6 +44,8 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         statements=(Statement(_reconciliation(rows, covered, not_covered.count)),),
         figures=(
             Figure("accounts", "Accounts reported", covered, main=True),
+            Figure("people", "People", max(0, covered + not_covered.count - sources.programs)),
+            Figure("programs", "Service accounts and other machines", sources.programs),
             Figure("not_covered", "Named as not covered", not_covered.count),
             Figure("unexplained", "Rows not explained", unexplained),
             *(

@@ -117,7 +117,8 @@ def _administrators(sources: Sources) -> Judgment:
             else "",
         ),
         excluded=(
-            f"{services:,} service accounts with an administrator's role: see 8.6."
+            f"{services:,} service accounts and other machines with an administrator's role: "
+            "see 8.6."
             if services
             else "",
         ),
@@ -155,7 +156,7 @@ def _statements(lists: PrivilegedLists, policy: Policy) -> Iterator[Statement]:
     yield Statement(
         "Enabled administrators who sign in with one factor: "
         f"{lists.single_factor.count:,} of {lists.numbers['administrators_local']:,}. Service "
-        "accounts are not counted."
+        "accounts and other machines are not counted."
     )
 
 

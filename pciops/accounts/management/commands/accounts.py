@@ -27,6 +27,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--state", choices=sorted(BY_NAME), help="only accounts in this state")
         parser.add_argument("--kind", choices=sorted(KINDS), help="only accounts of this kind")
+        parser.add_argument(
+            "--machine", choices=filters.MACHINE, help="yes: only machines; no: only people"
+        )
         parser.add_argument("--domain", default="", help="only of this domain (name or id)")
         parser.add_argument("--search", default="", help="part of name or e-mail, or an id")
         parser.add_argument(
@@ -47,6 +50,7 @@ class Command(BaseCommand):
         query = selectors.AccountQuery(
             state=BY_NAME.get(options["state"] or ""),
             kind=KINDS.get(options["kind"] or ""),
+            machine=filters.MACHINE.get(options["machine"] or ""),
             domain_id=_domain_id(options["domain"]),
             text=options["search"],
         )

@@ -1,0 +1,14 @@
+"""JSON text as Keystone's tables keep it, which may be anything."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def decoded(text: str | None) -> Any:
+    """Decode the text; return None if it is not JSON."""
+    try:
+        return json.loads(text) if text else None
+    except (ValueError, RecursionError):
+        return None

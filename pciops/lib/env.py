@@ -397,12 +397,3 @@ def prefixed(prefix: str) -> dict[str, str]:
         for name, value in sorted(os.environ.items())
         if name.startswith(prefix) and value.strip()
     }
-
-
-def file_stamp(path: str) -> object:
-    """Return a value that changes when the file does; None if there is no such file."""
-    try:
-        status = Path(path).stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -25,7 +25,8 @@ from django.conf import settings
 from pciops.accounts.account import Account
 from pciops.accounts.selectors import Domain
 from pciops.lib.addresses import mail_address
-from pciops.lib.env import SettingError, file_stamp
+from pciops.lib.env import SettingError
+from pciops.lib.files import file_stamp
 from pciops.notices.models import NoticeKind
 
 Steps = tuple[int, ...]

@@ -93,9 +93,9 @@ def test_machines_and_people_are_counted_apart() -> None:
 
     assert (found.total, found.machines) == (3, 2)
     assert {line.name: line.kinds for line in found.lines} == {
-        "ann": "",
-        "svc-x": "machine",
-        "nova": "service account",
+        "“ann”": "",
+        "“svc-x”": "machine",
+        "“nova”": "service account",
     }
 
 

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from pciops.audit.apps import GUARDS
-from pciops.lib import triggers
 from pciops.notices.models import Notice
 from tests.factories import NOW
 from tests.notices.queued import build_notice
-
-
-@pytest.fixture
-def unguarded(transactional_db: None) -> Iterator[None]:
-    """Let the database be flushed after the test, which the triggers of evidence refuse."""
-    yield
-    triggers.remove(GUARDS)
 
 
 @pytest.mark.usefixtures("unguarded")

@@ -187,7 +187,7 @@ def test_the_task_logs_why_it_cannot_send(
     assert "127.0.0.1:1 (none): Connection refused" in caplog.text
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("unguarded")
 def test_a_database_error_is_an_error_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE lib_owedmail RENAME TO elsewhere")

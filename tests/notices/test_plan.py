@@ -303,7 +303,7 @@ def test_the_number_of_queries_does_not_grow_with_the_accounts(
     book = rules.current()
     # Passwords in range, users, their passwords, their options; then the users that become
     # inactive. No chunk is full, so each is the last.
-    with django_assert_num_queries(5, using="keystone"):
+    with django_assert_num_queries(6, using="keystone"):
         plan.by_date(policy=POLICY, book=book, now=NOW)
 
     assert Notice.objects.count() == 30

@@ -336,7 +336,8 @@ def test_queries_to_our_own_database(
 ) -> None:
     """Session and operator; the new end of the session in a transaction; the last census and its
     numbers; a running batch; what was heard about these accounts, and of
-    their addresses; the unlock requests that wait.
+    their addresses; the unlock requests that wait;
+    machines recorded by hand.
     """
     for number in range(accounts):
         user = make_locked_user(f"user{number}", at=NOW)
@@ -344,7 +345,7 @@ def test_queries_to_our_own_database(
     census.take(policy=POLICY, now=NOW)
     site.get(LOCKED)  # notes once a minute that Keystone's database answers
 
-    with django_assert_num_queries(14, using="default"):
+    with django_assert_num_queries(15, using="default"):
         site.get(LOCKED)
 
 

@@ -154,7 +154,7 @@ def test_the_facts_are_those_of_keystones_rows(
     assert fact in text(site, make_user(**facts))
 
 
-@pytest.mark.parametrize(("privileged", "queries"), [(False, 9), (True, 16)])
+@pytest.mark.parametrize(("privileged", "queries"), [(False, 10), (True, 16)])
 def test_queries_to_keystones_database(
     site: Client,
     django_assert_num_queries: DjangoAssertNumQueries,
@@ -162,9 +162,9 @@ def test_queries_to_keystones_database(
     queries: int,
 ) -> None:
     """The user with its names and domain, options, passwords; for privileges its groups, roles,
-    service projects, assignments; application and EC2 credentials. A privileged account also:
-    roles, service projects, groups, assignments on the system and elsewhere, names of roles and
-    targets.
+    service projects, assignments; application credentials, twice; EC2 credentials. A privileged
+    account also: roles, service projects, groups, assignments on the system and elsewhere, names
+    of roles and targets.
     """
     make_role("admin")
     user = make_locked_user(options={"1001": True})

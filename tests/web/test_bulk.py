@@ -130,7 +130,7 @@ def test_form_keeps_the_order_and_each_row_once(
     site: Client, django_assert_num_queries: Any
 ) -> None:
     chosen = selection(site, *(make_locked_user(name) for name in ("cat", "ann", "ben")))
-    with django_assert_num_queries(6, using="keystone"):  # rows, options, passwords, 3 for kinds
+    with django_assert_num_queries(7, using="keystone"):  # rows, options, passwords, 4 for kinds
         page = site.post(ADDRESS, {"account": [*chosen, chosen[0]]})
 
     assert values(page) == chosen

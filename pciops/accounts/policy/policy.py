@@ -16,7 +16,8 @@ from oslo_config import cfg, types
 
 from pciops.accounts.policy.keystone_conf import Assignment, ConfError, assignments
 from pciops.keystone import releases
-from pciops.lib.env import SettingError, file_stamp
+from pciops.lib.env import SettingError
+from pciops.lib.files import file_stamp
 
 GROUP = "security_compliance"
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from pytest_django import Settings
 
 from pciops.accounts.census import census
 from pciops.accounts.models import Census
@@ -176,6 +178,35 @@ def test_the_content_of_a_domain_changes_answers_about_the_whole_cloud(
     after = answers(caller, user_id, user_id, OF_THE_WHOLE_CLOUD)
 
     assert [cell for cell in OF_THE_WHOLE_CLOUD if after[cell] == before[cell]] == []
+
+
+@pytest.mark.parametrize("role", ["reader", "admin"])
+def test_no_answer_to_a_domain_names_other_domains_or_the_host(
+    fake_keystone: FakeKeystone,
+    subtests: pytest.Subtests,
+    settings: Settings,
+    tmp_path: Path,
+    role: str,
+) -> None:
+    """Read everything with a file of domains' rules, and with keystone.conf."""
+    rules, conf = tmp_path / "domains.toml", tmp_path / "keystone.conf"
+    rules.write_text(
+        '[Payments]\npassword_expiring = [30]\ncontacts = ["tills@payments.example"]\n'
+    )
+    conf.write_text("[security_compliance]\nlockout_failure_attempts = 3\n")
+    settings.NOTICE_DOMAINS, settings.KEYSTONE_CONF = str(rules), [str(conf)]
+    ann, foreign_id = make_locked_user("ann", domain_id="shops", domain_name="Shops"), new_id()
+    fill_payments(fake_keystone, foreign_id)
+    take_census()
+    caller = Caller.of(fake_keystone, role, "shops")
+
+    for cell, answer in answers(caller, ann.id, foreign_id).items():
+        with subtests.test(cell=cell):
+            assert not [
+                secret
+                for secret in (str(tmp_path), "Payments", "tills@")
+                if secret.encode() in answer
+            ]
 
 
 def take_census() -> None:

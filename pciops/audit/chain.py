@@ -310,7 +310,9 @@ class _Walk:
             self._actions.add(event.resource)
             self._first_intent = self._first_intent or event.event_time
             return ""
-        if event.action not in self._actions or not self._whole or not self._first_intent:
+        # An act that was refused with its session has no target: it was recorded in one step.
+        is_act = event.action in self._actions and event.target_id
+        if not is_act or not self._whole or not self._first_intent:
             return ""
         begun = self._begun.pop(event.pk, None)
         if begun is None:

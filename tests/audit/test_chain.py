@@ -15,7 +15,7 @@ from pciops.audit import apps, chain, services
 from pciops.audit.models import AppendOnlyError, ChainHead, Event
 from pciops.lib.triggers import installed
 from tests.audit.helpers import environment, manage, open_event, record, write_at_once
-from tests.factories import NOW
+from tests.factories import NOW, make_initiator
 
 pytestmark = pytest.mark.django_db
 
@@ -181,3 +181,16 @@ def test_lost_triggers_are_created_again() -> None:
     apps.install_triggers()
 
     assert installed(apps.GUARDS) == {guard.name for guard in apps.GUARDS}
+
+
+def test_an_act_refused_at_the_end_of_a_session_needs_no_intent() -> None:
+    services.settle(open_event(), Event.Outcome.SUCCESS)
+    services.record(
+        Event.Action.UNLOCK,
+        Event.Outcome.FAILURE,
+        initiator=make_initiator(),
+        resource="/accounts/1/unlock/",
+        now=NOW,
+    )
+
+    assert chain.verify().problem == ""

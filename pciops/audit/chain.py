@@ -310,8 +310,9 @@ class _Walk:
             self._actions.add(event.resource)
             self._first_intent = self._first_intent or event.event_time
             return ""
-        # An act that was refused with its session has no target: it was recorded in one step.
-        is_act = event.action in self._actions and event.target_id
+        # An act that was refused with its session was recorded in one step, without a target.
+        refused = not event.target_id and event.outcome == Event.Outcome.FAILURE
+        is_act = event.action in self._actions and not refused
         if not is_act or not self._whole or not self._first_intent:
             return ""
         begun = self._begun.pop(event.pk, None)

@@ -108,9 +108,11 @@ def exceptions(report: Report) -> list[Exceptional]:
 
 
 def found_text(found: Found) -> str:
-    """Return `3 accounts are exempt from lockout`; a single sentence stays as it is."""
+    """Return `Accounts are exempt from lockout: 3`; a single sentence stays as it is."""
     is_sentence = found.words[:1].isupper() or found.words[-1:] == "."
-    return found.words if is_sentence else f"{grouped(found.number)} {found.words}"
+    if is_sentence:
+        return found.words
+    return f"{found.words[:1].upper()}{found.words[1:]}: {grouped(found.number)}"
 
 
 def counts(judgment: Judgment) -> str:

@@ -148,7 +148,7 @@ def _integrity(sources: Sources) -> Iterator[Judgment]:
             unit="records of pciops",
             population=check.rows if check else None,
             tested=rows,
-            found=(Found(1 if problem else 0, f"audit log integrity check failed: {problem}"),),
+            found=(Found(1 if problem else 0, f"Audit log integrity check failed: {problem}"),),
             not_tested=(unverified, limit, OTHER_LOGS),
         )
 

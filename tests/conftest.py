@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import pytest
 from django.apps import apps
@@ -42,8 +42,22 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Scheduler(config, log)
 
 
+# Files whose tests take more than five seconds: `script/check` leaves them to `script/test`.
+SLOW: Final = (
+    *("tests/matrix/", "tests/reports/test_verdicts.py", "tests/test_settings.py"),
+    *("tests/accounts/test_census.py", "tests/accounts/test_prefilter.py"),
+    *("tests/reports/test_pdf.py", "tests/reports/test_formats.py", "tests/audit/test_chain.py"),
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Allow `keystone_unlock` in every test that may use `keystone`: see `django_db_setup`."""
+    """Mark slow files, and allow `keystone_unlock` in every test that may use `keystone`.
+
+    See `django_db_setup` for the latter.
+    """
+    for item in items:
+        if item.nodeid.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
     for marker in (marker for item in items for marker in item.iter_markers("django_db")):
         databases = marker.kwargs.get("databases") or ()
         if "keystone" in databases and "keystone_unlock" not in databases:

@@ -160,6 +160,13 @@ def _connection(config: env.DatabaseConfig | None, *, own: bool, reads_only: boo
     }
 
 
+CACHES = {  # of each process: what answers floods cheaply
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 1000},
+    }
+}
+
 DATABASES = {
     "default": _connection(_own, own=True, reads_only=False),
     "keystone": _connection(_keystone, own=False, reads_only=True),

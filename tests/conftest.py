@@ -9,16 +9,15 @@ from typing import Any, Final, cast
 import pytest
 from django.apps import apps
 from django.conf import settings as django_settings
+from django.core.cache import cache
 from django.db import connections
 from django.db.backends.sqlite3.base import DatabaseWrapper
 from hypothesis import settings
 from pytest_django.plugin import DjangoDbBlocker
 
-from pciops.api import auth
 from pciops.audit.apps import GUARDS
 from pciops.celery import app
 from pciops.lib import triggers
-from pciops.web import health
 
 # Examples take long on a busy machine. `script/check` chooses the profile with few of them.
 settings.register_profile("full", deadline=None)
@@ -108,8 +107,7 @@ def _messages_stay_in_memory() -> None:
 @pytest.fixture(autouse=True)
 def _nothing_is_recent() -> None:
     """Forget the answers of the test before."""
-    health.readiness.clear()
-    auth.refused.clear()
+    cache.clear()
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ class Days:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Found:
+class _Dated:
     """A date of an account that is in the list."""
 
     at: Any  # a time, or a day
@@ -89,26 +89,22 @@ def read(
     if machine is not None:
         columns = machines.OF_PASSWORD if state is EXPIRING else machines.USER
         rows = machines.only(rows, columns, machines=machine)
-    found: list[_Found] = []
+    listed: list[_Dated] = []
     part = order.after(rows, _valid(after, order)) if after else rows
     size = 2 * limit + 2
     while True:
         batch = list(order.sort(part)[:size].values_list("at", key))
-        for one in _checked(batch, state, policy=policy, now=now, kinds=kinds):
-            if (kind is None or kind in one.account.kinds) and one.account.id not in {
-                other.account.id for other in found[-1:]
-            }:
-                found.append(one)
-        if len(found) > limit or len(batch) < size:
+        for dated in _checked(batch, state, policy=policy, now=now, kinds=kinds):
+            again = listed and listed[-1].account.id == dated.account.id
+            if not again and (kind is None or kind in dated.account.kinds):
+                listed.append(dated)
+        if len(listed) > limit or len(batch) < size:
             break
         part = order.after(rows, order.marker_of(batch[-1]))
         size = min(size * FURTHER, MOST)
-    page = found[:limit]
-    more = len(found) > limit
-    return (
-        [one.account for one in page],
-        order.marker_of((page[-1].at, page[-1].key)) if more else "",
-    )
+    page = listed[:limit]
+    next_ = order.marker_of((page[-1].at, page[-1].key)) if len(listed) > limit else ""
+    return [dated.account for dated in page], next_
 
 
 def _expiries(
@@ -171,7 +167,7 @@ def _checked(
     policy: Policy,
     now: datetime,
     kinds: Mapping[str, AccountKinds] | None,
-) -> Iterator[_Found]:
+) -> Iterator[_Dated]:
     """Yield the rows whose account is in the state by this date, in their order."""
     keys = {key for _, key in batch}
     by_key = {"local_user__pk__in" if state is EXPIRING else "pk__in": keys}
@@ -196,7 +192,7 @@ def _checked(
             continue
         own = account.password_expires_at if state is EXPIRING else account.active_on
         if at == own or (at == LAST and (key, own) not in listed):
-            yield _Found(at=at, key=key, account=account)
+            yield _Dated(at=at, key=key, account=account)
 
 
 def _valid(marker: str, order: Order[Any]) -> str:

@@ -7,12 +7,12 @@ import hashlib
 import logging
 import re
 from collections.abc import Callable
-from datetime import timedelta
 from http import HTTPStatus
 from typing import Concatenate, Final, ParamSpec, cast
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.core.cache import cache
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -30,7 +30,6 @@ from pciops.keystone.token import Token
 from pciops.lib.env import SettingError
 from pciops.lib.filters import FilterError
 from pciops.lib.keyset import MarkerError
-from pciops.lib.recent import Recent
 from pciops.signin import audit
 from pciops.signin.models import Operator
 from pciops.signin.rights import Permission, Rights
@@ -39,7 +38,7 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 UNKNOWN: Final = "unknown token"
 # Tokens that Keystone refused a moment ago, by their SHA-256: a flood of one costs Keystone little.
-refused: Final = Recent[bool](timedelta(seconds=5))
+REFUSED_FOR: Final = 5  # seconds for which a refused token is not looked up again
 NO_ROLE: Final = (
     "The token carries no role that pciops accepts, on the system or on a domain. A token acts in "
     "its own scope: issue it with OS_SYSTEM_SCOPE=all or OS_DOMAIN_ID."
@@ -115,12 +114,12 @@ def _operator(request: ApiRequest, needs: Permission) -> Operator:
     if not TOKEN.fullmatch(token_id):
         raise DeniedError(401, "X-Auth-Token: send a token of Keystone (openstack token issue).")
     digest = hashlib.sha256(token_id.encode()).hexdigest()
-    if refused.get(digest, timezone.now()):
+    if cache.get(refused := f"refused-token:{digest}"):
         raise _not_accepted()
     try:
         token = client.validate(token_id)
     except client.RefusedError:
-        refused.put(digest, True, timezone.now())  # noqa: FBT003 (a value, not a switch)
+        cache.set(refused, value=True, timeout=REFUSED_FOR)
         raise _not_accepted() from None
     except client.UnreachableError as error:
         raise ApiError(503, f"Keystone does not answer: {error}.") from None

@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest
 
 from pciops.lib import outages
 from pciops.lib.models import ExternalService
-from pciops.lib.recent import Recent
 
 NAME: Final = "unseen_proxy"  # of the row that says when it was last seen
 CURRENT: Final = timedelta(days=1)
@@ -29,7 +29,7 @@ REMEDY: Final = (
     "header itself, and nothing is wrong."
 )
 
-logged: Final = Recent[bool](timedelta(hours=1))
+LOGGED_EVERY: Final = 3600  # seconds, in each process
 log = logging.getLogger(__name__)
 
 
@@ -37,8 +37,7 @@ def look(request: HttpRequest, now: datetime) -> None:
     """Note and log a request that came through a proxy that is not counted."""
     if settings.PROXIES or "X-Forwarded-For" not in request.headers:
         return
-    if not logged.get("", now):
-        logged.put("", True, now)  # noqa: FBT003 (a value, not a switch)
+    if cache.add("unseen-proxy", value=True, timeout=LOGGED_EVERY):
         log.warning("%s %s", SENTENCE, REMEDY)
     try:
         outages.answered(NAME, now)

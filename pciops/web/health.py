@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from threading import Lock
 from typing import Final
 
+from django.core.cache import cache
 from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -18,11 +19,10 @@ from pciops.events import liveness
 from pciops.keystone import client, database
 from pciops.lib import doctor, times
 from pciops.lib.doctor import CheckLevel
-from pciops.lib.recent import Recent
 from pciops.web import rights
 from pciops.web.requests import OperatorRequest
 
-readiness: Final = Recent[tuple[bool, dict[str, str]]](timedelta(seconds=5))
+READINESS_FOR: Final = 5  # seconds for which an answer counts
 _readiness_lock: Final = Lock()
 LONGEST_WAIT: Final = 2  # seconds for the checks of another request
 
@@ -56,13 +56,13 @@ def readyz() -> HttpResponse:
     if not _readiness_lock.acquire(timeout=LONGEST_WAIT):
         return JsonResponse({"checks": "no answer yet"}, status=503)
     try:
-        found = readiness.get("", timezone.now())
-        if found is None:
-            found = _readiness(timezone.now())
-            readiness.put("", found, timezone.now())
+        answer: tuple[bool, dict[str, str]] | None = cache.get("readiness")
+        if answer is None:
+            answer = _readiness(timezone.now())
+            cache.set("readiness", answer, timeout=READINESS_FOR)
     finally:
         _readiness_lock.release()
-    ready, result = found
+    ready, result = answer
     return JsonResponse(result, status=200 if ready else 503)
 
 

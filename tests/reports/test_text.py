@@ -42,6 +42,22 @@ def test_a_verdict_claims_no_more_than_was_tested(facts: dict[str, Any], expecte
     assert made.exceptions == sum(found.number for found in made.found)
 
 
+@pytest.mark.parametrize(
+    ("facts", "known"),
+    [
+        ({"tested": 0}, False),
+        ({"tested": 4}, True),
+        ({"tested": 0, "found": [Found(1, "rule")]}, True),
+    ],
+)
+def test_exceptions_are_counted_only_where_something_was_tested(
+    facts: dict[str, Any], known: bool
+) -> None:
+    made = judge("8.2.6", unit="accounts", population=10, **facts)
+
+    assert ("exception" in text.counts(made)) is known
+
+
 def test_a_section_without_a_requirement_has_no_verdict() -> None:
     figures = (Figure("a", "a", 3, finding=True),)
 

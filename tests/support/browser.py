@@ -27,6 +27,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     "light-1440": {"color_scheme": "light", "viewport": {"width": 1440, "height": 800}},
     "dark-360": {"color_scheme": "dark", "viewport": {"width": 360, "height": 800}},
 }
+TABLET = 1024  # the width that no look of its own has
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
@@ -112,7 +113,16 @@ def assert_accessible(page: Page) -> None:
 
 
 def assert_fits(page: Page) -> None:
-    """Assert that nothing requires sideways scrolling."""
+    """Assert that nothing requires sideways scrolling; a wide page is made a tablet's, too."""
+    size = page.viewport_size
+    _assert_fits_now(page)
+    if size is not None and size["width"] > TABLET:
+        page.set_viewport_size({**size, "width": TABLET})
+        _assert_fits_now(page)
+        page.set_viewport_size(size)
+
+
+def _assert_fits_now(page: Page) -> None:
     width, window = page.evaluate(
         "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
     )

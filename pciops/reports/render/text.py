@@ -116,11 +116,16 @@ def found_text(found: Found) -> str:
 
 
 def counts(judgment: Judgment) -> str:
-    """Return `Testing procedure 8.2.6. 412 of 430 accounts tested; 3 exceptions`."""
+    """Return `Testing procedure 8.2.6. 412 of 430 accounts tested; 3 exceptions.`
+
+    Where nothing was tested, the number of exceptions is not known, and is left out.
+    """
     population = number_text(judgment.population)
+    known = judgment.tested or judgment.exceptions
+    exceptions = f"; {counted(judgment.exceptions, 'exception')}" if known else ""
     return (
         f"Testing procedure {judgment.procedure}. {grouped(judgment.tested)} of {population} "
-        f"{judgment.unit} tested; {counted(judgment.exceptions, 'exception')}."
+        f"{judgment.unit} tested{exceptions}."
     )
 
 

@@ -88,7 +88,7 @@ class CensusAttention(models.Model):
 
 
 class MachineRecord(models.Model):
-    """What an administrator said of an account: that a machine uses it, or a person."""
+    """The record of an administrator that a machine uses an account, or that a person does."""
 
     user_id = models.CharField(primary_key=True, max_length=64)
     is_machine = models.BooleanField()

@@ -74,7 +74,7 @@ class SecondFactor:
 
 
 class _Strength(Enum):
-    """What a rule asks of people."""
+    """The factors that a rule requires of people."""
 
     TWO_TYPES = 1
     ONE_TYPE = 2

@@ -75,8 +75,8 @@ def _scope(row: Assignment, target: Project | None) -> str | None:
     domain_id = target.id if target.is_domain else target.domain_id
     if not settings.ADMIN_PROJECT_NAME or domain_id is None:
         return domain_id
-    is_it = target.name == settings.ADMIN_PROJECT_NAME and not target.is_domain
-    if (is_it or row.inherited) and _has_admin_project(domain_id):
+    is_admin_project = target.name == settings.ADMIN_PROJECT_NAME and not target.is_domain
+    if (is_admin_project or row.inherited) and _has_admin_project(domain_id):
         return WHOLE_CLOUD
     return domain_id
 

@@ -45,5 +45,5 @@ class Authority:
         return ""
 
 
-# Who runs a command on the pciops host has its database, too: there is nothing to check.
+# Users of the pciops host can change its database anyway: there is nothing to check.
 HOST: Final = Authority(user_id="", administers=True, domain_id=None, on_host=True)

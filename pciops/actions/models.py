@@ -114,6 +114,6 @@ class UnlockRequest(models.Model):
 
     @property
     def sentence(self) -> str:
-        """What happens next, for who asked."""
+        """The next step, for the operator who asked."""
         until = times.dated(self.expires_at)
         return f"Another operator can confirm the unlock until {until} (request {self.pk})."

@@ -1,7 +1,7 @@
-"""What the chain is checked against: anchors, their copies outside of the database, earlier checks.
+"""Evidence that the chain is checked against: anchors, their copies, and earlier checks.
 
 Each says which hash the row at a position had. A chain that was cut or computed anew does not fit
-them, and whoever can only write to the database can neither sign an anchor nor reach the copies.
+them. An attacker who can only write to the database can neither sign an anchor nor reach the copies.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class CopyError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
-    """What a note says."""
+    """The contents of a note."""
 
     position: int
     hash: str

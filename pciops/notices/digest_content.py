@@ -138,7 +138,7 @@ class Digest:
 
     @property
     def headlines(self) -> list[str]:
-        """What needs attention, the most urgent first: "3 new locks"."""
+        """The facts that need attention, the most urgent first: "3 new locks"."""
         both = "administrators and service accounts"
         numbers = (
             (self.locks.total, "new lock", "new locks"),

@@ -1,4 +1,4 @@
-"""What the sections of a report read: each thing once, shared by all of them."""
+"""The data that the sections of a report share; each source is read once."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ M = TypeVar("M", bound=Model)
 
 @dataclass(frozen=True, kw_only=True)
 class CloudSources:
-    """What the reports of all weeks and domains that are built at one time share."""
+    """The data that the reports of all weeks and domains built at one time share."""
 
     now: datetime
 
@@ -59,7 +59,7 @@ class CloudSources:
 
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """What one report is made from."""
+    """The data of one report."""
 
     week: Week
     scope: str | None  # a domain's id; None: the whole cloud

@@ -18,7 +18,7 @@ Row: TypeAlias = tuple[Cell, ...]
 
 
 class Verdict(StrEnum):
-    """What the data says of a requirement. An assessor decides whether it is in place.
+    """The result of the data for a requirement. An assessor decides whether it is in place.
 
     The worst first.
     """

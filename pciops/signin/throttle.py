@@ -53,7 +53,7 @@ class BusyError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Bucket:
-    """What failures are counted for."""
+    """The thing that failures are counted for."""
 
     key: str  # at most 45 characters
     free: int = FREE

@@ -1,4 +1,4 @@
-"""What was typed into a form when the session ended: sealed in the URL to return to.
+"""The text typed into a form when the session ended: sealed in the URL to return to.
 
 A new session has nothing of the old one, so the text cannot wait there. How the identity was
 confirmed is not kept: that belongs to the act, not to the form.

@@ -1,4 +1,4 @@
-"""What ends a state: a sentence, and a command for an administrator's shell."""
+"""Remedies of states: a sentence, and a command for an administrator's shell."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Remedy:
-    """What ends a state of an account."""
+    """The way to end a state of an account."""
 
     sentence: str
     command: str = ""  # for an administrator's shell, quoted; "" if no command ends the state

@@ -1,4 +1,4 @@
-"""What to do about the cause of a lock: advice names only real IP addresses to block."""
+"""Advice about the cause of a lock: it names only real IP addresses to block."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pciops.lib.numbers import counted, grouped
 
 
 class Lock(Enum):
-    """What an account's failures mean when they are explained: it decides what an unlock does."""
+    """The effect of an account's failures, which decides what an unlock does."""
 
     LOCKED = "locked"
     OPEN = "open"  # below the threshold, or the lock has ended

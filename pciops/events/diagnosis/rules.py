@@ -87,7 +87,7 @@ class Confidence(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class AddressActivity:
-    """What an address did to other accounts in its worst hour.
+    """The failures of an address at other accounts in its worst hour.
 
     Attributes:
         accounts: other accounts with failed sign-ins from it.

@@ -33,7 +33,7 @@ class ReportCheck:
 
 @dataclass(frozen=True, kw_only=True)
 class AuditRecords:
-    """What the audit log says of reports."""
+    """The rows of the audit log about reports."""
 
     builds: Mapping[str, Event]  # hash of a report → the row of its building
     begins: datetime | None  # rows from before this time were pruned; None: none were

@@ -1,7 +1,7 @@
 """Evidence that the chain is checked against: anchors, their copies, and earlier checks.
 
 Each says which hash the row at a position had. A chain that was cut or computed anew does not fit
-them. An attacker who can only write to the database can neither sign an anchor nor reach the copies.
+them. An attacker who can only write to the database can neither sign an anchor nor reach a copy.
 """
 
 from __future__ import annotations

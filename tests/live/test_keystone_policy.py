@@ -24,7 +24,11 @@ MESSAGE = "You are not authorized to perform the requested action: identity:upda
 @pytest.fixture(scope="module")
 def lenient(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A second dashboard, which takes deputies for administrators."""
-    settings = {**site.settings, "PCIOPS_ADMIN_ROLES": f"admin,{ROLE}"}
+    settings = {
+        **site.settings,
+        "PCIOPS_ADMIN_ROLES": f"admin,{ROLE}",
+        "PCIOPS_EVIDENCE_KEY_FILE": str(site.folder / "evidence_key"),  # of every machine
+    }
     folder = tmp_path_factory.mktemp("lenient")
     with replace(site, folder=folder, settings=settings, port=free_port()) as other:
         yield other

@@ -41,16 +41,34 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Scheduler(config, log)
 
 
-# Files whose tests take more than five seconds: `script/check` leaves them to `script/test`.
+# Tests that take more than 0.15 CPU seconds each, by file or by name: `script/check` leaves them to
+# `script/test`. Most walk whole pages, render files or start programs.
 SLOW: Final = (
-    *("tests/matrix/", "tests/reports/test_verdicts.py", "tests/test_settings.py"),
     *("tests/accounts/test_census.py", "tests/accounts/test_prefilter.py"),
-    *("tests/reports/test_pdf.py", "tests/reports/test_formats.py", "tests/audit/test_chain.py"),
+    *("tests/accounts/test_states_agree.py", "tests/accounts/test_whatif.py::test_numbers_equal"),
+    *("tests/actions/test_recovery.py", "tests/api/test_unlock_limits.py"),
+    *("tests/audit/test_chain.py", "tests/audit/test_refusals.py"),
+    *("tests/demo/test_settings.py", "tests/lib/test_jobs.py::test_one_of_four_processes"),
+    *("tests/matrix/", "tests/test_entry_points.py", "tests/test_settings.py"),
+    *("tests/reports/sections/test_account_lists.py", "tests/reports/sections/test_accounts.py"),
+    *(
+        "tests/reports/test_build.py",
+        "tests/reports/test_deliver.py",
+        "tests/reports/test_formats.py",
+    ),
+    *("tests/reports/test_pdf.py", "tests/reports/test_report_command.py"),
+    *(
+        "tests/reports/test_verdicts.py",
+        "tests/web/test_bulk.py",
+        "tests/web/test_hostile_names.py",
+    ),
+    *("tests/web/test_list_navigation.py", "tests/web/test_odd_rows.py"),
+    "tests/web/test_unlock_limits.py",
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark slow files, and allow `keystone_unlock` in every test that may use `keystone`.
+    """Mark slow tests, and allow `keystone_unlock` in every test that may use `keystone`.
 
     See `django_db_setup` for the latter.
     """

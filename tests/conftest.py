@@ -41,7 +41,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Scheduler(config, log)
 
 
-# Tests that take more than 0.15 CPU seconds each, by file or by name: `script/check` leaves them to
+# Tests that take about 0.15 seconds or more each, by file or by name: `script/check` leaves them to
 # `script/test`. Most walk whole pages, render files or start programs.
 SLOW: Final = (
     *("tests/accounts/test_census.py", "tests/accounts/test_prefilter.py"),
@@ -62,8 +62,12 @@ SLOW: Final = (
         "tests/web/test_bulk.py",
         "tests/web/test_hostile_names.py",
     ),
-    *("tests/web/test_list_navigation.py", "tests/web/test_odd_rows.py"),
-    "tests/web/test_unlock_limits.py",
+    *("tests/web/test_bulk_steps.py", "tests/web/test_list_navigation.py"),
+    *("tests/web/test_odd_rows.py", "tests/web/test_unlock_limits.py"),
+    *("tests/reports/test_schedule.py", "tests/accounts/test_by_date.py::test_both_orders"),
+    "tests/signin/test_throttle.py::test_wider_ipv6",
+    # These wait: for a retry of kombu, and for one of our own.
+    *("tests/lib/test_doctor.py::test_broker_outage", "tests/events/test_record.py::test_a_batch"),
 )
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Min
 
 from pciops.audit import chain
 from pciops.audit.models import Event, PruneStub
 from pciops.audit.services import PCIOPS, record
-from pciops.lib import times
+from pciops.lib import privileges, times
 
 RESOURCE: Final = "trail"
 
@@ -21,6 +23,29 @@ class BrokenChainError(Exception):
     """The rows to prune do not verify; nothing is pruned until a person has looked at them."""
 
 
+class MayNotPruneError(Exception):
+    """The database login may not delete evidence, as `grants --ours` intends."""
+
+
+@contextmanager
+def deleting_evidence() -> Iterator[None]:
+    """Wrap statements that delete evidence; also a decorator.
+
+    Raises:
+        MayNotPruneError
+    """
+    try:
+        yield
+    except DatabaseError as error:
+        if not privileges.denied(error):
+            raise
+        raise MayNotPruneError(
+            "this database login may not delete evidence; run manage.py prune_evidence with the"
+            " login that migrates"
+        ) from error
+
+
+@deleting_evidence()
 @transaction.atomic
 def prune(now: datetime) -> PruneStub | None:
     """Delete the rows that were settled longer ago than they are kept; None if there are none.
@@ -30,6 +55,7 @@ def prune(now: datetime) -> PruneStub | None:
 
     Raises:
         BrokenChainError
+        MayNotPruneError
         AuditLogError: nothing is pruned.
     """
     head = chain.locked_head()

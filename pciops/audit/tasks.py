@@ -76,5 +76,5 @@ def _once(job: str, every: timedelta, work: Callable[[datetime], object]) -> Non
             jobs.once(job, every, work)
         except prune.BrokenChainError as error:
             log.error("%s: nothing is pruned, the trail does not fit: %s", job, error)
-        except (AuditLogError, EvidenceKeyError) as error:
+        except (AuditLogError, EvidenceKeyError, prune.MayNotPruneError) as error:
             log.error("%s: %s", job, error)

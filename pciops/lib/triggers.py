@@ -14,8 +14,7 @@ from typing import Final, Literal
 from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-# MySQL's error numbers: no right to create triggers; the same because of the binary log.
-MAY_NOT: Final = (1142, 1227, 1419)
+from pciops.lib import privileges
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +43,7 @@ def install(guards: Sequence[Guard], using: str = "default") -> None:
                 with connection.cursor() as cursor:
                     cursor.execute(statement)
     except DatabaseError as error:
-        if error.args[0] not in MAY_NOT:
+        if not privileges.denied(error):
             raise
         log.warning(
             "the database does not let pciops make triggers, so it will not refuse changes of "

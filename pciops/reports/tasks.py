@@ -8,6 +8,7 @@ from typing import Final
 
 from django.utils import timezone
 
+from pciops.audit.prune import MayNotPruneError
 from pciops.audit.services import AuditLogError
 from pciops.celery import app
 from pciops.keystone import database
@@ -87,7 +88,10 @@ def prune_and_verify() -> None:
 
 
 def _prune_and_verify(now: datetime) -> None:
-    prune.prune(now)
+    try:
+        prune.prune(now)
+    except MayNotPruneError as error:
+        log.error("reports.keep: %s", error)
     check = verify.verify()
     if check.problem:
         log.error("the reports do not fit: %s", check.problem)

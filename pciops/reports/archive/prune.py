@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import transaction
 
 from pciops.audit.models import Event
+from pciops.audit.prune import deleting_evidence
 from pciops.audit.services import PCIOPS, record
 from pciops.lib import times
 from pciops.reports.archive import records, verify
@@ -17,6 +18,7 @@ from pciops.reports.models import RowChunk, SignOff, StoredReport
 log = logging.getLogger(__name__)
 
 
+@deleting_evidence()
 @transaction.atomic
 def prune(now: datetime) -> int:
     """Delete the reports that are too old, and return how many.
@@ -24,6 +26,7 @@ def prune(now: datetime) -> int:
     A report that fails its verification is kept, with an error in the log: it may show a forgery.
 
     Raises:
+        MayNotPruneError
         AuditLogError: nothing is deleted.
     """
     oldest = times.months_before(now, settings.REPORT_MONTHS)

@@ -43,8 +43,7 @@ class Command(BaseCommand):
         except grants.GrantError as error:
             raise CommandError(str(error), returncode=2) from None
         for login in dict.fromkeys((user, writer)):
-            create = f"CREATE USER '{login}'@'{host}' IDENTIFIED BY '<password>';"
-            self.stdout.write(f"-- Make the login first: {create}")
+            self._print_create(login, host)
         for line in lines:
             self.stdout.write(line)
 
@@ -57,6 +56,14 @@ class Command(BaseCommand):
             lines = grants.own_statements(connection, database=database, user=user, host=host)
         except grants.GrantError as error:
             raise CommandError(str(error), returncode=2) from None
-        self.stdout.write("-- Run it after each migrate, as the login that migrates.")
+        self.stdout.write("-- Run it after each migrate, as an administrator of the database.")
+        if connection.vendor == "mysql":
+            self._print_create(user, host)
+        else:
+            self.stdout.write(f"-- Make the login first: CREATE ROLE \"{user}\" LOGIN;")
         for line in lines:
             self.stdout.write(line)
+
+    def _print_create(self, login: str, host: str) -> None:
+        create = f"CREATE USER '{login}'@'{host}' IDENTIFIED BY '<password>';"
+        self.stdout.write(f"-- Make the login first: {create}")

@@ -99,6 +99,18 @@ class Keys:
         Raises:
             UnsignedError
         """
+        verifier, raw = self.verifier_of(signature)
+        try:
+            verifier.key.verify(raw, text.encode())
+        except InvalidSignature:
+            raise UnsignedError("its signature is wrong") from None
+
+    def verifier_of(self, signature: str) -> tuple[Verifier, bytes]:
+        """Return the key that a signature names, and the signature without the key's id.
+
+        Raises:
+            UnsignedError
+        """
         try:
             raw = base64.b64decode(signature, validate=True)
         except (binascii.Error, ValueError):
@@ -106,10 +118,7 @@ class Keys:
         verifier = self.verifiers.get(raw[:ID_BYTES])
         if verifier is None:
             raise UnsignedError(f"its key {raw[:ID_BYTES].hex()} is not among the evidence keys")
-        try:
-            verifier.key.verify(raw[ID_BYTES:], text.encode())
-        except InvalidSignature:
-            raise UnsignedError("its signature is wrong") from None
+        return verifier, raw[ID_BYTES:]
 
 
 # --- Files --------------------------------------------------------------------------------------

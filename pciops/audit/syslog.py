@@ -118,6 +118,14 @@ def behind() -> int:
     return (head.position if head else 0) - (cursor.position if cursor else 0)
 
 
+def oldest_waiting() -> Event | None:
+    """Return the oldest row that waits for the receiver; None if it has all, or there is none."""
+    cursor = SyslogCursor.objects.filter(pk=1).first()
+    if not settings.SYSLOG_URL or cursor is None:
+        return None
+    return Event.rows.filter(position__gt=cursor.position).order_by("position").first()
+
+
 def _catch_up(limit: int) -> int:
     head = ChainHead.objects.filter(pk=1).first()
     # A receiver that is new gets the rows from now on; the JSON file has those before.

@@ -60,7 +60,7 @@ class Command(BaseCommand):
         if connection.vendor == "mysql":
             self._print_create(user, host)
         else:
-            self.stdout.write(f"-- Make the login first: CREATE ROLE \"{user}\" LOGIN;")
+            self.stdout.write(f'-- Make the login first: CREATE ROLE "{user}" LOGIN;')
         for line in lines:
             self.stdout.write(line)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
+from django.conf import settings
 from django.utils import timezone
 
 from pciops.audit import chain, evidence, syslog
@@ -49,51 +50,73 @@ def audit_log() -> Iterator[CheckResult]:
         yield ok(f"Its chain of {last.rows} rows was verified {age} ago, and fits.")
 
 
-@check("evidence", after="database")
-def evidence_is_kept() -> Iterator[CheckResult]:
-    """Check that the keys of all machines are known, that anchors are made, and syslog's copy."""
-    findings = [*_unknown_keys(), *_old_anchor(timezone.now()), *_waiting_rows(timezone.now())]
-    yield from findings or [ok("Its keys are known, and anchors and copies are up to date.")]
-
-
-def _unknown_keys() -> Iterator[CheckResult]:
-    """Find recent rows that another machine has sealed with a key of its own."""
+@check("evidence key", after="database")
+def evidence_key() -> Iterator[CheckResult]:
+    """Check that this machine knows the keys with which other machines seal rows."""
+    try:
+        keys = evidence.keys()
+    except evidence.EvidenceKeyError as error:
+        yield problem(f"{error}.", "Restore the file, or make it readable for pciops' user.")
+        return
     rows = Event.rows.exclude(position=None).exclude(seal="").order_by("-position")
-    for position, seal in rows.values_list("position", "seal")[:RECENT]:
+    recent = rows.values_list("position", "seal")[:RECENT]
+    for position, seal in recent:
         try:
-            evidence.keys().verifier_of(seal)
+            keys.verifier_of(seal)
         except evidence.UnsignedError as error:
             yield problem(
                 f"Row {position} of the audit log cannot be verified here: {error}.",
                 "Give each machine the same PCIOPS_EVIDENCE_KEY_FILE, or add the other machine's"
-                " line of <file>.pub to the one here (docs/audit.md). If no machine of yours has"
-                " this key, the row was not written by pciops.",
+                " line of <file>.pub to the one here (docs/audit.md). If none of your machines has"
+                " this key, pciops did not write the row.",
             )
             return
+    if recent:
+        yield ok(f"The keys that sealed the newest {counted(len(recent), 'row')} are known here.")
+    else:
+        yield ok("No row has been sealed yet.")
 
 
-def _old_anchor(now: datetime) -> Iterator[CheckResult]:
-    """Find out that no anchor has been made for hours though there are rows."""
-    last = Anchor.objects.order_by("-pk").first()
-    first = (
-        Event.rows.filter(position__gt=last.position if last else 0).order_by("position").first()
-    )
-    since = last.made_at if last else first and first.settled_at
-    if since and now - since > MAX_ANCHOR_AGE:
+@check("anchors", after="database")
+def last_anchor() -> Iterator[CheckResult]:
+    """Check that anchors are made while there are rows."""
+    made = Anchor.objects.order_by("-pk").values_list("made_at", flat=True).first()
+    rows = Event.rows.exclude(position=None).order_by("position")
+    since = made or rows.values_list("settled_at", flat=True).first()
+    if since is None:
+        yield ok("There is no row yet that needs an anchor.")
+        return
+    age = timezone.now() - since
+    what = "The last anchor was made" if made else "No anchor has been made since the first row,"
+    sentence = f"{what} {times.span(age)} ago."
+    if age > MAX_ANCHOR_AGE:
         yield warning(
-            f"No anchor of the audit log was made for {times.span(now - since)}.",
-            "Look at the worker and its log: audit.anchor makes one every hour, unless the"
-            " integrity check fails.",
+            sentence,
+            "Look at the worker and its log. It makes an anchor every hour, unless the integrity"
+            " check fails.",
         )
+    else:
+        yield ok(sentence)
 
 
-def _waiting_rows(now: datetime) -> Iterator[CheckResult]:
-    """Find rows that the syslog receiver has not taken for minutes."""
-    oldest = syslog.oldest_waiting()
-    if oldest and oldest.settled_at and now - oldest.settled_at > MAX_WAIT:
+@check("syslog", after="database")
+def syslog_copy() -> Iterator[CheckResult]:
+    """Check that rows do not wait for the syslog receiver, if there is one."""
+    if not settings.SYSLOG_URL:
+        return
+    waiting = syslog.waiting()
+    oldest = waiting.values_list("settled_at", flat=True).first()
+    if oldest is None:
+        yield ok("No row of the audit log waits to be sent.")
+        return
+    age = timezone.now() - oldest
+    rows = counted(waiting.count(), "row")
+    sentence = f"Waiting to be sent: {rows} of the audit log, the oldest for {times.span(age)}."
+    if age > MAX_WAIT:
         yield warning(
-            f"{counted(syslog.behind(), 'row')} of the audit log wait for syslog, the oldest for"
-            f" {times.span(now - oldest.settled_at)}.",
+            sentence,
             "Look at the receiver of PCIOPS_SYSLOG_URL and at the worker. Nothing is lost: the rows"
-            " are sent in order once it answers.",
+            " are sent in order after it answers.",
         )
+    else:
+        yield ok(sentence)

@@ -40,8 +40,8 @@ def deleting_evidence() -> Iterator[None]:
         if not privileges.denied(error):
             raise
         raise MayNotPruneError(
-            "this database login may not delete evidence; run manage.py prune_evidence with the"
-            " login that migrates"
+            "This database login may not delete evidence. Run manage.py prune_evidence with the"
+            " login that migrates."
         ) from error
 
 

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from pciops.audit import chain
@@ -111,19 +112,15 @@ def catch_up(limit: int = AT_ONCE) -> int:
         return 0
 
 
-def behind() -> int:
-    """Return how many rows wait for the receiver."""
-    head = ChainHead.objects.filter(pk=1).first()
-    cursor = SyslogCursor.objects.filter(pk=1).first()
-    return (head.position if head else 0) - (cursor.position if cursor else 0)
+def waiting() -> QuerySet[Event]:
+    """Return the rows that the receiver has not taken, the oldest first.
 
-
-def oldest_waiting() -> Event | None:
-    """Return the oldest row that waits for the receiver; None if it has all, or there is none."""
+    Before the first row is sent there are none: a new receiver gets the rows from then on.
+    """
     cursor = SyslogCursor.objects.filter(pk=1).first()
-    if not settings.SYSLOG_URL or cursor is None:
-        return None
-    return Event.rows.filter(position__gt=cursor.position).order_by("position").first()
+    if cursor is None:
+        return Event.rows.none()
+    return Event.rows.filter(position__gt=cursor.position).order_by("position")
 
 
 def _catch_up(limit: int) -> int:

@@ -14,4 +14,5 @@ _INSUFFICIENT_PRIVILEGE: Final = "42501"  # PostgreSQL
 def denied(error: DatabaseError) -> bool:
     """Return whether the login may not do what it tried. SQLite has no logins."""
     state = getattr(error.__cause__, "sqlstate", None)
-    return state == _INSUFFICIENT_PRIVILEGE or error.args[:1] in [(number,) for number in _DENIED]
+    number = error.args[0] if error.args else None
+    return state == _INSUFFICIENT_PRIVILEGE or number in _DENIED

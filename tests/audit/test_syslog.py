@@ -148,7 +148,7 @@ def test_restarted_receiver_gets_the_next_row(
 
     assert event.hash.encode() in received[0]
     assert b'"position": 1,' in received[1]  # the old connection may have lost it
-    assert syslog.behind() == 0
+    assert syslog.waiting().count() == 0
 
 
 @pytest.mark.parametrize(("name", "lost"), [("localhost", 0), ("other.example", 1)])
@@ -178,7 +178,7 @@ def test_name_in_the_certificate_is_checked(
     syslog.SENDER.close()
     thread.join()
 
-    assert syslog.behind() == lost
+    assert syslog.waiting().count() == lost
     assert [event.hash.encode() in text for text in received] == [True] * (1 - lost)
 
 
@@ -205,7 +205,7 @@ def test_receiver_that_is_down_is_logged_once_and_rows_wait(
     committed()
 
     assert Event.objects.count() == 2
-    assert syslog.behind() == 2
+    assert syslog.waiting().count() == 2
     assert len([text for text in caplog.messages if "does not take the trail" in text]) == 1
 
 
@@ -244,11 +244,11 @@ def test_row_waits_while_another_process_sends(
     cursors = SyslogCursor.objects.all()
     claimed = claims.claim(cursors, now=timezone.now(), lease=syslog.LEASE)
     committed()
-    assert syslog.behind() == 1
+    assert syslog.waiting().count() == 1
     claims.release(claimed)
     send_syslog()
 
-    assert syslog.behind() == 0
+    assert syslog.waiting().count() == 0
 
 
 def test_anchor_is_sent_with_its_note(udp: socket.socket, committed: Callable[[], Event]) -> None:

@@ -7,44 +7,25 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
 
-from tests.support.processes import ENDS_WITH_US, free_port, wait_until
+from tests.support.processes import free_port, running, wait_until
 
 DEBIAN = Path("/usr/lib/postgresql")  # keeps one folder for each version, outside of the PATH
 
 
+@dataclass(frozen=True)
 class PostgreSQL:
-    """One server. `root` is its superuser; all logins of this machine are trusted."""
+    """A server on this port. `root` is its superuser, and no login needs a password."""
 
-    def __init__(self) -> None:
-        # The server refuses to be root, and its user must be able to get there.
-        self.folder = Path(tempfile.mkdtemp(prefix="pciops-postgresql-"))
-        self.port = free_port()
-        self.user = "postgres" if os.geteuid() == 0 else getpass.getuser()
-        self.log = self.folder / "log"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        if os.geteuid() == 0:
-            shutil.chown(self.folder, self.user)
-        try:
-            self._serve()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.process:
-            self.process.send_signal(signal.SIGINT)  # disconnects clients
-            self.process.wait(timeout=60)
-        shutil.rmtree(self.folder, ignore_errors=True)
+    port: int
 
     def execute(self, sql: str, *, database: str = "postgres") -> list[tuple[object, ...]]:
         """Run statements, separated by semicolons, as superuser; return the rows of the last."""
@@ -57,47 +38,39 @@ class PostgreSQL:
             return cursor.fetchall() if cursor.description else []
 
     def url(self, database: str, *, user: str) -> str:
-        """Return the URL of a database for a login, which needs no password."""
+        """Return the URL of a database for a login."""
         return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
 
-    def _serve(self) -> None:
-        data = str(self.folder / "data")
-        initialize = [_program("initdb"), "--pgdata", data, "--username", "root"]
+
+@contextmanager
+def postgresql() -> Iterator[PostgreSQL]:
+    """Run a server inside this block."""
+    root = os.geteuid() == 0
+    with TemporaryDirectory(prefix="pciops-postgresql-", ignore_cleanup_errors=True) as name:
+        folder, data = Path(name), f"{name}/data"
+        user = "postgres" if root else getpass.getuser()  # the server refuses to be root
+        if root:
+            shutil.chown(folder, user)
+        as_user = ["setpriv", f"--reuid={user}", "--clear-groups"] if root else []
+        create = ["--pgdata", data, "--username=root", "--auth=trust", "--encoding=UTF8"]
         subprocess.run(
-            [*self._as_user, *initialize, "--auth=trust", "--encoding=UTF8", "--no-sync"],
+            [*as_user, _program("initdb"), *create, "--no-sync"],
             check=True,
             stdout=subprocess.DEVNULL,
-            cwd=self.folder,
+            cwd=folder,
         )
-        options = {
-            "listen_addresses": "127.0.0.1",
-            "port": self.port,
-            "unix_socket_directories": self.folder,
-            "fsync": "off",  # nothing here must survive a power cut
-        }
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [
-                    *(*ENDS_WITH_US, *self._as_user[1:], _program("postgres"), "-D", data),
-                    *(
-                        word
-                        for name, value in options.items()
-                        for word in ("-c", f"{name}={value}")
-                    ),
-                ],
-                stdout=log,
-                stderr=log,
-                cwd=self.folder,
-            )
-        wait_until(self._answers, "PostgreSQL answers", self.process, self.log)
-
-    @property
-    def _as_user(self) -> list[str]:
-        root = os.geteuid() == 0
-        return ["setpriv", *((f"--reuid={self.user}", "--clear-groups") if root else ())]
-
-    def _answers(self) -> bool:
-        return "ready to accept connections" in self.log.read_text(errors="replace")
+        server = PostgreSQL(free_port())
+        options = [
+            *("-c", "listen_addresses=127.0.0.1", "-c", f"port={server.port}"),
+            *("-c", f"unix_socket_directories={folder}"),
+            *("-c", "fsync=off"),  # nothing here must survive a power cut
+        ]
+        command = [*as_user, _program("postgres"), "-D", data, *options]
+        with running(command, env=os.environ, log=folder / "log", cwd=folder) as program:
+            program.wait_for_output("ready to accept connections")
+            yield server
+            program.process.send_signal(signal.SIGINT)  # disconnects clients
+            wait_until(lambda: program.process.poll() is not None, "PostgreSQL has ended")
 
 
 def _program(name: str) -> str:

@@ -64,11 +64,13 @@ class Program:
 
 
 @contextmanager
-def running(command: Sequence[object], *, env: Mapping[str, str], log: Path) -> Iterator[Program]:
+def running(
+    command: Sequence[object], *, env: Mapping[str, str], log: Path, cwd: Path = ROOT
+) -> Iterator[Program]:
     """Run a program inside this block, and kill it at the end if it still runs."""
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [*ENDS_WITH_US, *map(str, command)], cwd=ROOT, env=env, stdout=output, stderr=output
+            [*ENDS_WITH_US, *map(str, command)], cwd=cwd, env=env, stdout=output, stderr=output
         )
     program = Program(process, log)
     try:

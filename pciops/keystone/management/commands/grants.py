@@ -60,7 +60,8 @@ class Command(BaseCommand):
         if connection.vendor == "mysql":
             self._print_create(user, host)
         else:
-            self.stdout.write(f'-- Make the login first: CREATE ROLE "{user}" LOGIN;')
+            create = f"CREATE ROLE \"{user}\" LOGIN PASSWORD '<password>';"
+            self.stdout.write(f"-- Make the login first: {create}")
         for line in lines:
             self.stdout.write(line)
 

@@ -28,6 +28,6 @@ class Command(BaseCommand):
         except prune.BrokenChainError as error:
             raise CommandError(f"Audit log integrity check failed: {error}.") from None
         except (AuditLogError, prune.MayNotPruneError) as error:
-            raise CommandError(f"Nothing is pruned: {error}.") from None
+            raise CommandError(str(error)) from None
         rows = stub.count if stub else 0
         self.stdout.write(f"Pruned {counted(rows, 'row')} and {counted(deleted, 'report')}.")

@@ -87,8 +87,10 @@ def last_anchor() -> Iterator[CheckResult]:
         yield ok("There is no row yet that needs an anchor.")
         return
     age = timezone.now() - since
-    what = "The last anchor was made" if made else "No anchor has been made since the first row,"
-    sentence = f"{what} {times.span(age)} ago."
+    if made:
+        sentence = f"The last anchor was made {times.span(age)} ago."
+    else:
+        sentence = f"No anchor has been made; the first row is {times.span(age)} old."
     if age > MAX_ANCHOR_AGE:
         yield warning(
             sentence,

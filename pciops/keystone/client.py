@@ -137,6 +137,27 @@ def sign_in(command_session: session.Session) -> Token:
         raise OtherCloudError from error
 
 
+def issue(command_session: session.Session) -> str:
+    """Return the id of a new token of a command's session; the errors are those of `sign_in`."""
+    plugin: Any = command_session.auth
+    with _errors(_REFUSALS):
+        return str(plugin.get_auth_ref(command_session).auth_token)
+
+
+def check(command_session: session.Session, asking: str, token_id: str) -> None:
+    """Validate a token with another one, at the Keystone of a command's session.
+
+    Raises:
+        RefusedError, UnreachableError
+    """
+    plugin: Any = command_session.auth
+    url = f"{_v3_url(plugin.auth_url)}/auth/tokens"
+    headers = {"X-Auth-Token": asking, "X-Subject-Token": token_id}
+    with _errors((*_REFUSALS, exceptions.NotFound)):
+        answer = command_session.get(url, headers=headers, authenticated=False, log=False)
+        answer.json()["token"]
+
+
 def second_factor(receipt: str, user_id: str, passcode: str) -> Token:
     """Return an unscoped token for the receipt of a right password and a TOTP code.
 
@@ -325,8 +346,8 @@ def _session(timeout: int | None = None) -> session.Session:
     )
 
 
-def _v3_url() -> str:
-    url: str = settings.OS_AUTH_URL
+def _v3_url(auth_url: str = "") -> str:
+    url: str = (auth_url or settings.OS_AUTH_URL).rstrip("/")
     return url if url.endswith("/v3") else f"{url}/v3"
 
 

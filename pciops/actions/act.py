@@ -8,8 +8,6 @@ from datetime import date
 from http import HTTPStatus
 from typing import ClassVar, Final
 
-from django.db import transaction
-
 from pciops.accounts import selectors
 from pciops.accounts.account import Account
 from pciops.accounts.verdict import SigninVerdict, judge
@@ -207,9 +205,7 @@ class Act(ABC):
         if outcome is not Event.Outcome.SUCCESS:
             services.settle(event, outcome, remark)
             return
-        with services.writes_guarded(event), transaction.atomic():
-            services.settle(event, outcome, remark)
-            self.keep(event)
+        services.settle(event, outcome, remark, keep=self.keep)
 
     def _attempt(self, event: Event, verdict: SigninVerdict, request: ActRequest) -> ActResult:
         if sentence := self.refusal(verdict, request.authority):

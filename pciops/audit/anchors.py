@@ -11,13 +11,11 @@ import os
 from datetime import datetime
 from typing import Final
 
-from django.db import transaction
-
 from pciops.audit import chain, evidence, syslog, timestamps, witnesses
 from pciops.audit.hashes import hash_of
 from pciops.audit.models import Anchor, ChainCheck, Event
 from pciops.audit.witnesses import Statement
-from pciops.lib import canonical
+from pciops.lib import canonical, retries
 
 NOTE_NAME: Final = "anchor.note"
 REPLY_NAME: Final = "anchor.tsr"
@@ -44,25 +42,8 @@ def make(check: ChainCheck, now: datetime) -> Anchor | None:
     """
     if check.problem or not check.position:
         return None
-    with transaction.atomic():
-        chain.locked_head()  # one process makes an anchor at a time
-        before = Anchor.objects.order_by("-pk").first()
-        statement = Statement(
-            position=check.position,
-            hash=check.hash,
-            time=canonical.instant(now),
-            previous=before.note_hash if before else "none",
-            reports=_reports(before.position if before else 0, check.position),
-        )
-        note = evidence.sign_note(witnesses.statement_text(statement))
-        anchor = Anchor.objects.create(
-            made_at=now,
-            position=check.position,
-            hash=check.hash,
-            note=note,
-            note_hash=witnesses.note_digest(note),
-        )
-    _copy(note)
+    anchor = _sign(check, now)
+    _copy(anchor.note)
     timestamps.stamp_missing()
     syslog.catch_up()
     return anchor
@@ -83,6 +64,27 @@ def files(anchor: Anchor | None) -> list[tuple[str, bytes]]:
     if hasattr(anchor, "timestamp"):
         found.append((REPLY_NAME, bytes(anchor.timestamp.reply)))
     return found
+
+
+@retries.repeated
+def _sign(check: ChainCheck, now: datetime) -> Anchor:
+    chain.locked_head()  # one process makes an anchor at a time
+    before = Anchor.objects.order_by("-pk").first()
+    statement = Statement(
+        position=check.position,
+        hash=check.hash,
+        time=canonical.instant(now),
+        previous=before.note_hash if before else "none",
+        reports=_reports(before.position if before else 0, check.position),
+    )
+    note = evidence.sign_note(witnesses.statement_text(statement))
+    return Anchor.objects.create(
+        made_at=now,
+        position=check.position,
+        hash=check.hash,
+        note=note,
+        note_hash=witnesses.note_digest(note),
+    )
 
 
 def _reports(after: int, until: int) -> tuple[str, ...]:

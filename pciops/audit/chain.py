@@ -17,7 +17,6 @@ from itertools import chain
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.crypto import salted_hmac
 
@@ -25,7 +24,7 @@ from pciops.audit import evidence
 from pciops.audit.evidence import UnsignedError
 from pciops.audit.models import ChainCheck, ChainHead, Event, PruneStub
 from pciops.audit.witnesses import Witnesses, check_text
-from pciops.lib import canonical
+from pciops.lib import canonical, retries
 from pciops.lib.keyset import Column, Order, batches
 
 # All columns but the hash itself.
@@ -350,9 +349,14 @@ def _end_problem(check: ChainCheck, head: ChainHead) -> str:
         if check.position < head.position:
             return f"row {check.position + 1} is missing: the head is row {head.position}"
         return f"row {check.position}: its hash is not that of the head"
-    with transaction.atomic():
-        now = locked_head()
-        beyond = Event.rows.filter(position__gt=now.position).order_by("position").first()
+    now, beyond = _beyond_head()
     if beyond:
         return f"row {beyond.position} ({beyond.pk}): behind the head, which is row {now.position}"
     return ""
+
+
+@retries.repeated
+def _beyond_head() -> tuple[ChainHead, Event | None]:
+    """Return the head as it is now, and the first row behind it."""
+    head = locked_head()
+    return head, Event.rows.filter(position__gt=head.position).order_by("position").first()

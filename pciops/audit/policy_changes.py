@@ -6,17 +6,16 @@ import json
 from datetime import datetime
 from typing import Final
 
-from django.db import transaction
-
 from pciops.accounts.policy.policy import OptionValue, SourcedPolicy, display_value
 from pciops.audit import chain
 from pciops.audit.models import Event, KnownOption
 from pciops.audit.services import PCIOPS, record
+from pciops.lib import retries
 
 RESOURCE: Final = "[security_compliance]"
 
 
-@transaction.atomic
+@retries.repeated
 def record_changes(sourced: SourcedPolicy, now: datetime) -> list[Event]:
     """Record each option that has changed since the last call, with both values.
 

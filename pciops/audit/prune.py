@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Final
 
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError
 from django.db.models import Min
 
 from pciops.audit import chain
 from pciops.audit.models import Event, PruneStub
 from pciops.audit.services import PCIOPS, record
-from pciops.lib import privileges, times
+from pciops.lib import privileges, retries, times
 
 RESOURCE: Final = "trail"
 
@@ -46,7 +46,7 @@ def deleting_evidence() -> Iterator[None]:
 
 
 @deleting_evidence()
-@transaction.atomic
+@retries.repeated
 def prune(now: datetime) -> PruneStub | None:
     """Delete the rows that were settled longer ago than they are kept; None if there are none.
 

@@ -6,8 +6,9 @@ import logging
 import os
 import pwd
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ from pciops.audit import chain, evidence, syslog
 from pciops.audit.evidence import EvidenceKeyError
 from pciops.audit.models import SETTLED, Event
 from pciops.keystone import database
+from pciops.lib import retries
 
 LOGIN_UID: Final = Path("/proc/self/loginuid")
 NO_LOGIN: Final = 2**32 - 1  # what the kernel says without a login
@@ -142,18 +144,27 @@ def open_event(
     intent = _event(Event.Action.INTENT, initiator, now)
     _set_target(intent, account)
     intent.resource, intent.outcome = event.action, Event.Outcome.SUCCESS
+
+    def write() -> Event:
+        opened = copy(event)  # the original is not saved yet, for another attempt
+        opened.save()
+        intent.remark = chain.intent_remark(Event.objects.get(pk=event.pk))
+        _append(intent)
+        return opened
+
     try:
-        with transaction.atomic():
-            event.save()
-            intent.remark = chain.intent_remark(Event.objects.get(pk=event.pk))
-            _append(intent)
+        return retries.run(write, find=lambda: _stored(event))
     except (DatabaseError, InterfaceError, EvidenceKeyError) as error:
         raise _not_begun(error) from error
-    return event
 
 
-def _append(event: Event) -> None:
-    """Save a new row as the head of the chain, within a transaction."""
+def _stored(event: Event) -> Event | None:
+    return Event.objects.filter(pk=event.pk).first()
+
+
+def _append(new: Event) -> Event:
+    """Save a new row as the head of the chain, within a transaction, and return it."""
+    event = copy(new)  # the original is not saved yet, for another attempt
     head = chain.locked_head()
     event.settled_at = timezone.now()
     chain.append(event, head)
@@ -161,17 +172,36 @@ def _append(event: Event) -> None:
     event.save()
     head.save()
     transaction.on_commit(syslog.catch_up, robust=True)
+    return event
 
 
-def settle(event: Event, outcome: Event.Outcome, remark: str = "") -> Event:
+def settle(
+    event: Event,
+    outcome: Event.Outcome,
+    remark: str = "",
+    *,
+    keep: Callable[[Event], object] = lambda settled: None,
+) -> Event:
     """Write the outcome of a pending act, and append its row to the chain.
+
+    Args:
+        keep: writes more about the settled act, in the same transaction.
 
     Raises:
         SettledError: if it has been settled before.
         AuditLogError: the act is over, and its row stays pending.
     """
-    try:
+
+    def write() -> Event:
         settled = _settle(event.pk, outcome, remark)
+        keep(settled)
+        return settled
+
+    def find() -> Event | None:
+        return Event.objects.filter(pk=event.pk, outcome=outcome, remark=remark).first()
+
+    try:
+        settled = retries.run(write, find=find)
     except (DatabaseError, InterfaceError, EvidenceKeyError) as error:
         raise _not_settled(event, outcome, error) from error
     for name in SETTLED:
@@ -231,8 +261,7 @@ def record(
     event.resource, event.reason, event.remark = resource[:255], reason, remark
     event.outcome = outcome
     try:
-        with transaction.atomic():
-            _append(event)
+        event = retries.run(lambda: _append(event), find=lambda: _stored(event))
     except (DatabaseError, InterfaceError, EvidenceKeyError) as error:
         raise _not_begun(error) from error
     _log(event)
@@ -315,20 +344,19 @@ def _set_target(event: Event, target: Account | Target) -> None:
 
 
 def _settle(event_id: str, outcome: Event.Outcome, remark: str) -> Event:
-    """Append the row to the chain as it is stored, not as the caller has it."""
-    with transaction.atomic():
-        head = chain.locked_head()
-        pending = Event.objects.filter(pk=event_id, outcome=Event.Outcome.PENDING)
-        event = pending.first()
-        if event is None:
-            raise SettledError(event_id)
-        event.outcome, event.remark, event.settled_at = outcome, remark, timezone.now()
-        chain.append(event, head)
-        event.seal = evidence.seal("row", event.hash)
-        if not pending.settle(**{name: getattr(event, name) for name in SETTLED}):
-            raise SettledError(event_id)
-        head.save()
-        transaction.on_commit(syslog.catch_up, robust=True)
+    """Append the row to the chain as it is stored, not as the caller has it; in a transaction."""
+    head = chain.locked_head()
+    pending = Event.objects.filter(pk=event_id, outcome=Event.Outcome.PENDING)
+    event = pending.first()
+    if event is None:
+        raise SettledError(event_id)
+    event.outcome, event.remark, event.settled_at = outcome, remark, timezone.now()
+    chain.append(event, head)
+    event.seal = evidence.seal("row", event.hash)
+    if not pending.settle(**{name: getattr(event, name) for name in SETTLED}):
+        raise SettledError(event_id)
+    head.save()
+    transaction.on_commit(syslog.catch_up, robust=True)
     return event
 
 

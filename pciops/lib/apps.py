@@ -1,4 +1,4 @@
-"""The helpers as a Django app, with a system check for unknown variables."""
+"""The helpers as a Django app: a system check for unknown variables, and repeated statements."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.core import checks
+from django.db.backends.signals import connection_created
 
-from pciops.lib import cleartext, env
+from pciops.lib import cleartext, env, retries
 
 
 class LibConfig(AppConfig):
     name = "pciops.lib"
 
     def ready(self) -> None:
+        connection_created.connect(retries.install)
         checks.register(variables_are_known)
         checks.register(cleartext.goes_over_tls, deploy=True)
 

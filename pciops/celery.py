@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,10 @@ app.autodiscover_tasks()
 
 MINUTE = crontab()
 FIVE_MINUTES = crontab(minute="*/5")
+TWENTY_SECONDS = timedelta(seconds=20)
 
 
-def _entry(task: str, schedule: crontab, *, expires: int) -> dict[str, Any]:
+def _entry(task: str, schedule: crontab | timedelta, *, expires: int) -> dict[str, Any]:
     """Return an entry of the timetable; a message expires after so many seconds."""
     return {"task": task, "schedule": schedule, "options": {"expires": expires}}
 
@@ -75,9 +77,10 @@ app.conf.beat_schedule = {
     "issue_reports": _entry("reports.issue", FIVE_MINUTES, expires=240),
     # Old reports are pruned, and the others verified.
     "keep_reports": _entry("reports.keep", crontab(hour="3", minute="40"), expires=3600),
-    # Lockout storms, and the alerts about them.
+    # Lockout storms.
     "find_storms": _entry("events.storms", MINUTE, expires=50),
-    "raise_alerts": _entry("notices.alerts", MINUTE, expires=50),
+    # Alerts: within a minute of a lock, so three looks in a minute.
+    "raise_alerts": _entry("notices.alerts", TWENTY_SECONDS, expires=15),
     # Locks that ended out of band; hourly: last activity that was changed out of band.
     "find_hidden_unlocks": _entry("events.hidden_unlocks", MINUTE, expires=50),
     "find_hidden_activity": _entry("events.hidden_activity", FIVE_MINUTES, expires=240),

@@ -8,6 +8,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
 
 from pciops.accounts import selectors
 from pciops.keystone.database import KeystoneDatabaseDownError
@@ -15,7 +17,8 @@ from pciops.lib import times
 from pciops.lib.doctor import TIMEOUT, CheckResult, check, ok, problem, warning
 from pciops.lib.numbers import counted
 from pciops.notices import rules
-from pciops.notices.models import DeliveryStatus, WebhookCall
+from pciops.notices.alerts.lifecycle import DAY
+from pciops.notices.models import FAILED, DeliveryStatus, OperatorMail, WebhookCall
 
 SHORTEST_SECRET: Final = 16  # characters of the secret that signs calls of the webhook
 
@@ -73,14 +76,28 @@ def alerts() -> Iterator[CheckResult]:
     url = settings.ALERT_WEBHOOK_URL
     if not url and not settings.ALERT_RECIPIENTS:
         yield warning(
-            "Nobody is told of a lockout storm: only the overview shows it.",
-            "Set PCIOPS_ALERT_RECIPIENTS or PCIOPS_ALERT_WEBHOOK_URL (docs/events.md).",
+            "Nobody is alerted to locked administrators or possible attacks: only the pages show"
+            " them.",
+            "Set PCIOPS_ALERT_RECIPIENTS or PCIOPS_ALERT_WEBHOOK_URL (docs/alerts.md).",
         )
         return
     if not url:
-        yield ok(f"Of a lockout storm {', '.join(settings.ALERT_RECIPIENTS)} get a mail.")
-        return
-    yield from _webhook(url)
+        yield ok(f"Alerts go to {', '.join(settings.ALERT_RECIPIENTS)}.")
+    else:
+        yield from _webhook(url)
+    yield from _failed_emails()
+
+
+def _failed_emails() -> Iterator[CheckResult]:
+    """Report emails of alerts that the mail server did not take in the last day."""
+    mails = OperatorMail.objects.filter(written_at__gt=timezone.now() - DAY)
+    about_alerts = Q(about__startswith="alert ") | Q(about__startswith="unlock ")
+    last = mails.filter(about_alerts, status__in=FAILED).order_by("written_at").last()
+    if last is not None:
+        yield problem(
+            f"An alert did not reach {last.to} by email: {last.answer}",
+            "Look at the mail server, or correct PCIOPS_ALERT_RECIPIENTS.",
+        )
 
 
 def _webhook(url: str) -> Iterator[CheckResult]:
@@ -88,7 +105,7 @@ def _webhook(url: str) -> Iterator[CheckResult]:
     if not settings.ALERT_WEBHOOK_SECRET:
         yield problem(
             f"Calls to the webhook at {host} are not signed: anybody could make them up.",
-            "Set PCIOPS_ALERT_WEBHOOK_SECRET, and have the other side check it (docs/events.md).",
+            "Set PCIOPS_ALERT_WEBHOOK_SECRET, and have the other side check it (docs/alerts.md).",
         )
     elif len(settings.ALERT_WEBHOOK_SECRET) < SHORTEST_SECRET:
         yield warning(

@@ -1,4 +1,7 @@
-"""Messages that are owed: notices to owners of accounts, mails to operators, webhook calls."""
+"""Messages that are owed: notices to owners of accounts, emails to operators, webhook calls.
+
+Alerts have rows of their own: of an alert two messages are owed, when it begins and when it ends.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ from typing import Any, ClassVar, NamedTuple
 
 from django.db import models
 
-from pciops.events.models import Storm
 from pciops.lib.claims import Claimable
 from pciops.notices.mail.transport import REPLY_LENGTH
 
@@ -199,22 +201,45 @@ class OperatorMail(QueuedMessage):
         return f"{self.about} to {self.to}"
 
 
+class Alert(models.Model):
+    """A condition that operators were alerted to, from its begin to its end."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    kind = models.CharField(max_length=32)  # of alerts.message.AlertKind
+    subject = models.CharField(max_length=160, blank=True)  # tells conditions of a kind apart
+    # Kind and subject while the condition lasts, so that it has one alert; None after its end.
+    current = models.CharField(max_length=200, null=True, unique=True)  # noqa: DJ001 (NULLs may repeat)
+    body = models.JSONField()  # of its webhook call, as when it began
+    began_at = models.DateTimeField()
+    raised_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = (models.Index(fields=("resolved_at", "kind"), name="alert_open"),)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject}"
+
+
 class WebhookCall(QueuedMessage):
-    """A call of the site's webhook about a lockout storm."""
+    """A call of the site's webhook."""
 
     BACK_OFF: ClassVar[tuple[int, ...]] = (1, 2, 5, 15, 60)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    storm = models.OneToOneField(Storm, on_delete=models.CASCADE, related_name="webhook_call")
-    body = models.TextField()  # JSON, as it is signed
+    about = models.CharField(max_length=100, unique=True)  # dedup key
+    body = models.TextField()  # JSON
     raised_at = models.DateTimeField()
 
     class Meta:
         db_table = "events_alert"
-        indexes = (models.Index(fields=("status", "next_attempt_at"), name="alert_due"),)
+        indexes = (
+            models.Index(fields=("status", "next_attempt_at"), name="alert_due"),
+            models.Index(fields=("settled_at",), name="alert_settled"),
+        )
 
     def __str__(self) -> str:
-        return f"{self.storm}: {self.status}"
+        return f"{self.about}: {self.status}"
 
 
 class DailyDigest(models.Model):

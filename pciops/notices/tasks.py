@@ -15,7 +15,9 @@ from pciops.accounts.policy.policy import Policy
 from pciops.celery import app
 from pciops.keystone import database
 from pciops.lib import jobs
-from pciops.notices import alerts, digests, forecast, plan, rules, send
+from pciops.notices import digests, forecast, plan, rules, send
+from pciops.notices.alerts import lifecycle
+from pciops.notices.alerts import run as alerts
 from pciops.notices.mail import operator_mail
 from pciops.notices.models import DeliveryStatus
 from pciops.notices.rules import RuleBook
@@ -23,6 +25,7 @@ from pciops.notices.rules import RuleBook
 # As the timetable in pciops.celery has them.
 HOUR: Final = timedelta(hours=1)
 MINUTE: Final = timedelta(minutes=1)
+TWENTY_SECONDS: Final = timedelta(seconds=20)
 FIVE_MINUTES: Final = 5 * MINUTE
 LONGEST: Final = timedelta(seconds=50)  # of one run of sending, so that runs do not pile up
 
@@ -68,9 +71,12 @@ def write_digests() -> None:
 
 @app.task(name="notices.alerts")
 def raise_alerts() -> None:
-    """Alert about lockout storms. Several workers may do so at once."""
+    """Alert to what is wrong now, and send the alerts at once.
+
+    One worker looks; several may send.
+    """
     with database.outages_logged("notices.alerts"):
-        alerts.raise_alerts(timezone.now())
+        jobs.once("notices.alerts", TWENTY_SECONDS, _raise_alerts, lease=MINUTE)
         result = alerts.call_due(clock=timezone.now)
         if result.settled or result.deferred:
             log.info("calls of the webhook: %s", result)
@@ -88,6 +94,13 @@ def send_operator_mails() -> None:
             log.info("mails to those who run the cloud: %s", result)
         if result.problem:
             log.warning("mails to those who run the cloud are not sent: %s", result.problem)
+
+
+def _raise_alerts(now: datetime) -> None:
+    if number := alerts.raise_alerts(now):
+        log.warning("%d alerts began or ended", number)
+        lifecycle.forget(now)
+        send_operator_mails()
 
 
 def _write_digests(now: datetime) -> None:

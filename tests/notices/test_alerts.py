@@ -1,4 +1,4 @@
-"""Alerts about lockout storms: one mail to each operator, and one call."""
+"""Alerts about possible attacks: one email to each operator and one call, at begin and at end."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ import pytest
 from pytest_django import Settings
 
 from pciops.accounts.privileged import AccountKind
-from pciops.notices import alerts, tasks
-from pciops.notices.models import OperatorMail, WebhookCall
+from pciops.events.models import Storm
+from pciops.events.storms.storms import CALM
+from pciops.lib import times
+from pciops.notices import tasks
+from pciops.notices.alerts import run as alerts
+from pciops.notices.models import Alert, OperatorMail, WebhookCall
 from tests.factories import NOW
 from tests.notices.queued import ADDRESS, SOURCE, make_storm
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 
 @pytest.fixture
@@ -59,13 +63,13 @@ def test_a_storm_has_one_alert() -> None:
     ("facts", "number"),
     [
         ({}, 1),
-        ({"ended_at": NOW}, 1),
-        ({"last_at": NOW - alerts.DAY + timedelta(seconds=1)}, 1),
-        ({"last_at": NOW - alerts.DAY}, 0),
+        ({"last_at": NOW - CALM + timedelta(seconds=1)}, 1),
+        ({"last_at": NOW - CALM}, 0),
+        ({"ended_at": NOW}, 0),
     ],
-    ids=["going on", "over", "of today", "of yesterday"],
+    ids=["going on", "detected lately", "not detected lately", "over"],
 )
-def test_a_storm_without_an_alert_gets_one_within_a_day(facts: dict[str, Any], number: int) -> None:
+def test_a_storm_has_an_alert_only_while_it_lasts(facts: dict[str, Any], number: int) -> None:
     make_storm(**facts)
     alerts.raise_alerts(NOW)
 
@@ -74,11 +78,30 @@ def test_a_storm_without_an_alert_gets_one_within_a_day(facts: dict[str, Any], n
 
 @pytest.mark.usefixtures("recipients")
 def test_another_storm_has_another_alert() -> None:
-    make_storm(ended_at=NOW)
+    storm = make_storm()
+    alerts.raise_alerts(NOW)
+    Storm.objects.filter(pk=storm.pk).update(ended_at=NOW)
     make_storm()
     alerts.raise_alerts(NOW)
 
+    assert queued() == (3, 3)
+    assert Alert.objects.filter(resolved_at=None).count() == 1
+
+
+@pytest.mark.usefixtures("recipients")
+def test_the_end_of_a_storm_is_told_once() -> None:
+    storm = make_storm("ann")
+    alerts.raise_alerts(NOW)
+    Storm.objects.filter(pk=storm.pk).update(ended_at=NOW)
+    for minute in range(2):
+        alerts.raise_alerts(NOW + timedelta(minutes=minute))
+    began, ended = (json.loads(call.body) for call in WebhookCall.objects.order_by("about"))
+
     assert queued() == (2, 2)
+    assert (began["status"], ended["status"]) == ("firing", "resolved")
+    assert began["id"] == ended["id"]
+    assert ended["ended_at"] == times.iso(NOW)
+    assert OperatorMail.objects.filter(subject__contains="resolved: Lockout storm").exists()
 
 
 def test_without_recipients_there_is_no_alert() -> None:

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
 from pciops.lib.doctor import CheckLevel, CheckResult
 from pciops.lib.env import MailServer
 from pciops.notices import doctor
-from pciops.notices.models import WebhookCall
+from pciops.notices.models import OperatorMail, WebhookCall
 from tests.factories import NOW, make_user
-from tests.notices.queued import make_storm
 
 SECRET = "a secret of the other side"  # noqa: S105 (of these tests)
 
@@ -134,7 +134,7 @@ def test_the_last_call_of_the_webhook_is_a_finding(
     settings.ALERT_WEBHOOK_URL = "https://x.example/"
     settings.ALERT_WEBHOOK_SECRET = SECRET
     WebhookCall.objects.create(
-        storm=make_storm(),
+        about="storm 7",
         body="{}",
         raised_at=NOW,
         next_attempt_at=NOW,
@@ -146,3 +146,21 @@ def test_the_last_call_of_the_webhook_is_a_finding(
 
     assert finding.level is level
     assert ("500 Internal Server Error" in finding.sentence) is (level is CheckLevel.PROBLEM)
+
+
+@pytest.mark.django_db
+def test_alert_that_the_mail_server_refused_is_a_problem(settings: Settings) -> None:
+    settings.ALERT_RECIPIENTS = ("ops@x.example",)
+    for about, answer in (("alert 7", "550 no such user"), ("digest 7", "551 not here")):
+        OperatorMail.objects.create(
+            about=about,
+            to="ops@x.example",
+            written_at=timezone.now(),
+            next_attempt_at=NOW,
+            status="refused",
+            answer=answer,
+        )
+    good, bad = doctor.alerts()
+
+    assert (good.level, bad.level) == (CheckLevel.OK, CheckLevel.PROBLEM)
+    assert "550 no such user" in bad.sentence

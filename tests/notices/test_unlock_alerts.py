@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default
@@ -12,8 +13,9 @@ from pytest_django import Settings
 from pciops.audit import marks
 from pciops.audit.models import Event
 from pciops.audit.services import Target, record
-from pciops.notices import alerts
-from pciops.notices.models import OperatorMail
+from pciops.notices.alerts import run as alerts
+from pciops.notices.alerts.lifecycle import DAY
+from pciops.notices.models import OperatorMail, WebhookCall
 from tests.factories import NOW, make_initiator, make_user
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
@@ -82,7 +84,7 @@ def test_unlock_that_failed_has_no_alert(outcome: str, number: int) -> None:
 
 def test_old_unlock_has_no_alert() -> None:
     unlocked(marks.ADMINISTRATOR)
-    alerts.raise_alerts(NOW + alerts.DAY)
+    alerts.raise_alerts(NOW + DAY)
 
     assert recipients() == []
 
@@ -92,13 +94,25 @@ def test_email_says_who_unlocked_whom_and_why() -> None:
     alerts.raise_alerts(NOW)
     mail = message_from_bytes(bytes(OperatorMail.objects.get().content), policy=default)
 
-    assert mail["Subject"] == "OpenStack: administrator unlocked: “root” (“Default”)"
+    assert mail["Subject"] == "OpenStack: Administrator unlocked: “root” (“Default”)"
     for kind in ("plain", "html"):
         part = mail.get_body((kind,))
         assert part is not None
         text = part.get_content()
         for expected in ("olga (Default)", "192.0.2.7", "limit", event.pk):
             assert expected in text
+
+
+def test_unlock_is_told_to_the_webhook_as_an_event(settings: Settings) -> None:
+    settings.ALERT_WEBHOOK_URL = "https://alerts.cloud.example/pciops"
+    event = unlocked(marks.ADMINISTRATOR)
+    for minute in range(2):
+        alerts.raise_alerts(NOW + timedelta(minutes=minute))
+    body = json.loads(WebhookCall.objects.get().body)
+
+    assert (body["type"], body["status"]) == ("privileged_unlock", "event")
+    assert (body["id"], body["operator"]["name"]) == (event.pk, "olga")
+    assert body["account"]["id"] == event.target_id
 
 
 def test_alert_has_no_link_of_others_and_keeps_to_the_allowed_domains(settings: Settings) -> None:

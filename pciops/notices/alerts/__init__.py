@@ -1,0 +1,1 @@
+"""Alerts to operators: what is wrong now, and unlocks that they should know of."""

@@ -1,0 +1,70 @@
+"""One look at everything that operators are alerted to, and the calls of the webhook."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from pciops.accounts.policy import policy as policies
+from pciops.keystone.database import KeystoneDatabaseDownError
+from pciops.notices import webhook
+from pciops.notices.alerts import lifecycle, locks, storms, unlocks
+from pciops.notices.alerts.message import AlertKind
+from pciops.notices.mail import queue
+from pciops.notices.mail.queue import Clock, SendResult
+from pciops.notices.models import WebhookCall
+
+log = logging.getLogger(__name__)
+
+
+def raise_alerts(now: datetime) -> int:
+    """Alert to what is wrong now and was not told, and tell of what is over.
+
+    What Keystone's database has to say waits until it answers; the rest does not.
+
+    Returns:
+        the number of alerts that began or ended.
+    """
+    return sum(_looked(look, now) for look in _LOOKS)
+
+
+def call_due(*, clock: Clock) -> SendResult:
+    """Make the calls that are due."""
+    result = SendResult()
+    while batch := queue.claim(WebhookCall, clock()):
+        queue.deliver_batch(
+            batch,
+            lambda call: webhook.post(call.body, delivery=call.pk, now=clock()),
+            result,
+            clock=clock,
+        )
+    return result
+
+
+def _looked(look: Callable[[datetime], int], now: datetime) -> int:
+    try:
+        return look(now)
+    except KeystoneDatabaseDownError as error:
+        log.warning("alerts wait for Keystone's database: %s", error)
+        return 0
+
+
+def _storms(now: datetime) -> int:
+    return lifecycle.update(
+        [AlertKind.STORM], storms.conditions(now), ending=lambda _: storms.OVER, now=now
+    )
+
+
+def _locks(now: datetime) -> int:
+    policy = policies.current()
+    return lifecycle.update(
+        [AlertKind.ACCOUNT_LOCKED, AlertKind.MANY_LOCKED],
+        locks.conditions(policy, now),
+        ending=lambda alert: locks.ending(alert, policy, now),
+        now=now,
+    )
+
+
+_LOOKS: Final = (_storms, _locks, unlocks.raise_alerts)

@@ -50,6 +50,8 @@ def _entry(task: str, schedule: crontab | timedelta, *, expires: int) -> dict[st
 app.conf.beat_schedule = {
     # The census. A worker that was down does not make up for missed ones.
     "census": _entry("accounts.census", FIVE_MINUTES, expires=240),
+    # Daily: the leftovers in Keystone's tables are counted.
+    "housekeeping": _entry("accounts.housekeeping", FIVE_MINUTES, expires=240),
     # Acts that a crash has left pending.
     "settle_pending": _entry("actions.settle_pending", FIVE_MINUTES, expires=240),
     # Changed options of Keystone's policy, and counted refusals, for the audit log.

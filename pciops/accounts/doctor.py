@@ -1,4 +1,4 @@
-"""Checks of the policy and of the age of the census."""
+"""Checks of the policy, of the age of the census, and of leftovers in Keystone's tables."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from django.utils import timezone
 
+from pciops.accounts import housekeeping as leftovers
 from pciops.accounts.census.census import STALE
 from pciops.accounts.models import Census
 from pciops.accounts.policy import policy as policies
@@ -14,6 +15,7 @@ from pciops.keystone import releases
 from pciops.lib import times
 from pciops.lib.doctor import CheckResult, check, ok, problem, warning
 from pciops.lib.env import SettingError
+from pciops.lib.numbers import counted
 
 
 @check("policy")
@@ -95,3 +97,35 @@ def census() -> Iterator[CheckResult]:
         yield warning(f"The newest is {times.span(now - newest.counted_at)} old.", remedy)
     else:
         yield ok(f"The newest is {times.span(now - newest.counted_at)} old.")
+
+
+@check("housekeeping", after="database")
+def housekeeping() -> Iterator[CheckResult]:
+    """Check the last counts of leftovers in Keystone's tables, without counting."""
+    now, in_order = timezone.now(), True
+    counted_rows = [(row.leftover, row.count) for row in leftovers.latest() if row.count]
+    if not counted_rows:
+        yield warning(
+            "The leftovers in Keystone's tables have not been counted yet.",
+            "Look at the worker and at its beat; manage.py housekeeping counts now.",
+        )
+        return
+    age = now - min(count.counted_at for _, count in counted_rows)
+    if age > leftovers.STALE:
+        in_order = False
+        yield warning(
+            f"The leftovers in Keystone's tables were counted {times.span(age)} ago.",
+            "Look at the worker and at its beat; manage.py housekeeping counts now.",
+        )
+    for leftover, count in counted_rows:
+        if count.number is not None and count.number >= leftover.warns_from:
+            in_order = False
+            yield warning(
+                f"{leftover.title}: {counted(count.number, 'row')}. {leftover.why}",
+                f"manage.py housekeeping --sql {leftover.name} prints the steps. {leftover.advice}",
+            )
+        elif count.number is None and leftover.readable:
+            in_order = False
+            yield warning(f"{leftover.title}: not counted. {count.reason}", count.remedy)
+    if in_order:
+        yield ok(f"Few leftovers in Keystone's tables, counted {times.span(age)} ago.")

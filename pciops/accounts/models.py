@@ -1,4 +1,4 @@
-"""The census: the number of accounts in each state, counted every few minutes and stored."""
+"""The census, counted every few minutes and stored; machines; the last counts of leftovers."""
 
 from __future__ import annotations
 
@@ -96,3 +96,18 @@ class MachineRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id}: {'machine' if self.is_machine else 'person'}"
+
+
+class LeftoverCount(models.Model):
+    """The last count of one kind of leftover in Keystone's tables."""
+
+    name = models.CharField(primary_key=True, max_length=64)
+    counted_at = models.DateTimeField()
+    milliseconds = models.PositiveIntegerField()  # the duration of the count
+    number = models.PositiveBigIntegerField(null=True)  # None: not known
+    total = models.PositiveBigIntegerField(null=True)  # of all rows; None: not counted
+    reason = models.TextField(blank=True)  # why the number is not known
+    remedy = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.name}"

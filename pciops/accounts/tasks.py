@@ -1,4 +1,4 @@
-"""The census as a task."""
+"""The tasks of accounts: the census and housekeeping."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import Final
 
+from pciops.accounts import housekeeping as leftovers
 from pciops.accounts.census import census as counts
 from pciops.accounts.policy import policy
 from pciops.celery import app
@@ -14,6 +15,8 @@ from pciops.lib import jobs
 
 EVERY: Final = timedelta(minutes=5)  # as in the timetable of pciops.celery
 LEASE: Final = timedelta(minutes=4)
+DAY: Final = timedelta(days=1)
+HOUSEKEEPING_LEASE: Final = timedelta(minutes=10)  # 14 statements of at most 15 s
 
 log = logging.getLogger(__name__)
 
@@ -30,3 +33,14 @@ def _take(now: datetime) -> None:
     census = counts.take(policy=policy.current(), now=now)
     thinned = counts.thin(now)
     log.info("census taken in %d ms; %d old ones deleted", census.milliseconds, thinned)
+
+
+@app.task(name="accounts.housekeeping")
+def housekeeping() -> None:
+    """Count the leftovers in Keystone's tables, once a day; a failure waits for the next run."""
+
+    def work(now: datetime) -> None:
+        leftovers.keep(leftovers.count(now))
+
+    with database.outages_logged("housekeeping"):
+        jobs.once("housekeeping", DAY, work, lease=HOUSEKEEPING_LEASE)

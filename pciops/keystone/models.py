@@ -2,12 +2,15 @@
 
 Source: sql_model.py in keystone/identity/backends, keystone/resource/backends and
 keystone/assignment/role_backends; sql.py in keystone/assignment/backends,
-keystone/application_credential/backends and keystone/credential/backends.
+keystone/application_credential/backends, keystone/credential/backends, keystone/trust/backends and
+keystone/revoke/backends.
 Left out on purpose: `password.password_hash`, `application_credential.secret_hash` and
-`credential.encrypted_blob`, which no query may ever name.
+`credential.encrypted_blob`, of which no query may ever return anything but the number of rows.
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 from django.db import models
 
@@ -230,3 +233,40 @@ class ApplicationCredential(KeystoneTable):
 
     class Meta(KeystoneTable.Meta):
         db_table = "application_credential"
+
+
+# --- Read only by counts of housekeeping ----------------------------------------------------------
+class Trust(KeystoneTable):
+    """The right of one user to act as another."""
+
+    id = models.CharField(primary_key=True, max_length=64)
+    deleted_at = UtcDateTime(null=True)  # a deleted trust stays until trust_flush
+    expires_at = UtcDateTime(null=True)  # the old column, read if the new one is unset
+    expires_at_int = DateTimeInt(null=True)
+
+    class Meta(KeystoneTable.Meta):
+        db_table = "trust"
+
+
+class TrustRole(KeystoneTable):
+    """A role of a trust."""
+
+    pk = models.CompositePrimaryKey("trust_id", "role_id")
+    trust_id = models.CharField(max_length=64)
+    role_id = models.CharField(max_length=64)
+
+    class Meta(KeystoneTable.Meta):
+        db_table = "trust_role"
+
+
+class RevocationEvent(KeystoneTable):
+    """Tokens that Keystone refuses before they expire."""
+
+    id = models.IntegerField(primary_key=True)
+    revoked_at = UtcDateTime()
+
+    class Meta(KeystoneTable.Meta):
+        db_table = "revocation_event"
+
+
+HOUSEKEEPING: Final = (Trust, TrustRole, RevocationEvent)

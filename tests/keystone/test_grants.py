@@ -24,7 +24,7 @@ def test_statements_do_not_name_secret_columns() -> None:
 def test_every_table_is_read_by_columns() -> None:
     read = [line for line in grants.statements(**NAMES) if line.startswith("GRANT SELECT (")]
 
-    assert len(read) == len(grants.columns()) == 16
+    assert len(read) == len(grants.columns()) == 19
 
 
 @pytest.mark.parametrize("unlock_user", ["pciops", "pciops_unlock"])
@@ -119,7 +119,7 @@ def surplus(*lines: str) -> list[str]:
         ("GRANT SELECT ON `keystone`.`password`", "SELECT on keystone.password"),
         ("GRANT SELECT ON `keystone`.*", "SELECT on keystone.*"),
         ("GRANT SELECT (`id`) ON `other`.`user`", "SELECT on other.user"),
-        ("GRANT SELECT (`id`) ON `keystone`.`trust`", "SELECT on keystone.trust"),
+        ("GRANT SELECT (`id`) ON `keystone`.`token`", "SELECT on keystone.token"),
         (
             "GRANT SELECT (`type`, `encrypted_blob`) ON `keystone`.`credential`",
             "SELECT (encrypted_blob) on keystone.credential",

@@ -10,6 +10,8 @@ import pytest
 from django.core.management import get_commands
 from django.urls import URLResolver, get_resolver
 
+from pciops.actions.registry import BY_NAME
+from pciops.api.document import ERRORS
 from pciops.celery import app
 from tests.test_house_rules import LAYERS
 
@@ -76,11 +78,18 @@ def api_routes() -> set[str]:
 
 def test_the_api_document_has_exactly_the_routes_of_the_api() -> None:
     documented = re.findall(r"^## `(?:GET|POST) (/api/v1/[^`]*)`", document("docs/api.md"), re.M)
-    named = {
-        re.sub(r"/unlock$", "/<name>", path) if "<user_id>" in path else path for path in documented
-    }
+    acts = {path.replace("<act>", name) for path in documented for name in BY_NAME}
 
-    assert {path.replace("<act>", "<name>") for path in named} == api_routes()
+    assert acts == api_routes()
+    for name in BY_NAME:
+        assert f"`{name}`" in document("docs/api.md") or f"/{name}`" in document("docs/api.md")
+
+
+def test_the_api_document_has_exactly_the_errors_of_the_api() -> None:
+    section = document("docs/api.md").partition("\n## Errors\n")[2]
+    codes = re.findall(r"^\| (\d+) \|", section, re.M)
+
+    assert {int(code) for code in codes} == {*ERRORS, 405}
 
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md") + tuple(

@@ -51,6 +51,7 @@ SORT_FAILED: Final = "failed"
 SORT_DATE: Final = "date"
 SORT_NAME: Final = "name"
 SORT_ID: Final = "id"
+SORTS: Final = (SORT_PRIVILEGED, SORT_FAILED, SORT_DATE, SORT_NAME, SORT_ID)
 
 
 @dataclass(frozen=True, kw_only=True)

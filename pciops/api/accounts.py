@@ -2,22 +2,121 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
 
 from pciops.accounts import credentials, filters, selectors
+from pciops.accounts.by_date import MAX_DAYS
+from pciops.accounts.machines import MachineReason
 from pciops.accounts.policy import policy as policies
+from pciops.accounts.privileged import AccountKind
+from pciops.accounts.second_factor import FactorVerdict
+from pciops.accounts.selectors import SORTS
+from pciops.accounts.states import BY_NAME
 from pciops.accounts.verdict import SigninVerdict, as_dict, judge
 from pciops.api import paging
 from pciops.api.auth import ApiRequest, endpoint
 from pciops.api.errors import ApiError
+from pciops.api.operations import Operation, Parameter
+from pciops.api.schemas import (
+    DAY,
+    FLAG,
+    INSTANT,
+    NUMBER,
+    TEXT,
+    about,
+    many,
+    named,
+    one_of,
+    or_null,
+    record,
+    whole,
+)
 from pciops.events.diagnosis import explanation
 from pciops.events.diagnosis import selectors as diagnoses
+from pciops.events.diagnosis.rules import Cause, Confidence
+from pciops.keystone.options import EXEMPTIONS
+
+STATE: Final = one_of(BY_NAME)
+KIND: Final = one_of(AccountKind.values)
+EXEMPTION: Final = one_of(EXEMPTIONS.values())
+FIELDS: Final = {
+    "id": TEXT,
+    "name": TEXT,
+    "domain_id": TEXT,
+    "domain_name": TEXT,
+    "email": or_null(TEXT),
+    "enabled": or_null(FLAG),
+    "states": about(many(STATE), "In the order in which Keystone looks at them."),
+    "kinds": about(many(KIND), "Why the account is privileged."),
+    "failed_auth_count": NUMBER,
+    "failed_auth_at": or_null(INSTANT),
+    "locked_until": about(or_null(INSTANT), "Null without a lock, or if only an unlock ends it."),
+    "last_active_at": or_null(DAY),
+    "inactive_on": or_null(DAY),
+    "password_created_at": or_null(INSTANT),
+    "password_expires_at": or_null(INSTANT),
+    "exemptions": many(EXEMPTION),
+    "second_factor": one_of(FactorVerdict),
+    "second_factor_explanation": TEXT,
+    "created_at": or_null(INSTANT),
+    "machine": about(or_null(one_of(MachineReason.values)), "Why programs use it; null: people."),
+}
+SOURCE: Final = record(
+    {
+        "reported_address": TEXT,
+        "reported_agent": or_null(TEXT),
+        "tries": NUMBER,
+        "first_at": INSTANT,
+        "last_at": INSTANT,
+        "every_seconds": or_null({"type": "number"}),
+        "probably_a_proxy": FLAG,
+        "other_accounts_signed_in": NUMBER,
+    }
+)
+DIAGNOSIS: Final = named(
+    "Diagnosis",
+    record(
+        {
+            "cause": one_of(Cause),
+            "confidence": one_of(Confidence),
+            "sentence": TEXT,
+            "locks_again_at": or_null(INSTANT),
+            "evidence": many(TEXT),
+            "advice": many(TEXT),
+            "sources": many(SOURCE),
+            "caveat": or_null(TEXT),
+            "keystone_conf": many(TEXT),
+        }
+    ),
+)
 
 
-@endpoint("GET")
+@endpoint(
+    GET=Operation(
+        summary="List accounts",
+        query=(
+            Parameter("state", STATE, "Only accounts in this state; without it, all local ones."),
+            Parameter("kind", KIND, "Only privileged accounts of this kind."),
+            Parameter("machine", one_of(filters.MACHINE), "yes: only machines, no: only people."),
+            Parameter("domain_id", TEXT, "Only accounts of this domain."),
+            Parameter("q", TEXT, "Part of the name or email address, or the whole id."),
+            Parameter("sort", one_of(SORTS), "The order; each list has its own orders."),
+            Parameter(
+                "within",
+                whole(1, MAX_DAYS),
+                "Of expiring and inactive_soon: days from today on, today included.",
+            ),
+            Parameter("on", DAY, "Of expiring and inactive_soon: one UTC day."),
+            *paging.PAGES,
+        ),
+        answer=paging.answer("accounts", named("Account", record(FIELDS))),
+    )
+)
 def accounts(request: ApiRequest) -> HttpResponse:
-    """`GET /api/v1/accounts?state=&kind=&machine=&domain_id=&q=&sort=&limit=&marker=`."""
+    """`GET /api/v1/accounts`."""
     now, policy = timezone.now(), policies.current()
     page = selectors.page(
         _query(request),
@@ -31,7 +130,18 @@ def accounts(request: ApiRequest) -> HttpResponse:
     return paging.page(request, "accounts", rows, page.next)
 
 
-@endpoint("GET")
+@endpoint(
+    GET=Operation(
+        summary="Read an account, and why Keystone counts failures of it",
+        answer=record(
+            {
+                "account": record({**FIELDS, "ec2_credentials": NUMBER}),
+                "diagnosis": or_null(DIAGNOSIS),
+            }
+        ),
+        errors=(404,),
+    )
+)
 def account(request: ApiRequest, user_id: str) -> HttpResponse:
     """`GET /api/v1/accounts/<user_id>`."""
     verdict = verdict_of(request, user_id)

@@ -3,28 +3,83 @@
 from __future__ import annotations
 
 from itertools import islice
+from typing import Final
 
 from django.http import HttpResponse
 
 from pciops.api import paging
 from pciops.api.accounts import verdict_of
 from pciops.api.auth import ApiRequest, endpoint
+from pciops.api.operations import Operation, Parameter
+from pciops.api.schemas import (
+    DAY,
+    INSTANT,
+    NUMBER,
+    TEXT,
+    named,
+    one_of,
+    or_null,
+    record,
+)
 from pciops.events import search
-from pciops.events.models import Activity, Attempts
+from pciops.events.models import Activity, Attempts, Outcome
+from pciops.events.search import EventKind
 from pciops.lib.merging import MergeSource, merged
 from pciops.signin.event_access import reader
 
+ACTIONS: Final = Activity.Action.values
+OUTCOME: Final = one_of(Outcome.values)
+REASON: Final = one_of(dict.fromkeys((*Attempts.Reason.values, *Activity.Reason.values)))
+ROW: Final = named(
+    "Activity",
+    record(
+        dict.fromkeys(search.EXPORT_COLUMNS, or_null(TEXT))
+        | {
+            "kind": one_of((EventKind.SIGN_IN, *ACTIONS)),
+            "first_at": INSTANT,
+            "last_at": INSTANT,
+            "count": NUMBER,
+            "outcome": OUTCOME,
+            "reason": REASON,
+            "sentence": TEXT,
+        }
+    ),
+)
+ANSWER: Final = paging.answer("activity", ROW)
 
-@endpoint("GET")
+
+@endpoint(
+    GET=Operation(
+        summary="List what Keystone notified, the newest first",
+        query=(
+            Parameter("kind", one_of((*EventKind.values, *ACTIONS)), "A group of events, or one."),
+            Parameter("outcome", OUTCOME, "The outcome."),
+            Parameter("account", TEXT, "Part of the account's name, or its id."),
+            Parameter("doer", TEXT, "The same of who did it; sign-ins have none."),
+            Parameter("address", TEXT, "The reported one, or its start with the dot or colon."),
+            Parameter("from", DAY, "The first UTC day."),
+            Parameter("to", DAY, "The last UTC day."),
+            *paging.PAGES,
+        ),
+        answer=ANSWER,
+    )
+)
 def activity(request: ApiRequest) -> HttpResponse:
-    """`GET /api/v1/activity?kind=&outcome=&account=&doer=&address=&from=&to=&limit=&marker=`."""
+    """`GET /api/v1/activity`."""
     query = search.EventQuery.parse(request.GET)
     return _page(request, search.sources(query, reader(request.operator)))
 
 
-@endpoint("GET")
+@endpoint(
+    GET=Operation(
+        summary="List what Keystone notified about an account, the newest first",
+        query=paging.PAGES,
+        answer=ANSWER,
+        errors=(404,),
+    )
+)
 def of_account(request: ApiRequest, user_id: str) -> HttpResponse:
-    """`GET /api/v1/accounts/<user_id>/activity?limit=&marker=`."""
+    """`GET /api/v1/accounts/<user_id>/activity`."""
     return _page(request, search.of_account(verdict_of(request, user_id).account.id))
 
 

@@ -2,33 +2,78 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from django.http import HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from pciops.actions import four_eyes
 from pciops.actions.act import Act, ActRequest, Done, Waiting
-from pciops.actions.inputs import InputError, checked_inputs, is_text
-from pciops.actions.registry import BY_NAME
+from pciops.actions.inputs import OWNER_MAX, REASON_MAX, InputError, checked_inputs, is_text
 from pciops.actions.unlock import UNLOCK
-from pciops.api.accounts import verdict_of
-from pciops.api.audit import event_dict
+from pciops.api.accounts import EXEMPTION, verdict_of
+from pciops.api.audit import EVENT, event_dict
 from pciops.api.auth import ApiRequest, endpoint, initiator
-from pciops.api.bodies import body_of
-from pciops.api.errors import ApiError, DeniedError, not_found
+from pciops.api.errors import ApiError
+from pciops.api.operations import Operation
+from pciops.api.schemas import DAY, FLAG, INSTANT, TEXT, Schema, about, one_of, record, text
+from pciops.audit.models import Event
 from pciops.lib import times
 
+INPUTS: Final = {
+    "reason": about(text(longest=REASON_MAX), "Why, for the audit log."),
+    "identity": about(
+        one_of(value for value, _ in Event.Identity.for_operators()),
+        "How the identity of the person was confirmed (PCI DSS 8.3.4).",
+    ),
+    "option": EXEMPTION,
+    "owner": about(text(longest=OWNER_MAX), "The person or team that answers for it."),
+    "ends_on": about(DAY, "The last UTC day."),
+    "beyond_limit": about(FLAG, "Unlock beyond the limit, or ask a second operator for it."),
+}
+DONE: Final = record({"event": EVENT})
+ASKED: Final = record(
+    {"event": EVENT, "unlock_request": record({"id": TEXT, "expires_at": INSTANT})}
+)
+WAITING: Final = {202: ("A second operator has to confirm it; nothing is changed.", ASKED)}
 
-@endpoint("POST")
-def account_act(request: ApiRequest, user_id: str, name: str) -> HttpResponse:
-    """`POST /api/v1/accounts/<user_id>/<act>` with `{"reason": "…", …}`."""
-    act = BY_NAME.get(name)
-    if act is None:
-        return not_found(request)
-    rights, token = request.operator.rights, request.operator.token
-    if rights is None or not rights.may(act.needs):
-        raise DeniedError(403, rights.refusal(act.needs) if rights else "You may not do this.")
+
+def body_schema(act: Act, **more: Schema) -> Schema:
+    """Return the schema of the inputs that an act asks for, and of more properties."""
+    inputs = {name: INPUTS[name] for name in act.asks}
+    return record({**more, **inputs}, optional=["beyond_limit"])
+
+
+def _operation(act: Act) -> Operation:
+    body = body_schema(act)
+    if act is UNLOCK:
+        asked = about(TEXT, "The id of an unlock_request to confirm, instead of the other fields.")
+        body["properties"]["confirms"] = asked
+        body["anyOf"] = [{"required": body.pop("required")}, {"required": ["confirms"]}]
+    return Operation(
+        summary=" ".join((act.title[0], "an account", act.title[1].rstrip("?"))).strip(),
+        needs=act.needs,
+        body=body,
+        answer=DONE,
+        others=WAITING if act is UNLOCK else {},
+        errors=(404, 409, 501, 502) if act.needs_token else (404, 409),
+    )
+
+
+def view_of(act: Act) -> Callable[..., HttpResponseBase]:
+    """Return the view of an act: `POST /api/v1/accounts/<user_id>/<act>`."""
+
+    @endpoint(POST=_operation(act))
+    def account_act(request: ApiRequest, user_id: str) -> HttpResponse:
+        return _perform(act, request, user_id)
+
+    return account_act
+
+
+def _perform(act: Act, request: ApiRequest, user_id: str) -> HttpResponse:
+    token = request.operator.token
     verdict = verdict_of(request, user_id)
     act_request = ActRequest(
         initiator=initiator(request),
@@ -54,7 +99,7 @@ def _inputs(request: ApiRequest, act: Act, user_id: str) -> dict[str, Any]:
     Raises:
         ApiError: names the field.
     """
-    body = body_of(request)
+    body = request.fields
     if act is not UNLOCK or body.get("confirms") is None:
         return inputs_of(act, body)
     request_id, scope = body["confirms"], request.operator.scope

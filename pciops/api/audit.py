@@ -2,26 +2,88 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
 
-from pciops.actions.inputs import InputError, checked_reason
+from pciops.actions.inputs import REASON_MAX, InputError, checked_reason
 from pciops.api import paging
 from pciops.api.auth import ApiRequest, endpoint, initiator
-from pciops.api.bodies import body_of
 from pciops.api.errors import ApiError, DeniedError
+from pciops.api.operations import Operation, Parameter
+from pciops.api.schemas import DAY, INSTANT, NUMBER, TEXT, named, one_of, or_null, record, text
 from pciops.audit import chain, integrity, selectors, services
 from pciops.audit.models import ChainCheck, Event
 from pciops.lib import times
 from pciops.signin.rights import keystone_roles
 
+EVENT: Final = named(
+    "Event",
+    record(
+        {
+            "id": TEXT,
+            "event_time": INSTANT,
+            "settled_at": or_null(INSTANT),
+            "observer": TEXT,
+            "initiator": record(
+                {
+                    "type": one_of(Event.InitiatorType.values),
+                    **dict.fromkeys(("id", "name", "domain_id", "domain_name"), TEXT),
+                    **dict.fromkeys(("address", "agent", "scope"), TEXT),
+                    "via": one_of(Event.Via.values),
+                }
+            ),
+            "action": one_of(Event.Action.values),
+            "target": record(dict.fromkeys(("id", "name", "domain_id", "domain_name"), TEXT)),
+            "resource": TEXT,
+            "outcome": one_of(Event.Outcome.values),
+            "reason": TEXT,
+            "identity": one_of(["", *Event.Identity.values]),
+            "remark": TEXT,
+            "position": or_null(NUMBER),
+            "previous_hash": TEXT,
+            "hash": TEXT,
+        }
+    ),
+)
+CHECK: Final = named(
+    "IntegrityCheck",
+    record(
+        {
+            "id": NUMBER,
+            "checked_at": INSTANT,
+            "rows": NUMBER,
+            "position": NUMBER,
+            "problem": or_null(TEXT),
+            "acknowledged_at": or_null(INSTANT),
+            "acknowledged_by": or_null(TEXT),
+            "acknowledged_reason": or_null(TEXT),
+        }
+    ),
+)
 
-@endpoint("GET")
+
+@endpoint(
+    GET=Operation(
+        summary="List the audit log, the newest row first",
+        description="The reading is recorded in the audit log.",
+        query=(
+            Parameter("action", one_of(Event.Action.values), "What was done."),
+            Parameter("outcome", one_of(Event.Outcome.values), "The outcome."),
+            Parameter("via", one_of(Event.Via.values), "The interface."),
+            Parameter("operator", TEXT, "Part of the operator's name, or their id."),
+            Parameter("account", TEXT, "Part of the account's name, or its id."),
+            Parameter("from", DAY, "The first UTC day."),
+            Parameter("to", DAY, "The last UTC day."),
+            *paging.PAGES,
+        ),
+        answer=paging.answer("events", EVENT),
+    )
+)
 def audit(request: ApiRequest) -> HttpResponse:
-    """`GET /api/v1/audit?action=&outcome=&via=&operator=&account=&from=&to=&limit=&marker=`."""
+    """`GET /api/v1/audit`."""
     query, scope = selectors.AuditQuery.parse(request.GET), request.operator.scope
     page = selectors.page(
         query,
@@ -36,7 +98,13 @@ def audit(request: ApiRequest) -> HttpResponse:
     return paging.page(request, "events", rows, page.next)
 
 
-@endpoint("GET")
+@endpoint(
+    GET=Operation(
+        summary="Read the last integrity check of the audit log",
+        description="It takes a token of the system.",
+        answer=record({"last": or_null(CHECK), "open": or_null(CHECK)}),
+    )
+)
 def integrity_check(request: ApiRequest) -> HttpResponse:
     """`GET /api/v1/audit/integrity`: the last check, and a failed one that is still open."""
     _require_whole_cloud(request)
@@ -44,16 +112,24 @@ def integrity_check(request: ApiRequest) -> HttpResponse:
     return JsonResponse({"last": check_dict(last), "open": check_dict(failed)})
 
 
-@endpoint("POST", needs="administer")
+@endpoint(
+    POST=Operation(
+        summary="Acknowledge a failed integrity check, and those before it",
+        description="It takes a token of the system.",
+        needs="administer",
+        body=record({"check": NUMBER, "reason": text(longest=REASON_MAX)}),
+        answer=record({"event": EVENT}),
+        errors=(409,),
+    )
+)
 def acknowledge(request: ApiRequest) -> HttpResponse:
     """`POST /api/v1/audit/integrity/acknowledge` with `{"check": 7, "reason": "…"}`."""
     _require_whole_cloud(request)
-    body = body_of(request)
-    check = body.get("check")
+    check = request.fields.get("check")
     if type(check) is not int:
         raise ApiError(400, "check: the id of the failed check, a number.")
     try:
-        reason = checked_reason(body.get("reason"))
+        reason = checked_reason(request.fields.get("reason"))
     except InputError as error:
         raise ApiError(400, f"{error.field}: {error}") from None
     try:

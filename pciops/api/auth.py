@@ -6,9 +6,9 @@ import functools
 import hashlib
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Concatenate, Final, ParamSpec, cast
+from typing import Any, Concatenate, Final, ParamSpec, cast
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -20,7 +20,9 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
+from pciops.api.bodies import body_of
 from pciops.api.errors import ApiError, DeniedError
+from pciops.api.operations import OPERATIONS, Operation, check_fields, check_query
 from pciops.audit import refusals
 from pciops.audit.models import Event
 from pciops.audit.services import AuditLogError, Initiator
@@ -32,7 +34,7 @@ from pciops.lib.filters import FilterError
 from pciops.lib.keyset import MarkerError
 from pciops.signin import audit
 from pciops.signin.models import Operator
-from pciops.signin.rights import Permission, Rights
+from pciops.signin.rights import Rights
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -47,18 +49,23 @@ TOKEN: Final = re.compile(r"[\x21-\x7e]{1,4096}")
 
 
 class ApiRequest(HttpRequest):
-    """A request whose token Keystone has just confirmed."""
+    """A request whose token Keystone has just confirmed, and whose names were checked."""
 
     operator: Operator
+    fields: dict[str, Any]  # of the body; empty if the operation takes none
 
 
 def endpoint(
-    *methods: str, needs: Permission = "see"
+    **operations: Operation,
 ) -> Callable[
     [Callable[Concatenate[ApiRequest, P], HttpResponseBase]],
     Callable[Concatenate[HttpRequest, P], HttpResponseBase],
 ]:
-    """Make a view of the API: check method and rights, answer errors in Keystone's format."""
+    """Make a view of the API: check calls by its operations, answer errors in Keystone's format.
+
+    Args:
+        operations: by method, such as `GET=Operation(…)`.
+    """
 
     def decorate(
         view: Callable[Concatenate[ApiRequest, P], HttpResponseBase],
@@ -69,13 +76,7 @@ def endpoint(
         @functools.wraps(view)
         def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             try:
-                if request.method not in (*methods, "HEAD" if "GET" in methods else ""):
-                    allowed = ", ".join(methods)
-                    problem = f"{request.method} is not possible here: {allowed} is."
-                    raise ApiError(405, problem, {"Allow": allowed})
-                call = cast("ApiRequest", request)
-                call.operator = _operator(call, needs)
-                return view(call, *args, **kwargs)
+                return view(_checked(request, operations), *args, **kwargs)
             except DeniedError as error:
                 _note(request, error)
                 return error.response()
@@ -98,9 +99,26 @@ def endpoint(
                 log.error("the policy cannot be read: %s", error)
                 return ApiError(503, "Keystone's policy cannot be read.").response()
 
+        OPERATIONS[guarded] = operations
         return guarded
 
     return decorate
+
+
+def _checked(request: HttpRequest, operations: Mapping[str, Operation]) -> ApiRequest:
+    """Return the request with its operator and the fields of its body, or raise ApiError."""
+    method = "GET" if request.method == "HEAD" else request.method
+    operation = operations.get(method or "")
+    if operation is None:
+        allowed = ", ".join(operations)
+        problem = f"{request.method} is not possible here: {allowed} is."
+        raise ApiError(405, problem, {"Allow": allowed})
+    call = cast("ApiRequest", request)
+    call.operator = _operator(call, operation.needs)
+    check_query(call, operation)
+    call.fields = body_of(call) if operation.body else {}
+    check_fields(call.fields, operation)
+    return call
 
 
 def initiator(request: ApiRequest) -> Initiator:
@@ -108,7 +126,7 @@ def initiator(request: ApiRequest) -> Initiator:
     return audit.initiator(request, request.operator, Event.Via.API)
 
 
-def _operator(request: ApiRequest, needs: Permission) -> Operator:
+def _operator(request: ApiRequest, needs: str) -> Operator:
     """Return the holder of the token, with the rights that the token itself carries."""
     token_id = request.headers.get("X-Auth-Token", "")
     if not TOKEN.fullmatch(token_id):

@@ -6,12 +6,12 @@ import json
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest
 
-from pciops.api.auth import ApiRequest
 from pciops.api.errors import ApiError
 
 
-def body_of(request: ApiRequest) -> dict[str, Any]:
+def body_of(request: HttpRequest) -> dict[str, Any]:
     """Return the body of an act, which is an object.
 
     Raises:

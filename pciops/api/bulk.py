@@ -14,20 +14,56 @@ from pciops.actions.act import ActRequest
 from pciops.actions.bulk import MOST, BulkOutcome, BulkResult, perform_all
 from pciops.actions.inputs import is_text
 from pciops.actions.unlock import UNLOCK
-from pciops.api.acts import inputs_of
+from pciops.api.acts import body_schema, inputs_of
 from pciops.api.auth import ApiRequest, endpoint, initiator
-from pciops.api.bodies import body_of
 from pciops.api.errors import ApiError
+from pciops.api.operations import Operation
+from pciops.api.schemas import NAMED, TEXT, many, one_of, or_null, record
 
 ID_MAX: Final = 64  # characters of an id in Keystone
 
 
-@endpoint("POST", needs="unlock")
+IDS: Final = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": MOST,
+    "items": {
+        "type": "object",
+        "properties": {"id": {"type": "string", "maxLength": ID_MAX}},
+        "required": ["id"],
+    },
+}
+RESULTS: Final = many(
+    record(
+        {
+            **dict.fromkeys(("id", "name", "domain_name"), TEXT),
+            "outcome": one_of(BulkOutcome),
+            "message": TEXT,
+            "event_id": or_null(TEXT),
+        }
+    )
+)
+
+
+@endpoint(
+    POST=Operation(
+        summary=f"Unlock up to {MOST} accounts with one reason",
+        needs="unlock",
+        body=body_schema(UNLOCK, accounts=IDS),
+        answer=record({"results": RESULTS}),
+        others={
+            503: (
+                "The audit log or Keystone's database failed; the rest was not tried.",
+                record({**NAMED["Error"]["properties"], "results": RESULTS}, optional=["results"]),
+            )
+        },
+        errors=(404,),
+    )
+)
 def accounts_unlock(request: ApiRequest) -> HttpResponse:
     """`POST /api/v1/accounts/unlock` with `{"accounts": [{"id"}], "reason", "identity"}`."""
-    body = body_of(request)
-    user_ids = _user_ids(body.get("accounts"))
-    inputs = inputs_of(UNLOCK, body)
+    user_ids = _user_ids(request.fields.get("accounts"))
+    inputs = inputs_of(UNLOCK, request.fields)
     accounts = selectors.get_many(user_ids, scope=request.operator.scope)
     missing = user_ids.keys() - {account.id for account in accounts}
     if missing:

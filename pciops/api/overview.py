@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
@@ -12,10 +12,28 @@ from pciops.accounts.overview import StateCount
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.privileged import AccountKind
 from pciops.api.auth import ApiRequest, endpoint
+from pciops.api.operations import Operation
+from pciops.api.schemas import DAY, FLAG, INSTANT, NUMBER, by_key, many, or_null, record
 from pciops.lib import times
 
+COUNT: Final = {"accounts": NUMBER, **dict.fromkeys(AccountKind.values, NUMBER)}
 
-@endpoint("GET")
+
+@endpoint(
+    GET=Operation(
+        summary="Count the accounts in each state, and those of the next days",
+        answer=record(
+            {
+                "live_at": INSTANT,
+                "counted_at": or_null(INSTANT),
+                "accounts": or_null(NUMBER),
+                "domains": or_null(NUMBER),
+                "states": by_key(record({**COUNT, "live": FLAG})),
+                "days": many(record({"day": DAY, "expired": NUMBER, "inactive": NUMBER})),
+            }
+        ),
+    )
+)
 def overview(request: ApiRequest) -> HttpResponse:
     """`GET /api/v1/overview`."""
     now, scope = timezone.now(), request.operator.scope

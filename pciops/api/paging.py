@@ -9,9 +9,25 @@ from django.http import JsonResponse
 
 from pciops.api.auth import ApiRequest
 from pciops.api.errors import ApiError
+from pciops.api.operations import Parameter
+from pciops.api.schemas import TEXT, Schema, many, or_null, record, whole
 
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 1000
+LIMIT: Final = Parameter(
+    "limit",
+    {**whole(1, MAX_LIMIT), "default": DEFAULT_LIMIT},
+    "The number of rows of a page.",
+)
+MARKER: Final = Parameter(
+    "marker", TEXT, "The place to go on from: take it from links.next of the page before."
+)
+PAGES: Final = (LIMIT, MARKER)
+
+
+def answer(key: str, row: Schema) -> Schema:
+    """Return the schema of a page of a list."""
+    return record({key: many(row), "links": record({"self": TEXT, "next": or_null(TEXT)})})
 
 
 def limit(request: ApiRequest) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpResponse, JsonResponse
 
@@ -11,9 +11,39 @@ from pciops.accounts.policy import compliance
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.policy.compliance import PolicyFinding
 from pciops.api.auth import ApiRequest, endpoint
+from pciops.api.operations import Operation
+from pciops.api.schemas import FLAG, NUMBER, TEXT, by_key, many, named, or_null, record
+
+VALUE: Final = {"anyOf": [NUMBER, FLAG, TEXT, many(TEXT), {"type": "null"}]}
+FINDING: Final = named(
+    "PolicyFinding",
+    record(
+        {
+            **dict.fromkeys(("requirement", "old_requirement", "title", "demand"), TEXT),
+            "options": many(TEXT),
+            **dict.fromkeys(("value", "reason", "note"), TEXT),
+            "remedy": many(TEXT),
+            "passed": FLAG,
+            "probes": many(
+                record({"kind": TEXT, "wanted": FLAG, "accepted": or_null(TEXT), "passed": FLAG})
+            ),
+        }
+    ),
+)
 
 
-@endpoint("GET")
+@endpoint(
+    GET=Operation(
+        summary="Read Keystone's policy, and how it meets PCI DSS",
+        answer=record(
+            {
+                "policy": by_key(record({"value": VALUE, "source": TEXT})),
+                "findings": many(FINDING),
+                "disagreements": by_key(many(record({"source": TEXT, "value": VALUE}))),
+            }
+        ),
+    )
+)
 def policy(request: ApiRequest) -> HttpResponse:
     """`GET /api/v1/policy`."""
     sourced = policies.current_with_sources()

@@ -2,26 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.utils import timezone
 
 from pciops.api.auth import ApiRequest, endpoint, initiator
 from pciops.api.errors import ApiError
-from pciops.api.paging import limit
+from pciops.api.operations import Operation, Parameter
+from pciops.api.paging import LIMIT, answer, limit
+from pciops.api.schemas import (
+    FLAG,
+    INSTANT,
+    NUMBER,
+    TEXT,
+    about,
+    many,
+    named,
+    one_of,
+    or_null,
+    record,
+    whole,
+)
 from pciops.audit.services import AuditLogError
 from pciops.lib import times
 from pciops.reports import lookup
 from pciops.reports.archive import store
 from pciops.reports.lookup import ParameterError, ReportNotFoundError
 from pciops.reports.models import StoredReport
-from pciops.reports.render.formats import download
+from pciops.reports.render.formats import FORMATS, download
+
+DOMAIN: Final = Parameter("domain_id", TEXT, "Of this domain; without it, of the whole cloud.")
+FIGURE: Final = record({"key": TEXT, "label": TEXT, "number": or_null(NUMBER), "finding": FLAG})
+SUMMARY: Final = named(
+    "Report",
+    record(
+        {
+            "week": TEXT,
+            "revision": NUMBER,
+            "domain_id": or_null(TEXT),
+            "generated_at": INSTANT,
+            "sha256": TEXT,
+            "figures": many(FIGURE),
+            "sign_offs": many(record({"by": TEXT, "at": INSTANT, "remark": TEXT})),
+        }
+    ),
+)
 
 
-@endpoint("GET")
+@endpoint(
+    GET=Operation(
+        summary="List the weekly compliance reports, the newest week first",
+        query=(DOMAIN, LIMIT),
+        answer=answer("reports", SUMMARY),
+        errors=(404,),
+    )
+)
 def reports(request: ApiRequest) -> HttpResponse:
-    """`GET /api/v1/reports?domain_id=&limit=`."""
+    """`GET /api/v1/reports`."""
     most = limit(request)
     listed = store.listed(_domain_id(request), limit=most)
     return JsonResponse(
@@ -32,9 +70,22 @@ def reports(request: ApiRequest) -> HttpResponse:
     )
 
 
-@endpoint("GET")
+@endpoint(
+    GET=Operation(
+        summary="Download the report of a week",
+        description="The download is recorded in the audit log.",
+        query=(
+            Parameter("format", {**one_of(FORMATS), "default": "json"}, "The form of the file."),
+            Parameter("revision", whole(0, 99_999), "An older revision; without it, the newest."),
+            DOMAIN,
+        ),
+        answer=about({"type": "object"}, "docs/report.schema.json is its schema."),
+        files=tuple(form.content_type for name, form in FORMATS.items() if name != "json"),
+        errors=(404,),
+    )
+)
 def report(request: ApiRequest, week: str) -> StreamingHttpResponse:
-    """`GET /api/v1/reports/<week>?format=&revision=&domain_id=`."""
+    """`GET /api/v1/reports/<week>`."""
     try:
         format_ = lookup.format_of(request.GET.get("format", "json"))
         stored = lookup.find(

@@ -2,29 +2,92 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
 
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.policy import whatif, whatif_text
-from pciops.accounts.policy.whatif import CHANGEABLE, AffectedCount, StoppedAccount
+from pciops.accounts.policy.whatif import CHANGEABLE, TYPES, AffectedCount, StoppedAccount
 from pciops.accounts.privileged import AccountKind
+from pciops.api.accounts import FIELDS, STATE
 from pciops.api.auth import ApiRequest, endpoint
 from pciops.api.errors import ApiError
+from pciops.api.operations import Operation, Parameter
+from pciops.api.overview import COUNT
+from pciops.api.schemas import (
+    DAY,
+    FLAG,
+    INSTANT,
+    NUMBER,
+    TEXT,
+    by_key,
+    many,
+    one_of,
+    or_null,
+    record,
+    whole,
+)
 from pciops.lib import times
 
+NUMBERS: Final = record(COUNT)
+STOPPED: Final = (
+    *("id", "name", "domain_id", "domain_name", "kinds", "states"),
+    *("last_active_at", "inactive_on", "locked_until"),
+)
 
-@endpoint("GET")
+
+@endpoint(
+    GET=Operation(
+        summary="Preview which accounts other values of the policy would stop",
+        query=tuple(
+            Parameter(
+                name,
+                {"anyOf": [whole(TYPES[name].min, TYPES[name].max), {"const": ""}]},
+                "The value to preview; empty: off. Without it, the present one.",
+            )
+            for name in CHANGEABLE
+        ),
+        answer=record(
+            {
+                "live_at": INSTANT,
+                "days": NUMBER,
+                "options": by_key(record({"value": or_null(NUMBER), "proposed": or_null(NUMBER)})),
+                "today": NUMBERS,
+                "ahead": NUMBERS,
+                "rules": many(
+                    record(
+                        {
+                            "state": STATE,
+                            "options": many(one_of(CHANGEABLE)),
+                            "today": NUMBERS,
+                            "ahead": NUMBERS,
+                        }
+                    )
+                ),
+                "never_active": NUMBER,
+                "passwords": record(
+                    {
+                        "never_expire": NUMBER,
+                        "keep_expiry": NUMBER,
+                        "too_old": or_null(NUMBER),
+                        "new_expire_on": or_null(DAY),
+                    }
+                ),
+                "accounts": many(
+                    record({**{name: FIELDS[name] for name in STOPPED}, "today": FLAG})
+                ),
+                "unnamed": NUMBER,
+                "answer": TEXT,
+                "caveats": many(TEXT),
+            }
+        ),
+    )
+)
 def what_if(request: ApiRequest) -> HttpResponse:
     """`GET /api/v1/policy/what-if`."""
     now, current = timezone.now(), policies.current()
-    unknown = [name for name in request.GET if name not in CHANGEABLE]
-    if unknown:
-        raise ApiError(
-            400, f"{unknown[0][:40]}: no such option; there are {', '.join(CHANGEABLE)}."
-        )
     try:
         proposed = whatif.parse_proposal(current, request.GET.dict())
     except whatif.ProposalError as error:

@@ -77,6 +77,7 @@ def test_refusal_of_keystone_is_only_in_the_row_of_the_act(
     user = make_locked_user()
     person = fake_keystone.person()
     fake_keystone.on_patch = lambda user_id, changes: error(403, "No.")
-    post(fake_keystone.issue(person, "system"), f"/api/v1/accounts/{user.id}/disable")
+    token = fake_keystone.issue(person, "system")
+    post(token, f"/api/v1/accounts/{user.id}/disable", {"reason": "x"})
 
     assert [event.action for event in Event.objects.all()] == ["disable"]

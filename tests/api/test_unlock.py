@@ -83,10 +83,11 @@ def test_domain_token_unlocks_only_accounts_of_the_domain(fake_keystone: FakeKey
     assert Event.objects.count() == 1
 
 
-def test_other_fields_of_the_body_are_ignored(token: str) -> None:
-    body = {**BODY, "outcome": "failure", "target_id": "another"}
+def test_other_field_of_the_body_is_refused(token: str) -> None:
+    user = make_locked_user()
 
-    assert unlock(token, make_locked_user(), body).json()["event"]["outcome"] == "success"
+    assert_refused(unlock(token, user, {**BODY, "confrims": "7"}), 400, "confrims: there is no")
+    assert failures(user) == (3, NOW)
 
 
 # --- Conflict -----------------------------------------------------------------------------------

@@ -155,7 +155,7 @@ _EXPORT: Final = (
 _API_LIST: Final = (*_LIST, "?domain_id=payments", "?limit=1")
 _WHAT_IF: Final = "?lockout_failure_attempts=1&disable_user_account_days_inactive=1"
 _ACT: Final = "accounts/<str:user_id>/<str:name>/"
-_API_ACT: Final = "api/v1/accounts/<str:user_id>/<str:name>"
+_API_ACT: Final = "api/v1/accounts/<str:user_id>/"
 _REPORT: Final = "reports/<str:week>/"
 _FORMATS: Final = ("?format=json", "?format=csv", "?format=html", "?format=pdf")
 _WHY: Final = {"reason": "INC-4711", "identity": "ticket"}
@@ -305,15 +305,20 @@ CALLS: Final = (
     Call(method="GET", route="api/v1/accounts/<str:user_id>", foreign=404),
     Call(
         method="POST",
-        route=_API_ACT,
-        name="unlock",
+        route=f"{_API_ACT}unlock",
         needs="unlock",
         unlocks=True,
         body=_WHY,
         foreign=404,
     ),
     *(
-        Call(method="POST", route=_API_ACT, name=name, needs="administer", status=400, foreign=404)
+        Call(
+            method="POST",
+            route=f"{_API_ACT}{name}",
+            needs="administer",
+            status=400,
+            foreign=404,
+        )
         for name in (
             "enable",
             "disable",
@@ -326,6 +331,7 @@ CALLS: Final = (
         )
     ),
     Call(method="GET", route="api/v1/exemptions"),
+    Call(method="GET", route="api/v1/openapi.json"),
     Call(method="GET", route="api/v1/overview"),
     Call(method="GET", route="api/v1/policy"),
     Call(method="GET", route="api/v1/policy/what-if", queries=(_WHAT_IF,)),

@@ -52,7 +52,7 @@ LOCKOUT: Final = ("lockout_failure_attempts", "lockout_duration")
 INACTIVITY: Final = ("disable_user_account_days_inactive",)
 EXPIRY: Final = ("password_expires_days",)
 CHANGEABLE: Final = (*LOCKOUT, *INACTIVITY, *EXPIRY)  # the options of a proposal
-_TYPES: Final[Mapping[str, Any]] = {option.name: option.type for option in OPTIONS}
+TYPES: Final[Mapping[str, Any]] = {option.name: option.type for option in OPTIONS}
 
 
 class StopLevel(IntEnum):
@@ -150,7 +150,7 @@ def parse_proposal(current: Policy, texts: Mapping[str, str]) -> Policy:
     problems: dict[str, str] = {}
     values: dict[str, Any] = {}
     for name, text in texts.items():
-        bounds = _TYPES[name]
+        bounds = TYPES[name]
         try:
             values[name] = bounds(text.strip()) if text.strip() else None
         except ValueError:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pciops.keystone import releases
-from pciops.lib import env
+from pciops.lib import env, networks
 from pciops.lib.csp import NONE, SELF
 from pciops.lib.times import WEEKDAYS
 
@@ -58,6 +58,7 @@ MIDDLEWARE = [
     "pciops.lib.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "pciops.web.health.HealthMiddleware",
+    "pciops.web.metrics.endpoint.MetricsMiddleware",
     "pciops.signin.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -374,6 +375,17 @@ SECURE_CSP = {
     "frame-ancestors": [NONE],
     "base-uri": [NONE],
 }
+
+# --- Metrics ------------------------------------------------------------------------------------
+# Who may read /metrics: these addresses and networks, and who sends the token. Default: nobody.
+METRICS_ADDRESSES = networks.setting("PCIOPS_METRICS_ADDRESSES")
+METRICS_TOKEN = env.secret("PCIOPS_METRICS_TOKEN")
+if 0 < len(METRICS_TOKEN) < 20:
+    raise env.SettingError(
+        "PCIOPS_METRICS_TOKEN",
+        "is shorter than 20 characters",
+        "the output of openssl rand -hex 32",
+    )
 
 # --- Logs ---------------------------------------------------------------------------------------
 LOGGING = {

@@ -13,6 +13,7 @@ from django.urls import URLResolver, get_resolver
 from pciops.actions.registry import BY_NAME
 from pciops.api.document import ERRORS
 from pciops.celery import app
+from pciops.web.metrics.catalog import CATALOG
 from tests.test_house_rules import LAYERS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,6 +49,16 @@ def test_the_settings_table_names_exactly_the_settings_of_the_code() -> None:
 
 def test_the_timetable_names_exactly_the_jobs_of_beat() -> None:
     assert first_cells("docs/operations.md", "Timetable") == list(app.conf.beat_schedule)
+
+
+def test_the_table_of_metrics_names_exactly_the_metrics_and_their_labels() -> None:
+    rows = re.findall(r"^\| `(pciops_\w+)` \| ([^|]*) \|", document("docs/operations.md"), re.M)
+
+    assert rows == [
+        (name, ", ".join(f"`{label}`" for label in family.labels))
+        for family in CATALOG
+        for name in family.sample_names
+    ]
 
 
 def test_the_list_of_commands_names_exactly_our_commands() -> None:

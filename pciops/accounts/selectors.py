@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, TypeVar
 
-from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, Min, Model, OuterRef, Q, QuerySet
 
 from pciops.accounts import by_date, loading, machines, prefilter, privileged
 from pciops.accounts.account import Account
@@ -220,6 +220,14 @@ def count(query: AccountQuery, *, scope: str | None, policy: Policy, now: dateti
         return number
     rows = _within(LocalUser.objects.all(), query, scope=scope)
     return number + _matching(rows, query, policy=policy, now=now).count()
+
+
+@database.reading()
+def locks(*, policy: Policy, now: datetime) -> tuple[int, datetime | None]:
+    """Return the number of locked accounts in the whole cloud, and the time of the oldest lock."""
+    rows = LOCKED.filter(LocalUser.objects.all(), policy, now)
+    numbers = rows.aggregate(number=Count("pk"), oldest=Min("failed_auth_at"))
+    return numbers["number"], numbers["oldest"]
 
 
 def get(user_id: str, *, scope: str | None) -> Account | None:

@@ -64,14 +64,10 @@ def _settle(event: Event, policy: Policy, now: datetime) -> None:
 
 def settle_quietly() -> None:
     """Settle pending acts; an outage is logged, and the next run tries again."""
-    with database.outages_logged("settle_pending"):
-        try:
-            settled = settle_pending(policy=policies.current(), now=timezone.now())
-        except services.AuditLogError as error:
-            log.error("pending acts stay so: %s", error)
-        else:
-            if settled:
-                log.warning("%s settled", counted(len(settled), "pending act"))
+    with database.outages_logged("settle_pending", services.AuditLogError):
+        settled = settle_pending(policy=policies.current(), now=timezone.now())
+        if settled:
+            log.warning("%s settled", counted(len(settled), "pending act"))
 
 
 def begin() -> None:

@@ -64,7 +64,9 @@ def prune(now: datetime) -> PruneStub | None:
     until = head.position if first_kept is None else first_kept - 1
     check = chain.verify_until(until)
     if check.problem:
-        raise BrokenChainError(check.problem)
+        raise BrokenChainError(
+            f"Audit log integrity check failed, nothing is pruned: {check.problem}"
+        )
     if not check.rows:
         return None
     stub = PruneStub(

@@ -18,7 +18,7 @@ from pciops.audit import services
 from pciops.audit.models import Event, RefusalCounter
 from pciops.audit.services import PCIOPS, AuditLogError, Initiator
 from pciops.keystone import database
-from pciops.lib import times
+from pciops.lib import counters, times
 from pciops.lib.addresses import network
 
 WINDOW: Final = timedelta(minutes=10)
@@ -37,6 +37,7 @@ def record_refusal(*, initiator: Initiator, resource: str, remark: str, now: dat
     Args:
         resource: method and path.
     """
+    counters.add("refusals")
     try:
         if not _take_row(initiator, now):
             return

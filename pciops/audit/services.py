@@ -22,7 +22,7 @@ from pciops.audit import chain, evidence, syslog
 from pciops.audit.evidence import EvidenceKeyError
 from pciops.audit.models import SETTLED, Event
 from pciops.keystone import database
-from pciops.lib import retries
+from pciops.lib import counters, retries
 
 LOGIN_UID: Final = Path("/proc/self/loginuid")
 NO_LOGIN: Final = 2**32 - 1  # what the kernel says without a login
@@ -171,7 +171,7 @@ def _append(new: Event) -> Event:
     event.seal = evidence.seal("row", event.hash)
     event.save()
     head.save()
-    transaction.on_commit(syslog.catch_up, robust=True)
+    _after_append(event)
     return event
 
 
@@ -356,8 +356,14 @@ def _settle(event_id: str, outcome: Event.Outcome, remark: str) -> Event:
     if not pending.settle(**{name: getattr(event, name) for name in SETTLED}):
         raise SettledError(event_id)
     head.save()
-    transaction.on_commit(syslog.catch_up, robust=True)
+    _after_append(event)
     return event
+
+
+def _after_append(event: Event) -> None:
+    """Count a row that is in the chain now and send it to syslog, after the commit."""
+    counters.add("audit_entries", event.action, event.outcome)
+    transaction.on_commit(syslog.catch_up, robust=True)
 
 
 def _log(event: Event) -> None:

@@ -4,7 +4,6 @@ anchors, syslog, pruning.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
@@ -22,8 +21,6 @@ FIVE_MINUTES: Final = timedelta(minutes=5)
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
 BACKLOG: Final = 20_000  # rows for syslog that one run sends at most
-
-log = logging.getLogger(__name__)
 
 
 @app.task(name="audit.policy")
@@ -57,10 +54,11 @@ def make_anchor() -> None:
 @app.task(name="audit.syslog")
 def send_syslog() -> None:
     """Send the rows that wait for the syslog receiver."""
-    sent, wait = 0, True
-    while wait and sent < BACKLOG:
-        now = syslog.catch_up()
-        sent, wait = sent + now, now > 0
+    with database.outages_logged("audit.syslog"):
+        sent, wait = 0, True
+        while wait and sent < BACKLOG:
+            now = syslog.catch_up()
+            sent, wait = sent + now, now > 0
 
 
 @app.task(name="audit.prune")
@@ -71,10 +69,6 @@ def prune_rows() -> None:
 
 def _once(job: str, every: timedelta, work: Callable[[datetime], object]) -> None:
     """Do the work of this slot, unless another worker has; a failed slot can be taken again."""
-    with database.outages_logged(job):
-        try:
-            jobs.once(job, every, work)
-        except prune.BrokenChainError as error:
-            log.error("%s: nothing is pruned, the trail does not fit: %s", job, error)
-        except (AuditLogError, EvidenceKeyError, prune.MayNotPruneError) as error:
-            log.error("%s: %s", job, error)
+    failures = (AuditLogError, EvidenceKeyError, prune.MayNotPruneError, prune.BrokenChainError)
+    with database.outages_logged(job, *failures):
+        jobs.once(job, every, work)

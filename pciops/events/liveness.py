@@ -26,6 +26,8 @@ class Liveness:
         until: the last time at which one was connected; None for never.
         last_message_at: the time of the last notification.
         error: why none is connected, as a running one reports it.
+        lag: age in seconds of the oldest notification of the last batch when it was recorded, of
+            the slowest connected consumer; None if it is not known.
     """
 
     running: bool
@@ -33,6 +35,7 @@ class Liveness:
     until: datetime | None
     last_message_at: datetime | None
     error: str
+    lag: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +61,7 @@ def liveness(now: datetime) -> Liveness:
     alive = [row for row in recent if not (row.connected and row.error)]  # else it has ended
     until = ConsumerSession.objects.filter(connected=True).aggregate(at=Max("until"))["at"]
     last_message_at = ConsumerSession.objects.aggregate(at=Max("last_message_at"))["at"]
+    lags = [row.lag_seconds for row in alive if row.connected and row.lag_seconds is not None]
     connected = any(row.connected for row in alive)
     return Liveness(
         running=bool(alive),
@@ -65,6 +69,7 @@ def liveness(now: datetime) -> Liveness:
         until=until,
         last_message_at=last_message_at,
         error="" if connected else next((row.error for row in alive if row.error), ""),
+        lag=max(lags, default=None),
     )
 
 

@@ -198,6 +198,7 @@ class ConsumerSession(models.Model):
     until = models.DateTimeField()
     last_message_at = models.DateTimeField(null=True)
     messages = models.PositiveBigIntegerField(default=0)
+    lag_seconds = models.FloatField(null=True)  # age of the oldest of the last batch, when recorded
     error = models.CharField(max_length=MAX_TEXT, blank=True)  # the reason if it is not connected
 
     class Meta:

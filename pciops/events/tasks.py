@@ -6,8 +6,6 @@ import logging
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db import DatabaseError, InterfaceError
-
 from pciops.accounts.policy import policy as policies
 from pciops.celery import app
 from pciops.events import prune
@@ -26,10 +24,8 @@ log = logging.getLogger(__name__)
 @app.task(name="events.prune")
 def prune_old() -> None:
     """Delete old rows."""
-    try:
+    with database.outages_logged("events.prune"):
         jobs.once("events.prune", DAY, _prune)
-    except (DatabaseError, InterfaceError) as error:
-        log.error("events.prune: pciops' own database does not answer: %s", database.reason(error))
 
 
 def _prune(now: datetime) -> None:

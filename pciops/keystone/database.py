@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from django.db import DatabaseError, InterfaceError, connections
 
 from pciops.keystone import ALIAS
+from pciops.lib import counters
 from pciops.lib.env import SettingError
 
 log = logging.getLogger(__name__)
@@ -56,16 +57,31 @@ def reading_own() -> Iterator[None]:
 
 
 @contextmanager
-def outages_logged(job: str) -> Iterator[None]:
-    """Wrap a task: log an outage or a wrong setting in one line, and leave the work to the next."""
+def outages_logged(job: str, *failures: type[Exception]) -> Iterator[None]:
+    """Wrap a run of a job: log an outage or a wrong setting in one line, and count the run.
+
+    The work is left to the next run. A run that finds nothing to do is a success.
+
+    Args:
+        failures: other exceptions whose text is logged in one line.
+    """
+    expected: tuple[type[Exception], ...] = (SettingError, *failures)
     try:
         yield
-    except SettingError as error:
+    except expected as error:
         log.error("%s: %s", job, error)
     except KeystoneDatabaseDownError as error:
         log.warning("%s: Keystone's database does not answer: %s", job, error)
     except (DatabaseError, InterfaceError) as error:
         log.error("%s: pciops' own database does not answer: %s", job, reason(error))
+        return  # nor can it count
+    except Exception:
+        counters.add("job_runs", job, "failure")
+        raise
+    else:
+        counters.add("job_runs", job, "success")
+        return
+    counters.add("job_runs", job, "failure")
 
 
 def reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""State that all processes share: runs of jobs, and services that do not answer."""
+"""State that all processes share: runs of jobs, services that do not answer, counters."""
 
 from __future__ import annotations
 
@@ -33,3 +33,17 @@ class JobRun(Claimable):
 
     def __str__(self) -> str:
         return f"{self.job} of {self.slot:%Y-%m-%d %H:%M:%S}"
+
+
+class SharedCounter(models.Model):
+    """A counter of pciops.lib.counters."""
+
+    key = models.CharField(primary_key=True, max_length=128)  # its name and the values of labels
+    value = models.FloatField()
+    added_at = models.DateTimeField()  # of the last addition
+
+    class Meta:
+        db_table = "lib_counter"
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.value:g}"

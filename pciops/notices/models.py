@@ -36,6 +36,7 @@ class QueuedMessage(Claimable):
         60,
     )  # minutes after each deferral; then the last of them
     ON_SETTLED: ClassVar[Mapping[str, Any]] = {}  # columns that change when it is settled
+    counted_as: str  # its kind in metrics
 
     status = models.CharField(
         max_length=12, choices=DeliveryStatus.choices, default=DeliveryStatus.PLANNED
@@ -125,6 +126,11 @@ class Notice(QueuedMessage):
         return f"{self.kind} for {self.name} ({self.user_id})"
 
     @property
+    def counted_as(self) -> str:  # type: ignore[override] # read-only here
+        """The kind of notice."""
+        return self.kind
+
+    @property
     def history(self) -> Iterator[HistoryEntry]:
         """The planning, the events and the end, from the oldest.
 
@@ -177,6 +183,7 @@ class OperatorMail(QueuedMessage):
     """One mail to one operator, stored as it is sent: a digest, a report or an alert."""
 
     ON_SETTLED: ClassVar = {"content": b""}
+    counted_as = "operator_email"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     about = models.CharField(max_length=100)  # dedup key, with domain and address
@@ -225,6 +232,7 @@ class WebhookCall(QueuedMessage):
     """A call of the site's webhook."""
 
     BACK_OFF: ClassVar[tuple[int, ...]] = (1, 2, 5, 15, 60)
+    counted_as = "webhook_call"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     about = models.CharField(max_length=100, unique=True)  # dedup key

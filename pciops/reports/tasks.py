@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 @app.task(name="reports.issue")
 def build_due() -> None:
     """Build, store and owe the reports that are due; one process does it at a time."""
-    with database.outages_logged("reports.issue"):
+    with database.outages_logged("reports.issue", AuditLogError):
         now = timezone.now()
         waiting = schedule.due(now)
         if not waiting:
@@ -36,8 +36,6 @@ def build_due() -> None:
             return  # another process does it
         try:
             schedule.build_due(now)
-        except AuditLogError as error:
-            log.error("reports.issue: %s", error)
         finally:
             jobs.give_up(run)
             jobs.forget("reports.issue", now)
@@ -80,11 +78,8 @@ def build_again(week: str, domain_id: str, requested_at: str) -> None:
 @app.task(name="reports.keep")
 def prune_and_verify() -> None:
     """Prune the reports that are too old and verify the others; log an error if one fails."""
-    with database.outages_logged("reports.keep"):
-        try:
-            jobs.once("reports.keep", DAY, _prune_and_verify)
-        except AuditLogError as error:
-            log.error("reports.keep: %s", error)
+    with database.outages_logged("reports.keep", AuditLogError):
+        jobs.once("reports.keep", DAY, _prune_and_verify)
 
 
 def _prune_and_verify(now: datetime) -> None:

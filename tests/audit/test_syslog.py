@@ -110,7 +110,7 @@ def test_intent_and_outcome_of_an_act_are_sent(
     with django_capture_on_commit_callbacks(execute=True) as settled:
         services.settle(event, Event.Outcome.SUCCESS)
 
-    assert (len(opened), len(settled)) == (1, 1)
+    assert (len(opened), len(settled)) == (2, 2)  # a count, and a message to syslog
     assert b"begin/act" in udp.recv(65535)
     assert b'"position": 2' in udp.recv(65535)
 

@@ -39,7 +39,7 @@ def save_session(
 # --- Liveness -----------------------------------------------------------------------------------
 def test_without_a_consumer_nothing_is_known() -> None:
     assert liveness.liveness(NOW) == liveness.Liveness(
-        running=False, connected=False, until=None, last_message_at=None, error=""
+        running=False, connected=False, until=None, last_message_at=None, error="", lag=None
     )
 
 
@@ -50,6 +50,28 @@ def test_a_connected_consumer_is_live(session: SessionRecorder) -> None:
 
     assert (state.running, state.connected, state.error) == (True, True, "")
     assert (state.until, state.last_message_at) == (later(10), later(5))
+
+
+def test_the_lag_is_that_of_the_slowest_connected_consumer(session: SessionRecorder) -> None:
+    session.count(3, later(5), sent_at=later(4))
+    session.beat(later(10))
+    slower = SessionRecorder()
+    slower.connect(NOW)
+    slower.count(1, later(5), sent_at=later(-55))
+    slower.beat(later(10))
+
+    assert liveness.liveness(later(20)).lag == 60
+
+    slower.disconnect("gone", later(20))
+
+    assert liveness.liveness(later(20)).lag == 1
+
+
+def test_a_clock_of_keystone_ahead_of_ours_is_no_lag(session: SessionRecorder) -> None:
+    session.count(3, later(5), sent_at=later(6))
+    session.beat(later(10))
+
+    assert liveness.liveness(later(20)).lag == 0
 
 
 @pytest.mark.usefixtures("session")

@@ -49,6 +49,7 @@ class SessionRecorder:
         self._consumer = f"{socket.gethostname()}:{os.getpid()}"[:MAX_NAME]
         self._row: ConsumerSession | None = None
         self._last_message_at: datetime | None = None
+        self._lag: timedelta | None = None
 
     def connect(self, now: datetime) -> None:
         """Begin a connected session."""
@@ -62,17 +63,24 @@ class SessionRecorder:
         self._row.error = error[:MAX_TEXT]
         self.beat(now)
 
-    def count(self, messages: int, now: datetime) -> None:
-        """Count recorded notifications; the next heartbeat saves the number."""
+    def count(self, messages: int, now: datetime, *, sent_at: datetime | None = None) -> None:
+        """Count recorded notifications; the next heartbeat saves the number.
+
+        Args:
+            sent_at: when Keystone sent the oldest of them, if known.
+        """
         self.messages += messages
         self._last_message_at = now
+        if sent_at is not None:
+            self._lag = max(now - sent_at, timedelta(0))  # its clock may be ahead of ours
 
     def beat(self, now: datetime) -> None:
         """Save a heartbeat."""
         row = self._row
         if row is not None:
             row.until, row.messages, row.last_message_at = now, self.messages, self._last_message_at
-            row.save(update_fields=["until", "messages", "last_message_at", "error"])
+            row.lag_seconds = self._lag.total_seconds() if self._lag is not None else None
+            row.save(update_fields=["until", "messages", "last_message_at", "lag_seconds", "error"])
 
     def end(self, error: str, now: datetime) -> None:
         """End the session."""
@@ -210,7 +218,7 @@ class NotificationConsumer:
         now = self._clock()
         bodies = [message.body for message in self._batch]
         record.record_messages(bodies, resolver=self._resolver, now=now)
-        self._session.count(len(self._batch), now)
+        self._session.count(len(self._batch), self._clock(), sent_at=record.oldest(bodies))
         self._log_recovery("pciops' own database answers", "database")
         link.default_channel.basic_ack(self._batch[-1].delivery_tag, multiple=True)
         self._batch.clear()

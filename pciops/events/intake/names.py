@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from pciops.accounts import loading
-from pciops.events.intake.upsert import REPLACE, upsert
 from pciops.events.models import MAX_DOMAIN_ID, MAX_DOMAIN_NAME, MAX_NAME, KnownName
 from pciops.keystone import database
 from pciops.keystone.models import User
+from pciops.lib.upsert import REPLACE, upsert
 
 MAX_CACHED: Final = 50_000  # names in the memory of a process
 FRESH: Final = timedelta(hours=1)  # age after which Keystone is asked again

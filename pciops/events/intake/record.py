@@ -17,9 +17,9 @@ from django.db import DatabaseError, DataError, IntegrityError, OperationalError
 from pciops.events.intake.aggregate import aggregate, dedup_key
 from pciops.events.intake.cadf import Ignored, Notification, SignIn, Unreadable, clean, parse
 from pciops.events.intake.names import UNNAMED, NameResolver, ResolvedName
-from pciops.events.intake.upsert import ADD, GREATEST, LEAST, REPLACE, upsert
 from pciops.events.models import MAX_BODY, Activity, Attempts, DeadLetter, ProcessedNotification
 from pciops.keystone import database
+from pciops.lib.upsert import ADD, GREATEST, LEAST, REPLACE, upsert
 
 TURNS: Final = 6  # for a batch that conflicts with another consumer's
 _VALUE_ERRORS: Final = {1292, 1366, 1406}  # MySQL: incorrect, incorrect for its column, too long
@@ -59,6 +59,14 @@ def record_messages(bodies: Sequence[Body], *, resolver: NameResolver, now: date
         if not _is_value_error(error):
             raise
         return _store_one_by_one(notifications, unreadable, resolver, now)
+
+
+def oldest(bodies: Sequence[Body]) -> datetime | None:
+    """Return the time of the first of these messages that has one, in the order of arrival."""
+    contents = map(parse, bodies)
+    return next(
+        (content.at for content in contents if isinstance(content, SignIn | Activity)), None
+    )
 
 
 def _store(

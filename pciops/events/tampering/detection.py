@@ -22,7 +22,6 @@ from pciops.accounts.states import INACTIVE, INACTIVE_SOON, LOCKED
 from pciops.audit import selectors as audit
 from pciops.events import liveness
 from pciops.events.intake.aggregate import dedup_key
-from pciops.events.intake.upsert import REPLACE, upsert
 from pciops.events.models import (
     MAX_NAME,
     Attempts,
@@ -36,6 +35,7 @@ from pciops.keystone.models import LocalUser, User
 from pciops.lib import times
 from pciops.lib.addresses import storable
 from pciops.lib.keyset import chunks
+from pciops.lib.upsert import REPLACE, upsert
 
 CHUNK: Final = 5000
 MAX_LOCKS: Final = 50_000  # snapshots

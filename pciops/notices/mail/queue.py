@@ -7,6 +7,7 @@ Message-ID.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from typing import Any, Final, TypeVar
 from django.db import transaction
 from django.db.models import QuerySet
 
-from pciops.lib import claims
+from pciops.lib import claims, counters
 from pciops.notices.mail.transport import (
     REPLY_LENGTH,
     DeliveryOutcome,
@@ -41,6 +42,9 @@ class SendResult:
     settled: Counter[str] = field(default_factory=Counter)  # status → messages
     deferred: int = 0
     problem: str = ""  # why it stopped early
+    # For metrics, since the last batch.
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # (kind, outcome) → number
+    seconds: dict[str, float] = field(default_factory=dict)  # kind → duration of its deliveries
 
     def __str__(self) -> str:
         """`3 sent, 0 refused, 1 put off, 0 given up`."""
@@ -73,14 +77,28 @@ def deliver_batch(batch: list[M], deliver: Deliver[M], result: SendResult, *, cl
     try:
         while unattempted and clock() < stop_at:
             message = unattempted.pop()
+            began = time.monotonic()
             try:
                 delivery = deliver(message)
             except MailServerDown:
                 unattempted.append(message)
                 raise
+            took = result.seconds.get(message.counted_as, 0) + time.monotonic() - began
+            result.seconds[message.counted_as] = took
             settle(message, delivery, result, clock())
     finally:
         claims.release(unattempted)
+        _count(result)
+
+
+def _count(result: SendResult) -> None:
+    """Add the deliveries of a batch to the counters."""
+    for labels, number in result.outcomes.items():
+        counters.add("messages", *labels, by=number)
+    for kind, seconds in result.seconds.items():
+        counters.add("message_seconds", kind, by=seconds)
+    result.outcomes.clear()
+    result.seconds.clear()
 
 
 def settle(
@@ -97,10 +115,12 @@ def settle(
             if row.update(**values, give_up_at=give_up_at, next_attempt_at=next_attempt_at):
                 message.record_deferral(reply, now)
                 result.deferred += 1
+                result.outcomes[message.counted_as, "deferred"] += 1
         return
     status = _FINAL[delivery.outcome]
     if row.update(**values, **message.ON_SETTLED, status=status, settled_at=now):
         result.settled[status] += 1
+        result.outcomes[message.counted_as, status] += 1
 
 
 _FINAL: Final = {

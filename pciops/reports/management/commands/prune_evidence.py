@@ -25,9 +25,7 @@ class Command(BaseCommand):
         try:
             deleted = reports.prune(now)
             stub = prune.prune(now)
-        except prune.BrokenChainError as error:
-            raise CommandError(f"Audit log integrity check failed: {error}.") from None
-        except (AuditLogError, prune.MayNotPruneError) as error:
+        except (AuditLogError, prune.BrokenChainError, prune.MayNotPruneError) as error:
             raise CommandError(str(error)) from None
         rows = stub.count if stub else 0
         self.stdout.write(f"Pruned {counted(rows, 'row')} and {counted(deleted, 'report')}.")

@@ -1,6 +1,6 @@
 """Inserts rows, or updates the existing ones by calculation, in one statement each.
 
-Two consumers may write the same row at once, so the database itself must add; Django's
+Two processes may write the same row at once, so the database itself must add; Django's
 `bulk_create` can only replace.
 """
 

@@ -1,0 +1,1 @@
+"""Metrics for Prometheus: docs/operations.md lists them."""

@@ -122,7 +122,7 @@ def housekeeping() -> Iterator[CheckResult]:
             in_order = False
             yield warning(
                 f"{leftover.title}: {counted(count.number, 'row')}. {leftover.why}",
-                f"manage.py housekeeping --sql {leftover.name} prints the steps. {leftover.advice}",
+                f"{leftover.advice} manage.py housekeeping --sql {leftover.name} prints the SQL.",
             )
         elif count.number is None and leftover.readable:
             in_order = False

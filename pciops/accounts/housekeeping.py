@@ -13,13 +13,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, connections
 
 from pciops.accounts.leftovers import LEFTOVERS, Leftover, Limits, NotCountedError
 from pciops.accounts.models import LeftoverCount
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.policy.keystone_conf import assignments
 from pciops.keystone import ALIAS, database
+from pciops.lib import retries
 from pciops.lib.privileges import denied
 
 STALE: Final = timedelta(hours=49)  # the job runs once a day
@@ -43,11 +44,11 @@ def count(now: datetime) -> list[LeftoverCount]:
     return [_count(leftover, limits) for leftover in LEFTOVERS]
 
 
+@retries.repeated
 def keep(counts: Sequence[LeftoverCount]) -> None:
     """Store the counts in place of the last ones."""
-    with transaction.atomic():
-        LeftoverCount.objects.all().delete()
-        LeftoverCount.objects.bulk_create(counts)
+    LeftoverCount.objects.all().delete()
+    LeftoverCount.objects.bulk_create(counts)
 
 
 def latest() -> list[HousekeepingRow]:

@@ -242,7 +242,7 @@ LEFTOVERS: Final = (
         of="trust_role",
         gone="trust",
         key="trust_id, role_id",
-        why="keystone-manage trust_flush leaves them behind.",
+        why="keystone-manage trust_flush and the steps for trusts leave them behind.",
         advice="Keystone has no command for them.",
         warns_from=MANY,
     ),

@@ -15,10 +15,14 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from pciops.accounts import housekeeping
+from pciops.accounts.leftovers import Leftover, Limits, NotCountedError
+from pciops.accounts.models import LeftoverCount
 from pciops.events import liveness
 from pciops.keystone import client, database
 from pciops.lib import doctor, times
 from pciops.lib.doctor import CheckLevel
+from pciops.lib.env import SettingError
 from pciops.web import rights
 from pciops.web.requests import OperatorRequest
 
@@ -89,7 +93,7 @@ def _readiness(now: datetime) -> tuple[bool, dict[str, str]]:
 @require_safe
 @rights.needs("administer")
 def status(request: OperatorRequest) -> HttpResponse:
-    """Show what `manage.py doctor` finds now, to administrators of the whole cloud."""
+    """Show what the doctor finds now, and the last counts of leftovers in Keystone's tables."""
     rights.require_whole_cloud(request)
     findings = doctor.run()
     levels = list(CheckLevel)
@@ -99,8 +103,32 @@ def status(request: OperatorRequest) -> HttpResponse:
         "findings": sorted(findings, key=lambda finding: levels.index(finding.level), reverse=True),
         "worst": doctor.worst(findings),
         "summary": doctor.summary(findings),
+        "leftovers": _leftovers(timezone.now()),
     }
     return render(request, "web/status.html", context)
+
+
+def _leftovers(now: datetime) -> list[tuple[Leftover, LeftoverCount | None, str]]:
+    """Return each kind of leftover, its last count, and SQL if needed; those without rows last."""
+    try:
+        limits = housekeeping.limits_at(now)
+        rows = [
+            (row.leftover, row.count, _sql(row.leftover, row.count, limits))
+            for row in housekeeping.latest()
+        ]
+        return sorted(rows, key=lambda row: row[1] is not None and row[1].number == 0)
+    except (DatabaseError, InterfaceError, SettingError):  # the doctor's findings say which
+        return []
+
+
+def _sql(leftover: Leftover, count: LeftoverCount | None, limits: Limits) -> str:
+    """Return the SQL for a database administrator; "" if there is nothing to do or to know."""
+    if count is None or count.number == 0:
+        return ""
+    try:
+        return leftover.sql(limits)
+    except NotCountedError:  # the count has the reason
+        return ""
 
 
 def _notifications(now: datetime) -> str:

@@ -1,14 +1,20 @@
-"""The status page: the findings of the doctor, for administrators of the whole cloud."""
+"""The status page, for administrators of the whole cloud: findings of the doctor, leftovers."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
+from pciops.accounts.leftovers import LEFTOVERS
+from pciops.accounts.models import LeftoverCount
 from pciops.lib import doctor
 from pciops.lib.doctor import CheckResult, ok, problem, warning
+from tests.factories import NOW
 from tests.fake_keystone import FakeKeystone
 from tests.signin.visit import shown, signed_in
 
@@ -70,3 +76,62 @@ def test_an_administrator_of_a_domain_is_told_the_role_it_takes(shops: Client) -
 
     assert response.status_code == 403
     assert "role admin on the system" in shown(response)
+
+
+# --- Housekeeping -------------------------------------------------------------------------------
+def count_leftovers(**numbers: int | None) -> None:
+    """Store a count of each leftover: zero, or as given."""
+    LeftoverCount.objects.bulk_create(
+        LeftoverCount(
+            name=leftover.name,
+            counted_at=NOW - timedelta(hours=2),
+            milliseconds=1,
+            number=numbers.get(leftover.name, 0),
+            total=12_480 if leftover.counts_all else None,
+            reason="pciops' login may not read it." if leftover.name in numbers else "",
+        )
+        for leftover in LEFTOVERS
+    )
+
+
+def test_leftovers_are_shown_with_their_numbers_and_the_sql(
+    site: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count_leftovers()
+    LeftoverCount.objects.filter(name="expired_trusts").update(number=1204)
+    page = text(site, monkeypatch, OK)
+
+    assert "counted at 12:02:11 UTC" in page
+    assert re.search(r"Expired and deleted trusts .* 1,204 .* keystone-manage trust_flush", page)
+    assert "12,480" in page
+    assert page.index("Expired and deleted trusts") < page.index("Revocation events older")
+    assert page.count("DELETE FROM trust WHERE") == 2  # once explained
+    assert page.count("SQL for a database administrator") == 1
+
+
+def test_an_unknown_number_is_shown_with_its_reason(
+    site: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count_leftovers(expired_trusts=None)
+    page = text(site, monkeypatch, OK)
+
+    assert "– Not counted. pciops' login may not read it." in page
+
+
+def test_before_the_first_count_no_number_is_shown(
+    site: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = text(site, monkeypatch, OK)
+
+    assert "Expired and deleted trusts" in page
+    assert page.count("– Not counted yet.") == len(LEFTOVERS)
+
+
+def test_the_page_works_without_the_policy(
+    site: Client, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.KEYSTONE_CONF = ["/nowhere/keystone.conf"]
+    page = text(site, monkeypatch, PROBLEM)
+
+    assert "does not work" in page
+    assert "Housekeeping" not in page

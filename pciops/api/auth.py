@@ -34,7 +34,7 @@ from pciops.lib.filters import FilterError
 from pciops.lib.keyset import MarkerError
 from pciops.signin import audit
 from pciops.signin.models import Operator
-from pciops.signin.rights import Rights
+from pciops.signin.rights import Rights, keystone_roles
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -114,7 +114,7 @@ def _checked(request: HttpRequest, operations: Mapping[str, Operation]) -> ApiRe
         problem = f"{request.method} is not possible here: {allowed} is."
         raise ApiError(405, problem, {"Allow": allowed})
     call = cast("ApiRequest", request)
-    call.operator = _operator(call, operation.needs)
+    call.operator = _operator(call, operation)
     check_query(call, operation)
     call.fields = body_of(call) if operation.body else {}
     check_fields(call.fields, operation)
@@ -126,7 +126,7 @@ def initiator(request: ApiRequest) -> Initiator:
     return audit.initiator(request, request.operator, Event.Via.API)
 
 
-def _operator(request: ApiRequest, needs: str) -> Operator:
+def _operator(request: ApiRequest, operation: Operation) -> Operator:
     """Return the holder of the token, with the rights that the token itself carries."""
     token_id = request.headers.get("X-Auth-Token", "")
     if not TOKEN.fullmatch(token_id):
@@ -145,8 +145,11 @@ def _operator(request: ApiRequest, needs: str) -> Operator:
     rights = Rights.of(token)
     if rights is None:
         raise DeniedError(403, _bound() if token.application_credential else NO_ROLE)
-    if not rights.may(needs):
-        raise DeniedError(403, rights.refusal(needs))
+    if not rights.may(operation.needs):
+        raise DeniedError(403, rights.refusal(operation.needs))
+    if operation.whole_cloud and rights.domain_id is not None:
+        names = " or ".join(keystone_roles(operation.needs))
+        raise DeniedError(403, f"This takes the role {names} on the system.")
     operator.rights, operator.token = rights, token
     return operator
 

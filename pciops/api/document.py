@@ -36,6 +36,7 @@ ERRORS: Final = {
     503: "Keystone, its database or that of pciops does not answer; the message says what changed.",
 }
 ALWAYS: Final = (400, 401, 403, 503)
+SYSTEM: Final = "It takes a token of the system."
 
 
 @endpoint(GET=Operation(summary="Read this document", answer={"type": "object"}))
@@ -83,7 +84,7 @@ def _operation(name: str, path: str, operation: Operation) -> dict[str, Any]:
         "operationId": name,
         "tags": [path.split("/")[1]],
         "summary": operation.summary,
-        "description": operation.description,
+        "description": f"{operation.description} {SYSTEM * operation.whole_cloud}".strip(),
         "security": [{"token": [role]} for role in keystone_roles(operation.needs)]
         or [{"token": []}],
         "parameters": [

@@ -28,6 +28,7 @@ class Operation:
     summary: str
     description: str = ""
     needs: str = "see"  # a permission; see `pciops.signin.rights`
+    whole_cloud: bool = False  # it takes a token of the system
     query: tuple[Parameter, ...] = ()
     body: Schema | None = None  # of an object
     answer: Schema  # of status 200, in JSON

@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.utils import timezone
 
+from pciops.actions.inputs import is_text
 from pciops.api.auth import ApiRequest, endpoint, initiator
 from pciops.api.errors import ApiError
 from pciops.api.operations import Operation, Parameter
@@ -24,7 +25,6 @@ from pciops.api.schemas import (
     record,
     whole,
 )
-from pciops.audit.services import AuditLogError
 from pciops.lib import times
 from pciops.reports import lookup
 from pciops.reports.archive import store
@@ -33,7 +33,11 @@ from pciops.reports.models import StoredReport
 from pciops.reports.render.formats import FORMATS, download
 
 DOMAIN: Final = Parameter("domain_id", TEXT, "Of this domain; without it, of the whole cloud.")
+REVISION: Final = Parameter(
+    "revision", whole(0, 99_999), "An older revision; without it, the newest."
+)
 FIGURE: Final = record({"key": TEXT, "label": TEXT, "number": or_null(NUMBER), "finding": FLAG})
+SIGN_OFF: Final = record({"by": TEXT, "at": INSTANT, "remark": TEXT})
 SUMMARY: Final = named(
     "Report",
     record(
@@ -44,7 +48,7 @@ SUMMARY: Final = named(
             "generated_at": INSTANT,
             "sha256": TEXT,
             "figures": many(FIGURE),
-            "sign_offs": many(record({"by": TEXT, "at": INSTANT, "remark": TEXT})),
+            "sign_offs": many(SIGN_OFF),
         }
     ),
 )
@@ -76,7 +80,7 @@ def reports(request: ApiRequest) -> HttpResponse:
         description="The download is recorded in the audit log.",
         query=(
             Parameter("format", {**one_of(FORMATS), "default": "json"}, "The form of the file."),
-            Parameter("revision", whole(0, 99_999), "An older revision; without it, the newest."),
+            REVISION,
             DOMAIN,
         ),
         answer=about({"type": "object"}, "docs/report.schema.json is its schema."),
@@ -88,20 +92,69 @@ def report(request: ApiRequest, week: str) -> StreamingHttpResponse:
     """`GET /api/v1/reports/<week>`."""
     try:
         format_ = lookup.format_of(request.GET.get("format", "json"))
-        stored = lookup.find(
-            week,
-            _domain_id(request),
-            revision=request.GET.get("revision", ""),
+    except ParameterError as error:
+        raise ApiError(400, str(error)) from None
+    stored = _requested(request, week)
+    return download(stored, format_, initiator=initiator(request), now=timezone.now())
+
+
+@endpoint(
+    GET=Operation(
+        summary="List the sign-offs of a report",
+        query=(REVISION, DOMAIN),
+        answer=SUMMARY,
+        errors=(404,),
+    ),
+    POST=Operation(
+        summary="Sign off a report (PCI DSS 7.2.4)",
+        needs="sign_off",
+        query=(REVISION, DOMAIN),
+        body=record(
+            {
+                "sha256": about(TEXT, "Of the report that was read."),
+                "remark": {"type": "string", "maxLength": store.LONGEST_REMARK},
+            },
+            optional=["remark"],
+        ),
+        answer=SUMMARY,
+        errors=(404, 409),
+    ),
+)
+def sign_off(request: ApiRequest, week: str) -> HttpResponse:
+    """`GET` or `POST /api/v1/reports/<week>/sign-off`: the report, with its sign-offs."""
+    stored = _requested(request, week)
+    if request.method == "POST":
+        remark = _remark(request.fields.get("remark"))
+        if request.fields.get("sha256") != stored.hash:
+            problem = "sha256: that of another report or revision. Nothing was signed."
+            raise ApiError(409, problem)
+        store.sign_off(
+            stored,
+            initiator=initiator(request),
+            remark=remark,
             now=timezone.now(),
+            as_management=True,  # others may not sign off
         )
+    return JsonResponse(_summary(stored))
+
+
+def _remark(value: object) -> str:
+    remark = value.strip() if isinstance(value, str) else value or ""
+    if not isinstance(remark, str) or len(remark) > store.LONGEST_REMARK:
+        raise ApiError(400, f"remark: text of at most {store.LONGEST_REMARK} characters.")
+    if not is_text(remark, allowed="\t\r\n"):
+        raise ApiError(400, "remark: text only, without control characters.")
+    return remark
+
+
+def _requested(request: ApiRequest, week: str) -> StoredReport:
+    domain_id, revision = _domain_id(request), request.GET.get("revision", "")
+    try:
+        return lookup.find(week, domain_id, revision=revision, now=timezone.now())
     except ParameterError as error:
         raise ApiError(400, str(error)) from None
     except ReportNotFoundError as error:
         raise ApiError(404, str(error)) from None
-    try:
-        return download(stored, format_, initiator=initiator(request), now=timezone.now())
-    except AuditLogError as error:
-        raise ApiError(503, str(error)) from None
 
 
 def _domain_id(request: ApiRequest) -> str:

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
@@ -28,12 +30,13 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.module_loading import autodiscover_modules
 
-from pciops.lib import env
+from pciops.lib import env, times
 from pciops.lib.numbers import counted
 
 log = logging.getLogger(__name__)
 
 TIMEOUT: Final = 5  # seconds that a check waits for an answer
+BEFORE: Final = 20  # seconds within which checks begin for a page or the API
 
 
 class CheckLevel(StrEnum):
@@ -67,6 +70,12 @@ def problem(sentence: str, remedy: str) -> CheckResult:
     return CheckResult(level=CheckLevel.PROBLEM, sentence=sentence, remedy=remedy)
 
 
+LATE: Final = warning(
+    f"Not checked: the checks before it took more than {BEFORE} seconds.",
+    "Run manage.py doctor, which waits for every check.",
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Check:
     run: CheckFunction
@@ -95,8 +104,14 @@ def check(
 
 
 def run(*, by_command: bool = False) -> list[CheckResult]:
-    """Return the results of all checks. A check that raises an exception is a problem itself."""
+    """Return the results of all checks. A check that raises an exception is a problem itself.
+
+    Args:
+        by_command: run all checks. For pages and the API, those that have not begun after `BEFORE`
+            are warnings, because somebody waits for the answer.
+    """
     autodiscover_modules("doctor")
+    began = time.monotonic()
     results: list[CheckResult] = []
     failed: set[str] = set()
     for name, registered in _checks.items():
@@ -105,11 +120,27 @@ def run(*, by_command: bool = False) -> list[CheckResult]:
         if registered.after in failed:
             failed.add(name)
             continue
-        own = [replace(result, check=name) for result in _run_one(name, registered)]
+        late = not by_command and time.monotonic() - began > BEFORE
+        found = [LATE] if late else _run_one(name, registered)
+        own = [replace(result, check=name) for result in found]
         if any(result.level is CheckLevel.PROBLEM for result in own):
             failed.add(name)
         results += own
     return results
+
+
+def as_dict(results: Iterable[CheckResult], now: datetime) -> dict[str, Any]:
+    """Return the results as the API and `--format json` have them."""
+    rows = [
+        {
+            "check": result.check,
+            "level": result.level,
+            "finding": result.sentence,
+            "remedy": result.remedy,
+        }
+        for result in results
+    ]
+    return {"checked_at": times.iso(now), "findings": rows}
 
 
 def worst(results: Iterable[CheckResult]) -> CheckLevel:

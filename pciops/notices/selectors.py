@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from pciops.lib.keyset import Column, Order
 from pciops.notices.models import Notice, NoticeStatus
@@ -81,10 +81,26 @@ class NoticePage:
 
 
 def page(
-    view: NoticeView, *, scope: str | None, now: datetime, marker: str, limit: int
+    view: NoticeView,
+    *,
+    scope: str | None,
+    now: datetime,
+    marker: str,
+    limit: int,
+    kind: str = "",
+    account: str = "",
 ) -> NoticePage:
-    """Return one page of a list, or raise MarkerError."""
+    """Return one page of a list, or raise MarkerError.
+
+    Args:
+        kind: only notices of this kind; "": all.
+        account: only notices to this account, by part of the name or the id; "": all.
+    """
     rows = _within(scope).filter(status__in=view.statuses)
+    if kind:
+        rows = rows.filter(kind=kind)
+    if account:
+        rows = rows.filter(Q(user_id=account) | Q(name__icontains=account))
     if view.over:
         rows = rows.filter(settled_at__gt=now - RECENT)
     if marker:

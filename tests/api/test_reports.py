@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from pytest_django import Settings
 
 from pciops.audit.models import Event
-from tests.api.call import get
+from tests.api.call import assert_refused, get, post
 from tests.fake_keystone import FakeKeystone
 from tests.reports.samples import store_sample
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 REPORTS = "/api/v1/reports"
+SIGN_OFF = f"{REPORTS}/2026-W46/sign-off"
 SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "report.schema.json"
 
 
@@ -78,6 +80,73 @@ def test_a_wrong_parameter_is_named(
 
     assert response.status_code == status
     assert term in response.json()["error"]["message"]
+
+
+def signing(keystone: FakeKeystone, role: str = "management", scope: str = "system") -> str:
+    """Return a token of Mia, who reads everything and has this role as well."""
+    person = keystone.person("mia", roles={scope: {"reader", role}})
+    return keystone.issue(person, scope)
+
+
+@pytest.fixture
+def _management(settings: Settings) -> None:
+    settings.MANAGEMENT_ROLES = ["management"]
+
+
+@pytest.mark.usefixtures("_management")
+def test_management_signs_a_report_off(fake_keystone: FakeKeystone, token: str) -> None:
+    stored = store_sample()
+    body = {"sha256": stored.hash, "remark": " Read with the team. "}
+    signed = post(signing(fake_keystone), SIGN_OFF, body).json()
+
+    assert signed["sha256"] == stored.hash
+    assert signed["sign_offs"] == [
+        {"by": "mia (Default)", "at": "2026-11-22T14:02:11Z", "remark": "Read with the team."}
+    ]
+    assert stored.sign_offs.get().as_management is True
+    event = Event.objects.get(action=Event.Action.SIGN_OFF)
+    assert (event.via, event.initiator_name) == ("api", "mia")
+    assert get(token, SIGN_OFF).json() == signed
+
+
+@pytest.mark.usefixtures("_management")
+@pytest.mark.parametrize(
+    ("fields", "status", "term"),
+    [
+        ({"sha256": None}, 409, "sha256: "),
+        ({"sha256": "0" * 64}, 409, "sha256: "),
+        ({"remark": "x" * 1001}, 400, "remark: text of at most 1000"),
+        ({"remark": 7}, 400, "remark: text of at most 1000"),
+        ({"remark": "bell \x07"}, 400, "remark: text only"),
+    ],
+)
+def test_a_wrong_sign_off_is_refused(
+    fake_keystone: FakeKeystone, fields: dict[str, Any], status: int, term: str
+) -> None:
+    stored = store_sample()
+    body = {"sha256": stored.hash, "remark": "x", **fields}
+
+    assert_refused(post(signing(fake_keystone), SIGN_OFF, body), status, term)
+    assert not stored.sign_offs.exists()
+
+
+@pytest.mark.usefixtures("_management")
+def test_others_than_management_do_not_sign_off(token: str) -> None:
+    stored = store_sample()
+
+    assert_refused(post(token, SIGN_OFF, {"sha256": stored.hash}), 403, "An administrator")
+    assert not stored.sign_offs.exists()
+
+
+@pytest.mark.usefixtures("_management")
+def test_management_of_a_domain_signs_only_its_reports(fake_keystone: FakeKeystone) -> None:
+    whole, own = store_sample(), store_sample(domain_id="shops")
+    token = signing(fake_keystone, scope="shops")
+
+    assert post(token, SIGN_OFF, {"sha256": whole.hash}).status_code == 409
+    assert post(token, f"{SIGN_OFF}?domain_id=payments", {"sha256": own.hash}).status_code == 404
+    assert post(token, SIGN_OFF, {"sha256": own.hash}).status_code == 200
+    assert not whole.sign_offs.exists()
 
 
 def test_a_token_of_a_domain_gives_only_its_reports(fake_keystone: FakeKeystone) -> None:

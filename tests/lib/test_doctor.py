@@ -101,6 +101,15 @@ def test_check_that_raises_is_a_problem_and_others_still_run(
     assert "the check 'broken' failed" in caplog.text
 
 
+@pytest.mark.usefixtures("_no_checks")
+def test_checks_of_a_page_that_begin_too_late_are_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "BEFORE", -1)
+    register("files", ok("Fine."))
+
+    assert [(result.check, result.level) for result in doctor.run()] == [("files", "warning")]
+    assert [result.level for result in doctor.run(by_command=True)] == ["ok"]
+
+
 @pytest.mark.parametrize(
     ("results", "worst", "summary"),
     [

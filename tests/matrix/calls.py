@@ -332,6 +332,12 @@ CALLS: Final = (
     ),
     Call(method="GET", route="api/v1/exemptions"),
     Call(method="GET", route="api/v1/openapi.json"),
+    Call(method="GET", route="api/v1/notices"),
+    Call(method="GET", route="api/v1/doctor", needs="administer", system_only=True),
+    Call(method="GET", route="api/v1/reports/<str:week>/sign-off"),
+    Call(  # without the hash of the report nothing is signed
+        method="POST", route="api/v1/reports/<str:week>/sign-off", needs="sign_off", status=409
+    ),
     Call(method="GET", route="api/v1/overview"),
     Call(method="GET", route="api/v1/policy"),
     Call(method="GET", route="api/v1/policy/what-if", queries=(_WHAT_IF,)),

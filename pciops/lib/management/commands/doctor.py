@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from pciops.lib import doctor, times
+from pciops.lib import doctor
 from pciops.lib.doctor import CheckLevel, CheckResult
 from pciops.lib.logs import escape
 
@@ -27,17 +27,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         results = doctor.run(by_command=True)
         if options["format"] == "json":
-            rows = [
-                {
-                    "check": result.check,
-                    "level": result.level,
-                    "finding": result.sentence,
-                    "remedy": result.remedy,
-                }
-                for result in results
-            ]
-            body = {"checked_at": times.iso(timezone.now()), "findings": rows}
-            self.stdout.write(json.dumps(body, indent=2))
+            self.stdout.write(json.dumps(doctor.as_dict(results, timezone.now()), indent=2))
         else:
             self.stdout.write("\n".join(_lines(results)))
         self.stderr.write(doctor.summary(results))

@@ -167,6 +167,7 @@ CACHES = {  # of each process: what answers floods cheaply
         "OPTIONS": {"MAX_ENTRIES": 1000},
     }
 }
+SHARED_SECONDS = 3  # for which one request's reading serves others: pciops/lib/shared.py
 
 DATABASES = {
     "default": _connection(_own, own=True, reads_only=False),

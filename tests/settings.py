@@ -34,6 +34,7 @@ STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.Stati
 # Unit tests do not wait.
 KEYSTONE_REVOCATION_SECONDS = 0.0
 SIGNIN_REFUSAL_SECONDS = 0.0
+SHARED_SECONDS = 0  # each read sees what the test has just written
 
 # Unit tests write their rows through the alias that otherwise only reads. tests/live shows on
 # MariaDB what a read-only session refuses.

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Final
 
-from pciops.accounts import privileged, selectors
+from pciops.accounts import failing, selectors
 from pciops.accounts.account import Account
+from pciops.accounts.failing import FailingAccount
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.selectors import FailingAccount
 from pciops.accounts.states import (
     ATTACKED_EXEMPT,
     DISABLED,
@@ -31,7 +31,6 @@ from pciops.accounts.verdict import SigninVerdict, judge
 MAX_LOCKED: Final = 10
 MAX_ATTACKED: Final = 5
 MAX_COUNTED: Final = 8  # of the accounts that the census names
-MAX_SCANNED: Final = 2000  # locked and attacked accounts, the newest failure first
 
 # The states in which a privileged account needs attention, the most urgent first.
 PRIVILEGED_STATES: Final[tuple[State, ...]] = (EXPIRED, INACTIVE_SOON, EXPIRING)
@@ -74,6 +73,7 @@ class Attention:
     # Of the states that were read live; a missing state had too many accounts to read.
     numbers: Mapping[State, int]
     kinds: Mapping[State, Mapping[str, int]]
+    read_at: datetime  # of numbers and kinds
 
     @property
     def locked(self) -> int:
@@ -87,25 +87,36 @@ class Attention:
 
 
 def gather(
-    counted: Sequence[str], *, scope: str | None, policy: Policy, now: datetime
+    counted: Sequence[str],
+    *,
+    scope: str | None,
+    policy: Policy,
+    now: datetime,
+    fresh: bool = True,
 ) -> Attention:
     """Return the accounts that need attention now.
 
     Args:
         counted: the ids that the census names.
+        fresh: False if a lock or an unlock of the last seconds may be missing.
     """
-    failing = selectors.failing(scope=scope, policy=policy, now=now, limit=MAX_SCANNED)
-    kinds = privileged.kinds_of([account.user_id for account in failing])
-    chosen = choose_failing(failing, kinds)
+    seen = failing.read(scope=scope, policy=policy, now=now, fresh=fresh)
+    kinds = seen.value.kinds
+    at_threshold = [
+        account for account in seen.value.accounts if account.exempt or account.locked(policy, now)
+    ]
+    chosen = choose_failing(at_threshold, kinds)
     accounts = selectors.get_many(list(dict.fromkeys([*chosen, *counted])), scope=scope)
     items = ranked(items_of(accounts, policy=policy, now=now), chosen)
-    if len(failing) == MAX_SCANNED:
+    if not seen.value.complete:
         query = selectors.AccountQuery(state=LOCKED)
-        locked = selectors.count(query, scope=scope, policy=policy, now=now)
-        return Attention(items=items, numbers={LOCKED: locked}, kinds={})
+        locked = selectors.count(query, scope=scope, policy=policy, now=now, fresh=fresh)
+        return Attention(
+            items=items, numbers={LOCKED: locked.value}, kinds={}, read_at=locked.read_at
+        )
     ids: dict[State, list[str]] = {
-        LOCKED: [account.user_id for account in failing if not account.exempt],
-        ATTACKED_EXEMPT: [account.user_id for account in failing if account.exempt],
+        LOCKED: [account.user_id for account in at_threshold if not account.exempt],
+        ATTACKED_EXEMPT: [account.user_id for account in at_threshold if account.exempt],
     }
     return Attention(
         items=items,
@@ -114,6 +125,7 @@ def gather(
             state: Counter(kind for user_id in user_ids for kind in kinds.get(user_id, ()))
             for state, user_ids in ids.items()
         },
+        read_at=seen.read_at,
     )
 
 

@@ -56,11 +56,15 @@ class Overview:
         return [day for day in days if day.day >= today][:FORECAST]
 
 
-def build(*, scope: str | None, policy: Policy, now: datetime) -> Overview:
-    """Return the overview of a domain, or of the whole cloud (None)."""
+def build(*, scope: str | None, policy: Policy, now: datetime, fresh: bool = True) -> Overview:
+    """Return the overview of a domain, or of the whole cloud (None).
+
+    Args:
+        fresh: False if a lock or an unlock of the last seconds may be missing.
+    """
     counted = census.latest(scope=scope)
     named = counted.attention if counted else []
-    live = attention.gather(named, scope=scope, policy=policy, now=now)
+    live = attention.gather(named, scope=scope, policy=policy, now=now, fresh=fresh)
     trend = census.trend(scope=scope, since=now - TREND, until=now) if counted else []
     return Overview(
         now=now,

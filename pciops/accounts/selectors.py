@@ -9,22 +9,26 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Final, TypeVar
+from functools import partial
+from operator import itemgetter
+from typing import Any, Final, TypeVar
 
 from django.db.models import Count, Exists, F, Min, Model, OuterRef, Q, QuerySet
 
-from pciops.accounts import by_date, loading, machines, prefilter, privileged
+from pciops.accounts import by_date, failing, loading, machines, prefilter, privileged
 from pciops.accounts.account import Account
 from pciops.accounts.by_date import Days
+from pciops.accounts.failing import FailingAccount
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.prefilter import Email
 from pciops.accounts.privileged import AccountKind, AccountKinds
 from pciops.accounts.states import ATTACKED_EXEMPT, LOCK_LAPSED, LOCKED, NEAR_LOCKOUT, NOT_COVERED
 from pciops.accounts.states.inactivity import UserState
-from pciops.accounts.states.state import State, option_is_true
-from pciops.keystone import database, options
+from pciops.accounts.states.state import State
+from pciops.keystone import database
 from pciops.keystone.models import FederatedUser, LocalUser, Project, User
 from pciops.lib.keyset import Column, MarkerError, Order
+from pciops.lib.shared import Shared, shared
 
 M = TypeVar("M", bound=Model)
 
@@ -116,14 +120,7 @@ class AccountPage:
 
     accounts: list[Account]
     next: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class FailingAccount:
-    """An account at the threshold of failures: locked, or exempt and under attack."""
-
-    user_id: str
-    exempt: bool
+    read_at: datetime  # before which no change is missing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,10 +141,12 @@ def page(
     marker: str,
     limit: int,
     kinds: Mapping[str, AccountKinds] | None = None,
+    fresh: bool = True,
 ) -> AccountPage:
     """Return one page of accounts, in the same number of queries for any number of accounts.
 
     Args:
+        fresh: False if a lock or an unlock of the last seconds may be missing.
         kinds: the kinds of all privileged accounts, if they have been read already.
 
     Raises:
@@ -170,9 +169,15 @@ def page(
             limit=limit,
             kinds=kinds,
         )
-        return AccountPage(accounts=accounts, next=f"{query.marker_prefix}{next_}" if next_ else "")
+        return _page(query, accounts, next_, now)
     rows: list[loading.AccountRow] = []
     next_ = ""
+    if query.state is LOCKED:
+        seen = failing.read(scope=scope, policy=policy, now=now, fresh=fresh)
+        if seen.value.complete:
+            rows, next_ = _locked_rows(query, seen.value, policy, now, after, limit)
+            accounts = loading.accounts(rows[:limit], kinds=kinds or seen.value.kinds)
+            return _page(query, accounts, next_, seen.read_at)
     if query.state is not NOT_COVERED and not after.startswith(_WITHOUT_LOCAL):
         rows, next_ = _local_rows(query, scope, policy, now, after, limit)
         after = ""
@@ -185,22 +190,78 @@ def page(
         if len(rows) > limit:
             last = rows[limit - 1] if limit > local else None
             next_ = _WITHOUT_LOCAL + (BY_ID.marker_of((last.facts.id,)) if last else "")
-    return AccountPage(
-        accounts=loading.accounts(rows[:limit], kinds=kinds),
-        next=f"{query.marker_prefix}{next_}" if next_ else "",
-    )
+    return _page(query, loading.accounts(rows[:limit], kinds=kinds), next_, now)
+
+
+def _page(
+    query: AccountQuery, accounts: list[Account], next_: str, read_at: datetime
+) -> AccountPage:
+    marker = f"{query.marker_prefix}{next_}" if next_ else ""
+    return AccountPage(accounts=accounts, next=marker, read_at=read_at)
+
+
+def _locked_rows(
+    query: AccountQuery,
+    seen: failing.Failing,
+    policy: Policy,
+    now: datetime,
+    after: str,
+    limit: int,
+) -> tuple[list[loading.AccountRow], str]:
+    """Return the rows of a page of locked accounts, and the marker of the next; "" if none."""
+    locked = seen.locked(policy, now, domain_id=query.domain_id, kind=query.kind)
+    if query.text or query.machine is not None or query.order is BY_NAME:
+        among = [account.local_id for account in locked]
+        return _local_rows(query, None, policy, now, after, limit, among=among)
+    order = query.order
+    listed = [
+        (order.key(values), values)
+        for account in locked
+        for values in [_order_values(account, seen.kinds, order)]
+    ]
+    if after:
+        last = order.key(order.values(after))
+        listed = [item for item in listed if item[0] > last]
+    listed.sort(key=itemgetter(0))
+    chosen = [values for _, values in listed[: limit + 1]]
+    place = {values[-1]: number for number, values in enumerate(chosen[:limit])}
+    still = _matching(LocalUser.objects.filter(pk__in=place), query, policy=policy, now=now)
+    rows = loading.local_user_rows(still)
+    rows.sort(key=lambda row: place[row.local_id])
+    return rows, order.marker_of(chosen[limit - 1]) if len(chosen) > limit else ""
+
+
+def _order_values(
+    account: FailingAccount, kinds: Mapping[str, AccountKinds], order: Order[LocalUser]
+) -> list[Any]:
+    """Return the account's values in the columns of the order."""
+    values = [account.failed_auth_at, account.local_id]
+    return [int(not kinds.get(account.user_id)), *values] if order is PRIVILEGED_FIRST else values
 
 
 def _local_rows(
-    query: AccountQuery, scope: str | None, policy: Policy, now: datetime, after: str, limit: int
+    query: AccountQuery,
+    scope: str | None,
+    policy: Policy,
+    now: datetime,
+    after: str,
+    limit: int,
+    *,
+    among: Collection[int] | None = None,
 ) -> tuple[list[loading.AccountRow], str]:
-    """Return at least the rows of a page, and the marker of the next page; "" if none."""
+    """Return at least the rows of a page, and the marker of the next page; "" if none.
+
+    Args:
+        among: the ids of `local_user` that may match, if they are known and few.
+    """
     local, order = _within(LocalUser.objects.all(), query, scope=scope), query.order
     if order is PRIVILEGED_FIRST:
         local = local.annotate(rank=privileged.privileged_rank())
     if after:
         local = order.after(local, after)
-    if query.kind is None:  # privileged accounts are few
+    if among is not None:
+        local = local.filter(pk__in=among)
+    elif query.kind is None:  # privileged accounts are few
         local = prefilter.narrow(
             local, order, state=query.state, text=query.text, policy=policy, now=now
         )
@@ -210,9 +271,26 @@ def _local_rows(
     return rows, order.marker_of(rows[limit - 1].extra_columns) if len(rows) > limit else ""
 
 
+def count(
+    query: AccountQuery, *, scope: str | None, policy: Policy, now: datetime, fresh: bool = True
+) -> Shared[int]:
+    """Count the accounts without the census; for states whose scan is short.
+
+    Args:
+        fresh: False if what happened in the last seconds may be missing.
+    """
+    if query.state is LOCKED and not query.text and query.machine is None:
+        seen = failing.read(scope=scope, policy=policy, now=now, fresh=fresh)
+        if seen.value.complete:
+            locked = seen.value.locked(policy, now, domain_id=query.domain_id, kind=query.kind)
+            return Shared(value=len(locked), read_at=seen.read_at)
+    key = ("count", query, scope, policy.lockout_failure_attempts, policy.lockout_duration)
+    number = partial(_count, query, scope=scope, policy=policy, now=now)
+    return shared(key, number, now=now, fresh=fresh)
+
+
 @database.reading()
-def count(query: AccountQuery, *, scope: str | None, policy: Policy, now: datetime) -> int:
-    """Count the accounts now, without the census; for states whose scan is short."""
+def _count(query: AccountQuery, *, scope: str | None, policy: Policy, now: datetime) -> int:
     number = 0
     if _reaches_others(query):
         number = _without_local(query, scope=scope, policy=policy, now=now).count()
@@ -244,20 +322,6 @@ def get_many(user_ids: Collection[str], *, scope: str | None) -> list[Account]:
         users = users.filter(domain_id=scope)
     by_id = {account.id: account for account in loading.accounts(loading.user_rows(users))}
     return [by_id[user_id] for user_id in user_ids if user_id in by_id]
-
-
-@database.reading()
-def failing(
-    *, scope: str | None, policy: Policy, now: datetime, limit: int
-) -> list[FailingAccount]:
-    """Return locked accounts, and exempt ones under attack, by one scan, newest failure first."""
-    rows = _within(LocalUser.objects.all(), AccountQuery(), scope=scope)
-    either = LOCKED.filter(rows, policy, now) | ATTACKED_EXEMPT.filter(rows, policy, now)
-    exempt = option_is_true(options.IGNORE_LOCKOUT)
-    columns = NEWEST_FAILURE.sort(either).values_list("user_id", exempt)
-    return [
-        FailingAccount(user_id=user_id, exempt=is_exempt) for user_id, is_exempt in columns[:limit]
-    ]
 
 
 @database.reading()

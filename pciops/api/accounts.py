@@ -38,6 +38,7 @@ from pciops.events.diagnosis import explanation
 from pciops.events.diagnosis import selectors as diagnoses
 from pciops.events.diagnosis.rules import Cause, Confidence
 from pciops.keystone.options import EXEMPTIONS
+from pciops.lib import shared
 
 STATE: Final = one_of(BY_NAME)
 KIND: Final = one_of(AccountKind.values)
@@ -125,6 +126,7 @@ def accounts(request: ApiRequest) -> HttpResponse:
         now=now,
         marker=request.GET.get("marker", ""),
         limit=paging.limit(request),
+        fresh=shared.bypassed(request),
     )
     rows = [as_dict(judge(account, policy, now)) for account in page.accounts]
     return paging.page(request, "accounts", rows, page.next)

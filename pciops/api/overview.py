@@ -14,7 +14,7 @@ from pciops.accounts.privileged import AccountKind
 from pciops.api.auth import ApiRequest, endpoint
 from pciops.api.operations import Operation
 from pciops.api.schemas import DAY, FLAG, INSTANT, NUMBER, by_key, many, or_null, record
-from pciops.lib import times
+from pciops.lib import shared, times
 
 COUNT: Final = {"accounts": NUMBER, **dict.fromkeys(AccountKind.values, NUMBER)}
 
@@ -37,11 +37,12 @@ COUNT: Final = {"accounts": NUMBER, **dict.fromkeys(AccountKind.values, NUMBER)}
 def overview(request: ApiRequest) -> HttpResponse:
     """`GET /api/v1/overview`."""
     now, scope = timezone.now(), request.operator.scope
-    built = overviews.build(scope=scope, policy=policies.current(), now=now)
+    fresh = shared.bypassed(request)
+    built = overviews.build(scope=scope, policy=policies.current(), now=now, fresh=fresh)
     counted = built.counted
     return JsonResponse(
         {
-            "live_at": times.iso(now),
+            "live_at": times.iso(built.attention.read_at),
             "counted_at": times.iso(counted.counted_at) if counted else None,
             "accounts": counted.accounts if counted else None,
             "domains": counted.domains if counted else None,

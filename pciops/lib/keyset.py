@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from django.db.models import F, Model, Q, QuerySet
 
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
 ColumnType = type[int] | type[str] | type[datetime]
+EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
 class MarkerError(ValueError):
@@ -28,6 +29,13 @@ class Column:
     name: str
     kind: ColumnType
     falling: bool = False
+
+    def key(self, value: Any) -> Any:
+        """Return what sorts the value in Python as the database sorts it."""
+        if not self.falling:
+            return value
+        zero: Any = 0 if self.kind is int else EPOCH
+        return value is None, zero - (zero if value is None else value)
 
     def after(self, value: Any) -> Q:
         """Match the rows that come later than this value."""
@@ -48,6 +56,10 @@ class Order(Generic[M]):
         return rows.order_by(
             *(F(c.name).desc() if c.falling else F(c.name).asc() for c in self.columns)
         )
+
+    def key(self, values: Iterable[Any]) -> tuple[Any, ...]:
+        """Return what sorts a row with these values in Python as `sort` does."""
+        return tuple(c.key(value) for c, value in zip(self.columns, values, strict=True))
 
     def after(self, rows: QuerySet[M], marker: str) -> QuerySet[M]:
         """Return the rows after the marker, which indexes serve, or raise MarkerError."""

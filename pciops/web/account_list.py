@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 from urllib.parse import urlencode
 
@@ -46,9 +47,10 @@ from pciops.actions.unlock import UNLOCK
 from pciops.events.diagnosis import selectors as diagnoses
 from pciops.events.diagnosis.rules import Cause
 from pciops.lib import outages
+from pciops.lib.shared import shared
 from pciops.web.errors import KEYSTONE_DATABASE
 from pciops.web.exports import export
-from pciops.web.requests import OperatorRequest
+from pciops.web.requests import OperatorRequest, wants_fresh
 
 PAGE_SIZE: Final = bulk.MOST
 # Attacks and locks first, then accounts that stopped or will stop by a rule, then the rest.
@@ -93,14 +95,16 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
         refusal: why the selected rows cannot be unlocked.
     """
     now, policy, scope = timezone.now(), policies.current(), request.user.scope
-    domains = selectors.domains(scope=scope)
+    fresh = wants_fresh(request)
+    read_domains = partial(selectors.domains, scope=scope)
+    domains = shared(("domains", scope), read_domains, now=now, fresh=fresh).value
     query = query_of(request, domains)
     marker = request.GET.get("marker", "")
     page = selectors.page(
-        query, scope=scope, policy=policy, now=now, marker=marker, limit=PAGE_SIZE
+        query, scope=scope, policy=policy, now=now, marker=marker, limit=PAGE_SIZE, fresh=fresh
     )
     total = None if marker or page.next else len(page.accounts)
-    tabs = build_tabs(query, scope=scope, policy=policy, now=now, total=total)
+    tabs = build_tabs(query, scope=scope, policy=policy, now=now, total=total, fresh=fresh)
     outages.answered(KEYSTONE_DATABASE, now)
     unlocking = query.state is LOCKED and request.user.may(UNLOCK.needs)
     context = {
@@ -112,6 +116,7 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
         "verdicts": [judge(account, policy, now) for account in page.accounts],
         "policy": policy,
         "now": now,
+        "read_at": page.read_at,
         "tabs": tabs,
         "sorts": {sort: list_url(_sorted(query, sort)) for sort in query.sorts},
         "LOCKED": LOCKED,
@@ -173,6 +178,7 @@ def build_tabs(
     policy: Policy,
     now: datetime,
     total: int | None = None,
+    fresh: bool = True,
 ) -> StateTabs:
     """Return the tabs above the list of this query.
 
@@ -181,13 +187,14 @@ def build_tabs(
 
     Args:
         total: the number of accounts in the open list; None if it has several pages.
+        fresh: False if locks and unlocks of the last seconds may be missing.
     """
     searched = bool(query.text) or query.machine is not None
     counted = None if searched else census.numbers(scope=query.domain_id or scope)
     locked = total if query.state is LOCKED else None
     if locked is None and (not searched or query.state is LOCKED):
         live = replace(query, state=LOCKED, sort="")
-        locked = selectors.count(live, scope=scope, policy=policy, now=now)
+        locked = selectors.count(live, scope=scope, policy=policy, now=now, fresh=fresh).value
     return StateTabs(
         tabs=[
             StateTab(

@@ -43,7 +43,7 @@ from pciops.lib import charts, outages
 from pciops.lib.charts import Bars, Drawing, Line, Series
 from pciops.lib.numbers import counted, grouped
 from pciops.web.errors import KEYSTONE_DATABASE
-from pciops.web.requests import OperatorRequest
+from pciops.web.requests import OperatorRequest, wants_fresh
 
 # States that need action now or soon first. A lapsed lock is not shown.
 LARGE: Final = (LOCKED, ATTACKED_EXEMPT, INACTIVE_SOON, EXPIRING, INACTIVE, EXPIRED)
@@ -94,7 +94,9 @@ class StateTrend:
 def overview_page(request: OperatorRequest) -> HttpResponse:
     """Show locks and attacks as they are now, and the numbers of the last census."""
     now, sourced, scope = timezone.now(), policies.current_with_sources(), request.user.scope
-    overview = overviews.build(scope=scope, policy=sourced.policy, now=now)
+    overview = overviews.build(
+        scope=scope, policy=sourced.policy, now=now, fresh=wants_fresh(request)
+    )
     outages.answered(KEYSTONE_DATABASE, now)
     storm = storms.current_storm(scope=scope, now=now)
     points = overview.trend

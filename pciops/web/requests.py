@@ -6,10 +6,12 @@ import functools
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 
 from pciops.audit.services import Initiator
+from pciops.lib import shared
 from pciops.signin import audit
 from pciops.signin.models import Operator
 
@@ -44,6 +46,11 @@ def post_only(back: Callable[P, str]) -> Callable[[View[P]], View[P]]:
         return guarded
 
     return decorate
+
+
+def wants_fresh(request: OperatorRequest) -> bool:
+    """Return whether the page must show what is true now: it tells the result of an act."""
+    return shared.bypassed(request) or bool(len(messages.get_messages(request)))
 
 
 def initiator(request: OperatorRequest) -> Initiator:

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
-from pciops.accounts import attention
+from pciops.accounts import attention, failing
 from pciops.accounts.account import Account
 from pciops.accounts.attention import Attention, choose_failing, items_of, ranked
+from pciops.accounts.failing import FailingAccount
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.privileged import AccountKind
-from pciops.accounts.selectors import FailingAccount
 from pciops.accounts.states import (
     ATTACKED_EXEMPT,
     DISABLED,
@@ -113,29 +113,30 @@ def test_item_describes_its_state(account: Account, text: str) -> None:
 
 # --- Order --------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("failing", "expected"),
+    ("chosen_from", "expected"),
     [
         ([("new", False), ("old", False), ("service", False)], ["service", "new", "old"]),
         ([("service", True), ("locked", False)], ["locked", "service"]),
     ],
     ids=["privileged accounts first", "locked accounts before attacked ones"],
 )
-def test_chosen_accounts_are_in_order(failing: list[tuple[str, bool]], expected: list[str]) -> None:
-    accounts = [FailingAccount(user_id=name, exempt=exempt) for name, exempt in failing]
+def test_chosen_accounts_are_in_order(
+    chosen_from: list[tuple[str, bool]], expected: list[str]
+) -> None:
+    accounts = [FailingAccount(1, name, "default", NOW, exempt) for name, exempt in chosen_from]
 
     assert choose_failing(accounts, {"service": SERVICE}) == expected
 
 
-@given(
-    failing=st.lists(
-        st.builds(FailingAccount, user_id=st.text(max_size=3), exempt=st.booleans()), max_size=40
-    )
-)
-def test_limited_number_of_accounts_is_chosen(failing: list[FailingAccount]) -> None:
-    chosen = choose_failing(failing, {})
+@given(accounts=st.lists(st.tuples(st.text(max_size=3), st.booleans()), max_size=40))
+def test_limited_number_of_accounts_is_chosen(accounts: list[tuple[str, bool]]) -> None:
+    at_threshold = [FailingAccount(1, name, "default", NOW, exempt) for name, exempt in accounts]
+    chosen = choose_failing(at_threshold, {})
 
     assert len(chosen) <= attention.MAX_LOCKED + attention.MAX_ATTACKED
-    assert [name for name in chosen if name not in {account.user_id for account in failing}] == []
+    assert [
+        name for name in chosen if name not in {account.user_id for account in at_threshold}
+    ] == []
 
 
 def test_chosen_accounts_come_before_those_of_the_census() -> None:
@@ -227,7 +228,8 @@ def test_number_of_more_locked_accounts_is_known() -> None:
 
 
 def test_above_the_limit_only_locked_accounts_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attention, "MAX_SCANNED", 2)
+    monkeypatch.setattr(failing, "MOST", 3)
+    monkeypatch.setattr(failing, "NEWEST", 2)
     for number in range(4):
         make_locked_user(f"user-{number}", at=NOW - number * MINUTE)
     result = gather()

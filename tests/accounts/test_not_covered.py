@@ -32,7 +32,7 @@ def names(*, scope: str | None = None, limit: int = 10, marker: str = "", **quer
 def count(*, scope: str | None = None, **query: Any) -> int:
     return selectors.count(
         AccountQuery(state=NOT_COVERED, **query), scope=scope, policy=POLICY, now=NOW
-    )
+    ).value
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +93,7 @@ def test_lists_of_activity_have_local_users_by_name_and_then_the_others(
 
     assert [account.name for account in found[:2]] == ["ben", "zoe"]
     assert [account.id for account in found[2:]] == others
-    assert selectors.count(query, scope=None, policy=POLICY, now=NOW) == 4
+    assert selectors.count(query, scope=None, policy=POLICY, now=NOW).value == 4
 
 
 @pytest.mark.parametrize(

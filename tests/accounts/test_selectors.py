@@ -49,7 +49,7 @@ def names(query: AccountQuery | None = None, **arguments: Any) -> list[str]:
 
 
 def count(query: AccountQuery | None = None, *, scope: str | None = None) -> int:
-    return selectors.count(query or AccountQuery(), scope=scope, policy=POLICY, now=NOW)
+    return selectors.count(query or AccountQuery(), scope=scope, policy=POLICY, now=NOW).value
 
 
 # --- Order and pages ---------------------------------------------------------------------------

@@ -88,7 +88,7 @@ def test_the_head_has_cloud_accounts_domains_and_the_age_of_the_numbers(site: Cl
     take_census(NOW - 4 * MINUTE)
     page = text(site)
 
-    assert "OpenStack · 2 accounts in 2 domains · locked is live at 14:02:11 UTC" in page
+    assert "OpenStack · 2 accounts in 2 domains · locked as of 14:02:11 UTC" in page
     assert "13:58:11 UTC, 4 min ago" in page
 
 

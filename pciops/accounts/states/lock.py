@@ -20,9 +20,14 @@ def locked_until(account: Account, policy: Policy) -> datetime | None:
     A lock never ends without `failed_auth_at` (Keystone then answers 400 to every sign-in, even
     with the right password) or without `lockout_duration`.
     """
-    if not _at_threshold(account, policy) or account.failed_auth_at is None:
+    return lock_ends(account.failed_auth_at, policy) if _at_threshold(account, policy) else None
+
+
+def lock_ends(failed_auth_at: datetime | None, policy: Policy) -> datetime | None:
+    """Return when a lock with this last failure ends by itself; None if it does not."""
+    if failed_auth_at is None or policy.lockout is None:
         return None
-    return None if policy.lockout is None else times.later(account.failed_auth_at, policy.lockout)
+    return times.later(failed_auth_at, policy.lockout)
 
 
 def _at_threshold(account: Account, policy: Policy, *, exempt: bool = False) -> bool:

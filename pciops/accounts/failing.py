@@ -1,0 +1,107 @@
+"""The accounts at the threshold of failures, found by one scan that every page shares.
+
+Keystone has no index on failures, so each question about locked accounts is a scan of `local_user`.
+Overview, lists and their counts ask the same one. It reads ids only: what a page shows of an
+account is read again, and judged by the rules of its states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from django.db.models import F, Q
+
+from pciops.accounts import privileged
+from pciops.accounts.policy.policy import Policy
+from pciops.accounts.privileged import AccountKind, AccountKinds
+from pciops.accounts.states.lock import lock_ends
+from pciops.accounts.states.state import option_is_true
+from pciops.keystone import database, options
+from pciops.keystone.models import LocalUser
+from pciops.lib.shared import Shared, shared
+
+# Of more than these only the newest are kept: a list or a count then asks the database for itself.
+MOST: Final = 20_000
+NEWEST: Final = 2000
+
+_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
+
+
+class FailingAccount(NamedTuple):
+    """An account at the threshold of failures: locked, or exempt and under attack."""
+
+    local_id: int  # of local_user
+    user_id: str
+    domain_id: str
+    failed_auth_at: datetime | None
+    exempt: bool
+
+    def locked(self, policy: Policy, now: datetime) -> bool:
+        """Return whether it is locked at `now`, as `Locked.holds` says."""
+        ends = lock_ends(self.failed_auth_at, policy)
+        return not self.exempt and (ends is None or ends > now)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failing:
+    """The accounts at the threshold, the newest failure first, and the kinds of the privileged."""
+
+    accounts: list[FailingAccount]
+    kinds: Mapping[str, AccountKinds]
+    complete: bool  # False: there are more than `MOST`, and these are the newest of them
+
+    def locked(
+        self, policy: Policy, now: datetime, *, domain_id: str = "", kind: AccountKind | None = None
+    ) -> list[FailingAccount]:
+        """Return those that are locked at `now`, in the domain and of the kind if given."""
+        return [
+            account
+            for account in self.accounts
+            if account.locked(policy, now)
+            and domain_id in {"", account.domain_id}
+            and (kind is None or kind in self.kinds.get(account.user_id, ()))
+        ]
+
+
+def read(*, scope: str | None, policy: Policy, now: datetime, fresh: bool) -> Shared[Failing]:
+    """Return the accounts at the threshold.
+
+    Args:
+        fresh: whether to read in any case instead of sharing a reading of the last seconds.
+
+    Raises:
+        KeystoneDatabaseDownError
+    """
+    key = ("failing", scope, policy.lockout_failure_attempts, policy.lockout_duration)
+    return shared(key, lambda: _read(scope, policy, now), now=now, fresh=fresh)
+
+
+@database.reading()
+def _read(scope: str | None, policy: Policy, now: datetime) -> Failing:
+    threshold = policy.lockout_failure_attempts
+    if threshold is None:
+        return Failing(accounts=[], kinds={}, complete=True)
+    exempt = option_is_true(options.IGNORE_LOCKOUT)
+    rows = LocalUser.objects.filter(failed_auth_count__gte=threshold)
+    if scope is not None:
+        rows = rows.filter(domain_id=scope)
+    if policy.lockout is not None:
+        recent = Q(failed_auth_at__gt=now - policy.lockout) | Q(failed_auth_at=None)
+        rows = rows.filter(recent | Q(exempt))
+    columns = rows.values_list("pk", "user_id", "domain_id", "failed_auth_at", exempt)
+    accounts = [FailingAccount._make(row) for row in columns[: MOST + 1]]
+    complete = len(accounts) <= MOST
+    if not complete:
+        newest = columns.order_by(F("failed_auth_at").desc(), F("pk").desc())
+        accounts = [FailingAccount._make(row) for row in newest[:NEWEST]]
+    accounts.sort(key=newest_failure, reverse=True)
+    kinds = privileged.kinds_of([account.user_id for account in accounts])
+    return Failing(accounts=accounts, kinds=kinds, complete=complete)
+
+
+def newest_failure(account: FailingAccount) -> tuple[datetime, int]:
+    """Sort by the time of the last failure; one without it comes before all others."""
+    return account.failed_auth_at or _EARLIEST, account.local_id

@@ -11,8 +11,10 @@ if __name__ == "__main__":
 
     from django.core.management import execute_from_command_line
 
+    from pciops.lib import logs
     from pciops.lib.env import SettingError
 
+    logs.request_id.set(logs.new_request_id())
     try:
         execute_from_command_line(sys.argv)
     except SettingError as error:

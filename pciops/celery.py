@@ -11,12 +11,19 @@ from typing import Any
 import django
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import setup_logging, worker_ready, worker_shutdown
+from celery.signals import (
+    setup_logging,
+    task_postrun,
+    task_prerun,
+    worker_ready,
+    worker_shutdown,
+)
 from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
+from pciops.lib import logs
 from pciops.lib.env import SettingError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pciops.settings")
@@ -94,6 +101,18 @@ app.conf.beat_schedule = {
 @setup_logging.connect
 def keep_logging(**_: Any) -> None:
     """Keep Django's LOGGING: Celery sets up its own only if this signal has no receiver."""
+
+
+@task_prerun.connect
+def begin_run(task_id: str, **_: Any) -> None:
+    """Let the log entries of a run have the id of its message."""
+    logs.request_id.set(f"req-{task_id}")
+
+
+@task_postrun.connect
+def end_run(**_: Any) -> None:
+    """Forget the id."""
+    logs.request_id.set("")
 
 
 @worker_ready.connect

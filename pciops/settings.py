@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pciops.keystone import releases
-from pciops.lib import env, networks
+from pciops.lib import env, logs, networks
 from pciops.lib.csp import NONE, SELF
 from pciops.lib.times import WEEKDAYS
 
@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "pciops.api",
 ]
 MIDDLEWARE = [
+    "pciops.lib.logs.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "pciops.lib.csp.ContentSecurityPolicyMiddleware",
@@ -389,10 +390,11 @@ if 0 < len(METRICS_TOKEN) < 20:
     )
 
 # --- Logs ---------------------------------------------------------------------------------------
+LOG_FORMATTER = logs.FORMATTERS[env.choice("PCIOPS_LOG_FORMAT", "TEXT", tuple(logs.FORMATTERS))]
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "pciops.lib.logs.OneLineFormatter"}},
+    "formatters": {"line": {"()": LOG_FORMATTER}},
     "filters": {"without_traceback": {"()": "pciops.lib.logs.WithoutTraceback"}},
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": "line"},

@@ -82,6 +82,8 @@ class FakeKeystone:
         self.release = 30
         self.ended: list[str] = []  # users whose sessions were ended
         self.on_end_sessions: Answer | None = None  # instead of 204
+        self.request_id = "req-6f1d2c3b-0000-4000-8000-000000000001"  # of every answer
+        self.global_request_ids: list[str] = []  # that came with requests; "": none
         self.url = ""
         self.ahead = 0.0  # seconds by which its clock is ahead
 
@@ -339,7 +341,12 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self.keystone.answer(self.command, path, dict(self.headers), body)
         content = json.dumps(answer.body).encode() if answer.body else b""
         self.send_response(answer.status)
-        headers = {"Content-Type": "application/json", "Content-Length": str(len(content))}
+        self.keystone.global_request_ids.append(self.headers.get("X-OpenStack-Request-ID", ""))
+        headers = {
+            "Content-Type": "application/json",
+            "Content-Length": str(len(content)),
+            "x-openstack-request-id": self.keystone.request_id,
+        }
         for name, value in {**headers, **answer.headers}.items():
             self.send_header(name, value)
         self.end_headers()

@@ -17,7 +17,7 @@ from keystoneauth1 import access, exceptions, session
 from keystoneauth1.identity import v3
 from urllib3.exceptions import NewConnectionError
 
-from pciops import __version__
+from pciops.keystone.session import KeystoneSession
 from pciops.keystone.token import Token
 from pciops.lib.logs import escape
 
@@ -337,12 +337,9 @@ def _issue(plugin: v3.Auth) -> Token:
         return Token.of(plugin.get_access(_session()))
 
 
-def _session(timeout: int | None = None) -> session.Session:
-    return session.Session(
-        verify=settings.OS_CACERT or True,
-        timeout=timeout or settings.KEYSTONE_TIMEOUT,
-        app_name="pciops",
-        app_version=__version__,
+def _session(timeout: int | None = None) -> KeystoneSession:
+    return KeystoneSession(
+        verify=settings.OS_CACERT or True, timeout=timeout or settings.KEYSTONE_TIMEOUT
     )
 
 

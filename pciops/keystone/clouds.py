@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import yaml
 from django.conf import settings
-from keystoneauth1 import loading, session
+from keystoneauth1 import loading
 
-from pciops import __version__
+from pciops.keystone.session import KeystoneSession
 from pciops.lib import env
 from pciops.lib.env import SettingError
 
@@ -64,7 +64,7 @@ def credential_variable() -> str:
     return next((name for name in names if env.text(name)), "")
 
 
-def session_from_environment() -> session.Session:
+def session_from_environment() -> KeystoneSession:
     """Return the session for a command, without a request to Keystone yet.
 
     With OS_CLOUD, everything comes from that entry of clouds.yaml (and secure.yaml), and no other
@@ -82,12 +82,10 @@ def session_from_environment() -> session.Session:
     _check_scope(auth, plugin, suffix)
     loader: Any = loading.get_plugin_loader(plugin)
     names = {option.dest for option in loader.get_options()}
-    return session.Session(
+    return KeystoneSession(
         auth=loader.load_from_options(**{key: auth[key] for key in names & auth.keys()}),
         verify=_verify(cloud),
         timeout=settings.KEYSTONE_TIMEOUT,
-        app_name="pciops",
-        app_version=__version__,
     )
 
 

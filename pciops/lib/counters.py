@@ -55,10 +55,8 @@ def read() -> list[tuple[str, tuple[str, ...], float, datetime]]:
 
 
 def _add(key: str, by: float, now: datetime) -> None:
-    row, on_conflict = (
-        SharedCounter(key=key, value=by, added_at=now),
-        {"value": ADD, "added_at": REPLACE},
-    )
+    row = SharedCounter(key=key, value=by, added_at=now)
+    on_conflict = {"value": ADD, "added_at": REPLACE}
     try:
         retries.run(partial(upsert, SharedCounter, [row], unique="key", on_conflict=on_conflict))
     except (DatabaseError, InterfaceError) as error:

@@ -6,7 +6,7 @@ import os
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import django
 from celery import Celery
@@ -18,10 +18,12 @@ from celery.signals import (
     worker_ready,
     worker_shutdown,
 )
+from celery.worker import consumer
 from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
+from kombu.transport import TRANSPORT_ALIASES, pyamqp
 
 from pciops.lib import logs
 from pciops.lib.env import SettingError
@@ -37,6 +39,35 @@ if not apps.ready:  # a worker or beat; manage.py has done this already
 for _folder in map(Path, settings.CELERY_BROKER_TRANSPORT_OPTIONS.values()):
     _folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _folder.mkdir(mode=0o700, exist_ok=True)
+
+
+class NodeTransport(pyamqp.SSLTransport):
+    """AMQP over TLS that expects the name of each node; kombu's expects the first node's of all."""
+
+    def establish_connection(self) -> Any:
+        """Connect to the node whose turn it is."""
+        self.client.ssl = {**(self.client.ssl or {}), "server_hostname": self.client.hostname}
+        return super().establish_connection()
+
+
+TRANSPORT_ALIASES["amqps"] = f"{__name__}:{NodeTransport.__name__}"
+
+
+class WorkerConsumer(consumer.Consumer):
+    """Celery's, without the 28 queues for delayed tasks that it makes if a queue is a quorum queue.
+
+    pciops delays no task. To make them takes all nodes, so a worker started late if one was down.
+    """
+
+    class Blueprint(consumer.Consumer.Blueprint):
+        """The steps of its start."""
+
+        default_steps: ClassVar = [
+            step
+            for step in consumer.Consumer.Blueprint.default_steps
+            if not step.endswith(":DelayedDelivery")
+        ]
+
 
 app = Celery("pciops")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -257,6 +257,8 @@ NOTIFICATIONS_CACERT = env.text("PCIOPS_NOTIFICATIONS_CACERT")
 # Keystone's own defaults: control_exchange, and the first of topics.
 NOTIFICATIONS_EXCHANGE = env.text("PCIOPS_NOTIFICATIONS_EXCHANGE", "keystone")
 NOTIFICATIONS_TOPIC = env.text("PCIOPS_NOTIFICATIONS_TOPIC", "notifications")
+# Of both queues of pciops. A quorum queue is kept on several nodes of a cluster, at least three.
+QUEUE_TYPE = env.choice("PCIOPS_QUEUE_TYPE", "CLASSIC", ("CLASSIC", "QUORUM")).lower()
 # The queue of pciops. If it is full, the oldest messages are dropped to protect the RabbitMQ.
 NOTIFICATIONS_QUEUE = env.text("PCIOPS_NOTIFICATIONS_QUEUE", "pciops.notifications")
 NOTIFICATIONS_QUEUE_LENGTH = env.integer(
@@ -280,7 +282,7 @@ ALERT_WEBHOOK_CACERT = env.text("PCIOPS_ALERT_WEBHOOK_CACERT")
 # The timetable is in pciops.celery. Without a broker, messages are files below VAR, which is enough
 # for one machine and the demo.
 _FILES = "filesystem://localhost"  # kombu warns about a URL without a host
-CELERY_BROKER_URL = env.broker("PCIOPS_BROKER_URL") or _FILES
+CELERY_BROKER_URL = ";".join(env.brokers("PCIOPS_BROKER_URL")) or _FILES
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {
         "data_folder_in": str(VAR / "broker" / "messages"),
@@ -290,9 +292,13 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
     if CELERY_BROKER_URL == _FILES
     else {}
 )
-if CELERY_BROKER_URL.startswith("amqps:"):
+if "amqps:" in CELERY_BROKER_URL:
     # This makes kombu check not only the certificate, but also its name.
     CELERY_BROKER_USE_SSL = {"server_hostname": None}
+# RabbitMQ cannot change the type of a queue, so each type has a name.
+CELERY_TASK_DEFAULT_QUEUE = "celery" if QUEUE_TYPE == "classic" else "celery-quorum"
+CELERY_TASK_DEFAULT_QUEUE_TYPE = QUEUE_TYPE
+CELERY_WORKER_CONSUMER = "pciops.celery:WorkerConsumer"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True  # results are in the tables
 CELERY_TASK_SERIALIZER = "json"

@@ -61,7 +61,7 @@ def is_loopback(host: str) -> bool:
 def _in_cleartext() -> Iterator[tuple[str, str]]:
     urls = [
         ("OS_AUTH_URL", settings.OS_AUTH_URL),
-        ("PCIOPS_BROKER_URL", settings.CELERY_BROKER_URL),
+        *(("PCIOPS_BROKER_URL", url) for url in settings.CELERY_BROKER_URL.split(";")),
         *(("PCIOPS_NOTIFICATIONS_URL", url) for url in settings.NOTIFICATIONS_URLS),
         ("PCIOPS_SYSLOG_URL", settings.SYSLOG_URL),
         ("PCIOPS_ALERT_WEBHOOK_URL", settings.ALERT_WEBHOOK_URL),

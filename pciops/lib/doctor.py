@@ -216,6 +216,12 @@ def database() -> Iterator[CheckResult]:
         )
 
 
+_BROKER_REMEDY: Final = (
+    "Look at PCIOPS_BROKER_URL and at the RabbitMQ that it names. The site works without it; tasks,"
+    " such as the census, are not done."
+)
+
+
 @check("broker")
 def broker() -> Iterator[CheckResult]:
     """Check that messages can be sent to workers."""
@@ -233,18 +239,22 @@ def broker() -> Iterator[CheckResult]:
                 "Give the folder to the user that pciops runs as.",
             )
         return
-    try:
-        with app.connection_for_write(connect_timeout=TIMEOUT) as link:
-            link.connect()
+    nodes = url.split(";")
+    answers = 0
+    for node in nodes:
+        with app.connection_for_write(node, connect_timeout=TIMEOUT) as link:
             name = link.as_uri()  # without the password
-    except Exception as error:  # the exceptions of kombu's transports have no common base
-        yield problem(
-            f"The broker does not answer: {type(error).__name__}: {error}.",
-            "Look at PCIOPS_BROKER_URL and at the RabbitMQ that it names. The site works without "
-            "it; tasks, such as the census, are not done.",
-        )
-    else:
-        yield ok(f"{name} answers.")
+            try:
+                link.connect()
+            except Exception as error:  # the exceptions of kombu's transports have no common base
+                yield (warning if len(nodes) > 1 else problem)(
+                    f"{name} does not answer: {type(error).__name__}: {error}.", _BROKER_REMEDY
+                )
+            else:
+                answers += 1
+                yield ok(f"{name} answers.")
+    if len(nodes) > 1 and not answers:
+        yield problem("None of the nodes answers.", _BROKER_REMEDY)
 
 
 @check("static files")

@@ -232,11 +232,6 @@ def database(name: str, default: str = "", *, engines: dict[str, str]) -> Databa
 _BROKER_EXAMPLE = "amqp://pciops:secret@rabbit.example:5672/pciops"
 
 
-def broker(name: str) -> str:
-    """Return the variable (or its `_FILE`) as the URL of a RabbitMQ; "" if it is unset."""
-    return _checked_broker(name, secret(name))
-
-
 def brokers(name: str) -> list[str]:
     """Return the URLs of the nodes of one RabbitMQ, separated by semicolons.
 

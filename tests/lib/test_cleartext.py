@@ -33,6 +33,7 @@ def _all_in_order(settings: Settings) -> None:
         ("OS_AUTH_URL", "http://keystone.example:5000/v3", "OS_AUTH_URL"),
         ("OS_AUTH_URL", "http://[2001:db8::1]:5000/v3", "OS_AUTH_URL"),
         ("CELERY_BROKER_URL", "amqp://u:p@rabbit.example/v", "PCIOPS_BROKER_URL"),
+        ("CELERY_BROKER_URL", "amqps://a.example/v;amqp://b.example/v", "PCIOPS_BROKER_URL"),
         (
             "NOTIFICATIONS_URLS",
             ["amqps://a.example", "amqp://b.example"],

@@ -220,6 +220,18 @@ def test_broker_outage_is_a_problem_without_the_password(
     assert "s3cret" not in sentence
 
 
+def test_each_node_of_the_broker_is_checked_and_one_must_answer(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CELERY_BROKER_URL = ";".join(f"amqp://p:s3cret@127.0.0.1:{port}//" for port in (9, 7))
+    monkeypatch.setitem(app.conf, "broker_transport_options", {})
+    found = results_of(doctor.broker)
+
+    assert [level for level, _ in found] == ["warning", "warning", "problem"]
+    assert ":9//" in found[0][1]
+    assert ":7//" in found[1][1]
+
+
 def test_static_files_have_to_be_collected(settings: Settings, tmp_path: Path) -> None:
     settings.STATIC_ROOT = tmp_path
     settings.STORAGES = {

@@ -68,6 +68,13 @@ def rabbitmq() -> Iterator[RabbitMQ]:
         yield server
 
 
+@pytest.fixture
+def cluster() -> Iterator[list[RabbitMQ]]:
+    """A private RabbitMQ cluster of three nodes, which tests stop."""
+    with RabbitMQ() as first, RabbitMQ(member_of=first) as two, RabbitMQ(member_of=first) as three:
+        yield [first, two, three]
+
+
 @pytest.fixture(scope="session")
 def keystone(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keystone]:
     """A real Keystone on that MariaDB, which locks after three failures."""

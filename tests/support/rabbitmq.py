@@ -1,19 +1,26 @@
-"""A private RabbitMQ with its own folder, ports, cookie and name service, removed afterwards."""
+"""A private RabbitMQ with its own folder, ports, cookie and name service, removed afterwards.
+
+Several make a cluster: `RabbitMQ(member_of=first)`.
+"""
 
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
+import time
+from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 from kombu import Connection, Exchange
+from kombu.exceptions import OperationalError
 
 from tests.support.certificates import certificate
 from tests.support.processes import ENDS_WITH_US, free_port, program, wait_until
@@ -37,6 +44,11 @@ listeners.ssl.1 = 127.0.0.1:{tls_port}
 ssl_options.certfile = {certificate}
 ssl_options.keyfile = {certificate}
 ssl_options.verify = verify_none
+{cluster}
+"""
+_MEMBER = """\
+cluster_formation.peer_discovery_backend = classic_config
+cluster_formation.classic_config.nodes.1 = {first}
 """
 
 
@@ -44,25 +56,38 @@ class RabbitMQ:
     """One node.
 
     Attributes:
+        name: The node's, for Erlang.
         url: For AMQP, with a login that has all rights.
         tls_port: For AMQP over TLS, as `localhost`.
         certificate: The file of the node's self-signed certificate.
     """
 
-    def __init__(self) -> None:
-        """Start nothing yet."""
+    def __init__(self, *, member_of: RabbitMQ | None = None) -> None:
+        """Start nothing yet.
+
+        Args:
+            member_of: the first node of a cluster, which must run when this one starts.
+        """
         # The server gives up root for a user that must be able to reach this folder.
         self.folder = Path(tempfile.mkdtemp(prefix="pciops-rabbitmq-"))
         self.log = self.folder / "log"
         self.certificate = certificate(self.folder, name="localhost")
         self.port, self.tls_port = free_port(), free_port()
         self.url = f"amqp://{USER}:{PASSWORD}@127.0.0.1:{self.port}//"
-        self._names, self._nodes = free_port(), free_port()
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self.name = f"pciops-{self.port}@localhost"
+        self._first = member_of or self
+        self._nodes = free_port()
+        self._names: int = member_of._names if member_of else free_port()
+        self._cookie: str = member_of._cookie if member_of else secrets.token_hex()
+        self._name_service: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         self._write()
         try:
+            if self._first is self:
+                address = ("-port", self._names, "-address", "127.0.0.1")
+                self._name_service = self._run("/usr/bin/epmd", *address)
             self.start()
         except BaseException:
             self.__exit__()
@@ -71,33 +96,35 @@ class RabbitMQ:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        if self._name_service:
+            self._name_service.kill()
+            self._name_service.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self) -> None:
         """Serve; what was durable before is there again."""
-        self._run("/usr/bin/epmd", "-port", self._names, "-address", "127.0.0.1")
-        self._run(program("/usr/lib/rabbitmq/bin/rabbitmq-server", package="rabbitmq-server"))
-        wait_until(self._answers, "RabbitMQ answers", self._processes[-1], self.log)
+        server = program("/usr/lib/rabbitmq/bin/rabbitmq-server", package="rabbitmq-server")
+        self._process = self._run(server)
+        wait_until(self._answers, "RabbitMQ answers", self._process, self.log)
 
     def stop(self, by: signal.Signals = signal.SIGTERM) -> None:
         """Stop it in good order, or by SIGKILL."""
-        for process in reversed(self._processes):  # the name service last
-            process.send_signal(by)
+        if self._process:
+            self._process.send_signal(by)
             with suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=60)
-            process.kill()
-            process.wait()
-        self._processes = []
+                self._process.wait(timeout=60)
+            self._process.kill()
+            self._process.wait()
+            self._process = None
 
     def restart(self, by: signal.Signals = signal.SIGTERM) -> None:
         """Close all connections and lose what is not durable."""
         self.stop(by)
         self.start()
 
-    def control(self, *arguments: str) -> None:
-        """Run rabbitmqctl."""
-        name = f"pciops-{self.port}@localhost"
-        command = ["/usr/lib/rabbitmq/bin/rabbitmqctl", "--node", name, *arguments]
+    def control(self, *arguments: str) -> str:
+        """Run rabbitmqctl and return what it prints."""
+        command = ["/usr/lib/rabbitmq/bin/rabbitmqctl", "--node", self.name, *arguments]
         done = subprocess.run(
             [*self._as_user, *command],
             cwd=self.folder,
@@ -107,6 +134,7 @@ class RabbitMQ:
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     @property
     def _as_user(self) -> list[str]:
@@ -114,17 +142,15 @@ class RabbitMQ:
         root = ["setpriv", "--reuid=rabbitmq", "--regid=rabbitmq", "--clear-groups"]
         return root if os.geteuid() == 0 else []
 
-    def _run(self, *command: object) -> None:
+    def _run(self, *command: object) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
-            self._processes.append(
-                subprocess.Popen(
-                    [*ENDS_WITH_US, *self._as_user[1:], *map(str, command)],
-                    cwd=self.folder,
-                    env=self._environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                )
+            return subprocess.Popen(
+                [*ENDS_WITH_US, *self._as_user[1:], *map(str, command)],
+                cwd=self.folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
 
     @property
@@ -137,7 +163,7 @@ class RabbitMQ:
             "ERL_EPMD_PORT": str(self._names),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "RUNNING_UNDER_SYSTEMD": "1",  # the script execs the node, so SIGTERM reaches it
-            "RABBITMQ_NODENAME": f"pciops-{self.port}@localhost",
+            "RABBITMQ_NODENAME": self.name,
             "RABBITMQ_DIST_PORT": str(self._nodes),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
             "RABBITMQ_CONF_ENV_FILE": f"{folder}/none",
@@ -155,7 +181,11 @@ class RabbitMQ:
             password=PASSWORD,
             tls_port=self.tls_port,
             certificate=self.certificate,
+            cluster="" if self._first is self else _MEMBER.format(first=self._first.name),
         )
+        cookie = self.folder / ".erlang.cookie"
+        cookie.write_text(self._cookie)
+        cookie.chmod(0o400)
         (self.folder / "rabbitmq.conf").write_text(conf)
         (self.folder / "plugins").write_text("[].\n")
         self.log.touch()
@@ -176,10 +206,30 @@ class RabbitMQ:
 
 
 def publish(url: str, bodies: Iterable[str | bytes]) -> None:
-    """Publish these as Keystone does, and return when each is in its queues."""
-    with Connection(url, transport_options={"confirm_publish": True}) as connection:
-        channel = connection.default_channel
+    """Publish these as Keystone does, and return when each is in its queues.
+
+    A body that is not confirmed is repeated on a new connection, to the next node if the URL names
+    several. While a quorum queue elects a leader, RabbitMQ refuses messages, or never confirms one.
+    """
+    waiting = deque(bodies)
+    while not _published(url, waiting):
+        time.sleep(0.1)
+
+
+def _published(url: str, waiting: deque[str | bytes]) -> bool:
+    """Publish until all are confirmed, or return False."""
+    link = Connection(url, connect_timeout=2, transport_options={"confirm_publish": True})
+    try:
+        channel = link.default_channel
         EXCHANGE(channel).declare()
-        producer = connection.Producer(channel, exchange=EXCHANGE, auto_declare=False)
-        for body in bodies:
-            producer.publish(body, "notifications.info", content_type="application/json")
+        producer = link.Producer(channel, exchange=EXCHANGE, auto_declare=False)
+        while waiting:
+            producer.publish(
+                waiting[0], "notifications.info", content_type="application/json", timeout=3
+            )
+            waiting.popleft()
+    except (OperationalError, *link.recoverable_connection_errors):  # refusals and timeouts, too
+        return False
+    finally:
+        link.collect()  # without a message to RabbitMQ, which may be gone
+    return True

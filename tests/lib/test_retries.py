@@ -136,8 +136,8 @@ def test_other_errors_are_raised_at_once(error: Exception) -> None:
     assert (work.attempts, stored()) == (1, [])
 
 
-def test_pauses_are_random_and_grow_to_a_second(pauses: list[float]) -> None:
-    work = Work(*[DEADLOCK] * 20)
+def test_pauses_are_random_and_grow_to_half_a_second(pauses: list[float]) -> None:
+    work = Work(*[DEADLOCK] * 40)
 
     with pytest.raises(OperationalError) as raised:
         retries.run(work)
@@ -145,17 +145,7 @@ def test_pauses_are_random_and_grow_to_a_second(pauses: list[float]) -> None:
     assert raised.value is DEADLOCK
     assert work.attempts == retries.ATTEMPTS == len(pauses) + 1
     assert all(0 < pause <= retries.LONGEST_PAUSE for pause in pauses)
-    assert sum(pauses[:3]) < 0.4 < sum(pauses[-3:])
-
-
-def test_no_attempt_begins_after_the_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retries, "PATIENCE", 0.0)
-    work = Work(DEADLOCK)
-
-    with pytest.raises(OperationalError):
-        retries.run(work)
-
-    assert work.attempts == 1
+    assert sum(pauses[:2]) <= 0.15 < sum(pauses[-2:])
 
 
 def test_each_repetition_is_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -163,7 +153,7 @@ def test_each_repetition_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 
     retries.run(Work(DEADLOCK, DEADLOCK))
 
-    assert caplog.messages == ["a transaction is repeated after error 1213"] * 2
+    assert caplog.messages == ["a transaction is repeated after 1213"] * 2
 
 
 def test_further_errors_are_repeated_on_request() -> None:

@@ -28,7 +28,7 @@ Row = dict[str, Any]
 class MariaDB:
     """One server. `root` connects through its socket, everyone else over TCP."""
 
-    def __init__(self, *, buffer_pool: str = "64M") -> None:
+    def __init__(self, *, buffer_pool: str = "64M", options: Sequence[str] = ()) -> None:
         # Not pytest's tmp_path: a socket's path may have 107 characters, and the server gives up
         # root for a user that must be able to get there.
         self.folder = Path(tempfile.mkdtemp(prefix="pciops-mariadb-"))
@@ -36,6 +36,7 @@ class MariaDB:
         self.log = self.folder / "log"
         self.port = free_port()
         self.buffer_pool = buffer_pool
+        self.options = options  # more of them for the server
         self.user = server_user()
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -44,18 +45,26 @@ class MariaDB:
             shutil.chown(self.folder, self.user)
         try:
             self._prepare()
-            self._serve()
-            wait_until(self._answers, "MariaDB answers", self.process, self.log)
+            self.start()
         except BaseException:
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.process:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(timeout=60)
+        self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self, *options: str) -> None:
+        """Serve, with options that are only of this start."""
+        self._serve(*options)
+        wait_until(self._answers, "MariaDB answers", self.process, self.log)
+
+    def stop(self, by: signal.Signals = signal.SIGTERM) -> None:
+        """Stop it in good order, or by SIGKILL."""
+        if self.process:
+            self.process.send_signal(by)
+            self.process.wait(timeout=60)
 
     @property
     def _common(self) -> list[str]:
@@ -89,7 +98,7 @@ class MariaDB:
         )
         assert done.returncode == 0, done.stdout
 
-    def _serve(self) -> None:
+    def _serve(self, *options: str) -> None:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [
@@ -106,6 +115,8 @@ class MariaDB:
                     "--skip-name-resolve",
                     f"--innodb-buffer-pool-size={self.buffer_pool}",
                     "--innodb-flush-log-at-trx-commit=0",  # nothing here must survive a power cut
+                    *self.options,
+                    *options,
                 ],
                 env=self._environment,
                 stdout=log,

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import requests
 
+from pciops.demo.keystone import Keystone
+from tests.support.cloud import ATTEMPTS, Cloud, keystone_on
 from tests.support.galera import GaleraNode, galera
 from tests.support.processes import ROOT, wait_until
 from tests.support.proxy import TcpProxy
-from tests.support.site import environment, manage
+from tests.support.site import READER, READERS_PASSWORD, Site, environment, manage
 
 PROCESSES, ROWS = 6, 200
+CROWD = 50
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +97,75 @@ def test_all_rows_of_six_processes_on_three_nodes_are_written_though_one_node_is
     sys.stdout.write(f"rows: {written()}; repeated: {[int(output) for output, _ in ends]}\n")
     assert [(row["number"], row["remarks"]) for row in rows] == [(ROWS, ROWS)] * PROCESSES
     assert verified.code == 0, verified.stdout + verified.stderr
+
+
+@pytest.fixture(scope="module")
+def own_keystone(
+    nodes: list[GaleraNode], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Keystone]:
+    """A Keystone whose database is on the cluster."""
+    policy = {"lockout_failure_attempts": ATTEMPTS, "lockout_duration": 1800}
+    folder = tmp_path_factory.mktemp("keystone")
+    with keystone_on(nodes[0], "keystone", folder, security_compliance=policy) as keystone:
+        yield keystone
+
+
+@pytest.fixture(scope="module")
+def sites(
+    nodes: list[GaleraNode], own_keystone: Keystone, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[Site]]:
+    """Two dashboards of one cloud, each with both databases on a node of its own."""
+    nodes[0].create_database("sites", password="ours")
+    key = tmp_path_factory.mktemp("evidence") / "evidence_key"
+    with ExitStack() as stack:
+        sites: list[Site] = []
+        for node in nodes[:2]:
+            site = Site(
+                folder=tmp_path_factory.mktemp("site"),
+                settings={
+                    "OS_AUTH_URL": own_keystone.url,
+                    "PCIOPS_DATABASE_URL": url("sites", node.port),
+                    "PCIOPS_EVIDENCE_KEY_FILE": str(key),
+                    "PCIOPS_KEYSTONE_CONF": str(own_keystone.conf),
+                    "PCIOPS_KEYSTONE_DATABASE_URL": node.url(
+                        "keystone", user=READER, password=READERS_PASSWORD
+                    ),
+                    "PCIOPS_OPERATOR_UNLOCKS_PER_HOUR": "100000",
+                },
+                keystone_api=TcpProxy(0),  # neither is started
+                keystone_database=TcpProxy(0),
+            )
+            if not sites:
+                site.grant(node)
+            sites.append(stack.enter_context(site))
+        yield sites
+    for site in sites:
+        assert "Traceback" not in site.logs()
+
+
+def test_of_fifty_unlocks_at_once_on_two_nodes_one_succeeds_and_each_is_in_the_audit_log(
+    sites: list[Site], own_keystone: Keystone, nodes: list[GaleraNode]
+) -> None:
+    cloud = Cloud(own_keystone, nodes[0])
+    locked = cloud.create_locked()
+    headers = {"X-Auth-Token": cloud.token(cloud.create_operator())}
+
+    def unlock(number: int) -> int:
+        body = {"reason": f"Caller {number}", "identity": "callback"}
+        site = sites[number % 2]
+        path = f"{site.url}/api/v1/accounts/{locked.id}/unlock"
+        return requests.post(path, headers=headers, json=body, timeout=120).status_code
+
+    with ThreadPoolExecutor(CROWD) as crowd:
+        codes = Counter(crowd.map(unlock, range(CROWD)))
+    query = {"account": locked.id, "limit": "1000"}
+    page = requests.get(f"{sites[1].url}/api/v1/audit", query, headers=headers, timeout=60)
+
+    assert codes == {200: 1, 409: CROWD - 1}
+    rows = page.json()["events"]
+    assert Counter(row["outcome"] for row in rows) == {"success": 1, "failure": CROWD - 1}
+    assert {row["reason"] for row in rows} == {f"Caller {n}" for n in range(CROWD)}
+    repeated = [site.logs().count("a transaction is repeated") for site in sites]
+    sys.stdout.write(f"unlocks: {dict(codes)}; repeated: {repeated}\n")
+    assert sites[0].manage("verify_audit").code == 0
+    assert cloud.sign_in(locked)

@@ -277,6 +277,10 @@ ALERT_WEBHOOK_URL = env.http_url(
 )
 ALERT_WEBHOOK_SECRET = env.secret("PCIOPS_ALERT_WEBHOOK_SECRET")
 ALERT_WEBHOOK_CACERT = env.text("PCIOPS_ALERT_WEBHOOK_CACERT")
+ALERT_FORMAT = env.choice(
+    "PCIOPS_ALERT_FORMAT", "PCIOPS", ("PCIOPS", "ALERTMANAGER", "PAGERDUTY", "SLACK")
+).lower()
+ALERT_PAGERDUTY_KEY = env.secret("PCIOPS_ALERT_PAGERDUTY_KEY")
 
 # --- Tasks --------------------------------------------------------------------------------------
 # The timetable is in pciops.celery. Without a broker, messages are files below VAR, which is enough

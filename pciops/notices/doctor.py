@@ -102,12 +102,18 @@ def _failed_emails() -> Iterator[CheckResult]:
 
 def _webhook(url: str) -> Iterator[CheckResult]:
     host = urlsplit(url).hostname
-    if not settings.ALERT_WEBHOOK_SECRET:
+    if settings.ALERT_FORMAT == "pagerduty" and not settings.ALERT_PAGERDUTY_KEY:
+        yield problem(
+            f"PagerDuty at {host} refuses every alert: there is no integration key.",
+            "Set PCIOPS_ALERT_PAGERDUTY_KEY to the key of a service's Events API v2 integration.",
+        )
+    signed = settings.ALERT_FORMAT == "pciops"  # no other receiver checks it
+    if signed and not settings.ALERT_WEBHOOK_SECRET:
         yield problem(
             f"Calls to the webhook at {host} are not signed: anybody could make them up.",
             "Set PCIOPS_ALERT_WEBHOOK_SECRET, and have the other side check it (docs/alerts.md).",
         )
-    elif len(settings.ALERT_WEBHOOK_SECRET) < SHORTEST_SECRET:
+    elif signed and len(settings.ALERT_WEBHOOK_SECRET) < SHORTEST_SECRET:
         yield warning(
             f"The secret that signs calls to {host} is shorter than {SHORTEST_SECRET} characters.",
             "Set PCIOPS_ALERT_WEBHOOK_SECRET to a longer one: openssl rand -hex 32",

@@ -33,9 +33,9 @@ def signature(body: bytes, *, timestamp: str, secret: str) -> str:
     return "v1=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
-def post(body: str, *, delivery: UUID, now: datetime) -> DeliveryResult:
-    """Make one call; every failure defers it."""
-    data, timestamp = body.encode(), str(int(now.timestamp()))
+def post(data: bytes, *, delivery: UUID, now: datetime) -> DeliveryResult:
+    """Make one call with this body; every failure defers it."""
+    timestamp = str(int(now.timestamp()))
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "pciops",

@@ -108,8 +108,18 @@ def test_an_unknown_domain_in_the_file_is_a_warning(settings: Settings, tmp_path
             CheckLevel.WARNING,
             "without TLS",
         ),
+        (
+            {"ALERT_WEBHOOK_URL": "https://x.example/", "ALERT_FORMAT": "slack"},
+            CheckLevel.OK,
+            "not called yet",
+        ),
+        (
+            {"ALERT_WEBHOOK_URL": "https://x.example/", "ALERT_FORMAT": "pagerduty"},
+            CheckLevel.PROBLEM,
+            "PCIOPS_ALERT_PAGERDUTY_KEY",
+        ),
     ],
-    ids=["nobody", "by mail", "no secret", "short secret", "webhook", "no TLS"],
+    ids=["nobody", "by mail", "no secret", "short secret", "webhook", "no TLS", "Slack", "no key"],
 )
 def test_alerts_need_a_recipient_or_a_webhook_with_secret_and_tls(
     settings: Settings, facts: dict[str, Any], level: CheckLevel, words: str

@@ -10,7 +10,7 @@ from typing import Final
 from pciops.accounts.policy import policy as policies
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.notices import webhook
-from pciops.notices.alerts import lifecycle, locks, storms, unlocks
+from pciops.notices.alerts import formats, lifecycle, locks, storms, unlocks
 from pciops.notices.alerts.message import AlertKind
 from pciops.notices.mail import queue
 from pciops.notices.mail.queue import Clock, SendResult
@@ -36,7 +36,7 @@ def call_due(*, clock: Clock) -> SendResult:
     while batch := queue.claim(WebhookCall, clock()):
         queue.deliver_batch(
             batch,
-            lambda call: webhook.post(call.body, delivery=call.pk, now=clock()),
+            lambda call: webhook.post(formats.encode(call.body), delivery=call.pk, now=clock()),
             result,
             clock=clock,
         )

@@ -9,11 +9,14 @@ from typing import Final
 
 from django.conf import settings
 from django.db.models import Max
+from django.dispatch import Signal
 
 from pciops.events.models import ConsumerSession
 from pciops.lib import times
 
 TIMEOUT: Final = timedelta(seconds=45)  # a consumer without a heartbeat for so long is gone
+# Sent with each heartbeat of a consumer, connected or not: what else it does is up to receivers.
+heartbeat: Final = Signal()
 
 
 @dataclass(frozen=True, kw_only=True)

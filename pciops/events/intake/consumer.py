@@ -22,6 +22,7 @@ from kombu import Connection, Consumer, Message, Queue
 from pciops.events.intake import broker, record
 from pciops.events.intake.broker import BrokerError, NoExchangeError, Topology
 from pciops.events.intake.names import NameResolver
+from pciops.events.liveness import heartbeat
 from pciops.events.models import MAX_NAME, MAX_TEXT, ConsumerSession
 from pciops.keystone.database import reason
 
@@ -81,6 +82,7 @@ class SessionRecorder:
             row.until, row.messages, row.last_message_at = now, self.messages, self._last_message_at
             row.lag_seconds = self._lag.total_seconds() if self._lag is not None else None
             row.save(update_fields=["until", "messages", "last_message_at", "lag_seconds", "error"])
+            heartbeat.send_robust(sender=SessionRecorder)
 
     def end(self, error: str, now: datetime) -> None:
         """End the session."""

@@ -24,6 +24,10 @@ class AlertKind(StrEnum):
     ACCOUNT_LOCKED = "privileged_account_locked"
     MANY_LOCKED = "privileged_accounts_locked"
     STORM = "lockout_storm"
+    INTEGRITY = "integrity_check_failed"
+    CONSUMER = "consumer_stopped"
+    JOB = "job_overdue"
+    SCHEDULE = "schedule_stopped"
     UNLOCKED = "privileged_unlock"
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from pciops.accounts.policy import policy as policies
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.notices import webhook
-from pciops.notices.alerts import formats, lifecycle, locks, storms, unlocks
+from pciops.notices.alerts import formats, lifecycle, locks, operation, storms, unlocks
 from pciops.notices.alerts.message import AlertKind
 from pciops.notices.mail import queue
 from pciops.notices.mail.queue import Clock, SendResult
@@ -67,4 +67,14 @@ def _locks(now: datetime) -> int:
     )
 
 
-_LOOKS: Final = (_storms, _locks, unlocks.raise_alerts)
+def _operation(now: datetime) -> int:
+    # That a worker looks ends the alert about the schedule.
+    return lifecycle.update(
+        operation.ENDINGS,
+        operation.conditions(now),
+        ending=lambda alert: operation.ENDINGS[AlertKind(alert.kind)],
+        now=now,
+    )
+
+
+_LOOKS: Final = (_storms, _locks, _operation, unlocks.raise_alerts)

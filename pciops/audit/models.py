@@ -92,6 +92,8 @@ class Event(models.Model):
         START = "start/process", "Process started"
         STOP = "stop/process", "Process stopped"
         KEY = "update/key", "Evidence key replaced"
+        SECRET_KEY = "update/secret-key", "Secret key replaced"
+        DROP_KEYS = "delete/secret-key", "Old secret keys dropped"
 
     class Outcome(models.TextChoices):
         PENDING = "pending", "Pending"

@@ -27,11 +27,10 @@ class Key:
 
 def of(purpose: str) -> list[Key]:
     """Return the keys for a purpose: the current one, then those that are still accepted."""
-    return [
-        _derive(purpose, text) for text in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
-    ]
+    return [derive(purpose, text) for text in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
 
 
-def _derive(purpose: str, text: str) -> Key:
+def derive(purpose: str, text: str) -> Key:
+    """Return the key that a secret has for a purpose."""
     secret = hashlib.sha256(purpose.encode() + text.encode()).digest()
     return Key(id=hashlib.sha256(secret).hexdigest()[:8], secret=secret)

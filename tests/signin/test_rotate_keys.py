@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import DatabaseError
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from pciops.audit.models import PruneStub
+from pciops.audit.models import Event, PruneStub
 from pciops.lib import keys
 from pciops.signin.sessions import seal, unseal
 
@@ -61,6 +62,44 @@ def test_old_keys_are_dropped(site: Client, settings: Settings, files: tuple[Pat
     assert settings.SECRET_KEY_FALLBACKS == []
     assert unseal(sealed) is None
     assert site.get("/accounts/").status_code == 302
+
+
+def test_rotation_and_drop_are_in_the_audit_log_by_the_ids_of_the_keys(
+    settings: Settings, files: tuple[Path, Path]
+) -> None:
+    before = keys.of("id")[0].id
+    call_command("rotate_keys")
+    restart(settings, files)
+    after = keys.of("id")[0].id
+    call_command("rotate_keys", "--drop-old")
+    rows = Event.objects.filter(action__endswith="/secret-key").order_by("position")
+
+    assert [(row.action, row.outcome, row.remark) for row in rows] == [
+        ("update/secret-key", "success", f"{before} → {after}"),
+        ("delete/secret-key", "success", before),
+    ]
+    assert {row.initiator_type for row in rows} == {"os"}
+    assert not any(settings.SECRET_KEY in row.remark for row in rows)
+
+
+@pytest.mark.parametrize("words", [[], ["--drop-old"]], ids=["rotate", "drop"])
+def test_without_a_row_in_the_audit_log_nothing_is_changed(
+    settings: Settings,
+    files: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+) -> None:
+    call_command("rotate_keys")
+    restart(settings, files)
+    before = [path.read_text() for path in files]
+    monkeypatch.setattr(
+        "pciops.audit.chain.locked_head", lambda: (_ for _ in ()).throw(DatabaseError("gone"))
+    )
+    with pytest.raises(CommandError, match="Nothing was changed"):
+        call_command("rotate_keys", *words)
+
+    assert [path.read_text() for path in files] == before
+    assert set(files[0].parent.iterdir()) == set(files)
 
 
 def test_two_rotations_keep_both_old_keys(settings: Settings, files: tuple[Path, Path]) -> None:

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.management.utils import get_random_secret_key
+from django.utils import timezone
 
-from pciops.audit.models import PruneStub
+from pciops.audit import services
+from pciops.audit.models import Event, PruneStub
+from pciops.audit.services import AuditLogError
 from pciops.lib import env, keys
 from pciops.lib.numbers import counted
+
+
+class Draft(NamedTuple):
+    """The new content of a file, in a file beside it."""
+
+    name: str
+    path: Path
 
 
 class Command(BaseCommand):
@@ -39,11 +50,15 @@ class Command(BaseCommand):
         if dry_run:
             self.stdout.write(f"{current} would get a new key, and {old} the present one.")
             return
+        new = get_random_secret_key()
         # The old key is a fallback before it is replaced: a crash in between loses neither.
-        _replace(old, [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS])
-        _replace(current, [get_random_secret_key()])
+        drafts = _drafts(
+            {old: [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS], current: [new]}
+        )
+        _record(Event.Action.SECRET_KEY, f"{_id(settings.SECRET_KEY)} → {_id(new)}", drafts)
+        _replace(drafts)
         self.stdout.write(
-            f"{current} has a new key, and {old} the old one (id {keys.of('id')[0].id}). Copy both "
+            f"{current} has a new key, and {old} the old one. Copy both "
             "to all machines that serve the site, and restart all services. When the tokens of "
             "today have ended: manage.py rotate_keys --drop-old"
         )
@@ -60,7 +75,10 @@ class Command(BaseCommand):
         if dry_run:
             self.stdout.write(f"{counted(number, 'old key')} would be dropped from {old}.")
             return
-        _replace(old, [])
+        drafts = _drafts({old: []})
+        dropped = ", ".join(_id(secret) for secret in settings.SECRET_KEY_FALLBACKS)
+        _record(Event.Action.DROP_KEYS, dropped, drafts)
+        _replace(drafts)
         self.stdout.write(f"{counted(number, 'old key')} dropped from {old}. Restart all services.")
 
 
@@ -83,16 +101,55 @@ def _files() -> tuple[Path, Path]:
     )
 
 
-def _replace(path: Path, lines: list[str]) -> None:
-    """Replace a file at once, readable only by its owner.
+def _drafts(contents: Mapping[Path, list[str]]) -> list[Draft]:
+    """Write the new content of each file beside it, readable only by its owner.
 
     Raises:
-        CommandError
+        CommandError: no draft is left.
+    """
+    drafts: list[Draft] = []
+    for path, lines in contents.items():
+        try:
+            descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+            drafts.append(Draft(name, path))
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write("\n".join(lines))
+        except OSError as error:
+            _discard(drafts)
+            raise CommandError(f"{path} cannot be written ({error.strerror}).") from None
+    return drafts
+
+
+def _record(action: Event.Action, ids: str, drafts: list[Draft]) -> None:
+    """Record what is about to be done: there is no act without a row in the audit log.
+
+    Raises:
+        CommandError: the row cannot be written; the drafts are gone.
     """
     try:
-        descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write("\n".join(lines))
-        os.replace(draft, path)
-    except OSError as error:
-        raise CommandError(f"{path} cannot be written ({error.strerror}).") from None
+        services.record(
+            action,
+            Event.Outcome.SUCCESS,
+            initiator=services.operating_system_user(),
+            resource="secret key",
+            remark=ids,
+            now=timezone.now(),
+        )
+    except AuditLogError as error:
+        _discard(drafts)
+        raise CommandError(str(error)) from None
+
+
+def _discard(drafts: list[Draft]) -> None:
+    for draft in drafts:
+        os.unlink(draft.name)
+
+
+def _replace(drafts: list[Draft]) -> None:
+    for draft in drafts:
+        os.replace(draft.name, draft.path)
+
+
+def _id(secret: str) -> str:
+    """Return what tells secret keys apart, and reveals nothing of them."""
+    return keys.derive("id", secret).id

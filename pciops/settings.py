@@ -11,6 +11,7 @@ from urllib.parse import quote
 from pciops.keystone import releases
 from pciops.lib import env, logs, networks
 from pciops.lib.csp import NONE, SELF
+from pciops.lib.patterns import pattern
 from pciops.lib.times import WEEKDAYS
 
 # Every entry point reads the settings before it creates a file: nothing is for other users.
@@ -281,6 +282,13 @@ ALERT_FORMAT = env.choice(
     "PCIOPS_ALERT_FORMAT", "PCIOPS", ("PCIOPS", "ALERTMANAGER", "PAGERDUTY", "SLACK")
 ).lower()
 ALERT_PAGERDUTY_KEY = env.secret("PCIOPS_ALERT_PAGERDUTY_KEY")
+# Calls about every act on an account, for ticket systems.
+ACT_WEBHOOK_URL = env.http_url(
+    "PCIOPS_ACT_WEBHOOK_URL", example="https://tickets.cloud.example/pciops"
+)
+ACT_WEBHOOK_SECRET = env.secret("PCIOPS_ACT_WEBHOOK_SECRET")
+# What the reason of each act has to contain.
+TICKET_PATTERN = pattern("PCIOPS_TICKET_PATTERN", example=r"\bINC-[0-9]+\b")
 
 # --- Tasks --------------------------------------------------------------------------------------
 # The timetable is in pciops.celery. Without a broker, messages are files below VAR, which is enough

@@ -56,6 +56,10 @@ def checked_reason(value: object) -> str:
         raise InputError("reason", f"at most {REASON_MAX} characters; this has {len(reason)}.")
     if not is_text(reason, allowed="\t\r\n"):
         raise InputError("reason", "text only, without control characters.")
+    pattern = settings.TICKET_PATTERN
+    if pattern is not None and not pattern.search(reason):
+        problem = f"name the ticket: the reason has to contain {pattern.pattern}"
+        raise InputError("reason", f"{problem} (PCIOPS_TICKET_PATTERN).")
     return reason
 
 

@@ -65,6 +65,7 @@ def _in_cleartext() -> Iterator[tuple[str, str]]:
         *(("PCIOPS_NOTIFICATIONS_URL", url) for url in settings.NOTIFICATIONS_URLS),
         ("PCIOPS_SYSLOG_URL", settings.SYSLOG_URL),
         ("PCIOPS_ALERT_WEBHOOK_URL", settings.ALERT_WEBHOOK_URL),
+        ("PCIOPS_ACT_WEBHOOK_URL", settings.ACT_WEBHOOK_URL),
         ("PCIOPS_SITE_URL", settings.SITE_URL),
         ("PCIOPS_PASSWORD_CHANGE_URL", settings.PASSWORD_CHANGE_URL),
     ]

@@ -1,4 +1,4 @@
-"""Checks of mail: the server, the recipients of digests and alerts, and the webhook."""
+"""Checks of mail: the server, the recipients of digests and alerts, and the webhooks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from pciops.accounts import selectors
@@ -16,7 +16,7 @@ from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import times
 from pciops.lib.doctor import TIMEOUT, CheckResult, check, ok, problem, warning
 from pciops.lib.numbers import counted
-from pciops.notices import rules
+from pciops.notices import rules, webhook
 from pciops.notices.alerts.lifecycle import DAY
 from pciops.notices.models import FAILED, DeliveryStatus, OperatorMail, WebhookCall
 
@@ -84,7 +84,10 @@ def alerts() -> Iterator[CheckResult]:
     if not url:
         yield ok(f"Alerts go to {', '.join(settings.ALERT_RECIPIENTS)}.")
     else:
-        yield from _webhook(url)
+        yield from _pagerduty()
+        calls = WebhookCall.objects.filter(act_position=None)
+        signed = settings.ALERT_FORMAT == "pciops"  # no other receiver checks it
+        yield from _webhook("PCIOPS_ALERT_WEBHOOK", webhook.of_alerts(), calls, signed=signed)
     yield from _failed_emails()
 
 
@@ -100,30 +103,48 @@ def _failed_emails() -> Iterator[CheckResult]:
         )
 
 
-def _webhook(url: str) -> Iterator[CheckResult]:
-    host = urlsplit(url).hostname
+@check("act webhook")
+def act_webhook() -> Iterator[CheckResult]:
+    """The webhook for acts takes calls, if there is one."""
+    if settings.ACT_WEBHOOK_URL:
+        calls = WebhookCall.objects.exclude(act_position=None)
+        yield from _webhook("PCIOPS_ACT_WEBHOOK", webhook.of_acts(), calls)
+
+
+def _pagerduty() -> Iterator[CheckResult]:
     if settings.ALERT_FORMAT == "pagerduty" and not settings.ALERT_PAGERDUTY_KEY:
         yield problem(
-            f"PagerDuty at {host} refuses every alert: there is no integration key.",
+            "PagerDuty refuses every alert: there is no integration key.",
             "Set PCIOPS_ALERT_PAGERDUTY_KEY to the key of a service's Events API v2 integration.",
         )
-    signed = settings.ALERT_FORMAT == "pciops"  # no other receiver checks it
-    if signed and not settings.ALERT_WEBHOOK_SECRET:
+
+
+def _webhook(
+    name: str, receiver: webhook.Receiver, calls: QuerySet[WebhookCall], *, signed: bool = True
+) -> Iterator[CheckResult]:
+    """Check the settings of a webhook, and its last call.
+
+    Args:
+        name: the beginning of its settings.
+        signed: the other side checks the signature.
+    """
+    host = urlsplit(receiver.url).hostname
+    if signed and not receiver.secret:
         yield problem(
             f"Calls to the webhook at {host} are not signed: anybody could make them up.",
-            "Set PCIOPS_ALERT_WEBHOOK_SECRET, and have the other side check it (docs/alerts.md).",
+            f"Set {name}_SECRET, and have the other side check it (docs/alerts.md).",
         )
-    elif signed and len(settings.ALERT_WEBHOOK_SECRET) < SHORTEST_SECRET:
+    elif signed and len(receiver.secret) < SHORTEST_SECRET:
         yield warning(
             f"The secret that signs calls to {host} is shorter than {SHORTEST_SECRET} characters.",
-            "Set PCIOPS_ALERT_WEBHOOK_SECRET to a longer one: openssl rand -hex 32",
+            f"Set {name}_SECRET to a longer one: openssl rand -hex 32",
         )
-    if url.startswith("http:"):
+    if receiver.url.startswith("http:"):
         yield warning(
             f"The webhook at {host} is called without TLS: whoever is on the way reads it.",
-            "Give PCIOPS_ALERT_WEBHOOK_URL an https address.",
+            f"Give {name}_URL an https address.",
         )
-    last = WebhookCall.objects.order_by("-raised_at").first()
+    last = calls.order_by("raised_at").last()
     if last is None:
         yield ok(f"The webhook is at {host}; it was not called yet.")
     elif last.status == DeliveryStatus.SENT:
@@ -131,5 +152,5 @@ def _webhook(url: str) -> Iterator[CheckResult]:
     elif last.attempts:
         yield problem(
             f"The webhook at {host} does not take the last call: {last.answer}",
-            "It is tried for a day. Look at the other side, or at PCIOPS_ALERT_WEBHOOK_URL.",
+            f"It is tried for a day. Look at the other side, or at {name}_URL.",
         )

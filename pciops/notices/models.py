@@ -229,13 +229,15 @@ class Alert(models.Model):
 
 
 class WebhookCall(QueuedMessage):
-    """A call of the site's webhook."""
+    """A call of one of the site's webhooks: about alerts, or about acts."""
 
     BACK_OFF: ClassVar[tuple[int, ...]] = (1, 2, 5, 15, 60)
     counted_as = "webhook_call"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     about = models.CharField(max_length=100, unique=True)  # dedup key
+    # Of a call about an act, its place in the chain of the audit log; None: about an alert.
+    act_position = models.BigIntegerField(null=True, unique=True)
     body = models.TextField()  # JSON
     raised_at = models.DateTimeField()
 

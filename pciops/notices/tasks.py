@@ -16,7 +16,7 @@ from pciops.celery import app
 from pciops.keystone import database
 from pciops.lib import jobs
 from pciops.notices import digests, forecast, plan, rules, send
-from pciops.notices.alerts import lifecycle
+from pciops.notices.alerts import acts, lifecycle
 from pciops.notices.alerts import run as alerts
 from pciops.notices.mail import operator_mail
 from pciops.notices.models import DeliveryStatus
@@ -71,7 +71,7 @@ def write_digests() -> None:
 
 @app.task(name="notices.alerts")
 def raise_alerts() -> None:
-    """Alert to what is wrong now, and send the alerts at once.
+    """Alert to what is wrong now, tell of acts, and send both at once.
 
     One worker looks; several may send.
     """
@@ -97,6 +97,7 @@ def send_operator_mails() -> None:
 
 
 def _raise_alerts(now: datetime) -> None:
+    acts.queue_calls(now)
     if number := alerts.raise_alerts(now):
         log.warning("%d alerts began or ended", number)
         lifecycle.forget(now)

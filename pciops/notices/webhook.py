@@ -1,4 +1,4 @@
-"""Calls of the site's webhook: signed, over TLS with a checked certificate.
+"""Calls of the site's webhooks: signed, over TLS with a checked certificate.
 
 A redirect is not followed: a body that was signed for one address is not sent to another.
 """
@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import ssl
 from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Final
@@ -33,7 +34,23 @@ def signature(body: bytes, *, timestamp: str, secret: str) -> str:
     return "v1=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
-def post(data: bytes, *, delivery: UUID, now: datetime) -> DeliveryResult:
+@dataclass(frozen=True, kw_only=True)
+class Receiver:
+    """The other side of a webhook; "" for a secret signs nothing."""
+
+    url: str
+    secret: str = field(repr=False)
+
+
+def of_alerts() -> Receiver:
+    return Receiver(url=settings.ALERT_WEBHOOK_URL, secret=settings.ALERT_WEBHOOK_SECRET)
+
+
+def of_acts() -> Receiver:
+    return Receiver(url=settings.ACT_WEBHOOK_URL, secret=settings.ACT_WEBHOOK_SECRET)
+
+
+def post(data: bytes, receiver: Receiver, *, delivery: UUID, now: datetime) -> DeliveryResult:
     """Make one call with this body; every failure defers it."""
     timestamp = str(int(now.timestamp()))
     headers = {
@@ -42,14 +59,12 @@ def post(data: bytes, *, delivery: UUID, now: datetime) -> DeliveryResult:
         DELIVERY: str(delivery),
         TIMESTAMP: timestamp,
     }
-    if settings.ALERT_WEBHOOK_SECRET:
-        headers[SIGNATURE] = signature(
-            data, timestamp=timestamp, secret=settings.ALERT_WEBHOOK_SECRET
-        )
-    parts = urlsplit(settings.ALERT_WEBHOOK_URL)
+    if receiver.secret:
+        headers[SIGNATURE] = signature(data, timestamp=timestamp, secret=receiver.secret)
+    parts = urlsplit(receiver.url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
-        with closing(_connection()) as connection:
+        with closing(_connection(receiver.url)) as connection:
             connection.request("POST", target, data, headers)
             response = connection.getresponse()
             text = response.read(READ).decode("utf-8", "replace")
@@ -66,8 +81,8 @@ def _result(outcome: DeliveryOutcome, reply: str) -> DeliveryResult:
     return DeliveryResult(outcome, plain(reply, REPLY_LENGTH))
 
 
-def _connection() -> HTTPConnection:
-    parts = urlsplit(settings.ALERT_WEBHOOK_URL)
+def _connection(url: str) -> HTTPConnection:
+    parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme == "http":
         return HTTPConnection(host, parts.port, timeout=TIMEOUT)

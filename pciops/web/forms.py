@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Any, Final, cast
 
 from django import forms
+from django.conf import settings
 
 from pciops.accounts.verdict import SigninVerdict
 from pciops.actions.act import Act
@@ -47,6 +48,9 @@ class _WithReasonForm(forms.Form):
             authority: of the operator; it decides what the answer means.
         """
         super().__init__(*args, **kwargs)
+        if settings.TICKET_PATTERN:
+            ticket = settings.TICKET_PATTERN.pattern
+            self.fields["reason"].help_text = f"Ticket ({ticket}) and cause; it stays in the trail."
         if not excess or authority is None:
             del self.fields["beyond_limit"]
         else:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from pciops.actions.exempting import EXEMPT
 from pciops.actions.inputs import (
@@ -52,6 +54,32 @@ def test_reason_that_is_not_text_is_refused(text: str, problem: str) -> None:
         checked_reason(text)
 
     assert refused.value.field == "reason"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "accepted"),
+    [
+        (None, "called", True),
+        ("INC-[0-9]+", "INC-4711", True),
+        ("INC-[0-9]+", "called, see INC-4711.", True),
+        ("INC-[0-9]+", "INC-", False),
+        ("INC-[0-9]+", "inc-4711", False),
+        ("(?i)^inc-[0-9]+:", "inc-4711: called", True),
+        ("(?i)^inc-[0-9]+:", "called, inc-4711: again", False),
+    ],
+)
+def test_reason_contains_a_ticket_if_the_site_asks_for_one(
+    settings: Settings, pattern: str | None, text: str, accepted: bool
+) -> None:
+    settings.TICKET_PATTERN = re.compile(pattern) if pattern else None
+    if accepted:
+        assert checked_reason(text) == text
+        return
+    with pytest.raises(InputError, match="name the ticket") as refused:
+        checked_reason(text)
+
+    assert refused.value.field == "reason"
+    assert str(pattern) in str(refused.value)
 
 
 def test_owner_is_kept_without_the_spaces_around() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from pciops.actions.models import Exemption
 from pciops.audit.models import Event
@@ -102,6 +104,16 @@ def test_invalid_field_is_named_and_nothing_is_done(
     response = post(token, f"{ACCOUNTS}/{make_user().id}/exempt", {**GRANT, **spoiled})
 
     assert_refused(response, 400, sentence)
+    assert (fake_keystone.patches, Event.objects.count()) == ([], 0)
+
+
+def test_reason_without_a_ticket_is_refused(
+    token: str, fake_keystone: FakeKeystone, settings: Settings
+) -> None:
+    settings.TICKET_PATTERN = re.compile("INC-[0-9]+")
+    response = post(token, f"{ACCOUNTS}/{make_user().id}/disable", {"reason": "left"})
+
+    assert_refused(response, 400, "reason: name the ticket")
     assert (fake_keystone.patches, Event.objects.count()) == ([], 0)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from django.db import OperationalError
+from pytest_django import Settings
 
 from pciops.audit.models import Event
 from pciops.keystone.models import LocalUser, User
@@ -126,6 +128,16 @@ def test_id_that_no_database_takes_is_refused(token: str, user_id: str) -> None:
     response = unlock(token, [], accounts=[{"id": user_id}])
 
     assert_refused(response, 400, "accounts: each id is text")
+    assert not Event.objects.exists()
+
+
+def test_reason_without_a_ticket_is_refused(
+    token: str, three: list[User], settings: Settings
+) -> None:
+    settings.TICKET_PATTERN = re.compile("CHG-[0-9]+")
+    response = unlock(token, [three[0].id])
+
+    assert_refused(response, 400, "reason: name the ticket")
     assert not Event.objects.exists()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import socket
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,6 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 from django.utils import timezone
+from pytest_django import Settings
 
 from pciops.actions.inputs import REASON_MAX
 from pciops.audit import services
@@ -170,6 +172,14 @@ def test_reason_that_is_not_text_is_wrong_usage(reason: str) -> None:
     make_locked_user("ann")
 
     assert refused("ann", reason=reason, code=2).startswith("--reason: ")
+    assert not Event.objects.exists()
+
+
+def test_reason_without_a_ticket_is_wrong_usage(settings: Settings) -> None:
+    settings.TICKET_PATTERN = re.compile("INC-[0-9]+")
+    make_locked_user("ann")
+
+    assert refused("ann", code=2).startswith("--reason: name the ticket")
     assert not Event.objects.exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -9,11 +10,13 @@ import pytest
 import time_machine
 from django.db import DatabaseError, connections
 from django.test import Client
+from pytest_django import Settings
 
 from tests.actions.acts import delete, read
 from tests.factories import NOW, make_locked_user, make_user
 from tests.fake_keystone import FakeKeystone, Person
 from tests.signin.visit import shown, signed_in
+from tests.web import selecting
 from tests.web.unlocking import (
     REASON,
     failures,
@@ -184,6 +187,31 @@ def test_identity_and_reason_are_kept(site: Client, fields: dict[str, str]) -> N
     unlock(site, make_locked_user(), **fields)
 
     assert unlocks().values(*fields).get() == fields
+
+
+def test_reason_without_a_ticket_comes_back_with_the_pattern(
+    site: Client, settings: Settings
+) -> None:
+    settings.TICKET_PATTERN = re.compile("CHG-[0-9]+")
+    user = make_locked_user()
+    response = send(site, user, form(site, user))
+
+    assert response.status_code == 400
+    assert "Reason: name the ticket" in response.context["form"].errors["reason"][0]
+    assert "Ticket (CHG-[0-9]+) and cause" in shown(response)
+    assert REASON in shown(response)
+    assert not unlocks().exists()
+
+
+def test_reason_of_several_unlocks_without_a_ticket_comes_back(
+    site: Client, settings: Settings
+) -> None:
+    settings.TICKET_PATTERN = re.compile("CHG-[0-9]+")
+    response = site.post(selecting.ADDRESS, selecting.form(site, make_locked_user()))
+
+    assert response.status_code == 400
+    assert "name the ticket" in response.context["form"].errors["reason"][0]
+    assert not unlocks().exists()
 
 
 def test_lock_without_a_time_can_be_unlocked(site: Client) -> None:

@@ -7,8 +7,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
+from django.db.models import QuerySet
+
 from pciops.accounts.policy import policy as policies
 from pciops.keystone.database import KeystoneDatabaseDownError
+from pciops.lib import claims
 from pciops.notices import webhook
 from pciops.notices.alerts import formats, lifecycle, locks, operation, storms, unlocks
 from pciops.notices.alerts.message import AlertKind
@@ -31,16 +34,36 @@ def raise_alerts(now: datetime) -> int:
 
 
 def call_due(*, clock: Clock) -> SendResult:
-    """Make the calls that are due."""
+    """Make the calls that are due: first those about alerts, then those about acts."""
     result = SendResult()
-    while batch := queue.claim(WebhookCall, clock()):
+    due = queue.due(WebhookCall, clock())
+    _call(due.filter(act_position=None), webhook.of_alerts(), formats.encode, result, clock)
+    _call(due.exclude(act_position=None), webhook.of_acts(), str.encode, result, clock)
+    return result
+
+
+def _call(
+    due: QuerySet[WebhookCall],
+    receiver: webhook.Receiver,
+    encode: Callable[[str], bytes],
+    result: SendResult,
+    clock: Clock,
+) -> None:
+    """Make the calls of one receiver, until it does not take one.
+
+    The next run goes on: a receiver that does not answer must not hold up the other.
+    """
+    deferred = result.deferred
+    while receiver.url and result.deferred == deferred:
+        batch = claims.claim(due, now=clock(), lease=queue.LEASE)
+        if not batch:
+            return
         queue.deliver_batch(
             batch,
-            lambda call: webhook.post(formats.encode(call.body), delivery=call.pk, now=clock()),
+            lambda call: webhook.post(encode(call.body), receiver, delivery=call.pk, now=clock()),
             result,
             clock=clock,
         )
-    return result
 
 
 def _looked(look: Callable[[datetime], int], now: datetime) -> int:

@@ -16,7 +16,7 @@ from pciops.audit.services import Target, open_event, record, settle
 from pciops.notices.alerts import acts, run
 from pciops.notices.models import DeliveryStatus, WebhookCall
 from tests.factories import NOW, make_account, make_initiator
-from tests.notices.test_webhook import SECRET, Receiver, serving
+from tests.support.webhook import SECRET, Receiver, serving
 
 pytestmark = pytest.mark.django_db
 

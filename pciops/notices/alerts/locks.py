@@ -121,9 +121,6 @@ def describe(account: Account, policy: Policy, now: datetime) -> AlertText:
         facts = explanation.as_dict(why)
         cause = [why.sentence, *([why.warning] if why.warning else [])]
         sections += [Section(title="Cause", lines=[defanged(line, _LONGEST) for line in cause])]
-        if why.diagnosis.sources:
-            lines = [defanged(line, _LONGEST) for line in why.evidence]
-            sections += [Section(title="Evidence", lines=lines)]
         sections += [
             Section(title="What to do", lines=[defanged(line, _LONGEST) for line in why.advice])
         ]

@@ -17,6 +17,7 @@ from pciops.lib import times
 from pciops.lib.doctor import TIMEOUT, CheckResult, check, ok, problem, warning
 from pciops.lib.numbers import counted
 from pciops.notices import rules, webhook
+from pciops.notices.alerts import operation
 from pciops.notices.alerts.lifecycle import DAY
 from pciops.notices.models import FAILED, DeliveryStatus, OperatorMail, WebhookCall
 
@@ -67,6 +68,20 @@ def digest() -> Iterator[CheckResult]:
         yield warning(
             f"PCIOPS_NOTICE_DOMAINS has [{name}], and Keystone has no such domain.",
             "Its rules reach nobody, and its contacts hear nothing: correct the name or id.",
+        )
+
+
+@check("schedule", after="database")
+def schedule() -> Iterator[CheckResult]:
+    """Workers do the jobs of the timetable."""
+    now = timezone.now()
+    since = operation.stopped_since(now)
+    if since is None:
+        yield ok("Jobs run, or have not begun to.")
+    else:
+        yield problem(
+            f"No job was done since {times.both(since, now)}: nothing is sent or looked for.",
+            "Start the worker and its beat (docs/install.md), or look at the broker.",
         )
 
 

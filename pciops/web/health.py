@@ -23,6 +23,7 @@ from pciops.keystone import client, database
 from pciops.lib import doctor, times
 from pciops.lib.doctor import CheckLevel
 from pciops.lib.env import SettingError
+from pciops.notices.alerts import operation
 from pciops.web import rights
 from pciops.web.requests import OperatorRequest
 
@@ -54,8 +55,9 @@ def healthz() -> HttpResponse:
 def readyz() -> HttpResponse:
     """Answer 200 if everything that the pages need answers, else 503; reasons stay in the log.
 
-    The state of notifications is reported but does not count: the pages work without them. Anyone
-    may ask, so an answer counts for five seconds, and one request at a time finds a new one.
+    Notifications and a schedule that stopped are reported but do not count: the pages work without
+    them. Anyone may ask, so an answer counts for five seconds, and one request at a time finds a
+    new one.
     """
     if not _readiness_lock.acquire(timeout=LONGEST_WAIT):
         return JsonResponse({"checks": "no answer yet"}, status=503)
@@ -84,8 +86,9 @@ def _readiness(now: datetime) -> tuple[bool, dict[str, str]]:
         except failures:
             result[name] = "no answer"
     ready = set(result.values()) == {"ok"}
-    if result["database"] == "ok" and (notifications := _notifications(now)):
-        result["notifications"] = notifications
+    if result["database"] == "ok":
+        reports = {"notifications": _notifications(now), "schedule": _schedule(now)}
+        result |= {name: words for name, words in reports.items() if words}
     return ready, result
 
 
@@ -141,6 +144,15 @@ def _notifications(now: datetime) -> str:
         return "ok"
     since = f"no news since {times.iso(silence.since)}" if silence.since else "no news yet"
     return since if silence.set_up else ""
+
+
+def _schedule(now: datetime) -> str:
+    """Return since when no job runs; "" if jobs run, if none ever did, or before `migrate`."""
+    try:
+        since = operation.stopped_since(now)
+    except (DatabaseError, InterfaceError):
+        return ""
+    return f"no job since {times.iso(since)}" if since else ""
 
 
 def _ping_database() -> None:

@@ -26,6 +26,7 @@ from pciops.notices.alerts import run as alerts
 from pciops.notices.alerts.message import AlertKind
 from pciops.notices.models import Alert, OperatorMail, WebhookCall
 from tests.factories import NOW, grant, make_credential, make_initiator, make_locked_user
+from tests.notices.queued import make_storm
 from tests.notices.smtp_server import SmtpServer
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
@@ -252,6 +253,20 @@ def test_outage_of_keystones_database_ends_no_alert(caplog: pytest.LogCaptureFix
 
     assert "alerts wait for Keystone's database" in caplog.text
     assert len(bodies()) == 1
+
+
+def test_policy_that_cannot_be_read_ends_no_alert_and_stops_no_other(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_locked()
+    alerts.raise_alerts(NOW)
+    settings.KEYSTONE_CONF, settings.POLICY_OVERRIDES = ["/no/such/keystone.conf"], {}
+    make_storm()
+    alerts.raise_alerts(NOW + MINUTE)
+
+    assert "alerts wait for the policy: PCIOPS_KEYSTONE_CONF" in caplog.text
+    assert {body["type"] for body in bodies()} == {AlertKind.ACCOUNT_LOCKED, AlertKind.STORM}
+    assert not Alert.objects.exclude(resolved_at=None).exists()
 
 
 def test_many_locks_at_once_share_an_alert() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from pytest_django import Settings
 
 from pciops.lib.doctor import CheckLevel, CheckResult
 from pciops.lib.env import MailServer
+from pciops.lib.models import JobRun
 from pciops.notices import doctor
+from pciops.notices.alerts import operation
 from pciops.notices.models import OperatorMail, WebhookCall
 from tests.factories import NOW, make_user
 
@@ -174,3 +177,16 @@ def test_alert_that_the_mail_server_refused_is_a_problem(settings: Settings) -> 
 
     assert (good.level, bad.level) == (CheckLevel.OK, CheckLevel.PROBLEM)
     assert "550 no such user" in bad.sentence
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("minutes", "level"), [(None, CheckLevel.OK), (4, CheckLevel.OK), (6, CheckLevel.PROBLEM)]
+)
+def test_schedule_that_stopped_is_a_problem(minutes: int | None, level: CheckLevel) -> None:
+    if minutes is not None:
+        at = timezone.now() - timedelta(minutes=minutes)
+        JobRun.objects.create(job=operation.ALERTS, slot=at, done_at=at)
+    [finding] = doctor.schedule()
+
+    assert finding.level is level

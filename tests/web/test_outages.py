@@ -12,7 +12,8 @@ from django.db import InterfaceError, OperationalError, connections
 from django.test import Client
 from pytest_django import Settings
 
-from pciops.lib.models import ExternalService
+from pciops.lib.models import ExternalService, JobRun
+from pciops.notices.alerts import operation
 from pciops.web.errors import KEYSTONE_DATABASE
 from tests.factories import NOW, make_user
 from tests.fake_keystone import FakeKeystone, Person
@@ -194,6 +195,20 @@ def test_readyz_says_what_does_not_answer_without_reasons(
         (503, ready | {"database": "no answer"}),
         (503, ready | {"keystone": "no answer"}),
     ]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"), [(5, None), (6, "no job since 2026-11-22T13:56:11Z")]
+)
+def test_readyz_is_ready_and_tells_of_a_schedule_that_stopped(
+    client: Client, fake_keystone: FakeKeystone, minutes: int, words: str | None
+) -> None:
+    at = NOW - timedelta(minutes=minutes)
+    JobRun.objects.create(job=operation.ALERTS, slot=at, done_at=at)
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 200
+    assert answer.json().get("schedule") == words
 
 
 def test_healthz_is_ok_whatever_is_down(client: Client, fake_keystone: FakeKeystone) -> None:

@@ -48,10 +48,16 @@ def conditions(now: datetime) -> Iterator[Condition]:
     yield from _jobs(now)
 
 
+def stopped_since(now: datetime) -> datetime | None:
+    """Return the time since which no job runs; None if jobs run, or if none ever did."""
+    last = _last_success(ALERTS)
+    return last if last is not None and now - last > SCHEDULE_PATIENCE else None
+
+
 def schedule(now: datetime) -> Iterator[Condition]:
     """Yield the condition that no job runs, unless none ever did."""
-    last = _last_success(ALERTS)
-    if last is None or now - last <= SCHEDULE_PATIENCE:
+    last = stopped_since(now)
+    if last is None:
         return
     yield Condition(
         kind=AlertKind.SCHEDULE,

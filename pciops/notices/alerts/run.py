@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from pciops.accounts.policy import policy as policies
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import claims
+from pciops.lib.env import SettingError
 from pciops.notices import webhook
 from pciops.notices.alerts import formats, lifecycle, locks, operation, storms, unlocks
 from pciops.notices.alerts.message import AlertKind
@@ -71,7 +72,9 @@ def _looked(look: Callable[[datetime], int], now: datetime) -> int:
         return look(now)
     except KeystoneDatabaseDownError as error:
         log.warning("alerts wait for Keystone's database: %s", error)
-        return 0
+    except SettingError as error:
+        log.error("alerts wait for the policy: %s", error)
+    return 0
 
 
 def _storms(now: datetime) -> int:

@@ -195,10 +195,10 @@ def _split(
 
 
 def http_url(name: str, default: str = "", *, example: str) -> str:
-    """Return an http or https URL without the slash at its end."""
-    value = text(name, default)
+    """Return the variable (or its `_FILE`) as an http or https URL without the slash at its end."""
+    value = secret(name, default)
     if value and not _split(value, {"http", "https"}):
-        raise SettingError(name, f"is {value!r}, not an http or https address", example)
+        raise SettingError(name, "is not an http or https address", example)
     return value.rstrip("/")
 
 

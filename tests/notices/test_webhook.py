@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
+from pciops.lib import env
 from pciops.notices.alerts import run as alerts
 from pciops.notices.models import DeliveryStatus, WebhookCall
 from tests.factories import NOW
@@ -111,3 +112,17 @@ def test_only_a_trusted_certificate_is_accepted(settings: Settings, tmp_path: Pa
 
         settings.ALERT_WEBHOOK_CACERT = str(pem)
         assert call_due(MINUTE).status == DeliveryStatus.SENT
+
+
+def test_address_can_come_from_a_file_and_is_in_no_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "url"
+    monkeypatch.setenv("PCIOPS_X_FILE", str(path))
+    path.write_text("https://hooks.example/services/T0/s3cret\n")
+    assert env.http_url("PCIOPS_X", example="") == "https://hooks.example/services/T0/s3cret"
+
+    path.write_text("hooks.example/services/T0/s3cret")
+    with pytest.raises(env.SettingError) as error:
+        env.http_url("PCIOPS_X", example="")
+    assert "s3cret" not in str(error.value)

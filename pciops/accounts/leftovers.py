@@ -174,36 +174,37 @@ class _Listed(Leftover):
         return [(f"List the first {BATCH}.", f"{select} ORDER BY {self.key} LIMIT {BATCH};")]
 
 
-def _orphans(
-    name: str,
-    title: str,
-    *,
-    of: str,
-    gone: str,
-    why: str,
-    key: str = "id",
-    advice: str = "",
-    backup: tuple[str, ...] = (),
-    warns_from: int = 1,
-) -> Leftover:
-    """Return the rows of a table whose row in another table is gone."""
-    return Leftover(
-        name=name,
-        title=title,
-        why=why,
-        advice=advice or _KEYS,
-        table=of,
-        key=key,
-        rows=f"NOT EXISTS (SELECT 1 FROM {gone} WHERE {gone}.id = {of}.{gone}_id)",  # noqa: S608 (ours)
-        backup=backup or (of,),
-        warns_from=warns_from,
+@dataclass(frozen=True, kw_only=True)
+class _Orphans(Leftover):
+    """Rows whose row in another table is gone.
+
+    Attributes:
+        parent: the other table.
+    """
+
+    parent: str
+    key: str = "id"
+    advice: str = (
+        "Keystone's foreign keys prevent them: look for a restore or an import with "
+        "foreign_key_checks = 0."
     )
+    warns_from: int = 1
+
+    @property
+    def _is_child(self) -> str:
+        return f"{self.parent}.id = {self.table}.{self.parent}_id"
+
+    def condition(self, limits: Limits) -> str:
+        return f"NOT EXISTS (SELECT 1 FROM {self.parent} WHERE {self._is_child})"  # noqa: S608 (ours)
+
+    def count(self, limits: Limits) -> str:
+        """Return a join: for NOT EXISTS, MariaDB copies the ids of the other table to disk."""
+        return (
+            f"SELECT COUNT(*) FROM {self.table} LEFT JOIN {self.parent} ON {self._is_child}"  # noqa: S608 (ours)
+            f" WHERE {self.parent}.id IS NULL"
+        )
 
 
-_KEYS: Final = (
-    "Keystone's foreign keys prevent them: look for a restore or an import with "
-    "foreign_key_checks = 0."
-)
 _APPLICATION_CREDENTIAL: Final = (
     "application_credential",
     *("application_credential_role", "application_credential_access_rule"),
@@ -219,7 +220,7 @@ LEFTOVERS: Final = (
         advice="Keystone deletes them all at its next revocation: openstack token revoke TOKEN. "
         "It does so in one statement, so if there are very many, take the steps first.",
         table="revocation_event",
-        key="id",
+        key="revoked_at, id",  # the order of an index
         backup=("revocation_event",),
         counts_all=True,
     ),
@@ -231,25 +232,26 @@ LEFTOVERS: Final = (
         "many, take the steps first.",
         table="trust",
         key="id",
-        # COALESCE as TrustModel.expires_at: rows of old releases have only the first column.
+        # As TrustModel.expires_at; rows of old releases have only the old column.
         rows="deleted_at IS NOT NULL OR expires_at_int < {now_int}"
         " OR (expires_at_int IS NULL AND expires_at < '{now}')",
         backup=("trust", "trust_role"),
     ),
-    _orphans(
-        "trust_roles_without_trust",
-        "Roles of trusts that no longer exist",
-        of="trust_role",
-        gone="trust",
+    _Orphans(
+        name="trust_roles_without_trust",
+        title="Roles of trusts that no longer exist",
+        table="trust_role",
+        parent="trust",
         key="trust_id, role_id",
         why="keystone-manage trust_flush and the steps for trusts leave them behind.",
         advice="Keystone has no command for them.",
         warns_from=MANY,
+        backup=("trust_role",),
     ),
     Leftover(
         name="expired_application_credentials",
         title="Expired application credentials",
-        why="Nobody can use them, and they count towards [application_credential] user_limit.",
+        why="They no longer work, but count towards [application_credential] user_limit.",
         advice="Keystone has no command for them; their owners may delete them with "
         "openstack application credential delete.",
         table="application_credential",
@@ -257,11 +259,11 @@ LEFTOVERS: Final = (
         rows="expires_at <= {now_int}",
         backup=_APPLICATION_CREDENTIAL,
     ),
-    _orphans(
-        "application_credentials_without_user",
-        "Application credentials of users that no longer exist",
-        of="application_credential",
-        gone="user",
+    _Orphans(
+        name="application_credentials_without_user",
+        title="Application credentials of users that no longer exist",
+        table="application_credential",
+        parent="user",
         key="internal_id",
         why="They name a user id that Keystone does not know.",
         advice="Keystone deletes them with the user; a DELETE in SQL does not.",
@@ -308,43 +310,47 @@ LEFTOVERS: Final = (
         backup=("user", "assignment", "system_assignment"),
         listed="id, domain_id",
     ),
-    _orphans(
-        "local_users_without_user",
-        "Names and failures of local users that no longer exist",
-        of="local_user",
-        gone="user",
+    _Orphans(
+        name="local_users_without_user",
+        title="Names and failures of local users that no longer exist",
+        table="local_user",
+        parent="user",
         why="They keep their names from being used again.",
         backup=("local_user", "password"),
     ),
-    _orphans(
-        "passwords_without_user",
-        "Passwords of local users that no longer exist",
-        of="password",
-        gone="local_user",
+    _Orphans(
+        name="passwords_without_user",
+        title="Passwords of local users that no longer exist",
+        table="password",
+        parent="local_user",
         why="They are hashes of passwords of which no account is left.",
+        backup=("password",),
     ),
-    _orphans(
-        "nonlocal_users_without_user",
-        "Names of LDAP users that no longer exist",
-        of="nonlocal_user",
-        gone="user",
+    _Orphans(
+        name="nonlocal_users_without_user",
+        title="Names of LDAP users that no longer exist",
+        table="nonlocal_user",
+        parent="user",
         key="domain_id, name",
         why="They keep their names from being used again.",
+        backup=("nonlocal_user",),
     ),
-    _orphans(
-        "federated_users_without_user",
-        "Names of federated users that no longer exist",
-        of="federated_user",
-        gone="user",
+    _Orphans(
+        name="federated_users_without_user",
+        title="Names of federated users that no longer exist",
+        table="federated_user",
+        parent="user",
         why="They keep their identities from being used again.",
+        backup=("federated_user",),
     ),
-    _orphans(
-        "options_without_user",
-        "Options of users that no longer exist",
-        of="user_option",
-        gone="user",
+    _Orphans(
+        name="options_without_user",
+        title="Options of users that no longer exist",
+        table="user_option",
+        parent="user",
         key="user_id, option_id",
         why="They are exemptions and rules of no account.",
+        backup=("user_option",),
     ),
 )
 BY_NAME: Final = {leftover.name: leftover for leftover in LEFTOVERS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -76,8 +76,13 @@ def once(act: Callable[[], object]) -> float:
 
 def markdown(rows: list[Row]) -> str:
     """The table, for a terminal and for docs/performance.md."""
-    lines = [HEADS, tuple("---" for _ in HEADS), *(row.cells for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return grid(HEADS, (row.cells for row in rows))
+
+
+def grid(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    every = [heads, ["---"] * len(heads), *lines]
+    return "\n".join("| " + " | ".join(line) + " |" for line in every)
 
 
 class Memory:

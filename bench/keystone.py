@@ -33,6 +33,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--users", type=int, default=Size().users)
     parser.add_argument("--rounds", type=int, default=3, help="each with pciops off and busy")
+    parser.add_argument(
+        "--event-rounds", type=int, default=2, help="each with all numbers of events"
+    )
     parser.add_argument("--serial", type=int, default=usual.serial)
     parser.add_argument("--tokens", type=int, default=usual.tokens)
     parser.add_argument("--validations", type=int, default=usual.validations)
@@ -52,8 +55,9 @@ def main() -> None:
             sessions=signed_in(bench, options.operators), think=options.think, nice=options.nice
         )
         compared = of.compared(bench, size, busy, options.rounds)
-        events = of.with_events(bench, size, options.rounds)
-    sys.stdout.write(_of_tokens(compared) + "\n\n" + _of_events(events) + "\n")
+        sys.stdout.write(_of_tokens(compared) + "\n\n")
+        events = of.with_events(bench, size, options.event_rounds)
+    sys.stdout.write(_of_events(events) + "\n")
     if options.chart:
         options.chart.write_text(svg(_charts(compared, events)), encoding="utf-8")
 

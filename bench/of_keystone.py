@@ -18,7 +18,7 @@ from bench.cloud import Bench
 from bench.measure import children, say
 from pciops.keystone import benchmark, client, clouds
 from pciops.keystone.benchmark import BenchmarkSize, Measurement
-from tests.support.processes import running
+from tests.support.processes import running, wait_until
 
 LEVELS: Final = (0, 10, 100, 1000)  # revocation events
 # As Keystone 30 writes them: RevokeEvent of keystone.models.revoke_model.
@@ -39,6 +39,7 @@ import itertools, sys
 from django.utils import timezone
 from pciops.accounts.census import census
 from pciops.accounts.policy import policy
+from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.notices import plan, rules
 from pciops.reports import weeks
 from pciops.reports.build import build
@@ -53,7 +54,10 @@ jobs = {"census": count, "planning": plan_notices, "report": build_report}
 first = int(sys.argv[1])
 for number in itertools.count(first):
     name = list(jobs)[number % len(jobs)]
-    jobs[name](timezone.now())
+    try:
+        jobs[name](timezone.now())
+    except KeystoneDatabaseDownError:
+        name = f"{name} without an answer"
     print(name, flush=True)
 """
 
@@ -189,12 +193,23 @@ def _busy(bench: Bench, busy: Busy, number: int) -> Iterator[None]:
         yield
         seconds = time.monotonic() - begun
         assert jobs.process.poll() is None, jobs.output
-    done = jobs.output.split()
+    done = jobs.output.splitlines()
+    wait_until(lambda: _idle(bench), "MariaDB has ended the statements of pciops")
     say(
         f"meanwhile: {browsed.pages} pages in {seconds + busy.think:.0f} s,"
         f" {sum(sum(kinds.values()) for kinds in browsed.errors.values())} errors;"
         f" jobs done: {', '.join(done) or 'none'}"
     )
+
+
+def _idle(bench: Bench) -> bool:
+    """Return whether no statement goes on but Keystone's, and nothing is rolled back."""
+    [row] = bench.server.execute(
+        "SELECT (SELECT COUNT(*) FROM information_schema.processlist"
+        " WHERE command = 'Query' AND user NOT IN ('root', 'keystone'))"
+        " + (SELECT COUNT(*) FROM information_schema.innodb_trx) AS number"
+    )
+    return not row["number"]
 
 
 def _lower(bench: Bench, nice: int) -> None:

@@ -61,6 +61,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "pciops.web.health.HealthMiddleware",
     "pciops.web.metrics.endpoint.MetricsMiddleware",
+    "pciops.web.metrics.durations.DurationMiddleware",
     "pciops.signin.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

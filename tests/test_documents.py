@@ -13,7 +13,7 @@ from django.urls import URLResolver, get_resolver
 from pciops.actions.registry import BY_NAME
 from pciops.api.document import ERRORS
 from pciops.celery import app
-from pciops.web.metrics.catalog import CATALOG
+from pciops.web.metrics.catalog import CATALOG, REQUESTS, STATEMENTS
 from tests.test_house_rules import LAYERS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,7 +56,7 @@ def test_the_table_of_metrics_names_exactly_the_metrics_and_their_labels() -> No
 
     assert rows == [
         (name, ", ".join(f"`{label}`" for label in family.labels))
-        for family in CATALOG
+        for family in (*CATALOG, REQUESTS, STATEMENTS)
         for name in family.sample_names
     ]
 
@@ -152,7 +152,7 @@ def test_every_name_in_the_architecture_exists() -> None:
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_file_that_a_document_names_exists(name: str) -> None:
     text = document(name)
-    folders = "bench|docs|pciops|script|static|templates|tests"
+    folders = "bench|deploy|docs|pciops|script|static|templates|tests"
     quoted = re.findall(rf"`((?:{folders})/[\w./-]*)(?::[\w.]+)?`", text)
     linked = re.findall(r"\]\(([^):#]+)(?:#[\w-]+)?\)", text)
     beside = (ROOT / name).parent

@@ -23,6 +23,7 @@ from tests.support.site import READER, READERS_PASSWORD, Site, environment, mana
 from tests.support.visitor import Visitor
 
 HERE = Path(__file__).parent
+METRICS_TOKEN = "of-the-live-tests-0123456789"
 PUBLISHING = """\
 [DEFAULT]
 notification_format = cadf
@@ -157,9 +158,12 @@ def site(
     """The dashboard on a MariaDB database of its own, with only the rights that `grants` gives."""
     keystone_port = int(keystone.url.split(":")[2].split("/")[0])
     with TcpProxy(keystone_port) as api, TcpProxy(mariadb.port) as database:
+        folder = tmp_path_factory.mktemp("site")
         site = Site(
-            folder=tmp_path_factory.mktemp("site"),
+            folder=folder,
             settings={
+                "PCIOPS_METRICS_TOKEN": METRICS_TOKEN,
+                "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
                 "OS_AUTH_URL": f"http://127.0.0.1:{api.port}/v3",
                 "PCIOPS_DATABASE_URL": mariadb.create_database("pciops", password="ours"),
                 "PCIOPS_KEYSTONE_CONF": str(keystone.conf),

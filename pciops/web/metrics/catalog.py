@@ -1,4 +1,4 @@
-"""The metrics that are read from the databases: their names, types, labels, and texts.
+"""The metrics: their names, types, labels, and texts.
 
 No label names an account, a person, or an address.
 """
@@ -17,14 +17,19 @@ class MetricFamily:
     """A metric as Prometheus knows it: `name` is without the `_total` of counters."""
 
     name: str
-    type: Literal["gauge", "counter", "summary"] = "gauge"
+    type: Literal["gauge", "counter", "summary", "histogram"] = "gauge"
     labels: tuple[str, ...] = ()
     help: str
 
     @property
     def sample_names(self) -> tuple[str, ...]:
         """The names of its samples."""
-        suffixes = {"gauge": ("",), "counter": ("_total",), "summary": ("_sum", "_count")}
+        suffixes = {
+            "gauge": ("",),
+            "counter": ("_total",),
+            "summary": ("_sum", "_count"),
+            "histogram": ("_bucket", "_sum", "_count"),
+        }
         return tuple(self.name + suffix for suffix in suffixes[self.type])
 
 
@@ -44,6 +49,7 @@ def _counter(name: str, help_: str, *labels: str) -> MetricFamily:
     return MetricFamily(name=f"pciops_{name}", type="counter", labels=labels, help=help_)
 
 
+# Read from the databases, see pciops.web.metrics.collector.
 CATALOG: Final = (
     _gauge("info", "The version of pciops; always 1.", "version"),
     _gauge("source_up", "1 if the source answers; 0 if not: its metrics are absent.", "source"),
@@ -102,6 +108,21 @@ CATALOG: Final = (
     # Jobs
     _counter("job_runs", "Runs of jobs; one that finds nothing to do counts.", "name", "outcome"),
     _gauge("job_last_success_timestamp_seconds", "Time of the last successful run.", "name"),
+)
+
+
+# Of each web server, see pciops.web.metrics.durations.
+REQUESTS: Final = MetricFamily(
+    name="pciops_http_request_duration_seconds",
+    type="histogram",
+    labels=("method", "route", "status"),
+    help="Duration of requests to the web servers, until the answer begins.",
+)
+STATEMENTS: Final = MetricFamily(
+    name="pciops_database_statement_duration_seconds",
+    type="histogram",
+    labels=("database",),
+    help="Duration of the web servers' statements: default is our own database.",
 )
 
 

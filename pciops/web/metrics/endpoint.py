@@ -13,6 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 
 from pciops.lib import networks
 from pciops.signin.audit import source_address
+from pciops.web.metrics import durations
 from pciops.web.metrics.collector import DatabaseCollector
 
 PATH = "/metrics"
@@ -48,6 +49,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
         return response
     registry = CollectorRegistry()
     registry.register(DatabaseCollector())
+    durations.register(registry)
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 

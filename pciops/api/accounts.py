@@ -26,6 +26,7 @@ from pciops.api.schemas import (
     INSTANT,
     NUMBER,
     TEXT,
+    WORDS,
     about,
     many,
     named,
@@ -102,8 +103,8 @@ DIAGNOSIS: Final = named(
             Parameter("state", STATE, "Only accounts in this state; without it, all local ones."),
             Parameter("kind", KIND, "Only privileged accounts of this kind."),
             Parameter("machine", one_of(filters.MACHINE), "yes: only machines, no: only people."),
-            Parameter("domain_id", TEXT, "Only accounts of this domain."),
-            Parameter("q", TEXT, "Part of the name or email address, or the whole id."),
+            Parameter("domain_id", WORDS, "Only accounts of this domain."),
+            Parameter("q", WORDS, "Part of the name or email address, or the whole id."),
             Parameter("sort", one_of(SORTS), "The order; each list has its own orders."),
             Parameter(
                 "within",

@@ -13,7 +13,18 @@ from pciops.api import paging
 from pciops.api.auth import ApiRequest, endpoint, initiator
 from pciops.api.errors import ApiError
 from pciops.api.operations import Operation, Parameter
-from pciops.api.schemas import DAY, INSTANT, NUMBER, TEXT, named, one_of, or_null, record, text
+from pciops.api.schemas import (
+    DAY,
+    INSTANT,
+    NUMBER,
+    TEXT,
+    WORDS,
+    named,
+    one_of,
+    or_null,
+    record,
+    text,
+)
 from pciops.audit import chain, integrity, selectors, services
 from pciops.audit.models import ChainCheck, Event
 from pciops.lib import times
@@ -72,8 +83,8 @@ CHECK: Final = named(
             Parameter("action", one_of(Event.Action.values), "What was done."),
             Parameter("outcome", one_of(Event.Outcome.values), "The outcome."),
             Parameter("via", one_of(Event.Via.values), "The interface."),
-            Parameter("operator", TEXT, "Part of the operator's name, or their id."),
-            Parameter("account", TEXT, "Part of the account's name, or its id."),
+            Parameter("operator", WORDS, "Part of the operator's name, or their id."),
+            Parameter("account", WORDS, "Part of the account's name, or its id."),
             Parameter("from", DAY, "The first UTC day."),
             Parameter("to", DAY, "The last UTC day."),
             *paging.PAGES,

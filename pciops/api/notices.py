@@ -10,7 +10,7 @@ from django.utils import timezone
 from pciops.api import paging
 from pciops.api.auth import ApiRequest, endpoint
 from pciops.api.operations import Operation, Parameter
-from pciops.api.schemas import INSTANT, NUMBER, TEXT, about, named, one_of, or_null, record
+from pciops.api.schemas import INSTANT, NUMBER, TEXT, WORDS, about, named, one_of, or_null, record
 from pciops.lib import filters, times
 from pciops.notices import selectors
 from pciops.notices.models import Notice, NoticeKind, NoticeStatus
@@ -50,7 +50,7 @@ NOTICE: Final = named(
                 "view", {**one_of(selectors.BY_NAME), "default": USUAL}, "The list of notices."
             ),
             Parameter("kind", KIND, "Only notices of this kind."),
-            Parameter("account", TEXT, "Part of the account's name, or its id."),
+            Parameter("account", WORDS, "Part of the account's name, or its id."),
             *paging.PAGES,
         ),
         answer=paging.answer("notices", NOTICE),

@@ -19,6 +19,7 @@ class Parameter:
     name: str
     schema: Schema
     description: str
+    may_be_empty: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,13 +43,21 @@ OPERATIONS: Final[dict[Callable[..., Any], Mapping[str, Operation]]] = {}
 
 
 def check_query(request: HttpRequest, operation: Operation) -> None:
-    """Refuse parameters that the operation does not take, or that come twice, with an ApiError."""
-    known = [parameter.name for parameter in operation.query]
+    """Refuse parameters that the operation does not take, that come twice, or that are empty.
+
+    An empty one is often a variable of a script that is not set.
+
+    Raises:
+        ApiError: names the parameter.
+    """
+    known = {parameter.name: parameter for parameter in operation.query}
     for name, values in request.GET.lists():
         if name not in known:
-            raise _unknown(name, "parameter", known)
+            raise _unknown(name, "parameter", list(known))
         if len(values) > 1:
             raise ApiError(400, f"{name}: send it once, not {len(values)} times.")
+        if not values[0].strip() and not known[name].may_be_empty:
+            raise ApiError(400, f"{name}: it has no value; leave it out instead.")
 
 
 def check_fields(body: dict[str, Any], operation: Operation) -> None:

@@ -10,7 +10,7 @@ from django.http import JsonResponse
 from pciops.api.auth import ApiRequest
 from pciops.api.errors import ApiError
 from pciops.api.operations import Parameter
-from pciops.api.schemas import TEXT, Schema, many, or_null, record, whole
+from pciops.api.schemas import TEXT, WORDS, Schema, many, or_null, record, whole
 
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 1000
@@ -20,7 +20,7 @@ LIMIT: Final = Parameter(
     "The number of rows of a page.",
 )
 MARKER: Final = Parameter(
-    "marker", TEXT, "The place to go on from: take it from links.next of the page before."
+    "marker", WORDS, "The place to go on from: take it from links.next of the page before."
 )
 PAGES: Final = (LIMIT, MARKER)
 

@@ -17,6 +17,7 @@ from pciops.api.schemas import (
     INSTANT,
     NUMBER,
     TEXT,
+    WORDS,
     about,
     many,
     named,
@@ -32,7 +33,7 @@ from pciops.reports.lookup import ParameterError, ReportNotFoundError
 from pciops.reports.models import StoredReport
 from pciops.reports.render.formats import FORMATS, download
 
-DOMAIN: Final = Parameter("domain_id", TEXT, "Of this domain; without it, of the whole cloud.")
+DOMAIN: Final = Parameter("domain_id", WORDS, "Of this domain; without it, of the whole cloud.")
 REVISION: Final = Parameter(
     "revision", whole(0, 99_999), "An older revision; without it, the newest."
 )

@@ -8,6 +8,7 @@ from typing import Any, Final
 Schema = dict[str, Any]
 
 TEXT: Final[Schema] = {"type": "string"}
+WORDS: Final[Schema] = {"type": "string", "pattern": r"\S"}
 NUMBER: Final[Schema] = {"type": "integer"}
 FLAG: Final[Schema] = {"type": "boolean"}
 INSTANT: Final[Schema] = {"type": "string", "format": "date-time"}  # in UTC, with Z

@@ -46,6 +46,7 @@ STOPPED: Final = (
                 name,
                 {"anyOf": [whole(TYPES[name].min, TYPES[name].max), {"const": ""}]},
                 "The value to preview; empty: off. Without it, the present one.",
+                may_be_empty=True,
             )
             for name in CHANGEABLE
         ),

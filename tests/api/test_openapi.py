@@ -57,6 +57,11 @@ def test_unknown_parameter_is_refused_with_those_that_there_are(
         assert name in response.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("value", ["", "%20"])
+def test_parameter_without_a_value_is_refused(token: str, value: str) -> None:
+    assert_refused(get(token, f"{API}/accounts?state={value}"), 400, "state: it has no value")
+
+
 def test_parameter_that_comes_twice_is_refused(token: str) -> None:
     assert_refused(get(token, f"{API}/accounts?state=locked&state=expired"), 400, "state: ")
 

@@ -47,6 +47,7 @@ SLOW: Final = (
     *("tests/accounts/test_census.py", "tests/accounts/test_prefilter.py"),
     *("tests/accounts/test_states_agree.py", "tests/accounts/test_whatif.py::test_numbers_equal"),
     *("tests/actions/test_recovery.py", "tests/api/test_unlock_limits.py"),
+    "tests/api/test_schemathesis.py",
     *("tests/audit/test_chain.py", "tests/audit/test_refusals.py"),
     *("tests/demo/test_settings.py", "tests/lib/test_jobs.py::test_one_of_four_processes"),
     *("tests/matrix/", "tests/test_entry_points.py", "tests/test_settings.py"),

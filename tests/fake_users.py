@@ -85,10 +85,11 @@ def shared_connection(alias: str) -> Iterator[Callable[[], None]]:
 def keystone_users(fake_keystone: FakeKeystone, db: None) -> Iterator[FakeUsers]:
     """Users that the fake Keystone changes."""
     users = FakeUsers()
-    with shared_connection("keystone") as use:
+    with shared_connection("keystone") as use, shared_connection("default") as use_ours:
 
         def on_patch(user_id: str, changes: dict[str, Any]) -> Answer | None:
             use()
+            use_ours()
             return users.patch(user_id, changes)
 
         fake_keystone.on_patch = on_patch

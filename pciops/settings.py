@@ -11,6 +11,7 @@ from urllib.parse import quote
 from pciops.keystone import releases
 from pciops.lib import env, logs, networks
 from pciops.lib.csp import NONE, SELF
+from pciops.lib.databases import DatabaseConfig, database, databases
 from pciops.lib.patterns import pattern
 from pciops.lib.times import WEEKDAYS
 
@@ -94,7 +95,7 @@ STORAGES = {
 
 # --- Databases ----------------------------------------------------------------------------------
 # The database of pciops: audit log, operators, sessions.
-_own = env.database(
+_own = database(
     "PCIOPS_DATABASE_URL",
     f"sqlite:///{VAR / 'pciops.sqlite3'}",
     engines={
@@ -104,13 +105,13 @@ _own = env.database(
     },
 )
 # Keystone's database: one connection that only reads, and one for the one UPDATE, with a login of
-# its own if the site has one.
+# its own if the site has one. Each may name several hosts, of which the first that answers is used.
 _keystone_kinds = {
     "mysql": "mysql://pciops:secret@db.example:3306/keystone",
     "sqlite": "sqlite:////var/lib/keystone/keystone.db",
 }
-_keystone = env.database("PCIOPS_KEYSTONE_DATABASE_URL", engines=_keystone_kinds)
-_unlock = env.database("PCIOPS_KEYSTONE_UNLOCK_DATABASE_URL", engines=_keystone_kinds) or _keystone
+_keystone = databases("PCIOPS_KEYSTONE_DATABASE_URL", engines=_keystone_kinds)
+_unlock = databases("PCIOPS_KEYSTONE_UNLOCK_DATABASE_URL", engines=_keystone_kinds) or _keystone
 
 # A limit of 15 s for each statement, so that no request holds a database for longer. MariaDB runs
 # the first comment, MySQL the second (which limits only reads).
@@ -125,7 +126,7 @@ _READ_ONLY_MYSQL = (
 _MIGRATES = sys.argv[1:2] == ["migrate"]  # changes of large tables take their time
 
 
-def _connection(config: env.DatabaseConfig | None, *, own: bool, reads_only: bool) -> Any:
+def _connection(config: DatabaseConfig | None, *, own: bool, reads_only: bool) -> Any:
     """Return one of DATABASES with the options that its engine needs for several processes."""
     if config is None:
         return {"ENGINE": "django.db.backends.dummy"}  # a system check reports it
@@ -172,10 +173,21 @@ CACHES = {  # of each process: what answers floods cheaply
 }
 SHARED_SECONDS = 3  # for which one request's reading serves others: pciops/lib/shared.py
 
+
+def _keystone_connection(configs: list[DatabaseConfig], *, reads_only: bool) -> Any:
+    """Return one of DATABASES with the hosts of all configurations."""
+    connection = _connection(configs[0] if configs else None, own=False, reads_only=reads_only)
+    if connection["ENGINE"].endswith("mysql"):
+        connection["ENGINE"] = "pciops.keystone.mysql"
+        connection["HOSTS"] = [(config["HOST"], int(config["PORT"] or 3306)) for config in configs]
+        connection["READS_ONLY"] = reads_only
+    return connection
+
+
 DATABASES = {
     "default": _connection(_own, own=True, reads_only=False),
-    "keystone": _connection(_keystone, own=False, reads_only=True),
-    "keystone_unlock": _connection(_unlock, own=False, reads_only=False),
+    "keystone": _keystone_connection(_keystone, reads_only=True),
+    "keystone_unlock": _keystone_connection(_unlock, reads_only=False),
 }
 DATABASES["keystone_unlock"]["TEST"] = {"MIRROR": "keystone"}
 DATABASE_ROUTERS = ["pciops.keystone.router.KeystoneRouter"]

@@ -85,14 +85,15 @@ def _in_cleartext() -> Iterator[tuple[str, str]]:
 
 def _is_login_of_reading() -> bool:
     reading, unlock = (settings.DATABASES[alias] for alias in ("keystone", "keystone_unlock"))
-    names = ("ENGINE", "HOST", "PORT", "USER", "NAME")
+    names = ("ENGINE", "HOST", "PORT", "HOSTS", "USER", "NAME")
     return all(reading.get(name) == unlock.get(name) for name in names)
 
 
 def _database_hint(config: dict[str, Any]) -> str:
     """Return how a connection gets TLS; "" if it has it or needs none."""
     engine, options = config["ENGINE"], config.get("OPTIONS", {})
-    if is_loopback(config.get("HOST", "")):
+    hosts = [host for host, _ in config.get("HOSTS", ())] or [config.get("HOST", "")]
+    if all(map(is_loopback, hosts)):
         return ""
     if engine.endswith("mysql") and not _MYSQL_TLS & options.keys():
         return "Add ?ssl_ca=/etc/ssl/certs/ca-certificates.crt to the URL."

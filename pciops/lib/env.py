@@ -17,13 +17,10 @@ from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import dj_database_url
 from django.core.management.utils import get_random_secret_key
 
 from pciops.lib.addresses import mail_address
 from pciops.lib.globs import GlobError, regex
-
-DatabaseConfig = dj_database_url.DBConfig
 
 _YES = {"1", "true", "yes", "on"}
 _NO = {"0", "false", "no", "off"}
@@ -200,33 +197,6 @@ def http_url(name: str, default: str = "", *, example: str) -> str:
     if value and not _split(value, {"http", "https"}):
         raise SettingError(name, "is not an http or https address", example)
     return value.rstrip("/")
-
-
-def database(name: str, default: str = "", *, engines: dict[str, str]) -> DatabaseConfig | None:
-    """Return the variable (or its `_FILE`) as one of Django's DATABASES; None if it is unset.
-
-    SQLAlchemy's spelling with a driver (`mysql+pymysql://`), as in keystone.conf, is valid too.
-
-    Args:
-        engines: the valid kinds of database, each with an example URL.
-    """
-    value = secret(name, default)
-    if not value:
-        return None
-    scheme, separator, rest = value.partition("://")
-    kind = scheme.partition("+")[0]
-    kind = {"mariadb": "mysql", "postgres": "postgresql"}.get(kind, kind)
-    example = engines.get(kind) or next(iter(engines.values()))
-    if not separator or kind not in engines:
-        kinds = " or ".join(engines)
-        raise SettingError(name, f"is not the address of a {kinds} database", example)
-    try:
-        config = dj_database_url.parse(f"{kind}://{rest}")
-    except ValueError:
-        raise SettingError(name, "cannot be read as a database address", example) from None
-    if not config.get("NAME"):
-        raise SettingError(name, "names no database", example)
-    return config
 
 
 _BROKER_EXAMPLE = "amqp://pciops:secret@rabbit.example:5672/pciops"

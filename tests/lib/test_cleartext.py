@@ -64,6 +64,8 @@ def test_cleartext_is_an_error_unless_allowed(
         (MYSQL, True),
         ({**MYSQL, "OPTIONS": {"ssl_ca": "/ca.pem"}}, False),
         ({**MYSQL, "HOST": "127.0.0.1"}, False),
+        ({**MYSQL, "HOST": "::1", "HOSTS": [("::1", 3306), ("127.0.0.1", 3307)]}, False),
+        ({**MYSQL, "HOST": "::1", "HOSTS": [("::1", 3306), ("db.example", 3306)]}, True),
         ({**MYSQL, "HOST": "/run/mysqld/mysqld.sock"}, False),
         (POSTGRESQL, True),
         ({**POSTGRESQL, "OPTIONS": {"sslmode": "prefer"}}, True),

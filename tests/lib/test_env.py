@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pciops.lib import env
 from pciops.lib.apps import variables_are_known
 from pciops.lib.env import SettingError
 
-ENGINES = {
-    "mysql": "mysql://pciops:secret@db.example:3306/keystone",
-    "sqlite": "sqlite:////var/lib/keystone/keystone.db",
-}
 # Possible values of environment variables, without white space around them.
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1).filter(
     lambda text: text.strip() == text
@@ -95,7 +87,6 @@ READERS: dict[str, Callable[[], object]] = {
     "integer": lambda: env.integer("PCIOPS_X", 5, minimum=1, maximum=9),
     "http_url": lambda: env.http_url("PCIOPS_X", example="https://keystone.example:5000/v3"),
     "choice": lambda: env.choice("PCIOPS_X", "INFO", env.LOG_LEVELS),
-    "database": lambda: env.database("PCIOPS_X", engines=ENGINES),
     "brokers": lambda: env.brokers("PCIOPS_X"),
     "syslog": lambda: env.syslog("PCIOPS_X"),
     "addresses": lambda: env.addresses("PCIOPS_X"),
@@ -116,11 +107,6 @@ BROKER = "amqp://pciops:secret@rabbit.example:5672/pciops"
         ("integer", "9" * 5000, "5"),
         *(("http_url", value, "https://keystone.example:5000/v3") for value in BAD_URLS),
         ("choice", "LOUD", "INFO"),
-        ("database", "keystone.db", ENGINES["mysql"]),
-        ("database", "oracle://u:p@h/keystone", ENGINES["mysql"]),
-        ("database", "mysql://u:p@h:port/keystone", ENGINES["mysql"]),
-        ("database", "mysql://u:p@[h/keystone", ENGINES["mysql"]),
-        ("database", "mysql://u:p@h/", ENGINES["mysql"]),
         ("brokers", "one", BROKER),
         ("brokers", "amqp://k:s3cret@one;two", BROKER),
         ("brokers", "redis://one", BROKER),
@@ -198,76 +184,6 @@ def test_secret_in_two_places_is_an_error_without_the_secret(
         env.secret("PCIOPS_X")
 
     assert "hunter2" not in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    ("address", "engine", "name"),
-    [
-        ("mysql://u:p@h:3306/keystone", "django.db.backends.mysql", "keystone"),
-        ("mysql+pymysql://u:p@h/keystone?charset=utf8", "django.db.backends.mysql", "keystone"),
-        ("mariadb+pymysql://u:p@h/keystone", "django.db.backends.mysql", "keystone"),
-        ("sqlite:////var/lib/k.db", "django.db.backends.sqlite3", "/var/lib/k.db"),
-        ("sqlite+pysqlite:////var/lib/k.db", "django.db.backends.sqlite3", "/var/lib/k.db"),
-    ],
-)
-def test_database_url_can_be_as_in_keystone_conf(
-    monkeypatch: pytest.MonkeyPatch, address: str, engine: str, name: str
-) -> None:
-    monkeypatch.setenv("PCIOPS_X", address)
-    config = env.database("PCIOPS_X", engines=ENGINES)
-
-    assert config is not None
-    assert (config["ENGINE"], config["NAME"]) == (engine, name)
-
-
-def test_database_url_in_a_file_can_have_options(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    assert env.database("PCIOPS_X", engines=ENGINES) is None
-    url = "mysql+pymysql://u:p@h/keystone?charset=utf8mb4&ssl_ca=/ca.pem\n"
-    (tmp_path / "url").write_text(url, encoding="utf-8")
-    monkeypatch.setenv("PCIOPS_X_FILE", str(tmp_path / "url"))
-    config = env.database("PCIOPS_X", engines=ENGINES)
-
-    assert config is not None
-    assert config["HOST"] == "h"
-    assert config["OPTIONS"] == {"charset": "utf8mb4", "ssl_ca": "/ca.pem"}
-
-
-@given(password=WORDS)
-@settings(deadline=None)
-def test_any_percent_encoded_password_is_valid(password: str) -> None:
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        address = f"mysql+pymysql://pciops:{quote(password, safe='')}@h:3306/keystone"
-        monkeypatch.setenv("PCIOPS_X", address)
-        config = env.database("PCIOPS_X", engines=ENGINES)
-
-    assert config is not None
-    assert config["PASSWORD"] == password
-
-
-@given(password=st.text("#?/@:[]%\\ab", min_size=1, max_size=12))
-@settings(deadline=None)
-def test_wrongly_encoded_url_is_a_config_or_a_setting_error(password: str) -> None:
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setenv("PCIOPS_X", f"mysql://u:{password}@h/keystone")
-        with suppress(SettingError):
-            assert env.database("PCIOPS_X", engines=ENGINES) is not None
-
-
-@pytest.mark.parametrize(
-    "address",
-    ["oracle://u:hunter2@h/k", "mysql://u:hunter2@h:port/k", "mysql://u:hunter2@[h/k"]
-    + ["mysql://u:hunter2@h", "u:hunter2@h/k"],
-)
-def test_error_and_its_traceback_do_not_contain_the_password(
-    monkeypatch: pytest.MonkeyPatch, address: str
-) -> None:
-    monkeypatch.setenv("PCIOPS_X", address)
-    with pytest.raises(SettingError) as raised:
-        env.database("PCIOPS_X", engines=ENGINES)
-
-    assert "hunter2" not in "".join(traceback.format_exception(raised.value))
 
 
 @pytest.mark.parametrize(

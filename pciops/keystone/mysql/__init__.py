@@ -1,0 +1,1 @@
+"""A database backend for Keystone's database on one or several MariaDB or MySQL servers."""

@@ -68,6 +68,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "pciops.keystone.middleware.PrimaryMiddleware",
     "pciops.signin.middleware.OperatorMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "pciops.web.errors.OutageMiddleware",
@@ -174,22 +175,41 @@ CACHES = {  # of each process: what answers floods cheaply
 SHARED_SECONDS = 3  # for which one request's reading serves others: pciops/lib/shared.py
 
 
-def _keystone_connection(configs: list[DatabaseConfig], *, reads_only: bool) -> Any:
-    """Return one of DATABASES with the hosts of all configurations."""
+# The login that reads, at the place of unlocks.
+_primary: list[Any] = [
+    {**reading, **{key: unlock.get(key, "") for key in ("HOST", "PORT", "NAME")}}
+    for reading in _keystone[:1]
+    for unlock in _unlock
+]
+
+
+def _keystone_connection(
+    configs: list[DatabaseConfig], *, reads_only: bool, primary: bool = False
+) -> Any:
+    """Return one of DATABASES with the hosts of all configurations.
+
+    Args:
+        primary: whether a host that is `read_only` is left out.
+    """
     connection = _connection(configs[0] if configs else None, own=False, reads_only=reads_only)
     if connection["ENGINE"].endswith("mysql"):
         connection["ENGINE"] = "pciops.keystone.mysql"
         connection["HOSTS"] = [(config["HOST"], int(config["PORT"] or 3306)) for config in configs]
         connection["READS_ONLY"] = reads_only
+        connection["PRIMARY"] = primary
     return connection
 
 
 DATABASES = {
     "default": _connection(_own, own=True, reads_only=False),
     "keystone": _keystone_connection(_keystone, reads_only=True),
-    "keystone_unlock": _keystone_connection(_unlock, reads_only=False),
+    # For reads that an act is decided on.
+    "keystone_primary": _keystone_connection(_primary, reads_only=True, primary=True),
+    "keystone_unlock": _keystone_connection(_unlock, reads_only=False, primary=True),
 }
-DATABASES["keystone_unlock"]["TEST"] = {"MIRROR": "keystone"}
+DATABASES["keystone_primary"]["CONN_MAX_AGE"] = 0  # acts are rare
+for _alias in ("keystone_primary", "keystone_unlock"):
+    DATABASES[_alias]["TEST"] = {"MIRROR": "keystone"}
 DATABASE_ROUTERS = ["pciops.keystone.router.KeystoneRouter"]
 
 # --- Keystone -----------------------------------------------------------------------------------

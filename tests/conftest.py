@@ -41,6 +41,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Scheduler(config, log)
 
 
+SAME: Final = ("keystone_primary", "keystone_unlock")  # aliases of the database of `keystone`
+
 # Tests that take about 0.15 seconds or more each, by file or by name: `script/check` leaves them to
 # `script/test`. Most walk whole pages, render files or start programs.
 SLOW: Final = (
@@ -73,7 +75,7 @@ SLOW: Final = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark slow tests, and allow `keystone_unlock` in every test that may use `keystone`.
+    """Mark slow tests, and allow all aliases of Keystone in every test that may use `keystone`.
 
     See `django_db_setup` for the latter.
     """
@@ -82,16 +84,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
     for marker in (marker for item in items for marker in item.iter_markers("django_db")):
         databases = marker.kwargs.get("databases") or ()
-        if "keystone" in databases and "keystone_unlock" not in databases:
+        if "keystone" in databases:
             kwargs = cast("dict[str, Any]", marker.kwargs)
-            kwargs["databases"] = [*databases, "keystone_unlock"]
+            kwargs["databases"] = list({*databases, *SAME})
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Create the tables of Keystone's unmanaged models in the test database.
 
-    `keystone_unlock` becomes the same connection, not another one to the same tables: a second
+    The other aliases become the same connection, not others to the same tables: a second
     connection to SQLite in memory would find what the test has written locked.
     """
     keystone = cast("DatabaseWrapper", connections["keystone"])
@@ -102,10 +104,12 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         with keystone.schema_editor() as editor:
             for model in apps.get_app_config("keystone").get_models():
                 editor.create_model(model)
-        separate = connections["keystone_unlock"]
-        connections["keystone_unlock"] = keystone
+        separate = {alias: connections[alias] for alias in SAME}
+        for alias in SAME:
+            connections[alias] = keystone
     yield
-    connections["keystone_unlock"] = separate
+    for alias in SAME:
+        connections[alias] = separate[alias]
 
 
 @pytest.fixture(scope="session")

@@ -45,6 +45,19 @@ def test_keystones_database_can_have_several_hosts(
     assert databases["keystone"]["HOSTS"] == databases["keystone_unlock"]["HOSTS"] == hosts
 
 
+def test_an_act_is_decided_where_it_is_done_with_the_login_that_reads(load: Any) -> None:
+    databases = load(
+        **GOOD,
+        PCIOPS_KEYSTONE_UNLOCK_DATABASE_URL="mysql://unlock:p@primary:3307,other/keystone",
+    )["DATABASES"]
+    reading, primary = databases["keystone"], databases["keystone_primary"]
+
+    assert primary["HOSTS"] == [("primary", 3307), ("other", 3306)]
+    assert (primary["USER"], primary["OPTIONS"]) == (reading["USER"], reading["OPTIONS"])
+    assert (reading["PRIMARY"], primary["PRIMARY"]) == (False, True)
+    assert databases["keystone_unlock"]["PRIMARY"] is True
+
+
 @pytest.mark.parametrize(("alias", "expected"), [("keystone", True), ("keystone_unlock", False)])
 def test_only_reads_are_repeated_on_another_host(load: Any, alias: str, expected: bool) -> None:  # noqa: FBT001 (a parameter of the table)
     assert load(**GOOD)["DATABASES"][alias]["READS_ONLY"] is expected

@@ -28,6 +28,7 @@ _AFTER_CRASH: Final = "settled after a crash"
 log = logging.getLogger(__name__)
 
 
+@database.from_primary()
 def settle_pending(*, policy: Policy, now: datetime) -> list[Event]:
     """Settle every act that began more than a minute ago and has no outcome; return those settled.
 

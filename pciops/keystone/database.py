@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final
 
 from django.db import DatabaseError, InterfaceError, connections
 
@@ -13,6 +15,8 @@ from pciops.lib import counters
 from pciops.lib.env import SettingError
 
 log = logging.getLogger(__name__)
+
+_reads_primary: Final = ContextVar("reads_primary", default=False)
 
 
 class KeystoneDatabaseDownError(Exception):
@@ -41,6 +45,25 @@ def reading() -> Iterator[None]:
         raise
     except (DatabaseError, InterfaceError) as error:
         raise KeystoneDatabaseDownError(reason(error)) from error
+
+
+@contextmanager
+def from_primary() -> Iterator[None]:
+    """Read Keystone's tables from a host that can be written; also a decorator.
+
+    A replica may be behind, so no act is decided on it, and nothing is said about the result of an
+    act by what it shows.
+    """
+    token = _reads_primary.set(True)
+    try:
+        yield
+    finally:
+        _reads_primary.reset(token)
+
+
+def reads_primary() -> bool:
+    """Return whether this is inside of `from_primary`."""
+    return _reads_primary.get()
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
-from pciops.keystone import ALIAS, UNLOCK_ALIAS
+from pciops.keystone import ALIAS, PRIMARY_ALIAS, UNLOCK_ALIAS
 
 # "Illegal mix of collations" of two operands, of three, and of more.
 ILLEGAL_MIX: Final = frozenset({1267, 1270, 1271})
@@ -24,7 +24,8 @@ Execute = Callable[[str, Any, bool, dict[str, Any]], Any]
 
 def watch(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
     """Add `without_foreign_text` to a new connection to Keystone's database."""
-    if connection.alias not in {ALIAS, UNLOCK_ALIAS} or connection.vendor != "mysql":
+    aliases = {ALIAS, PRIMARY_ALIAS, UNLOCK_ALIAS}
+    if connection.alias not in aliases or connection.vendor != "mysql":
         return
     if without_foreign_text not in connection.execute_wrappers:
         connection.execute_wrappers.append(without_foreign_text)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from pciops.keystone import ALIAS, UNLOCK_ALIAS
+from pciops.keystone import ALIAS, PRIMARY_ALIAS, UNLOCK_ALIAS, database
 
 
 class KeystoneIsReadOnlyError(Exception):
@@ -17,7 +17,9 @@ class KeystoneRouter:
     """The first of three protections; read-only sessions and the grants are the others."""
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str | None:
-        return ALIAS if model._meta.app_label == ALIAS else None
+        if model._meta.app_label != ALIAS:
+            return None
+        return PRIMARY_ALIAS if database.reads_primary() else ALIAS
 
     def db_for_write(self, model: type[Model], **hints: Any) -> str | None:
         if model._meta.app_label == ALIAS:
@@ -26,4 +28,4 @@ class KeystoneRouter:
         return None
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:
-        return False if db in {ALIAS, UNLOCK_ALIAS} or app_label == ALIAS else None
+        return False if db in {ALIAS, PRIMARY_ALIAS, UNLOCK_ALIAS} or app_label == ALIAS else None

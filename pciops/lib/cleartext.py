@@ -13,6 +13,7 @@ from django.core import checks
 _DATABASES: Final = {
     "default": "PCIOPS_DATABASE_URL",
     "keystone": "PCIOPS_KEYSTONE_DATABASE_URL",
+    "keystone_primary": "PCIOPS_KEYSTONE_DATABASE_URL",  # at the hosts of the next
     "keystone_unlock": "PCIOPS_KEYSTONE_UNLOCK_DATABASE_URL",
 }
 _CLEARTEXT: Final = {"http", "amqp", "udp", "tcp"}

@@ -29,6 +29,7 @@ class Host:
     name: str
     refuses: tuple[Any, ...] = ()
     fails: list[tuple[Any, ...]] = field(default_factory=list)
+    read_only: object = 0
     hangs_up: bool = False  # at the first statement of each connection
     connections: int = 0
     queries: int = 0
@@ -43,6 +44,12 @@ class Connection:
 
     def __init__(self, host: Host) -> None:
         self.host = host
+        self.sql = ""
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
 
     def cursor(self) -> Connection:
         return self
@@ -51,6 +58,7 @@ class Connection:
     def close(self) -> None: ...
 
     def execute(self, sql: str, _: object = None) -> int:
+        self.sql = sql
         if self.host.hangs_up:
             raise pymysql.OperationalError(2006, "MySQL server has gone away")
         if sql == QUERY:
@@ -62,7 +70,7 @@ class Connection:
         return 1
 
     def fetchone(self) -> tuple[object, ...]:
-        return DATA
+        return (self.host.read_only,) if self.sql == base.READ_ONLY else DATA
 
     def fetchall(self) -> list[tuple[str]]:
         return [(self.host.name,)]
@@ -103,9 +111,10 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
 def connection(cluster: Cluster, django_db_blocker: DjangoDbBlocker) -> Iterator[Connect]:
     """A function that returns a connection to some of the hosts."""
 
-    def connect(*names: str, reads_only: bool = True) -> DatabaseWrapper:
+    def connect(*names: str, reads_only: bool = True, primary: bool = False) -> DatabaseWrapper:
         hosts = [(name, 3306) for name in names or cluster.hosts]
-        settings = {"HOST": hosts[0][0], "PORT": "", "HOSTS": hosts, "READS_ONLY": reads_only}
+        settings: dict[str, Any] = {"HOST": hosts[0][0], "PORT": "", "HOSTS": hosts}
+        settings |= {"READS_ONLY": reads_only, "PRIMARY": primary}
         return DatabaseWrapper({**connections["keystone"].settings_dict, **settings}, "keystone")
 
     with django_db_blocker.unblock():
@@ -297,9 +306,43 @@ def test_a_write_that_was_lost_is_not_repeated(cluster: Cluster, connection: Con
     assert cluster["two"].queries == 0
 
 
+@pytest.mark.parametrize(
+    "error", [NOT_READY, (1290, "running with the --read-only option")], ids=["wsrep", "read_only"]
+)
 def test_a_write_that_was_refused_goes_to_the_next_host(
-    cluster: Cluster, connection: Connect
+    cluster: Cluster, connection: Connect, error: tuple[Any, ...]
 ) -> None:
-    cluster["one"].fails = [NOT_READY]
+    cluster["one"].fails = [error]
 
     assert answering(connection(reads_only=False)) == "two"
+
+
+@pytest.mark.parametrize("read_only", [1, "ON", "NO_LOCK"])
+def test_a_replica_is_left_out_where_a_primary_is_needed(
+    cluster: Cluster, connection: Connect, read_only: object
+) -> None:
+    cluster["one"].read_only = read_only
+
+    assert answering(connection(primary=True)) == "two"
+    assert answering(connection()) == "one"
+
+
+@pytest.mark.parametrize("read_only", [0, "OFF"])
+def test_a_host_that_can_be_written_is_a_primary(
+    cluster: Cluster, connection: Connect, read_only: object
+) -> None:
+    cluster["one"].read_only = read_only
+
+    assert answering(connection(primary=True)) == "one"
+
+
+def test_error_without_a_primary_says_what_to_do(cluster: Cluster, connection: Connect) -> None:
+    cluster["one"].refuses = (2003, "Can't connect")
+    cluster["two"].read_only = 1
+    with pytest.raises(OperationalError) as raised:
+        answering(connection("one", "two", primary=True))
+
+    assert raised.value.args[1] == (
+        "No host can be written to. one:3306: Can't connect; two:3306: read_only, as a replica is."
+        " Name the primary in PCIOPS_KEYSTONE_UNLOCK_DATABASE_URL"
+    )

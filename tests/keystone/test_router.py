@@ -9,6 +9,7 @@ from django.apps import apps
 from django.db import models, router
 
 from pciops.audit.models import Event
+from pciops.keystone import database
 from pciops.keystone.models import LocalUser, UserOption
 from pciops.keystone.router import KeystoneIsReadOnlyError, KeystoneRouter
 from tests.factories import make_user
@@ -21,6 +22,8 @@ KEYSTONE = list(apps.get_app_config("keystone").get_models())
 def test_keystone_model_is_unmanaged_and_only_read(model: type[models.Model]) -> None:
     assert model._meta.managed is False
     assert router.db_for_read(model) == "keystone"
+    with database.from_primary():
+        assert router.db_for_read(model) == "keystone_primary"
     with pytest.raises(KeystoneIsReadOnlyError, match=model._meta.db_table):
         router.db_for_write(model)
 
@@ -52,6 +55,7 @@ def test_other_models_use_the_default_database() -> None:
     ("alias", "label", "allowed"),
     [
         *(("keystone", label, False) for label in LABELS),
+        *(("keystone_primary", label, False) for label in LABELS),
         *(("keystone_unlock", label, False) for label in LABELS),
         ("default", "keystone", False),
         ("default", "audit", None),

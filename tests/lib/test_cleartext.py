@@ -100,6 +100,14 @@ def test_loopback_and_tls_are_in_order(settings: Settings, setting: str, value: 
     assert problems() == []
 
 
+def test_login_that_reads_needs_tls_where_unlocks_go(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    monkeypatch.setitem(settings.DATABASES, "keystone_primary", MYSQL)
+
+    assert problems() == ["PCIOPS_KEYSTONE_DATABASE_URL"]
+
+
 @pytest.mark.parametrize(("user", "refused"), [("pciops", 1), ("unlock", 2)])
 def test_login_of_the_unlock_counts_if_it_is_another(
     monkeypatch: pytest.MonkeyPatch, settings: Settings, user: str, refused: int

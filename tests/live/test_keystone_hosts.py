@@ -32,7 +32,7 @@ def accounts(cloud: Cloud) -> list[Person]:
 
 @pytest.fixture(scope="module")
 def copy(mariadb: MariaDB, site: Site, accounts: list[Person]) -> Iterator[MariaDB]:
-    """A second server with a copy of Keystone's database and of our login, as a replica has it."""
+    """A second server with Keystone's tables and our login: a replica that does not follow."""
     dump = program("mariadb-dump", package="mariadb-client")
     tables = [dump, f"--socket={mariadb.socket}", "--user=root", "--databases", "keystone"]
     with MariaDB() as server:
@@ -40,6 +40,7 @@ def copy(mariadb: MariaDB, site: Site, accounts: list[Person]) -> Iterator[Maria
         client = [program("mariadb", package="mariadb-client"), f"--socket={server.socket}"]
         subprocess.run([*client, "--user=root"], input=sql, check=True, text=True)
         site.grant(server)
+        server.execute("SET GLOBAL read_only = 1")
         yield server
 
 
@@ -51,6 +52,12 @@ class Hosts:
     first: TcpProxy
     second: TcpProxy
     visitor: Visitor
+
+    def url(self, proxy: TcpProxy) -> str:
+        """Return the URL of one host."""
+        both = self.site.settings["PCIOPS_KEYSTONE_DATABASE_URL"]
+        login, _, hosts = both.rpartition("@")
+        return f"{login}@{self.name(proxy)}/{hosts.partition('/')[2]}"
 
     def name(self, proxy: TcpProxy) -> str:
         """Return a host as errors have it."""
@@ -105,6 +112,33 @@ def test_a_page_reports_the_outage_of_both_hosts_and_ends_with_it(hosts: Hosts) 
     assert (page.status_code, again.status_code) == (503, 200)
     for proxy in (hosts.first, hosts.second):
         assert f"{hosts.name(proxy)}: Can't connect" in text_of(page)
+
+
+# --- Acts ---------------------------------------------------------------------------------------
+def test_an_unlock_is_decided_and_done_on_the_primary(hosts: Hosts, cloud: Cloud) -> None:
+    locked = cloud.create_locked("of-hosts")  # the replica does not have it
+    done = hosts.site.manage(
+        *("unlock", locked.name, "--reason", "Called back"),
+        PCIOPS_KEYSTONE_DATABASE_URL=hosts.url(hosts.second),
+        PCIOPS_KEYSTONE_UNLOCK_DATABASE_URL=hosts.url(hosts.first),
+    )
+
+    assert done.code == 0, done.stderr
+    assert cloud.sign_in(locked)
+
+
+def test_an_unlock_without_a_primary_is_refused_with_what_to_do(
+    hosts: Hosts, cloud: Cloud, accounts: list[Person]
+) -> None:
+    page = hosts.visitor.get(f"/accounts/{accounts[0].id}/unlock/")
+    form = hosts.visitor.form(page, "reason")
+    with hosts.first.down():
+        refused = hosts.visitor.send(form, reason="Called back", identity="callback")
+
+    assert refused.status_code == 503
+    assert f"{hosts.name(hosts.second)}: read_only" in text_of(refused)
+    assert "Name the primary in PCIOPS_KEYSTONE_UNLOCK_DATABASE_URL" in text_of(refused)
+    assert not cloud.sign_in(accounts[0])
 
 
 # --- In the middle of a page --------------------------------------------------------------------

@@ -47,6 +47,7 @@ Snapshot = TypeVar("Snapshot", LockSnapshot, IdleSnapshot)
 
 
 # --- Unlocks ------------------------------------------------------------------------------------
+@database.from_primary()
 def find_unlocks(*, policy: Policy, now: datetime) -> int:
     """Compare the locks with those of the last check; return the number of unlocks elsewhere.
 
@@ -115,6 +116,7 @@ def _describe_lock(row: LockSnapshot) -> str:
 
 
 # --- Last activity ------------------------------------------------------------------------------
+@database.from_primary()
 def find_activity_changes(*, policy: Policy, now: datetime) -> int:
     """Compare the last activity of idle accounts with the last check; return the changes.
 

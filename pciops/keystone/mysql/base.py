@@ -17,17 +17,28 @@ Host = tuple[str, int]
 Execute = Callable[[str, Any, bool, dict[str, Any]], Any]
 
 AVOIDED_FOR: Final = 30  # seconds in which a host that did not answer comes after the others
-# Refusals of a statement, which was not executed: a node of Galera that is not part of its cluster.
-NOT_READY: Final = frozenset({1047})
+# Refusals of a statement, which was not executed: a node of Galera that is not part of its cluster,
+# and a server that has become `read_only` since the connection was made.
+REFUSED: Final = frozenset({1047, 1290, 1836})
 # Errors after which the connection is of no use: the host is shutting down, the connection was
 # killed (MariaDB), is gone, was lost (also after `read_timeout`), or was idle for too long (MySQL).
 LOST: Final = frozenset({1053, 1927, 2006, 2013, 2055, 4031})
 
+READ_ONLY: Final = "SELECT @@global.read_only"
+
 _avoided: dict[Host, float] = {}  # of this process: host → until when, by time.monotonic()
 
 
+class ReadOnlyHostError(pymysql.OperationalError):  # type: ignore[misc]  # published without types
+    """A host that is `read_only`, as replicas are, for a connection that needs a primary."""
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
-    """A connection to one of `HOSTS` in its settings, or to `HOST` and `PORT` without them."""
+    """A connection to one of `HOSTS` in its settings, or to `HOST` and `PORT` without them.
+
+    With `PRIMARY` in its settings, a host that is `read_only` counts as not answering. With
+    `READS_ONLY`, the session only reads, and statements are repeated after any loss of the host.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -48,16 +59,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
         for host in sorted(self.hosts, key=_is_avoided):
             try:
                 connection = self.connect_to(host, conn_params)
+                if self.settings_dict.get("PRIMARY"):
+                    _require_primary(connection)
             except pymysql.Error as error:
-                avoid(host)
                 failures[host] = error
+                if not isinstance(error, ReadOnlyHostError):
+                    avoid(host)
             else:
                 self.host = host
                 return connection
-        if len(failures) == 1:
-            raise failures.popitem()[1]
-        reasons = (f"{name(host)}: {error.args[-1]}" for host, error in failures.items())
-        raise pymysql.OperationalError(2003, f"None of the hosts answers. {'; '.join(reasons)}")
+        raise _summary(failures)
 
     def connect_to(self, host: Host, conn_params: dict[str, Any]) -> Any:
         """Return a connection of the driver to this host, or raise an error of the driver."""
@@ -97,8 +108,8 @@ def _may_be_repeated(error: Error, connection: DatabaseWrapper) -> bool:
     if connection.in_atomic_block or connection.reconnecting:
         return False
     if connection.settings_dict.get("READS_ONLY"):
-        return isinstance(error, InterfaceError) or code in LOST | NOT_READY
-    return code in NOT_READY
+        return isinstance(error, InterfaceError) or code in LOST | REFUSED
+    return code in REFUSED
 
 
 def _reconnect(connection: DatabaseWrapper, lost: Error) -> None:
@@ -114,6 +125,32 @@ def _reconnect(connection: DatabaseWrapper, lost: Error) -> None:
         raise OperationalError(2013, f"{gone}. {error.args[-1]}") from error
     finally:
         connection.reconnecting = False
+
+
+def is_read_only(connection: Any) -> bool:
+    """Return whether the server of this connection of the driver accepts no writes of logins."""
+    with connection.cursor() as cursor:
+        cursor.execute(READ_ONLY)
+        [value] = cursor.fetchone()
+    return str(value).upper() not in {"0", "OFF"}
+
+
+def _require_primary(connection: Any) -> None:
+    """Close the connection and raise ReadOnlyHostError, if its server is `read_only`."""
+    if is_read_only(connection):
+        connection.close()
+        raise ReadOnlyHostError(1290, "read_only, as a replica is")
+
+
+def _summary(failures: dict[Host, pymysql.Error]) -> pymysql.Error:
+    """Return one error for those of all hosts."""
+    hosts = "; ".join(f"{name(host)}: {error.args[-1]}" for host, error in failures.items())
+    if any(isinstance(error, ReadOnlyHostError) for error in failures.values()):
+        remedy = "Name the primary in PCIOPS_KEYSTONE_UNLOCK_DATABASE_URL"
+        return pymysql.OperationalError(1290, f"No host can be written to. {hosts}. {remedy}")
+    if len(failures) > 1:
+        return pymysql.OperationalError(2003, f"None of the hosts answers. {hosts}")
+    return failures.popitem()[1]
 
 
 def name(host: Host) -> str:

@@ -13,6 +13,7 @@ from pciops.actions.act import Act
 from pciops.actions.bulk import BulkOutcome, BulkResult, perform_all
 from pciops.actions.registry import ACTS, BY_NAME
 from pciops.actions.unlock import UNLOCK
+from pciops.keystone import database
 from pciops.keystone import options as keystone_options
 from pciops.signin import commands
 
@@ -39,6 +40,7 @@ class Command(BaseCommand):
             "--ends-on", metavar="YYYY-MM-DD", help="exempt, record: its last day, in UTC"
         )
 
+    @database.from_primary()
     def handle(self, *args: Any, **options: Any) -> None:
         act = BY_NAME[options["act"]]
         now, rules = timezone.now(), policy.current()

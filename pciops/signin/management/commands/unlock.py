@@ -12,6 +12,7 @@ from pciops.accounts.policy import policy
 from pciops.accounts.verdict import SigninVerdict
 from pciops.actions.bulk import BulkOutcome, BulkResult, perform_all
 from pciops.actions.unlock import UNLOCK
+from pciops.keystone import database
 from pciops.signin import commands
 
 
@@ -24,6 +25,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         commands.add_arguments(parser)
 
+    @database.from_primary()
     def handle(self, *args: Any, **options: Any) -> None:
         now, rules = timezone.now(), policy.current()
         inputs = commands.inputs_of(UNLOCK, options, now)

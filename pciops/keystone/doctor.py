@@ -10,12 +10,24 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
 from django.utils import timezone
 
-from pciops.keystone import ALIAS, UNLOCK_ALIAS, client, database, grants, releases, unlock
+from pciops.keystone import (
+    ALIAS,
+    PRIMARY_ALIAS,
+    UNLOCK_ALIAS,
+    client,
+    database,
+    grants,
+    hosts,
+    releases,
+    unlock,
+)
 from pciops.keystone.models import HOUSEKEEPING, AlembicVersion
+from pciops.keystone.mysql.base import DatabaseWrapper
 from pciops.lib.doctor import TIMEOUT, CheckResult, check, ok, problem, warning
 
 SKEW_WARNS: Final = timedelta(seconds=2)
 SKEW_FAILS: Final = timedelta(seconds=30)
+LAG_WARNS: Final = timedelta(minutes=1)
 
 
 @check("Keystone's database")
@@ -34,6 +46,45 @@ def answers() -> Iterator[CheckResult]:
         )
     else:
         yield ok(f"It answers ({connections[ALIAS].display_name}).")
+
+
+@check("hosts of Keystone's database", after="Keystone's database")
+def each_host() -> Iterator[CheckResult]:
+    """Tell the state of each host, those of unlocks among them, and which of them answers."""
+    reading, primary = connections[ALIAS], connections[PRIMARY_ALIAS]
+    if not isinstance(reading, DatabaseWrapper) or not isinstance(primary, DatabaseWrapper):
+        return
+    for host in dict.fromkeys([*reading.hosts, *primary.hosts]):
+        yield of_host(hosts.look_at(reading, host), answers=host == reading.host)
+
+
+def of_host(host: hosts.HostFacts, *, answers: bool) -> CheckResult:
+    """Return the finding about one host.
+
+    Args:
+        answers: whether pages come from it.
+    """
+    pages = " Pages come from it." if answers else ""
+    if host.error:
+        return warning(
+            f"{host.name} does not answer: {host.error}.",
+            "Look at the server and at what manage.py grants prints, or take the host out of the "
+            "setting.",
+        )
+    sentence = f"{host.name}: {host}.{pages}"
+    if not host.ready:
+        return warning(
+            sentence, "Let the node join its cluster again; until then it counts as not answering."
+        )
+    if host.lag_unknown:
+        return warning(
+            sentence,
+            "Let it replicate, and let the login see that: GRANT REPLICA MONITOR ON *.* (MariaDB) "
+            "or REPLICATION CLIENT ON *.* (MySQL).",
+        )
+    if host.lag is not None and host.lag > LAG_WARNS:
+        return warning(sentence, "Pages from it are that old. Look at its replication.")
+    return ok(sentence)
 
 
 @check("Keystone's tables", after="Keystone's database")

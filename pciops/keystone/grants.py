@@ -13,6 +13,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from pciops.keystone import ALIAS
 
 UPDATED: Final = ("failed_auth_count", "failed_auth_at")
+# Not needed; they show the doctor how far a replica is behind. MariaDB, MySQL.
+_MONITORING: Final = frozenset({"SLAVE MONITOR", "REPLICA MONITOR", "REPLICATION CLIENT"})
 _NAME: Final = re.compile(r"[A-Za-z0-9_$.%:\-]{1,80}")
 # As SHOW GRANTS writes them, on MariaDB and MySQL.
 _GRANT: Final = re.compile(r"GRANT (?P<rights>.+?) ON (?P<on>\S+) TO (?P<rest>.+)", re.DOTALL)
@@ -117,6 +119,8 @@ def _surplus_of_line(line: str, database: str) -> Iterator[str]:
 
 
 def _surplus_of_right(right: str, names: str | None, on: str, database: str) -> Iterator[str]:
+    if right in _MONITORING:
+        return
     schema, _, table = on.partition(".")
     needed = _needed_columns(right, table) if schema == database else set()
     if not needed or names is None:

@@ -161,6 +161,11 @@ def test_grant_option_is_named() -> None:
     assert surplus(line) == ["GRANT OPTION on keystone.user"]
 
 
+@pytest.mark.parametrize("right", ["SLAVE MONITOR", "REPLICA MONITOR", "REPLICATION CLIENT"])
+def test_right_to_see_the_lag_of_a_replica_is_not_surplus(right: str) -> None:
+    assert surplus(f"GRANT {right} ON *.* {TO}") == []
+
+
 def test_needed_rights_and_a_default_role_are_not_surplus() -> None:
     assert surplus("SET DEFAULT ROLE NONE FOR `pciops`@`%`") == []
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import re
 import runpy
 import subprocess
 from collections.abc import Iterator
@@ -139,6 +141,34 @@ def test_an_unlock_without_a_primary_is_refused_with_what_to_do(
     assert f"{hosts.name(hosts.second)}: read_only" in text_of(refused)
     assert "Name the primary in PCIOPS_KEYSTONE_UNLOCK_DATABASE_URL" in text_of(refused)
     assert not cloud.sign_in(accounts[0])
+
+
+# --- The doctor ---------------------------------------------------------------------------------
+def findings(hosts: Hosts) -> list[tuple[str, str]]:
+    """Return level and sentence about each host."""
+    done = hosts.site.manage("doctor", "--format", "json")
+    return [
+        (finding["level"], finding["finding"])
+        for finding in json.loads(done.stdout)["findings"]
+        if finding["check"] == "hosts of Keystone's database"
+    ]
+
+
+def test_the_doctor_tells_the_state_of_each_host(hosts: Hosts) -> None:
+    first, second = findings(hosts)
+    with hosts.first.down():
+        away, answering = findings(hosts)
+
+    name = re.escape(hosts.name(hosts.first))
+    writable = rf"{name}: MariaDB [\d.]+, can be written to\. Pages come from it\."
+    assert first[0] == "ok"
+    assert re.fullmatch(writable, first[1])
+    for level, sentence in (second, answering):
+        assert level == "warning"
+        assert "read-only, how far it is behind is unknown (Access denied" in sentence
+    assert away[0] == "warning"
+    assert away[1].startswith(f"{hosts.name(hosts.first)} does not answer: ")
+    assert answering[1].endswith("Pages come from it.")
 
 
 # --- In the middle of a page --------------------------------------------------------------------

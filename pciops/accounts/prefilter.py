@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import F, Func, Q, QuerySet, TextField
+from django.db.models import F, Func, Model, Q, QuerySet, TextField
 from django.db.models.sql.compiler import SQLCompiler
 
+from pciops.accounts import machines, privileged
 from pciops.accounts.policy.policy import Policy
+from pciops.accounts.privileged import AccountKind
 from pciops.accounts.states.state import Ids, State
 from pciops.keystone.models import LocalUser, User
 from pciops.lib.keyset import Order
+
+M = TypeVar("M", bound=Model)
 
 SAMPLE: Final = 4000  # accounts, in the order of the list, that show whether many match
 MANY: Final = 10  # matches in the sample; a page then fills soon
@@ -97,3 +101,32 @@ def ids_with_text(text: str) -> set[int] | None:
     users = users.alias(email=Email(F("extra"))).filter(email__contains=text.lower())
     by_email = _if_few(users.values_list("local_user__pk", flat=True))
     return None if by_email is None else by_name | by_email
+
+
+def within(rows: QuerySet[M], scope: str | None, domain_id: str) -> QuerySet[M]:
+    """Return the rows of LocalUser or User in the operator's scope, and in the domain if given."""
+    if scope is not None:
+        rows = rows.filter(domain_id=scope)
+    return rows.filter(domain_id=domain_id) if domain_id else rows
+
+
+def of_kind(
+    rows: QuerySet[M],
+    kind: AccountKind | None,
+    machine: bool | None,
+    columns: machines.Columns,
+    *,
+    few: bool,
+) -> QuerySet[M]:
+    """Return the rows of the kind if given, used by machines or people if given.
+
+    Call it last: it costs the most for each row.
+
+    Args:
+        few: as of `privileged.filter_by_kind`.
+    """
+    if kind is not None:
+        rows = privileged.filter_by_kind(rows, kind, few=few)
+    if machine is not None:
+        rows = machines.only(rows, columns, machines=machine)
+    return rows

@@ -13,20 +13,27 @@ from functools import partial
 from operator import itemgetter
 from typing import Any, Final, TypeVar
 
-from django.db.models import Count, Exists, F, Min, Model, OuterRef, Q, QuerySet
+from django.db.models import Count, Min, Model, Q, QuerySet
 
-from pciops.accounts import by_date, failing, loading, machines, prefilter, privileged
+from pciops.accounts import (
+    by_date,
+    failing,
+    loading,
+    machines,
+    prefilter,
+    privileged,
+    without_local,
+)
 from pciops.accounts.account import Account
 from pciops.accounts.by_date import Days
 from pciops.accounts.failing import FailingAccount
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.prefilter import Email
+from pciops.accounts.prefilter import of_kind, within
 from pciops.accounts.privileged import AccountKind, AccountKinds
 from pciops.accounts.states import ATTACKED_EXEMPT, LOCK_LAPSED, LOCKED, NEAR_LOCKOUT, NOT_COVERED
-from pciops.accounts.states.inactivity import UserState
 from pciops.accounts.states.state import State
 from pciops.keystone import database
-from pciops.keystone.models import FederatedUser, LocalUser, Project, User
+from pciops.keystone.models import LocalUser, Project, User
 from pciops.lib.keyset import Column, MarkerError, Order
 from pciops.lib.shared import Shared, shared
 
@@ -44,7 +51,6 @@ PRIVILEGED_FIRST: Order[LocalUser] = Order((Column(name="rank", kind=int), *NEWE
 BY_NAME: Order[LocalUser] = Order(
     (Column(name="domain_id", kind=str), Column(name="name", kind=str))
 )
-BY_ID: Order[User] = Order((Column(name="id", kind=str),))
 
 # In the marker of a page that begins among the users without a local row.
 _WITHOUT_LOCAL: Final = "user."
@@ -170,27 +176,37 @@ def page(
             kinds=kinds,
         )
         return _page(query, accounts, next_, now)
-    rows: list[loading.AccountRow] = []
-    next_ = ""
     if query.state is LOCKED:
         seen = failing.read(scope=scope, policy=policy, now=now, fresh=fresh)
         if seen.value.complete:
             rows, next_ = _locked_rows(query, seen.value, policy, now, after, limit)
             accounts = loading.accounts(rows[:limit], kinds=kinds or seen.value.kinds)
             return _page(query, accounts, next_, seen.read_at)
+    rows, next_ = _rows(query, scope, policy, now, after, limit)
+    return _page(query, loading.accounts(rows[:limit], kinds=kinds), next_, now)
+
+
+def _rows(
+    query: AccountQuery, scope: str | None, policy: Policy, now: datetime, after: str, limit: int
+) -> tuple[list[loading.AccountRow], str]:
+    """Return at least the rows of a page, local ones first, and the marker of the next one."""
+    rows: list[loading.AccountRow] = []
+    next_ = ""
     if query.state is not NOT_COVERED and not after.startswith(_WITHOUT_LOCAL):
         rows, next_ = _local_rows(query, scope, policy, now, after, limit)
         after = ""
-    if not next_ and _reaches_others(query):
-        others = _without_local(query, scope=scope, policy=policy, now=now)
-        if after := after.removeprefix(_WITHOUT_LOCAL):
-            others = BY_ID.after(others, after)
-        local = len(rows)
-        rows += loading.user_rows(BY_ID.sort(others)[: limit + 1 - local])
-        if len(rows) > limit:
-            last = rows[limit - 1] if limit > local else None
-            next_ = _WITHOUT_LOCAL + (BY_ID.marker_of((last.facts.id,)) if last else "")
-    return _page(query, loading.accounts(rows[:limit], kinds=kinds), next_, now)
+    if not next_ and without_local.reached(query):
+        others, marker = without_local.page_rows(
+            query,
+            scope=scope,
+            policy=policy,
+            now=now,
+            after=after.removeprefix(_WITHOUT_LOCAL),
+            limit=limit - len(rows),
+        )
+        rows += others
+        next_ = "" if marker is None else _WITHOUT_LOCAL + marker
+    return rows, next_
 
 
 def _page(
@@ -254,7 +270,7 @@ def _local_rows(
     Args:
         among: the ids of `local_user` that may match, if they are known and few.
     """
-    local, order = _within(LocalUser.objects.all(), query, scope=scope), query.order
+    local, order = within(LocalUser.objects.all(), scope, query.domain_id), query.order
     if order is PRIVILEGED_FIRST:
         local = local.annotate(rank=privileged.privileged_rank())
     if after:
@@ -292,11 +308,11 @@ def count(
 @database.reading()
 def _count(query: AccountQuery, *, scope: str | None, policy: Policy, now: datetime) -> int:
     number = 0
-    if _reaches_others(query):
-        number = _without_local(query, scope=scope, policy=policy, now=now).count()
+    if without_local.reached(query):
+        number = without_local.users(query, scope=scope, policy=policy, now=now).count()
     if query.state is NOT_COVERED:
         return number
-    rows = _within(LocalUser.objects.all(), query, scope=scope)
+    rows = within(LocalUser.objects.all(), scope, query.domain_id)
     return number + _matching(rows, query, policy=policy, now=now).count()
 
 
@@ -342,13 +358,6 @@ def domains(*, scope: str | None) -> list[Domain]:
     return [Domain(id=row.id, name=row.name) for row in rows.order_by("name")]
 
 
-def _within(rows: QuerySet[M], query: AccountQuery, *, scope: str | None) -> QuerySet[M]:
-    """Return the rows in scope and in the domain of the query."""
-    if scope is not None:
-        rows = rows.filter(domain_id=scope)
-    return rows.filter(domain_id=query.domain_id) if query.domain_id else rows
-
-
 def _matching(
     rows: QuerySet[LocalUser], query: AccountQuery, *, policy: Policy, now: datetime
 ) -> QuerySet[LocalUser]:
@@ -357,41 +366,4 @@ def _matching(
         rows = query.state.filter(rows, policy, now)
     if query.text:
         rows = prefilter.with_text(rows, query.text)
-    return _of_kind(rows, query, machines.LOCAL)
-
-
-def _of_kind(rows: QuerySet[M], query: AccountQuery, columns: machines.Columns) -> QuerySet[M]:
-    """Return the rows of the kind in the query, used by machines or people as it says.
-
-    Call it last: it costs the most for each row.
-    """
-    if query.kind is not None:
-        rows = privileged.filter_by_kind(rows, query.kind, few=query.by_failures)
-    if query.machine is not None:
-        rows = machines.only(rows, columns, machines=query.machine)
-    return rows
-
-
-def _reaches_others(query: AccountQuery) -> bool:
-    """Return whether LDAP and federated users may be in the state."""
-    return query.state is NOT_COVERED or isinstance(query.state, UserState)
-
-
-def _without_local(
-    query: AccountQuery, *, scope: str | None, policy: Policy, now: datetime
-) -> QuerySet[User]:
-    """Return the LDAP and federated users of the query, which have no row in `local_user`."""
-    users = _within(User.objects.filter(local_user=None), query, scope=scope)
-    if isinstance(query.state, UserState):
-        users = users.filter(query.state.user_condition(policy, now))
-    if query.text:
-        federated = FederatedUser.objects.filter(
-            user=OuterRef("pk"), display_name__icontains=query.text
-        )
-        users = users.alias(email=Email(F("extra"))).filter(
-            Q(nonlocal_user__name__icontains=query.text)
-            | Exists(federated)
-            | Q(id=query.text)
-            | Q(email__contains=query.text.lower())
-        )
-    return _of_kind(users, query, machines.USER)
+    return of_kind(rows, query.kind, query.machine, machines.LOCAL, few=query.by_failures)

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from pciops.accounts import selectors
+from pciops.accounts import prefilter, selectors
 from pciops.accounts.privileged import AccountKind
 from pciops.accounts.selectors import AccountQuery
 from pciops.accounts.states import DISABLED, INACTIVE, NEVER_SIGNED_IN, NOT_COVERED
 from pciops.accounts.states.state import State
+from pciops.keystone.models import FederatedUser, NonLocalUser, User
 from tests.factories import NOW, POLICY, grant, make_federated_user, make_ldap_user, make_user
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
@@ -121,3 +122,22 @@ def test_administrator_is_found_by_kind() -> None:
 
     assert names(kind=AccountKind.ADMINISTRATOR) == {"chief"}
     assert count(kind=AccountKind.ADMINISTRATOR) == 1
+
+
+@pytest.mark.parametrize("sample", [prefilter.SAMPLE, 0])
+@pytest.mark.parametrize("others", [0, 1])
+def test_users_without_a_local_row_are_missed_neither_by_sample_nor_by_counts(
+    monkeypatch: pytest.MonkeyPatch, sample: int, others: int
+) -> None:
+    monkeypatch.setattr(prefilter, "SAMPLE", sample)
+    for model in (NonLocalUser, FederatedUser):
+        model.objects.using("keystone").all().delete()
+    User.objects.using("keystone").filter(local_user=None).delete()
+    expected = {"max"} if others else set()
+    if others:
+        make_ldap_user("max")
+    page = selectors.page(
+        AccountQuery(state=NOT_COVERED), scope=None, policy=POLICY, now=NOW, marker="", limit=9
+    )
+
+    assert {account.name for account in page.accounts} == expected

@@ -1,22 +1,9 @@
 #!/usr/bin/env python
-"""Django's command line for pciops."""
+"""The command line of a checkout; an installed package has it as `pciops`."""
 
 from __future__ import annotations
 
-import os
-import sys
+from pciops.cli import main
 
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pciops.settings")
-
-    from django.core.management import execute_from_command_line
-
-    from pciops.lib import logs
-    from pciops.lib.env import SettingError
-
-    logs.request_id.set(logs.new_request_id())
-    try:
-        execute_from_command_line(sys.argv)
-    except SettingError as error:
-        print(f"pciops: {error}", file=sys.stderr)
-        sys.exit(2)
+    main()

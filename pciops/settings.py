@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pciops.keystone import releases
-from pciops.lib import env, logs, networks
+from pciops.lib import env, env_file, files, logs, networks, private
 from pciops.lib.csp import NONE, SELF
 from pciops.lib.databases import DatabaseConfig, database, databases
 from pciops.lib.patterns import pattern
@@ -18,11 +18,16 @@ from pciops.lib.times import WEEKDAYS
 # Every entry point reads the settings before it creates a file: nothing is for other users.
 os.umask(0o077)
 
+# The variables of a file, for whatever is not set in the environment.
+env_file.load("PCIOPS_ENV_FILE", "/etc/pciops/pciops.env")
+
 ROOT = Path(__file__).resolve().parent.parent
-VAR = env.private_folder("PCIOPS_VAR", str(ROOT / "var"))
+VAR = private.private_folder(
+    "PCIOPS_VAR", "/var/lib/pciops" if files.INSTALLED else str(ROOT / "var")
+)
 
 # --- The site -----------------------------------------------------------------------------------
-SECRET_KEY = env.secret("PCIOPS_SECRET_KEY") or env.kept_secret(VAR / env.SECRET_KEY_FILE)
+SECRET_KEY = env.secret("PCIOPS_SECRET_KEY") or private.kept_secret(VAR / env.SECRET_KEY_FILE)
 # Accepted, and never used for anything new.
 SECRET_KEY_FALLBACKS = env.fallback_keys("PCIOPS_SECRET_KEY_FALLBACKS", VAR)
 ALLOWED_HOSTS = env.words("PCIOPS_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
@@ -76,7 +81,7 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [ROOT / "templates"],
+        "DIRS": [files.shipped("templates")],
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
@@ -89,7 +94,7 @@ TEMPLATES = [
 
 STATIC_URL = "static/"
 STATIC_ROOT = VAR / "static"
-STATICFILES_DIRS = [ROOT / "static"]
+STATICFILES_DIRS = [files.shipped("static")]
 STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }

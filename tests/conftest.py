@@ -53,6 +53,7 @@ SLOW: Final = (
     *("tests/audit/test_chain.py", "tests/audit/test_refusals.py"),
     *("tests/demo/test_settings.py", "tests/lib/test_jobs.py::test_one_of_four_processes"),
     *("tests/matrix/", "tests/test_entry_points.py", "tests/test_settings.py"),
+    *("tests/test_cli.py", "tests/test_package.py"),
     *("tests/reports/sections/test_account_lists.py", "tests/reports/sections/test_accounts.py"),
     *(
         "tests/reports/test_build.py",

@@ -15,6 +15,7 @@ _var = Path(__file__).resolve().parent.parent / "var" / "test" / "unit"
 os.environ.update(
     {
         "OS_AUTH_URL": "http://keystone.test:5000/v3",
+        "PCIOPS_ENV_FILE": os.devnull,
         "PCIOPS_DATABASE_URL": "sqlite://:memory:",
         "PCIOPS_HTTPS": "no",
         "PCIOPS_KEYSTONE_DATABASE_URL": "sqlite://:memory:",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -39,6 +40,7 @@ class Dashboard:
         self.url = ""
         self.process: subprocess.Popen[bytes] | None = None
         self.env = process.environment(
+            PCIOPS_ENV_FILE=os.devnull,
             PCIOPS_VAR=str(data),
             PCIOPS_DATABASE_URL=f"sqlite:///{quote(str(data / 'pciops.sqlite3'))}",
             PCIOPS_KEYSTONE_DATABASE_URL=f"sqlite:///{quote(str(database))}",

@@ -282,8 +282,8 @@ def static_files() -> Iterator[CheckResult]:
 @check("secret key")
 def secret_key() -> Iterator[CheckResult]:
     """Check that the key comes from a file that only its owner can read."""
-    name = env.text("PCIOPS_SECRET_KEY_FILE")
-    if not name and env.text("PCIOPS_SECRET_KEY"):
+    name = env.text("PCIOPS_SECRET_KEY_FILE") or env.credential("PCIOPS_SECRET_KEY")
+    if env.text("PCIOPS_SECRET_KEY"):
         yield warning(
             "It stands in the environment, which every child process inherits.",
             "Put it into a file of mode 0600, and name that in PCIOPS_SECRET_KEY_FILE.",

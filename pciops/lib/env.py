@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parseaddr
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from django.core.management.utils import get_random_secret_key
 
 from pciops.lib.addresses import mail_address
 from pciops.lib.globs import GlobError, regex
@@ -90,9 +86,12 @@ def integer(name: str, default: int, *, minimum: int, maximum: int) -> int:
 def secret(name: str, default: str = "") -> str:
     """Return the variable, or the contents of the file that `<name>_FILE` names.
 
-    Both at once are an error, and so is a file that is unreadable or empty.
+    Both at once are an error, and so is a file that is unreadable or empty. If neither is set, a
+    credential of systemd with this name is read.
     """
     path = text(f"{name}_FILE")
+    if not path and not text(name):
+        path = credential(name)
     if not path:
         return text(name, default)
     if text(name):
@@ -107,6 +106,17 @@ def secret(name: str, default: str = "") -> str:
     return value
 
 
+def credential(name: str) -> str:
+    """Return the file of a credential of systemd (`LoadCredential=`); "" if there is none."""
+    path = Path(os.environ.get("CREDENTIALS_DIRECTORY", ""), name)
+    return str(path) if path.is_absolute() and path.is_file() else ""
+
+
+def is_set(name: str) -> bool:
+    """Return whether a secret is set: the variable, its file, or a credential of systemd."""
+    return bool(text(name) or text(f"{name}_FILE") or credential(name))
+
+
 SECRET_KEYS = ("PCIOPS_SECRET_KEY", "PCIOPS_SECRET_KEY_FALLBACKS")
 SECRET_KEY_FILE, FALLBACKS_FILE = "secret_key", "secret_key_fallbacks"  # in PCIOPS_VAR
 
@@ -119,8 +129,9 @@ def fallback_keys(name: str, folder: Path) -> list[str]:
     path, value = text(f"{name}_FILE"), text(name)
     if path and value:
         raise SettingError(f"{name}_FILE", f"and {name} are both set; keep one", path)
+    path = path or ("" if value else credential(name))
     kept = folder / FALLBACKS_FILE
-    if not (path or value or text(SECRET_KEYS[0]) or text(f"{SECRET_KEYS[0]}_FILE")):
+    if not (path or value or is_set(SECRET_KEYS[0])):
         path = str(kept) if kept.is_file() else ""
     if path:
         try:
@@ -129,48 +140,6 @@ def fallback_keys(name: str, folder: Path) -> list[str]:
             reason = getattr(error, "strerror", None) or "not text"
             raise SettingError(f"{name}_FILE", f"cannot be read ({reason})", path) from None
     return [line.strip() for line in value.splitlines() if line.strip()]
-
-
-def private_folder(name: str, default: str) -> Path:
-    """Return the folder, created or made readable for its owner only.
-
-    A folder that cannot be created or changed stays as it is: what needs it reports that.
-    """
-    path = Path(text(name, default)).resolve()
-    with suppress(OSError):
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if (mode := path.stat().st_mode) & 0o077:
-            path.chmod(mode & 0o700)
-    return path
-
-
-def kept_secret(path: Path) -> str:
-    """Return the secret in this file; the first call generates it, readable only by its owner.
-
-    Raises:
-        SettingError: if the file or its folder cannot be read or created.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            _create_secret(path)
-        return path.read_text(encoding="ascii")
-    except OSError as error:
-        problem = f"is a folder in which {path.name} cannot be kept ({error.strerror})"
-        raise SettingError("PCIOPS_VAR", problem, "/var/lib/pciops") from None
-
-
-def _create_secret(path: Path) -> None:
-    """Create the file by a hard link: it appears complete, and only one process succeeds."""
-    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(get_random_secret_key())
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        pass  # another process was faster, and its secret is kept
-    finally:
-        os.unlink(draft)
 
 
 def _split(
@@ -284,7 +253,7 @@ def sender(name: str, *, needed_by: str = "") -> str:
     """
     value, example = text(name), "pciops <pciops@cloud.example>"
     if not value:
-        if needed_by and (text(needed_by) or text(f"{needed_by}_FILE")):
+        if needed_by and is_set(needed_by):
             raise SettingError(name, f"is not set, and {needed_by} is", example)
         return ""
     address = mail_address(parseaddr(value)[1])

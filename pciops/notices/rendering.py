@@ -21,6 +21,7 @@ from pciops.events.diagnosis.selectors import AttemptOrigin
 from pciops.lib import times
 from pciops.lib.addresses import mail_address, plain, quoted
 from pciops.lib.env import SettingError
+from pciops.lib.files import shipped
 from pciops.notices.mail.message import LONGEST_SUBJECT, RenderedMail
 from pciops.notices.models import Notice, NoticeKind
 from pciops.notices.rules import AHEAD
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 
 DIGEST: Final = "digest"  # the folder of the daily digest, beside those of the kinds
 PARTS: Final = ("subject.txt", "body.txt", "body.html")
-BUILT_IN: Final = Path(__file__).resolve().parent.parent.parent / "templates" / "notices"
+BUILT_IN: Final = shipped("templates") / "notices"
 _SETTING: Final = "PCIOPS_NOTICE_TEMPLATES"
 
 

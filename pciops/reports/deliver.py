@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -13,6 +12,7 @@ from django.template import Context, Engine
 from pciops.audit import anchors
 from pciops.lib import times
 from pciops.lib.addresses import plain, quoted
+from pciops.lib.files import shipped
 from pciops.notices import rules
 from pciops.notices.mail import operator_mail
 from pciops.notices.mail.message import LONGEST_SUBJECT, Attachment, RenderedMail
@@ -26,7 +26,7 @@ from pciops.reports.value import Report
 GOOD_FOR: Final = timedelta(days=7)  # then there is another report
 LARGEST: Final = 8 * 1024 * 1024  # bytes of a PDF that goes along; mail servers take no more
 TIMESTAMP_REPLY: Final = "application/timestamp-reply"
-TEMPLATES: Final = Path(__file__).resolve().parent.parent.parent / "templates" / "reports" / "mail"
+TEMPLATES: Final = shipped("templates") / "reports" / "mail"
 
 
 def owe_recent(now: datetime) -> int:

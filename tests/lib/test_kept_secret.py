@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from pciops.lib.env import SettingError, kept_secret
+from pciops.lib.env import SettingError
+from pciops.lib.private import kept_secret
 
 
 def test_secret_is_generated_once_for_each_path(tmp_path: Path) -> None:
@@ -53,7 +54,7 @@ def test_unusable_folder_is_a_setting_error(tmp_path: Path, taken: str) -> None:
 
 def test_concurrent_processes_get_the_same_secret(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from pciops.lib.env import kept_secret; "
+        "import sys; from pathlib import Path; from pciops.lib.private import kept_secret; "
         "sys.stdin.read(); print(kept_secret(Path(sys.argv[1])))"
     )
     words = [sys.executable, "-c", program, str(tmp_path / "secret_key")]

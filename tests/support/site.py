@@ -19,6 +19,7 @@ from tests.support.proxy import TcpProxy
 from tests.support.visitor import Visitor
 
 SETTINGS = {  # of every pciops that a test starts
+    "PCIOPS_ENV_FILE": os.devnull,
     "PCIOPS_HTTPS": "no",
     "PCIOPS_SECRET_KEY": "of the live tests, and as long as the real ones have to be",
 }

@@ -89,7 +89,7 @@ def _files() -> tuple[Path, Path]:
         CommandError: the settings name none.
     """
     current, old = (env.text(f"{name}_FILE") for name in env.SECRET_KEYS)
-    if not current and not env.text("PCIOPS_SECRET_KEY"):
+    if not env.is_set("PCIOPS_SECRET_KEY"):
         return settings.VAR / env.SECRET_KEY_FILE, settings.VAR / env.FALLBACKS_FILE
     if current and old:
         return Path(current), Path(old)

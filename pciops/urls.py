@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from django.urls import include, path
 
+from pciops.api import page
+
 urlpatterns = [
     path("", include("pciops.signin.urls")),
     path("", include("pciops.web.urls")),
+    path("api/", page.reference, name="api"),
     path("api/v1/", include("pciops.api.urls")),
 ]
 

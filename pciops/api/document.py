@@ -16,9 +16,9 @@ from pciops.signin.rights import keystone_roles
 
 DESCRIPTION: Final = (
     "PCI DSS account operations on OpenStack Keystone. Send a token of Keystone that carries a "
-    "role on the system or on a domain; the scopes of each operation are the roles of which it "
-    "takes one. GET also answers HEAD. Times are in UTC; what is not known is null. Parameters "
-    "and fields that an operation does not take are refused."
+    "role on the system or on a domain; each operation names the roles, one of which it takes. "
+    "GET also answers HEAD. Times are in UTC; what is not known is null. Parameters and fields "
+    "that an operation does not take are refused."
 )
 IN_PATH: Final = {
     "user_id": Parameter("user_id", TEXT, "The id of the account in Keystone."),

@@ -50,7 +50,7 @@ class Call:
 
     @property
     def is_api(self) -> bool:
-        return self.route.startswith("api/")
+        return self.route.startswith("api/v1/")
 
     def filled(self, text: str, user_id: str) -> str:
         """Return a path, query or body with values for all its parameters."""
@@ -292,6 +292,7 @@ CALLS: Final = (
             "scope/",
         )
     ),
+    Call(method="GET", route="api/"),
     # --- The API ---
     Call(method="GET", route="api/v1/accounts", queries=_API_LIST),
     Call(
@@ -335,8 +336,12 @@ CALLS: Final = (
     Call(method="GET", route="api/v1/notices"),
     Call(method="GET", route="api/v1/doctor", needs="administer", system_only=True),
     Call(method="GET", route="api/v1/reports/<str:week>/sign-off"),
-    Call(  # without the hash of the report nothing is signed
-        method="POST", route="api/v1/reports/<str:week>/sign-off", needs="sign_off", status=409
+    Call(  # of another report nothing is signed
+        method="POST",
+        route="api/v1/reports/<str:week>/sign-off",
+        needs="sign_off",
+        body={"sha256": "0" * 64},
+        status=409,
     ),
     Call(method="GET", route="api/v1/overview"),
     Call(method="GET", route="api/v1/policy"),

@@ -8,6 +8,8 @@ from datetime import date
 from http import HTTPStatus
 from typing import ClassVar, Final
 
+from django.db import connection, connections, router
+
 from pciops.accounts import selectors
 from pciops.accounts.account import Account
 from pciops.accounts.verdict import SigninVerdict, judge
@@ -24,7 +26,10 @@ from pciops.actions.results import Waiting as Waiting
 from pciops.audit import services
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator
+from pciops.keystone import database
 from pciops.keystone.database import KeystoneDatabaseDownError
+from pciops.keystone.models import User
+from pciops.lib import galera
 
 # What an operator needs to do an act; `pciops.signin.rights` says which roles have it.
 MAY_UNLOCK: Final = "unlock"
@@ -229,6 +234,7 @@ class Act(ABC):
         if authority.on_host or not self.unlocks(verdict):
             return None
         with services.reads_guarded():
+            galera.wait_for_writes(connection)  # acts that began on other nodes count as well
             if request.confirms is not None:
                 refusal = four_eyes.claim(request.confirms, event)
                 return self._unconfirmed(event, refusal) if refusal else None
@@ -250,7 +256,7 @@ class Act(ABC):
 
     def _conflict(self, event: Event, before: SigninVerdict, request: ActRequest) -> Conflict:
         """Return the conflict with the account as it is at this moment."""
-        account = selectors.get(event.target_id, scope=None)
+        account = account_now(event)
         if account is None:
             sentence = "The account was deleted in Keystone."
             return Conflict(event=event, sentence=sentence, verdict=None, fits=False)
@@ -261,3 +267,10 @@ class Act(ABC):
             verdict=verdict,
             fits=self.fits(verdict),
         )
+
+
+@database.reading()
+def account_now(event: Event) -> Account | None:
+    """Return the target with all that was written before, on every node; None if it was deleted."""
+    galera.wait_for_writes(connections[router.db_for_read(User)])
+    return selectors.get(event.target_id, scope=None)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db import transaction
 from django.utils import timezone
 
 from pciops.accounts import selectors
@@ -27,7 +26,7 @@ from pciops.actions.unlock import UNLOCK
 from pciops.audit.models import Event
 from pciops.audit.services import Initiator
 from pciops.keystone.database import KeystoneDatabaseDownError
-from pciops.lib import claims
+from pciops.lib import claims, retries
 
 MOST: Final = 500  # accounts at once: their form is below DATA_UPLOAD_MAX_MEMORY_SIZE
 STEP: Final = 2.0  # seconds of work before the operator sees the progress
@@ -66,6 +65,7 @@ class Progress:
         return [item for item in self.items if item.outcome not in left_out]
 
 
+@retries.repeated
 def begin(
     accounts: Sequence[tuple[Account, Failures]],
     *,
@@ -77,28 +77,27 @@ def begin(
     now: datetime,
 ) -> Batch:
     """Store a batch that unlocks these accounts, if they still have these failures."""
-    with transaction.atomic():
-        Batch.objects.filter(created_at__lt=now - KEPT).delete()
-        batch = Batch.objects.create(
-            operator_id=operator_id,
-            reason=reason,
-            identity=identity,
-            beyond_limit=beyond_limit,
-            query=query,
-            created_at=now,
-            looked_at=now,
+    Batch.objects.filter(created_at__lt=now - KEPT).delete()
+    batch = Batch.objects.create(
+        operator_id=operator_id,
+        reason=reason,
+        identity=identity,
+        beyond_limit=beyond_limit,
+        query=query,
+        created_at=now,
+        looked_at=now,
+    )
+    BatchItem.objects.bulk_create(
+        BatchItem(
+            batch=batch,
+            number=number,
+            account_id=account.id,
+            name=account.name,
+            domain_name=account.domain_name,
+            precondition=str(failures),
         )
-        BatchItem.objects.bulk_create(
-            BatchItem(
-                batch=batch,
-                number=number,
-                account_id=account.id,
-                name=account.name,
-                domain_name=account.domain_name,
-                precondition=str(failures),
-            )
-            for number, (account, failures) in enumerate(accounts)
-        )
+        for number, (account, failures) in enumerate(accounts)
+    )
     return batch
 
 

@@ -13,11 +13,10 @@ from abc import abstractmethod
 from http import HTTPStatus
 from typing import Any, Final
 
-from pciops.accounts import selectors
 from pciops.accounts.privileged import AccountKind
 from pciops.accounts.states import DISABLED, INACTIVE, LOCKED
 from pciops.accounts.verdict import SigninVerdict, judge
-from pciops.actions.act import Act, ActRequest, Done, Refused, Unknown
+from pciops.actions.act import Act, ActRequest, Done, Refused, Unknown, account_now
 from pciops.actions.register import option_of
 from pciops.audit.models import Event
 from pciops.keystone import client, options
@@ -262,7 +261,7 @@ def silent_effects(verdict: SigninVerdict) -> list[str]:
 
 def _read(event: Event, before: SigninVerdict) -> SigninVerdict | None:
     """Return the account as it is at this moment, or None if it was deleted."""
-    account = selectors.get(event.target_id, scope=None)
+    account = account_now(event)
     return judge(account, before.policy, before.now) if account else None
 
 

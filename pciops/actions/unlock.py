@@ -6,18 +6,17 @@ import time
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, connection
 
-from pciops.accounts import selectors
 from pciops.accounts.account import Failures
 from pciops.accounts.states import LOCK_LAPSED, LOCKED
 from pciops.accounts.verdict import SigninVerdict
-from pciops.actions.act import MAY_UNLOCK, Act, ActRequest, Done, Refused, Unknown
+from pciops.actions.act import MAY_UNLOCK, Act, ActRequest, Done, Refused, Unknown, account_now
 from pciops.audit import selectors as audit
 from pciops.audit.models import Event
 from pciops.keystone import database
 from pciops.keystone.unlock import clear_failures
-from pciops.lib import times
+from pciops.lib import galera, times
 
 
 class Unlock(Act):
@@ -109,7 +108,7 @@ UNLOCK = Unlock()
 def _failed(event: Event, failures: Failures, reason: str) -> Refused | Unknown:
     """Return what the row shows after an error: unchanged is a refusal, all else is unknown."""
     try:
-        account = selectors.get(event.target_id, scope=None)
+        account = account_now(event)
         unchanged = account is not None and account.failures == failures
     except database.KeystoneDatabaseDownError:
         unchanged = False
@@ -126,6 +125,7 @@ def _failed(event: Event, failures: Failures, reason: str) -> Refused | Unknown:
 def _who_was_first(event: Event, now: datetime) -> str:
     """Return who ended the lock that the operator saw, as far as the audit log can tell."""
     before = Failures.parse(event.precondition)
+    galera.wait_for_writes(connection)
     act = None
     for _ in range(10):  # between its UPDATE and its row an unlock needs milliseconds
         if not before.failed_auth_count:  # there was no lock, so no other unlock has ended one

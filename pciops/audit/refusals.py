@@ -18,7 +18,7 @@ from pciops.audit import services
 from pciops.audit.models import Event, RefusalCounter
 from pciops.audit.services import PCIOPS, AuditLogError, Initiator
 from pciops.keystone import database
-from pciops.lib import counters, times
+from pciops.lib import counters, retries, times
 from pciops.lib.addresses import network
 
 WINDOW: Final = timedelta(minutes=10)
@@ -112,7 +112,9 @@ def _take_row(initiator: Initiator, now: datetime) -> bool:
 def _window(key: str, caller: str, length: timedelta, now: datetime) -> RefusalCounter:
     """Return the current window of a key, a new one if the last is over."""
     fresh = {"since": now, "caller": caller[:400]}
-    row, _created = RefusalCounter.objects.get_or_create(key=key, defaults=fresh)
+    row, _created = retries.run(
+        lambda: RefusalCounter.objects.get_or_create(key=key, defaults=fresh), idempotent=True
+    )
     if row.since <= now - length:
         if row.more:
             _record_count(row, now)

@@ -30,13 +30,14 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.module_loading import autodiscover_modules
 
-from pciops.lib import env, times
+from pciops.lib import env, galera, times
 from pciops.lib.numbers import counted
 
 log = logging.getLogger(__name__)
 
 TIMEOUT: Final = 5  # seconds that a check waits for an answer
 BEFORE: Final = 20  # seconds within which checks begin for a page or the API
+ENOUGH_NODES: Final = 3  # of a Galera cluster: the loss of one leaves a majority
 
 
 class CheckLevel(StrEnum):
@@ -214,6 +215,40 @@ def database() -> Iterator[CheckResult]:
         yield ok(
             f"It answers ({connection.display_name}), and its tables are those of this version."
         )
+
+
+@check("database server", after="database")
+def database_server() -> Iterator[CheckResult]:
+    """Check that pciops' database takes writes, and its cluster if it is a node of Galera."""
+    if _is_read_only():
+        yield problem(
+            "The server is read-only, as a replica is: pciops can record nothing.",
+            "Name a server that takes writes in PCIOPS_DATABASE_URL.",
+        )
+        return
+    node = galera.node(connection)
+    if node is None:
+        yield ok("It takes writes.")
+        return
+    sees = f"Galera: {node.name} is {node.state} and sees {counted(node.nodes, 'node')}"
+    if node.state != "Synced":
+        yield warning(f"{sees}: what it shows may be old.", "Wait until it is Synced.")
+    elif node.nodes < ENOUGH_NODES:
+        yield warning(
+            f"{sees}: if another is lost, no node may answer.",
+            "Start the nodes that are missing: a cluster needs at least three.",
+        )
+    else:
+        yield ok(f"{sees}.")
+
+
+def _is_read_only() -> bool:
+    statements = {"mysql": "SELECT @@GLOBAL.read_only", "postgresql": "SELECT pg_is_in_recovery()"}
+    if connection.vendor not in statements:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(statements[connection.vendor])
+        return cursor.fetchone()[0] not in (0, False, "OFF")  # MariaDB 12 has more values than 1
 
 
 _BROKER_REMEDY: Final = (

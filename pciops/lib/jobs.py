@@ -11,7 +11,7 @@ from typing import Final
 
 from django.utils import timezone
 
-from pciops.lib import claims
+from pciops.lib import claims, retries
 from pciops.lib.models import JobRun
 
 KEPT: Final = timedelta(days=7)  # how long a finished run is kept
@@ -54,19 +54,22 @@ def slot(now: datetime, every: timedelta) -> datetime:
 
 def claim(job: str, slot: datetime, *, now: datetime, lease: timedelta) -> JobRun | None:
     """Claim a slot of this job; return None if it is done or another process has it."""
-    run, _ = JobRun.objects.get_or_create(job=job, slot=slot)
+    run, _ = retries.run(lambda: JobRun.objects.get_or_create(job=job, slot=slot), idempotent=True)
     open_runs = JobRun.objects.filter(pk=run.pk, done_at=None)
     return next(iter(claims.claim(open_runs, now=now, lease=lease)), None)
 
 
 def finish(run: JobRun, now: datetime) -> bool:
     """Record that the job is done; return False if another process took the slot over."""
-    return claims.held(run).update(done_at=now, claimed_until=None) == 1
+    done = retries.run(
+        lambda: claims.held(run).update(done_at=now, claimed_until=None), idempotent=True
+    )
+    return done == 1
 
 
 def give_up(run: JobRun) -> None:
     """Release the slot, so that the next process that is told to runs the job."""
-    claims.release([run])
+    retries.run(lambda: claims.release([run]), idempotent=True)
 
 
 def forget(job: str, now: datetime) -> None:

@@ -109,7 +109,7 @@ def codes_of(error: BaseException | None) -> Codes:
         if isinstance(error, Error) and error.args and isinstance(error.args[0], int):
             codes.add(error.args[0])
         codes.add(getattr(error, "sqlstate", None) or "")
-        error = error.__cause__
+        error = error.__cause__ or error.__context__
     return frozenset(codes - {""})
 
 

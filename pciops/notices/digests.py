@@ -14,7 +14,6 @@ from operator import attrgetter
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import Count, Min, Q, QuerySet
 
 from pciops.accounts import loading, privileged, selectors
@@ -25,7 +24,7 @@ from pciops.accounts.selectors import Domain
 from pciops.accounts.states import ATTACKED_EXEMPT, LOCK_LAPSED, LOCKED
 from pciops.keystone import database
 from pciops.keystone.models import LocalUser
-from pciops.lib import times
+from pciops.lib import retries, times
 from pciops.lib.addresses import defanged, plain, quoted, storable
 from pciops.lib.keyset import chunks
 from pciops.lib.models import JobRun
@@ -150,7 +149,7 @@ def _scope(domain: Domain | None, now: datetime) -> DigestScope:
     return DigestScope(domain=domain, since=next(reached, now - LONGEST_SPAN))
 
 
-@transaction.atomic
+@retries.repeated
 def _store(digest: Digest, day: date, addresses: Addresses) -> DailyDigest | None:
     """Store a digest and queue its mails; return None if another process has stored it."""
     mail = render(digest)

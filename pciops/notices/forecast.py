@@ -6,13 +6,12 @@ Owners who change a password or sign in meanwhile get none, so fewer notices are
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from operator import itemgetter
 from typing import Any, Final
 
-from django.db import transaction
 from django.db.models import QuerySet, Sum
 
 from pciops.accounts import selectors
@@ -22,6 +21,7 @@ from pciops.accounts.states.password import expires
 from pciops.accounts.states.state import option_is_true
 from pciops.keystone import database, options
 from pciops.keystone.models import Password, User
+from pciops.lib import retries
 from pciops.lib.keyset import chunks
 from pciops.notices.models import NoticeForecast, NoticeKind
 from pciops.notices.plan import CHUNK, INSERTED
@@ -43,9 +43,13 @@ def take(*, policy: Policy, book: RuleBook, now: datetime) -> None:
         NoticeForecast(domain_id=domain_id, day=day, kind=kind, number=number)
         for (domain_id, day, kind), number in counts.items()
     ]
-    with transaction.atomic():
-        NoticeForecast.objects.all().delete()
-        NoticeForecast.objects.bulk_create(rows, batch_size=INSERTED)
+    _replace(rows)
+
+
+@retries.repeated
+def _replace(rows: Sequence[NoticeForecast]) -> None:
+    NoticeForecast.objects.all().delete()
+    NoticeForecast.objects.bulk_create(rows, batch_size=INSERTED)
 
 
 def days(*, scope: str | None, now: datetime) -> list[tuple[date, dict[str, int]]]:

@@ -24,6 +24,7 @@ from pciops.accounts.states.password import expires, superseded
 from pciops.audit import selectors as audit
 from pciops.keystone import database
 from pciops.keystone.models import LocalUser, Password, User
+from pciops.lib import retries
 from pciops.lib.addresses import storable
 from pciops.lib.claims import unclaimed
 from pciops.lib.keyset import chunks
@@ -171,10 +172,15 @@ def _store(chunks_of_dues: Iterable[AccountDues], now: datetime) -> PlanResult:
     result = PlanResult()
     for dues in chunks_of_dues:
         rows = [_notice(account, due, now) for account, due in without_notice(dues, now)]
-        Notice.objects.bulk_create(rows, batch_size=INSERTED, ignore_conflicts=True)
+        _insert(rows)
         result.planned.update(row.kind for row in rows)
         result.unsendable += sum(row.status != NoticeStatus.PLANNED for row in rows)
     return result
+
+
+@retries.repeated
+def _insert(rows: list[Notice]) -> None:
+    Notice.objects.bulk_create(rows, batch_size=INSERTED, ignore_conflicts=True)
 
 
 def _notice(account: Account, due: DueNotice, now: datetime) -> Notice:

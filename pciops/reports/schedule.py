@@ -15,7 +15,7 @@ from pciops.accounts import selectors
 from pciops.accounts.selectors import Domain
 from pciops.audit.services import PCIOPS, Initiator
 from pciops.keystone.database import KeystoneDatabaseDownError
-from pciops.lib import times
+from pciops.lib import retries, times
 from pciops.notices import rules
 from pciops.reports import deliver, weeks
 from pciops.reports.archive import store
@@ -110,6 +110,7 @@ def _is_stored(week: Week, domain: Domain) -> bool:
     return StoredReport.objects.filter(week=str(week), domain_id=domain.id).exists()
 
 
+@retries.repeated
 def _record_failure(week: Week, domain: Domain, error: Exception, now: datetime) -> None:
     problem = f"Keystone's database does not answer: {error}"
     BuildFailure.objects.update_or_create(

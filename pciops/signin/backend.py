@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from pciops.keystone import client
 from pciops.keystone.token import Token
+from pciops.lib import retries
 from pciops.signin import rights
 from pciops.signin.models import Operator
 
@@ -33,13 +34,14 @@ class KeystoneBackend(BaseBackend):
         if not choices:
             raise rights.NoRoleError
         (token, held), *others = choices
-        operator, _created = Operator.objects.update_or_create(
-            id=token.user_id,
-            defaults={
-                "name": token.user_name,
-                "domain_id": token.user_domain_id,
-                "domain_name": token.user_domain_name,
-            },
+        values = {
+            "name": token.user_name,
+            "domain_id": token.user_domain_id,
+            "domain_name": token.user_domain_name,
+        }
+        operator, _created = retries.run(
+            lambda: Operator.objects.update_or_create(id=token.user_id, defaults=values),
+            idempotent=True,
         )
         operator.token, operator.rights, operator.choices = token, held, others
         return operator

@@ -17,7 +17,7 @@ from django.template.loader import render_to_string
 from pciops.accounts import selectors
 from pciops.keystone import client
 from pciops.keystone.database import KeystoneDatabaseDownError
-from pciops.lib import keys, times
+from pciops.lib import keys, retries, times
 from pciops.lib.addresses import plain, quoted
 from pciops.notices.mail import operator_mail, recipients
 from pciops.notices.mail.message import LONGEST_SUBJECT, RenderedMail
@@ -59,8 +59,9 @@ def used_once(user_id: str, code: str, now: datetime) -> Iterator[None]:
         UsedError
     """
     UsedCode.objects.filter(at__lt=now - USED_FOR).delete()
-    used, new = UsedCode.objects.get_or_create(
-        digest=_digest(f"{user_id} {code}"), defaults={"at": now}
+    digest = _digest(f"{user_id} {code}")
+    used, new = retries.run(
+        lambda: UsedCode.objects.get_or_create(digest=digest, defaults={"at": now})
     )
     if not new:
         raise UsedError

@@ -13,6 +13,7 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DjangosStore
 from django.utils import timezone
 
+from pciops.lib import retries
 from pciops.signin.models import StoredSession
 
 ORIGIN = "origin"  # the key of the facts about a session that its row shows
@@ -46,6 +47,10 @@ class SessionStore(DjangosStore):
             began_at=origin.get("began_at"),
             seen_at=timezone.now(),
         )
+
+    def save(self, must_create: bool = False) -> None:
+        # Django would take a conflict of the database for the end of the session.
+        retries.run(lambda: super(SessionStore, self).save(must_create), idempotent=True)
 
     def _cookie(self) -> str:
         if self._session_key is None:

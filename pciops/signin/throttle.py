@@ -19,6 +19,7 @@ from typing import Final
 from django.conf import settings
 from django.db.models import F, Q
 
+from pciops.lib import retries
 from pciops.lib.addresses import network
 from pciops.signin.models import Throttle
 
@@ -130,9 +131,7 @@ def slot() -> Iterator[None]:
 
 def _count(bucket: Bucket, now: datetime) -> None:
     while True:
-        row, created = Throttle.objects.get_or_create(
-            address=bucket.key, defaults={"last_at": now, "not_before": now}
-        )
+        row, created = _row(bucket, now)
         if created:
             Throttle.objects.filter(last_at__lt=now - KEPT).delete()
         if row.not_before > now:
@@ -150,6 +149,12 @@ def _count(bucket: Bucket, now: datetime) -> None:
         wait = timedelta(0) if bucket.most is not None else wait_after(before + 1, bucket.free)
         if unchanged.update(failures=before + 1, last_at=now, not_before=now + wait):
             return
+
+
+@retries.repeated
+def _row(bucket: Bucket, now: datetime) -> tuple[Throttle, bool]:
+    values = {"last_at": now, "not_before": now}
+    return Throttle.objects.get_or_create(address=bucket.key, defaults=values)
 
 
 def _take_back(buckets: list[Bucket], now: datetime) -> None:

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -23,7 +22,7 @@ from pciops.accounts.policy import policy as policies
 from pciops.accounts.selectors import Domain
 from pciops.audit import services
 from pciops.audit.models import Event
-from pciops.lib import charts, outages
+from pciops.lib import charts, outages, retries
 from pciops.lib.charts import Bars, Series
 from pciops.notices import digests, forecast, rendering, rules, samples, selectors, send
 from pciops.notices.mail import operator_mail, recipients
@@ -120,7 +119,8 @@ def again(request: OperatorRequest, notice_id: UUID) -> HttpResponse:
     if notice is None:
         raise Http404("There is no notice with this id.")
     now, by = timezone.now(), f"{request.user.name} ({request.user.domain_name})"
-    with transaction.atomic():  # both the notice and the audit log, or neither
+
+    def write() -> bool:  # both the notice and the audit log, or neither
         done = send.send_again(notice, by=by, now=now)
         if done:
             services.record(
@@ -137,7 +137,9 @@ def again(request: OperatorRequest, notice_id: UUID) -> HttpResponse:
                 remark=f"{notice.get_status_display()}: {notice.answer}",
                 now=now,
             )
-    if done:
+        return done
+
+    if retries.run(write):
         messages.success(request, f"The notice to {notice.name} is due again.")
     else:
         messages.info(request, f"The notice to {notice.name} has not failed: nothing was changed.")

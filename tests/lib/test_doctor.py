@@ -21,6 +21,7 @@ from pciops.accounts.models import Census
 from pciops.celery import app
 from pciops.lib import doctor
 from pciops.lib.doctor import CheckResult, ok, problem, warning
+from pciops.lib.galera import Node
 from tests.factories import NOW
 from tests.fake_keystone import FakeKeystone
 from tests.fake_keystone import fake_keystone as fake_keystone
@@ -169,7 +170,7 @@ def test_command_writes_json() -> None:
 def test_every_package_registers_its_checks(fake_keystone: FakeKeystone) -> None:
     names = {result.check for result in doctor.run()}
 
-    assert names >= {"settings", "database", "broker", "static files", "secret key"}
+    assert names >= {"settings", "database", "database server", "broker", "secret key"}
     assert names >= {"Keystone's database", "Keystone's tables", "unlocking", "grants"}
     assert names >= {"Keystone's API", "the database's clock", "policy", "census"}
 
@@ -197,6 +198,27 @@ def test_database_outage_is_a_problem() -> None:
 
     assert level == "problem"
     assert "Can't connect to server" in sentence
+
+
+@pytest.mark.parametrize(
+    ("read_only", "node", "level", "words"),
+    [
+        (False, None, "ok", "It takes writes."),
+        (True, None, "problem", "read-only"),
+        (False, Node(name="db1", state="Synced", nodes=3), "ok", "db1 is Synced and sees 3 nodes"),
+        (False, Node(name="db1", state="Synced", nodes=2), "warning", "sees 2 nodes"),
+        (False, Node(name="db1", state="Donor/Desynced", nodes=3), "warning", "may be old"),
+    ],
+)
+def test_database_server_has_to_take_writes_and_to_have_the_other_nodes(
+    monkeypatch: pytest.MonkeyPatch, read_only: bool, node: Node | None, level: str, words: str
+) -> None:
+    monkeypatch.setattr(doctor, "_is_read_only", lambda: read_only)
+    monkeypatch.setattr("pciops.lib.galera.node", lambda connection: node)
+    [(found, sentence)] = results_of(doctor.database_server)
+
+    assert found == level
+    assert words in sentence
 
 
 @pytest.mark.parametrize(("folder", "level"), [("none", "problem"), ("", "ok")])

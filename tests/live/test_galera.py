@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
+import dj_database_url
+import pymysql
 import pytest
 import requests
+from django.db import connections
+from django.db.backends.mysql.base import DatabaseWrapper
+from pytest_django.plugin import DjangoDbBlocker
 
 from pciops.demo.keystone import Keystone
+from pciops.lib.galera import wait_for_writes
 from tests.support.cloud import ATTEMPTS, Cloud, keystone_on
 from tests.support.galera import GaleraNode, galera
 from tests.support.processes import ROOT, wait_until
@@ -169,3 +176,36 @@ def test_of_fifty_unlocks_at_once_on_two_nodes_one_succeeds_and_each_is_in_the_a
     sys.stdout.write(f"unlocks: {dict(codes)}; repeated: {repeated}\n")
     assert sites[0].manage("verify_audit").code == 0
     assert cloud.sign_in(locked)
+
+
+def test_a_read_waits_for_what_was_written_on_another_node(
+    nodes: list[GaleraNode], django_db_blocker: DjangoDbBlocker
+) -> None:
+    nodes[0].create_database("waits", password="ours")
+    nodes[0].execute("CREATE TABLE acts (id INT PRIMARY KEY)", database="waits")
+    settings = {**dj_database_url.parse(url("waits", nodes[1].port)), "OPTIONS": {}}
+    connection = DatabaseWrapper({**connections["default"].settings_dict, **settings})
+    held = pymysql.connect(unix_socket=str(nodes[1].socket), user="root")
+
+    def rows() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT COUNT(*) FROM acts")
+            return int(cursor.fetchone()[0])
+
+    with django_db_blocker.unblock(), held, held.cursor() as cursor, closing(connection):
+        cursor.execute("FLUSH TABLES WITH READ LOCK")  # node 2 applies nothing
+        nodes[0].execute("INSERT INTO acts VALUES (1)", database="waits")
+        before = rows()
+        release = threading.Timer(1, cursor.execute, ["UNLOCK TABLES"])
+        release.start()
+        wait_for_writes(connection)
+        after = rows()
+        release.join()
+
+    assert (before, after) == (0, 1)
+
+
+def test_the_doctor_names_the_node_and_the_size_of_its_cluster(sites: list[Site]) -> None:
+    found = sites[1].manage("doctor").stdout
+
+    assert "node-2 is Synced and sees 3 nodes" in found

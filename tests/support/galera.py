@@ -45,6 +45,7 @@ class GaleraNode(MariaDB):
             "wsrep-sst-method": "rsync",
             "wsrep-sst-receive-address": f"127.0.0.1:{free_port()}",
             "binlog-format": "ROW",
+            "log-bin-trust-function-creators": "ON",  # for our triggers: see docs/audit.md
             "innodb-autoinc-lock-mode": 2,
             "innodb-log-file-size": "8M",  # a node that joins copies all of it
         }

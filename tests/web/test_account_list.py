@@ -351,7 +351,7 @@ def test_queries_to_our_own_database(
     census.take(policy=POLICY, now=NOW)
     site.get(LOCKED)  # notes once a minute that Keystone's database answers
 
-    with django_assert_num_queries(15, using="default"):
+    with django_assert_num_queries(17, using="default"):
         site.get(LOCKED)
 
 

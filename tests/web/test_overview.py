@@ -364,7 +364,7 @@ def test_queries_do_not_depend_on_the_number_of_accounts(
 
     with django_assert_num_queries(12, using="keystone"):
         site.get("/")
-    with django_assert_num_queries(19, using="default"):
+    with django_assert_num_queries(21, using="default"):
         site.get("/")
 
 

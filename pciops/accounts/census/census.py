@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from django.db import transaction
 from django.db.models import Max
 from django.db.models.functions import TruncDate
 
@@ -20,6 +19,7 @@ from pciops.accounts.census.counting import CLOUD, EVERY, CensusTally
 from pciops.accounts.models import Census, CensusAttention, CensusCount, CensusDay, CensusGap
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states import EXPIRED, INACTIVE
+from pciops.lib import retries
 from pciops.lib.keyset import batched
 
 STALE: Final = timedelta(minutes=15)  # a census runs every five
@@ -84,7 +84,7 @@ def count(*, policy: Policy, now: datetime) -> CensusTally:
     return counting.count(policy=policy, now=now, kinds=privileged.all_kinds())
 
 
-@transaction.atomic
+@retries.repeated
 def keep(tally: CensusTally) -> Census:
     """Store a census; forecast and attention of earlier ones are deleted."""
     CensusDay.objects.all().delete()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
-import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from copy import copy
@@ -12,16 +10,16 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db import DatabaseError, DataError, IntegrityError, OperationalError, transaction
+from django.db import DatabaseError, DataError, IntegrityError
 
 from pciops.events.intake.aggregate import aggregate, dedup_key
 from pciops.events.intake.cadf import Ignored, Notification, SignIn, Unreadable, clean, parse
 from pciops.events.intake.names import UNNAMED, NameResolver, ResolvedName
 from pciops.events.models import MAX_BODY, Activity, Attempts, DeadLetter, ProcessedNotification
 from pciops.keystone import database
+from pciops.lib import retries
 from pciops.lib.upsert import ADD, GREATEST, LEAST, REPLACE, upsert
 
-TURNS: Final = 6  # for a batch that conflicts with another consumer's
 _VALUE_ERRORS: Final = {1292, 1366, 1406}  # MySQL: incorrect, incorrect for its column, too long
 JUST_NOW: Final = timedelta(seconds=5)
 REFUSED: Final = "refused by pciops' database"
@@ -78,18 +76,16 @@ def _store(
     """Store in one transaction, again if it conflicts with that of another consumer."""
     # Before the transaction, since Keystone's database may be slow.
     names = _resolve_names(notifications.values(), resolver, now)
-    for turn in range(TURNS):
-        try:
-            with transaction.atomic():
-                number = _insert(notifications, unreadable, names, now)
-                resolver.save(names, now)
-            resolver.remember(names, now)
-            return number
-        except (IntegrityError, OperationalError) as error:
-            if turn == TURNS - 1 or _is_value_error(error):
-                raise
-            time.sleep(random.uniform(0.01, 0.05) * 2**turn)  # noqa: S311 (no secret)
-    raise AssertionError("the last turn returns or raises")
+
+    def write() -> int:
+        number = _insert(notifications, unreadable, names, now)
+        resolver.save(names, now)
+        return number
+
+    # Another consumer may have recorded the same notification.
+    number = retries.run(write, idempotent=True, again_after=(IntegrityError,))
+    resolver.remember(names, now)
+    return number
 
 
 def _store_one_by_one(

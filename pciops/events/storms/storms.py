@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import Count, F, Min, Q, QuerySet, Sum
 
 from pciops.accounts import loading, privileged
@@ -27,6 +26,7 @@ from pciops.events.models import Attempts, Outcome, Storm, StormAccount
 from pciops.events.storms.summary import WORST
 from pciops.keystone import database
 from pciops.keystone.models import User
+from pciops.lib import retries
 from pciops.lib.addresses import storable
 
 log = logging.getLogger(__name__)
@@ -90,14 +90,7 @@ def watch(*, policy: Policy, now: datetime) -> Storm | None:
         if current is not None and now - current.last_at >= CALM:
             Storm.objects.filter(pk=current.pk, ended_at=None).update(ended_at=current.last_at)
         return None
-    with transaction.atomic():
-        if current is None:
-            storm = _begin(attempts, now)
-            _add(storm, locked)
-        else:
-            storm = _update(current, attempts, now)
-            _add(storm, locked)
-    return storm
+    return _store(current, attempts, locked, now)
 
 
 def current_storm(*, scope: str | None, now: datetime) -> Storm | None:
@@ -207,6 +200,15 @@ def _cloud_size() -> int:
 
 
 # --- Storms -------------------------------------------------------------------------------------
+@retries.repeated
+def _store(
+    current: Storm | None, attempts: PeriodAttempts, locked: Collection[Account], now: datetime
+) -> Storm:
+    storm = _begin(attempts, now) if current is None else _update(current, attempts, now)
+    _add(storm, locked)
+    return storm
+
+
 def _begin(attempts: PeriodAttempts, now: datetime) -> Storm:
     return Storm.objects.create(
         began_at=attempts.began_at or now,

@@ -32,7 +32,7 @@ from pciops.events.models import (
 )
 from pciops.keystone import database
 from pciops.keystone.models import LocalUser, User
-from pciops.lib import times
+from pciops.lib import retries, times
 from pciops.lib.addresses import storable
 from pciops.lib.keyset import chunks
 from pciops.lib.upsert import REPLACE, upsert
@@ -282,5 +282,5 @@ def _report(changes: Sequence[OutOfBandChange]) -> int:
         for change in changes
         if change.user_id not in acts or acts[change.user_id] < change.checked_at - SLACK
     ]
-    OutOfBandChange.objects.bulk_create(unexplained, ignore_conflicts=True)
+    retries.run(lambda: OutOfBandChange.objects.bulk_create(unexplained, ignore_conflicts=True))
     return len(unexplained)

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db.models import Max
 
 from pciops.audit.models import Event
+from pciops.lib import retries
 from pciops.notices.alerts.lifecycle import DAY
 from pciops.notices.alerts.unlocks import act_facts
 from pciops.notices.digest_content import page_url
@@ -42,16 +43,21 @@ def queue_calls(now: datetime) -> None:
         action__in=ACTIONS, event_time__gt=now - DAY, position__gt=last
     ).order_by("position")
     for event in acts[:AT_ONCE]:
-        WebhookCall.objects.get_or_create(
-            act_position=event.position,
-            defaults={
-                "about": f"act {event.pk}",
-                "body": json.dumps(body(event), ensure_ascii=False),
-                "raised_at": now,
-                "next_attempt_at": now,
-                "give_up_at": now + DAY,
-            },
-        )
+        _queue_call(event, now)
+
+
+@retries.repeated
+def _queue_call(event: Event, now: datetime) -> None:
+    WebhookCall.objects.get_or_create(
+        act_position=event.position,
+        defaults={
+            "about": f"act {event.pk}",
+            "body": json.dumps(body(event), ensure_ascii=False),
+            "raised_at": now,
+            "next_attempt_at": now,
+            "give_up_at": now + DAY,
+        },
+    )
 
 
 def body(event: Event) -> dict[str, Any]:

@@ -10,9 +10,8 @@ from typing import Any, Final
 from uuid import uuid4
 
 from django.conf import settings
-from django.db import transaction
 
-from pciops.lib import times
+from pciops.lib import retries, times
 from pciops.notices.alerts.message import (
     AlertKind,
     AlertStatus,
@@ -87,15 +86,13 @@ def tell(about: str, mail: RenderedMail, body: dict[str, Any], now: datetime) ->
     for to in settings.ALERT_RECIPIENTS:
         operator_mail.put(mail, about=about, to=to, now=now, good_for=DAY)
     if settings.ALERT_WEBHOOK_URL:
-        WebhookCall.objects.get_or_create(
-            about=about,
-            defaults={
-                "body": json.dumps(body, ensure_ascii=False),
-                "raised_at": now,
-                "next_attempt_at": now,
-                "give_up_at": now + DAY,
-            },
-        )
+        values = {
+            "body": json.dumps(body, ensure_ascii=False),
+            "raised_at": now,
+            "next_attempt_at": now,
+            "give_up_at": now + DAY,
+        }
+        retries.run(lambda: WebhookCall.objects.get_or_create(about=about, defaults=values))
 
 
 def forget(now: datetime) -> None:
@@ -115,39 +112,38 @@ def begin(condition: Condition, now: datetime) -> bool:
         status=AlertStatus.FIRING,
         began_at=condition.began_at,
     )
-    with transaction.atomic():
-        alert, created = Alert.objects.get_or_create(
-            current=condition.key,
-            defaults={
-                "id": alert_id,
-                "kind": condition.kind,
-                "subject": condition.subject,
-                "body": body,
-                "began_at": condition.began_at,
-                "raised_at": now,
-            },
-        )
+    mail = mail_of(body, text.sections, status=AlertStatus.FIRING, began_at=condition.began_at)
+    values = {
+        "id": alert_id,
+        "kind": condition.kind,
+        "subject": condition.subject,
+        "body": body,
+        "began_at": condition.began_at,
+        "raised_at": now,
+    }
+
+    def write() -> bool:
+        alert, created = Alert.objects.get_or_create(current=condition.key, defaults=values)
         if created:
-            mail = mail_of(
-                body, text.sections, status=AlertStatus.FIRING, began_at=condition.began_at
-            )
             tell(f"alert {alert.pk.hex}", mail, body, now)
-    return created
+        return created
+
+    return retries.run(write)
 
 
+@retries.repeated
 def _resolve(alert: Alert, sentence: str, now: datetime) -> bool:
     """Tell of the end of an alert; return False if another process has."""
-    with transaction.atomic():
-        open_ = Alert.objects.filter(pk=alert.pk, resolved_at=None)
-        if not open_.update(resolved_at=now, current=None):
-            return False
-        body = {
-            **alert.body,
-            "status": AlertStatus.RESOLVED,
-            "description": sentence,
-            "ended_at": times.iso(now),
-        }
-        sections = [Section(lines=[sentence])]
-        mail = mail_of(body, sections, status=AlertStatus.RESOLVED, began_at=alert.began_at)
-        tell(f"alert {alert.pk.hex} resolved", mail, body, now)
+    open_ = Alert.objects.filter(pk=alert.pk, resolved_at=None)
+    if not open_.update(resolved_at=now, current=None):
+        return False
+    body = {
+        **alert.body,
+        "status": AlertStatus.RESOLVED,
+        "description": sentence,
+        "ended_at": times.iso(now),
+    }
+    sections = [Section(lines=[sentence])]
+    mail = mail_of(body, sections, status=AlertStatus.RESOLVED, began_at=alert.began_at)
+    tell(f"alert {alert.pk.hex} resolved", mail, body, now)
     return True

@@ -10,13 +10,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-
 from pciops.accounts import selectors
 from pciops.audit import marks
 from pciops.audit import selectors as audit
 from pciops.audit.models import Event
-from pciops.lib import times
+from pciops.lib import retries, times
 from pciops.lib.addresses import quoted
 from pciops.notices.alerts.lifecycle import DAY, tell
 from pciops.notices.alerts.message import (
@@ -63,10 +61,13 @@ def _tell(about: str, event: Event, now: datetime) -> None:
     )
     mail = mail_of(body, text.sections, status=AlertStatus.EVENT, began_at=event.event_time)
     owner = _owner(event)
-    with transaction.atomic():
+
+    def write() -> None:
         tell(about, mail, body, now)
         if owner:
             operator_mail.put(mail, about=about, to=owner, now=now, good_for=DAY)
+
+    retries.run(write)
 
 
 def _owner(event: Event) -> str:

@@ -11,7 +11,7 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Final
 
-from pciops.lib import claims
+from pciops.lib import claims, retries
 from pciops.notices.mail import message, queue
 from pciops.notices.mail.message import Attachment, RenderedMail
 from pciops.notices.mail.queue import Clock, SendResult
@@ -49,19 +49,19 @@ def put(
     content = message.build(
         mail, message_id=message_id, to=to, reply_to=reply_to, now=now, attachments=attachments
     )
-    _, created = OperatorMail.objects.get_or_create(
-        about=about,
-        domain_id=domain_id,
-        to=to,
-        defaults={
-            "id": row_id,
-            "subject": mail.subject,
-            "message_id": message_id,
-            "content": content,
-            "written_at": now,
-            "next_attempt_at": now,
-            "give_up_at": now + good_for,
-        },
+    values = {
+        "id": row_id,
+        "subject": mail.subject,
+        "message_id": message_id,
+        "content": content,
+        "written_at": now,
+        "next_attempt_at": now,
+        "give_up_at": now + good_for,
+    }
+    _, created = retries.run(
+        lambda: OperatorMail.objects.get_or_create(
+            about=about, domain_id=domain_id, to=to, defaults=values
+        )
     )
     return created
 

@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from django.db import transaction
 from django.db.models import QuerySet
 
-from pciops.lib import claims, counters
+from pciops.lib import claims, counters, retries
 from pciops.notices.mail.transport import (
     REPLY_LENGTH,
     DeliveryOutcome,
@@ -111,14 +110,23 @@ def settle(
     if delivery.outcome is DeliveryOutcome.DEFERRED and now < give_up_at:
         wait = message.BACK_OFF[min(message.attempts, len(message.BACK_OFF) - 1)]
         next_attempt_at = now + timedelta(minutes=wait)
-        with transaction.atomic():
-            if row.update(**values, give_up_at=give_up_at, next_attempt_at=next_attempt_at):
+
+        def defer() -> int:
+            held = row.update(**values, give_up_at=give_up_at, next_attempt_at=next_attempt_at)
+            if held:
                 message.record_deferral(reply, now)
-                result.deferred += 1
-                result.outcomes[message.counted_as, "deferred"] += 1
+            return held
+
+        if retries.run(defer):
+            result.deferred += 1
+            result.outcomes[message.counted_as, "deferred"] += 1
         return
     status = _FINAL[delivery.outcome]
-    if row.update(**values, **message.ON_SETTLED, status=status, settled_at=now):
+    # Idempotent: a message whose delivery is not recorded would be delivered again.
+    if retries.run(
+        lambda: row.update(**values, **message.ON_SETTLED, status=status, settled_at=now),
+        idempotent=True,
+    ):
         result.settled[status] += 1
         result.outcomes[message.counted_as, status] += 1
 

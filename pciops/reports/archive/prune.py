@@ -6,12 +6,11 @@ import logging
 from datetime import datetime
 
 from django.conf import settings
-from django.db import transaction
 
 from pciops.audit.models import Event
 from pciops.audit.prune import deleting_evidence
 from pciops.audit.services import PCIOPS, record
-from pciops.lib import times
+from pciops.lib import retries, times
 from pciops.reports.archive import records, verify
 from pciops.reports.models import RowChunk, SignOff, StoredReport
 
@@ -19,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 @deleting_evidence()
-@transaction.atomic
+@retries.repeated
 def prune(now: datetime) -> int:
     """Delete the reports that are too old, and return how many.
 

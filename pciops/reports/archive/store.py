@@ -10,11 +10,10 @@ from datetime import datetime
 from itertools import islice
 from typing import Final
 
-from django.db import transaction
-
 from pciops.audit import anchors, chain, services
 from pciops.audit.models import Anchor, Event
 from pciops.audit.services import Initiator
+from pciops.lib import retries
 from pciops.lib.canonical import canonical, digest
 from pciops.reports import spool
 from pciops.reports.archive import codec, records
@@ -26,7 +25,7 @@ AT_ONCE: Final = 4  # chunks of rows in one statement: databases limit its size
 LONGEST_REMARK: Final = 1000
 
 
-@transaction.atomic
+@retries.repeated
 def keep(built: BuiltReport, *, initiator: Initiator, again: bool = False) -> StoredReport:
     """Store a report, with a row in the audit log that has its hash.
 
@@ -158,7 +157,7 @@ def figures(stored: StoredReport) -> Mapping[str, int | None]:
 
 
 # --- Acknowledging -----------------------------------------------------------------------------
-@transaction.atomic
+@retries.repeated
 def sign_off(
     stored: StoredReport,
     *,

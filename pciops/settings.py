@@ -423,6 +423,7 @@ if PROXIES:
 # Names of settings that may send data without TLS to other hosts: `check --deploy` refuses others.
 CLEARTEXT_ALLOWED = env.words("PCIOPS_CLEARTEXT_ALLOWED")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024  # bytes; the longest form is a reason of 1,000 characters
+FILE_UPLOAD_HANDLERS = ["pciops.web.forms.NoFiles"]
 SECURE_CSP = {
     "default-src": [NONE],
     "style-src": [SELF],

@@ -360,8 +360,8 @@ def _target(request: HttpRequest) -> str:
 
 
 def _ours(request: HttpRequest, target: str) -> str:
-    """Return the target, or the overview if it is on another site."""
-    ours = url_has_allowed_host_and_scheme(
+    """Return the target, or the overview if it is not a path of this site."""
+    ours = target.startswith("/") and url_has_allowed_host_and_scheme(
         target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
     return target if ours else resolve_url(settings.LOGIN_REDIRECT_URL)

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import cast
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -40,6 +42,10 @@ class NotAllowedError(Exception):
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer without the request: nothing in it can be trusted, not even its host."""
+    if isinstance(exception, RequestDataTooBig):
+        limit = f"{settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024} KiB"
+        sentence = f"The form is too large. It can have {limit} and no files. Nothing was changed."
+        return _bare_page(413, "Form too large", sentence)
     sentence = "The request could not be read: its host, its form or its session is damaged."
     return _bare_page(400, "Bad request", sentence)
 

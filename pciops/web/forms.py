@@ -7,6 +7,8 @@ from typing import Any, Final, cast
 
 from django import forms
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.core.files.uploadhandler import FileUploadHandler
 
 from pciops.accounts.verdict import SigninVerdict
 from pciops.actions.act import Act
@@ -24,6 +26,13 @@ from pciops.audit.models import Event
 # Labels of the confirmation beyond the limit: of who may unlock, and of others.
 BEYOND_LIMIT: Final = "Unlock beyond the limit; an alert is sent"
 ASK: Final = "Ask a second operator to confirm the unlock"
+
+
+class NoFiles(FileUploadHandler):
+    """Refuses a file before it is read, into memory or a temporary file: no form takes any."""
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        raise RequestDataTooBig("No form takes a file.")
 
 
 class _WithReasonForm(forms.Form):

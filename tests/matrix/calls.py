@@ -99,19 +99,30 @@ class Caller:
         query: str | None = None,
         method: str = "",
         check_csrf: bool = False,
+        **more: Any,
     ) -> Response:
         """Make the call about this account: with the token if it is of the API, or the browser.
 
         Tokens that a sign-out revokes stay valid, so that calls do not see each other.
+
+        Args:
+            more: WSGI variables, which win.
         """
         tokens = dict(self.keystone.tokens)
         try:
-            return self._send(call, user_id, query, method, check_csrf=check_csrf)
+            return self._send(call, user_id, query, method, check_csrf=check_csrf, **more)
         finally:
             self.keystone.tokens = tokens
 
     def _send(
-        self, call: Call, user_id: str, query: str | None, method: str, *, check_csrf: bool
+        self,
+        call: Call,
+        user_id: str,
+        query: str | None,
+        method: str,
+        *,
+        check_csrf: bool,
+        **more: Any,
     ) -> Response:
         browser = Client(enforce_csrf_checks=check_csrf)
         path = call.filled(f"/{call.route}{call.queries[0] if query is None else query}", user_id)
@@ -119,10 +130,10 @@ class Caller:
         method = method or call.method
         if call.is_api:
             headers = {"X-Auth-Token": self.token} if self.token else {}
-            return browser.generic(method, path, body, "application/json", headers=headers)
+            return browser.generic(method, path, body, "application/json", headers=headers, **more)
         browser.cookies.update(self.cookies)
         if method == "POST":
-            return browser.post(path, json.loads(body))
+            return browser.post(path, json.loads(body), **more)
         return browser.generic(method, path)
 
 

@@ -230,6 +230,7 @@ def test_sign_in_leads_to_the_page_that_was_requested(client: Client, operator: 
 @pytest.mark.parametrize(
     "target",
     [
+        "nowhere",
         "https://evil.example/",
         "//evil.example/",
         "///evil.example",

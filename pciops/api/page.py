@@ -60,7 +60,8 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> dict[str, A
         schema = content.pop("application/json")["schema"]
         answers.append((code, response["description"], outline(schema), _objects(schema), content))
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-    fields = body.get("schema", {}).get("properties", {})
+    schema = body.get("schema", {})
+    required = schema.get("required") or schema.get("anyOf", [{}])[0].get("required", [])
     return {
         "method": method,
         "path": path,
@@ -74,8 +75,13 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> dict[str, A
                 for each in operation["parameters"]
             ),
             *(
-                (name, "body", values(field), field.get("description", ""))
-                for name, field in fields.items()
+                (
+                    name,
+                    "body" if name in required else "body, optional",
+                    values(field),
+                    field.get("description", ""),
+                )
+                for name, field in schema.get("properties", {}).items()
             ),
         ],
         "answers": answers,

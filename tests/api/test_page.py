@@ -33,6 +33,13 @@ def test_every_operation_is_on_the_page_with_its_parameters(site: Client) -> Non
             assert parameter["description"] in text
 
 
+def test_fields_that_may_be_left_out_are_optional(site: Client) -> None:
+    text = shown(site.get("/api/")).partition("POST /api/v1/accounts/{user_id}/unlock")[2]
+
+    for field in ("reason body text", "beyond_limit body, optional", "confirms body, optional"):
+        assert field in text
+
+
 def test_every_link_leads_to_an_object(site: Client) -> None:
     content = site.get("/api/").content.decode()
     links = set(re.findall(r'href="#(object-\w+)"', content))

@@ -16,7 +16,14 @@ from pciops.lib.env import SettingError
 # Django's commands that an installation needs, and those for the development of pciops.
 LISTED = ("check", "clearsessions", "collectstatic", "migrate", "showmigrations")
 FOR_DEVELOPERS = ("makemigrations", "shell")
-BEFORE_INSTALLATION: tuple[list[str], ...] = ([], ["help"], ["--help"], ["-h"], ["grants"])
+BEFORE_INSTALLATION: tuple[list[str], ...] = (
+    [],
+    ["help"],
+    ["--help"],
+    ["-h"],
+    ["grants"],
+    ["setup"],
+)
 
 
 class CommandLine(ManagementUtility):

@@ -58,6 +58,39 @@ def statements(*, database: str, user: str, host: str, unlock_user: str) -> list
     return granted
 
 
+def create_login(*, user: str, host: str, password: str) -> str:
+    """Return the CREATE USER for MariaDB and MySQL; a login that exists keeps its password.
+
+    Raises:
+        GrantError: if a name could end the quotes around it.
+    """
+    for name in (user, host, password):
+        if not _NAME.fullmatch(name):
+            raise GrantError(f"{name!r} is no name for a GRANT")
+    return f"CREATE USER IF NOT EXISTS '{user}'@'{host}' IDENTIFIED BY '{password}';"
+
+
+def create_role(*, user: str, password: str) -> str:
+    """Return the same for PostgreSQL, where CREATE ROLE knows no IF NOT EXISTS."""
+    create = f"CREATE ROLE \"{user}\" LOGIN PASSWORD '{password}';"
+    return f"DO $$ BEGIN {create} EXCEPTION WHEN duplicate_object THEN NULL; END $$;"
+
+
+def create_database(*, database: str, user: str, host: str) -> list[str]:
+    """Return the SQL of pciops' own database on MariaDB or MySQL, for a login that migrates it.
+
+    Raises:
+        GrantError: if a name could end the quotes around it.
+    """
+    for name in (database, user, host):
+        if not _NAME.fullmatch(name):
+            raise GrantError(f"{name!r} is no name for a GRANT")
+    return [
+        f"CREATE DATABASE IF NOT EXISTS `{database}` CHARACTER SET utf8mb4;",
+        f"GRANT ALL ON `{database}`.* TO '{user}'@'{host}';",
+    ]
+
+
 def _statement(right: str, table: str, names: Iterable[str], database: str, login: str) -> str:
     listed = ", ".join(f"`{name}`" for name in names)
     return f"GRANT {right} ({listed}) ON `{database}`.`{table}` TO {login};"

@@ -30,7 +30,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.module_loading import autodiscover_modules
 
-from pciops.lib import env, galera, times
+from pciops.lib import charset, env, galera, times
 from pciops.lib.numbers import counted
 
 log = logging.getLogger(__name__)
@@ -211,6 +211,8 @@ def database() -> Iterator[CheckResult]:
             f"of them {first.app_label}.{first.name}.",
             "manage.py migrate",
         )
+    elif wrong := charset.problem():
+        yield problem(wrong, "Run that SQL, then restart all services.")
     else:
         yield ok(
             f"It answers ({connection.display_name}), and its tables are those of this version."

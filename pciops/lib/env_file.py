@@ -13,8 +13,10 @@ _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)")
 _EXAMPLE = "/etc/pciops/pciops.env"
 
 
-def load(name: str, default: str) -> None:
-    """Set the variables of the file that this variable names; those of the environment win.
+def load(name: str, default: str) -> Path:
+    """Set the variables of the file that this variable names, and return its path.
+
+    Those of the environment win.
 
     Raises:
         SettingError: if the file cannot be read. The default file may be missing, and so may any
@@ -25,7 +27,7 @@ def load(name: str, default: str) -> None:
         content = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         if not text(name) or not private.makes_files:
-            return
+            return path
         raise SettingError(name, f"names {path}, which does not exist", _EXAMPLE) from None
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not text"
@@ -33,6 +35,7 @@ def load(name: str, default: str) -> None:
         raise SettingError(name, problem, _EXAMPLE) from None
     for variable, value in parse(content, name, path).items():
         os.environ.setdefault(variable, value)
+    return path
 
 
 def parse(content: str, name: str, path: Path) -> dict[str, str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 from pciops.keystone import grants
+
+_NOTE = "-- A new password, for {}. A login that exists keeps its own."
 
 
 class Command(BaseCommand):
@@ -43,7 +46,8 @@ class Command(BaseCommand):
         except grants.GrantError as error:
             raise CommandError(str(error), returncode=2) from None
         for login in dict.fromkeys((user, writer)):
-            self._print_create(login, host)
+            setting = "" if login == user else "UNLOCK_"
+            self._print_create(login, host, f"PCIOPS_KEYSTONE_{setting}DATABASE_URL")
         for line in lines:
             self.stdout.write(line)
 
@@ -58,13 +62,18 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=2) from None
         self.stdout.write("-- Run it after each migrate, as an administrator of the database.")
         if connection.vendor == "mysql":
-            self._print_create(user, host)
+            self._print_create(user, host, "PCIOPS_DATABASE_URL")
         else:
-            create = f"CREATE ROLE \"{user}\" LOGIN PASSWORD '<password>';"
-            self.stdout.write(f"-- Make the login first: {create}")
+            self.stdout.write(_NOTE.format("PCIOPS_DATABASE_URL"))
+            self.stdout.write(grants.create_role(user=user, password=_password()))
         for line in lines:
             self.stdout.write(line)
 
-    def _print_create(self, login: str, host: str) -> None:
-        create = f"CREATE USER '{login}'@'{host}' IDENTIFIED BY '<password>';"
-        self.stdout.write(f"-- Make the login first: {create}")
+    def _print_create(self, login: str, host: str, setting: str) -> None:
+        self.stdout.write(_NOTE.format(setting))
+        self.stdout.write(grants.create_login(user=login, host=host, password=_password()))
+
+
+def _password() -> str:
+    """Return a new password that needs no quoting in SQL or in a URL."""
+    return secrets.token_urlsafe(24)

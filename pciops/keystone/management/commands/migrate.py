@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from django.core.management.base import CommandParser
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, DatabaseError
+
+from pciops.lib import charset
 
 
 class Command(migrate.Command):
@@ -15,3 +19,14 @@ class Command(migrate.Command):
         for action in parser._actions:
             if action.dest == "database":
                 action.choices = (DEFAULT_DB_ALIAS,)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Migrate, unless the tables would not hold every character."""
+        try:
+            problem = charset.problem()
+        except DatabaseError as error:
+            reason = error.args[-1] if error.args else error
+            raise CommandError(f"pciops' own database does not answer: {reason}") from None
+        if problem:
+            raise CommandError(problem)
+        super().handle(*args, **options)

@@ -1,0 +1,231 @@
+"""Sets pciops up on this host, from nothing to a first census."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import pwd
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from pciops.keystone import setup
+from pciops.keystone.setup import SetupError
+from pciops.lib import env_file
+
+STEPS: Final = (
+    ("Making the tables", ("migrate", "--verbosity", "0")),
+    ("Collecting the static files", ("collectstatic", "--noinput", "--verbosity", "0")),
+    ("Counting the accounts", ("census", "--format", "json")),
+)
+OWN, KEYSTONE, CONF, API, VAR = (
+    "PCIOPS_DATABASE_URL",
+    "PCIOPS_KEYSTONE_DATABASE_URL",
+    "PCIOPS_KEYSTONE_CONF",
+    "OS_AUTH_URL",
+    "PCIOPS_VAR",
+)
+
+
+class Command(BaseCommand):
+    help = (
+        "Set pciops up on this host: ask for Keystone's database, API, and keystone.conf, write "
+        "the file of settings (PCIOPS_ENV_FILE), print or run the SQL for both logins and a "
+        "database, make the tables, collect the static files, take the first census, and run "
+        "doctor. What is set already stays, so it can be run again."
+    )
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--keystone-conf", metavar="FILE", help="Keystone's keystone.conf")
+        parser.add_argument("--auth-url", metavar="URL", help="Keystone's API")
+        parser.add_argument(
+            "--keystone-database",
+            metavar="PLACE",
+            help="host[:port]/database[?ssl_ca=FILE], or sqlite:////path; default: that of "
+            "keystone.conf",
+        )
+        parser.add_argument(
+            "--database",
+            metavar="PLACE",
+            help="the same for pciops' own database, or sqlite; default: pciops beside Keystone's",
+        )
+        parser.add_argument(
+            "--login-host",
+            metavar="HOST",
+            default="%",
+            help="from where the logins of the databases may come; default: %(default)s",
+        )
+        parser.add_argument(
+            "--admin-url-file",
+            metavar="FILE",
+            type=Path,
+            help="a file with mysql://user:password@host:port of an administrator, who runs the "
+            "SQL; without it, the SQL is printed",
+        )
+        parser.add_argument(
+            "--user",
+            default="pciops" if os.geteuid() == 0 else getpass.getuser(),
+            help="the user that pciops runs as; default: %(default)s",
+        )
+        parser.add_argument("--yes", action="store_true", help="ask nothing: take the defaults")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        began = time.monotonic()
+        try:
+            user = setup.account(options["user"])
+            path: Path = settings.ENV_FILE
+            content = path.read_text(encoding="utf-8") if path.exists() else ""
+            known = env_file.parse(content, "PCIOPS_ENV_FILE", path)
+            for name in (f"{OWN}_FILE", f"{KEYSTONE}_FILE"):
+                if known.get(name):
+                    raise SetupError(
+                        f"{path} sets {name}, and setup only knows databases by their URLs. Run "
+                        "migrate, collectstatic, census, and doctor instead."
+                    )
+            values = self._values(known, options)
+            lines = setup.statements(values.get(OWN, ""), values[KEYSTONE], options["login_host"])
+            setup.make_folder(path.parent, user, 0o755)
+            setup.make_folder(Path(values[VAR]), user, 0o700)
+            if (merged := setup.merged(content, values)) != content:
+                setup.write_file(path, merged, user)
+                self.stdout.write(f"Wrote {path}, which only {user.pw_name} can read.")
+            self._open_databases(values, lines, options)
+            for words, command in STEPS:
+                self._run(words, command, user)
+        except SetupError as error:
+            raise CommandError(str(error), returncode=2) from None
+        self.stdout.write(f"Set up in {time.monotonic() - began:.0f} s. The doctor says:")
+        self._run("", ("doctor",), user)
+        self.stdout.write(_NEXT)
+
+    # --- Settings -------------------------------------------------------------------------------
+    def _values(self, known: Mapping[str, str], options: dict[str, Any]) -> dict[str, str]:
+        """Return the settings that the file should have; those that it has stay, unless asked."""
+        values = {VAR: str(settings.VAR)}
+        conf = options["keystone_conf"] or known.get(CONF)
+        values[CONF] = conf or self._ask("Keystone's keystone.conf", _existing(), options)
+        first_conf = Path(values[CONF].split(",")[0].strip())
+        values[API] = (
+            options["auth_url"]
+            or known.get(API)
+            or self._ask("Keystone's API (https://keystone.example:5000/v3)", "", options)
+        )
+        keystone = options["keystone_database"] or _place(known.get(KEYSTONE, ""))
+        keystone = keystone or self._ask(
+            "Keystone's database (host[:port]/database)",
+            setup.keystones_database(first_conf),
+            options,
+        )
+        own = options["database"] or _place(known.get(OWN, "")) or ("sqlite" if known else "")
+        own = own or self._ask(
+            "pciops' own database (host[:port]/database, or sqlite)", _beside(keystone), options
+        )
+        # "sqlite" is a file in PCIOPS_VAR. Logins have the name of the database.
+        login = "pciops" if own.startswith("sqlite") else setup.parse_place(own).name
+        values[KEYSTONE] = _url(keystone, f"{login}_keystone", known.get(KEYSTONE, ""))
+        if own != "sqlite" or OWN in known:
+            values[OWN] = "" if own == "sqlite" else _url(own, login, known.get(OWN, ""))
+        return values
+
+    def _ask(self, question: str, default: str, options: dict[str, Any]) -> str:
+        if options["yes"]:
+            if default:
+                return default
+            raise SetupError(f"--yes, and this is not known: {question}. Give it as an option.")
+        shown = f" [{default}]" if default else ""
+        try:
+            answer = input(f"{question}{shown}: ").strip() or default
+        except EOFError:
+            raise SetupError("The answers ended early; nothing was changed.") from None
+        return answer or self._ask(question, default, options)
+
+    # --- Databases ------------------------------------------------------------------------------
+    def _open_databases(
+        self, values: Mapping[str, str], lines: list[str], options: dict[str, Any]
+    ) -> None:
+        """Run the SQL as an administrator; print it as long as a login cannot get in."""
+        if options["admin_url_file"] and lines:
+            try:
+                url = options["admin_url_file"].read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError):
+                raise SetupError(f"{options['admin_url_file']} cannot be read.") from None
+            if not url.startswith("mysql://"):
+                raise SetupError("--admin-url-file: mysql://user:password@host:port is wanted.")
+            setup.execute(url, lines)
+            self.stdout.write("Made the logins and pciops' own database, with their rights.")
+        while not all(setup.is_open(values.get(name, "")) for name in (OWN, KEYSTONE)):
+            self.stdout.write("\nRun this SQL as the administrator of the database:\n")
+            self.stdout.write("\n".join(lines) + "\n")
+            if options["yes"]:
+                raise CommandError(
+                    "The logins cannot get in yet. After the SQL, run setup again. A login that "
+                    f"existed keeps its password, which has to be in {settings.ENV_FILE}."
+                )
+            try:
+                input("Then press Enter: ")
+            except EOFError:
+                raise CommandError("The logins cannot get in yet. Run setup again.") from None
+
+    # --- Steps ----------------------------------------------------------------------------------
+    def _run(self, words: str, command: tuple[str, ...], user: pwd.struct_passwd) -> None:
+        """Run one of pciops' commands as its user. It reads the file that was just written."""
+        began = time.monotonic()
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PCIOPS_", "OS_"))}
+        is_root = os.geteuid() == 0
+        self.stdout.flush()
+        done = subprocess.run(
+            [sys.executable, "-m", "pciops.cli", *command],
+            cwd=settings.ROOT,
+            env={**kept, "PCIOPS_ENV_FILE": str(settings.ENV_FILE)},
+            stdout=subprocess.DEVNULL if words else None,
+            stderr=subprocess.PIPE if words else None,
+            text=True,
+            check=False,
+            user=user.pw_uid if is_root else None,
+            group=user.pw_gid if is_root else None,
+            extra_groups=os.getgrouplist(user.pw_name, user.pw_gid) if is_root else None,
+        )
+        if done.returncode and words:
+            raise CommandError(f"{words} failed.\n{done.stderr.strip()}", returncode=1)
+        if done.returncode:
+            raise CommandError("There are problems; setup can be run again.", returncode=1)
+        if words:
+            self.stdout.write(f"{words}… {time.monotonic() - began:.1f} s")
+
+
+_NEXT: Final = (
+    "Next: start the site, the worker, and beat (docs/install.md), and set PCIOPS_ALLOWED_HOSTS."
+)
+
+
+def _existing() -> str:
+    usual = Path("/etc/keystone/keystone.conf")
+    return str(usual) if usual.exists() else ""
+
+
+def _place(url: str) -> str:
+    """Return a known URL without its login."""
+    return url if url.startswith("sqlite:") else url.rpartition("@")[2]
+
+
+def _beside(keystone: str) -> str:
+    """Return the default of pciops' own database: on the server of Keystone's."""
+    if keystone.startswith("sqlite:"):
+        return "sqlite"
+    return replace(setup.parse_place(keystone), name="pciops").text
+
+
+def _url(place: str, login: str, known: str) -> str:
+    """Return the URL of a place: the known one, or with the login and password that it has."""
+    if place.startswith("sqlite:") or place == _place(known):
+        return known or place
+    user, _, password = known.removeprefix("mysql://").rpartition("@")[0].partition(":")
+    return setup.parse_place(place).url(user or login, password or setup.new_password())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -33,7 +34,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pciops.settings")
 if not apps.ready:  # a worker or beat; manage.py has done this already
     try:
         django.setup()
-        call_command("check")
+        call_command("check", stdout=StringIO())  # no line for the log
     except (SettingError, SystemCheckError) as error:
         sys.exit(f"pciops: {error}")
 for _folder in map(Path, settings.CELERY_BROKER_TRANSPORT_OPTIONS.values()):

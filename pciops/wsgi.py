@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import StringIO
 from typing import NoReturn
 
 from django.contrib.staticfiles.storage import staticfiles_storage
@@ -26,7 +27,7 @@ def refuse(sentence: object) -> NoReturn:
 
 try:
     application = get_wsgi_application()
-    call_command("check")
+    call_command("check", stdout=StringIO())  # no line for the log
 except (SettingError, SystemCheckError) as error:
     refuse(error)
 if not staticfiles_storage.exists("staticfiles.json"):

@@ -104,6 +104,7 @@ class Site:
                     *(sys.executable, "-m", "gunicorn", "pciops.wsgi:application"),
                     *("--bind", f"127.0.0.1:{self.port}", "--workers", "2", "--threads", "4"),
                     *("--access-logfile", "-", "--graceful-timeout", "5", "--no-control-socket"),
+                    *("--logger-class", "pciops.lib.gunicorn.Logger"),
                 ],
                 env=self.environment,
                 log=self.folder / "log",

@@ -38,8 +38,12 @@ if not apps.ready:  # a worker or beat; manage.py has done this already
     except (SettingError, SystemCheckError) as error:
         sys.exit(f"pciops: {error}")
 for _folder in map(Path, settings.CELERY_BROKER_TRANSPORT_OPTIONS.values()):
-    _folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        _folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        _problem = f"is a folder in which {_folder} cannot be made ({error.strerror})"
+        raise SettingError("PCIOPS_VAR", _problem, "/var/lib/pciops") from None
 
 
 class NodeTransport(pyamqp.SSLTransport):
@@ -125,6 +129,8 @@ app.conf.beat_schedule = {
     # Locks that ended out of band; hourly: last activity that was changed out of band.
     "find_hidden_unlocks": _entry("events.hidden_unlocks", MINUTE, expires=50),
     "find_hidden_activity": _entry("events.hidden_activity", FIVE_MINUTES, expires=240),
+    # Sessions that have ended are deleted.
+    "clear_sessions": _entry("signin.clear_sessions", crontab(hour="3", minute="40"), expires=3600),
     # Old notifications are deleted.
     "prune_events": _entry("events.prune", crontab(hour="3", minute="40"), expires=3600),
 }
@@ -149,10 +155,15 @@ def end_run(**_: Any) -> None:
 
 @worker_ready.connect
 def record_start(**_: Any) -> None:
-    """Record the start of a worker in the audit log (PCI DSS 10.2.1.6)."""
+    """Record the start of a worker in the audit log (PCI DSS 10.2.1.6), and order a census.
+
+    The worker takes it at once, unless that of these five minutes is there: a new installation does
+    not wait for beat.
+    """
     from pciops.audit import processes  # noqa: PLC0415 (the apps are ready only now)
 
     processes.record_start("worker")
+    app.send_task("accounts.census", expires=240)
 
 
 @worker_shutdown.connect

@@ -14,7 +14,7 @@ from pciops.lib import logs, private
 from pciops.lib.env import SettingError
 
 # Django's commands that an installation needs, and those for the development of pciops.
-LISTED = ("check", "clearsessions", "collectstatic", "migrate", "showmigrations")
+LISTED = ("check", "collectstatic", "migrate", "showmigrations")
 FOR_DEVELOPERS = ("makemigrations", "shell")
 BEFORE_INSTALLATION: tuple[list[str], ...] = (
     [],

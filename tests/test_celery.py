@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from kombu.transport import pyamqp
 
-from pciops.celery import WorkerConsumer, app
+from pciops.audit import processes
+from pciops.celery import WorkerConsumer, app, record_start
 
 
 def test_of_each_node_its_own_name_is_expected_in_the_certificate(
@@ -38,3 +39,12 @@ def test_a_worker_makes_no_queues_for_delayed_tasks() -> None:
     assert "Tasks" in steps
     assert "DelayedDelivery" not in steps
     assert app.conf.worker_consumer == "pciops.celery:WorkerConsumer"
+
+
+def test_a_worker_orders_a_census_when_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr(processes, "record_start", lambda kind: None)
+    monkeypatch.setattr(app, "send_task", lambda name, **_: sent.append(name))
+    record_start()
+
+    assert sent == ["accounts.census"]

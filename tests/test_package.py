@@ -75,7 +75,7 @@ def test_help_lists_our_commands_and_none_that_makes_no_sense(
     listed = set(done.stdout.split())
 
     assert done.returncode == 0, done.stderr
-    assert {"doctor", "migrate", "unlock", "grants", "clearsessions"} <= listed
+    assert {"doctor", "migrate", "unlock", "grants", "setup"} <= listed
     assert {"createsuperuser", "flush", "runserver", "demo"} & listed == set()
     assert list(tmp_path.iterdir()) == []  # nothing is made before an installation
 

@@ -17,12 +17,12 @@ from itertools import chain
 from typing import Any, Final
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 from django.utils.crypto import salted_hmac
 
 from pciops.audit import evidence
 from pciops.audit.evidence import UnsignedError
-from pciops.audit.models import ChainCheck, ChainHead, Event, PruneStub
+from pciops.audit.models import Anchor, ChainCheck, ChainHead, Event, PruneStub
 from pciops.audit.witnesses import Witnesses, check_text
 from pciops.lib import canonical, retries
 from pciops.lib.keyset import Column, Order, batches
@@ -187,6 +187,17 @@ def run_check(now: datetime, *, since: int = 0, witnesses: Witnesses | None = No
     if check.problem:
         log.error("the trail does not fit: %s", check.problem)
     return check
+
+
+def last_position() -> int:
+    """Return the greatest position that a row of the audit log is known to have had; 0: none."""
+    known = (
+        Event.rows.aggregate(last=Max("position"))["last"],
+        ChainHead.objects.aggregate(last=Max("position"))["last"],
+        Anchor.objects.aggregate(last=Max("position"))["last"],
+        ChainCheck.objects.aggregate(last=Max("position"))["last"],
+    )
+    return max(position or 0 for position in known)
 
 
 def last_check() -> ChainCheck | None:

@@ -55,19 +55,24 @@ def notifications() -> Iterator[CheckResult]:
 
 def _queue(link: Connection) -> CheckResult:
     node, name = broker.address(link), settings.NOTIFICATIONS_QUEUE
+    running = liveness.liveness(timezone.now()).running
     try:
         queue = link.default_channel.queue_declare(name, passive=True)
     except link.channel_errors:
         return warning(
-            f"{node} answers, and has no queue {name!r} yet: no consumer has been connected.",
-            "Start manage.py consume_events.",
+            f"{node} answers, and has no queue {name!r}.",
+            "A consumer is running and makes it when it connects; look at its log."
+            if running
+            else "Start manage.py consume_events.",
         )
     waiting = int(queue.message_count)
     if waiting > settings.NOTIFICATIONS_QUEUE_LENGTH // 2:
         return problem(
             f"{waiting} notifications wait at {node}; of more than "
             f"{settings.NOTIFICATIONS_QUEUE_LENGTH} the oldest are lost.",
-            "Start manage.py consume_events, several of them where one is too slow.",
+            "A consumer is running and too slow: start another one."
+            if running
+            else "Start manage.py consume_events.",
         )
     return ok(f"{node} answers; {waiting} notifications wait.")
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
 from django.utils import timezone
 
 from pciops.keystone import (
@@ -179,13 +179,28 @@ def least_privilege() -> Iterator[CheckResult]:
     for login, alias in logins.items():
         held = [line for (line,) in _rows("SHOW GRANTS", alias)]
         surplus = grants.surplus(held, database=settings.DATABASES[alias]["NAME"])
-        if surplus:
+        if surplus and _is_own_login(alias):
+            yield problem(
+                f"{login} is the login of pciops' own database as well, and may therefore do more "
+                f"than it has to: {'; '.join(surplus)}.",
+                "Leave that login as it is: pciops needs its rights. Make another one for "
+                "Keystone's database with what manage.py grants --user pciops_keystone prints.",
+            )
+        elif surplus:
             yield problem(
                 f"{login} may do more than it has to: {'; '.join(surplus)}.",
                 "REVOKE that from it, or make a new login with what manage.py grants prints.",
             )
         else:
             yield ok(f"{login} may do no more than it has to.")
+
+
+def _is_own_login(alias: str) -> bool:
+    """Return whether a connection to Keystone's database has the login of pciops' own database."""
+    ours, theirs = connections[DEFAULT_DB_ALIAS].settings_dict, settings.DATABASES[alias]
+    return connections[DEFAULT_DB_ALIAS].vendor == "mysql" and all(
+        str(ours[key]) == str(theirs.get(key, "")) for key in ("USER", "HOST", "PORT")
+    )
 
 
 @check("Keystone's API")

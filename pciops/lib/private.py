@@ -31,7 +31,7 @@ def private_folder(name: str, default: str) -> Path:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if (mode := path.stat().st_mode) & 0o077:
             path.chmod(mode & 0o700)
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike the method, also if it may not be looked at
         _require_ours(name, path)
     return path
 

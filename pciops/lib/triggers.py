@@ -72,6 +72,16 @@ def installed(guards: Sequence[Guard], using: str = "default") -> set[str]:
         return {row[0] for row in cursor.fetchall()} & {guard.name for guard in guards}
 
 
+def are_visible(using: str = "default") -> bool:
+    """Return whether the login sees triggers: on MariaDB and MySQL only with the right to them."""
+    if connections[using].vendor != "mysql":
+        return True
+    with connections[using].cursor() as cursor:
+        cursor.execute("SHOW GRANTS")
+        held = " ".join(str(row[0]) for row in cursor.fetchall())
+    return "TRIGGER" in held or "ALL PRIVILEGES" in held
+
+
 _LISTED: Final = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
     "mysql": "SELECT trigger_name FROM information_schema.triggers "

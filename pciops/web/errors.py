@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import cast
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import DisallowedHost, RequestDataTooBig
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -46,6 +46,12 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         limit = f"{settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024} KiB"
         sentence = f"The form is too large. It can have {limit} and no files. Nothing was changed."
         return _bare_page(413, "Form too large", sentence)
+    if isinstance(exception, DisallowedHost):
+        sentence = (
+            "pciops does not serve this host name. Open it at its own address, or, if this is the "
+            "address, add its host to PCIOPS_ALLOWED_HOSTS."
+        )
+        return _bare_page(400, "Unknown host", sentence)
     sentence = "The request could not be read: its host, its form or its session is damaged."
     return _bare_page(400, "Bad request", sentence)
 
@@ -55,10 +61,22 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    sentence = (
-        "The form was open for too long, or came from another site. Nothing was changed. Go back, "
-        "reload the page, and send it again. Cookies have to be allowed."
-    )
+    if settings.HTTPS and not request.is_secure():
+        sentence = (
+            "This page came over plain HTTP, where browsers do not send the cookies of pciops. "
+            "Nothing was changed. Open the address with https://. If it has that, the proxy in "
+            "front has to set X-Forwarded-Proto, and PCIOPS_PROXIES has to count it."
+        )
+    elif reason.startswith("Origin checking failed"):
+        sentence = (
+            "The form came from another address than the one that it was sent to. Nothing was "
+            "changed. Open pciops at its own address. A proxy in front has to pass the header Host."
+        )
+    else:
+        sentence = (
+            "The form was open for too long, or came from another site. Nothing was changed. Go "
+            "back, reload the page, and send it again. Cookies have to be allowed."
+        )
     return _page(request, 403, "Form refused", sentence)
 
 

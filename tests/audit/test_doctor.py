@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 import time_machine
+from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
 from pciops.audit import anchors, chain, doctor, evidence
+from pciops.audit.apps import GUARDS
 from pciops.audit.models import SyslogCursor
+from pciops.lib import triggers
 from tests.audit.helpers import chained, record
 
 pytestmark = pytest.mark.django_db
@@ -19,6 +22,26 @@ pytestmark = pytest.mark.django_db
 
 def ago(hours: float) -> datetime:
     return timezone.now() - timedelta(hours=hours)
+
+
+# --- Triggers -----------------------------------------------------------------------------------
+def test_the_database_refuses_changes_of_the_audit_log() -> None:
+    assert [result.level for result in doctor.evidence_triggers()] == ["ok"]
+
+
+def test_a_dropped_trigger_is_a_problem_that_names_it() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER audit_event_no_update")
+    [result] = doctor.evidence_triggers()
+
+    assert result.level == "problem"
+    assert "audit_event_no_update" in result.sentence
+
+
+def test_triggers_that_were_never_made_are_a_warning() -> None:
+    triggers.remove(GUARDS)
+
+    assert [result.level for result in doctor.evidence_triggers()] == ["warning"]
 
 
 # --- Evidence key -------------------------------------------------------------------------------

@@ -149,8 +149,18 @@ def test_command_fails_and_names_the_row(five: list[Event]) -> None:
     assert failed.value.returncode == 1
 
 
-def test_command_refuses_a_negative_position() -> None:
+@pytest.mark.parametrize("since", [-1, 6, 999_999])
+def test_command_refuses_a_position_that_no_row_has_had(five: list[Event], since: int) -> None:
     with pytest.raises(CommandError, match="--since") as failed:
-        call_command("verify_audit", since=-1)
+        call_command("verify_audit", since=since)
 
     assert failed.value.returncode == 2
+    assert chain.last_check() is None
+
+
+def test_a_removed_row_is_no_wrong_usage(five: list[Event]) -> None:
+    forge("DELETE FROM audit_event WHERE position = 5")
+    with pytest.raises(CommandError, match="row 5") as failed:
+        call_command("verify_audit", since=5)
+
+    assert failed.value.returncode == 1

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
-from pciops.events import doctor
+from pciops.events import doctor, liveness
+from pciops.events.intake import broker
 from pciops.events.intake.consumer import SessionRecorder
 from pciops.events.intake.names import NameResolver
 from pciops.events.intake.record import record_messages
@@ -55,6 +58,29 @@ def test_each_unreachable_node_of_several_is_a_warning(node: str, settings: Sett
         "warning",
         "problem",
     ]
+
+
+@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize("waiting", [None, 60_000])
+def test_a_consumer_that_is_running_is_not_to_be_started(
+    monkeypatch: pytest.MonkeyPatch, running: bool, waiting: int | None
+) -> None:
+    """None waiting: there is no queue."""
+
+    class Channel:
+        def queue_declare(self, name: str, passive: bool) -> SimpleNamespace:
+            if waiting is None:
+                raise LookupError
+            return SimpleNamespace(message_count=waiting)
+
+    link: Any = SimpleNamespace(default_channel=Channel(), channel_errors=(LookupError,))
+    monkeypatch.setattr(broker, "address", lambda link: "rabbit.example:5672")
+    state = SimpleNamespace(running=running)
+    monkeypatch.setattr(liveness, "liveness", lambda now: state)
+    finding = doctor._queue(link)
+
+    assert finding.level != "ok"
+    assert ("Start manage.py consume_events" in finding.remedy) is not running
 
 
 @pytest.mark.usefixtures("node")

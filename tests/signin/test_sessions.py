@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from django.conf import settings as configured
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from pciops.audit.models import Event
@@ -15,6 +16,7 @@ from pciops.keystone import client as keystone
 from pciops.signin.models import Operator, StoredSession
 from pciops.signin.session_store import contents, row_key
 from pciops.signin.sessions import seal, unseal
+from pciops.signin.tasks import clear_sessions
 from tests.fake_keystone import FakeKeystone, Person
 from tests.signin.visit import session_key, shown, sign_in, signed_in
 
@@ -348,3 +350,14 @@ def test_altered_seal_is_broken(position: int) -> None:
 @pytest.mark.parametrize("text", ["", "a", "gAAAAA", "ünsinn", "\0"])
 def test_text_that_was_never_sealed_is_none(text: str) -> None:
     assert unseal(text) is None
+
+
+def test_only_sessions_that_have_ended_are_cleared() -> None:
+    now = timezone.now()
+    for key, minutes in (("ended", -1), ("open", 1)):
+        StoredSession.objects.create(
+            session_key=key, seen_at=now, expire_date=now + timedelta(minutes=minutes)
+        )
+    clear_sessions()
+
+    assert list(StoredSession.objects.values_list("pk", flat=True)) == ["open"]

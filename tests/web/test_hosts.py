@@ -25,3 +25,5 @@ def test_bad_host_header_is_one_line_of_the_log(client: Client, host: str) -> No
     assert response.status_code == 400
     assert len(stream.getvalue().splitlines()) == 1
     assert "Invalid HTTP_HOST header" in stream.getvalue()
+    assert "PCIOPS_ALLOWED_HOSTS" in response.content.decode()
+    assert host not in response.content.decode()

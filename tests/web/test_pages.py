@@ -129,6 +129,25 @@ def test_without_sign_in_a_page_that_is_not_found_offers_the_form(client: Client
     assert '<a href="/signin/">Sign in</a>' in response.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("https", "headers", "term"),
+    [
+        (True, {}, "https://"),
+        (True, {"X-Forwarded-Proto": "https", "Origin": "https://other.example"}, "header Host"),
+        (False, {}, "Cookies"),
+    ],
+)
+def test_a_refused_form_names_the_cause(
+    settings: Settings, https: bool, headers: dict[str, str], term: str
+) -> None:
+    settings.HTTPS = https
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    refused = Client(enforce_csrf_checks=True).post("/signin/", headers=headers)
+
+    assert refused.status_code == 403
+    assert term in refused.content.decode()
+
+
 def test_a_form_needs_its_csrf_token(operator: Person) -> None:
     browser = Client(enforce_csrf_checks=True)
     fields = {"name": "ada", "password": operator.password, "domain": "Default"}
@@ -148,7 +167,7 @@ def test_another_host_name_is_refused_without_a_traceback(client: Client) -> Non
     response = client.get("/signin/", headers={"Host": "evil.example"})
 
     assert response.status_code == 400
-    assert "could not be read" in shown(response)
+    assert "PCIOPS_ALLOWED_HOSTS" in shown(response)
 
 
 @pytest.mark.parametrize(
@@ -162,8 +181,8 @@ def test_a_form_that_is_too_large_is_refused_without_a_traceback(
     body = part if content_type.startswith("multipart") else f"name={value}"
     response = client.post("/signin/", body, content_type=content_type)
 
-    assert response.status_code == 400
-    assert "could not be read" in shown(response)
+    assert response.status_code == 413
+    assert "too large" in shown(response)
 
 
 # --- Scope --------------------------------------------------------------------------------------

@@ -38,6 +38,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["since"] < 0:
             raise CommandError("--since: a position is a whole number from 1 on", returncode=2)
+        if options["since"] > (last := chain.last_position()):
+            problem = f"--since: no row has had the position {options['since']}; the last is {last}"
+            raise CommandError(problem, returncode=2)
         now = timezone.now()
         try:
             witnesses = Witnesses.read(options["against"])

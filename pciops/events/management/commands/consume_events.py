@@ -21,7 +21,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.NOTIFICATIONS_URLS:
-            raise CommandError("PCIOPS_NOTIFICATIONS_URL is not set: nobody knows where they are")
+            raise CommandError(
+                "PCIOPS_NOTIFICATIONS_URL is not set: it names the RabbitMQ of the notifications.",
+                returncode=2,
+            )
         consumer = NotificationConsumer(settings.NOTIFICATIONS_URLS, clock=timezone.now)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: consumer.stop())

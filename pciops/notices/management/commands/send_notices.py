@@ -70,7 +70,7 @@ class Command(BaseCommand):
         if problem := recipients.problem(address):
             raise CommandError(f"--to: {address}: {problem}", returncode=2)
         if settings.MAIL_SERVER is None:
-            raise CommandError("PCIOPS_EMAIL_URL is not set: there is no way to send")
+            raise CommandError("PCIOPS_EMAIL_URL is not set: there is no way to send", returncode=2)
         failed = 0
         for kind in NoticeKind:
             notice = rendering.sample(kind, policy=policy, now=now)

@@ -100,9 +100,10 @@ def test_whole_chain_can_be_pruned() -> None:
         "UPDATE audit_stub SET last_hash = 'forged'",
         "UPDATE audit_stub SET count = 2",
         "UPDATE audit_stub SET last_position = 4",
+        "UPDATE audit_stub SET signature = 'é'",
         "",
     ],
-    ids=["hash", "count", "position", "another key"],
+    ids=["hash", "count", "position", "signature", "another key"],
 )
 def test_verification_finds_a_forged_stub(settings: Settings, tmp_path: Path, sql: str) -> None:
     prune.prune(NOW)

@@ -79,7 +79,11 @@ def hosts(
         both = one.replace(f":{first.port}/", f":{first.port},127.0.0.1:{second.port}/")
         ours = Site(
             folder=tmp_path_factory.mktemp("hosts"),
-            settings={**site.settings, "PCIOPS_KEYSTONE_DATABASE_URL": both},
+            settings={
+                **site.settings,
+                "PCIOPS_DATABASE_URL": mariadb.create_database("hosts", password="ours"),
+                "PCIOPS_KEYSTONE_DATABASE_URL": both,
+            },
             keystone_api=site.keystone_api,
             keystone_database=first,
         )

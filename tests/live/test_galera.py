@@ -20,6 +20,8 @@ from django.db.backends.mysql.base import DatabaseWrapper
 from pytest_django.plugin import DjangoDbBlocker
 
 from pciops.demo.keystone import Keystone
+from pciops.keystone import hosts
+from pciops.keystone.mysql.base import DatabaseWrapper as SeveralHosts
 from pciops.lib.galera import wait_for_writes
 from tests.support.cloud import ATTEMPTS, Cloud, keystone_on
 from tests.support.galera import GaleraNode, galera
@@ -209,3 +211,39 @@ def test_the_doctor_names_the_node_and_the_size_of_its_cluster(sites: list[Site]
     found = sites[1].manage("doctor").stdout
 
     assert "node-2 is Synced and sees 3 nodes" in found
+
+
+def test_a_node_outside_of_its_cluster_counts_as_not_answering(
+    nodes: list[GaleraNode], django_db_blocker: DjangoDbBlocker
+) -> None:
+    one, two, _ = nodes
+    one.create_database("ready", password="ours")
+    one.execute("CREATE TABLE project AS SELECT 1 AS id", database="ready")
+    settings = {
+        **connections["default"].settings_dict,
+        **dj_database_url.parse(url("ready", two.port)),
+        "OPTIONS": {},
+        "READS_ONLY": True,
+        "HOSTS": [("127.0.0.1", two.port), ("127.0.0.1", one.port)],
+    }
+    reading, later = SeveralHosts(settings, "keystone"), SeveralHosts(settings, "keystone")
+
+    def port(wrapper: SeveralHosts) -> int:
+        with wrapper.cursor() as cursor:
+            cursor.execute("SELECT @@port FROM project")
+            return int(cursor.fetchone()[0])
+
+    with django_db_blocker.unblock(), closing(reading), closing(later):
+        assert port(reading) == two.port
+        two.execute("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=1'")
+        try:
+            wait_until(lambda: two.status("wsrep_ready") == "OFF", "node 2 is alone")
+            ports = [port(reading), port(later)]
+            facts = hosts.look_at(reading, ("127.0.0.1", two.port))
+        finally:
+            two.execute("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=0'")
+        wait_until(lambda: two.status("wsrep_ready") == "ON", "node 2 is back")
+
+    assert ports == [one.port, one.port]
+    assert not facts.ready
+    assert "non-Primary cluster of 1" in str(facts)

@@ -128,8 +128,11 @@ def make_folder(path: Path, user: pwd.struct_passwd, mode: int) -> None:
     """
     if path.is_dir():
         return
+    missing = [parent for parent in (path, *path.parents) if not parent.is_dir()]
     try:
-        path.mkdir(parents=True)
+        for folder in reversed(missing):
+            folder.mkdir()
+            folder.chmod(0o755)  # the umask would keep the user out
         path.chmod(mode)
         os.chown(path, user.pw_uid, user.pw_gid)
     except OSError as error:

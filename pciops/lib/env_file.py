@@ -29,6 +29,9 @@ def load(name: str, default: str) -> Path:
         if not text(name) or not private.makes_files:
             return path
         raise SettingError(name, f"names {path}, which does not exist", _EXAMPLE) from None
+    except PermissionError:
+        problem = f"names {path}, which only the user of pciops and root can read: run it as one"
+        raise SettingError(name, problem, _EXAMPLE) from None
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not text"
         problem = f"names {path}, which cannot be read ({reason})"

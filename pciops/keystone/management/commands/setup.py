@@ -176,29 +176,42 @@ class Command(BaseCommand):
 
     # --- Steps ----------------------------------------------------------------------------------
     def _run(self, words: str, command: tuple[str, ...], user: pwd.struct_passwd) -> None:
-        """Run one of pciops' commands as its user. It reads the file that was just written."""
+        """Run one of pciops' commands; without words, with its output."""
         began = time.monotonic()
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PCIOPS_", "OS_"))}
-        is_root = os.geteuid() == 0
         self.stdout.flush()
-        done = subprocess.run(
-            [sys.executable, "-m", "pciops.cli", *command],
-            cwd=settings.ROOT,
-            env={**kept, "PCIOPS_ENV_FILE": str(settings.ENV_FILE)},
-            stdout=subprocess.DEVNULL if words else None,
-            stderr=subprocess.PIPE if words else None,
-            text=True,
-            check=False,
-            user=user.pw_uid if is_root else None,
-            group=user.pw_gid if is_root else None,
-            extra_groups=os.getgrouplist(user.pw_name, user.pw_gid) if is_root else None,
-        )
+        try:
+            done = _as_user(user, command, quiet=bool(words))
+        except OSError as error:
+            raise CommandError(
+                f"The user {user.pw_name} cannot run {sys.executable} in {settings.ROOT}: "
+                f"{error.strerror}. Install pciops where that user can read it, as in /opt/pciops."
+            ) from None
         if done.returncode and words:
-            raise CommandError(f"{words} failed.\n{done.stderr.strip()}", returncode=1)
+            raise CommandError(f"{words} failed.\n{done.stderr.strip()}")
         if done.returncode:
-            raise CommandError("There are problems; setup can be run again.", returncode=1)
+            raise CommandError("There are problems; setup can be run again.")
         if words:
             self.stdout.write(f"{words}… {time.monotonic() - began:.1f} s")
+
+
+def _as_user(
+    user: pwd.struct_passwd, command: tuple[str, ...], *, quiet: bool
+) -> subprocess.CompletedProcess[str]:
+    """Run one of pciops' commands as its user. It reads the file that was just written."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PCIOPS_", "OS_"))}
+    is_root = os.geteuid() == 0
+    return subprocess.run(
+        [sys.executable, "-m", "pciops.cli", *command],
+        cwd=settings.ROOT,
+        env={**kept, "PCIOPS_ENV_FILE": str(settings.ENV_FILE)},
+        stdout=subprocess.DEVNULL if quiet else None,
+        stderr=subprocess.PIPE if quiet else None,
+        text=True,
+        check=False,
+        user=user.pw_uid if is_root else None,
+        group=user.pw_gid if is_root else None,
+        extra_groups=os.getgrouplist(user.pw_name, user.pw_gid) if is_root else None,
+    )
 
 
 _NEXT: Final = (

@@ -78,7 +78,7 @@ def configure(bench: Bench) -> None:
 
 @contextmanager
 def _site(server: MariaDB, keystone: Keystone, folder: Path) -> Iterator[Site]:
-    """With the rights that `manage.py grants` gives, and no proxy between it and its servers."""
+    """With the rights that `pciops grants` gives, and no proxy between it and its servers."""
     (folder / "site").mkdir()
     ours = server.create_database("pciops", password=OURS)
     keystone_port = int(keystone.url.split(":")[2].split("/")[0])

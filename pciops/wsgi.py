@@ -31,7 +31,7 @@ try:
 except (SettingError, SystemCheckError) as error:
     refuse(error)
 if not staticfiles_storage.exists("staticfiles.json"):
-    refuse("the static files are missing. Run manage.py collectstatic --noinput")
+    refuse("the static files are missing. Run pciops collectstatic --noinput")
 
 from pciops.actions import recovery  # noqa: E402  models can be imported from here on
 

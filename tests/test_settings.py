@@ -269,7 +269,7 @@ def test_server_starts_once_the_static_files_are_collected(tmp_path: Path) -> No
     collected = manage(tmp_path, "collectstatic", "--noinput", **GOOD)
     after = run(tmp_path, "-c", "import pciops.wsgi", **GOOD)
 
-    assert (before.returncode, "manage.py collectstatic" in before.stderr) == (APP_LOAD_ERROR, True)
+    assert (before.returncode, "pciops collectstatic" in before.stderr) == (APP_LOAD_ERROR, True)
     assert collected.returncode == 0, collected.stderr
     assert (tmp_path / "static" / "staticfiles.json").is_file()
     assert (after.returncode, after.stderr) == (0, "")

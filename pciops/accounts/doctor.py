@@ -89,7 +89,7 @@ def delegation() -> Iterator[CheckResult]:
 @check("census", after="database")
 def census() -> Iterator[CheckResult]:
     """Check that a worker takes one every few minutes."""
-    remedy = "Look at the worker and at its beat (docs/install.md); manage.py census takes one now."
+    remedy = "Look at the worker and at its beat (docs/install.md); pciops census takes one now."
     now, newest = timezone.now(), Census.objects.order_by("-counted_at").first()
     if newest is None:
         yield warning("None has been taken yet: the pages have no counts.", remedy)
@@ -107,7 +107,7 @@ def housekeeping() -> Iterator[CheckResult]:
     if not counted_rows:
         yield warning(
             "The leftovers in Keystone's tables have not been counted yet.",
-            "Look at the worker and at its beat; manage.py housekeeping counts now.",
+            "Look at the worker and at its beat; pciops housekeeping counts now.",
         )
         return
     age = now - min(count.counted_at for _, count in counted_rows)
@@ -115,14 +115,14 @@ def housekeeping() -> Iterator[CheckResult]:
         in_order = False
         yield warning(
             f"The leftovers in Keystone's tables were counted {times.span(age)} ago.",
-            "Look at the worker and at its beat; manage.py housekeeping counts now.",
+            "Look at the worker and at its beat; pciops housekeeping counts now.",
         )
     for leftover, count in counted_rows:
         if count.number is not None and count.number >= leftover.warns_from:
             in_order = False
             yield warning(
                 f"{leftover.title}: {counted(count.number, 'row')}. {leftover.why}",
-                f"{leftover.advice} manage.py housekeeping --sql {leftover.name} prints the SQL.",
+                f"{leftover.advice} pciops housekeeping --sql {leftover.name} prints the SQL.",
             )
         elif count.number is None and leftover.readable:
             in_order = False

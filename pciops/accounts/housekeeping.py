@@ -129,7 +129,7 @@ def _number(statement: str, leftover: Leftover) -> int:
         if leftover.readable:
             raise NotCountedError(
                 f"pciops' login may not read {leftover.table}.",
-                "Run what manage.py grants prints.",
+                "Run what pciops grants prints.",
             ) from None
         raise NotCountedError(
             "pciops' login may not read password_hash, and should not.",

@@ -54,7 +54,7 @@ class Leftover:
         backup: the tables to back up before.
         counts_all: all rows of the table are counted too, because each of them matters.
         warns_from: the number from which the doctor warns.
-        readable: `manage.py grants` lets pciops read the columns.
+        readable: `pciops grants` lets pciops read the columns.
     """
 
     name: str

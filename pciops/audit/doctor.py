@@ -25,7 +25,7 @@ RECENT: Final = 200  # rows whose keys are looked at
 @check("trail", after="database")
 def audit_log() -> Iterator[CheckResult]:
     """Check that the chain is verified every night, and is intact."""
-    remedy = "Look at the worker and at its beat (docs/install.md); manage.py verify_audit does it."
+    remedy = "Look at the worker and at its beat (docs/install.md); pciops verify_audit does it."
     now, last, failed = timezone.now(), chain.last_check(), chain.open_failure()
     if last is None:
         yield warning("Its chain has not been verified yet.", remedy)
@@ -43,7 +43,7 @@ def audit_log() -> Iterator[CheckResult]:
         yield warning(
             f"Its integrity check fails ({last.problem}); acknowledged by {last.acknowledged_by}."
             " Rows after that one are not verified.",
-            f"manage.py verify_audit --since {last.position + 1} verifies the rows after it.",
+            f"pciops verify_audit --since {last.position + 1} verifies the rows after it.",
         )
     elif now - last.checked_at > MAX_AGE:
         yield warning(f"Its chain was verified {age} ago.", remedy)

@@ -40,7 +40,7 @@ def deleting_evidence() -> Iterator[None]:
         if not privileges.denied(error):
             raise
         raise MayNotPruneError(
-            "This database login may not delete evidence. Run manage.py prune_evidence with the"
+            "This database login may not delete evidence. Run pciops prune_evidence with the"
             " login that migrates."
         ) from error
 

@@ -31,7 +31,7 @@ def notifications() -> Iterator[CheckResult]:
     if not urls:
         yield warning(
             f"{NOT_SET_UP}: pciops reads no notifications.",
-            "Set PCIOPS_NOTIFICATIONS_URL and start manage.py consume_events (docs/events.md).",
+            "Set PCIOPS_NOTIFICATIONS_URL and start pciops consume_events (docs/events.md).",
         )
         return
     links: list[Connection] = []
@@ -63,7 +63,7 @@ def _queue(link: Connection) -> CheckResult:
             f"{node} answers, and has no queue {name!r}.",
             "A consumer is running and makes it when it connects; look at its log."
             if running
-            else "Start manage.py consume_events.",
+            else "Start pciops consume_events.",
         )
     waiting = int(queue.message_count)
     if waiting > settings.NOTIFICATIONS_QUEUE_LENGTH // 2:
@@ -72,7 +72,7 @@ def _queue(link: Connection) -> CheckResult:
             f"{settings.NOTIFICATIONS_QUEUE_LENGTH} the oldest are lost.",
             "A consumer is running and too slow: start another one."
             if running
-            else "Start manage.py consume_events.",
+            else "Start pciops consume_events.",
         )
     return ok(f"{node} answers; {waiting} notifications wait.")
 
@@ -88,7 +88,7 @@ def consumer() -> Iterator[CheckResult]:
     if not state.running:
         yield problem(
             f"None is running: nothing has been heard of sign-ins {since}.",
-            "Start manage.py consume_events (docs/events.md).",
+            "Start pciops consume_events (docs/events.md).",
         )
     elif not state.connected:
         yield problem(
@@ -109,7 +109,7 @@ def _dead_letters() -> Iterator[CheckResult]:
         yield warning(
             f"Messages that made no sense were set aside, {search.dead_letter_count()} in all, "
             f"the last {last}: {newest.reason}.",
-            "manage.py set_aside shows them.",
+            "pciops set_aside shows them.",
         )
 
 

@@ -88,7 +88,7 @@ def silence(now: datetime) -> Silence | None:
             sentence="Nobody listens to Keystone's notifications: what locks accounts, and who "
             "changes them, is not known here.",
             reason="",
-            remedy="Set PCIOPS_NOTIFICATIONS_URL and run manage.py consume_events; "
+            remedy="Set PCIOPS_NOTIFICATIONS_URL and run pciops consume_events; "
             "docs/events.md has the lines for keystone.conf.",
         )
     since = f"since {times.both(state.until, now)}" if state.until else "yet"
@@ -99,7 +99,7 @@ def silence(now: datetime) -> Silence | None:
         reason=state.error,
         remedy="The consumer runs, and tries to reach RabbitMQ again and again."
         if state.running
-        else "No consumer is running: start manage.py consume_events.",
+        else "No consumer is running: start pciops consume_events.",
     )
 
 

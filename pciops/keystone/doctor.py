@@ -41,7 +41,7 @@ def answers() -> Iterator[CheckResult]:
     except database.KeystoneDatabaseDownError as error:
         yield problem(
             f"It does not answer: {error}.",
-            "Look at PCIOPS_KEYSTONE_DATABASE_URL, at its server, and at what manage.py grants "
+            "Look at PCIOPS_KEYSTONE_DATABASE_URL, at its server, and at what pciops grants "
             "prints.",
         )
     else:
@@ -68,7 +68,7 @@ def of_host(host: hosts.HostFacts, *, answers: bool) -> CheckResult:
     if host.error:
         return warning(
             f"{host.name} does not answer: {host.error}.",
-            "Look at the server and at what manage.py grants prints, or take the host out of the "
+            "Look at the server and at what pciops grants prints, or take the host out of the "
             "setting.",
         )
     sentence = f"{host.name}: {host}.{pages}"
@@ -103,7 +103,7 @@ def tables() -> Iterator[CheckResult]:
     for name, reason in missing:
         yield problem(
             f"{name} cannot be read: {reason}.",
-            "Run what manage.py grants prints. Where the column is not there at all, this release "
+            "Run what pciops grants prints. Where the column is not there at all, this release "
             "of Keystone is none that pciops knows.",
         )
     if not missing:
@@ -163,7 +163,7 @@ def unlocking() -> Iterator[CheckResult]:
     except (DatabaseError, InterfaceError) as error:
         yield problem(
             f"Nothing can be unlocked: {database.reason(error)}.",
-            "Run what manage.py grants prints, with --unlock-user where it is another login.",
+            "Run what pciops grants prints, with --unlock-user where it is another login.",
         )
     else:
         yield ok(f"{' and '.join(grants.UPDATED)} of local_user can be updated.")
@@ -184,12 +184,12 @@ def least_privilege() -> Iterator[CheckResult]:
                 f"{login} is the login of pciops' own database as well, and may therefore do more "
                 f"than it has to: {'; '.join(surplus)}.",
                 "Leave that login as it is: pciops needs its rights. Make another one for "
-                "Keystone's database with what manage.py grants --user pciops_keystone prints.",
+                "Keystone's database with what pciops grants --user pciops_keystone prints.",
             )
         elif surplus:
             yield problem(
                 f"{login} may do more than it has to: {'; '.join(surplus)}.",
-                "REVOKE that from it, or make a new login with what manage.py grants prints.",
+                "REVOKE that from it, or make a new login with what pciops grants prints.",
             )
         else:
             yield ok(f"{login} may do no more than it has to.")
@@ -215,7 +215,7 @@ def api() -> Iterator[CheckResult]:
     except client.UnreachableError as error:
         yield problem(
             f"{settings.OS_AUTH_URL} does not answer: {error}.",
-            "Look at OS_AUTH_URL and OS_CACERT. Nobody can sign in meanwhile; manage.py unlock "
+            "Look at OS_AUTH_URL and OS_CACERT. Nobody can sign in meanwhile; pciops unlock "
             "works without it.",
         )
         return

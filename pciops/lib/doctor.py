@@ -6,7 +6,7 @@ Each package registers its own checks in a module `doctor`:
     def clocks() -> Iterator[CheckResult]:
         yield ok("The clocks agree.")
 
-Checks that need only the settings are Django's system checks: `manage.py check`.
+Checks that need only the settings are Django's system checks: `pciops check`.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def problem(sentence: str, remedy: str) -> CheckResult:
 
 LATE: Final = warning(
     f"Not checked: the checks before it took more than {BEFORE} seconds.",
-    "Run manage.py doctor, which waits for every check.",
+    "Run pciops doctor, which waits for every check.",
 )
 
 
@@ -187,7 +187,7 @@ def configuration() -> Iterator[CheckResult]:
             continue
         in_order = False
         result = problem if message.level >= checks.ERROR else warning
-        yield result(f"{message.id}: {message.msg}", str(message.hint or "See manage.py check."))
+        yield result(f"{message.id}: {message.msg}", str(message.hint or "See pciops check."))
     if in_order:
         yield ok("Nothing to object to.")
 
@@ -209,7 +209,7 @@ def database() -> Iterator[CheckResult]:
         yield problem(
             f"Its tables are of an older version: {len(plan)} migrations have not been run, first "
             f"of them {first.app_label}.{first.name}.",
-            "manage.py migrate",
+            "pciops migrate",
         )
     elif wrong := charset.problem():
         yield problem(wrong, "Run that SQL, then restart all services.")
@@ -310,7 +310,7 @@ def static_files() -> Iterator[CheckResult]:
     if missing:
         yield problem(
             f"{len(missing)} are not collected, {missing[0]} among them.",
-            "manage.py collectstatic --noinput, then start the site anew.",
+            "pciops collectstatic --noinput, then start the site anew.",
         )
     else:
         yield ok("All of them are collected.")

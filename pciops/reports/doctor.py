@@ -30,7 +30,7 @@ def reports() -> Iterator[CheckResult]:
         yield warning(
             f"Not built yet, though due: {', '.join(missing)}.",
             "A worker builds it within minutes: look at it and at its beat (docs/install.md), or "
-            "do it with manage.py report --week.",
+            "do it with pciops report --week.",
         )
     if not settings.REPORT_RECIPIENTS:
         yield warning(

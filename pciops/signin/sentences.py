@@ -13,7 +13,7 @@ from pciops.signin.rights import NoRoleError, ScopedTokenError, keystone_roles
 REFUSED: Final = (
     "Keystone refused this name and password. One of them is wrong, or the account is locked, "
     "disabled or inactive: nobody is told here which. Another administrator sees it in pciops, and "
-    "unlocks it; where there is none: manage.py unlock on the pciops host. A wrong password "
+    "unlocks it; where there is none: pciops unlock on the pciops host. A wrong password "
     "counts towards Keystone's lock of the account."
 )
 REFUSED_CODE: Final = (
@@ -69,7 +69,7 @@ def unreachable(error: client.UnreachableError, *, changing: bool) -> str:
         )
     return (
         f"Keystone does not answer: {error}. Nothing was checked, and nothing was counted. "
-        "Try again when it is back; manage.py unlock works without it."
+        "Try again when it is back; pciops unlock works without it."
     )
 
 

@@ -98,5 +98,5 @@ def unconfirmed(error: UnreachableError, *, unlock: bool = True) -> str:
         f"Keystone does not answer, so your rights cannot be confirmed: {error}. Nothing was "
         "changed."
     )
-    on_host = " On the pciops host manage.py unlock works without Keystone." if unlock else ""
+    on_host = " On the pciops host pciops unlock works without Keystone." if unlock else ""
     return sentence + on_host

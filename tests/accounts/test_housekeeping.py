@@ -213,7 +213,7 @@ def test_a_missing_grant_is_unknown_and_not_zero() -> None:
 
     assert found["expired_trusts"].number is None
     assert found["expired_trusts"].reason == "pciops' login may not read trust."
-    assert "manage.py grants" in found["expired_trusts"].remedy
+    assert "pciops grants" in found["expired_trusts"].remedy
     assert found["expired_application_credentials"].number == 0
 
 
@@ -347,7 +347,7 @@ def results(**numbers: int | None) -> list[tuple[str, str]]:
             milliseconds=1,
             number=numbers.get(leftover.name, 0),
             reason="pciops' login may not read it." if leftover.name in numbers else "",
-            remedy="Run what manage.py grants prints." if leftover.name in numbers else "",
+            remedy="Run what pciops grants prints." if leftover.name in numbers else "",
         )
     return [
         (str(result.level), result.sentence + result.remedy) for result in doctor.housekeeping()
@@ -361,7 +361,7 @@ def results(**numbers: int | None) -> list[tuple[str, str]]:
         ({"expired_trusts": 999}, "ok", "1 h ago"),
         ({"expired_trusts": 1000}, "warning", "--sql expired_trusts"),
         ({"passwords_without_user": 1}, "warning", "--sql passwords_without_user"),
-        ({"expired_trusts": None}, "warning", "manage.py grants"),
+        ({"expired_trusts": None}, "warning", "pciops grants"),
         ({"old_password_hashes": None}, "ok", "1 h ago"),
     ],
 )

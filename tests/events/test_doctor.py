@@ -80,7 +80,7 @@ def test_a_consumer_that_is_running_is_not_to_be_started(
     finding = doctor._queue(link)
 
     assert finding.level != "ok"
-    assert ("Start manage.py consume_events" in finding.remedy) is not running
+    assert ("Start pciops consume_events" in finding.remedy) is not running
 
 
 @pytest.mark.usefixtures("node")

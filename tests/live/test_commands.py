@@ -14,7 +14,7 @@ from tests.support.visitor import Visitor, text_of
 
 
 def unlock(site: Site, account: str, *options: str) -> Result:
-    """Run `manage.py unlock` with a reason."""
+    """Run `pciops unlock` with a reason."""
     return site.manage("unlock", account, "--reason", "The only administrator", *options)
 
 

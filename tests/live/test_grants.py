@@ -1,4 +1,4 @@
-"""The login that `manage.py grants` creates can do what pciops does, and nothing else."""
+"""The login that `pciops grants` creates can do what pciops does, and nothing else."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def administrator(mariadb: MariaDB) -> Iterator[Any]:
 
 
 def counts(site: Site, **settings: str) -> dict[str, Any]:
-    """Count with the rights that `manage.py grants` gives, unless the settings name a login."""
+    """Count with the rights that `pciops grants` gives, unless the settings name a login."""
     result = site.manage("housekeeping", "--format", "json", **settings)
     assert result.code == 0, result.stderr
     return {row["leftover"]: row for row in json.loads(result.stdout)["leftovers"]}
@@ -203,4 +203,4 @@ def test_a_table_without_a_grant_is_not_counted(site: Site, mariadb: MariaDB) ->
 
     assert row["rows"] is None
     assert "may not read trust" in row["not_counted"]
-    assert "manage.py grants" in row["not_counted"]
+    assert "pciops grants" in row["not_counted"]

@@ -1,4 +1,4 @@
-"""`manage.py send_digest`, and the task that writes digests."""
+"""`pciops send_digest`, and the task that writes digests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manage.py send_notices`."""
+"""`pciops send_notices`."""
 
 from __future__ import annotations
 

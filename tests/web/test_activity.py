@@ -267,7 +267,7 @@ def test_pages_and_readyz_say_since_when_no_consumer_is_connected(site: Client) 
     for url in ("/", "/activity/", f"/accounts/{user.id}/"):
         page = shown(site.get(url))
         assert "since 13:50:11 UTC (12 min ago)" in page
-        assert "start manage.py consume_events" in page
+        assert "start pciops consume_events" in page
     assert ready.status_code == 200
     assert ready.json()["notifications"] == "no news since 2026-11-22T13:50:11Z"
 

@@ -101,14 +101,14 @@ def test_an_old_census_is_a_warning(
     take_census(NOW - minutes * MINUTE)
 
     assert ("since 13:46:11 UTC (16 min ago)" in text(site)) is old
-    assert ("manage.py census" in text(site)) is old
+    assert ("pciops census" in text(site)) is old
 
 
 def test_without_a_census_only_live_numbers_are_shown(site: Client) -> None:
     make_locked_user("ann")
     page = text(site)
 
-    assert "manage.py census" in page
+    assert "pciops census" in page
     assert "1 Locked" in page
     assert "not counted: Inactive soon" in page
     assert "until 14:32:11 UTC (in 30 min)" in page

@@ -343,7 +343,7 @@ def test_outage_of_keystone_changes_nothing(site: Client, fake_keystone: FakeKey
 
     assert response.status_code == 503
     assert "rights cannot be confirmed: it answered HTTP 500" in shown(response)
-    assert "manage.py unlock" in shown(response)
+    assert "pciops unlock" in shown(response)
     assert REASON in shown(response)
     assert failures(user) == (3, NOW)
     assert not unlocks().exists()

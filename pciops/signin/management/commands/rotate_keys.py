@@ -60,7 +60,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{current} has a new key, and {old} the old one. Copy both "
             "to all machines that serve the site, and restart all services. When the tokens of "
-            "today have ended: manage.py rotate_keys --drop-old"
+            "today have ended: pciops rotate_keys --drop-old"
         )
 
     def _drop(self, old: Path, *, dry_run: bool) -> None:

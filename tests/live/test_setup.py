@@ -90,3 +90,40 @@ def test_setup_prints_the_sql_if_it_has_no_administrator(
     assert any(line.startswith("CREATE USER IF NOT EXISTS 'byhand_keystone'") for line in sql)
     assert any("CHARACTER SET utf8mb4" in line for line in sql)
     assert [is_open(url) for url in urls] == [True, True]
+
+
+def test_a_database_that_is_not_utf8mb4_is_refused_with_the_sql_that_mends_it(
+    host: Host, keystone: Keystone, mariadb: MariaDB
+) -> None:
+    """The same login is for both databases, which doctor must not mend by a REVOKE."""
+    url = mariadb.create_database("latin", password="ours")
+    mariadb.execute("ALTER DATABASE latin CHARACTER SET latin1; GRANT ALL ON keystone.* TO latin")
+    settings = {
+        "OS_AUTH_URL": keystone.url,
+        "PCIOPS_DATABASE_URL": url,
+        "PCIOPS_ENV_FILE": os.devnull,
+        "PCIOPS_KEYSTONE_CONF": str(keystone.conf),
+        "PCIOPS_KEYSTONE_DATABASE_URL": mariadb.url("keystone", user="latin", password="ours"),
+        "PCIOPS_VAR": str(host.folder / "var"),
+    }
+    refused = host.run("migrate", **settings)
+    mariadb.execute(sql_in(refused.stderr))
+    migrated = host.run("migrate", "-v0", **settings)
+    mariadb.execute("ALTER TABLE latin.signin_operator CONVERT TO CHARACTER SET latin1")
+    doctor = host.run("doctor", "--format", "json", **settings)
+    found = {row["check"]: row for row in json.loads(doctor.stdout)["findings"]}
+    mariadb.execute(sql_in(found["database"]["finding"]))
+
+    assert refused.code == 1
+    assert "latin1" in refused.stderr
+    assert migrated.code == 0, migrated.stderr
+    assert found["database"]["level"] == "problem"
+    assert found["grants"]["level"] == "problem"
+    assert "REVOKE" not in found["grants"]["remedy"]
+    assert host.run("migrate", "-v0", **settings).code == 0
+    mariadb.execute("DROP USER latin; DROP DATABASE latin")
+
+
+def sql_in(sentence: str) -> str:
+    """Return the statements at the end of a sentence."""
+    return sentence[sentence.index("ALTER ") :].strip()

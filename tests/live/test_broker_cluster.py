@@ -22,6 +22,8 @@ WORKER = [
     *("--without-gossip", "--without-mingle", "--without-heartbeat"),
 ]
 
+PRUNED = "SELECT COUNT(done_at) FROM lib_jobrun WHERE job = 'events.prune'"
+
 
 @pytest.fixture
 def env(mariadb: MariaDB, tmp_path: Path) -> dict[str, str]:
@@ -67,7 +69,7 @@ def test_a_killed_node_stops_neither_the_consumer_nor_the_worker_and_loses_nothi
         wait_until(
             lambda: (
                 number_of(mariadb, "SELECT SUM(count) FROM events_attempts") == 600
-                and number_of(mariadb, "SELECT COUNT(done_at) FROM lib_jobrun") == 1
+                and number_of(mariadb, PRUNED) == 1
             ),
             "all sign-ins are recorded and the task is done",
         )

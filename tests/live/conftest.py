@@ -1,8 +1,8 @@
 """The servers of the live tests: each is started once, when a test first needs it.
 
-A server that is missing on this machine fails a test with a sentence. Only the test of the image is
-skipped, unless TEST_IMAGE=yes. All live tests run on one worker of pytest-xdist (see
-tests/conftest.py), so the servers exist once.
+A server that is missing on this machine fails a test with a sentence. Two tests take minutes and
+are skipped, unless TEST_LONG=yes: those of the image and of two of everything. All live tests run
+on one worker of pytest-xdist (see tests/conftest.py), so the servers exist once.
 """
 
 from __future__ import annotations

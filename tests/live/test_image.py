@@ -1,6 +1,6 @@
 """The image: built from nothing, and each service of the compose file runs in it.
 
-It takes minutes, so it is built only if TEST_IMAGE=yes is set; it needs root, buildah, debootstrap,
+It takes minutes, so it is built only if TEST_LONG=yes is set; it needs root, buildah, debootstrap,
 and the network. The base is a Debian of debootstrap, because a registry may be out of reach.
 """
 
@@ -96,10 +96,10 @@ class Image:
 @pytest.fixture(scope="module")
 def image() -> Iterator[Image]:
     """The image, until the tests of this module end."""
-    if os.environ.get("TEST_IMAGE") != "yes" or not all(
+    if os.environ.get("TEST_LONG") != "yes" or not all(
         (os.geteuid() == 0, shutil.which("buildah"), shutil.which("debootstrap"))
     ):
-        pytest.skip("The image is built only by root with TEST_IMAGE=yes, buildah, and debootstrap")
+        pytest.skip("The image is built only by root with TEST_LONG=yes, buildah, and debootstrap")
     folder = Path(tempfile.mkdtemp(prefix="pciops-image-", dir="/var/tmp"))
     image = Image(folder)
     image.build()

@@ -1,7 +1,11 @@
-"""Two of each process, three nodes of each server: each is killed in turn, and nothing is lost."""
+"""Two of each process, three nodes of each server: each is killed in turn, and nothing is lost.
+
+It takes minutes, most of them to start processes, so it runs only if TEST_LONG=yes is set.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -32,6 +36,10 @@ PAUSE: Final = 2  # seconds for which a process or node is down, and after which
 CUT_PAGES: Final = 2  # pages that were being written when their server was killed
 VERBS: Final = ("claimed ", "finished ")
 MINUTELY: Final = ("events.hidden_unlocks", "events.storms", "notices.locks")
+
+pytestmark = pytest.mark.skipif(
+    os.environ.get("TEST_LONG") != "yes", reason="It takes minutes: it runs with TEST_LONG=yes"
+)
 PAGES: Final = ("/", "/accounts/?state=locked", "/activity/", "/policy/")
 
 

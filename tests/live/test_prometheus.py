@@ -94,7 +94,7 @@ def test_requests_of_all_processes_are_added_up(site: Site) -> None:
 
     assert {answered() for _ in range(10)} == {before + 20}
     written = {path.stem for path in Path(site.settings["PROMETHEUS_MULTIPROC_DIR"]).iterdir()}
-    assert len(written) == 2  # one for each process
+    assert len(written) >= 2  # one for each process, also for those that other tests ended
 
 
 def test_without_token_and_address_nothing_is_answered(site: Site) -> None:

@@ -16,7 +16,7 @@ import requests
 from tests.support.deploy import UNITS, changed, exec_start, values
 from tests.support.mariadb import MariaDB
 from tests.support.processes import Program, free_port, program, running, wait_until
-from tests.support.rabbitmq import RabbitMQ
+from tests.support.rabbitmq import RabbitMQ, publish
 
 SERVICES = sorted(path.stem.removeprefix("pciops-") for path in UNITS.glob("pciops-*.service"))
 COMMON = UNITS / "pciops-.service.d" / "common.conf"
@@ -140,6 +140,7 @@ def test_every_service_runs_with_the_command_of_its_unit(
     with service("web", env, tmp_path, changes) as web:
         wait_until(answers, "the web server is ready", web.process, web.log)
         assert list(metrics.iterdir())
+    publish(rabbitmq.url, [])  # now there is an exchange
     with service("consumer", env, tmp_path, {}) as consumer:
         consumer.wait_for_output("connected to")
     with service("worker", env, tmp_path, {}) as worker:

@@ -73,9 +73,9 @@ def context_of(
 
     Fails at the end if a page caused an error in the browser.
     """
-    context = browser.new_context(
-        base_url=url, extra_http_headers={"X-Forwarded-For": new_address()}, **options
-    )
+    # Tests look at once for what has just happened at Keystone; pages may be three seconds old.
+    headers = {"X-Forwarded-For": new_address(), "Cache-Control": "no-cache"}
+    context = browser.new_context(base_url=url, extra_http_headers=headers, **options)
     context.set_default_timeout(15_000)
     if session:
         enter(context, url, session)

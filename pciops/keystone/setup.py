@@ -18,6 +18,7 @@ import pymysql
 from oslo_config import cfg
 
 from pciops.keystone import grants
+from pciops.lib.databases import for_each_host
 
 TIMEOUT: Final = 5  # seconds
 
@@ -181,7 +182,7 @@ def statements(own: str, keystone: str, login_host: str) -> list[str]:
         for url, is_own in ((own, True), (keystone, False)):
             if not url.startswith("mysql:"):
                 continue
-            config: dict[str, Any] = {**dj_database_url.parse(url)}
+            config = _configs(url)[0]
             user, name = config["USER"], config["NAME"]
             lines.append(
                 grants.create_login(user=user, host=login_host, password=config["PASSWORD"])
@@ -197,11 +198,16 @@ def statements(own: str, keystone: str, login_host: str) -> list[str]:
 
 
 def is_open(url: str) -> bool:
-    """Return whether the login of a URL gets into its database. SQLite has no logins."""
-    if not url.startswith("mysql:"):
-        return True
+    """Return whether the login of a URL gets into its database, on one of its hosts at least.
+
+    SQLite has no logins.
+    """
+    return not url.startswith("mysql:") or any(map(_is_open, _configs(url)))
+
+
+def _is_open(config: dict[str, Any]) -> bool:
     try:
-        with closing(_connect(url)):
+        with closing(_connect(config)):
             return True
     except pymysql.MySQLError:
         return False
@@ -214,7 +220,7 @@ def execute(url: str, lines: list[str]) -> None:
         SetupError: the server does not answer, or refuses one; those before it have run.
     """
     try:
-        with closing(_connect(url)) as connection, connection.cursor() as cursor:
+        with closing(_connect(_configs(url)[0])) as connection, connection.cursor() as cursor:
             for line in lines:
                 cursor.execute(line)
     except pymysql.MySQLError as error:
@@ -222,8 +228,23 @@ def execute(url: str, lines: list[str]) -> None:
         raise SetupError(f"The administrator's SQL could not be run: {reason}.") from None
 
 
-def _connect(url: str) -> Any:
-    config: dict[str, Any] = {**dj_database_url.parse(url)}
+def _configs(url: str) -> list[dict[str, Any]]:
+    """Return one of Django's DATABASES for each host of a URL.
+
+    Raises:
+        SetupError: it is no URL.
+    """
+    scheme, _, rest = url.partition("://")
+    try:
+        return [{**dj_database_url.parse(f"{scheme}://{one}")} for one in for_each_host(rest)]
+    except ValueError:
+        raise SetupError(
+            "A database in the file of settings is not mysql://user:password@host:port/database, "
+            "with %XX for special characters."
+        ) from None
+
+
+def _connect(config: dict[str, Any]) -> Any:
     options = config.get("OPTIONS", {})
     tls = {"ssl_verify_cert": True, "ssl_verify_identity": True} if "ssl_ca" in options else {}
     return pymysql.connect(

@@ -33,14 +33,14 @@ def databases(name: str, *, engines: dict[str, str]) -> list[DatabaseConfig]:
     configurations differ in nothing else. For the rest, see `database`.
     """
     value = secret(name)
-    configs = _configs(name, value, engines, _for_each_host) if value else []
+    configs = _configs(name, value, engines, for_each_host) if value else []
     if len(configs) > 1 and not all(config["HOST"] for config in configs):
         problem = "names several hosts, one of which is empty"
         raise SettingError(name, problem, next(iter(engines.values())))
     return configs
 
 
-def _for_each_host(rest: str) -> list[str]:
+def for_each_host(rest: str) -> list[str]:
     """Return the part of a URL after its scheme once for each of its hosts."""
     authority, slash, path = rest.partition("/")
     login, at, hosts = authority.rpartition("@")

@@ -97,6 +97,22 @@ def test_one_statement_makes_each_login_and_the_database_is_utf8mb4() -> None:
     assert not [line for line in lines if "ALL" in line and "keystone" in line]
 
 
+def test_one_statement_makes_the_login_for_all_hosts_of_keystones_database() -> None:
+    url = "mysql://pciops_keystone:secret@db1.example:3306,db2.example:3306/keystone"
+    lines = setup.statements("", url, "%")
+
+    assert [line for line in lines if line.startswith("CREATE USER")] == [
+        "CREATE USER IF NOT EXISTS 'pciops_keystone'@'%' IDENTIFIED BY 'secret';"
+    ]
+
+
+def test_a_url_that_cannot_be_read_is_refused_without_its_password() -> None:
+    with pytest.raises(SetupError, match="mysql://user:password@host:port/database") as refused:
+        setup.statements("", "mysql://pciops:hun[ter2@db.example:port/keystone", "%")
+
+    assert "hun" not in str(refused.value)
+
+
 def test_sqlite_needs_no_sql() -> None:
     assert setup.statements("", "sqlite:////var/lib/keystone.db", "%") == []
 

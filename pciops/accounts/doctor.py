@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from pciops.accounts import housekeeping as leftovers
 from pciops.accounts.census.census import STALE
+from pciops.accounts.leftovers import LEFTOVERS
 from pciops.accounts.models import Census
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.policy.policy import HASH_KEY, INSECURE, REPORT
@@ -128,4 +129,6 @@ def housekeeping() -> Iterator[CheckResult]:
             in_order = False
             yield warning(f"{leftover.title}: not counted. {count.reason}", count.remedy)
     if in_order:
-        yield ok(f"Few leftovers in Keystone's tables, counted {times.span(age)} ago.")
+        unknown = len(LEFTOVERS) - sum(count.number is not None for _, count in counted_rows)
+        left_out = f"; {counted(unknown, 'kind')} not counted" if unknown else ""
+        yield ok(f"Few leftovers in Keystone's tables, counted {times.span(age)} ago{left_out}.")

@@ -15,7 +15,10 @@ from pciops.lib.doctor import CheckLevel
 @endpoint(
     GET=Operation(
         summary="Check connections, grants, clocks, files, and settings now",
-        description=f"Checks that have not begun after {checks.BEFORE} seconds are left out.",
+        description=(
+            f"Instead of checks that have not begun after {checks.BEFORE} seconds there is a "
+            "warning."
+        ),
         needs="administer",
         whole_cloud=True,
         answer=record(

@@ -50,12 +50,13 @@ class Command(BaseCommand):
         else:
             self.stdout.ending = ""  # the writer ends its own lines
             tables.write_table(self.stdout, TABLE, rows)
-        known = sum(count.number or 0 for count in counts)
-        unknown = sum(count.number is None for count in counts)
-        self.stderr.write(
-            f"{counted(known, 'leftover row')}; {counted(unknown, 'kind')} not counted"
-            f"{'; nothing is kept: --dry-run' if options['dry_run'] else ''}"
-        )
+        known = [count.number for count in counts if count.number is not None]
+        parts = [
+            *([counted(sum(known), "leftover row")] if known else []),
+            f"{counted(len(counts) - len(known), 'kind')} not counted",
+            *(["nothing is kept: --dry-run"] if options["dry_run"] else []),
+        ]
+        self.stderr.write("; ".join(parts))
 
     def _print_sql(self, name: str) -> None:
         limits = housekeeping.limits_at(timezone.now())

@@ -39,7 +39,20 @@ CONFLICTS: Final[Codes] = frozenset(
     }
 )
 # The connection broke: it is not known whether a COMMIT was done.
-LOST: Final[Codes] = frozenset({1053, 1180, 1927, 2006, 2013, 4031, "08003", "08006", "57P01"})
+LOST: Final[Codes] = frozenset(
+    {
+        1053,  # the server is shutting down
+        1180,  # a COMMIT while the primary component of a Galera cluster changes
+        1927,  # the connection was killed (MariaDB)
+        2006,  # the server has gone away
+        2013,  # the connection was lost, also after `read_timeout`
+        2055,  # the same, with the system's error
+        4031,  # the connection was idle for too long (MySQL)
+        "08003",
+        "08006",
+        "57P01",
+    }
+)
 _NO_CONNECTION: Final[Codes] = frozenset({2002, 2003})  # while another node takes over
 _AFTER_LOSS: Final = CONFLICTS | LOST | _NO_CONNECTION
 

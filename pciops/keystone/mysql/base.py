@@ -13,6 +13,8 @@ import pymysql
 from django.db import Error, InterfaceError, OperationalError
 from django.db.backends.mysql import base
 
+from pciops.lib import retries
+
 Host = tuple[str, int]
 Execute = Callable[[str, Any, bool, dict[str, Any]], Any]
 
@@ -20,9 +22,6 @@ AVOIDED_FOR: Final = 30  # seconds in which a host that did not answer comes aft
 # Refusals of a statement, which was not executed: a node of Galera that is not part of its cluster,
 # and a server that has become `read_only` since the connection was made.
 REFUSED: Final = frozenset({1047, 1290, 1836})
-# Errors after which the connection is of no use: the host is shutting down, the connection was
-# killed (MariaDB), is gone, was lost (also after `read_timeout`), or was idle for too long (MySQL).
-LOST: Final = frozenset({1053, 1927, 2006, 2013, 2055, 4031})
 
 READ_ONLY: Final = "SELECT @@global.read_only"
 
@@ -108,7 +107,7 @@ def _may_be_repeated(error: Error, connection: DatabaseWrapper) -> bool:
     if connection.in_atomic_block or connection.reconnecting:
         return False
     if connection.settings_dict.get("READS_ONLY"):
-        return isinstance(error, InterfaceError) or code in LOST | REFUSED
+        return isinstance(error, InterfaceError) or code in retries.LOST | REFUSED
     return code in REFUSED
 
 

@@ -6,7 +6,6 @@ highest place that was told says where to go on.
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,7 +14,7 @@ from django.db.models import Max
 
 from pciops.audit.models import Event
 from pciops.lib import retries
-from pciops.notices.alerts.lifecycle import DAY
+from pciops.notices.alerts.lifecycle import DAY, call_values
 from pciops.notices.alerts.unlocks import act_facts
 from pciops.notices.digest_content import page_url
 from pciops.notices.models import WebhookCall
@@ -50,13 +49,7 @@ def queue_calls(now: datetime) -> None:
 def _queue_call(event: Event, now: datetime) -> None:
     WebhookCall.objects.get_or_create(
         act_position=event.position,
-        defaults={
-            "about": f"act {event.pk}",
-            "body": json.dumps(body(event), ensure_ascii=False),
-            "raised_at": now,
-            "next_attempt_at": now,
-            "give_up_at": now + DAY,
-        },
+        defaults={"about": f"act {event.pk}", **call_values(body(event), now)},
     )
 
 

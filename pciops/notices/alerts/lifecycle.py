@@ -80,19 +80,25 @@ def update(
 def tell(about: str, mail: RenderedMail, body: dict[str, Any], now: datetime) -> None:
     """Queue the messages of the channels that are set, unless they are queued already.
 
+    Call it within `retries.run`.
+
     Args:
         about: their dedup key.
     """
     for to in settings.ALERT_RECIPIENTS:
         operator_mail.put(mail, about=about, to=to, now=now, good_for=DAY)
     if settings.ALERT_WEBHOOK_URL:
-        values = {
-            "body": json.dumps(body, ensure_ascii=False),
-            "raised_at": now,
-            "next_attempt_at": now,
-            "give_up_at": now + DAY,
-        }
-        retries.run(lambda: WebhookCall.objects.get_or_create(about=about, defaults=values))
+        WebhookCall.objects.get_or_create(about=about, defaults=call_values(body, now))
+
+
+def call_values(body: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """Return the columns of a new call of a webhook with this body."""
+    return {
+        "body": json.dumps(body, ensure_ascii=False),
+        "raised_at": now,
+        "next_attempt_at": now,
+        "give_up_at": now + DAY,
+    }
 
 
 def forget(now: datetime) -> None:

@@ -98,7 +98,7 @@ def outages_logged(job: str, *failures: type[Exception]) -> Iterator[None]:
     except (DatabaseError, InterfaceError) as error:
         log.error("%s: pciops' own database does not answer: %s", job, reason(error))
         return  # nor can it count
-    except Exception:
+    except Exception:  # a fault of pciops: it is counted, and goes on to Celery and the log
         counters.add("job_runs", job, "failure")
         raise
     else:

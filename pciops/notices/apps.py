@@ -12,9 +12,9 @@ class NoticesConfig(AppConfig):
     name = "pciops.notices"
 
     def ready(self) -> None:
-        from pciops.events import liveness  # noqa: PLC0415 (these need the models)
-        from pciops.notices import rules  # noqa: PLC0415
-        from pciops.notices.alerts import watch  # noqa: PLC0415
+        from pciops.events import liveness  # noqa: PLC0415 (it needs the models)
+        from pciops.notices import rules  # noqa: PLC0415 (it needs the models)
+        from pciops.notices.alerts import watch  # noqa: PLC0415 (it needs the models)
 
         rules.current()
         liveness.heartbeat.connect(watch.on_heartbeat)

@@ -165,6 +165,7 @@ def test_every_service_runs_in_the_image(
 
     once(*words_of("migrate"))
     once("sh", "-c", f"test $(id -u) = {USER}")
+    # `find` fails for folders that this user may not enter: nothing in them can be written, either.
     writable = once("sh", "-c", f"find / -xdev -writable ! -type l {NOT_THESE} 2>/dev/null || true")
     with service("web") as web:
         wait_until(answers, "the web server is ready", web.process, web.log)

@@ -19,6 +19,7 @@ from bench.measure import RUNS, Memory, Row, children, once, pair, said
 from pciops.accounts import selectors
 from pciops.accounts.census import census
 from pciops.accounts.policy import policy
+from pciops.accounts.query import AccountQuery
 from pciops.accounts.states import BY_NAME, STATES
 from pciops.keystone.models import LocalUser
 from pciops.signin.models import Operator
@@ -63,7 +64,7 @@ def _list(
     get: Get, bare: BareConnection, state: str, *, text: str = "", sort: str = ""
 ) -> Iterator[Row]:
     """The first page of a list and a deep one."""
-    query = selectors.AccountQuery(state=BY_NAME.get(state), text=text, sort=sort)
+    query = AccountQuery(state=BY_NAME.get(state), text=text, sort=sort)
     now, rules = timezone.now(), policy.current()
 
     def page(marker: str, limit: int = 50) -> selectors.AccountPage:

@@ -16,6 +16,7 @@ from pciops.accounts import failing, selectors
 from pciops.accounts.account import Account
 from pciops.accounts.failing import FailingAccount
 from pciops.accounts.policy.policy import Policy
+from pciops.accounts.query import AccountQuery
 from pciops.accounts.states import (
     ATTACKED_EXEMPT,
     DISABLED,
@@ -109,7 +110,7 @@ def gather(
     accounts = selectors.get_many(list(dict.fromkeys([*chosen, *counted])), scope=scope)
     items = ranked(items_of(accounts, policy=policy, now=now), chosen)
     if not seen.value.complete:
-        query = selectors.AccountQuery(state=LOCKED)
+        query = AccountQuery(state=LOCKED)
         locked = selectors.count(query, scope=scope, policy=policy, now=now, fresh=fresh)
         return Attention(
             items=items, numbers={LOCKED: locked.value}, kinds={}, read_at=locked.read_at

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pciops.accounts import privileged, selectors
 from pciops.accounts.policy.policy import Policy
+from pciops.accounts.query import AccountQuery
 from pciops.accounts.verdict import as_dict, judge
 
 COLUMNS: Final = (
@@ -20,7 +21,7 @@ BATCH: Final = 5000  # accounts in memory at a time
 
 
 def rows(
-    query: selectors.AccountQuery, *, scope: str | None, policy: Policy, now: datetime
+    query: AccountQuery, *, scope: str | None, policy: Policy, now: datetime
 ) -> Iterator[dict[str, Any]]:
     """Yield every account of the list as the API has it, judged at one time.
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, NamedTuple
 
-from django.db.models import F, Q
+from django.db.models import Q, QuerySet
 
 from pciops.accounts import privileged
 from pciops.accounts.policy.policy import Policy
@@ -21,13 +21,19 @@ from pciops.accounts.states.lock import lock_ends
 from pciops.accounts.states.state import option_is_true
 from pciops.keystone import database, options
 from pciops.keystone.models import LocalUser
+from pciops.lib.keyset import Column, Order
 from pciops.lib.shared import Shared, shared
 
 # Of more than these only the newest are kept: a list or a count then asks the database for itself.
 MOST: Final = 20_000
 NEWEST: Final = 2000
 
-_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
+NEWEST_FAILURE: Order[LocalUser] = Order(
+    (
+        Column(name="failed_auth_at", kind=datetime, falling=True),
+        Column(name="id", kind=int, falling=True),
+    )
+)
 
 
 class FailingAccount(NamedTuple):
@@ -35,6 +41,7 @@ class FailingAccount(NamedTuple):
 
     local_id: int  # of local_user
     user_id: str
+    name: str
     domain_id: str
     failed_auth_at: datetime | None
     exempt: bool
@@ -84,24 +91,22 @@ def _read(scope: str | None, policy: Policy, now: datetime) -> Failing:
     threshold = policy.lockout_failure_attempts
     if threshold is None:
         return Failing(accounts=[], kinds={}, complete=True)
-    exempt = option_is_true(options.IGNORE_LOCKOUT)
     rows = LocalUser.objects.filter(failed_auth_count__gte=threshold)
     if scope is not None:
         rows = rows.filter(domain_id=scope)
     if policy.lockout is not None:
         recent = Q(failed_auth_at__gt=now - policy.lockout) | Q(failed_auth_at=None)
-        rows = rows.filter(recent | Q(exempt))
-    columns = rows.values_list("pk", "user_id", "domain_id", "failed_auth_at", exempt)
-    accounts = [FailingAccount._make(row) for row in columns[: MOST + 1]]
+        rows = rows.filter(recent | Q(option_is_true(options.IGNORE_LOCKOUT)))
+    accounts = _accounts(rows[: MOST + 1])
     complete = len(accounts) <= MOST
     if not complete:
-        newest = columns.order_by(F("failed_auth_at").desc(), F("pk").desc())
-        accounts = [FailingAccount._make(row) for row in newest[:NEWEST]]
-    accounts.sort(key=newest_failure, reverse=True)
+        accounts = _accounts(NEWEST_FAILURE.sort(rows)[:NEWEST])
+    accounts.sort(key=lambda one: NEWEST_FAILURE.key((one.failed_auth_at, one.local_id)))
     kinds = privileged.kinds_of([account.user_id for account in accounts])
     return Failing(accounts=accounts, kinds=kinds, complete=complete)
 
 
-def newest_failure(account: FailingAccount) -> tuple[datetime, int]:
-    """Sort by the time of the last failure; one without it comes before all others."""
-    return account.failed_auth_at or _EARLIEST, account.local_id
+def _accounts(rows: QuerySet[LocalUser]) -> list[FailingAccount]:
+    exempt = option_is_true(options.IGNORE_LOCKOUT)
+    columns = ("pk", "user_id", "name", "domain_id", "failed_auth_at", exempt)
+    return [FailingAccount._make(row) for row in rows.values_list(*columns)]

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Final
 
 from pciops.accounts import by_date, privileged
-from pciops.accounts.selectors import AccountQuery, Domain
+from pciops.accounts.query import AccountQuery
+from pciops.accounts.selectors import Domain
 from pciops.accounts.states import BY_NAME
 from pciops.lib import filters
 from pciops.lib.filters import FilterError as FilterError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
@@ -11,13 +11,11 @@ from pciops.accounts import loading, machines, prefilter
 from pciops.accounts.loading import AccountRow
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.prefilter import Email, of_kind, within
+from pciops.accounts.query import AccountQuery
 from pciops.accounts.states import NOT_COVERED
 from pciops.accounts.states.inactivity import UserState
 from pciops.keystone.models import FederatedUser, LocalUser, User
 from pciops.lib.keyset import Column, Order
-
-if TYPE_CHECKING:
-    from pciops.accounts.selectors import AccountQuery
 
 BY_ID: Final = Order[User]((Column(name="id", kind=str),))
 

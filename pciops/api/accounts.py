@@ -12,8 +12,8 @@ from pciops.accounts.by_date import MAX_DAYS
 from pciops.accounts.machines import MachineReason
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.privileged import AccountKind
+from pciops.accounts.query import SORTS, AccountQuery
 from pciops.accounts.second_factor import FactorVerdict
-from pciops.accounts.selectors import SORTS
 from pciops.accounts.states import BY_NAME
 from pciops.accounts.verdict import SigninVerdict, as_dict, judge
 from pciops.api import paging
@@ -168,7 +168,7 @@ def verdict_of(request: ApiRequest, user_id: str) -> SigninVerdict:
     return judge(account, policies.current(), timezone.now())
 
 
-def _query(request: ApiRequest) -> selectors.AccountQuery:
+def _query(request: ApiRequest) -> AccountQuery:
     by_domain = "domain_id" in request.GET
     domains = selectors.domains(scope=request.operator.scope) if by_domain else []
     return filters.query(request.GET.dict(), domains=domains, domain_filter="domain_id")

@@ -20,7 +20,8 @@ from pciops.accounts.census.census import STALE, CensusCounts
 from pciops.accounts.census.counting import EVERY
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.selectors import AccountQuery, Domain
+from pciops.accounts.query import AccountQuery
+from pciops.accounts.selectors import Domain
 from pciops.accounts.states import (
     ATTACKED_EXEMPT,
     DISABLED,

@@ -112,6 +112,10 @@ def test_item_describes_its_state(account: Account, text: str) -> None:
 
 
 # --- Order --------------------------------------------------------------------------------------
+def failing_account(name: str, *, exempt: bool) -> FailingAccount:
+    return FailingAccount(1, name, name, "default", NOW, exempt)
+
+
 @pytest.mark.parametrize(
     ("chosen_from", "expected"),
     [
@@ -123,14 +127,14 @@ def test_item_describes_its_state(account: Account, text: str) -> None:
 def test_chosen_accounts_are_in_order(
     chosen_from: list[tuple[str, bool]], expected: list[str]
 ) -> None:
-    accounts = [FailingAccount(1, name, "default", NOW, exempt) for name, exempt in chosen_from]
+    accounts = [failing_account(name, exempt=exempt) for name, exempt in chosen_from]
 
     assert choose_failing(accounts, {"service": SERVICE}) == expected
 
 
 @given(accounts=st.lists(st.tuples(st.text(max_size=3), st.booleans()), max_size=40))
 def test_limited_number_of_accounts_is_chosen(accounts: list[tuple[str, bool]]) -> None:
-    at_threshold = [FailingAccount(1, name, "default", NOW, exempt) for name, exempt in accounts]
+    at_threshold = [failing_account(name, exempt=exempt) for name, exempt in accounts]
     chosen = choose_failing(at_threshold, {})
 
     assert len(chosen) <= attention.MAX_LOCKED + attention.MAX_ATTACKED

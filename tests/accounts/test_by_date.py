@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pciops.accounts import filters, selectors
 from pciops.accounts.by_date import BY_ACTIVITY
 from pciops.accounts.filters import FilterError
-from pciops.accounts.selectors import AccountPage, AccountQuery
+from pciops.accounts.query import AccountQuery
+from pciops.accounts.selectors import AccountPage
 from pciops.accounts.states import EXPIRING, INACTIVE_SOON
 from pciops.accounts.states.state import State
 from pciops.keystone import options

@@ -19,6 +19,7 @@ from pciops.accounts.census import counting
 from pciops.accounts.census.counting import ATTENTION, DAYS, CensusTally
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.privileged import AccountKind, AccountKinds
+from pciops.accounts.query import AccountQuery
 from pciops.accounts.states import NOT_COVERED, STATES
 from pciops.accounts.states.inactivity import inactive_on
 from pciops.accounts.verdict import judge
@@ -50,7 +51,7 @@ def count(
 def listed(state: Any, domain: str, policy: Policy) -> list[Account]:
     """Return the list of a state; without one, of all accounts, covered or not."""
     names = [state] if state else [None, NOT_COVERED]
-    queries = [selectors.AccountQuery(state=name, domain_id=domain) for name in names]
+    queries = [AccountQuery(state=name, domain_id=domain) for name in names]
     pages = [
         selectors.page(query, scope=None, policy=policy, now=NOW, marker="", limit=100)
         for query in queries

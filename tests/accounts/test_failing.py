@@ -10,7 +10,7 @@ from django.conf import LazySettings
 from pytest_django import DjangoAssertNumQueries
 
 from pciops.accounts import failing, selectors
-from pciops.accounts.selectors import AccountQuery
+from pciops.accounts.query import AccountQuery
 from pciops.accounts.states import LOCKED
 from pciops.keystone.models import LocalUser
 from tests.factories import NOW, POLICY, grant, make_locked_user, make_user

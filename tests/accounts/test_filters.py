@@ -7,7 +7,8 @@ import pytest
 from pciops.accounts import filters
 from pciops.accounts.filters import FilterError
 from pciops.accounts.privileged import AccountKind
-from pciops.accounts.selectors import AccountQuery, Domain
+from pciops.accounts.query import AccountQuery
+from pciops.accounts.selectors import Domain
 from pciops.accounts.states import LOCKED
 
 SHOPS = Domain(id="d1", name="Shops")

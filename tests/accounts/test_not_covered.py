@@ -9,7 +9,7 @@ import pytest
 
 from pciops.accounts import prefilter, selectors
 from pciops.accounts.privileged import AccountKind
-from pciops.accounts.selectors import AccountQuery
+from pciops.accounts.query import AccountQuery
 from pciops.accounts.states import DISABLED, INACTIVE, NEVER_SIGNED_IN, NOT_COVERED
 from pciops.accounts.states.state import State
 from pciops.keystone.models import FederatedUser, NonLocalUser, User

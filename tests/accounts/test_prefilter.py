@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from pciops.accounts import prefilter, selectors
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.selectors import AccountQuery
+from pciops.accounts.query import AccountQuery
 from pciops.accounts.states import EXPIRED, MUST_CHANGE, NEAR_LOCKOUT, STATES
 from pciops.keystone.models import LocalUser
 from tests.accounts.scenes import Scene, scenes

@@ -10,7 +10,8 @@ from django.db import connections
 from pytest_django import DjangoAssertNumQueries
 
 from pciops.accounts import selectors
-from pciops.accounts.selectors import AccountPage, AccountQuery, Domain
+from pciops.accounts.query import AccountQuery
+from pciops.accounts.selectors import AccountPage, Domain
 from pciops.accounts.states import LOCKED
 from pciops.keystone import options
 from pciops.keystone.database import KeystoneDatabaseDownError

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
-from pciops.accounts.selectors import NEWEST_FAILURE
+from pciops.accounts.failing import NEWEST_FAILURE
 from pciops.keystone.models import LocalUser, User
 from pciops.lib.keyset import Column, MarkerError, Order, batched, batches, chunks
 from tests.factories import MICROSECOND, NOW

@@ -25,7 +25,7 @@ from pciops.accounts import selectors, states
 from pciops.accounts.account import Account
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.selectors import AccountQuery
+from pciops.accounts.query import AccountQuery
 from pciops.accounts.states import blocking, classify
 from pciops.demo.keystone import Keystone
 from tests.factories import make_user

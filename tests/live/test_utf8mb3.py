@@ -13,7 +13,7 @@ from django.db import DatabaseError, connections
 from pytest_django.plugin import DjangoDbBlocker
 
 from pciops.accounts import selectors
-from pciops.accounts.selectors import AccountQuery
+from pciops.accounts.query import AccountQuery
 from pciops.accounts.states import LOCKED
 from pciops.demo.keystone import Keystone
 from pciops.events.intake.names import NameResolver

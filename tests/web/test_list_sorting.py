@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from pciops.accounts.selectors import AccountQuery
+from pciops.accounts.query import AccountQuery
 from pciops.accounts.states import STATES
 from tests.api.call import get
 from tests.api.call import token as token

@@ -1,6 +1,6 @@
 """Locks of privileged accounts: administrators, service accounts, and machines of the settings.
 
-One scan of `local_user` finds the locks, as the overview does; accounts that were alerted to are
+The scan of the overview finds the locks (`accounts.failing`); accounts that were alerted to are
 read by their ids. More than `MANY` locks at once share one more alert, so that an attack on all
 service accounts does not send hundreds of emails.
 """
@@ -11,19 +11,16 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
-from pciops.accounts import machines, privileged, selectors
+from pciops.accounts import failing, machines, selectors
 from pciops.accounts.account import Account
 from pciops.accounts.machines import MachineReason, Named
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.privileged import AccountKind
-from pciops.accounts.selectors import NEWEST_FAILURE
 from pciops.accounts.states import LOCK_LAPSED, LOCKED
 from pciops.accounts.states.lock import locked_until
 from pciops.audit import selectors as audit
 from pciops.events.diagnosis import explanation
 from pciops.events.diagnosis.selectors import explain_lock
-from pciops.keystone import database
-from pciops.keystone.models import LocalUser
 from pciops.lib import times
 from pciops.lib.addresses import defanged, quoted, storable
 from pciops.lib.numbers import counted
@@ -32,7 +29,6 @@ from pciops.notices.alerts.message import AlertKind, AlertText, Section
 from pciops.notices.models import Alert
 
 MANY: Final = 10  # locks that have an alert of their own at a time
-MAX_SCANNED: Final = 2000  # locks, the newest failure first
 # A guess of pciops does not wake anybody.
 _GUESSED: Final = MachineReason.CREDENTIALS
 _LONGEST: Final = 400  # characters of a sentence about the cause
@@ -81,17 +77,16 @@ def ending(alert: Alert, policy: Policy, now: datetime) -> str:
     return "The account is no longer locked."
 
 
-@database.reading()
 def _locked(policy: Policy, now: datetime) -> list[str]:
     """Return the ids of privileged accounts that are locked, the newest failure first."""
-    rows = NEWEST_FAILURE.sort(LOCKED.filter(LocalUser.objects.all(), policy, now))
-    users = [Named(*row) for row in rows.values_list("user_id", "name", "domain_id")[:MAX_SCANNED]]
-    kinds = privileged.kinds_of([user.user_id for user in users])
-    reasons = machines.reasons_of(users, kinds)
+    seen = failing.read(scope=None, policy=policy, now=now, fresh=True).value
+    locked = seen.locked(policy, now)
+    named = (Named(one.user_id, one.name, one.domain_id) for one in locked)
+    reasons = machines.reasons_of(named, seen.kinds)
     return [
-        user.user_id
-        for user in users
-        if user.user_id in kinds or reasons.get(user.user_id, _GUESSED) is not _GUESSED
+        one.user_id
+        for one in locked
+        if one.user_id in seen.kinds or reasons.get(one.user_id, _GUESSED) is not _GUESSED
     ]
 
 

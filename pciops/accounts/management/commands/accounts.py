@@ -10,6 +10,7 @@ from django.utils import timezone
 from pciops.accounts import exports, filters, selectors
 from pciops.accounts.policy import policy
 from pciops.accounts.privileged import BY_NAME as KINDS
+from pciops.accounts.query import AccountQuery
 from pciops.accounts.states import BY_NAME
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import tables
@@ -47,7 +48,7 @@ class Command(BaseCommand):
             raise CommandError(f"Keystone's database does not answer: {error}") from None
 
     def _write(self, options: dict[str, Any]) -> None:
-        query = selectors.AccountQuery(
+        query = AccountQuery(
             state=BY_NAME.get(options["state"] or ""),
             kind=KINDS.get(options["kind"] or ""),
             machine=filters.MACHINE.get(options["machine"] or ""),

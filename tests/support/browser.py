@@ -93,7 +93,8 @@ def enter(context: BrowserContext, url: str, session: str) -> None:
 
 
 def assert_good(page: Page) -> None:
-    """Assert that the page is accessible and fits its window."""
+    """Assert that the page is accessible and fits its window, once its style sheets are there."""
+    page.wait_for_load_state()
     assert_accessible(page)
     assert_fits(page)
 

@@ -75,13 +75,16 @@ def digest() -> Iterator[CheckResult]:
 def schedule() -> Iterator[CheckResult]:
     """Workers do the jobs of the timetable."""
     now = timezone.now()
-    since = operation.stopped_since(now)
-    if since is None:
-        yield ok("Jobs run, or have not begun to.")
+    remedy = "Start the worker and its beat (docs/install.md), or look at the broker."
+    since, last = operation.stopped_since(now), operation.last_run()
+    if last is None:
+        yield warning("No job has been done yet: nothing is sent or looked for.", remedy)
+    elif since is None:
+        yield ok(f"A job was done {times.span(now - last)} ago.")
     else:
         yield problem(
             f"No job was done since {times.both(since, now)}: nothing is sent or looked for.",
-            "Start the worker and its beat (docs/install.md), or look at the broker.",
+            remedy,
         )
 
 

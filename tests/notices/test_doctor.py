@@ -181,7 +181,7 @@ def test_alert_that_the_mail_server_refused_is_a_problem(settings: Settings) -> 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("minutes", "level"), [(None, CheckLevel.OK), (4, CheckLevel.OK), (6, CheckLevel.PROBLEM)]
+    ("minutes", "level"), [(None, CheckLevel.WARNING), (4, CheckLevel.OK), (6, CheckLevel.PROBLEM)]
 )
 def test_schedule_that_stopped_is_a_problem(minutes: int | None, level: CheckLevel) -> None:
     if minutes is not None:

@@ -48,9 +48,14 @@ def conditions(now: datetime) -> Iterator[Condition]:
     yield from _jobs(now)
 
 
+def last_run() -> datetime | None:
+    """Return when the job that runs most often was last done; None if it never was."""
+    return _last_success(ALERTS)
+
+
 def stopped_since(now: datetime) -> datetime | None:
     """Return the time since which no job runs; None if jobs run, or if none ever did."""
-    last = _last_success(ALERTS)
+    last = last_run()
     return last if last is not None and now - last > SCHEDULE_PATIENCE else None
 
 

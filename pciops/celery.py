@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from datetime import timedelta
@@ -24,12 +25,15 @@ from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
+from kombu.exceptions import OperationalError
 from kombu.transport import TRANSPORT_ALIASES, pyamqp
 
 from pciops.lib import logs
 from pciops.lib.env import SettingError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pciops.settings")
+
+log = logging.getLogger(__name__)
 
 if not apps.ready:  # a worker or beat; manage.py has done this already
     try:
@@ -163,7 +167,12 @@ def record_start(**_: Any) -> None:
     from pciops.audit import processes  # noqa: PLC0415 (the apps are ready only now)
 
     processes.record_start("worker")
-    app.send_task("accounts.census", expires=240)
+    try:
+        app.send_task("accounts.census", expires=240)
+    except OperationalError as error:  # the worker connects again by itself
+        log.warning(
+            "the broker took no order of a census, so the schedule gives the next: %s", error
+        )
 
 
 @worker_shutdown.connect

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from kombu.exceptions import OperationalError
 from kombu.transport import pyamqp
 
 from pciops.audit import processes
@@ -48,3 +49,18 @@ def test_a_worker_orders_a_census_when_it_starts(monkeypatch: pytest.MonkeyPatch
     record_start()
 
     assert sent == ["accounts.census"]
+
+
+def test_a_worker_whose_broker_went_away_as_it_started_says_so_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(name: str, **_: Any) -> None:
+        raise OperationalError("[Errno 111] Connection refused")
+
+    monkeypatch.setattr(processes, "record_start", lambda kind: None)
+    monkeypatch.setattr(app, "send_task", refuse)
+    record_start()
+
+    [record] = [record for record in caplog.records if record.name == "pciops.celery"]
+    assert "Connection refused" in record.getMessage()
+    assert not record.exc_info

@@ -25,7 +25,7 @@ ATTEMPTS: Final = 30
 FIRST_PAUSE: Final = 0.05  # seconds at most; each further pause is up to twice as long
 LONGEST_PAUSE: Final = 0.5
 
-Codes = frozenset[int | str]  # numbers of MySQL, SQLSTATEs of PostgreSQL
+Codes = frozenset[int | str]  # numbers of MySQL, SQLSTATEs of PostgreSQL, and one of our own
 
 # The transaction was rolled back, or did not begin.
 CONFLICTS: Final[Codes] = frozenset(
@@ -34,6 +34,7 @@ CONFLICTS: Final[Codes] = frozenset(
         1047,  # WSREP has not yet prepared node for application use
         1205,  # lock wait timeout
         1213,  # deadlock, or a conflict with another node
+        "unread trigger",  # see _UNREAD_TRIGGER
         "40001",  # serialization failure
         "40P01",  # deadlock
     }
@@ -53,6 +54,9 @@ LOST: Final[Codes] = frozenset(
         "57P01",
     }
 )
+# MariaDB's error 1064 has these words if it could not read a trigger as it opened the table, of
+# which the statement knows nothing. Nodes of Galera gave it while their cluster changed.
+_UNREAD_TRIGGER: Final = "has an error in its body"
 _NO_CONNECTION: Final[Codes] = frozenset({2002, 2003})  # while another node takes over
 _AFTER_LOSS: Final = CONFLICTS | LOST | _NO_CONNECTION
 
@@ -121,6 +125,8 @@ def codes_of(error: BaseException | None) -> Codes:
     while error is not None:
         if isinstance(error, Error) and error.args and isinstance(error.args[0], int):
             codes.add(error.args[0])
+            if _UNREAD_TRIGGER in str(error.args[1:]):
+                codes.add("unread trigger")
         codes.add(getattr(error, "sqlstate", None) or "")
         error = error.__cause__ or error.__context__
     return frozenset(codes - {""})

@@ -12,6 +12,7 @@ from django.db import (
     IntegrityError,
     InterfaceError,
     OperationalError,
+    ProgrammingError,
     connection,
     transaction,
 )
@@ -22,6 +23,9 @@ from pciops.lib.models import ExternalService
 pytestmark = pytest.mark.usefixtures("unguarded")
 
 DEADLOCK = OperationalError(1213, "Deadlock found when trying to get lock")
+UNREAD_TRIGGER = ProgrammingError(
+    1064, "Unknown trigger has an error in its body: 'You have an error in your SQL syntax'"
+)
 BROKEN = OperationalError(2013, "Lost connection to MySQL server during query")
 REFUSED = OperationalError(2003, "Can't connect to MySQL server")
 
@@ -101,6 +105,7 @@ def failing(transactional_db: None) -> Iterator[Callable[..., list[str]]]:
         of_postgresql(psycopg.errors.SerializationFailure),
         of_postgresql(psycopg.errors.DeadlockDetected),
         caused_by(DEADLOCK),
+        UNREAD_TRIGGER,
     ],
     ids=code,
 )
@@ -119,6 +124,7 @@ def test_a_conflict_is_repeated_and_leaves_nothing_of_the_first_attempt(
         OperationalError(1142, "UPDATE command denied"),
         OperationalError("database is locked"),
         IntegrityError(1062, "Duplicate entry"),
+        ProgrammingError(1064, "You have an error in your SQL syntax"),
         of_postgresql(psycopg.errors.UniqueViolation),
         KeyError(1213),
         BROKEN,

@@ -102,7 +102,7 @@ def test_all_rows_of_six_processes_on_three_nodes_are_written_though_one_node_is
     )
     verified = manage(env, "verify_audit")
 
-    assert [process.returncode for process in writers] == [0] * PROCESSES, errors
+    assert [process.returncode for process in writers] == [0] * PROCESSES, "\n".join(errors)
     sys.stdout.write(f"rows: {written()}; repeated: {[int(output) for output, _ in ends]}\n")
     assert [(row["number"], row["remarks"]) for row in rows] == [(ROWS, ROWS)] * PROCESSES
     assert verified.code == 0, verified.stdout + verified.stderr

@@ -19,12 +19,13 @@ from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states import INACTIVE_SOON
 from pciops.accounts.states.password import expires
 from pciops.accounts.states.state import option_is_true
-from pciops.keystone import database, options
+from pciops.keystone import database, limits, options
 from pciops.keystone.models import Password, User
 from pciops.lib import retries
 from pciops.lib.keyset import chunks
+from pciops.notices.candidates import CHUNK
 from pciops.notices.models import NoticeForecast, NoticeKind
-from pciops.notices.plan import CHUNK, INSERTED
+from pciops.notices.plan import INSERTED
 from pciops.notices.rules import DomainRules, RuleBook
 
 DAYS: Final = 14
@@ -32,6 +33,7 @@ DAYS: Final = 14
 _Counts = Counter[tuple[str, date, str]]  # by domain id, day, kind
 
 
+@limits.of_job()
 def take(*, policy: Policy, book: RuleBook, now: datetime) -> None:
     """Count the notices of the next days and replace the stored forecast."""
     names = {domain.id: domain.name for domain in selectors.domains(scope=None)}

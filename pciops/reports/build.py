@@ -17,6 +17,7 @@ from django.conf import settings
 import pciops
 from pciops.accounts import selectors
 from pciops.accounts.selectors import Domain
+from pciops.keystone import limits
 from pciops.reports import weeks
 from pciops.reports.archive import store
 from pciops.reports.sections import SECTIONS
@@ -50,6 +51,7 @@ def domain_of(id_or_name: str) -> Domain:
     raise DomainError(f"There is no domain {id_or_name[:64]!r}.")
 
 
+@limits.of_job()
 def build(week: Week, domain: Domain = WHOLE_CLOUD, *, cloud: CloudSources) -> BuiltReport:
     """Build the report of a week as of `cloud.now`.
 

@@ -19,6 +19,7 @@ from pciops.accounts.census.counting import CLOUD, EVERY, CensusTally
 from pciops.accounts.models import Census, CensusAttention, CensusCount, CensusDay, CensusGap
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.states import EXPIRED, INACTIVE
+from pciops.keystone import limits
 from pciops.lib import retries
 from pciops.lib.keyset import batched
 
@@ -79,6 +80,7 @@ def take(*, policy: Policy, now: datetime) -> Census:
     return keep(count(policy=policy, now=now))
 
 
+@limits.of_job()
 def count(*, policy: Policy, now: datetime) -> CensusTally:
     """Count all accounts."""
     return counting.count(policy=policy, now=now, kinds=privileged.all_kinds())

@@ -11,13 +11,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
 from functools import reduce
 from itertools import chain
 from operator import or_
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 from django.db import connections
 from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
@@ -43,12 +44,9 @@ from pciops.accounts.states import (
 from pciops.accounts.states.inactivity import UserState
 from pciops.accounts.states.password import PasswordState, expires, ranked
 from pciops.accounts.states.state import State, option_is_true
-from pciops.keystone import ALIAS, database, options
+from pciops.keystone import ALIAS, database, limits, options
 from pciops.keystone.models import LocalUser, User, UserOption
 from pciops.lib.keyset import batched
-
-if TYPE_CHECKING:
-    from django.db.backends.mysql.base import DatabaseWrapper as MySQL
 
 CLOUD: Final = ""  # the domain_id of numbers for the whole cloud
 EVERY: Final = ""  # the state or the kind of numbers for all accounts
@@ -172,7 +170,7 @@ def _scan(policy: Policy, now: datetime) -> _Scan:
             part(scan)
         return scan
     with ThreadPoolExecutor(max_workers=len(parts)) as threads:
-        futures = [threads.submit(_in_thread, part, scan) for part in parts]
+        futures = [threads.submit(copy_context().run, _in_thread, part, scan) for part in parts]
     for future in futures:
         future.result()
     return scan
@@ -349,17 +347,6 @@ def _sql(rows: QuerySet[Any]) -> tuple[str, list[Any]]:
 
 
 def _fetch(statement: str, parameters: list[Any]) -> list[Any]:
-    connection = connections[ALIAS]
-    if connection.vendor == "mysql":
-        statement = _with_memory(statement, cast("MySQL", connection))
-    with connection.cursor() as cursor:
+    with limits.with_memory(MEMORY), connections[ALIAS].cursor() as cursor:
         cursor.execute(statement, parameters)
         return list(cursor.fetchall())
-
-
-def _with_memory(statement: str, connection: MySQL) -> str:
-    if connection.mysql_is_mariadb:
-        sizes = ", ".join(f"{name} = {size}" for name, size in MEMORY.items())
-        return f"SET STATEMENT {sizes} FOR {statement}"
-    hints = " ".join(f"SET_VAR({name} = {size})" for name, size in MEMORY.items())
-    return statement.replace("SELECT", f"SELECT /*+ {hints} */", 1)

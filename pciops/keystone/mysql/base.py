@@ -1,6 +1,7 @@
 """Django's MySQL backend with several hosts: it connects to the first that answers.
 
-A read whose host goes away in the middle is repeated on the next one.
+A read whose host goes away in the middle is repeated on the next one. The statements of jobs have
+limits of their own (`pciops.keystone.limits`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import pymysql
 from django.db import Error, InterfaceError, OperationalError
 from django.db.backends.mysql import base
 
+from pciops.keystone import limits
 from pciops.lib import retries
 
 Host = tuple[str, int]
@@ -43,7 +45,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().__init__(*args, **kwargs)
         self.host: Host = self.hosts[0]  # of the present or the last connection
         self.reconnecting = False
-        self.execute_wrappers.append(repeat_read)
+        self.execute_wrappers += [repeat_read, with_limits]
 
     @property
     def hosts(self) -> list[Host]:
@@ -100,6 +102,25 @@ def repeat_read(
             _reconnect(connection, error)
             context["cursor"].cursor = connection.create_cursor()
     return execute(sql, params, many, context)
+
+
+def with_limits(
+    execute: Execute, sql: str, params: Any, many: bool, context: dict[str, Any]
+) -> Any:
+    """Execute the statement with the limits of the job that it belongs to, if it has any."""
+    limited = limits.current()
+    if not limited.reaches(sql):
+        return execute(sql, params, many, context)
+    connection: DatabaseWrapper = context["connection"]
+    statement = limited.applied(sql, is_mariadb=connection.mysql_is_mariadb)
+    driver = connection.connection
+    usual = driver._read_timeout  # noqa: SLF001 (as in `connect_to`)
+    if limited.seconds is not None:
+        driver._read_timeout = limited.seconds + limits.DRIVER_SECONDS  # noqa: SLF001
+    try:
+        return execute(statement, params, many, context)
+    finally:
+        driver._read_timeout = usual  # noqa: SLF001
 
 
 def _may_be_repeated(error: Error, connection: DatabaseWrapper) -> bool:

@@ -118,8 +118,9 @@ class _Rule:
 def second_factor(account: Account, policy: Policy) -> SecondFactor:
     """Judge the second factor of an account."""
     verdict, explanation = _judge(account, policy)
-    short = Truncator(explanation).chars(MAX_EXPLANATION)  # rules are untrusted text of any length
-    return SecondFactor(verdict=verdict, explanation=short)
+    if len(explanation) > MAX_EXPLANATION:  # rules are untrusted text of any length
+        explanation = Truncator(explanation).chars(MAX_EXPLANATION)
+    return SecondFactor(verdict=verdict, explanation=explanation)
 
 
 def is_not_enrolled(account: Account, policy: Policy) -> bool:

@@ -126,7 +126,7 @@ def judge(account: Account, policy: Policy, now: datetime) -> SigninVerdict:
 
 def as_dict(verdict: SigninVerdict) -> dict[str, Any]:
     """Return the account as the API and `--format json` have it; times are ISO 8601 in UTC."""
-    account = verdict.account
+    account, factors = verdict.account, verdict.second_factor
     return {
         "id": account.id,
         "name": account.name,
@@ -144,8 +144,8 @@ def as_dict(verdict: SigninVerdict) -> dict[str, Any]:
         "password_created_at": times.iso(account.password_created_at),
         "password_expires_at": times.iso(account.password_expires_at),
         "exemptions": account.exemptions,
-        "second_factor": verdict.second_factor.verdict.value,
-        "second_factor_explanation": verdict.second_factor.explanation,
+        "second_factor": factors.verdict.value,
+        "second_factor_explanation": factors.explanation,
         "created_at": times.iso(account.created_at),
         "machine": account.machine.value if account.machine else None,
     }

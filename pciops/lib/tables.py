@@ -13,12 +13,15 @@ from typing import Any, Final, Protocol
 from pciops.lib.logs import escape
 
 FORMATS: Final = ("table", "csv", "json")
+BLOCK: Final = 64 * 1024  # characters
 # A spreadsheet formula after blanks and quotes; the signs also in full-width and other forms.
 _FORMULA: Final = (
     '(?:[^\\S\\t\\r\\n]|["\x00\u200b-\u200f\u2060\ufeff])*'
     "[-=+@\u207a\u207c\u208a\u208c\ufb29\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20]"
 )
 _STARTS: Final = re.compile(rf"[\t\r]|{_FORMULA}")
+# Most cells: no formula, and no start of another cell.
+_HARMLESS: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .:,@_+-]*")
 # After a character that some programs take as the end of a cell.
 _FOLLOWS: Final = re.compile(rf"[;|\t\r\n](?={_FORMULA})")
 
@@ -31,6 +34,8 @@ class Writer(Protocol):
 
 def defused(value: Any) -> str:
     """Return the text of a cell, with an apostrophe before each start of a spreadsheet formula."""
+    if isinstance(value, str) and _HARMLESS.fullmatch(value):
+        return value
     text = _text(value)
     if isinstance(value, int) or not text:
         return text  # -3 is not a formula
@@ -39,10 +44,10 @@ def defused(value: Any) -> str:
 
 
 def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the rows as lines of CSV (RFC 4180)."""
+    """Yield the rows as lines of CSV (RFC 4180); a cell that a row does not have is empty."""
     line = io.StringIO()
     writer = csv.writer(line)
-    for cells in chain([columns], ([defused(row[name]) for name in columns] for row in rows)):
+    for cells in chain([columns], ([defused(row.get(name)) for name in columns] for row in rows)):
         writer.writerow(cells)
         yield line.getvalue()
         line.seek(0)
@@ -57,6 +62,20 @@ def json_lines(key: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         yield separator + json.dumps(row)
         separator = ",\n  "
     yield "\n]}\n"
+
+
+def blocks(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the lines in blocks that are large enough for one write each."""
+    block: list[str] = []
+    size = 0
+    for line in lines:
+        block.append(line)
+        size += len(line)
+        if size >= BLOCK:
+            yield "".join(block)
+            block, size = [], 0
+    if block:
+        yield "".join(block)
 
 
 def write_table(out: Writer, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:

@@ -17,7 +17,6 @@ from pciops.reports.render.text import ReportContent
 from pciops.reports.value import Report
 
 MANIFEST: Final = "SHA256SUMS"  # `sha256sum --check SHA256SUMS` verifies the files
-_BLOCK: Final = 64 * 1024
 _HEADER: Final = (
     *("cloud", "domain_id", "domain_name", "week", "revision", "zone", "version"),
     *("previous_week", "previous_hash", "begins", "ends", "generated_at"),
@@ -67,7 +66,7 @@ def stream(content: ReportContent) -> Iterator[bytes]:
         for name, columns, lines in _files(content):
             digest = hashlib.sha256()
             with archive.open(_entry(name, stamp), "w", force_zip64=True) as file:
-                for block in _blocks(tables.csv_lines(columns, lines)):
+                for block in map(str.encode, tables.blocks(tables.csv_lines(columns, lines))):
                     digest.update(block)
                     file.write(block)
                     yield pipe.take()
@@ -137,16 +136,3 @@ def _facts(report: Report, sha256: str) -> Iterator[dict[str, Any]]:
         **{f"sha256:{table.key}": table.sha256 for table in report.tables()},
     }
     yield from ({"fact": fact, "value": value} for fact, value in facts.items())
-
-
-def _blocks(lines: Iterable[str]) -> Iterator[bytes]:
-    """Yield the lines in blocks large enough for one write each."""
-    parts, size = [], 0
-    for line in lines:
-        part = line.encode()
-        parts.append(part)
-        size += len(part)
-        if size >= _BLOCK:
-            yield b"".join(parts)
-            parts, size = [], 0
-    yield b"".join(parts)

@@ -84,6 +84,11 @@ class Account:
     @property
     def active_on(self) -> date | None:
         """The day from which inactivity is counted: User.enabled in Keystone's sql_model."""
-        if self.last_active_at is None and self.created_at is not None:
-            return self.created_at.astimezone(UTC).date()
-        return self.last_active_at
+        return active_on(self.last_active_at, self.created_at)
+
+
+def active_on(last_active_at: date | None, created_at: datetime | None) -> date | None:
+    """Return the day from which the inactivity of a user with these columns is counted."""
+    if last_active_at is None and created_at is not None:
+        return created_at.astimezone(UTC).date()
+    return last_active_at

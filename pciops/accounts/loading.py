@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
 
-from django.db.models import Case, F, QuerySet, When
+from django.db.models import Case, Exists, F, OuterRef, QuerySet, When
 
 from pciops.accounts import machines, privileged
 from pciops.accounts.account import Account
@@ -65,6 +65,16 @@ class PasswordFacts(NamedTuple):
     expires_at: datetime | None
 
 
+class HeldPassword(NamedTuple):
+    """A password that no newer one supersedes, and its holder."""
+
+    facts: PasswordFacts
+    local_id: int  # of local_user
+    user_id: str
+    domain_id: str
+    has_twin: bool  # an equally old one; `newest_password` decides
+
+
 class AccountRow(NamedTuple):
     """The facts of one account, with other columns of its row."""
 
@@ -109,17 +119,38 @@ def accounts(
     """
     user_ids = [row.facts.id for row in rows]
     by_user = privileged.kinds_of(user_ids) if kinds is None else kinds
-    passwords_by_user = passwords([row.local_id for row in rows if row.local_id is not None])
-    options = _options(user_ids)
-    enrolled = _totp_enrolled(options)
     named = (Named(row.facts.id, row.facts.name, row.facts.domain_id) for row in rows)
     reasons = machines.reasons_of(named, by_user)
+    return _accounts(rows, _newest_passwords(rows), kinds=by_user, reasons=reasons)
+
+
+def owners(
+    rows: Collection[AccountRow], *, newest: Mapping[int, PasswordFacts] | None = None
+) -> list[Account]:
+    """Return the accounts without kinds, and without whether programs use them.
+
+    Args:
+        newest: the newest passwords by the id of `local_user`; read if left out.
+    """
+    held = _newest_passwords(rows) if newest is None else newest
+    return _accounts(rows, held, kinds={}, reasons={})
+
+
+def _accounts(
+    rows: Iterable[AccountRow],
+    newest: Mapping[int, PasswordFacts],
+    *,
+    kinds: Mapping[str, AccountKinds],
+    reasons: Mapping[str, MachineReason],
+) -> list[Account]:
+    options = _options([row.facts.id for row in rows])
+    enrolled = _totp_enrolled(options)
     return [
         _account(
             row.facts,
-            newest_password(passwords_by_user.get(row.local_id, ())),
+            None if row.local_id is None else newest.get(row.local_id),
             options.get(row.facts.id, {}),
-            by_user.get(row.facts.id, ()),
+            kinds.get(row.facts.id, ()),
             totp_enrolled=row.facts.id in enrolled,
             machine=reasons.get(row.facts.id),
         )
@@ -163,6 +194,12 @@ def _account(
     )
 
 
+def _newest_passwords(rows: Iterable[AccountRow]) -> dict[int, PasswordFacts]:
+    found = passwords([row.local_id for row in rows if row.local_id is not None])
+    newest = ((local_id, newest_password(own)) for local_id, own in found.items())
+    return {local_id: facts for local_id, facts in newest if facts is not None}
+
+
 def newest_password(passwords: Iterable[PasswordFacts]) -> PasswordFacts | None:
     """Return the password that Keystone checks: the last by `created_at_int`.
 
@@ -204,16 +241,32 @@ def _expired_when_set(password: PasswordFacts) -> bool:
 _TIMES: Final = ("created", "expires")
 
 
-def passwords(local_ids: Collection[int]) -> Mapping[int | None, list[PasswordFacts]]:
+def passwords(local_ids: Collection[int]) -> Mapping[int, list[PasswordFacts]]:
     """Return the passwords of local users, without those that a newer one supersedes."""
-    # The old columns only if they count: MySQL sends times as text, which Python has to parse.
-    old = (Case(When(**{f"{name}_at_int": None}, then=F(f"{name}_at"))) for name in _TIMES)
-    new = (f"{name}_at_int" for name in _TIMES)
     found = defaultdict(list)
     rows = Password.objects.filter(~superseded(), local_user__in=local_ids)
-    for local_id, *facts in rows.order_by().values_list("local_user_id", "pk", *new, *old):
+    for local_id, *facts in rows.order_by().values_list("local_user_id", *_password_columns()):
         found[local_id].append(PasswordFacts(*facts))
     return found
+
+
+def held_passwords(rows: QuerySet[Password]) -> list[HeldPassword]:
+    """Read these passwords, none of which a newer one supersedes, with their holders."""
+    equal = Password.objects.filter(
+        local_user=OuterRef("local_user"), created_at_int=OuterRef("created_at_int")
+    )
+    holder = ("local_user_id", "local_user__user_id", "local_user__domain_id")
+    columns = (*_password_columns(), *holder, Exists(equal.exclude(pk=OuterRef("pk"))))
+    return [HeldPassword(PasswordFacts(*row[:5]), *row[5:]) for row in rows.values_list(*columns)]
+
+
+def _password_columns() -> tuple[Any, ...]:
+    """Return the columns of PasswordFacts.
+
+    The old ones only if they count: MySQL sends times as text, which Python has to parse.
+    """
+    old = (Case(When(**{f"{name}_at_int": None}, then=F(f"{name}_at"))) for name in _TIMES)
+    return "pk", *(f"{name}_at_int" for name in _TIMES), *old
 
 
 def _options(user_ids: Collection[str]) -> Mapping[str, dict[str, Any]]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
-from typing import Final
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from pciops.accounts import states
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.states.inactivity import inactive_on
+from pciops.accounts.states.inactivity import inactive_from, inactive_on
 from pciops.keystone import options
 from pciops.notices.models import Notice, NoticeKind
 from pciops.notices.rules import DomainRules, Steps
@@ -24,6 +25,7 @@ USEFUL_FOR: Final = {
     NoticeKind.LOCKED: timedelta(days=7),
     NoticeKind.UNLOCKED: timedelta(days=1),
 }
+LONGEST_USE: Final = max(USEFUL_FOR.values())
 EXEMPTION: Final = {
     NoticeKind.PASSWORD_EXPIRING: options.IGNORE_PASSWORD_EXPIRY,
     NoticeKind.PASSWORD_EXPIRED: options.IGNORE_PASSWORD_EXPIRY,
@@ -31,6 +33,14 @@ EXEMPTION: Final = {
     NoticeKind.LOCKED: options.IGNORE_LOCKOUT,
     NoticeKind.UNLOCKED: options.IGNORE_LOCKOUT,
 }
+
+
+class NoticeKey(NamedTuple):
+    """What tells the notices of a user apart; see the unique key of models.Notice."""
+
+    kind: str
+    fact_at: datetime
+    step: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +53,39 @@ class DueNotice:
     step: int = 0
     failures: int = 0
 
+    @property
+    def key(self) -> NoticeKey:
+        """The key of the notice."""
+        return NoticeKey(self.kind.value, self.fact_at, self.step)
+
 
 def nearest_step(steps: Steps, left: timedelta) -> int | None:
     """Return the step that is due with this time left: the smallest whose day has come."""
     return min((step for step in steps if timedelta(days=step) >= left), default=None)
+
+
+def key_by_expiry(at: datetime, rules: DomainRules, now: datetime) -> NoticeKey | None:
+    """Return the key of the one notice that may be due for a password that expires then."""
+    kind = NoticeKind.PASSWORD_EXPIRING if at > now else NoticeKind.PASSWORD_EXPIRED
+    if at < now - USEFUL_FOR[NoticeKind.PASSWORD_EXPIRED]:
+        return None
+    step = nearest_step(rules.steps_of(kind), max(at - now, timedelta(0)))
+    return None if step is None else NoticeKey(kind.value, at, step)
+
+
+def key_by_activity(
+    active_on: date | None, rules: DomainRules, policy: Policy, now: datetime
+) -> NoticeKey | None:
+    """Return the key of the one notice that may be due to a user who was last active then."""
+    first_day = inactive_from(active_on, policy)
+    if first_day is None:
+        return None
+    left = first_day - now.astimezone(UTC).date()
+    step = nearest_step(rules.steps_of(NoticeKind.INACTIVITY), left)
+    if step is None:
+        return None
+    begins = datetime.combine(first_day, time.min, UTC)
+    return NoticeKey(NoticeKind.INACTIVITY.value, begins, step)
 
 
 def due_notices(
@@ -77,24 +116,24 @@ def due_notices(
 def _expiring(
     account: Account, rules: DomainRules, policy: Policy, now: datetime
 ) -> DueNotice | None:
-    steps, at = rules.steps_of(NoticeKind.PASSWORD_EXPIRING), account.password_expires_at
-    if not steps or at is None:
+    at, created = account.password_expires_at, account.password_created_at
+    key = key_by_expiry(at, rules, now) if at is not None and at > now else None
+    if at is None or key is None:
         return None
-    if not states.EXPIRING.holds(account, replace(policy, expiring_days=steps[0]), now):
+    if not states.EXPIRING.holds(account, _ahead(policy, key.step), now):
         return None
-    step, created = nearest_step(steps, at - now), account.password_created_at
-    if step is None or (created is not None and at - timedelta(days=step) <= created):
+    if created is not None and at - timedelta(days=key.step) <= created:
         return None  # the password is younger than the day of this step
-    return DueNotice(kind=NoticeKind.PASSWORD_EXPIRING, fact_at=at, step=step, good_until=at)
+    return DueNotice(kind=NoticeKind.PASSWORD_EXPIRING, fact_at=at, step=key.step, good_until=at)
 
 
 def _expired(
     account: Account, rules: DomainRules, policy: Policy, now: datetime
 ) -> DueNotice | None:
     kind, at = NoticeKind.PASSWORD_EXPIRED, account.password_expires_at
-    if not rules.steps_of(kind) or at is None:
+    if at is None or not states.EXPIRED.holds(account, policy, now):
         return None
-    if not states.EXPIRED.holds(account, policy, now) or at < now - USEFUL_FOR[kind]:
+    if key_by_expiry(at, rules, now) is None:
         return None
     return DueNotice(kind=kind, fact_at=at, good_until=at + USEFUL_FOR[kind])
 
@@ -102,17 +141,16 @@ def _expired(
 def _inactivity(
     account: Account, rules: DomainRules, policy: Policy, now: datetime
 ) -> DueNotice | None:
-    steps, active_on = rules.steps_of(NoticeKind.INACTIVITY), account.active_on
-    first_day = inactive_on(account, policy)
-    if not steps or first_day is None or active_on is None:
+    active_on, first_day = account.active_on, inactive_on(account, policy)
+    key = key_by_activity(active_on, rules, policy, now)
+    if first_day is None or active_on is None or key is None:
         return None
-    if not states.INACTIVE_SOON.holds(account, replace(policy, inactive_soon_days=steps[0]), now):
+    if not states.INACTIVE_SOON.holds(account, _ahead(policy, key.step), now):
         return None
-    step = nearest_step(steps, first_day - now.astimezone(UTC).date())
-    if step is None or first_day - timedelta(days=step) <= active_on:
+    if first_day - timedelta(days=key.step) <= active_on:
         return None  # the account was used on the day of this step
-    begins = datetime.combine(first_day, time.min, UTC)
-    return DueNotice(kind=NoticeKind.INACTIVITY, fact_at=begins, step=step, good_until=begins)
+    begins = key.fact_at
+    return DueNotice(kind=NoticeKind.INACTIVITY, fact_at=begins, step=key.step, good_until=begins)
 
 
 def _locked(
@@ -129,6 +167,12 @@ def _locked(
         good_until=at + USEFUL_FOR[kind],
         failures=account.failed_auth_count,
     )
+
+
+@lru_cache(maxsize=64)
+def _ahead(policy: Policy, days: int) -> Policy:
+    """Return the policy with this many days as "soon"."""
+    return replace(policy, expiring_days=days, inactive_soon_days=days)
 
 
 def due_unlock(

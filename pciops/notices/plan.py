@@ -1,7 +1,8 @@
 """Planning: stores the notices that are due by Keystone's tables, and cancels obsolete ones.
 
 Everything is read and written in chunks, so memory does not grow with the cloud. Planning twice,
-or in two processes at once, adds nothing: see the unique key of models.Notice.
+or in two processes at once, adds nothing: see the unique key of models.Notice. `candidates` reads
+the accounts, and `due` has the rules.
 """
 
 from __future__ import annotations
@@ -9,32 +10,29 @@ from __future__ import annotations
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 from operator import attrgetter
 from typing import Final
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
-from pciops.accounts import loading
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.states import INACTIVE_SOON, LOCKED
-from pciops.accounts.states.password import expires, superseded
 from pciops.audit import selectors as audit
-from pciops.keystone import database
-from pciops.keystone.models import LocalUser, Password, User
+from pciops.keystone import limits
 from pciops.lib import retries
 from pciops.lib.addresses import storable
 from pciops.lib.claims import unclaimed
-from pciops.lib.keyset import chunks
+from pciops.lib.keyset import batched, chunks
+from pciops.notices import candidates
+from pciops.notices.candidates import CHUNK, Candidates
 from pciops.notices.due import USEFUL_FOR, DueNotice, due_notices, due_unlock, why_obsolete
 from pciops.notices.mail import recipients
 from pciops.notices.mail.message import message_id
 from pciops.notices.models import Notice, NoticeKind, NoticeStatus
 from pciops.notices.rules import RuleBook
 
-CHUNK: Final = 5000  # rows of Keystone's in memory at a time
 INSERTED: Final = 500  # notices that are inserted with one statement
 OPEN: Final = (NoticeStatus.PLANNED, NoticeStatus.NO_ADDRESS, NoticeStatus.BAD_ADDRESS)
 
@@ -49,6 +47,7 @@ class PlanResult:
     unsendable: int = 0  # of the new ones
 
 
+@limits.of_job()
 def by_date(*, policy: Policy, book: RuleBook, now: datetime) -> PlanResult:
     """Plan what is due by date: expiry and inactivity.
 
@@ -58,120 +57,65 @@ def by_date(*, policy: Policy, book: RuleBook, now: datetime) -> PlanResult:
     return _store(dues_by_date(policy=policy, book=book, now=now), now)
 
 
+@limits.of_job()
 def by_lock(*, policy: Policy, book: RuleBook, now: datetime) -> PlanResult:
     """Plan what cannot wait for the hour: locks and unlocks."""
     return _store(dues_by_lock(policy=policy, book=book, now=now), now)
 
 
 def dues_by_date(*, policy: Policy, book: RuleBook, now: datetime) -> Iterator[AccountDues]:
-    """Yield what `by_date` plans in chunks, including what is planned already."""
+    """Yield what `by_date` plans, in chunks."""
     expiry = (NoticeKind.PASSWORD_EXPIRING, NoticeKind.PASSWORD_EXPIRED)
+    rules = candidates.rules_of(book)
     if any(book.on(kind) for kind in expiry):
-        for accounts in _with_expiring_passwords(book, now):
-            yield _dues(accounts, expiry, policy, book, now)
+        for found in candidates.by_expiry(book, rules, now):
+            yield _dues(found, expiry, policy, book, now)
     if book.on(NoticeKind.INACTIVITY):
-        for accounts in _inactive_soon(policy, book, now):
-            yield _dues(accounts, (NoticeKind.INACTIVITY,), policy, book, now)
+        for found in candidates.by_activity(policy, book, rules, now):
+            yield _dues(found, (NoticeKind.INACTIVITY,), policy, book, now)
 
 
 def dues_by_lock(*, policy: Policy, book: RuleBook, now: datetime) -> Iterator[AccountDues]:
-    """Yield what `by_lock` plans in chunks, including what is planned already."""
+    """Yield what `by_lock` plans, in chunks."""
     if book.on(NoticeKind.LOCKED):
-        for accounts in _locked(policy, now):
-            yield _dues(accounts, (NoticeKind.LOCKED,), policy, book, now)
+        for found in candidates.by_lock(policy, now):
+            yield _dues(found, (NoticeKind.LOCKED,), policy, book, now)
     if book.on(NoticeKind.UNLOCKED):
         times = audit.unlocks(since=now - USEFUL_FOR[NoticeKind.UNLOCKED])
-        user_ids = list(times)
-        for start in range(0, len(user_ids), CHUNK):
+        for user_ids in batched(times, CHUNK):
+            found = candidates.of_users(user_ids, now)
             dues = (
                 (account, due_unlock(account, times[account.id], book.of(account), policy, now))
-                for account in accounts_of(user_ids[start : start + CHUNK])
+                for account in found.accounts
             )
-            yield [(account, due) for account, due in dues if due is not None]
-
-
-def without_notice(dues: AccountDues, now: datetime) -> AccountDues:
-    """Return those that have no notice yet."""
-    users = {account.id for account, _ in dues}
-    rows = Notice.objects.filter(user_id__in=users, good_until__gt=now)
-    existing = set(rows.values_list("user_id", "kind", "fact_at", "step"))
-    return [
-        (account, due)
-        for account, due in dues
-        if (account.id, due.kind.value, due.fact_at, due.step) not in existing
-    ]
-
-
-def accounts_of(user_ids: Collection[str]) -> list[Account]:
-    """Return the accounts of these users that still exist."""
-    return _read_users(User.objects.filter(id__in=user_ids))
+            yield [
+                (account, due)
+                for account, due in dues
+                if due is not None and (account.id, due.key) not in found.known
+            ]
 
 
 def _dues(
-    accounts: Iterable[Account],
+    found: Candidates,
     kinds: Collection[NoticeKind],
     policy: Policy,
     book: RuleBook,
     now: datetime,
 ) -> AccountDues:
+    """Return what is due to the accounts and not planned yet."""
     return [
         (account, due)
-        for account in accounts
+        for account in found.accounts
         for due in due_notices(account, book.of(account), policy, now, kinds=kinds)
+        if (account.id, due.key) not in found.known
     ]
-
-
-# --- Candidates: few statements, each a range of one table -------------------------------------
-def _with_expiring_passwords(book: RuleBook, now: datetime) -> Iterator[list[Account]]:
-    """Yield accounts whose newest password expires in the range.
-
-    Most passwords of the range were superseded by a change: they expired when it was made.
-    """
-    ahead = timedelta(days=book.furthest(NoticeKind.PASSWORD_EXPIRING))
-    expired = NoticeKind.PASSWORD_EXPIRED
-    behind = USEFUL_FOR[expired] if book.on(expired) else timedelta(0)
-    rows = Password.objects.filter(expires(gt=now - behind, lte=now + ahead), ~superseded())
-    for pairs in chunks(rows, _read_passwords, lambda pair: pair[0], size=CHUNK):
-        local = LocalUser.objects.filter(pk__in={local_id for _, local_id in pairs})
-        yield _accounts(_read_local_users(local))
-
-
-def _inactive_soon(policy: Policy, book: RuleBook, now: datetime) -> Iterator[list[Account]]:
-    policy = replace(policy, inactive_soon_days=book.furthest(NoticeKind.INACTIVITY))
-    rows = User.objects.filter(INACTIVE_SOON.row_condition(policy, now))
-    return chunks(rows, _read_users, attrgetter("id"), size=CHUNK)
-
-
-def _locked(policy: Policy, now: datetime) -> Iterator[list[Account]]:
-    rows = LocalUser.objects.filter(LOCKED.condition(policy, now))
-    return map(_accounts, chunks(rows, _read_local_users, attrgetter("local_id"), size=CHUNK))
-
-
-@database.reading()
-def _read_passwords(rows: QuerySet[Password]) -> list[tuple[int, int]]:
-    return list(rows.values_list("pk", "local_user_id"))
-
-
-@database.reading()
-def _read_users(rows: QuerySet[User]) -> list[Account]:
-    return loading.accounts(loading.user_rows(rows), kinds={})
-
-
-@database.reading()
-def _read_local_users(rows: QuerySet[LocalUser]) -> list[loading.AccountRow]:
-    return loading.local_user_rows(rows)
-
-
-@database.reading()
-def _accounts(rows: list[loading.AccountRow]) -> list[Account]:
-    return loading.accounts(rows, kinds={})
 
 
 # --- Storing -----------------------------------------------------------------------------------
 def _store(chunks_of_dues: Iterable[AccountDues], now: datetime) -> PlanResult:
     result = PlanResult()
     for dues in chunks_of_dues:
-        rows = [_notice(account, due, now) for account, due in without_notice(dues, now)]
+        rows = [_notice(account, due, now) for account, due in dues]
         _insert(rows)
         result.planned.update(row.kind for row in rows)
         result.unsendable += sum(row.status != NoticeStatus.PLANNED for row in rows)
@@ -184,6 +128,7 @@ def _insert(rows: list[Notice]) -> None:
 
 
 def _notice(account: Account, due: DueNotice, now: datetime) -> Notice:
+    status, email = status_of(account.email), storable(account.email)
     notice = Notice(
         kind=due.kind.value,
         fact_at=due.fact_at,
@@ -192,12 +137,12 @@ def _notice(account: Account, due: DueNotice, now: datetime) -> Notice:
         name=storable(account.name),
         domain_id=account.domain_id,
         domain_name=storable(account.domain_name),
-        email=storable(account.email),
+        email=email,
         failures=due.failures,
         planned_at=now,
         good_until=due.good_until,
-        status=status_of(account.email),
-        answer=recipients.problem(account.email),
+        status=status,
+        answer="" if status == NoticeStatus.PLANNED else recipients.problem(account.email),
         next_attempt_at=now,
     )
     notice.message_id = message_id(notice.id.hex)
@@ -212,6 +157,7 @@ def status_of(email: str) -> NoticeStatus:
 
 
 # --- Review ------------------------------------------------------------------------------------
+@limits.of_job()
 def review(*, policy: Policy, book: RuleBook, now: datetime) -> int:
     """Cancel obsolete notices and update changed addresses; return how many were canceled."""
     current = Q(status=NoticeStatus.PLANNED) | Q(good_until__gt=now)
@@ -226,7 +172,9 @@ def standing(
     notices: Sequence[Notice], *, policy: Policy, book: RuleBook, now: datetime
 ) -> list[Notice]:
     """Cancel the obsolete notices and return the others, with their addresses of now."""
-    accounts = {account.id: account for account in accounts_of({n.user_id for n in notices})}
+    accounts = {
+        account.id: account for account in candidates.accounts_of({n.user_id for n in notices})
+    }
     obsolete: dict[str, list[uuid.UUID]] = defaultdict(list)
     kept = []
     for notice in notices:

@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from pciops.keystone.models import User
 from pciops.lib import claims
-from pciops.notices import plan, rules, send
+from pciops.notices import candidates, plan, rules, send
 from pciops.notices.mail import operator_mail, queue
 from pciops.notices.mail.message import RenderedMail
 from pciops.notices.mail.transport import (
@@ -64,13 +64,13 @@ def test_a_notice_that_is_claimed_during_a_review_is_not_canceled(
 ) -> None:
     make_due("ann")
     User.objects.using("keystone").update(enabled=False)
-    accounts_of = plan.accounts_of
+    accounts_of = candidates.accounts_of
 
     def claim_meanwhile(user_ids: Any) -> Any:
         claim()
         return accounts_of(user_ids)
 
-    monkeypatch.setattr(plan, "accounts_of", claim_meanwhile)
+    monkeypatch.setattr(candidates, "accounts_of", claim_meanwhile)
     plan.review(policy=POLICY, book=rules.current(), now=NOW)
 
     assert notice().status == NoticeStatus.PLANNED

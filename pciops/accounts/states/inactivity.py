@@ -22,13 +22,18 @@ _SSO: Final = "A sign-in by single sign-on, or with the password of the LDAP dir
 
 def inactive_on(account: Account, policy: Policy) -> date | None:
     """Return the UTC day from which Keystone refuses the account as inactive, if there is one."""
-    days = policy.disable_user_account_days_inactive
-    if days is None or not account.enabled or account.active_on is None:
+    if not account.enabled or account.exempt_from(options.IGNORE_USER_INACTIVITY):
         return None
-    if account.exempt_from(options.IGNORE_USER_INACTIVITY):
+    return inactive_from(account.active_on, policy)
+
+
+def inactive_from(active_on: date | None, policy: Policy) -> date | None:
+    """Return the UTC day from which a user who is active on no later day than this is inactive."""
+    days = policy.disable_user_account_days_inactive
+    if days is None or active_on is None:
         return None
     try:
-        return account.active_on + timedelta(days=days)
+        return active_on + timedelta(days=days)
     except OverflowError:
         return None
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from pciops.accounts.policy import policy as policies
 from pciops.accounts.policy.policy import Policy
+from pciops.keystone import limits
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.lib import tables, times
 from pciops.lib.addresses import mail_address
@@ -83,6 +84,7 @@ class Command(BaseCommand):
         if failed:
             raise CommandError(f"{failed} of {len(NoticeKind)} samples were not taken")
 
+    @limits.of_job()
     def _list(self, form: str, policy: Policy, book: RuleBook, now: datetime) -> None:
         rows = _rows(policy, book, now)
         self.stdout.ending = ""  # the writers end their own lines
@@ -115,7 +117,7 @@ def _rows(policy: Policy, book: RuleBook, now: datetime) -> Iterator[dict[str, A
         plan.dues_by_lock(policy=policy, book=book, now=now),
     )
     for dues in chunks:
-        for account, due in plan.without_notice(dues, now):
+        for account, due in dues:
             yield {
                 "kind": due.kind.value,
                 "days": due.step or None,

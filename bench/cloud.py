@@ -97,6 +97,7 @@ def _site(server: MariaDB, keystone: Keystone, folder: Path) -> Iterator[Site]:
         },
         keystone_api=TcpProxy(keystone_port),
         keystone_database=TcpProxy(server.port),
+        workers=2,
     )
     site.grant(server)
     with site:

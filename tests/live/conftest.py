@@ -177,6 +177,7 @@ def site(
             },
             keystone_api=api,
             keystone_database=database,
+            workers=2,
         )
         site.grant(mariadb)
         with site:

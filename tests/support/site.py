@@ -75,12 +75,14 @@ class Site:
 
     Attributes:
         settings: PCIOPS_* and OS_*; nothing else of this kind reaches the site.
+        workers: processes of gunicorn.
     """
 
     folder: Path
     settings: dict[str, str]
     keystone_api: TcpProxy
     keystone_database: TcpProxy
+    workers: int = 1
     port: int = field(default_factory=free_port)
     server: Program = field(init=False)
     _stack: ExitStack = field(default_factory=ExitStack, init=False)
@@ -102,7 +104,8 @@ class Site:
             running(
                 [
                     *(sys.executable, "-m", "gunicorn", "pciops.wsgi:application"),
-                    *("--bind", f"127.0.0.1:{self.port}", "--workers", "2", "--threads", "4"),
+                    *("--bind", f"127.0.0.1:{self.port}", "--threads", "4"),
+                    *("--workers", str(self.workers)),
                     *("--access-logfile", "-", "--graceful-timeout", "5", "--no-control-socket"),
                     *("--logger-class", "pciops.lib.gunicorn.Logger"),
                 ],

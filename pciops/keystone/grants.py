@@ -44,9 +44,7 @@ def statements(*, database: str, user: str, host: str, unlock_user: str) -> list
     Raises:
         GrantError: if a name could end the quotes around it.
     """
-    for name in (database, user, host, unlock_user):
-        if not _NAME.fullmatch(name):
-            raise GrantError(f"{name!r} is no name for a GRANT")
+    _require_safe(database, user, host, unlock_user)
     reader, writer = (f"'{login}'@'{host}'" for login in (user, unlock_user))
     granted = [
         _statement("SELECT", table, names, database, reader) for table, names in columns().items()
@@ -62,16 +60,21 @@ def create_login(*, user: str, host: str, password: str) -> str:
     """Return the CREATE USER for MariaDB and MySQL; a login that exists keeps its password.
 
     Raises:
-        GrantError: if a name could end the quotes around it.
+        GrantError: if a name or the password could end the quotes around it.
     """
-    for name in (user, host, password):
-        if not _NAME.fullmatch(name):
-            raise GrantError(f"{name!r} is no name for a GRANT")
+    _require_safe(user, host)
+    _require_safe_password(user, password)
     return f"CREATE USER IF NOT EXISTS '{user}'@'{host}' IDENTIFIED BY '{password}';"
 
 
 def create_role(*, user: str, password: str) -> str:
-    """Return the same for PostgreSQL, where CREATE ROLE knows no IF NOT EXISTS."""
+    """Return the same for PostgreSQL, where CREATE ROLE knows no IF NOT EXISTS.
+
+    Raises:
+        GrantError: if a name or the password could end the quotes around it.
+    """
+    _require_safe(user)
+    _require_safe_password(user, password)
     create = f"CREATE ROLE \"{user}\" LOGIN PASSWORD '{password}';"
     return f"DO $$ BEGIN {create} EXCEPTION WHEN duplicate_object THEN NULL; END $$;"
 
@@ -82,13 +85,34 @@ def create_database(*, database: str, user: str, host: str) -> list[str]:
     Raises:
         GrantError: if a name could end the quotes around it.
     """
-    for name in (database, user, host):
-        if not _NAME.fullmatch(name):
-            raise GrantError(f"{name!r} is no name for a GRANT")
+    _require_safe(database, user, host)
     return [
         f"CREATE DATABASE IF NOT EXISTS `{database}` CHARACTER SET utf8mb4;",
         f"GRANT ALL ON `{database}`.* TO '{user}'@'{host}';",
     ]
+
+
+def create_postgresql_database(*, database: str, user: str) -> str:
+    """Return the same for PostgreSQL. Run again, it is an error that changes nothing.
+
+    Raises:
+        GrantError: if a name could end the quotes around it.
+    """
+    _require_safe(database, user)
+    return f'CREATE DATABASE "{database}" OWNER "{user}" ENCODING \'UTF8\' TEMPLATE template0;'
+
+
+def _require_safe(*names: str) -> None:
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise GrantError(f"{name!r} is no name for a GRANT")
+
+
+def _require_safe_password(user: str, password: str) -> None:
+    if not _NAME.fullmatch(password):  # it is a secret, so it is not repeated
+        raise GrantError(
+            f"the password of {user} has other characters than letters, digits, and _ $ . % : -"
+        )
 
 
 def _statement(right: str, table: str, names: Iterable[str], database: str, login: str) -> str:
@@ -106,9 +130,7 @@ def own_statements(
     Raises:
         GrantError: if a name could end the quotes around it.
     """
-    for name in (database, user, host):
-        if not _NAME.fullmatch(name):
-            raise GrantError(f"{name!r} is no name for a GRANT")
+    _require_safe(database, user, host)
     mysql = connection.vendor == "mysql"
     login = f"'{user}'@'{host}'" if mysql else f'"{user}"'
     quote = "`" if mysql else '"'

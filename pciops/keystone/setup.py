@@ -1,26 +1,21 @@
-"""The parts of `setup`: the settings of a new installation, its files, and its SQL."""
+"""The parts of `setup`: the settings of a new installation, and its files."""
 
 from __future__ import annotations
 
 import os
 import pwd
-import re
 import secrets
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-import dj_database_url
-import pymysql
 from oslo_config import cfg
 
-from pciops.keystone import grants
-from pciops.lib.databases import for_each_host
+from pciops.lib.databases import kind_of
 
-TIMEOUT: Final = 5  # seconds
+PORTS: Final = {"mysql": 3306, "postgresql": 5432}
 
 
 class SetupError(Exception):
@@ -28,46 +23,64 @@ class SetupError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MySQLPlace:
-    """A database on MariaDB or MySQL, without a login."""
+class Place:
+    """A database on a server, without a login."""
 
+    kind: str = "mysql"  # MariaDB or MySQL; or postgresql
     host: str
-    name: str
     port: int = 3306
-    ssl_ca: str = ""
+    name: str
+    query: str = ""  # options of the connection, such as ssl_ca=/etc/ssl/db.pem
 
     @property
     def text(self) -> str:
         """The place as `parse_place` reads it."""
-        query = f"?{urlencode({'ssl_ca': self.ssl_ca}, safe='/')}" if self.ssl_ca else ""
-        return f"{_bracketed(self.host)}:{self.port}/{self.name}{query}"
+        return self._rest if self.kind == "mysql" else f"{self.kind}://{self._rest}"
 
     def url(self, user: str, password: str) -> str:
         """Return the URL of the database for a login."""
-        return f"mysql://{user}:{password}@{self.text}"
+        return f"{self.kind}://{user}:{password}@{self._rest}"
+
+    @property
+    def _rest(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}/{self.name}{'?' if self.query else ''}{self.query}"
 
 
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def parse_place(text: str) -> MySQLPlace:
-    """Return the place that `host[:port]/database[?ssl_ca=file]` means.
+def parse_place(text: str) -> Place:
+    """Return the place that `host[:port]/database[?options]` means, on MariaDB or MySQL; with
+    `postgresql://` before it, on PostgreSQL.
 
     Raises:
         SetupError: it means none.
     """
-    wrong = f"{text!r} is not host[:port]/database, such as db.example:3306/keystone"
+    wrong = (
+        f"{text!r} is not host[:port]/database, such as db.example:3306/keystone, nor "
+        "postgresql://host[:port]/database"
+    )
     try:
-        parts = urlsplit(f"mysql://{text}")
-        port, query = parts.port or 3306, parse_qs(parts.query)
+        parts = urlsplit(text if "://" in text else f"mysql://{text}")
+        kind = kind_of(parts.scheme)
+        port = parts.port or PORTS.get(kind, 0)
     except ValueError:
         raise SetupError(wrong) from None
-    name = parts.path.removeprefix("/")
-    if not parts.hostname or not name or "/" in name or "@" in parts.netloc or "," in parts.netloc:
+    name, host = parts.path.removeprefix("/"), parts.hostname
+    if kind not in PORTS or not host or not name or "/" in name or {"@", ","} & {*parts.netloc}:
         raise SetupError(wrong)
-    ssl_ca = query.get("ssl_ca", [""])[-1]
-    return MySQLPlace(host=parts.hostname, port=port, name=name, ssl_ca=ssl_ca)
+    return Place(kind=kind, host=host, port=port, name=name, query=parts.query)
+
+
+def place_of(url: str) -> str:
+    """Return a URL without its login, as `parse_place` reads it; that of SQLite as it is."""
+    scheme, _, rest = url.partition("://")
+    kind, place = kind_of(scheme), rest.rpartition("@")[2]
+    return {"sqlite": url, "postgresql": f"postgresql://{place}"}.get(kind, place)
+
+
+def require_keystones(place: str) -> None:
+    """Raise SetupError for a database that Keystone's cannot be."""
+    if place.startswith("postgresql:"):
+        raise SetupError("Keystone's database has to be on MariaDB, MySQL, or SQLite.")
 
 
 def keystones_database(conf: Path) -> str:
@@ -90,11 +103,46 @@ def keystones_database(conf: Path) -> str:
     parts = urlsplit(connection)
     if not parts.scheme.startswith(("mysql", "mariadb")) or not parts.hostname:
         return ""
-    ssl_ca = parse_qs(parts.query).get("ssl_ca", [""])[-1]
-    place = MySQLPlace(
-        host=parts.hostname, port=parts.port or 3306, name=parts.path[1:], ssl_ca=ssl_ca
-    )
-    return place.text
+    ssl_ca = parse_qs(parts.query).get("ssl_ca", [])[-1:]
+    query = urlencode({"ssl_ca": ssl_ca[0]}, safe="/") if ssl_ca else ""
+    name, port = parts.path[1:], parts.port or PORTS["mysql"]
+    return Place(host=parts.hostname, port=port, name=name, query=query).text
+
+
+def secrets_of_files(known: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    """Return the settings that are in the files that their `<name>_FILE` names.
+
+    Raises:
+        SetupError: a file cannot be read.
+    """
+    files = {name: Path(known[f"{name}_FILE"]) for name in names if known.get(f"{name}_FILE")}
+    return {name: _content(path, f"{name}_FILE: {path}") for name, path in files.items()}
+
+
+def require_unchanged(of_files: Mapping[str, str], values: Mapping[str, str]) -> None:
+    """Raise SetupError if a setting that is in a file would get another value."""
+    for name, value in of_files.items():
+        if values.get(name) != value:
+            raise SetupError(f"{name} is in the file that {name}_FILE names: change it there.")
+
+
+def admin_url(path: Path) -> str:
+    """Return the URL of an administrator in a file.
+
+    Raises:
+        SetupError: it has none.
+    """
+    url = _content(path, str(path))
+    if kind_of(url.partition("://")[0]) not in PORTS:
+        raise SetupError(f"{path} has to have mysql://user:password@host:port or postgresql://….")
+    return url
+
+
+def _content(path: Path, name: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise SetupError(f"{name} cannot be read.") from None
 
 
 def new_password() -> str:
@@ -166,94 +214,3 @@ def write_file(path: Path, content: str, user: pwd.struct_passwd) -> None:
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise SetupError(f"{path} cannot be written: {error.strerror}.") from None
-
-
-# --- SQL ----------------------------------------------------------------------------------------
-def statements(own: str, keystone: str, login_host: str) -> list[str]:
-    """Return the SQL of both logins and of pciops' own database, for the URLs on MySQL.
-
-    Each statement can be run again.
-
-    Raises:
-        SetupError: a name is not safe in SQL.
-    """
-    lines: list[str] = []
-    try:
-        for url, is_own in ((own, True), (keystone, False)):
-            if not url.startswith("mysql:"):
-                continue
-            config = _configs(url)[0]
-            user, name = config["USER"], config["NAME"]
-            lines.append(
-                grants.create_login(user=user, host=login_host, password=config["PASSWORD"])
-            )
-            lines += (
-                grants.create_database(database=name, user=user, host=login_host)
-                if is_own
-                else grants.statements(database=name, user=user, host=login_host, unlock_user=user)
-            )
-    except grants.GrantError as error:
-        raise SetupError(f"{error}.") from None
-    return lines
-
-
-def is_open(url: str) -> bool:
-    """Return whether the login of a URL gets into its database, on one of its hosts at least.
-
-    SQLite has no logins.
-    """
-    return not url.startswith("mysql:") or any(map(_is_open, _configs(url)))
-
-
-def _is_open(config: dict[str, Any]) -> bool:
-    try:
-        with closing(_connect(config)):
-            return True
-    except pymysql.MySQLError:
-        return False
-
-
-def execute(url: str, lines: list[str]) -> None:
-    """Run statements as the administrator whose URL this is.
-
-    Raises:
-        SetupError: the server does not answer, or refuses one; those before it have run.
-    """
-    try:
-        with closing(_connect(_configs(url)[0])) as connection, connection.cursor() as cursor:
-            for line in lines:
-                cursor.execute(line)
-    except pymysql.MySQLError as error:
-        reason = re.sub(r"IDENTIFIED BY '[^']*'", "IDENTIFIED BY …", str(error.args[-1]))
-        raise SetupError(f"The administrator's SQL could not be run: {reason}.") from None
-
-
-def _configs(url: str) -> list[dict[str, Any]]:
-    """Return one of Django's DATABASES for each host of a URL.
-
-    Raises:
-        SetupError: it is no URL.
-    """
-    scheme, _, rest = url.partition("://")
-    try:
-        return [{**dj_database_url.parse(f"{scheme}://{one}")} for one in for_each_host(rest)]
-    except ValueError:
-        raise SetupError(
-            "A database in the file of settings is not mysql://user:password@host:port/database, "
-            "with %XX for special characters."
-        ) from None
-
-
-def _connect(config: dict[str, Any]) -> Any:
-    options = config.get("OPTIONS", {})
-    tls = {"ssl_verify_cert": True, "ssl_verify_identity": True} if "ssl_ca" in options else {}
-    return pymysql.connect(
-        host=config["HOST"] or None,
-        port=int(config["PORT"] or 3306),
-        user=config["USER"],
-        password=config["PASSWORD"],
-        database=config["NAME"] or None,
-        connect_timeout=TIMEOUT,
-        autocommit=True,
-        **{**tls, **options},
-    )

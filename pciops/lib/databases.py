@@ -40,6 +40,12 @@ def databases(name: str, *, engines: dict[str, str]) -> list[DatabaseConfig]:
     return configs
 
 
+def kind_of(scheme: str) -> str:
+    """Return `mysql`, `postgresql`, or what the scheme of a URL is, without the driver."""
+    kind = scheme.partition("+")[0]
+    return {"mariadb": "mysql", "postgres": "postgresql"}.get(kind, kind)
+
+
 def for_each_host(rest: str) -> list[str]:
     """Return the part of a URL after its scheme once for each of its hosts."""
     authority, slash, path = rest.partition("/")
@@ -51,8 +57,7 @@ def _configs(
     name: str, value: str, engines: dict[str, str], split: Callable[[str], list[str]]
 ) -> list[DatabaseConfig]:
     scheme, separator, rest = value.partition("://")
-    kind = scheme.partition("+")[0]
-    kind = {"mariadb": "mysql", "postgres": "postgresql"}.get(kind, kind)
+    kind = kind_of(scheme)
     example = engines.get(kind) or next(iter(engines.values()))
     if not separator or kind not in engines:
         kinds = " or ".join(engines)

@@ -12,8 +12,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from pciops.keystone import setup
-from pciops.keystone.setup import MySQLPlace, SetupError
+from pciops.keystone import logins, setup
+from pciops.keystone.logins import KEYSTONE, OWN, UNLOCK, Script
+from pciops.keystone.management.commands.setup import Command
+from pciops.keystone.setup import Place, SetupError
 
 ME = pwd.getpwuid(os.geteuid())
 
@@ -21,18 +23,26 @@ ME = pwd.getpwuid(os.geteuid())
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("db.example/keystone", MySQLPlace(host="db.example", name="keystone")),
-        ("db.example:3307/k", MySQLPlace(host="db.example", port=3307, name="k")),
-        ("[2001:db8::1]:3306/k", MySQLPlace(host="2001:db8::1", name="k")),
-        ("db/k?ssl_ca=/ca.pem", MySQLPlace(host="db", name="k", ssl_ca="/ca.pem")),
+        ("db.example/keystone", Place(host="db.example", name="keystone")),
+        ("db.example:3307/k", Place(host="db.example", port=3307, name="k")),
+        ("[2001:db8::1]:3306/k", Place(host="2001:db8::1", name="k")),
+        ("db/k?ssl_ca=/ca.pem", Place(host="db", name="k", query="ssl_ca=/ca.pem")),
+        ("postgresql://db/k", Place(kind="postgresql", host="db", port=5432, name="k")),
+        (
+            "postgres://db:5433/k?sslmode=verify-full",
+            Place(kind="postgresql", host="db", port=5433, name="k", query="sslmode=verify-full"),
+        ),
     ],
 )
-def test_a_place_is_a_host_and_a_database(text: str, place: MySQLPlace) -> None:
+def test_a_place_is_a_host_and_a_database(text: str, place: Place) -> None:
     assert setup.parse_place(text) == place
     assert setup.parse_place(place.text) == place
 
 
-@pytest.mark.parametrize("text", ["", "db.example", "db/", "/k", "db:many/k", "u:p@db/k", "a,b/k"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "db.example", "db/", "/k", "db:many/k", "u:p@db/k", "a,b/k", "oracle://db/k"],
+)
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(SetupError, match="host"):
         setup.parse_place(text)
@@ -85,36 +95,152 @@ def test_a_missing_user_is_named_with_the_command_that_makes_one() -> None:
         setup.account("nobody-here")
 
 
-def test_one_statement_makes_each_login_and_the_database_is_utf8mb4() -> None:
-    own, keystone = "mysql://pciops:p1@db/pciops", "mysql://pciops_keystone:p2@db/keystone"
-    lines = setup.statements(own, keystone, "10.0.0.5")
+# --- SQL ----------------------------------------------------------------------------------------
+URLS = {
+    OWN: "mysql://pciops:p1@db/pciops",
+    KEYSTONE: "mysql://pciops_keystone:p2@db/keystone",
+    UNLOCK: "mysql://pciops_unlock:p3@db/keystone",
+}
 
-    assert [line for line in lines if line.startswith("CREATE USER IF NOT EXISTS")] == [
+
+def test_one_script_makes_each_login_and_the_database_is_utf8mb4() -> None:
+    [script] = logins.scripts(URLS, "10.0.0.5")
+
+    assert [line for line in script.lines if line.startswith("CREATE USER")] == [
         "CREATE USER IF NOT EXISTS 'pciops'@'10.0.0.5' IDENTIFIED BY 'p1';",
         "CREATE USER IF NOT EXISTS 'pciops_keystone'@'10.0.0.5' IDENTIFIED BY 'p2';",
+        "CREATE USER IF NOT EXISTS 'pciops_unlock'@'10.0.0.5' IDENTIFIED BY 'p3';",
     ]
-    assert "CREATE DATABASE IF NOT EXISTS `pciops` CHARACTER SET utf8mb4;" in lines
-    assert not [line for line in lines if "ALL" in line and "keystone" in line]
+    assert "CREATE DATABASE IF NOT EXISTS `pciops` CHARACTER SET utf8mb4;" in script.lines
+    assert not [line for line in script.lines if "ALL" in line and "keystone" in line]
+    [update] = [line for line in script.lines if "GRANT UPDATE" in line]
+    assert update.endswith("TO 'pciops_unlock'@'10.0.0.5';")
+
+
+def test_one_login_for_reading_and_unlocking_stays_one() -> None:
+    urls = {name: url for name, url in URLS.items() if name != UNLOCK}
+    [script] = logins.scripts(urls, "%")
+
+    assert script.settings == (OWN, KEYSTONE)
+    [update] = [line for line in script.lines if "GRANT UPDATE" in line]
+    assert update.endswith("TO 'pciops_keystone'@'%';")
+
+
+def test_each_server_has_a_script_of_its_own() -> None:
+    own = "postgresql://pciops:p1@pg.example/pciops"
+    keystone, ours = logins.scripts({**URLS, OWN: own}, "%")
+
+    assert (keystone.server, keystone.settings) == (
+        "MariaDB or MySQL at db:3306",
+        (KEYSTONE, UNLOCK),
+    )
+    assert (ours.server, ours.settings) == ("PostgreSQL at pg.example:5432", (OWN,))
+    assert ours.lines == [
+        "DO $$ BEGIN CREATE ROLE \"pciops\" LOGIN PASSWORD 'p1'; "
+        "EXCEPTION WHEN duplicate_object THEN NULL; END $$;",
+        'CREATE DATABASE "pciops" OWNER "pciops" ENCODING \'UTF8\' TEMPLATE template0;',
+    ]
 
 
 def test_one_statement_makes_the_login_for_all_hosts_of_keystones_database() -> None:
     url = "mysql://pciops_keystone:secret@db1.example:3306,db2.example:3306/keystone"
-    lines = setup.statements("", url, "%")
+    [script] = logins.scripts({KEYSTONE: url}, "%")
 
-    assert [line for line in lines if line.startswith("CREATE USER")] == [
+    assert [line for line in script.lines if line.startswith("CREATE USER")] == [
         "CREATE USER IF NOT EXISTS 'pciops_keystone'@'%' IDENTIFIED BY 'secret';"
     ]
 
 
-def test_a_url_that_cannot_be_read_is_refused_without_its_password() -> None:
-    with pytest.raises(SetupError, match="mysql://user:password@host:port/database") as refused:
-        setup.statements("", "mysql://pciops:hun[ter2@db.example:port/keystone", "%")
+@pytest.mark.parametrize(
+    "url",
+    ["mysql://pciops:hun[ter2@db.example:port/keystone", "mysql://pciops:hun'ter2@db/keystone"],
+)
+def test_a_url_that_is_of_no_use_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(
+        SetupError, match=r"mysql://user:password|the password of pciops"
+    ) as refused:
+        logins.scripts({KEYSTONE: url}, "%")
 
     assert "hun" not in str(refused.value)
 
 
 def test_sqlite_needs_no_sql() -> None:
-    assert setup.statements("", "sqlite:////var/lib/keystone.db", "%") == []
+    assert logins.scripts({KEYSTONE: "sqlite:////var/lib/keystone.db"}, "%") == []
+    assert logins.is_open("sqlite:////var/lib/keystone.db")
+
+
+def test_an_administrator_who_is_not_let_in_is_told_the_server() -> None:
+    script = Script(server="PostgreSQL at pg.example:5432", settings=(OWN,), lines=["SELECT 1"])
+    for kind in ("mysql", "postgresql"):
+        with pytest.raises(SetupError, match="PostgreSQL at pg.example:5432") as refused:
+            logins.execute(f"{kind}://root:hunter2@127.0.0.1:9/x", script)
+
+        assert "hunter2" not in str(refused.value)
+
+
+# --- Settings -----------------------------------------------------------------------------------
+OPTIONS: dict[str, Any] = {
+    "keystone_conf": "/etc/keystone/keystone.conf",
+    "auth_url": "https://keystone.example:5000/v3",
+    "keystone_database": None,
+    "database": None,
+    "yes": True,
+}
+
+
+def values(known: dict[str, str], **options: str) -> dict[str, str]:
+    """Return the settings that setup writes into a file that has these."""
+    return Command()._values(known, {**OPTIONS, **options})
+
+
+def test_a_new_installation_reads_and_unlocks_with_different_logins() -> None:
+    made = values({}, keystone_database="db/keystone", database="postgresql://pg/pciops")
+
+    assert made[OWN].startswith("postgresql://pciops:")
+    assert made[OWN].endswith("@pg:5432/pciops")
+    assert made[KEYSTONE].startswith("mysql://pciops_keystone:")
+    assert made[UNLOCK].startswith("mysql://pciops_unlock:")
+    assert values(made) == made  # what is set stays
+
+
+def test_an_installation_with_one_login_keeps_it() -> None:
+    known = {KEYSTONE: URLS[KEYSTONE]}
+
+    assert UNLOCK not in values(known)
+    assert values(known)[KEYSTONE] == URLS[KEYSTONE]
+    assert OWN not in values(known)  # SQLite
+
+
+def test_a_database_that_moves_keeps_its_logins() -> None:
+    moved = values(URLS, keystone_database="db2/keystone")
+
+    assert moved[KEYSTONE] == "mysql://pciops_keystone:p2@db2:3306/keystone"
+    assert moved[UNLOCK] == "mysql://pciops_unlock:p3@db2:3306/keystone"
+    assert moved[OWN] == URLS[OWN]
+
+
+def test_addresses_in_files_are_known_and_stay_there(tmp_path: Path) -> None:
+    path = tmp_path / "url"
+    path.write_text(f"{URLS[OWN]}\n")
+    of_files = setup.secrets_of_files({f"{OWN}_FILE": str(path)}, URLS)
+
+    assert of_files == {OWN: URLS[OWN]}
+    setup.require_unchanged(of_files, URLS)
+    with pytest.raises(SetupError, match=f"{OWN}_FILE names: change it there"):
+        setup.require_unchanged(of_files, {OWN: "mysql://pciops:p1@other/pciops"})
+    with pytest.raises(SetupError, match=f"{OWN}_FILE: /no/such cannot be read"):
+        setup.secrets_of_files({f"{OWN}_FILE": "/no/such"}, URLS)
+
+
+@pytest.mark.parametrize("content", ["root", "sqlite:////x"])
+def test_a_file_without_an_administrators_address_is_named(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "admin"
+    path.write_text(content)
+    with pytest.raises(SetupError, match=f"{path} has to have mysql://"):
+        setup.admin_url(path)
+
+
+POSTGRESQL = "postgresql://db/keystone"
 
 
 @pytest.mark.parametrize(
@@ -123,6 +249,10 @@ def test_sqlite_needs_no_sql() -> None:
         ({}, "keystone.conf"),
         ({"keystone_conf": "CONF"}, "API"),
         ({"keystone_conf": "CONF", "auth_url": "http://k/v3", "keystone_database": "db"}, "'db'"),
+        (
+            {"keystone_conf": "CONF", "auth_url": "http://k/v3", "keystone_database": POSTGRESQL},
+            "MariaDB",
+        ),
         ({"keystone_conf": "/no/such", "auth_url": "http://k/v3"}, "/no/such"),
         ({"user": "nobody-here"}, "useradd"),
     ],

@@ -18,6 +18,7 @@ from pciops.demo.keystone import Keystone
 from tests.support.browser import LOOKS, chromium, context_of
 from tests.support.cloud import ATTEMPTS, DATABASE_PASSWORD, Cloud, Person, keystone_on
 from tests.support.mariadb import MariaDB
+from tests.support.postgresql import PostgreSQL, postgresql
 from tests.support.proxy import TcpProxy
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.site import READER, READERS_PASSWORD, Site, environment, manage
@@ -60,6 +61,13 @@ def pytest_runtest_makereport(
 def mariadb() -> Iterator[MariaDB]:
     """A private MariaDB."""
     with MariaDB() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgreSQL]:
+    """A private PostgreSQL."""
+    with postgresql() as server:
         yield server
 
 

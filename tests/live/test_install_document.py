@@ -1,6 +1,7 @@
 """docs/install.md, pasted: each block of commands runs in its order, below a folder of the test.
 
-Not run are the commands of `openstack`, which is Keystone's own client. Instead of downloading the
+Not run are the commands of `openstack`, which is Keystone's own client, and of `podman` (see
+test_image). Instead of downloading the
 locked libraries, the new environment takes those of the tests, which are the same.
 """
 
@@ -49,7 +50,7 @@ class Host:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("PCIOPS_", "OS_", "DJANGO_"))
+            if not name.startswith(("PCIOPS_", "OS_", "DJANGO_", "PYTHONDEVMODE"))
         }
         return {
             **kept,
@@ -57,6 +58,11 @@ class Host:
             "PCIOPS_ENV_FILE": f"{self.folder}/etc/pciops/pciops.env",
             "PCIOPS_VAR": f"{self.folder}/var",
         }
+
+    def state(self) -> dict[str, object]:
+        """Return what a second `setup` must not change: the settings, and the keys."""
+        files = [*self.folder.glob("etc/pciops/*.env"), *self.folder.glob("var/*_key*")]
+        return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
 
     def paste(self, block: str, answers: str = "", meanwhile: Callable[[str], bool] = bool) -> str:
         """Run a block, which must not fail, and return its output.
@@ -136,16 +142,17 @@ def test_the_document_installs_pciops(host: Host, keystone: Keystone, mariadb: M
             executed = True
         return executed
 
-    outputs = []
+    outputs, states = [], []
     for block in commands(host.text):
-        if "pciops setup" in block and "--yes" not in block:
-            answers = f"{keystone.conf}\n{keystone.url}\n\n{place}\n"
-            outputs.append(host.paste(block, answers, administer))
-        else:
-            outputs.append(host.paste(block))
+        asks = "pciops setup" in block and "--yes" not in block
+        answers = f"{keystone.conf}\n{keystone.url}\n\n{place}\n" if asks else ""
+        outputs.append(host.paste(block, answers, administer))
+        states.append(host.state())
 
     assert len(outputs) >= 7
-    assert [output.count("Set up in") for output in outputs].count(1) == 2
+    runs = [number for number, output in enumerate(outputs) if "Set up in" in output]
+    assert len(runs) == 2
+    assert states[runs[0]] == states[runs[1]] == states[-1]  # the second run changes nothing
     links = host.folder.glob("etc/systemd/system/*.wants/*")
     assert sorted(path.name for path in links) == [
         *("pciops-beat.service", "pciops-web.service", "pciops-worker.service", "pciops.target")

@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.cloud import Cloud, Person
 from tests.support.mariadb import MariaDB
-from tests.support.postgresql import postgresql
+from tests.support.postgresql import PostgreSQL
 from tests.support.site import Result, Site, manage
 from tests.support.visitor import text_of
 
@@ -65,24 +65,25 @@ def on_mariadb(mariadb: MariaDB) -> Iterator[Server]:
     mariadb.execute("DROP USER 'least-runs'@'%'")
 
 
-@contextmanager
-def on_postgresql() -> Iterator[Server]:
-    """Start a PostgreSQL, and make the database and the logins."""
-    with postgresql() as server:
-        server.execute('CREATE ROLE least LOGIN; CREATE ROLE "least-runs" LOGIN;')
-        server.execute("CREATE DATABASE least OWNER least")
-        yield Server(
-            owner=server.url("least", user="least"),
-            run_time=server.url("least", user="least-runs"),
-            execute=partial(server.execute, database="least"),
-        )
+def on_postgresql(postgres: PostgreSQL) -> Server:
+    """Make the database and the logins on PostgreSQL."""
+    postgres.execute('CREATE ROLE least LOGIN; CREATE ROLE "least-runs" LOGIN;')
+    postgres.execute("CREATE DATABASE least OWNER least")
+    return Server(
+        owner=postgres.url("least", user="least"),
+        run_time=postgres.url("least", user="least-runs"),
+        execute=partial(postgres.execute, database="least"),
+    )
 
 
 @pytest.fixture(scope="module", params=["mariadb", "postgresql"])
 def server(request: pytest.FixtureRequest, mariadb: MariaDB) -> Iterator[Server]:
     """Each kind of server."""
-    with on_mariadb(mariadb) if request.param == "mariadb" else on_postgresql() as server:
-        yield server
+    if request.param == "mariadb":
+        with on_mariadb(mariadb) as server:
+            yield server
+    else:
+        yield on_postgresql(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture(scope="module")

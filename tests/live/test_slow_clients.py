@@ -1,11 +1,9 @@
-"""Slow and large requests behind HAProxy, with the configuration that docs/install.md prints."""
+"""Requests behind HAProxy with the configuration that we deliver: slow and large ones."""
 
 from __future__ import annotations
 
 import contextlib
-import re
 import socket
-import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +12,12 @@ import pytest
 import requests
 
 from tests.support.cloud import Cloud
-from tests.support.processes import ROOT, free_port, program, running, wait_until
+from tests.support.haproxy import haproxy
+from tests.support.processes import free_port, wait_until
 from tests.support.site import Site
 
 CLIENTS = 40  # more than the eight threads of the site
-PATIENCE = 2  # seconds instead of the 10 of the documentation
+PATIENCE = 2  # seconds instead of the 10 that we deliver
 HEAD = (  # of a form that pciops reads before it answers
     "POST /signin/ HTTP/1.1\r\nHost: localhost\r\nReferer: https://localhost/signin/\r\n"
     f"Cookie: pciops-csrf={'a' * 32}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
@@ -26,32 +25,27 @@ HEAD = (  # of a form that pciops reads before it answers
 
 
 @pytest.fixture(scope="module")
-def port(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of an HAProxy in front of the site."""
-    folder, port = tmp_path_factory.mktemp("haproxy"), free_port()
-    config = folder / "haproxy.cfg"
-    config.write_text(documented(port, site.port), encoding="utf-8")
-    command = [program("haproxy", package="haproxy"), "-db", "-f", config]
-    with running(command, env={}, log=folder / "log") as proxy:
-        wait_until(lambda: answers(port), "HAProxy answers", proxy.process, proxy.log)
-        yield port
+def ports(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int]]:
+    """The ports for HTTP and HTTPS of an HAProxy whose two web servers are the site."""
+    folder = tmp_path_factory.mktemp("haproxy")
+    http, https, galera, *nodes = (free_port() for _ in range(6))
+    further = {
+        "timeout http-request 10s": f"timeout http-request {PATIENCE}s",
+        "wait-for-body time 10s": f"wait-for-body time {PATIENCE}s",
+        "sc_http_req_rate(0) gt 100": "sc_http_req_rate(0) gt 1000",
+    }
+    web = [site.port, site.port]
+    with haproxy(
+        folder, http=http, site=https, web=web, galera=galera, nodes=nodes, further=further
+    ) as proxy:
+        wait_until(lambda: answers(https), "HAProxy answers", proxy.process, proxy.log)
+        yield http, https
 
 
-def documented(port: int, site_port: int) -> str:
-    """Return the configuration of the documentation with these ports, and without TLS."""
-    text = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
-    [block] = re.findall(r"^HAProxy:\n\n((?: {4}.*\n|\n)+)", text, re.MULTILINE)
-    config = textwrap.dedent(block)
-    for old, new in (
-        (":443 ssl crt /etc/haproxy/pciops.pem", f"127.0.0.1:{port}"),
-        ("127.0.0.1:8000", f"127.0.0.1:{site_port}"),
-        ("timeout http-request 10s", f"timeout http-request {PATIENCE}s"),
-        ("wait-for-body time 10s", f"wait-for-body time {PATIENCE}s"),
-        ("sc_http_req_rate(0) gt 100", "sc_http_req_rate(0) gt 1000"),
-    ):
-        assert old in config
-        config = config.replace(old, new)
-    return config
+@pytest.fixture
+def port(ports: tuple[int, int]) -> int:
+    """The port of the site behind HAProxy."""
+    return ports[1]
 
 
 def answers(port: int) -> bool:
@@ -106,6 +100,14 @@ def test_a_body_that_is_too_large_or_of_unknown_length_is_refused(
         client.sendall(f"{HEAD}{header}\r\n\r\n4000\r\n{'x' * 0x3000}".encode())
 
         assert status_of(client) == expected
+
+
+def test_plain_http_is_redirected_to_tls(ports: tuple[int, int]) -> None:
+    url = f"http://127.0.0.1:{ports[0]}/accounts/?q=a"
+    answer = requests.get(url, timeout=10, allow_redirects=False)
+
+    assert answer.status_code == 301
+    assert answer.headers["Location"] == url.replace("http:", "https:")
 
 
 # --- Without a proxy ----------------------------------------------------------------------------

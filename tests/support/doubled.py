@@ -119,11 +119,13 @@ def doubled(folder: Path, settings: Mapping[str, str]) -> Iterator[Doubled]:
     Args:
         settings: of pciops, on top of its own.
     """
-    site, proxied, *web = (free_port() for _ in range(4))
+    http, site, proxied, *web = (free_port() for _ in range(5))
     with ExitStack() as stack:
         nodes = stack.enter_context(galera())
         ports = [node.port for node in nodes]
-        stack.enter_context(haproxy(folder, site=site, web=web, galera=proxied, nodes=ports))
+        stack.enter_context(
+            haproxy(folder, http=http, site=site, web=web, galera=proxied, nodes=ports)
+        )
         first = stack.enter_context(RabbitMQ())
         brokers = [first, *(stack.enter_context(RabbitMQ(member_of=first)) for _ in range(2))]
         policy = {"lockout_failure_attempts": ATTEMPTS, "lockout_duration": 1800}

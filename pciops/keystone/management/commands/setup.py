@@ -16,7 +16,8 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from pciops.keystone import setup
+from pciops.keystone import logins, setup
+from pciops.keystone.logins import KEYSTONE, OWN, UNLOCK, Script
 from pciops.keystone.setup import SetupError
 from pciops.lib import env_file
 
@@ -25,19 +26,13 @@ STEPS: Final = (
     ("Collecting the static files", ("collectstatic", "--noinput", "--verbosity", "0")),
     ("Counting the accounts", ("census", "--format", "json")),
 )
-OWN, KEYSTONE, CONF, API, VAR = (
-    "PCIOPS_DATABASE_URL",
-    "PCIOPS_KEYSTONE_DATABASE_URL",
-    "PCIOPS_KEYSTONE_CONF",
-    "OS_AUTH_URL",
-    "PCIOPS_VAR",
-)
+CONF, API, VAR = "PCIOPS_KEYSTONE_CONF", "OS_AUTH_URL", "PCIOPS_VAR"
 
 
 class Command(BaseCommand):
     help = (
         "Set pciops up on this host: ask for Keystone's database, API, and keystone.conf, write "
-        "the file of settings (PCIOPS_ENV_FILE), print or run the SQL for both logins and a "
+        "the file of settings (PCIOPS_ENV_FILE), print or run the SQL for the logins and a "
         "database, make the tables, collect the static files, take the first census, and run "
         "doctor. What is set already stays, so it can be run again."
     )
@@ -55,20 +50,27 @@ class Command(BaseCommand):
         parser.add_argument(
             "--database",
             metavar="PLACE",
-            help="the same for pciops' own database, or sqlite; default: pciops beside Keystone's",
+            help="the same for pciops' own database, or postgresql://host[:port]/database, or "
+            "sqlite; default: pciops beside Keystone's",
         )
         parser.add_argument(
             "--login-host",
             metavar="HOST",
             default="%",
-            help="from where the logins of the databases may come; default: %(default)s",
+            help="from where the logins on MariaDB or MySQL may come; default: %(default)s",
         )
         parser.add_argument(
             "--admin-url-file",
             metavar="FILE",
             type=Path,
-            help="a file with mysql://user:password@host:port of an administrator, who runs the "
-            "SQL; without it, the SQL is printed",
+            help="a file with mysql://user:password@host:port of the administrator of Keystone's "
+            "database server, who runs the SQL; without it, the SQL is printed",
+        )
+        parser.add_argument(
+            "--own-admin-url-file",
+            metavar="FILE",
+            type=Path,
+            help="the same for pciops' own database, if it is on another server",
         )
         parser.add_argument(
             "--user",
@@ -83,21 +85,18 @@ class Command(BaseCommand):
             user = setup.account(options["user"])
             path: Path = settings.ENV_FILE
             content = path.read_text(encoding="utf-8") if path.exists() else ""
-            known = env_file.parse(content, "PCIOPS_ENV_FILE", path)
-            for name in (f"{OWN}_FILE", f"{KEYSTONE}_FILE"):
-                if known.get(name):
-                    raise SetupError(
-                        f"{path} sets {name}, and setup only knows databases by their URLs. Run "
-                        "migrate, collectstatic, census, and doctor instead."
-                    )
-            values = self._values(known, options)
-            lines = setup.statements(values.get(OWN, ""), values[KEYSTONE], options["login_host"])
+            lines = env_file.parse(content, "PCIOPS_ENV_FILE", path)
+            of_files = setup.secrets_of_files(lines, (OWN, KEYSTONE, UNLOCK))
+            values = self._values({**lines, **of_files}, options)
+            setup.require_unchanged(of_files, values)
+            scripts = logins.scripts(values, options["login_host"])
             setup.make_folder(path.parent, user, 0o755)
             setup.make_folder(Path(values[VAR]), user, 0o700)
-            if (merged := setup.merged(content, values)) != content:
+            written = {name: value for name, value in values.items() if name not in of_files}
+            if (merged := setup.merged(content, written)) != content:
                 setup.write_file(path, merged, user)
                 self.stdout.write(f"Wrote {path}, which only {user.pw_name} can read.")
-            self._open_databases(values, lines, options)
+            self._open_databases(values, scripts, options)
             for words, command in STEPS:
                 self._run(words, command, user)
         except SetupError as error:
@@ -118,19 +117,30 @@ class Command(BaseCommand):
             or known.get(API)
             or self._ask("Keystone's API (https://keystone.example:5000/v3)", "", options)
         )
-        keystone = options["keystone_database"] or _place(known.get(KEYSTONE, ""))
+        keystone = options["keystone_database"] or setup.place_of(known.get(KEYSTONE, ""))
         keystone = keystone or self._ask(
             "Keystone's database (host[:port]/database)",
             setup.keystones_database(first_conf),
             options,
         )
-        own = options["database"] or _place(known.get(OWN, "")) or ("sqlite" if known else "")
+        setup.require_keystones(keystone)
+        own = options["database"] or setup.place_of(known.get(OWN, ""))
+        own = own or ("sqlite" if known.get(KEYSTONE) else "")  # that of an installation
         own = own or self._ask(
-            "pciops' own database (host[:port]/database, or sqlite)", _beside(keystone), options
+            "pciops' own database (host[:port]/database, postgresql://host[:port]/database, or "
+            "sqlite)",
+            _beside(keystone),
+            options,
         )
         # "sqlite" is a file in PCIOPS_VAR. Logins have the name of the database.
         login = "pciops" if own.startswith("sqlite") else setup.parse_place(own).name
         values[KEYSTONE] = _url(keystone, f"{login}_keystone", known.get(KEYSTONE, ""))
+        # A new installation unlocks with a login of its own.
+        apart = known.get(UNLOCK) or not known.get(KEYSTONE)
+        if apart and not keystone.startswith("sqlite:"):
+            unlock = setup.place_of(known.get(UNLOCK, ""))
+            unlock = options["keystone_database"] or unlock or keystone
+            values[UNLOCK] = _url(unlock, f"{login}_unlock", known.get(UNLOCK, ""))
         if own != "sqlite" or OWN in known:
             values[OWN] = "" if own == "sqlite" else _url(own, login, known.get(OWN, ""))
         return values
@@ -149,21 +159,19 @@ class Command(BaseCommand):
 
     # --- Databases ------------------------------------------------------------------------------
     def _open_databases(
-        self, values: Mapping[str, str], lines: list[str], options: dict[str, Any]
+        self, values: Mapping[str, str], scripts: list[Script], options: dict[str, Any]
     ) -> None:
-        """Run the SQL as an administrator; print it as long as a login cannot get in."""
-        if options["admin_url_file"] and lines:
-            try:
-                url = options["admin_url_file"].read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError):
-                raise SetupError(f"{options['admin_url_file']} cannot be read.") from None
-            if not url.startswith("mysql://"):
-                raise SetupError("--admin-url-file: mysql://user:password@host:port is wanted.")
-            setup.execute(url, lines)
-            self.stdout.write("Made the logins and pciops' own database, with their rights.")
-        while not all(setup.is_open(values.get(name, "")) for name in (OWN, KEYSTONE)):
-            self.stdout.write("\nRun this SQL as the administrator of the database:\n")
-            self.stdout.write("\n".join(lines) + "\n")
+        """Run the SQL as administrators; print it as long as a login cannot get in."""
+        for script in scripts:
+            of_keystone = KEYSTONE in script.settings
+            flag = "admin_url_file" if of_keystone else "own_admin_url_file"
+            if options[flag]:
+                logins.execute(setup.admin_url(options[flag]), script)
+                self.stdout.write(f"Made the logins, with their rights: {script.server}.")
+        while closed := [script for script in scripts if not _is_open(script, values)]:
+            for script in closed:
+                self.stdout.write(f"\nRun this SQL as the administrator of {script.server}:\n")
+                self.stdout.write("\n".join(script.lines) + "\n")
             if options["yes"]:
                 raise CommandError(
                     "The logins cannot get in yet. After the SQL, run setup again. A login that "
@@ -224,9 +232,8 @@ def _existing() -> str:
     return str(usual) if usual.exists() else ""
 
 
-def _place(url: str) -> str:
-    """Return a known URL without its login."""
-    return url if url.startswith("sqlite:") else url.rpartition("@")[2]
+def _is_open(script: Script, values: Mapping[str, str]) -> bool:
+    return all(logins.is_open(values[name]) for name in script.settings)
 
 
 def _beside(keystone: str) -> str:
@@ -238,7 +245,7 @@ def _beside(keystone: str) -> str:
 
 def _url(place: str, login: str, known: str) -> str:
     """Return the URL of a place: the known one, or with the login and password that it has."""
-    if place.startswith("sqlite:") or place == _place(known):
+    if place.startswith("sqlite:") or place == setup.place_of(known):
         return known or place
-    user, _, password = known.removeprefix("mysql://").rpartition("@")[0].partition(":")
+    user, _, password = known.partition("://")[2].rpartition("@")[0].partition(":")
     return setup.parse_place(place).url(user or login, password or setup.new_password())

@@ -60,8 +60,7 @@ _CREDENTIALS: Final = (
 
 def credential_variable() -> str:
     """Return the first variable that gives credentials; "" if none is set."""
-    names = (*_CREDENTIALS, *(f"{_variable(name)}_FILE" for name in sorted(_SECRETS)))
-    return next((name for name in names if env.text(name)), "")
+    return next((name for name in _CREDENTIALS if env.is_set(name)), "")
 
 
 def session_from_environment() -> KeystoneSession:

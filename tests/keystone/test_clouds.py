@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pciops.keystone.clouds import session_from_environment
+from pciops.keystone.clouds import credential_variable, session_from_environment
 from pciops.lib.env import SettingError
 from tests.keystone.answers import TOKEN, issued
 from tests.keystone.server import Server, served
@@ -119,6 +119,22 @@ def test_secret_can_be_in_a_file(
     set_all(monkeypatch, PASSWORD | {"OS_PASSWORD": "", "OS_PASSWORD_FILE": "secret"})
 
     assert request(keystone)["identity"]["password"]["user"]["password"] == "hunter3"
+
+
+@pytest.mark.parametrize("name", ["OS_TOKEN", "OS_TOKEN_FILE", "OS_CLOUD"])
+def test_credentials_are_seen_wherever_they_are(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "x")
+
+    assert credential_variable() == name.removesuffix("_FILE")
+
+
+def test_a_credential_of_systemd_is_one_of_keystone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "OS_TOKEN").write_text("secret-id\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+
+    assert credential_variable() == "OS_TOKEN"
 
 
 @pytest.mark.parametrize(

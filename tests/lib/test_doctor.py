@@ -279,6 +279,18 @@ def test_file_of_the_secret_key_is_only_for_its_owner(
     assert results_of(doctor.secret_key)[0][0] == level
 
 
+def test_secret_key_of_systemd_is_in_order_whatever_mode_its_file_shows(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "PCIOPS_SECRET_KEY").write_text("of the tests")
+    (tmp_path / "PCIOPS_SECRET_KEY").chmod(0o440)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    for name in ("PCIOPS_SECRET_KEY", "PCIOPS_SECRET_KEY_FILE"):
+        monkeypatch.delenv(name, raising=False)
+
+    assert results_of(doctor.secret_key) == [("ok", "It is a credential of systemd.")]
+
+
 def test_secret_key_in_the_environment_is_a_warning_without_the_key(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

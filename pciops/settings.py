@@ -19,7 +19,7 @@ from pciops.lib.times import WEEKDAYS
 os.umask(0o077)
 
 # The variables of a file, for whatever is not set in the environment.
-ENV_FILE = env_file.load("PCIOPS_ENV_FILE", "/etc/pciops/pciops.env")
+ENV_FILE = env_file.load("PCIOPS_ENV_FILE", env_file.DEFAULT)
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = private.private_folder(

@@ -10,13 +10,22 @@ from pciops.lib import private
 from pciops.lib.env import SettingError, text
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)")
-_EXAMPLE = "/etc/pciops/pciops.env"
+DEFAULT = "/etc/pciops/pciops.env"
 
 
 def load(name: str, default: str) -> Path:
     """Set the variables of the file that this variable names, and return its path.
 
     Those of the environment win.
+    """
+    path, values = read(name, default)
+    for variable, value in values.items():
+        os.environ.setdefault(variable, value)
+    return path
+
+
+def read(name: str, default: str) -> tuple[Path, dict[str, str]]:
+    """Return the path of the file that this variable names, and the variables in it.
 
     Raises:
         SettingError: if the file cannot be read. The default file may be missing, and so may any
@@ -27,25 +36,23 @@ def load(name: str, default: str) -> Path:
         content = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         if not text(name) or not private.makes_files:
-            return path
-        raise SettingError(name, f"names {path}, which does not exist", _EXAMPLE) from None
+            return path, {}
+        raise SettingError(name, f"names {path}, which does not exist", DEFAULT) from None
     except PermissionError:
         problem = f"names {path}, which only the user of pciops and root can read: run it as one"
-        raise SettingError(name, problem, _EXAMPLE) from None
+        raise SettingError(name, problem, DEFAULT) from None
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not text"
         problem = f"names {path}, which cannot be read ({reason})"
-        raise SettingError(name, problem, _EXAMPLE) from None
-    for variable, value in parse(content, name, path).items():
-        os.environ.setdefault(variable, value)
-    return path
+        raise SettingError(name, problem, DEFAULT) from None
+    return path, parse(content, name, path)
 
 
 def parse(content: str, name: str, path: Path) -> dict[str, str]:
     """Return the variables in the content of a file that a setting names.
 
-    A line is NAME=VALUE, empty, or a comment after `#`. A value may have quotes around it. As in an
-    EnvironmentFile of systemd, no variable is expanded; a backslash is a backslash.
+    A line is NAME=VALUE, empty, or a comment after `#`. A value may have quotes around it. No
+    variable is expanded, and a backslash is a backslash.
 
     Raises:
         SettingError: a line is something else. It may have a secret, so it is not repeated.
@@ -58,7 +65,7 @@ def parse(content: str, name: str, path: Path) -> dict[str, str]:
         assigned = _ASSIGNMENT.fullmatch(stripped)
         if assigned is None:
             problem = f"names {path}, whose line {number} is not NAME=VALUE"
-            raise SettingError(name, problem, _EXAMPLE)
+            raise SettingError(name, problem, DEFAULT)
         values[assigned[1]] = _unquoted(assigned[2])
     return values
 

@@ -6,14 +6,17 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.core.signals import request_finished
 from django.http import HttpRequest, HttpResponse
+from gunicorn.config import Config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pciops.lib import logs
+from pciops.lib.gunicorn import Logger
 from pciops.lib.logs import JsonFormatter, OneLineFormatter, RequestIdMiddleware, escape
 
 ID = "req-0b2e1f3a-1111-4222-8333-444455556666"
@@ -170,3 +173,19 @@ def test_json_has_the_traceback_in_the_same_line() -> None:
 
     assert json.loads(line)["exception"].endswith("ValueError: broken")
     assert json.loads(line)["request_id"] is None
+
+
+# --- gunicorn -----------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("line", "form"),
+    [("PCIOPS_LOG_FORMAT=json", JsonFormatter), ("", OneLineFormatter), ("junk", OneLineFormatter)],
+)
+def test_gunicorn_logs_in_the_form_that_the_file_of_settings_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, form: type
+) -> None:
+    (tmp_path / "pciops.env").write_text(f"{line}\n")
+    monkeypatch.setenv("PCIOPS_ENV_FILE", str(tmp_path / "pciops.env"))
+    monkeypatch.delenv("PCIOPS_LOG_FORMAT", raising=False)
+    logger = Logger(Config())
+
+    assert {type(handler.formatter) for handler in logger.error_log.handlers} == {form}

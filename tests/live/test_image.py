@@ -16,22 +16,18 @@ from pathlib import Path
 
 import pytest
 import requests
-import yaml
 
-from tests.support.deploy import DEPLOY
+from tests.support.deploy import compose, words_of
 from tests.support.processes import ROOT, Program, running, wait_until
 from tests.support.rabbitmq import RabbitMQ
 
 USER = 10001
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
-SERVICES = yaml.safe_load((DEPLOY / "container/compose.yaml").read_text(encoding="utf-8"))[
-    "services"
-]
+SERVICES = compose()["services"]
 NOT_THESE = " ".join(  # what each container has for itself
     f"! -path '{path}*'"
     for path in ("/dev", "/proc", "/run/lock", "/tmp", "/var/lib/pciops", "/var/tmp")
 )
-OURS = ("beat", "consumer", "migrate", "web", "worker")
 
 
 class Image:
@@ -108,24 +104,6 @@ def image() -> Iterator[Image]:
     # What is mounted there would be deleted, too.
     assert str(folder) not in Path("/proc/mounts").read_text()
     shutil.rmtree(folder)
-
-
-def words_of(service: str) -> list[str]:
-    """Return the command of a service of the compose file, or the image's own."""
-    if command := SERVICES[service].get("command"):
-        return [str(word) for word in command]
-    containerfile = (DEPLOY / "container/Containerfile").read_text(encoding="utf-8")
-    line = next(line for line in containerfile.splitlines() if line.startswith("CMD "))
-    words: list[str] = yaml.safe_load(line.removeprefix("CMD "))
-    return words
-
-
-def test_the_compose_file_has_every_service_and_gives_none_more_than_it_needs() -> None:
-    assert set(SERVICES) == {*OURS, "mariadb", "rabbitmq"}
-    for name in OURS:
-        service = SERVICES[name]
-        assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
-        assert service["security_opt"] == ["no-new-privileges:true"]
 
 
 def test_every_service_runs_in_the_image(

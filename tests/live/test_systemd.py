@@ -1,4 +1,8 @@
-"""The units of systemd: systemd has no complaint about them, and each of their commands runs."""
+"""The units of systemd: systemd has no complaint about them, and each of their commands runs.
+
+The commands have a root file system that is read-only, as in a container of the compose file and
+by ProtectSystem=strict of the units.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.support.deploy import UNITS, changed, exec_start, values
+from tests.support.deploy import UNITS, changed, exec_start, read_only, values
 from tests.support.mariadb import MariaDB
 from tests.support.processes import Program, free_port, program, running, wait_until
 from tests.support.rabbitmq import RabbitMQ, publish
@@ -101,8 +105,12 @@ def test_services_restart_always_and_write_only_into_their_own_folder() -> None:
 def service(
     name: str, env: dict[str, str], folder: Path, changes: dict[str, str]
 ) -> Iterator[Program]:
-    """Run a service as its unit does; it has to end by itself, without an error."""
+    """Run a service as its unit does; it has to end by itself, without an error.
+
+    It can write only into PCIOPS_VAR and into the folder.
+    """
     command = [changes.get(word, word) for word in exec_start(name)]
+    command = read_only(command, Path(env["PCIOPS_VAR"]), folder)
     with running(command, env=env, log=folder / name) as started:
         yield started
         assert started.stop() == 0, started.output
@@ -115,21 +123,23 @@ def alerts_raised(mariadb: MariaDB) -> bool:
     return bool(mariadb.execute(done, database="events"))
 
 
-def test_every_service_runs_with_the_command_of_its_unit(
+def test_every_service_runs_with_the_command_of_its_unit_and_a_read_only_root(
     events_environment: dict[str, str], mariadb: MariaDB, rabbitmq: RabbitMQ, tmp_path: Path
 ) -> None:
-    metrics = tmp_path / "metrics"
-    metrics.mkdir()
+    own = tmp_path / "own"
+    metrics = own / "metrics"
+    metrics.mkdir(parents=True)
     env = {
         **events_environment,
         "PCIOPS_BROKER_URL": rabbitmq.url,
         "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+        "TMPDIR": str(own),
     }
     port = free_port()
     changes = {"127.0.0.1:8000": f"127.0.0.1:{port}"}
-    subprocess.run(
-        [sys.executable, "manage.py", "collectstatic", "--noinput", "-v0"], env=env, check=True
-    )
+    collect = [sys.executable, "manage.py", "collectstatic", "--noinput", "-v0"]
+    subprocess.run(read_only(collect, Path(env["PCIOPS_VAR"])), env=env, check=True)
+    assert subprocess.run(read_only(["test", "-w", "/"], own), check=False).returncode == 1
 
     def answers() -> bool:
         try:
@@ -137,15 +147,15 @@ def test_every_service_runs_with_the_command_of_its_unit(
         except requests.RequestException:
             return False
 
-    with service("web", env, tmp_path, changes) as web:
+    with service("web", env, own, changes) as web:
         wait_until(answers, "the web server is ready", web.process, web.log)
         assert list(metrics.iterdir())
     publish(rabbitmq.url, [])  # now there is an exchange
-    with service("consumer", env, tmp_path, {}) as consumer:
+    with service("consumer", env, own, {}) as consumer:
         consumer.wait_for_output("connected to")
-    with service("worker", env, tmp_path, {}) as worker:
+    with service("worker", env, own, {}) as worker:
         worker.wait_for_output("process of worker")
-        with service("beat", env, tmp_path, {}):
+        with service("beat", env, own, {}):
             wait_until(
                 lambda: alerts_raised(mariadb), "the job is done", worker.process, worker.log
             )

@@ -12,7 +12,7 @@ from django.utils import timezone
 from pciops.audit import chain, evidence, syslog
 from pciops.audit.apps import GUARDS
 from pciops.audit.models import Anchor, Event
-from pciops.lib import times, triggers
+from pciops.lib import guarded, times
 from pciops.lib.doctor import CheckResult, check, ok, problem, warning
 from pciops.lib.numbers import counted
 
@@ -54,28 +54,7 @@ def audit_log() -> Iterator[CheckResult]:
 @check("triggers", after="database")
 def evidence_triggers() -> Iterator[CheckResult]:
     """Check that the database itself refuses to change evidence of the audit log."""
-    present = triggers.installed(GUARDS)
-    missing = sorted({guard.name for guard in GUARDS} - present)
-    if missing and not present and not triggers.are_visible():
-        yield warning(
-            "Not checked whether our database refuses changes of the audit log: this login may not "
-            "see triggers.",
-            "Run pciops doctor with the login that runs migrate.",
-        )
-    elif not present:
-        yield warning(
-            "Our database has no triggers, so it does not refuse changes of the audit log by "
-            "itself. Verifications still find them.",
-            "Give the login that runs migrate the right TRIGGER, and run migrate again.",
-        )
-    elif missing:
-        yield problem(
-            f"Our database lacks {counted(len(missing), 'trigger')}, {missing[0]} first, and does "
-            "not refuse every change of the audit log: somebody has dropped what migrate made.",
-            "Run verify_audit, find out who dropped it, then run migrate, which makes it again.",
-        )
-    else:
-        yield ok("Our database refuses changes of the audit log.")
+    return guarded.findings(GUARDS, "the audit log")
 
 
 @check("evidence key", after="database")

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from django.conf import settings
 from django.utils import timezone
 
-from pciops.lib import times
+from pciops.lib import guarded, times
 from pciops.lib.doctor import CheckResult, check, ok, problem, warning
 from pciops.reports import schedule
+from pciops.reports.archive.triggers import GUARDS
 from pciops.reports.models import BuildFailure, StoredReport
 
 
@@ -38,6 +39,12 @@ def reports() -> Iterator[CheckResult]:
         )
     elif not missing:
         yield ok(_newest())
+
+
+@check("report triggers", after="database")
+def report_triggers() -> Iterator[CheckResult]:
+    """Check that the database itself refuses to change stored reports."""
+    return guarded.findings(GUARDS, "stored reports")
 
 
 def _newest() -> str:

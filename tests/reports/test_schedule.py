@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
-from django.db import connections
+from django.db import connection, connections
 from kombu.exceptions import OperationalError
 from pytest_django import Settings
 
@@ -23,7 +23,7 @@ from pciops.notices.models import OperatorMail
 from pciops.reports import rebuild, schedule, tasks
 from pciops.reports.archive import store
 from pciops.reports.build import build
-from pciops.reports.doctor import reports
+from pciops.reports.doctor import report_triggers, reports
 from pciops.reports.models import BuildFailure, StoredReport
 from pciops.reports.sources import CloudSources
 from pciops.reports.weeks import Week
@@ -117,6 +117,16 @@ def test_the_doctor_reports_a_failure_until_it_is_over(gone: bool) -> None:
         levels = [found.level for found in reports()]
 
     assert (doctor.CheckLevel.PROBLEM in levels) is gone
+
+
+def test_the_doctor_names_a_dropped_trigger_of_reports() -> None:
+    [before] = report_triggers()
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER reports_signoff_no_update")
+    [after] = report_triggers()
+
+    assert (before.level, after.level) == (doctor.CheckLevel.OK, doctor.CheckLevel.PROBLEM)
+    assert "reports_signoff_no_update" in after.sentence
 
 
 def test_without_recipients_it_is_stored_and_the_doctor_warns() -> None:

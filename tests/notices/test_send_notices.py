@@ -101,6 +101,14 @@ def test_wrong_usage_has_exit_code_2(words: list[str], problem: str) -> None:
     assert raised.value.returncode == 2
 
 
+def test_a_setting_that_makes_no_sense_has_exit_code_2(settings: Settings) -> None:
+    settings.NOTICE_DOMAINS = "/no/such"
+    with pytest.raises(CommandError, match="PCIOPS_NOTICE_DOMAINS") as raised:
+        run("--dry-run")
+
+    assert raised.value.returncode == 2
+
+
 def test_keystones_database_down_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> Any:
         raise OperationalError(2003, "Can't connect")

@@ -60,8 +60,10 @@ class Command(BaseCommand):
                 self._send(domain, policy, now)
         except KeystoneDatabaseDownError as error:
             raise CommandError(f"Keystone's database does not answer: {error}") from None
-        except (MailServerDown, SettingError) as error:
+        except MailServerDown as error:
             raise CommandError(str(error)) from None
+        except SettingError as error:
+            raise CommandError(str(error), returncode=2) from None
 
     def _sample(self, domain: Domain | None, to: str | None, policy: Policy, now: datetime) -> None:
         address = mail_address(to) if to else None
@@ -69,6 +71,8 @@ class Command(BaseCommand):
             raise CommandError(f"{to!r} is no mail address", returncode=2)
         if address and (problem := recipients.problem(address)):
             raise CommandError(f"--to: {address}: {problem}", returncode=2)
+        if address and settings.MAIL_SERVER is None:
+            raise CommandError("PCIOPS_EMAIL_URL is not set: there is no way to send", returncode=2)
         mail = digests.render(digests.preview(domain, policy=policy, now=now))
         if address is None:
             self.stdout.write(f"Subject: {mail.subject}\n\n{mail.text}")

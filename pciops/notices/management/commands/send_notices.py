@@ -61,8 +61,10 @@ class Command(BaseCommand):
                 self._send(policy, book, now)
         except KeystoneDatabaseDownError as error:
             raise CommandError(f"Keystone's database does not answer: {error}") from None
-        except (MailServerDown, SettingError) as error:
+        except MailServerDown as error:
             raise CommandError(str(error)) from None
+        except SettingError as error:
+            raise CommandError(str(error), returncode=2) from None
 
     def _sample(self, text: str, policy: Policy, book: RuleBook, now: datetime) -> None:
         address = mail_address(text)

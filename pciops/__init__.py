@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import pymysql
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 pymysql.install_as_MySQLdb()

@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def _execute() -> None:
-    if sys.argv[1:] in (["version"], ["--version"]):
+    if sys.argv[1:2] in (["version"], ["--version"]):
         print(__version__)
         return
     CommandLine(sys.argv).execute()

@@ -35,9 +35,10 @@ def test_what_runs_before_an_installation_makes_no_file(tmp_path: Path, words: l
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_reader_who_leaves_early_is_no_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [["grants"], ["help"], ["version"], ["accounts", "--help"]])
+def test_a_reader_who_leaves_early_is_no_error(tmp_path: Path, words: list[str]) -> None:
     with subprocess.Popen(
-        [sys.executable, "manage.py", "grants"],
+        [sys.executable, "manage.py", *words],
         cwd=ROOT,
         env={"PCIOPS_ENV_FILE": os.devnull, "PCIOPS_VAR": str(tmp_path), **GOOD},
         stdout=subprocess.PIPE,

@@ -71,6 +71,14 @@ def test_the_list_of_commands_names_exactly_our_commands() -> None:
     assert set(first_cells("docs/operations.md", "Commands")) == ours
 
 
+def test_every_secret_has_its_rotation() -> None:
+    secrets = re.findall(r"^\| `(\w+)` \* \|", document("README.md"), re.M)
+    section = document("docs/operations.md").partition("\n## Rotate ")[2].partition("\n## ")[0]
+
+    assert len(secrets) > 10
+    assert [name for name in secrets if f"`{name}`" not in section] == []
+
+
 def api_routes() -> set[str]:
     """Return the routes of the API as the document writes them: `accounts/<user_id>`."""
 

@@ -37,6 +37,7 @@ def refuse(*_: Any) -> None:
     [
         doctor.answers,
         doctor.tables,
+        doctor.optional_index,
         doctor.unlocking,
         doctor.least_privilege,
         doctor.database_clock,
@@ -79,6 +80,39 @@ def test_check_of_the_update_changes_nothing() -> None:
     results_of(doctor.unlocking)
 
     assert failures(user) == (3, NOW)
+
+
+@pytest.mark.parametrize(
+    ("large", "columns", "sentence", "has_remedy"),
+    [
+        (100_000, "", "not needed below 100,000 accounts", False),
+        (1, "", "reading all of local_user", True),
+        (1, "failed_auth_at, failed_auth_count", "reading all of local_user", True),
+        (1, "failed_auth_count, failed_auth_at", "has the optional index", False),
+        (1, "failed_auth_count, failed_auth_at, name", "has the optional index", False),
+    ],
+)
+def test_large_cloud_without_the_optional_index_is_told_its_sql(
+    monkeypatch: pytest.MonkeyPatch, large: int, columns: str, sentence: str, has_remedy: bool
+) -> None:
+    make_locked_user(at=NOW)
+    monkeypatch.setattr(doctor, "LARGE", large)
+    if columns:
+        with connections["keystone"].cursor() as cursor:
+            cursor.execute(f"CREATE INDEX failures_of_the_test ON local_user ({columns})")
+    [result] = doctor.optional_index()
+
+    assert result.level == "ok"
+    assert sentence in result.sentence
+    assert (f"{doctor.INDEX};" in result.remedy) is has_remedy
+
+
+def test_sql_of_the_optional_index_satisfies_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "LARGE", 0)
+    with connections["keystone"].cursor() as cursor:
+        cursor.execute(doctor.INDEX)
+
+    assert results_of(doctor.optional_index)[0][1].startswith("local_user has the optional index")
 
 
 # --- The API and the clocks ---------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from django.db.models import Q
 
@@ -12,6 +13,8 @@ from pciops.accounts.states.remedies import Remedy, openstack
 from pciops.accounts.states.state import NOTHING, State, option_is_true
 from pciops.keystone import options
 from pciops.lib import times
+
+EVERY: Final = Q()  # true of every row
 
 
 def locked_until(account: Account, policy: Policy) -> datetime | None:
@@ -38,12 +41,17 @@ def _at_threshold(account: Account, policy: Policy, *, exempt: bool = False) -> 
     return account.exempt_from(options.IGNORE_LOCKOUT) is exempt
 
 
-def _threshold_condition(policy: Policy, *, exempt: bool = False) -> Q:
+def _threshold_condition(policy: Policy, when: Q = EVERY, *, exempt: bool = False) -> Q:
+    """Return the condition in the order of its cost: of most rows only the count is tested.
+
+    Args:
+        when: the condition on `failed_auth_at`.
+    """
     if policy.lockout_failure_attempts is None:
         return NOTHING
     option = option_is_true(options.IGNORE_LOCKOUT)
     at_threshold = Q(failed_auth_count__gte=policy.lockout_failure_attempts)
-    return at_threshold & Q(option if exempt else ~option)
+    return at_threshold & when & Q(option if exempt else ~option)
 
 
 class Locked(State):
@@ -64,11 +72,10 @@ class Locked(State):
         return until is None or until > now
 
     def condition(self, policy: Policy, now: datetime) -> Q:
-        at_threshold = _threshold_condition(policy)
         if policy.lockout is None:
-            return at_threshold
+            return _threshold_condition(policy)
         recent = Q(failed_auth_at__gt=now - policy.lockout) | Q(failed_auth_at=None)
-        return recent & at_threshold
+        return _threshold_condition(policy, recent)
 
     def describe(self, account: Account, policy: Policy, now: datetime) -> str:
         until = locked_until(account, policy)
@@ -97,7 +104,7 @@ class LockLapsed(State):
     def condition(self, policy: Policy, now: datetime) -> Q:
         if policy.lockout is None:
             return NOTHING
-        return Q(failed_auth_at__lte=now - policy.lockout) & _threshold_condition(policy)
+        return _threshold_condition(policy, Q(failed_auth_at__lte=now - policy.lockout))
 
     def describe(self, account: Account, policy: Policy, now: datetime) -> str:
         until = locked_until(account, policy)

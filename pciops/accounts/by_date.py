@@ -14,11 +14,12 @@ from typing import Any, Final
 from django.db.models import QuerySet, Value
 from django.db.models.functions import Coalesce, TruncDate
 
-from pciops.accounts import loading, machines, prefilter, privileged
+from pciops.accounts import loading, machines, privileged
 from pciops.accounts.account import Account
 from pciops.accounts.loading import LAST
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.privileged import AccountKind, AccountKinds
+from pciops.accounts.search import Search
 from pciops.accounts.states import EXPIRING, INACTIVE_SOON
 from pciops.accounts.states.password import expires
 from pciops.accounts.states.state import State
@@ -61,7 +62,7 @@ def read(
     domains: Collection[str],
     kind: AccountKind | None,
     machine: bool | None,
-    text: str,
+    search: Search | None,
     policy: Policy,
     now: datetime,
     after: str,
@@ -85,7 +86,7 @@ def read(
     rows, order, key = (
         _expiries(days, policy, now) if state is EXPIRING else _activity(days, policy, now)
     )
-    rows = _narrowed(rows, state, domains=domains, kind=kind, text=text)
+    rows = _narrowed(rows, state, domains=domains, kind=kind, search=search)
     if machine is not None:
         columns = machines.OF_PASSWORD if state is EXPIRING else machines.USER
         rows = machines.only(rows, columns, machines=machine)
@@ -140,9 +141,9 @@ def _narrowed(
     *,
     domains: Collection[str],
     kind: AccountKind | None,
-    text: str,
+    search: Search | None,
 ) -> QuerySet[Any]:
-    """Return the rows of these domains, of this kind, with this text in name, email or id."""
+    """Return the rows of these domains, of this kind, that match the search."""
     of_user, of_local = (
         ("local_user__user_id", "local_user_id") if state is EXPIRING else ("id", "local_user__pk")
     )
@@ -152,9 +153,9 @@ def _narrowed(
     if kind is not None:
         users = [user for user, held in privileged.all_kinds().items() if kind in held]
         rows = rows.filter(**{f"{of_user}__in": users})
-    if text:
-        matching = prefilter.with_text(LocalUser.objects.all(), text).order_by()
-        few = prefilter.ids_with_text(text)
+    if search:
+        matching = search.local(LocalUser.objects.all()).order_by()
+        few = search.ids()
         chosen = matching.values("pk") if few is None else few
         rows = rows.filter(**{f"{of_local}__in": chosen})
     return rows

@@ -14,13 +14,14 @@ from pciops.lib import filters
 from pciops.lib.filters import FilterError as FilterError
 
 MACHINE: Final = {"yes": True, "no": False}
+MATCH: Final = {"contains": False, "begins": True}  # → AccountQuery.begins
 MAX_NAMED: Final = 20  # domains in an error
 
 
 def query(
     values: Mapping[str, str], *, domains: Sequence[Domain], domain_filter: str = "domain"
 ) -> AccountQuery:
-    """Return the query of these filters: `state`, `kind`, `machine`, `q`, `sort` and the domain.
+    """Return the query of these filters: `state`, `kind`, `machine`, `q`, `match`, `sort`, domain.
 
     Args:
         domains: the domains in the operator's scope.
@@ -41,11 +42,13 @@ def query(
             f"{domain_filter}: there is no domain with the id {domain_id!r} here."
             f" Ids are {_listed(domains)}."
         )
+    text = filters.text(values, "q")
     unsorted = AccountQuery(
         state=BY_NAME.get(state),
         kind=privileged.BY_NAME.get(kind),
         domain_id=domain_id,
-        text=filters.text(values, "q"),
+        text=text,
+        begins=bool(text) and _begins(values.get("match", "")),
         machine=_machine(values.get("machine", "")),
     )
     return sorted_by(_on_days(unsorted, values), values.get("sort", ""))
@@ -55,6 +58,12 @@ def _machine(value: str) -> bool | None:
     if value not in {"", *MACHINE}:
         raise FilterError(f"machine: {value!r} is neither yes nor no.")
     return MACHINE.get(value)
+
+
+def _begins(value: str) -> bool:
+    if value not in {"", *MATCH}:
+        raise FilterError(f"match: {value!r} is neither {' nor '.join(MATCH)}.")
+    return MATCH.get(value, False)
 
 
 def _on_days(query: AccountQuery, values: Mapping[str, str]) -> AccountQuery:

@@ -10,6 +10,7 @@ from pciops.accounts import by_date
 from pciops.accounts.by_date import Days
 from pciops.accounts.failing import NEWEST_FAILURE
 from pciops.accounts.privileged import AccountKind
+from pciops.accounts.search import Search
 from pciops.accounts.states import ATTACKED_EXEMPT, LOCK_LAPSED, LOCKED, NEAR_LOCKOUT, NOT_COVERED
 from pciops.accounts.states.state import State
 from pciops.keystone.models import LocalUser
@@ -40,9 +41,15 @@ class AccountQuery:
     machine: bool | None = None  # used by a program; False: by people; None: both
     domain_id: str = ""
     text: str = ""  # part of a name or of an email address, or an id
+    begins: bool = False  # a name begins with the text, or it is an id
     sort: str = ""  # one of `sorts`; "": the first of them
     within: int | None = None  # days from today on, today included; of a list by date
     on: date | None = None  # one day; of a list by date
+
+    @property
+    def search(self) -> Search | None:
+        """The search for the text; None without one."""
+        return Search(text=self.text, begins=self.begins) if self.text else None
 
     @property
     def by_failures(self) -> bool:

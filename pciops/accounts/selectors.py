@@ -7,7 +7,7 @@ whole cloud. Every function raises KeystoneDatabaseDownError if Keystone's datab
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from operator import itemgetter
@@ -90,7 +90,7 @@ def page(
             domains=[domain for domain in (scope, query.domain_id) if domain],
             kind=query.kind,
             machine=query.machine,
-            text=query.text,
+            search=query.search,
             policy=policy,
             now=now,
             after=after,
@@ -200,8 +200,11 @@ def _local_rows(
     if among is not None:
         local = local.filter(pk__in=among)
     elif query.kind is None:  # privileged accounts are few
+        search = query.search
+        if search and search.begins:
+            local, query = search.local(local), replace(query, text="")
         local = prefilter.narrow(
-            local, order, state=query.state, text=query.text, policy=policy, now=now
+            local, order, state=query.state, search=query.search, policy=policy, now=now
         )
     local = order.sort(_matching(local, query, policy=policy, now=now))
     columns = (column.name for column in order.columns)
@@ -246,6 +249,29 @@ def locks(*, policy: Policy, now: datetime) -> tuple[int, datetime | None]:
     return numbers["number"], numbers["oldest"]
 
 
+@database.reading()
+def exact(
+    query: AccountQuery, *, scope: str | None, policy: Policy, now: datetime, limit: int
+) -> list[Account]:
+    """Return the local accounts of a search whose name or id is exactly the text, at most `limit`.
+
+    In the list, those whose names only begin with it may come before them.
+    """
+    if query.search is None or query.state is NOT_COVERED:
+        return []
+    rows = query.search.exact(within(LocalUser.objects.all(), scope, query.domain_id))
+    rows = _matching(rows, replace(query, text=""), policy=policy, now=now)
+    return loading.accounts(loading.local_user_rows(BY_NAME.sort(rows)[:limit]))
+
+
+@database.reading()
+def finds_any(query: AccountQuery, *, scope: str | None) -> bool:
+    """Return whether the search finds a local account of any state, kind, or date."""
+    if query.search is None:
+        return False
+    return query.search.local(within(LocalUser.objects.all(), scope, query.domain_id)).exists()
+
+
 def get(user_id: str, *, scope: str | None) -> Account | None:
     """Return the account of any kind of user with this id; None if there is none in scope."""
     accounts = get_many([user_id], scope=scope)
@@ -286,6 +312,6 @@ def _matching(
     """Return the rows with the state, text and kind of the query."""
     if query.state is not None:
         rows = query.state.filter(rows, policy, now)
-    if query.text:
-        rows = prefilter.with_text(rows, query.text)
+    if query.search:
+        rows = query.search.local(rows)
     return of_kind(rows, query.kind, query.machine, machines.LOCAL, few=query.by_failures)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import QuerySet
 
 from pciops.accounts import loading, machines, prefilter
 from pciops.accounts.loading import AccountRow
 from pciops.accounts.policy.policy import Policy
-from pciops.accounts.prefilter import Email, of_kind, within
+from pciops.accounts.prefilter import of_kind, within
 from pciops.accounts.query import AccountQuery
 from pciops.accounts.states import NOT_COVERED
 from pciops.accounts.states.inactivity import UserState
-from pciops.keystone.models import FederatedUser, LocalUser, User
+from pciops.keystone.models import LocalUser, User
 from pciops.lib.keyset import Column, Order
 
 BY_ID: Final = Order[User]((Column(name="id", kind=str),))
@@ -32,16 +32,8 @@ def users(
     rows = within(User.objects.filter(local_user=None), scope, query.domain_id)
     if isinstance(query.state, UserState):
         rows = rows.filter(query.state.user_condition(policy, now))
-    if query.text:
-        federated = FederatedUser.objects.filter(
-            user=OuterRef("pk"), display_name__icontains=query.text
-        )
-        rows = rows.alias(email=Email(F("extra"))).filter(
-            Q(nonlocal_user__name__icontains=query.text)
-            | Exists(federated)
-            | Q(id=query.text)
-            | Q(email__contains=query.text.lower())
-        )
+    if query.search:
+        rows = query.search.without_local(rows)
     return of_kind(rows, query.kind, query.machine, machines.USER, few=query.by_failures)
 
 

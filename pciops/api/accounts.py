@@ -105,6 +105,11 @@ DIAGNOSIS: Final = named(
             Parameter("machine", one_of(filters.MACHINE), "yes: only machines, no: only people."),
             Parameter("domain_id", WORDS, "Only accounts of this domain."),
             Parameter("q", WORDS, "Part of the name or email address, or the whole id."),
+            Parameter(
+                "match",
+                one_of(filters.MATCH),
+                "begins: only names that begin with q, or the whole id, which is much faster.",
+            ),
             Parameter("sort", one_of(SORTS), "The order; each list has its own orders."),
             Parameter(
                 "within",

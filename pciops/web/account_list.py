@@ -49,6 +49,7 @@ from pciops.events.diagnosis import selectors as diagnoses
 from pciops.events.diagnosis.rules import Cause
 from pciops.lib import outages
 from pciops.lib.shared import shared
+from pciops.web import account_search
 from pciops.web.errors import KEYSTONE_DATABASE
 from pciops.web.exports import export
 from pciops.web.requests import OperatorRequest, wants_fresh
@@ -99,11 +100,19 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
     fresh = wants_fresh(request)
     read_domains = partial(selectors.domains, scope=scope)
     domains = shared(("domains", scope), read_domains, now=now, fresh=fresh).value
-    query = query_of(request, domains)
+    asked = query_of(request, domains)
     marker = request.GET.get("marker", "")
-    page = selectors.page(
-        query, scope=scope, policy=policy, now=now, marker=marker, limit=PAGE_SIZE, fresh=fresh
+    found = account_search.read(
+        asked,
+        chosen="match" in request.GET,
+        scope=scope,
+        policy=policy,
+        now=now,
+        marker=marker,
+        limit=PAGE_SIZE,
+        fresh=fresh,
     )
+    query, page = found.query, found.page
     total = None if marker or page.next else len(page.accounts)
     tabs = build_tabs(query, scope=scope, policy=policy, now=now, total=total, fresh=fresh)
     outages.answered(KEYSTONE_DATABASE, now)
@@ -114,6 +123,8 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
         "requests": four_eyes.waiting(scope=scope, now=now) if unlocking else [],
         "under_way": batches.unfinished(request.user.id, now) if unlocking else None,
         "query": query,
+        "widened": found.widened,
+        "search_url": _search_url(replace(query, begins=not query.begins)),
         "verdicts": [judge(account, policy, now) for account in page.accounts],
         "policy": policy,
         "now": now,
@@ -126,8 +137,8 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
         "domains": domains,
         "days": query.days(now),
         "all_days": list_url(replace(query, within=None, on=None)),
-        "others": list_url(_in_state(query, None)).removeprefix("?"),
-        "export": list_url(query).removeprefix("?"),
+        "others": list_url(_in_state(asked, None)).removeprefix("?"),
+        "export": _search_url(query).removeprefix("?"),
         "here": list_url(query, marker=marker),
         "first": list_url(query) if marker else "",
         "next": list_url(query, marker=page.next) if page.next else "",
@@ -138,9 +149,9 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
 @never_cache
 @require_safe
 def account_export(request: OperatorRequest) -> StreamingHttpResponse:
-    """Stream the whole list as a file, by the filters of the page."""
+    """Stream the whole list as a file, by the filters of the API."""
     now, scope = timezone.now(), request.user.scope
-    query = query_of(request, selectors.domains(scope=scope))
+    query = filters.query(request.GET.dict(), domains=selectors.domains(scope=scope))
     return export(
         request,
         "accounts",
@@ -152,8 +163,12 @@ def account_export(request: OperatorRequest) -> StreamingHttpResponse:
 
 
 def query_of(request: OperatorRequest, domains: list[Domain]) -> AccountQuery:
-    """Return the query for the filters in the URL, or raise FilterError."""
-    return filters.query(request.GET.dict(), domains=domains)
+    """Return the query for the filters in the URL; without `match`, by the beginning of names.
+
+    Raises:
+        FilterError
+    """
+    return filters.query({"match": "begins", **request.GET.dict()}, domains=domains)
 
 
 def list_url(query: AccountQuery, *, marker: str = "") -> str:
@@ -164,12 +179,18 @@ def list_url(query: AccountQuery, *, marker: str = "") -> str:
         "machine": "" if query.machine is None else "yes" if query.machine else "no",
         "domain": query.domain_id,
         "q": query.text,
+        "match": "contains" if query.text and not query.begins else "",
         "sort": query.sort,
         "within": str(query.within or ""),
         "on": str(query.on or ""),
         "marker": marker,
     }
     return "?" + urlencode({name: value for name, value in parameters.items() if value})
+
+
+def _search_url(query: AccountQuery) -> str:
+    """Return the query string of a list with the way of its search, whatever it is elsewhere."""
+    return list_url(query) + ("&match=begins" if query.begins else "")
 
 
 def build_tabs(

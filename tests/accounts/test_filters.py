@@ -24,11 +24,27 @@ def test_filters_become_a_query() -> None:
 
 
 @pytest.mark.parametrize(
+    ("values", "begins"),
+    [
+        ({"q": "ann"}, False),
+        ({"q": "ann", "match": "contains"}, False),
+        ({"q": "ann", "match": "begins"}, True),
+        ({"q": " ", "match": "begins"}, False),
+    ],
+)
+def test_search_is_by_any_part_unless_it_is_by_the_beginning(
+    values: dict[str, str], begins: bool
+) -> None:
+    assert filters.query(values, domains=[]).begins is begins
+
+
+@pytest.mark.parametrize(
     ("values", "begins", "names"),
     [
         ({"state": "x"}, "state: there is no state 'x'.", "locked, disabled,"),
         ({"kind": "x"}, "kind: there is no kind 'x'.", "administrator, service."),
         ({"domain": "x"}, "domain: there is no domain with the id 'x' here.", "d1 (Shops)."),
+        ({"q": "x", "match": "y"}, "match: 'y' is neither", "contains nor begins."),
         ({"sort": "x"}, "sort: this list has no sort 'x'.", "name."),
     ],
 )

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
-from pciops.accounts import prefilter, selectors
+from pciops.accounts import prefilter, search, selectors
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.query import AccountQuery
 from pciops.accounts.states import EXPIRED, MUST_CHANGE, NEAR_LOCKOUT, STATES
@@ -39,26 +39,30 @@ def names(query: AccountQuery, *, policy: Policy = POLICY, now: datetime = NOW) 
             return listed
 
 
-@given(scene=scenes(), text=st.sampled_from(["", "", "user1", "er"]))
+@given(scene=scenes(), text=st.sampled_from(["", "", "user1", "us", "er"]), begins=st.booleans())
 @settings(
     deadline=None,
     max_examples=60,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-def test_narrowed_list_equals_its_rule(scene: Scene, text: str) -> None:
+def test_narrowed_list_equals_its_rule(scene: Scene, text: str, begins: bool) -> None:
     with transaction.atomic(using="keystone"):
         for number, facts in enumerate(scene.users):
             make_user(f"user{number}", **facts)
         covered = [state for state in STATES if state.name != "not_covered"]
         listed = {
-            state: names(AccountQuery(state=state, text=text), policy=scene.policy, now=scene.now)
+            state: names(
+                AccountQuery(state=state, text=text, begins=begins),
+                policy=scene.policy,
+                now=scene.now,
+            )
             for state in covered
         }
         ruled = {
             state: sorted(
                 row.name
                 for row in state.filter(LocalUser.objects.all(), scene.policy, scene.now)
-                if text in row.name
+                if (row.name.startswith(text) if begins else text in row.name)
             )
             for state in covered
         }
@@ -83,7 +87,7 @@ def test_one_match_after_many_others_is_found(state: object) -> None:
 def test_too_many_candidates_are_checked_one_by_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(prefilter, "FEW", 0)
+    monkeypatch.setattr(search, "FEW", 0)
     make_many([PasswordRow(created_at=NOW, expires_at=NOW)])
 
     assert names(AccountQuery(state=MUST_CHANGE)) == ["user6"]

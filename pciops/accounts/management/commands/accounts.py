@@ -34,6 +34,12 @@ class Command(BaseCommand):
         parser.add_argument("--domain", default="", help="only of this domain (name or id)")
         parser.add_argument("--search", default="", help="part of name or e-mail, or an id")
         parser.add_argument(
+            "--match",
+            choices=filters.MATCH,
+            default="contains",
+            help="begins: only names that begin with the text of --search, or its id; much faster",
+        )
+        parser.add_argument(
             "--sort",
             default="",
             help="failed (newest failure first), privileged (of locked), date (of expiring and"
@@ -54,6 +60,7 @@ class Command(BaseCommand):
             machine=filters.MACHINE.get(options["machine"] or ""),
             domain_id=_domain_id(options["domain"]),
             text=options["search"],
+            begins=filters.MATCH[options["match"]],
         )
         try:
             query = filters.sorted_by(query, options["sort"])

@@ -1,0 +1,60 @@
+"""The search of the list of accounts: first names that begin with the text, which is fast.
+
+If no account has such a name, and on a link, any part of names and email addresses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from pciops.accounts import selectors
+from pciops.accounts.policy.policy import Policy
+from pciops.accounts.query import SORT_NAME, AccountQuery
+from pciops.accounts.selectors import AccountPage
+
+EXACT: Final = 10  # accounts at the top of a list because their name or id is the whole text
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundPage:
+    """A page of a list, and the query that found it."""
+
+    query: AccountQuery
+    page: AccountPage
+    widened: bool  # no name began with the text
+
+
+def read(
+    query: AccountQuery,
+    *,
+    chosen: bool,
+    scope: str | None,
+    policy: Policy,
+    now: datetime,
+    marker: str,
+    limit: int,
+    fresh: bool,
+) -> FoundPage:
+    """Return a page of the list.
+
+    Args:
+        chosen: whether the operator chose the way in which to search.
+
+    Raises:
+        MarkerError
+    """
+    within = partial(selectors.page, scope=scope, policy=policy, now=now, marker=marker)
+    exact = []
+    if query.begins and query.sorted_by == SORT_NAME and not marker:
+        exact = selectors.exact(query, scope=scope, policy=policy, now=now, limit=EXACT)
+    page = within(query, limit=limit - len(exact), fresh=fresh)
+    nothing = query.begins and not (chosen or marker or exact or page.accounts)
+    if nothing and not selectors.finds_any(query, scope=scope):
+        query = replace(query, begins=False)
+        return FoundPage(query=query, page=within(query, limit=limit, fresh=fresh), widened=True)
+    ids = {account.id for account in exact}
+    others = [account for account in page.accounts if account.id not in ids]
+    return FoundPage(query=query, page=replace(page, accounts=[*exact, *others]), widened=False)

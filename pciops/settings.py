@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pciops.keystone import releases
-from pciops.lib import env, env_file, files, logs, networks, private
+from pciops.lib import caches, env, env_file, files, logs, networks, private
 from pciops.lib.csp import NONE, SELF
 from pciops.lib.databases import DatabaseConfig, database, databases
 from pciops.lib.patterns import pattern
@@ -171,12 +171,16 @@ def _connection(config: DatabaseConfig | None, *, own: bool, reads_only: bool) -
     }
 
 
-CACHES = {  # of each process: what answers floods cheaply
+CACHES: dict[str, Any] = {  # of each process: what answers floods cheaply
     "default": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
         "OPTIONS": {"MAX_ENTRIES": 1000},
     }
 }
+# For what requests share, of all processes: pciops/lib/shared_cache.py.
+CACHE_SERVER = caches.cache_server("PCIOPS_CACHE_URL")
+if CACHE_SERVER:
+    CACHES["server"] = CACHE_SERVER.config
 SHARED_SECONDS = 3  # for which one request's reading serves others: pciops/lib/shared.py
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from django.db.models import Q, QuerySet
 
@@ -22,7 +22,7 @@ from pciops.accounts.states.state import option_is_true
 from pciops.keystone import database, options
 from pciops.keystone.models import LocalUser
 from pciops.lib.keyset import Column, Order
-from pciops.lib.shared import Shared, shared
+from pciops.lib.shared import Codec, Shared, shared
 
 # Of more than these only the newest are kept: a list or a count then asks the database for itself.
 MOST: Final = 20_000
@@ -83,7 +83,8 @@ def read(*, scope: str | None, policy: Policy, now: datetime, fresh: bool) -> Sh
         KeystoneDatabaseDownError
     """
     key = ("failing", scope, policy.lockout_failure_attempts, policy.lockout_duration)
-    return shared(key, lambda: _read(scope, policy, now), now=now, fresh=fresh)
+    codec = Codec(encode=_encode, decode=_decode)
+    return shared(key, lambda: _read(scope, policy, now), codec=codec, now=now, fresh=fresh)
 
 
 @database.reading()
@@ -110,3 +111,24 @@ def _accounts(rows: QuerySet[LocalUser]) -> list[FailingAccount]:
     exempt = option_is_true(options.IGNORE_LOCKOUT)
     columns = ("pk", "user_id", "name", "domain_id", "failed_auth_at", exempt)
     return [FailingAccount._make(row) for row in rows.values_list(*columns)]
+
+
+def _encode(failing: Failing) -> Any:
+    accounts = [
+        (*account[:4], at and at.isoformat(), account.exempt)
+        for account in failing.accounts
+        for at in [account.failed_auth_at]
+    ]
+    return accounts, failing.kinds, failing.complete
+
+
+def _decode(content: Any) -> Failing:
+    accounts, kinds, complete = content
+    return Failing(
+        accounts=[
+            FailingAccount._make((*ids, at and datetime.fromisoformat(at), exempt))
+            for *ids, at, exempt in accounts
+        ],
+        kinds={user_id: tuple(map(AccountKind, names)) for user_id, names in kinds.items()},
+        complete=complete,
+    )

@@ -34,7 +34,7 @@ from pciops.accounts.states import LOCKED, NOT_COVERED
 from pciops.keystone import database
 from pciops.keystone.models import LocalUser, Project, User
 from pciops.lib.keyset import MarkerError, Order
-from pciops.lib.shared import Shared, shared
+from pciops.lib.shared import Codec, Shared, shared
 
 M = TypeVar("M", bound=Model)
 
@@ -304,6 +304,16 @@ def domains(*, scope: str | None) -> list[Domain]:
     if scope is not None:
         rows = rows.filter(id=scope)
     return [Domain(id=row.id, name=row.name) for row in rows.order_by("name")]
+
+
+def shared_domains(*, scope: str | None, now: datetime, fresh: bool) -> list[Domain]:
+    """Return the domains in scope by name, as they were in the last seconds unless `fresh`."""
+    codec = Codec(
+        encode=lambda domains: [[domain.id, domain.name] for domain in domains],
+        decode=lambda content: [Domain(id=id_, name=name) for id_, name in content],
+    )
+    read = partial(domains, scope=scope)
+    return shared(("domains", scope), read, codec=codec, now=now, fresh=fresh).value
 
 
 def _matching(

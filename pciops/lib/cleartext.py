@@ -79,6 +79,9 @@ def _in_cleartext() -> Iterator[tuple[str, str]]:
             continue  # the setting is not used
         if hint := _database_hint(settings.DATABASES[alias]):
             yield name, hint
+    cache = settings.CACHE_SERVER
+    if cache and not cache.tls and not all(map(is_loopback, cache.hosts)):
+        yield "PCIOPS_CACHE_URL", "Use rediss://."
     server = settings.MAIL_SERVER
     if server and not server.folder and server.tls == "none" and not is_loopback(server.host):
         yield "PCIOPS_EMAIL_URL", "Use ?tls=starttls or ssl."

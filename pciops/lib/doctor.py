@@ -30,7 +30,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.module_loading import autodiscover_modules
 
-from pciops.lib import charset, env, galera, times
+from pciops.lib import charset, env, galera, shared_cache, times
 from pciops.lib.numbers import counted
 
 log = logging.getLogger(__name__)
@@ -292,6 +292,21 @@ def broker() -> Iterator[CheckResult]:
                 yield ok(f"{name} answers.")
     if len(nodes) > 1 and not answers:
         yield problem("None of the nodes answers.", _BROKER_REMEDY)
+
+
+@check("shared cache")
+def cache() -> Iterator[CheckResult]:
+    """Check that the cache server keeps what it is given, if there is one."""
+    server = settings.CACHE_SERVER
+    if server is None:
+        yield ok("Each process reads for itself what its pages share.")
+    elif reason := shared_cache.error():
+        yield warning(
+            f"{server} does not answer: {reason}. {shared_cache.ALONE}",
+            "Look at PCIOPS_CACHE_URL and at the server that it names.",
+        )
+    else:
+        yield ok(f"{server} answers: all processes share what their pages read.")
 
 
 @check("static files")

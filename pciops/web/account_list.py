@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from typing import Final
 from urllib.parse import urlencode
 
@@ -48,7 +47,6 @@ from pciops.actions.unlock import UNLOCK
 from pciops.events.diagnosis import selectors as diagnoses
 from pciops.events.diagnosis.rules import Cause
 from pciops.lib import outages
-from pciops.lib.shared import shared
 from pciops.web import account_search
 from pciops.web.errors import KEYSTONE_DATABASE
 from pciops.web.exports import export
@@ -98,8 +96,7 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
     """
     now, policy, scope = timezone.now(), policies.current(), request.user.scope
     fresh = wants_fresh(request)
-    read_domains = partial(selectors.domains, scope=scope)
-    domains = shared(("domains", scope), read_domains, now=now, fresh=fresh).value
+    domains = selectors.shared_domains(scope=scope, now=now, fresh=fresh)
     asked = query_of(request, domains)
     marker = request.GET.get("marker", "")
     found = account_search.read(

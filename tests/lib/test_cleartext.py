@@ -8,6 +8,7 @@ import pytest
 from django.core import checks
 from pytest_django import Settings
 
+from pciops.lib.caches import CacheServer
 from pciops.lib.env import MailServer
 
 MYSQL = {"ENGINE": "django.db.backends.mysql", "HOST": "db.example", "OPTIONS": {}}
@@ -45,6 +46,11 @@ def _all_in_order(settings: Settings) -> None:
         ("SITE_URL", "http://pciops.example", "PCIOPS_SITE_URL"),
         ("PASSWORD_CHANGE_URL", "http://cloud.example/", "PCIOPS_PASSWORD_CHANGE_URL"),
         ("MAIL_SERVER", MailServer(host="mail.example", tls="none"), "PCIOPS_EMAIL_URL"),
+        (
+            "CACHE_SERVER",
+            CacheServer(config={}, hosts=("::1", "cache.example"), name="", tls=False),
+            "PCIOPS_CACHE_URL",
+        ),
         ("ALLOWED_HOSTS", ["pciops.example", "*"], "PCIOPS_ALLOWED_HOSTS"),
     ],
 )

@@ -47,6 +47,7 @@ SAME: Final = ("keystone_primary", "keystone_unlock")  # aliases of the database
 # `script/test`. Most walk whole pages, render files or start programs.
 SLOW: Final = (
     *("tests/accounts/test_census.py", "tests/accounts/test_prefilter.py"),
+    "tests/accounts/test_rare.py::test_list_equals",
     *("tests/accounts/test_states_agree.py", "tests/accounts/test_whatif.py::test_numbers_equal"),
     *("tests/actions/test_recovery.py", "tests/api/test_unlock_limits.py"),
     "tests/api/test_schemathesis.py",

@@ -1,4 +1,4 @@
-"""The census, counted every few minutes and stored; machines; the last counts of leftovers."""
+"""The census, stored every few minutes; rare states; machines; the last counts of leftovers."""
 
 from __future__ import annotations
 
@@ -85,6 +85,18 @@ class CensusAttention(models.Model):
 
     def __str__(self) -> str:
         return self.user_id
+
+
+class RareState(models.Model):
+    """The accounts of a state that few are in, found by one scan; see `accounts.rare`."""
+
+    state = models.CharField(primary_key=True, max_length=32)
+    scanned_at = models.DateTimeField()
+    watermark = models.PositiveBigIntegerField()  # every row up to this id was scanned
+    local_ids = models.JSONField(null=True)  # of local_user; None: they are not few
+
+    def __str__(self) -> str:
+        return f"{self.state}, scanned at {self.scanned_at:%Y-%m-%d %H:%M:%S}"
 
 
 class MachineRecord(models.Model):

@@ -22,6 +22,7 @@ from pciops.accounts import (
     machines,
     prefilter,
     privileged,
+    rare,
     without_local,
 )
 from pciops.accounts.account import Account
@@ -49,6 +50,8 @@ class AccountPage:
     accounts: list[Account]
     next: str
     read_at: datetime  # before which no change is missing
+    # Changes since by other SQL than Keystone's may be missing; None: none is. See `rare`.
+    scanned_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +77,8 @@ def page(
     """Return one page of accounts, in the same number of queries for any number of accounts.
 
     Args:
-        fresh: False if a lock or an unlock of the last seconds may be missing.
+        fresh: False if a lock or an unlock of the last seconds may be missing, or in rare states
+            what other SQL than Keystone's changed in the last hours.
         kinds: the kinds of all privileged accounts, if they have been read already.
 
     Raises:
@@ -104,18 +108,32 @@ def page(
             rows, next_ = _locked_rows(query, seen.value, policy, now, after, limit)
             accounts = loading.accounts(rows[:limit], kinds=kinds or seen.value.kinds)
             return _page(query, accounts, next_, seen.read_at)
-    rows, next_ = _rows(query, scope, policy, now, after, limit)
-    return _page(query, loading.accounts(rows[:limit], kinds=kinds), next_, now)
+    few = None if fresh else rare.find(query.state, now)
+    among = few.ids if few else None
+    rows, next_ = _rows(query, scope, policy, now, after, limit, among=among)
+    page_ = _page(query, loading.accounts(rows[:limit], kinds=kinds), next_, now)
+    return replace(page_, scanned_at=few.scanned_at) if few else page_
 
 
 def _rows(
-    query: AccountQuery, scope: str | None, policy: Policy, now: datetime, after: str, limit: int
+    query: AccountQuery,
+    scope: str | None,
+    policy: Policy,
+    now: datetime,
+    after: str,
+    limit: int,
+    *,
+    among: Collection[int] | None,
 ) -> tuple[list[loading.AccountRow], str]:
-    """Return at least the rows of a page, local ones first, and the marker of the next one."""
+    """Return at least the rows of a page, local ones first, and the marker of the next one.
+
+    Args:
+        among: as of `_local_rows`.
+    """
     rows: list[loading.AccountRow] = []
     next_ = ""
     if query.state is not NOT_COVERED and not after.startswith(_WITHOUT_LOCAL):
-        rows, next_ = _local_rows(query, scope, policy, now, after, limit)
+        rows, next_ = _local_rows(query, scope, policy, now, after, limit, among=among)
         after = ""
     if not next_ and without_local.reached(query):
         others, marker = without_local.page_rows(

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from pciops.accounts import housekeeping as leftovers
+from pciops.accounts import rare
 from pciops.accounts.census import census as counts
 from pciops.accounts.policy import policy
 from pciops.celery import app
@@ -23,16 +24,24 @@ log = logging.getLogger(__name__)
 
 @app.task(name="accounts.census")
 def census() -> None:
-    """Take the census of this slot, unless another worker has; a failure waits for the next."""
+    """Take the census of this slot, unless another worker has; a failure waits for the next.
+
+    Once an hour, also find the accounts in rare states.
+    """
     with database.outages_logged("census"):
         if not jobs.once("census", EVERY, _take, lease=LEASE):
             log.info("the census of these five minutes is taken already")
+        jobs.once("rare_states", rare.EVERY, _scan, lease=LEASE)
 
 
 def _take(now: datetime) -> None:
     census = counts.take(policy=policy.current(), now=now)
     thinned = counts.thin(now)
     log.info("census taken in %d ms; %d old ones deleted", census.milliseconds, thinned)
+
+
+def _scan(now: datetime) -> None:
+    rare.scan(policy.current(), now)
 
 
 @app.task(name="accounts.housekeeping")

@@ -126,6 +126,7 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
         "policy": policy,
         "now": now,
         "read_at": page.read_at,
+        "scanned_at": page.scanned_at,
         "tabs": tabs,
         "sorts": {sort: list_url(_sorted(query, sort)) for sort in query.sorts},
         "LOCKED": LOCKED,

@@ -93,6 +93,14 @@ class PasswordState(State):
         return fitting.values_list("local_user_id", flat=True)
 
 
+class LastingPasswordState(PasswordState):
+    """A state that a password has from the time when it is set, or never."""
+
+    @abstractmethod
+    def lasting(self) -> Q:
+        """Return the part of `row_condition` that depends on neither time nor policy."""
+
+
 def _expires_at(account: Account) -> datetime | None:
     """Return when the newest password expires; None if never, or if the account is exempt."""
     if account.exempt_from(options.IGNORE_PASSWORD_EXPIRY):
@@ -149,7 +157,7 @@ class Expired(PasswordState):
         )
 
 
-class MustChange(PasswordState):
+class MustChange(LastingPasswordState):
     """Expired at birth: `change_password_upon_first_use` for a first or reset password."""
 
     rule = "change_password_upon_first_use"
@@ -165,7 +173,10 @@ class MustChange(PasswordState):
         return at is not None and at <= now and account.password_expired_when_set
 
     def row_condition(self, policy: Policy, now: datetime) -> Q:
-        return Q(expires_at_int__lte=now) & _expired_when_set()
+        return Q(expires_at_int__lte=now) & self.lasting()
+
+    def lasting(self) -> Q:
+        return _expired_when_set()
 
     def describe(self, account: Account, policy: Policy, now: datetime) -> str:
         return "the first password has to be changed"
@@ -204,7 +215,7 @@ class Expiring(PasswordState):
         )
 
 
-class NoExpiry(PasswordState):
+class NoExpiry(LastingPasswordState):
     """`password_expires_days` is on now, and was off when the newest password was set."""
 
     rule = "password_expires_days"
@@ -225,6 +236,9 @@ class NoExpiry(PasswordState):
     def row_condition(self, policy: Policy, now: datetime) -> Q:
         if policy.password_expires_days is None:
             return NOTHING
+        return self.lasting()
+
+    def lasting(self) -> Q:
         return Q(expires_at_int=None, expires_at=None)
 
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:

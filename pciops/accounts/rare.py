@@ -24,7 +24,7 @@ from pciops.accounts.search import if_few
 from pciops.accounts.states import MUST_CHANGE, NO_EXPIRY, NO_PASSWORD
 from pciops.accounts.states.password import LastingPasswordState, superseded
 from pciops.accounts.states.state import State
-from pciops.keystone import database
+from pciops.keystone import database, limits
 from pciops.keystone.models import LocalUser, Password
 from pciops.lib import retries
 
@@ -49,6 +49,7 @@ class FewAccounts:
     scanned_at: datetime  # accounts that other SQL than Keystone's changed since may be missing
 
 
+@limits.of_job()
 def scan(policy: Policy, now: datetime) -> None:
     """Find the accounts of each of these states in Keystone's tables, and keep their ids."""
     for state in _ROWS:

@@ -201,7 +201,7 @@ def test_the_number_of_queries_does_not_grow(django_assert_max_num_queries: Any)
     for user in users:
         make_credential(user)
     named = [machines.Named(user.id, "x", "default") for user in users]
-    with django_assert_max_num_queries(2, using="keystone"):
+    with django_assert_max_num_queries(3, using="keystone"):
         reasons = machines.reasons_of(named, {})
 
     assert set(reasons.values()) == {MachineReason.CREDENTIALS}

@@ -20,19 +20,19 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 
+def from_int(value: int) -> datetime:
+    """Return the time of a DateTimeInt, or the nearest that Python has."""
+    try:
+        return EPOCH + timedelta(microseconds=value)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC) if value > 0 else datetime.min.replace(tzinfo=UTC)
+
+
 class DateTimeInt(BigIntegerOf):
     """Keystone's DateTimeInt (keystone.common.sql.core): microseconds since the epoch, UTC."""
 
     def from_db_value(self, value: int | None, *args: Any) -> datetime | None:
-        """Return the time, or the nearest that Python has."""
-        if value is None:
-            return None
-        try:
-            return EPOCH + value * MICROSECOND
-        except OverflowError:
-            return (
-                datetime.max.replace(tzinfo=UTC) if value > 0 else datetime.min.replace(tzinfo=UTC)
-            )
+        return None if value is None else from_int(value)
 
     def get_prep_value(self, value: datetime | int | None) -> int | None:
         if isinstance(value, datetime):

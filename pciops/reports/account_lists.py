@@ -30,7 +30,7 @@ from django.db.models import (
 
 from pciops.accounts import loading, machines, privileged, selectors
 from pciops.accounts.account import Account
-from pciops.accounts.census.counting import newest_passwords
+from pciops.accounts.census.counting import NewestPassword, newest_passwords
 from pciops.accounts.machines import MachineReason
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.privileged import AccountKind, AccountKinds
@@ -48,6 +48,7 @@ from pciops.accounts.states import (
 )
 from pciops.accounts.states.state import State
 from pciops.keystone import database, options
+from pciops.keystone.fields import from_int
 from pciops.keystone.models import LocalUser, Password, User
 from pciops.lib import keyset
 from pciops.reports import lifetimes
@@ -212,20 +213,19 @@ def _read_passwords(lists: AccountLists, selection: Selection) -> None:
     ]
     newest = sorted(newest_passwords(rules))
     exempt = _exempt_ids(Q(option_id=options.IGNORE_PASSWORD_EXPIRY))
-    for start in range(0, len(newest), CHUNK):
-        states = dict(newest[start : start + CHUNK])
-        rows = _passwords(states)
-        users = _local_users(local_users, "pk", [row[1] for row in rows])
+    for passwords in keyset.batched(newest, CHUNK):
+        users = _local_users(local_users, "pk", [password.local_id for password in passwords])
+        expiries = _expiries(passwords)
         too_long: list[tuple[_LocalUser, Row]] = []
-        for pk, local_id, created_at, *expiries in rows:
-            user = users.get(local_id)
+        for found in passwords:
+            user = users.get(found.local_id)
             if user is None or user.user_id in exempt:
                 continue
-            expires_at = expiries[0] if expiries[0] is not None else expiries[1]
+            created_at, expires_at = from_int(found.created_at_int), expiries.get(found.pk)
             password = password_cells(user.enabled, created_at, expires_at, now)
             row = *selection.account_cells(user), *password
-            if states[pk] < len(BY_PASSWORD):
-                state = BY_PASSWORD[states[pk]]
+            if found.rule < len(BY_PASSWORD):
+                state = BY_PASSWORD[found.rule]
                 lists.states[state].append(row)
                 if state is EXPIRING and expires_at is not None:
                     for days in EXPIRING_COUNTS:
@@ -245,10 +245,13 @@ def _read_passwords(lists: AccountLists, selection: Selection) -> None:
 
 
 @database.reading()
-def _passwords(keys: Iterable[int]) -> list[tuple[Any, ...]]:
-    rows = Password.objects.filter(pk__in=list(keys)).order_by("pk")
-    columns = ("pk", "local_user_id", "created_at_int", "expires_at_int", "expires_at")
-    return list(rows.values_list(*columns))
+def _expiries(passwords: list[NewestPassword]) -> dict[int, datetime | None]:
+    """Return the expiries by primary key; the old column counts if the new one is NULL."""
+    new = {
+        row.pk: from_int(row.expires_at_int) for row in passwords if row.expires_at_int is not None
+    }
+    old = Password.objects.filter(pk__in=[row.pk for row in passwords if row.pk not in new])
+    return {**new, **dict(old.values_list("pk", "expires_at"))}
 
 
 @database.reading()

@@ -18,7 +18,7 @@ from datetime import time as clock
 from functools import reduce
 from itertools import chain
 from operator import or_
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from django.db import connections
 from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
@@ -304,20 +304,30 @@ def _count_passwords(scan: _Scan) -> None:
             scan.add_day(domain, days[day], EXPIRED, number)
 
 
+class NewestPassword(NamedTuple):
+    """The newest password of a user, as the database has it, and the first rule that it matches."""
+
+    pk: int
+    local_id: int  # of local_user
+    created_at_int: int
+    expires_at_int: int | None
+    rule: int
+
+
 @database.reading()
-def newest_passwords(rules: Sequence[Q]) -> list[tuple[int, int]]:
-    """Return the key of each newest password that matches a rule, with the first rule's number.
+def newest_passwords(rules: Sequence[Q]) -> list[NewestPassword]:
+    """Return the newest passwords that match a rule.
 
     This is one statement for the same reason as in `_count_passwords`.
     """
-    ranking, parameters = _sql(
-        ranked().annotate(state=_first_match(rules)).values("pk", "age", "state")
-    )
-    return _fetch(
-        "SELECT newest.pk, newest.state"  # noqa: S608 (Django's SQL)
+    columns = ("pk", "local_user_id", "created_at_int", "expires_at_int", "state")
+    ranking, parameters = _sql(ranked().annotate(state=_first_match(rules)).values(*columns, "age"))
+    rows = _fetch(
+        f"SELECT {', '.join(f'newest.{column}' for column in columns)}"  # noqa: S608 (Django's SQL)
         f" FROM ({ranking}) newest WHERE newest.age = 1 AND newest.state IS NOT NULL",
         parameters,
     )
+    return [NewestPassword._make(row) for row in rows]
 
 
 def _first_match(rules: Sequence[Q]) -> Case:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
-from pciops.accounts import privileged, selectors
+from pciops.accounts import whole
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.query import AccountQuery
 from pciops.accounts.verdict import as_dict, judge
@@ -25,20 +25,11 @@ def rows(
 ) -> Iterator[dict[str, Any]]:
     """Yield every account of the list as the API has it, judged at one time.
 
-    The list is read page by page: a single statement would hold a connection for as long as the
+    The list is read in chunks: a single statement would hold a connection for as long as the
     reader takes, and MySQL drivers keep its whole result in memory.
 
     Raises:
         KeystoneDatabaseDownError: possibly after the first rows; the file is then incomplete.
     """
-    marker, kinds = "", None
-    while True:
-        page = selectors.page(
-            query, scope=scope, policy=policy, now=now, marker=marker, limit=BATCH, kinds=kinds
-        )
-        yield from (as_dict(judge(account, policy, now)) for account in page.accounts)
-        marker = page.next
-        if not marker:
-            return
-        if kinds is None:  # of a long list: read all kinds once instead of with each page
-            kinds = privileged.all_kinds()
+    for accounts in whole.chunks(query, scope=scope, policy=policy, now=now, size=BATCH):
+        yield from (as_dict(judge(account, policy, now)) for account in accounts)

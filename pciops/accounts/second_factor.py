@@ -138,6 +138,8 @@ def rules_need_totp(value: object, policy: Policy) -> bool:
     An unknown release is taken for one that ignores empty rules, and unknown methods for loaded
     ones, so "can sign in" is never said wrongly.
     """
+    if not value:
+        return False
     split = _split(value, policy)
     if split.empty and policy.has_release(releases.EMPTY_RULES_IGNORED) is False:
         return False

@@ -40,7 +40,7 @@ from pciops.lib.shared import Codec, Shared, shared
 M = TypeVar("M", bound=Model)
 
 # In the marker of a page that begins among the users without a local row.
-_WITHOUT_LOCAL: Final = "user."
+WITHOUT_LOCAL: Final = "user."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +132,7 @@ def _rows(
     """
     rows: list[loading.AccountRow] = []
     next_ = ""
-    if query.state is not NOT_COVERED and not after.startswith(_WITHOUT_LOCAL):
+    if query.state is not NOT_COVERED and not after.startswith(WITHOUT_LOCAL):
         rows, next_ = _local_rows(query, scope, policy, now, after, limit, among=among)
         after = ""
     if not next_ and without_local.reached(query):
@@ -141,11 +141,11 @@ def _rows(
             scope=scope,
             policy=policy,
             now=now,
-            after=after.removeprefix(_WITHOUT_LOCAL),
+            after=after.removeprefix(WITHOUT_LOCAL),
             limit=limit - len(rows),
         )
         rows += others
-        next_ = "" if marker is None else _WITHOUT_LOCAL + marker
+        next_ = "" if marker is None else WITHOUT_LOCAL + marker
     return rows, next_
 
 

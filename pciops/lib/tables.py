@@ -20,8 +20,9 @@ _FORMULA: Final = (
     "[-=+@\u207a\u207c\u208a\u208c\ufb29\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20]"
 )
 _STARTS: Final = re.compile(rf"[\t\r]|{_FORMULA}")
-# Most cells: no formula, and no start of another cell.
-_HARMLESS: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .:,@_+-]*")
+# Most lines: no cell is quoted, a formula, or has the start of one.
+_CELL: Final = "(?:[A-Za-z0-9][A-Za-z0-9 .:@_+-]*)?"
+_PLAIN: Final = re.compile(f"{_CELL}(?:,{_CELL})*")
 # After a character that some programs take as the end of a cell.
 _FOLLOWS: Final = re.compile(rf"[;|\t\r\n](?={_FORMULA})")
 
@@ -34,8 +35,6 @@ class Writer(Protocol):
 
 def defused(value: Any) -> str:
     """Return the text of a cell, with an apostrophe before each start of a spreadsheet formula."""
-    if isinstance(value, str) and _HARMLESS.fullmatch(value):
-        return value
     text = _text(value)
     if isinstance(value, int) or not text:
         return text  # -3 is not a formula
@@ -47,8 +46,12 @@ def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iter
     """Yield the rows as lines of CSV (RFC 4180); a cell that a row does not have is empty."""
     line = io.StringIO()
     writer = csv.writer(line)
-    for cells in chain([columns], ([defused(row.get(name)) for name in columns] for row in rows)):
-        writer.writerow(cells)
+    for cells in chain([columns], ([row.get(name) for name in columns] for row in rows)):
+        plain = ",".join([cell if type(cell) is str else _text(cell) for cell in cells])
+        if plain.count(",") == len(cells) - 1 > 0 and _PLAIN.fullmatch(plain):
+            yield f"{plain}\r\n"
+            continue
+        writer.writerow(map(defused, cells))
         yield line.getvalue()
         line.seek(0)
         line.truncate()

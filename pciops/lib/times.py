@@ -99,6 +99,8 @@ def months_before(now: datetime, months: int) -> datetime:
 
 def iso(value: datetime | date | None) -> str | None:
     """Return `2026-11-22T14:02:11Z`, or `2026-11-22` for a day."""
+    if value is None:
+        return None
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return value.isoformat() if value else None
+        return f"{value.astimezone(UTC).isoformat()[:-6]}Z"  # without +00:00
+    return value.isoformat()

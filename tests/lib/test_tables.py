@@ -79,6 +79,35 @@ def test_csv_can_be_read_back(names: list[str]) -> None:
     assert read == [["name"], *([tables.defused(name)] for name in names)]
 
 
+CELLS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(st.sampled_from("aB3 .:@_+-,;|=\"'\t\r\n\u00e9"), max_size=4)
+    | st.lists(st.sampled_from(["locked", "a,b", "-"]), max_size=2)
+)
+
+
+@given(cells=st.lists(CELLS, min_size=1, max_size=4))
+@settings(deadline=None)
+def test_every_line_is_what_the_writer_of_the_standard_library_makes_of_it(
+    cells: list[object],
+) -> None:
+    columns = [f"column{number}" for number in range(len(cells))]
+    expected = io.StringIO()
+    csv.writer(expected).writerow([tables.defused(cell) for cell in cells])
+    [_, line] = tables.csv_lines(columns, [dict(zip(columns, cells, strict=True))])
+
+    assert line == expected.getvalue()
+
+
+def test_blocks_have_whole_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "BLOCK", 5)
+
+    assert list(tables.blocks(["ab\n", "cd\n", "ef\n"])) == ["ab\ncd\n", "ef\n"]
+    assert list(tables.blocks([])) == []
+
+
 @given(names=st.lists(st.text(st.characters()), max_size=3))
 @settings(deadline=None)
 def test_json_can_be_read_back(names: list[str]) -> None:

@@ -1,0 +1,77 @@
+"""A whole list has the accounts of its pages, in their order, however it is read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pciops.accounts import selectors, whole
+from pciops.accounts.query import AccountQuery
+from pciops.accounts.states import DISABLED, STATES
+from pciops.accounts.states.state import State
+from pciops.keystone.models import LocalUser, User
+from tests.accounts.scenes import make_other
+from tests.factories import NOW, POLICY, make_user
+
+pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
+TWO_DOMAINS = ("a", "b")
+
+
+@pytest.fixture(autouse=True)
+def _accounts() -> None:
+    """Accounts in two domains, half of them disabled and never used, and LDAP users."""
+    for number in range(8):
+        used: dict[str, Any] = {"last_active_at": NOW.date() if number % 3 else None}
+        facts = {"enabled": number % 2 == 0, **used}
+        make_user(f"user{9 - number}", domain_id=TWO_DOMAINS[number % 3 == 0], **facts)
+        make_other(f"other{number}", facts)
+
+
+def ids_of_pages(query: AccountQuery, scope: str | None) -> list[str]:
+    """Return the ids of all pages."""
+    ids, marker = [], ""
+    while True:
+        page = selectors.page(query, scope=scope, policy=POLICY, now=NOW, marker=marker, limit=3)
+        ids += [account.id for account in page.accounts]
+        marker = page.next
+        if not marker:
+            return ids
+
+
+def ids_of_whole(query: AccountQuery, scope: str | None) -> list[str]:
+    """Return the ids of the whole list."""
+    chunks = whole.chunks(query, scope=scope, policy=POLICY, now=NOW, size=3)
+    return [account.id for accounts in chunks for account in accounts]
+
+
+@pytest.mark.parametrize("most", [0, 3, 100], ids="at most {} ids in memory".format)
+@pytest.mark.parametrize("scope", [None, "b"])
+@pytest.mark.parametrize("state", [*STATES, None], ids=str)
+def test_a_whole_list_is_its_pages(
+    state: State | None, scope: str | None, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whole, "MOST", most)
+    query = AccountQuery(state=state)
+
+    assert ids_of_whole(query, scope) == ids_of_pages(query, scope)
+
+
+def test_a_filtered_list_is_its_pages() -> None:
+    for query in (
+        AccountQuery(state=DISABLED, text="user"),
+        AccountQuery(state=DISABLED, domain_id="b"),
+        AccountQuery(state=DISABLED, machine=False),
+    ):
+        assert ids_of_whole(query, None) == ids_of_pages(query, None) != []
+
+
+def test_an_account_that_left_the_list_meanwhile_is_left_out() -> None:
+    query = AccountQuery(state=DISABLED)
+    ids = whole._ids_in_order(query, scope=None, policy=POLICY, now=NOW)
+    enabled = LocalUser.objects.get(pk=ids[1]).user_id
+    User.objects.using("keystone").filter(pk=enabled).update(enabled=True)
+    still = whole._still_listed(ids, query, policy=POLICY, now=NOW, kinds={})
+
+    assert len(still) == len(ids) - 1 == 3
+    assert enabled not in {account.id for account in still}

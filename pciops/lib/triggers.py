@@ -33,11 +33,15 @@ class Guard:
 def install(guards: Sequence[Guard], using: str = "default") -> None:
     """Create the missing triggers; without the right to do so, log a warning and go on.
 
-    All tables of the guards have to exist.
+    All tables of the guards have to exist. MariaDB and MySQL run a trigger with the rights of the
+    login that made it: one of another login, which a restored backup may name, is made anew.
     """
     connection = connections[using]
-    present = installed(guards, using)
     try:
+        for name in _of_another_login(guards, connection):
+            with connection.cursor() as cursor:
+                cursor.execute(f"DROP TRIGGER {name}")
+        present = installed(guards, using)
         for guard in (guard for guard in guards if guard.name not in present):
             for statement in _statements(connection, guard):
                 with connection.cursor() as cursor:
@@ -69,6 +73,15 @@ def installed(guards: Sequence[Guard], using: str = "default") -> set[str]:
     """Return the names of the guards whose triggers exist."""
     with connections[using].cursor() as cursor:
         cursor.execute(_LISTED[connections[using].vendor])
+        return {row[0] for row in cursor.fetchall()} & {guard.name for guard in guards}
+
+
+def _of_another_login(guards: Sequence[Guard], connection: BaseDatabaseWrapper) -> set[str]:
+    """Return the names of the guards whose triggers run with the rights of another login."""
+    if connection.vendor != "mysql":
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(f"{_LISTED['mysql']} AND definer <> CURRENT_USER()")
         return {row[0] for row in cursor.fetchall()} & {guard.name for guard in guards}
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from pciops import __version__
 from tests.test_settings import GOOD, ROOT, manage
@@ -20,6 +21,14 @@ def test_a_command_that_is_not_ours_is_wrong_usage(tmp_path: Path, name: str) ->
     assert done.returncode == 2
     assert name in done.stderr
     assert "help" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["nonsense"], ["audit", "9999"]])
+def test_a_migration_that_does_not_exist_is_wrong_usage(words: list[str]) -> None:
+    with pytest.raises(CommandError, match=words[-1]) as refused:
+        call_command("migrate", *words)
+
+    assert refused.value.returncode == 2
 
 
 @pytest.mark.parametrize("word", ["version", "--version"])

@@ -1,8 +1,8 @@
 """docs/install.md, pasted: each block of commands runs in its order, below a folder of the test.
 
 Not run are the commands of `openstack`, which is Keystone's own client, and of `podman` (see
-test_image). Instead of downloading the
-locked libraries, the new environment takes those of the tests, which are the same.
+test_image). Instead of downloading the locked libraries, the new environment takes those of the
+tests, which are the same, and their pip.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def host(tmp_path: Path, keystone: Keystone) -> Host:
     systemctl = program("systemctl", package="systemd")
     stand_ins = {
         "useradd": ":",
-        "python3": f'exec {sys.executable} "$@"',
+        "python3": f'exec {sys.executable} "$@" --without-pip',  # of `-m venv`
         # In another root it makes links, and starts nothing.
         "systemctl": f'test "$1" = daemon-reload || {systemctl} --root={tmp_path} '
         '$(echo "$@" | sed "s/--now//")',
@@ -114,7 +114,8 @@ def host(tmp_path: Path, keystone: Keystone) -> Host:
         DOCUMENT,
         {
             ".venv/bin/pip install --require-hashes -r requirements.txt": USE_LIBRARIES,
-            "pip install --no-deps .": "pip install --no-deps --no-index --no-build-isolation .",
+            ".venv/bin/pip install --no-deps .": ".venv/bin/python -m pip install --no-deps "
+            "--no-index --no-build-isolation --disable-pip-version-check .",
             "pciops setup": f"pciops setup --user {getpass.getuser()}",
             "/etc/keystone/keystone.conf": str(keystone.conf),
             "https://keystone.example:5000/v3": keystone.url,

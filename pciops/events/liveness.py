@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.dispatch import Signal
 
 from pciops.events.models import ConsumerSession
@@ -62,15 +62,16 @@ def liveness(now: datetime) -> Liveness:
     """Return the state of the consumers."""
     recent = ConsumerSession.objects.filter(until__gt=now - TIMEOUT).order_by("-until")
     alive = [row for row in recent if not (row.connected and row.error)]  # else it has ended
-    until = ConsumerSession.objects.filter(connected=True).aggregate(at=Max("until"))["at"]
-    last_message_at = ConsumerSession.objects.aggregate(at=Max("last_message_at"))["at"]
+    last = ConsumerSession.objects.aggregate(
+        until=Max("until", filter=Q(connected=True)), message_at=Max("last_message_at")
+    )
     lags = [row.lag_seconds for row in alive if row.connected and row.lag_seconds is not None]
     connected = any(row.connected for row in alive)
     return Liveness(
         running=bool(alive),
         connected=connected,
-        until=until,
-        last_message_at=last_message_at,
+        until=last["until"],
+        last_message_at=last["message_at"],
         error="" if connected else next((row.error for row in alive if row.error), ""),
         lag=max(lags, default=None),
     )

@@ -7,8 +7,10 @@ The signature of the contents covers that key, so that they cannot be moved to a
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
+from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DjangosStore
 from django.utils import timezone
@@ -17,10 +19,13 @@ from pciops.lib import retries
 from pciops.signin.models import StoredSession
 
 ORIGIN = "origin"  # the key of the facts about a session that its row shows
+MOMENTS: Final = 30  # of the idle time: 15 minutes are counted with an accuracy of 30 seconds
 
 
 class SessionStore(DjangosStore):
     """The contents of one session, found by the value of its cookie."""
+
+    seen_at: datetime | None = None  # the last time that its end was moved; None: not loaded
 
     @classmethod
     def get_model_class(cls) -> type[StoredSession]:
@@ -68,7 +73,16 @@ class SessionStore(DjangosStore):
         ).first()
         if row is None:
             self._session_key = None
+        self.seen_at = row.seen_at if row else None
         return row
+
+    def must_be_renewed(self, now: datetime) -> bool:
+        """Return whether this use of the session has to move its end.
+
+        A session that was used a moment ago ends that moment too early, and never too late.
+        """
+        moment = timedelta(seconds=settings.SESSION_COOKIE_AGE) / MOMENTS
+        return self.seen_at is not None and not timedelta(0) <= now - self.seen_at < moment
 
 
 class _OfRow(SessionStore):

@@ -84,11 +84,20 @@ def test_cookie_is_hidden_from_scripts_and_other_sites(site: Client) -> None:
     assert (cookie["httponly"], cookie["samesite"], cookie["max-age"]) == (True, "Lax", 900)
 
 
-def test_each_request_renews_the_cookie(site: Client) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "renewed"), [(0, False), (29, False), (30, True), (600, True), (-1, True)]
+)
+def test_request_renews_the_session_unless_the_last_one_just_did(
+    site: Client, clock: time_machine.Traveller, seconds: int, renewed: bool
+) -> None:
     site.cookies[configured.SESSION_COOKIE_NAME]["max-age"] = 1
+    before = StoredSession.objects.get().expire_date
+    clock.shift(timedelta(seconds=seconds))
     site.get(PAGE)
+    shift = timedelta(seconds=seconds if renewed else 0)
 
-    assert site.cookies[configured.SESSION_COOKIE_NAME]["max-age"] == 900
+    assert site.cookies[configured.SESSION_COOKIE_NAME]["max-age"] == (900 if renewed else 1)
+    assert StoredSession.objects.get().expire_date == before + shift
 
 
 # --- A copy of the database -----------------------------------------------------------------------

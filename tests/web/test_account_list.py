@@ -340,10 +340,9 @@ def test_queries_to_keystones_database(
 def test_queries_to_our_own_database(
     site: Client, django_assert_num_queries: DjangoAssertNumQueries, accounts: int
 ) -> None:
-    """Session and operator; the new end of the session in a transaction; the last census and its
-    numbers; a running batch; what was heard about these accounts, and of
-    their addresses; the unlock requests that wait;
-    machines recorded by hand.
+    """Session and operator; the last census and its numbers; a running batch; what was heard about
+    these accounts, and of their addresses; the unlock requests that wait; machines recorded by
+    hand.
     """
     for number in range(accounts):
         user = make_locked_user(f"user{number}", at=NOW)
@@ -351,7 +350,7 @@ def test_queries_to_our_own_database(
     census.take(policy=POLICY, now=NOW)
     site.get(LOCKED)  # notes once a minute that Keystone's database answers
 
-    with django_assert_num_queries(17, using="default"):
+    with django_assert_num_queries(12, using="default"):
         site.get(LOCKED)
 
 

@@ -142,14 +142,14 @@ def test_the_pages_have_every_line_once(site: Client, monkeypatch: pytest.Monkey
 def test_queries_do_not_depend_on_the_number_of_rows(
     site: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    """Session and operator, and the new end of the session (5); the two tables; whether
-    notifications come in (3); dead letters; out-of-band changes.
+    """Session and operator; the two tables; whether notifications come in (2); dead letters;
+    out-of-band changes.
     """
     for number in range(60):
         attempts(at=NOW - number * MINUTE, agent=str(number)).save()
         activity(at=NOW - number * MINUTE).save()
 
-    with django_assert_num_queries(14, using="default"):
+    with django_assert_num_queries(8, using="default"):
         site.get("/activity/")
     with django_assert_num_queries(0, using="keystone"):
         site.get("/activity/")

@@ -159,12 +159,12 @@ def test_the_age_of_the_numbers_is_shown_once_and_an_old_census_is_a_warning(
     assert ("pciops census" in page) is old
 
 
-@pytest.mark.parametrize(("state", "queries"), [("", 9), ("locked", 11), ("inactive", 9)])
+@pytest.mark.parametrize(("state", "queries"), [("", 4), ("locked", 6), ("inactive", 4)])
 def test_queries_for_the_tabs(
     site: Client, django_assert_num_queries: DjangoAssertNumQueries, state: str, queries: int
 ) -> None:
-    """Session and operator; the new end of the session, in a transaction that can be repeated (5);
-    the census and its numbers; in the locked list also whether a batch of unlocks is running.
+    """Session and operator; the census and its numbers; in the locked list also whether a batch of
+    unlocks is running, and the requests that wait.
     """
     for minutes in range(5):
         take_census(NOW - minutes * MINUTE)

@@ -352,9 +352,9 @@ def test_queries_do_not_depend_on_the_number_of_accounts(
     site: Client, django_assert_num_queries: DjangoAssertNumQueries, accounts: int
 ) -> None:
     """Of Keystone's database: the scan and the privileges of its accounts (4); accounts, options,
-    passwords, and their privileges (4). Of ours: session and operator, and the new end of the
-    session (3); the census, its domains, numbers, accounts in need, and days; the days of the
-    trend, their censuses and numbers; notifications (3); a storm; a failed check.
+    passwords, and their privileges (4). Of ours: session and operator; the census, its domains,
+    numbers, accounts in need, and days; the days of the trend, their censuses and numbers;
+    notifications (2); a storm; a failed check.
     """
     for number in range(accounts):
         grant(make_locked_user(f"user-{number}", options={"1001": True}), "service")
@@ -364,7 +364,7 @@ def test_queries_do_not_depend_on_the_number_of_accounts(
 
     with django_assert_num_queries(12, using="keystone"):
         site.get("/")
-    with django_assert_num_queries(21, using="default"):
+    with django_assert_num_queries(15, using="default"):
         site.get("/")
 
 

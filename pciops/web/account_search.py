@@ -47,14 +47,26 @@ def read(
         MarkerError
     """
     within = partial(selectors.page, scope=scope, policy=policy, now=now, marker=marker)
-    exact = []
-    if query.begins and query.sorted_by == SORT_NAME and not marker:
-        exact = selectors.exact(query, scope=scope, policy=policy, now=now, limit=EXACT)
-    page = within(query, limit=limit - len(exact), fresh=fresh)
-    nothing = query.begins and not (chosen or marker or exact or page.accounts)
+    exact_first = query.begins and query.sorted_by == SORT_NAME and not marker
+    page = within(query, limit=limit - EXACT if exact_first else limit, fresh=fresh)
+    nothing = query.begins and not (chosen or marker or page.accounts)
     if nothing and not selectors.finds_any(query, scope=scope):
         query = replace(query, begins=False)
         return FoundPage(query=query, page=within(query, limit=limit, fresh=fresh), widened=True)
+    if exact_first:
+        page = _with_exact_first(page, query, scope=scope, policy=policy, now=now)
+    return FoundPage(query=query, page=page, widened=False)
+
+
+def _with_exact_first(
+    page: AccountPage, query: AccountQuery, *, scope: str | None, policy: Policy, now: datetime
+) -> AccountPage:
+    """Return the first page of the list with the exact matches at its top, at most `EXACT` more."""
+    if page.next:  # they may be on a later page
+        exact = selectors.exact(query, scope=scope, policy=policy, now=now, limit=EXACT)
+    else:
+        text = query.text.casefold()
+        exact = [one for one in page.accounts if text in {one.name.casefold(), one.id}]
     ids = {account.id for account in exact}
     others = [account for account in page.accounts if account.id not in ids]
-    return FoundPage(query=query, page=replace(page, accounts=[*exact, *others]), widened=False)
+    return replace(page, accounts=[*exact, *others])

@@ -107,9 +107,18 @@ def test_exact_name_comes_before_a_page_of_longer_ones(site: Client) -> None:
     second = site.get(f"/accounts/{url}")
     names = [*account_names(first), *account_names(second)]
 
-    assert len(account_names(first)) == 50
+    assert len(account_names(first)) == 41
     assert names[0] == "user-7"
     assert set(names) == {f"user-7{number:03}" for number in range(70)} | {"user-7"}
+
+
+def test_exact_name_or_id_comes_first_on_the_only_page(site: Client) -> None:
+    make_user("ann-1", domain_id="d1", user_id="c0ffee")
+    make_user("Ann", domain_id="d2")
+    make_user("c0ffee shop", domain_id="d0")
+
+    assert account_names(site.get("/accounts/?q=ann")) == ["Ann", "ann-1"]
+    assert account_names(site.get("/accounts/?q=c0ffee")) == ["ann-1", "c0ffee shop"]
 
 
 def test_widened_search_goes_on_to_its_next_page(site: Client) -> None:

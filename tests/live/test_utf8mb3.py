@@ -58,14 +58,16 @@ def charset(
 
 
 @pytest.mark.parametrize("foreign", [EMOJI, "中", f"ann{EMOJI}", f"{EMOJI}中é"])
-def test_search_for_other_characters_finds_nothing(foreign: str) -> None:
+@pytest.mark.parametrize("begins", [False, True])
+def test_search_for_other_characters_finds_nothing(foreign: str, begins: bool) -> None:
     make_user("ann", email="ann@cloud.example")
+    query = AccountQuery(text=foreign, begins=begins)
 
-    found = selectors.page(
-        AccountQuery(text=foreign), scope=None, policy=POLICY, now=NOW, marker="", limit=10
-    ).accounts
+    found = selectors.page(query, scope=None, policy=POLICY, now=NOW, marker="", limit=10).accounts
 
     assert found == []
+    assert selectors.exact(query, scope=None, policy=POLICY, now=NOW, limit=10) == []
+    assert not selectors.finds_any(query, scope=None)
     assert selectors.get(foreign, scope=None) is None
     assert selectors.get_by_name(foreign, domain="") == []
     assert selectors.get_by_name("ann", domain=foreign) == []
@@ -100,6 +102,27 @@ def test_storm_keeps_its_accounts_beside_a_sign_in_with_such_an_id() -> None:
 
     assert storms.watch(policy=POLICY, now=NOW) is not None
     assert Storm.objects.get().locked.count() == 12
+
+
+def test_beginning_of_a_name_is_found_whatever_its_case() -> None:
+    make_user("Anna")
+    make_user("100%_sure")
+    names = [
+        [account.name for account in page.accounts]
+        for text in ("aNN", "100%_", "1_0")
+        for page in [
+            selectors.page(
+                AccountQuery(text=text, begins=True),
+                scope=None,
+                policy=POLICY,
+                now=NOW,
+                marker="",
+                limit=10,
+            )
+        ]
+    ]
+
+    assert names == [["Anna"], ["100%_sure"], []]
 
 
 def test_characters_that_a_column_has_are_still_found(charset: str) -> None:

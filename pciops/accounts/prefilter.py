@@ -16,6 +16,7 @@ from pciops.accounts.policy.policy import Policy
 from pciops.accounts.privileged import AccountKind
 from pciops.accounts.search import Search, if_few
 from pciops.accounts.states.state import State
+from pciops.keystone import limits
 from pciops.keystone.models import LocalUser
 from pciops.lib.keyset import Order
 
@@ -48,7 +49,9 @@ def narrow(
     ids = search.ids() if search else None
     if ids is None and state and candidates is not None:
         sample = order.until(rows, end)
-        ids = None if _has_many(state.filter(sample, policy, now)) else if_few(candidates)
+        if not _has_many(state.filter(sample, policy, now)):
+            with limits.sorting_groups():
+                ids = if_few(candidates)
     return rows if ids is None else rows.filter(pk__in=ids)
 
 

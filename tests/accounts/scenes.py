@@ -155,6 +155,16 @@ def by_query(scene: Scene) -> dict[str, set[str]]:
     }
 
 
+def by_candidates(scene: Scene) -> dict[str, set[str]]:
+    """Return the names of the accounts that a scan finds, by state, and maybe others."""
+    candidates = {state.name: state.candidates(scene.policy, scene.now) for state in STATES}
+    return {
+        name: set(LocalUser.objects.filter(pk__in=[*ids]).values_list("name", flat=True))
+        for name, ids in candidates.items()
+        if ids is not None
+    }
+
+
 def make_other(name: str, facts: dict[str, Any]) -> None:
     """Create an LDAP user with the same row of `user` and the same options."""
     columns = ("enabled", "created_at", "last_active_at", "extra")
@@ -194,10 +204,14 @@ def check(scene: Scene) -> None:
             make_user(f"user{number}", **facts)
             make_other(f"other{number}", facts)
         ruled, queried = by_rule(scene), by_query(scene)
+        scanned = by_candidates(scene)
         every_ruled, every_queried = users_by_rule(scene), users_by_query(scene)
         transaction.set_rollback(True, using="keystone")
 
     assert queried == ruled
+    assert {
+        name: ruled[name] - found for name, found in scanned.items() if ruled[name] - found
+    } == {}
     assert every_queried == every_ruled
 
 

@@ -33,6 +33,16 @@ SELECT = "SELECT id FROM user"
             "SELECT /*+ SET_VAR(sort_buffer_size = 1024) SET_VAR(max_execution_time = 60000) */"
             " id FROM user",
         ),
+        (
+            Limits(sorts_groups=True),
+            "SELECT SQL_BIG_RESULT id FROM user",
+            "SELECT SQL_BIG_RESULT id FROM user",
+        ),
+        (
+            Limits(seconds=60, sorts_groups=True),
+            "SET STATEMENT max_statement_time = 60 FOR SELECT SQL_BIG_RESULT id FROM user",
+            "SELECT /*+ SET_VAR(max_execution_time = 60000) */ SQL_BIG_RESULT id FROM user",
+        ),
     ],
 )
 def test_a_limit_is_part_of_the_statement(limited: Limits, on_mariadb: str, on_mysql: str) -> None:

@@ -12,6 +12,7 @@ from django.db.models import (
     Exists,
     ExpressionWrapper,
     F,
+    Max,
     OuterRef,
     Q,
     QuerySet,
@@ -20,7 +21,7 @@ from django.db.models import (
     When,
     Window,
 )
-from django.db.models.functions import FirstValue, RowNumber
+from django.db.models.functions import RowNumber
 from django.db.models.lookups import Exact
 
 from pciops.accounts.account import Account
@@ -142,10 +143,11 @@ class Expired(PasswordState):
         return expires(lte=now) & (Q(expires_at_int=None) | ~_expired_when_set())
 
     def candidates(self, policy: Policy, now: datetime) -> Ids:
-        # Older passwords have expired too: only a ranking of all tells the newest.
-        fit = Window(FirstValue(self._fit_flag(policy, now)), **_RANKING)
-        fitting: Ids = ranked().annotate(fit=fit).filter(age=1, fit=1)
-        return fitting.values_list("local_user_id", flat=True)
+        # Older passwords have expired too. Of equally old ones it is enough if one fits.
+        fit = Case(When(self.row_condition(policy, now), then="created_at_int"))
+        rows: QuerySet[Any, Any] = Password.objects.order_by().values("local_user_id")
+        rows = rows.annotate(newest=Max("created_at_int"), newest_fit=Max(fit))
+        return rows.filter(newest_fit=F("newest")).values_list("local_user_id", flat=True)
 
     def describe(self, account: Account, policy: Policy, now: datetime) -> str:
         at = account.password_expires_at

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from pciops.accounts import by_date, privileged
+from pciops.accounts import by_date, privileged, views
 from pciops.accounts.query import AccountQuery
 from pciops.accounts.selectors import Domain
 from pciops.accounts.states import BY_NAME
+from pciops.accounts.states.state import State
+from pciops.accounts.views import AnyOf
 from pciops.lib import filters
 from pciops.lib.filters import FilterError as FilterError
 
@@ -19,20 +21,25 @@ MAX_NAMED: Final = 20  # domains in an error
 
 
 def query(
-    values: Mapping[str, str], *, domains: Sequence[Domain], domain_filter: str = "domain"
+    values: Mapping[str, str],
+    *,
+    domains: Sequence[Domain],
+    domain_filter: str = "domain",
+    states: Sequence[str] = (),
+    view: str = "",
 ) -> AccountQuery:
     """Return the query of these filters: `state`, `kind`, `machine`, `q`, `match`, `sort`, domain.
 
     Args:
         domains: the domains in the operator's scope.
         domain_filter: the name of the filter for the domain's id.
+        states: the names of the states, if there may be several, instead of `state`.
+        view: the name of the view whose states are listed without any.
 
     Raises:
         FilterError
     """
-    state, kind = values.get("state", ""), values.get("kind", "")
-    if state and state not in BY_NAME:
-        raise FilterError(f"state: there is no state {state!r}. States are {', '.join(BY_NAME)}.")
+    kind = values.get("kind", "")
     if kind and kind not in privileged.BY_NAME:
         valid = ", ".join(privileged.BY_NAME)
         raise FilterError(f"kind: there is no kind {kind!r}. Kinds are {valid}.")
@@ -44,14 +51,36 @@ def query(
         )
     text = filters.text(values, "q")
     unsorted = AccountQuery(
-        state=BY_NAME.get(state),
+        state=_state(states or [values.get("state", "")], view),
         kind=privileged.BY_NAME.get(kind),
         domain_id=domain_id,
         text=text,
         begins=bool(text) and _begins(values.get("match", "")),
         machine=_machine(values.get("machine", "")),
+        view=view,
     )
     return sorted_by(_on_days(unsorted, values), values.get("sort", ""))
+
+
+def _state(names: Sequence[str], view: str) -> State | None:
+    """Return the state of a list; without one it is that of the view.
+
+    Raises:
+        FilterError
+    """
+    chosen = list(dict.fromkeys(name for name in names if name))
+    for name in chosen:
+        if name not in BY_NAME:
+            valid = ", ".join(BY_NAME)
+            raise FilterError(f"state: there is no state {name!r}. States are {valid}.")
+    if view and view not in views.BY_NAME:
+        valid = ", ".join(views.BY_NAME)
+        raise FilterError(f"view: there is no view {view!r}. Views are {valid}.")
+    if not chosen:
+        return views.BY_NAME[view].state if view else None
+    if len(chosen) == 1:
+        return BY_NAME[chosen[0]]
+    return AnyOf([BY_NAME[name] for name in chosen])
 
 
 def _machine(value: str) -> bool | None:

@@ -11,8 +11,9 @@ from pciops.accounts.by_date import Days
 from pciops.accounts.failing import NEWEST_FAILURE
 from pciops.accounts.privileged import AccountKind
 from pciops.accounts.search import Search
-from pciops.accounts.states import ATTACKED_EXEMPT, LOCK_LAPSED, LOCKED, NEAR_LOCKOUT, NOT_COVERED
+from pciops.accounts.states import LOCKED, NOT_COVERED
 from pciops.accounts.states.state import State
+from pciops.accounts.views import BY_FAILURES, AnyOf
 from pciops.keystone.models import LocalUser
 from pciops.lib.keyset import Column, Order
 
@@ -45,6 +46,7 @@ class AccountQuery:
     sort: str = ""  # one of `sorts`; "": the first of them
     within: int | None = None  # days from today on, today included; of a list by date
     on: date | None = None  # one day; of a list by date
+    view: str = ""  # the open view, if another one has the same states; only for links
 
     @property
     def search(self) -> Search | None:
@@ -54,7 +56,9 @@ class AccountQuery:
     @property
     def by_failures(self) -> bool:
         """Whether the state depends on failures; such lists are short."""
-        return self.state in {LOCKED, LOCK_LAPSED, NEAR_LOCKOUT, ATTACKED_EXEMPT}
+        if isinstance(self.state, AnyOf):
+            return self.state.by_failures
+        return self.state in BY_FAILURES
 
     @property
     def sorts(self) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ from pciops.accounts.prefilter import of_kind, within
 from pciops.accounts.privileged import AccountKinds
 from pciops.accounts.query import BY_NAME, PRIVILEGED_FIRST, SORT_DATE, AccountQuery
 from pciops.accounts.states import LOCKED, NOT_COVERED
+from pciops.accounts.views import NeedsAttention
 from pciops.keystone import database
 from pciops.keystone.models import LocalUser, Project, User
 from pciops.lib.keyset import MarkerError, Order
@@ -215,6 +216,8 @@ def _local_rows(
         local = local.annotate(rank=privileged.privileged_rank())
     if after:
         local = order.after(local, after)
+    if among is None and isinstance(query.state, NeedsAttention):
+        among = [pk for pk in query.state.candidates(policy, now) if pk is not None]
     if among is not None:
         local = local.filter(pk__in=among)
     elif query.kind is None:  # privileged accounts are few

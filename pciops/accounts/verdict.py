@@ -113,6 +113,12 @@ class SigninVerdict:
         return state.describe(self.account, self.policy, self.now)
 
     @property
+    def notable(self) -> str:
+        """The description of the first state that blocks a sign-in, or else warns; "" if none."""
+        notable = [*self.blocking, *(state for state in self.states if state.warns)]
+        return self.describe(notable[0]) if notable else ""
+
+    @property
     def remedies(self) -> list[tuple[State, Remedy]]:
         """Each state with its remedy."""
         return [(state, state.remedy(self.account, self.policy, self.now)) for state in self.states]

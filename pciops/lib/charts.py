@@ -245,6 +245,30 @@ def line(chart: Line, *, width: float = NARROW, height: float = 64.0) -> Drawing
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Spark:
+    """A line without axes in a box of 100 by 30: the data of three SVG paths."""
+
+    line: str
+    area: str  # below the line
+    end: str  # the last point
+
+
+def spark(chart: Line) -> Spark:
+    """Draw the numbers from the least to the greatest; a level line is in the middle."""
+    first, last = chart.points[0][0], chart.points[-1][0]
+    days, spread = (last - first).days, chart.greatest - chart.least
+    points = [
+        (
+            _round(100 * _share((day - first).days, days)),
+            _round(26 - 22 * (_share(value - chart.least, spread) if spread else 0.5)),
+        )
+        for day, value in chart.points
+    ]
+    line = "M" + "L".join(f"{x:g} {y:g}" for x, y in points)
+    return Spark(line=line, area=f"{line}V30H0z", end=f"M{points[-1][0]:g} {points[-1][1]:g}h0")
+
+
 def compact(number: int) -> str:
     """Return `12,480`, or `123k` and `1.23M` if the digits would not fit beside a bar."""
     if number < COMPACT_FROM:

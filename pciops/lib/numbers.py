@@ -15,3 +15,8 @@ def counted(number: int, noun: str, plural: str = "") -> str:
         plural: the noun for every number but 1; the noun with an "s" if left out.
     """
     return f"{grouped(number)} {noun if number == 1 else plural or noun + 's'}"
+
+
+def change(number: int) -> str:
+    """Return `+12` or `−4`, with a minus sign as wide as the plus."""
+    return f"+{grouped(number)}" if number > 0 else f"−{grouped(-number)}"

@@ -1,7 +1,8 @@
-"""The list of accounts: the page with its tabs, and the list as a file."""
+"""The list of accounts: the page with its views and filters, and the list as a file."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -13,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from pciops.accounts import exports, filters, privileged, selectors
+from pciops.accounts import exports, filters, privileged, selectors, views
 from pciops.accounts.census import census
 from pciops.accounts.census.census import STALE, CensusCounts
 from pciops.accounts.census.counting import EVERY
@@ -41,11 +42,12 @@ from pciops.accounts.states import (
     UNREADABLE,
 )
 from pciops.accounts.states.state import State
-from pciops.accounts.verdict import judge
+from pciops.accounts.verdict import SigninVerdict, judge
+from pciops.accounts.views import VIEWS, AccountView, AnyOf, view_of
 from pciops.actions import batches, bulk, four_eyes
 from pciops.actions.unlock import UNLOCK
 from pciops.events.diagnosis import selectors as diagnoses
-from pciops.events.diagnosis.rules import Cause
+from pciops.events.diagnosis.explanation import Explanation
 from pciops.lib import outages
 from pciops.web import account_search
 from pciops.web.errors import KEYSTONE_DATABASE
@@ -53,8 +55,9 @@ from pciops.web.exports import export
 from pciops.web.requests import OperatorRequest, wants_fresh
 
 PAGE_SIZE: Final = bulk.MOST
+COUNTED: Final = 20_000  # accounts; of a larger cloud, views are not counted for each page
 # Attacks and locks first, then accounts that stopped or will stop by a rule, then the rest.
-TAB_ORDER: Final = (
+STATE_ORDER: Final = (
     *(LOCKED, ATTACKED_EXEMPT, NEAR_LOCKOUT, INACTIVE, INACTIVE_SOON, EXPIRED, EXPIRING),
     *(MUST_CHANGE, DISABLED, NEVER_SIGNED_IN, EXEMPT, NO_EXPIRY, NO_PASSWORD, UNREADABLE),
     *(LOCK_LAPSED, SECOND_FACTOR_NOT_ENROLLED, NOT_COVERED),
@@ -62,8 +65,8 @@ TAB_ORDER: Final = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class StateTab:
-    """A link to the list of a state by the same filters."""
+class ViewTab:
+    """A link to a view by the same filters."""
 
     label: str
     url: str
@@ -72,19 +75,35 @@ class StateTab:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StateTabs:
-    """The tabs above a list, and the age of their numbers."""
+class StateFilter:
+    """A state that the list can be limited to."""
 
-    tabs: list[StateTab]
+    state: State
+    number: int | None  # None: not counted
+    chosen: bool
+    without: str  # the URL of the list without it
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListFilters:
+    """The views and states above a list, and the age of their numbers."""
+
+    view: AccountView
+    tabs: list[ViewTab]
+    states: list[StateFilter]
     counted_at: datetime | None  # None: no census yet, or a search, which no census counts
     uncounted: bool  # no census yet
     stale: bool  # the last census is older than it should be
+
+    @property
+    def chosen(self) -> list[StateFilter]:
+        return [each for each in self.states if each.chosen]
 
 
 @never_cache
 @require_safe
 def account_list(request: OperatorRequest) -> HttpResponse:
-    """Show accounts by state, domain, and kind, or by name, email, or id."""
+    """Show accounts by view, state, domain, and kind, or by name, email, or id."""
     return listing(request)
 
 
@@ -111,23 +130,28 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
     )
     query, page = found.query, found.page
     total = None if marker or page.next else len(page.accounts)
-    tabs = build_tabs(query, scope=scope, policy=policy, now=now, total=total, fresh=fresh)
+    reading = _Reading(query=query, scope=scope, policy=policy, now=now, fresh=fresh)
+    shown = reading.filters(total)
     outages.answered(KEYSTONE_DATABASE, now)
-    unlocking = query.state is LOCKED and request.user.may(UNLOCK.needs)
+    verdicts = [judge(account, policy, now) for account in page.accounts]
+    unlocking = request.user.may(UNLOCK.needs) and query.by_failures and _any_locked(verdicts)
+    by_locks = query.state is LOCKED and request.user.may(UNLOCK.needs)
     context = {
         "section": "accounts",
         "refusal": refusal,
-        "requests": four_eyes.waiting(scope=scope, now=now) if unlocking else [],
-        "under_way": batches.unfinished(request.user.id, now) if unlocking else None,
+        "requests": four_eyes.waiting(scope=scope, now=now) if by_locks else [],
+        "under_way": batches.unfinished(request.user.id, now) if by_locks else None,
         "query": query,
         "widened": found.widened,
         "search_url": _search_url(replace(query, begins=not query.begins)),
-        "verdicts": [judge(account, policy, now) for account in page.accounts],
+        "title": query.state.title if query.state else "All accounts",
+        "verdicts": verdicts,
+        "unlocking": unlocking,
         "policy": policy,
         "now": now,
         "read_at": page.read_at,
         "scanned_at": page.scanned_at,
-        "tabs": tabs,
+        "filters": shown,
         "sorts": {sort: list_url(_sorted(query, sort)) for sort in query.sorts},
         "LOCKED": LOCKED,
         "causes": _causes(page, query, scope, policy, now),
@@ -144,12 +168,16 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
     return render(request, "web/account_list.html", context, status=status)
 
 
+def _any_locked(verdicts: list[SigninVerdict]) -> bool:
+    return any(verdict.locked for verdict in verdicts)
+
+
 @never_cache
 @require_safe
 def account_export(request: OperatorRequest) -> StreamingHttpResponse:
-    """Stream the whole list as a file, by the filters of the API."""
+    """Stream the whole list as a file, by the filters of the API, and a view or several states."""
     now, scope = timezone.now(), request.user.scope
-    query = filters.query(request.GET.dict(), domains=selectors.domains(scope=scope))
+    query = _parsed(request, request.GET.dict(), selectors.domains(scope=scope))
     return export(
         request,
         "accounts",
@@ -166,24 +194,35 @@ def query_of(request: OperatorRequest, domains: list[Domain]) -> AccountQuery:
     Raises:
         FilterError
     """
-    return filters.query({"match": "begins", **request.GET.dict()}, domains=domains)
+    return _parsed(request, {"match": "begins", **request.GET.dict()}, domains)
+
+
+def _parsed(
+    request: OperatorRequest, values: dict[str, str], domains: list[Domain]
+) -> AccountQuery:
+    return filters.query(
+        values,
+        domains=domains,
+        states=request.GET.getlist("state"),
+        view=request.GET.get("view", ""),
+    )
 
 
 def list_url(query: AccountQuery, *, marker: str = "") -> str:
     """Return the query string of a list, such as `?state=locked&domain=shops`."""
-    parameters = {
-        "state": query.state.name if query.state else "",
-        "kind": query.kind.value if query.kind else "",
-        "machine": "" if query.machine is None else "yes" if query.machine else "no",
-        "domain": query.domain_id,
-        "q": query.text,
-        "match": "contains" if query.text and not query.begins else "",
-        "sort": query.sort,
-        "within": str(query.within or ""),
-        "on": str(query.on or ""),
-        "marker": marker,
-    }
-    return "?" + urlencode({name: value for name, value in parameters.items() if value})
+    parameters = [
+        *_state_parameters(query),
+        ("kind", query.kind.value if query.kind else ""),
+        ("machine", "" if query.machine is None else "yes" if query.machine else "no"),
+        ("domain", query.domain_id),
+        ("q", query.text),
+        ("match", "contains" if query.text and not query.begins else ""),
+        ("sort", query.sort),
+        ("within", str(query.within or "")),
+        ("on", str(query.on or "")),
+        ("marker", marker),
+    ]
+    return "?" + urlencode([(name, value) for name, value in parameters if value])
 
 
 def _search_url(query: AccountQuery) -> str:
@@ -191,44 +230,103 @@ def _search_url(query: AccountQuery) -> str:
     return list_url(query) + ("&match=begins" if query.begins else "")
 
 
-def build_tabs(
-    query: AccountQuery,
-    *,
-    scope: str | None,
-    policy: Policy,
-    now: datetime,
-    total: int | None = None,
-    fresh: bool = True,
-) -> StateTabs:
-    """Return the tabs above the list of this query.
+def _state_parameters(query: AccountQuery) -> Iterator[tuple[str, str]]:
+    """Yield the view or the states, and the view that is open with these states."""
+    chosen = _chosen(query.state)
+    if isinstance(query.state, AnyOf) and not chosen:
+        yield "view", query.state.name
+    elif query.state is not None:
+        for state in chosen or (query.state,):
+            yield "state", state.name
+        if query.view not in {"", view_of(query.state).name}:
+            yield "view", query.view
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reading:
+    """A list, and what its numbers are read with.
 
     Locked accounts are counted now, all others by the last census. A census knows neither a
-    search nor machines: with one only the open list of locked accounts has a number.
-
-    Args:
-        total: the number of accounts in the open list; None if it has several pages.
-        fresh: False if locks and unlocks of the last seconds may be missing.
+    search nor machines: with one only the open list has a number.
     """
-    searched = bool(query.text) or query.machine is not None
-    counted = None if searched else census.numbers(scope=query.domain_id or scope)
-    locked = total if query.state is LOCKED else None
-    if locked is None and (not searched or query.state is LOCKED):
-        live = replace(query, state=LOCKED, sort="")
-        locked = selectors.count(live, scope=scope, policy=policy, now=now, fresh=fresh).value
-    return StateTabs(
-        tabs=[
-            StateTab(
-                label=state.label if state else "All",
-                url=list_url(_in_state(query, state)),
-                number=locked if state is LOCKED else _census_number(counted, query, state),
-                current=state is query.state,
-            )
-            for state in (*TAB_ORDER, None)
-        ],
-        counted_at=counted.counted_at if counted else None,
-        uncounted=counted is None and not searched,
-        stale=counted is not None and now - counted.counted_at > STALE,
-    )
+
+    query: AccountQuery
+    scope: str | None
+    policy: Policy
+    now: datetime
+    fresh: bool  # False if locks and unlocks of the last seconds may be missing
+
+    def filters(self, total: int | None) -> ListFilters:
+        """Return the views and states of the list.
+
+        Args:
+            total: the number of accounts in the open list; None if it has several pages.
+        """
+        query = self.query
+        searched = bool(query.text) or query.machine is not None
+        counted = None if searched else census.numbers(scope=query.domain_id or self.scope)
+        locked = total if query.state is LOCKED else None
+        if locked is None and not searched:
+            locked = self._count(LOCKED)
+        chosen = _chosen(query.state)
+        view = views.BY_NAME[query.view] if query.view else view_of(query.state)
+        small = counted is not None and counted.number(EVERY) <= COUNTED
+        return ListFilters(
+            view=view,
+            tabs=[
+                ViewTab(
+                    label=each.label,
+                    url=list_url(replace(_in_state(query, each.state), view="")),
+                    number=total
+                    if each.state is query.state and total is not None
+                    else self._number(each.state, counted, small=small),
+                    current=each is view,
+                )
+                for each in VIEWS
+            ],
+            states=[
+                StateFilter(
+                    state=state,
+                    number=locked if state is LOCKED else _census_number(counted, query, state),
+                    chosen=state in chosen,
+                    without=list_url(_in_state(query, _without(chosen, state, view))),
+                )
+                for state in STATE_ORDER
+                if state in view.states or state in chosen
+            ],
+            counted_at=counted.counted_at if counted else None,
+            uncounted=counted is None and not searched,
+            stale=counted is not None and self.now - counted.counted_at > STALE,
+        )
+
+    def _number(
+        self, state: State | None, counted: CensusCounts | None, *, small: bool
+    ) -> int | None:
+        """Return the number of a view: of several states it is counted now, in a small cloud."""
+        if counted is None or not isinstance(state, AnyOf):
+            return _census_number(counted, self.query, state)
+        return self._count(state) if small else None
+
+    def _count(self, state: State) -> int:
+        query = replace(self.query, state=state, sort="", within=None, on=None)
+        return selectors.count(
+            query, scope=self.scope, policy=self.policy, now=self.now, fresh=self.fresh
+        ).value
+
+
+def _chosen(state: State | None) -> tuple[State, ...]:
+    """Return the states that the list was limited to: none if it is a whole view."""
+    if state is None or any(state is view.state for view in VIEWS):
+        return ()
+    return state.states if isinstance(state, AnyOf) else (state,)
+
+
+def _without(chosen: tuple[State, ...], state: State, view: AccountView) -> State | None:
+    """Return the choice without a state; the whole view if no state is left."""
+    left = [each for each in chosen if each is not state]
+    if not left:
+        return view.state
+    return left[0] if len(left) == 1 else AnyOf(left)
 
 
 def _census_number(
@@ -261,9 +359,9 @@ def _causes(
     scope: str | None,
     policy: Policy,
     now: datetime,
-) -> dict[str, Cause]:
-    """Return the cause of each lock on the page, by account id."""
-    if query.state is not LOCKED or not page.accounts:
+) -> dict[str, Explanation]:
+    """Return why each account on the page has failures, by account id."""
+    if not query.by_failures:
         return {}
-    ids = [account.id for account in page.accounts]
-    return diagnoses.causes(ids, policy=policy, now=now, scope=scope)
+    failing = [account for account in page.accounts if account.failed_auth_count]
+    return diagnoses.explain_locks(failing, policy=policy, now=now, scope=scope)

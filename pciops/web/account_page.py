@@ -26,6 +26,7 @@ from pciops.lib import outages
 from pciops.notices import selectors as notices
 from pciops.web.errors import KEYSTONE_DATABASE
 from pciops.web.requests import OperatorRequest
+from pciops.web.trend import trend
 
 TIMELINE_LINES: Final = 30
 NOTICES: Final = 20
@@ -41,6 +42,9 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
     acts = _offered_acts(request, verdict)
     may_act = request.user.may(MAY_UNLOCK)
     page = account_timeline(request, user_id)
+    why = diagnoses.explain_lock(
+        verdict.account, policy=verdict.policy, now=verdict.now, scope=scope
+    )
     context = {
         **account_context(verdict),
         "lines": page.lines,
@@ -59,9 +63,8 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
         "most": privileged.MAX_LISTED,
         "notices": notices.of_account(user_id, limit=NOTICES),
         "out_of_band": tampering.changes_of(user_id, now=verdict.now, limit=OUT_OF_BAND),
-        "why": diagnoses.explain_lock(
-            verdict.account, policy=verdict.policy, now=verdict.now, scope=scope
-        ),
+        "why": why,
+        "trend": trend(why.diagnosis.history.attempts, verdict.now) if why else None,
     }
     return render(request, "web/account_detail.html", context)
 

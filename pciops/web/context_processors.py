@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
+
+from pciops.web import frame
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
-    """Return the cloud's name and the signed-in operator (None before sign-in)."""
+    """Return the cloud's name, the theme, the signed-in operator (None before sign-in) and alerts.
+
+    Alerts are read only by a template that shows them.
+    """
     user = getattr(request, "user", None)
-    signed_in = user is not None and user.is_authenticated and user.rights is not None
-    return {"cloud_name": settings.CLOUD_NAME, "operator": user if signed_in else None}
+    context: dict[str, Any] = {
+        "cloud_name": settings.CLOUD_NAME,
+        "theme": frame.theme_of(request),
+        "operator": None,
+    }
+    if user is not None and user.is_authenticated and user.rights is not None:
+        read = partial(frame.alerts, user.scope, timezone.now())
+        context |= {"operator": user, "alerts": SimpleLazyObject(read)}
+    return context

@@ -13,12 +13,14 @@ from pciops.web import (
     bulk,
     exemptions,
     four_eyes,
+    frame,
     health,
     notices,
     overview,
     policy,
     report_acts,
     reports,
+    search,
     sessions,
 )
 
@@ -39,6 +41,7 @@ urlpatterns = [
     path("audit/export", audit.audit_export, name="audit_export"),
     path("exemptions/", exemptions.exemption_list, name="exemptions"),
     path("exemptions/export", exemptions.exemption_export, name="exemption_export"),
+    path("help/", frame.help_page, name="help"),
     path("notices/", notices.notice_list, name="notices"),
     path("notices/<uuid:notice_id>/again/", notices.again, name="notice_again"),
     path("notices/preview/<str:kind>/", notices.preview, name="notice_preview"),
@@ -54,7 +57,9 @@ urlpatterns = [
     path("reports/<str:week>/changes/", report_acts.report_changes, name="report_changes"),
     path("unlock-requests/", four_eyes.unlock_requests, name="unlock_requests"),
     path("unlock-requests/<str:request_id>/", four_eyes.unlock_request, name="unlock_request"),
+    path("search/", search.search, name="search"),
     path("sessions/", sessions.session_list, name="sessions"),
     path("sessions/<str:session_id>/end/", sessions.session_end, name="session_end"),
     path("status/", health.status, name="status"),
+    path("theme/", frame.theme, name="theme"),
 ]

@@ -25,7 +25,7 @@ function show(html) {
 
 function stop(words) {
   const note = document.createElement("p");
-  note.className = "message warning";
+  note.className = "banner slim soon plain";
   note.textContent = words;
   list.before(note);
   status.textContent = words;

@@ -118,7 +118,7 @@ def test_a_page_whose_session_ended_asks_for_a_reload(signed_in: Page) -> None:
     signed_in.context.clear_cookies()
     signed_in.clock.run_for(PERIOD)
 
-    expect(signed_in.locator(".message.warning").last).to_contain_text("signed out")
+    expect(signed_in.locator(".banner.soon").last).to_contain_text("signed out")
 
 
 def test_it_works_without_javascript(

@@ -122,20 +122,20 @@ def test_different_passwords_from_one_address_are_guessing(scene: Scene) -> None
 def test_one_password_for_many_accounts_is_spraying(scene: Scene) -> None:
     page = scene.page(scene.sprayed)
 
-    assert "Spraying, very likely" in page
+    assert "Password spraying, very likely" in page
     assert "6 other accounts, 3 names that no account has" in page
     assert "with the same password" in page
     assert SPRAYER in page
 
 
 def test_the_unlock_form_shows_the_cause(scene: Scene) -> None:
-    assert "Guessing, probably" in scene.page(scene.guessed, "unlock/")
+    assert "Password guessing, probably" in scene.page(scene.guessed, "unlock/")
 
 
 def test_the_list_shows_each_cause(scene: Scene) -> None:
     page = text_of(scene.operator.get("/accounts/?state=locked"))
 
-    for words in ("Old password in a program", "Guessing", "Spraying"):
+    for words in ("Old password in a program", "Password guessing", "Password spraying"):
         assert words in page
 
 
@@ -149,7 +149,7 @@ def test_the_spray_is_a_storm_on_the_overview(scene: Scene) -> None:
 
     assert manage(limited, "shell", "-v0", "-c", watch).stdout.strip() == "7"
     page = text_of(scene.operator.get("/"))
-    assert "Lockout storm: 7 accounts locked, 3 names tried that nobody has" in page
+    assert "Possible attack: 7 accounts locked, 3 unknown usernames tried" in page
     assert f"if you know them not to be yours: {SPRAYER}" in page
 
 

@@ -124,7 +124,7 @@ def test_the_page_with_leftovers_is_accessible_and_fits_its_window(
 ) -> None:
     counts(site)
     window.goto("/status/")
-    for summary in window.locator(".housekeeping summary").all():
+    for summary in window.locator(".t-housekeeping summary").all():
         summary.click()
 
     expect(window.get_by_text("DELETE FROM local_user WHERE").last).to_be_visible()

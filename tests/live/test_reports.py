@@ -79,7 +79,7 @@ def test_a_report_is_signed_off_by_keyboard_and_without_scripts(
     with signed_in(browser, visitor, site, java_script_enabled=False) as context:
         page = context.new_page()
         page.goto(f"/reports/{week}/")
-        page.get_by_role("link", name="Sign off…").focus()
+        page.get_by_role("link", name="Sign off").focus()
         page.keyboard.press("Enter")
         page.get_by_label("Remark").focus()
         page.keyboard.type("Looked at 8.2.6.")

@@ -101,7 +101,7 @@ def test_the_end_of_a_storm_is_told_once() -> None:
     assert (began["status"], ended["status"]) == ("firing", "resolved")
     assert began["id"] == ended["id"]
     assert ended["ended_at"] == times.iso(NOW)
-    assert OperatorMail.objects.filter(subject__contains="resolved: Lockout storm").exists()
+    assert OperatorMail.objects.filter(subject__contains="resolved: Possible attack").exists()
 
 
 def test_without_recipients_there_is_no_alert() -> None:

@@ -69,7 +69,7 @@ def from_value(sample: BuiltReport) -> Numbers:
 
 
 def from_html(sample: BuiltReport) -> Numbers:
-    html_page = re.sub(r'<span class="visually-hidden">.*?</span>', "", page(sample))
+    html_page = re.sub(r'<span class="sr">.*?</span>', "", page(sample))
     rows = re.findall(r'<tr[^>]* data-figure="(\w+)">(.*?)</tr>', html_page, re.DOTALL)
     cells = {key: re.findall(r"<td.*?>(.*?)</td>", row, re.DOTALL) for key, row in rows}
     lists = re.findall(r'<h3 [^>]*data-list="(\w+)">.*?\(([\d,]+) rows?\)</span></h3>', html_page)

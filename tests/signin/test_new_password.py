@@ -69,7 +69,7 @@ def test_new_password_is_set_and_signs_in(client: Client, ada: Person, new: str)
 
     assert send(client, new)["Location"] == "/accounts/?q=ann"
     assert ada.password == new
-    assert "Sees the whole cloud" in shown(client.get("/accounts/"))
+    assert "Entire cloud An" in shown(client.get("/accounts/"))
 
 
 def test_second_factor_is_asked_for_after_the_new_password(

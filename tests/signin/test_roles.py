@@ -159,16 +159,16 @@ def test_widest_scope_is_the_first_and_a_stronger_role_can_be_changed_to(
 ) -> None:
     browser = signed_in(holder(fake_keystone, system={"reader"}, shops={"admin"}))
     page = shown(browser.get("/"))
-    assert "Sees the whole cloud. An auditor" in page
-    assert "Act as administrator of Shops" in page
+    assert "Entire cloud An auditor" in page
+    assert "Change to Domain Shops Administrator" in page
 
     browser.post("/scope/", {"scope": "shops"})
     page = shown(browser.get("/"))
-    assert "Sees the domain Shops . An administrator" in page
-    assert "Act as auditor of the whole cloud" in page
+    assert "Domain Shops An administrator" in page
+    assert "Change to Entire cloud Auditor" in page
 
     browser.post("/scope/", {"scope": ""})
-    assert "Sees the whole cloud. An auditor" in shown(browser.get("/"))
+    assert "Entire cloud An auditor" in shown(browser.get("/"))
 
 
 @pytest.mark.parametrize("roles", [{"admin"}, {"helpdesk"}])
@@ -177,7 +177,7 @@ def test_scope_that_adds_nothing_is_not_offered(
 ) -> None:
     browser = signed_in(holder(fake_keystone, system=roles, shops={"helpdesk"}))
 
-    assert "Act as" not in shown(browser.get("/"))
+    assert "Change to" not in shown(browser.get("/"))
 
 
 @pytest.mark.parametrize(
@@ -198,8 +198,8 @@ def test_role_on_the_admin_project_counts_in_the_whole_cloud(
     roles = {"system": system, "project:cloud-admins": project}
     page = shown(signed_in(holder(fake_keystone, **roles)).get("/"))
 
-    assert f"Sees the whole cloud. {role}" in page
-    assert "Act as" not in page
+    assert f"Entire cloud {role}" in page
+    assert "Change to" not in page
 
 
 @pytest.mark.parametrize("scope", ["payments", "default", "", "' OR 1=1"])
@@ -208,7 +208,7 @@ def test_scope_without_a_role_cannot_be_changed_to(fake_keystone: FakeKeystone, 
     page = shown(browser.post("/scope/", {"scope": scope}, follow=True))
 
     assert "You are no operator there" in page
-    assert "Sees the domain Shops" in page
+    assert "Domain Shops An" in page
 
 
 def test_change_of_scope_begins_a_new_session(fake_keystone: FakeKeystone) -> None:
@@ -301,7 +301,7 @@ def test_pages_offer_only_acts_that_the_role_allows(
 
     assert user.id in page
     assert (f"/accounts/{user.id}/unlock/" in page) == offered
-    assert offered or 'type="checkbox"' not in page
+    assert offered or 'name="account"' not in page
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_right_code_signs_in(client: Client, ada: Person, code: str) -> None:
     sign_in(client, next="/accounts/?q=ann")
 
     assert send(client, code)["Location"] == "/accounts/?q=ann"
-    assert "Sees the whole cloud" in shown(client.get("/accounts/"))
+    assert "Entire cloud An" in shown(client.get("/accounts/"))
     assert "pending" not in client.session
 
 
@@ -62,7 +62,7 @@ def test_administrator_of_a_domain_signs_in_with_a_code(
     sign_in(client, domain="Shops")
     send(client)
 
-    assert "Sees the domain Shops" in shown(client.get("/accounts/"))
+    assert "Domain Shops An" in shown(client.get("/accounts/"))
 
 
 def test_code_is_sent_once_without_the_password_and_does_not_count(

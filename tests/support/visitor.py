@@ -66,12 +66,13 @@ class Visitor:
         """Return the page at a path of the site."""
         return self.http.get(urljoin(self.url, path), headers=headers, timeout=60)
 
-    def form(self, page: requests.Response, *names: str) -> Form:
-        """Return the form of a page that has all these fields."""
+    def form(self, page: requests.Response, *names: str, action: str = "") -> Form:
+        """Return the form of a page that has all these fields, and leads to this path if given."""
         parser = _Forms()
         parser.feed(page.text)
         for form in parser.forms:
-            if set(names) <= form.names and form.method.lower() == "post":
+            leads = form.action.endswith(action)
+            if set(names) <= form.names and leads and form.method.lower() == "post":
                 form.action = urljoin(page.url, form.action)
                 return form
         raise AssertionError(f"no form with {names} on {page.url}:\n{text_of(page)}")
@@ -94,9 +95,8 @@ class Visitor:
         )
 
     def sign_out(self) -> requests.Response:
-        """Press "Sign out" in the header of a page."""
-        form = self.form(self.get("/"))
-        assert form.action.endswith("/signout/")
+        """Press "Sign out" in the menu of a page."""
+        form = self.form(self.get("/"), action="/signout/")
         return self.send(form)
 
     def unlock(

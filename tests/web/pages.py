@@ -20,7 +20,7 @@ REFUSED = OperationalError(2003, "Can't connect to MySQL server on 'db.example' 
 
 def account_names(response: Response) -> list[str]:
     """Return the names in a list of accounts, from top to bottom."""
-    return re.findall(r'<a class="name"[^>]*><bdi>([^<]*)</bdi>', response.content.decode())
+    return re.findall(r'<a class="who-name"[^>]*><bdi>(.*?)</bdi>', response.content.decode())
 
 
 def next_page(response: Response) -> str:

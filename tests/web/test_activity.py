@@ -149,7 +149,7 @@ def test_queries_do_not_depend_on_the_number_of_rows(
         attempts(at=NOW - number * MINUTE, agent=str(number)).save()
         activity(at=NOW - number * MINUTE).save()
 
-    with django_assert_num_queries(8, using="default"):
+    with django_assert_num_queries(12, using="default"):
         site.get("/activity/")
     with django_assert_num_queries(0, using="keystone"):
         site.get("/activity/")

@@ -60,7 +60,7 @@ def act(browser: Client, user: User, name: str, **values: str) -> Response:
 def buttons(response: Response) -> list[str]:
     """Return the acts that an account page offers, the primary one with a star."""
     text = response.content.decode()
-    links = re.findall(r'class="button( primary)?" href="/accounts/\w+/(\w+)/"', text)
+    links = re.findall(r'class="btn( primary)?(?: lg| danger)?" href="/accounts/\w+/(\w+)/"', text)
     return [name + ("*" if primary else "") for primary, name in links]
 
 
@@ -171,7 +171,7 @@ def test_form_shows_the_effects(
 ) -> None:
     page = shown(site.get(f"/accounts/{make_user(**facts).id}/{name}/"))
 
-    assert "What it does" in page
+    assert "What happens" in page
     assert "Recorded in the trail" in page
 
 

@@ -114,10 +114,10 @@ def test_form_without_its_csrf_token_changes_nothing(operator: Person) -> None:
     "text",
     [
         "Unlock 2 accounts?",
-        "ann Default no e-mail 3 14:02:11 UTC now 14:32:11 UTC 30 min left ✗ Disabled still",
-        "ben Default no e-mail 3 14:02:11 UTC now 14:32:11 UTC 30 min left can sign in",
+        "ann Default · no email 30 min left until 14:32:11 UTC Disabled Still can't sign in",
+        "ben Default · no email 30 min left until 14:32:11 UTC Can sign in",
         "Tokens and application credentials were never stopped by the lock.",
-        "Each account has its own row in the trail",
+        "Each account has its own row in the audit log",
     ],
 )
 def test_form_shows_the_accounts_and_the_effects(site: Client, text: str) -> None:
@@ -208,7 +208,7 @@ def test_form_begins_and_the_next_page_unlocks(
     page = site.get(response["Location"])
     assert locked(three) == ["ben"]
     assert "2 of 2 accounts unlocked" in shown(page)
-    assert "ann Default ✓ Unlocked" in shown(page)
+    assert "ann Default Unlocked" in shown(page)
     assert f'href="/accounts/{three[0].id}/"' in page.content.decode()
     rows = unlocks().values_list(
         "target_id", "outcome", "reason", "identity", "via", "initiator_id"
@@ -236,7 +236,7 @@ def test_conflict_does_not_stop_the_others(site: Client, three: list[User]) -> N
 
     assert locked(three) == ["ben"]
     assert "2 of 3 accounts unlocked" in page
-    assert "ben Default ⚠ Left alone The account was locked again" in page
+    assert "ben Default Left alone The account was locked again" in page
 
 
 def test_form_that_is_sent_twice_unlocks_once(site: Client, three: list[User]) -> None:
@@ -345,8 +345,8 @@ def test_refusal_of_the_database_ends_the_rest(site: Client, three: list[User]) 
     assert response.status_code == 503
     assert "1 of 3 accounts unlocked" in page
     assert "Stopped after 2 of 3." in page
-    assert "ann Default ✓ Unlocked" in page
-    assert "ben Default ✗ Failed Keystone's database refused: UPDATE command denied" in page
+    assert "ann Default Unlocked" in page
+    assert "ben Default Failed Keystone's database refused: UPDATE command denied" in page
     assert "cat Default Not tried" in page
     assert locked(three) == ["ben", "cat"]
 

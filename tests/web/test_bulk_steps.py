@@ -41,7 +41,7 @@ def test_page_shows_the_progress_and_reloads_until_all_is_done(site: Client, add
     pages = [site.get(address) for _ in range(3)]
 
     assert "Unlocking 3 accounts 1 of 3 done, 1 unlocked" in shown(pages[0])
-    assert '<progress id="progress" max="3" value="1">' in pages[0].content.decode()
+    assert '<progress class="meter" id="progress" max="3" value="1">' in pages[0].content.decode()
     assert [page.get("Refresh") for page in pages] == ["1", "1", None]
     assert "3 of 3 accounts unlocked" in shown(pages[-1])
     rows = unlocks().values_list("reason", "identity", "outcome")
@@ -53,7 +53,7 @@ def test_conflict_is_shown_before_the_end(site: Client, address: str, three: lis
     BatchItem.objects.filter(pk=item.pk).update(precondition="9@2026-11-22T14:02:11+00:00")
     page = shown(site.get(address))
 
-    assert f"{item.name} Default ⚠ Left alone The account was locked again" in page
+    assert f"{item.name} Default Left alone The account was locked again" in page
 
 
 def test_head_request_unlocks_nothing(site: Client, address: str, three: list[User]) -> None:
@@ -118,7 +118,7 @@ def test_stopped_batch_unlocks_nothing_more(site: Client, address: str, three: l
     assert "1 of 3 accounts unlocked" in shown(page)
     assert "Stopped after 1 of 3." in shown(page)
     assert "You stopped it." in shown(page)
-    assert 'class="message warning"' in page.content.decode()
+    assert 'class="banner slim soon"' in page.content.decode()
     assert shown(page).count("Not tried") == 2
     assert page.get("Refresh") is None
     assert len(locked(three)) == 2
@@ -176,7 +176,7 @@ def test_outage_of_keystone_stops_the_batch(
 
     assert page.status_code == 503
     assert "rights cannot be confirmed: it answered HTTP 500" in shown(page)
-    assert 'class="message error"' in page.content.decode()
+    assert 'class="banner slim bad"' in page.content.decode()
     assert page.get("Refresh") is None
     assert len(locked(three)) == 2
 
@@ -220,10 +220,10 @@ def test_batches_are_deleted_after_a_day(
 def test_list_of_several_pages_has_a_button_for_all(site: Client) -> None:
     for number in range(50):
         make_locked_user(f"user{number}")
-    assert "Unlock all of this list" not in shown(site.get("/accounts/?state=locked"))
+    assert "Unlock the whole list" not in shown(site.get("/accounts/?state=locked"))
 
     make_locked_user("ann")
-    assert "Unlock all of this list" in shown(site.get("/accounts/?state=locked"))
+    assert "Unlock the whole list" in shown(site.get("/accounts/?state=locked"))
     page = site.post(ADDRESS, {"all": "yes"})
     assert "Unlock 51 accounts?" in shown(page)
     assert len(values(page)) == 51

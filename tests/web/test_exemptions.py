@@ -48,7 +48,7 @@ def make_record(user: User, *, owner: str = "network team", days: int = 30) -> E
 
 def names(response: Response) -> list[str]:
     """Return the names of the accounts on the page, from top to bottom."""
-    return re.findall(r'<a class="name"[^>]*><bdi>([^<]*)</bdi>', response.content.decode())
+    return re.findall(r'<a class="who-name"[^>]*><bdi>([^<]*)</bdi>', response.content.decode())
 
 
 def test_findings_come_first_and_privileged_accounts_first_among_them(site: Client) -> None:

@@ -97,8 +97,8 @@ def test_an_unknown_sort_is_refused_with_the_valid_ones(
 def heads(response: Response) -> dict[str, tuple[str, str]]:
     """Return each column that can be sorted, with its order and the link for another one."""
     found = re.findall(
-        r'<th role="columnheader" scope="col"( aria-sort="(\w+)")?>'
-        r'(?:<a href="([^"]*)">)?([\w ]+)<',
+        r'<th role="columnheader" scope="col"[^>]*?( aria-sort="(\w+)")?>'
+        r'(?:<a class="sort" href="([^"]*)">|<span class="sort">)?([\w ]+)<',
         response.content.decode(),
     )
     return {

@@ -95,7 +95,7 @@ def test_each_list_has_its_notices(
 def test_an_empty_list_says_so(site: Client, view: str) -> None:
     saved(status="refused", settled_at=NOW - timedelta(days=31))  # too long ago to be listed
 
-    assert 'class="card empty"' in site.get(f"/notices/?view={view}").content.decode()
+    assert 'class="panel empty"' in site.get(f"/notices/?view={view}").content.decode()
 
 
 def test_the_pages_have_every_notice_once(site: Client) -> None:
@@ -186,7 +186,7 @@ def test_only_operators_who_may_send_again_see_the_button(site: Client, auditor:
     pages = [browser.get("/notices/").content.decode() for browser in (site, auditor)]
 
     assert ["/again/" in page for page in pages] == [True, False]
-    assert ['<span class="visually-hidden">Act</span>' in page for page in pages] == [True, False]
+    assert ['<span class="sr">Act</span>' in page for page in pages] == [True, False]
 
 
 # --- Previews and samples -----------------------------------------------------------------------

@@ -88,8 +88,7 @@ def test_the_head_has_cloud_accounts_domains_and_the_age_of_the_numbers(site: Cl
     take_census(NOW - 4 * MINUTE)
     page = text(site)
 
-    assert "OpenStack · 2 accounts in 2 domains · locked as of 14:02:11 UTC" in page
-    assert "13:58:11 UTC, 4 min ago" in page
+    assert "As of 14:02:11 UTC 2 accounts in 2 domains Counted at 13:58:11 UTC, 4 min ago" in page
 
 
 @pytest.mark.parametrize(("minutes", "old"), [(15, False), (16, True)])
@@ -109,9 +108,9 @@ def test_without_a_census_only_live_numbers_are_shown(site: Client) -> None:
     page = text(site)
 
     assert "pciops census" in page
-    assert "1 Locked" in page
-    assert "not counted: Inactive soon" in page
-    assert "until 14:32:11 UTC (in 30 min)" in page
+    assert "Locked 1" in page
+    assert "Inactive soon – not counted" in page
+    assert "30 min left, until 14:32" in page
     assert 'id="forecast"' not in site.get("/").content.decode()
 
 
@@ -119,21 +118,21 @@ def test_without_a_census_only_live_numbers_are_shown(site: Client) -> None:
 def test_every_number_links_to_its_list(site: Client) -> None:
     take_census(NOW - MINUTE)
     grant(make_locked_user("nova"), "service")  # live, whatever the census says
-    assert "1 Locked" in text(site)
+    assert "Locked 1 1 service" in text(site)
     for name in ("ann", "bob"):
         make_user(name, passwords=EXPIRED)
+    make_ldap_user()
     take_census()
     expected = {
-        "1 Locked": "/accounts/?state=locked",
-        "2 Password expired": "/accounts/?state=expired",
-        "1 service account locked": "/accounts/?state=locked&amp;kind=service",
-        "0 Inactive": "/accounts/?state=inactive",
+        "Locked 1 1 service": "/accounts/?state=locked",
+        "Password expired 2": "/accounts/?state=expired",
+        "Inactive 0": "/accounts/?state=inactive",
         "Not covered": "/accounts/?state=not_covered",
     }
 
     assert expected.items() <= links(site).items()
     for url in expected.values():
-        assert site.get(url.replace("&amp;", "&")).status_code == 200
+        assert site.get(url).status_code == 200
 
 
 @pytest.mark.parametrize(("days", "change"), [(5, False), (7, True), (9, False)])
@@ -147,7 +146,7 @@ def test_numbers_are_compared_with_those_of_a_week_ago(
     make_user("bob", passwords=EXPIRING)
     take_census()
 
-    assert ("1 Password expiring 1 Inactive −3 this week" in text(site)) is change
+    assert ("Inactive 1 −3 this week" in text(site)) is change
     assert ("this week" in text(site)) is change
 
 
@@ -160,7 +159,7 @@ def test_the_census_nearest_to_a_week_ago_is_compared() -> None:
 def test_numbers_have_thousands_separators(site: Client) -> None:
     make_past(0, inactive=12480)
 
-    assert "12,480 Inactive" in text(site)
+    assert "Inactive 12,480" in text(site)
 
 
 # --- Accounts that need attention ---------------------------------------------------------------
@@ -169,11 +168,11 @@ def test_nothing_needs_attention_only_with_a_fresh_census(site: Client) -> None:
     for age in (None, timedelta(hours=1)):
         if age is not None:
             take_census(NOW - age)
-        assert "Nothing needs a person now" not in text(site)
+        assert "Nothing needs attention. No account" not in text(site)
         assert "census would say" in text(site)
     take_census()
 
-    assert "✓ Nothing needs a person now. No account is locked" in text(site)
+    assert "Nothing needs attention. No account is locked" in text(site)
 
 
 def test_accounts_that_need_attention_are_named_with_an_act(site: Client) -> None:
@@ -185,18 +184,18 @@ def test_accounts_that_need_attention_are_named_with_an_act(site: Client) -> Non
     take_census()
     found, page = links(site), text(site)
 
-    assert found["Unlock… nova (Default)"] == f"/accounts/{nova.id}/unlock/"
-    assert "nova Default service account ✗ Locked until 14:32:11 UTC" in page
-    assert found["Look at cinder (Default)"] == f"/accounts/{cinder.id}/"
-    assert "⚠ Password expiring the password expires at 23 Nov 2026, 14:02:11 UTC" in page
+    assert found["Unlock nova (Default)"] == f"/accounts/{nova.id}/unlock/"
+    assert "nova Service Default Locked No expiry 30 min left, until 14:32" in page
+    assert found["Review cinder (Default)"] == f"/accounts/{cinder.id}/"
+    assert "Password expiring In 1 day, 23 Nov 2026" in page
 
 
-def test_further_locked_accounts_are_a_link_and_names_are_escaped(site: Client) -> None:
+def test_further_accounts_are_in_the_list_and_names_are_escaped(site: Client) -> None:
     for number in range(12):
         make_locked_user(f"<b>{number}")
     page = site.get("/").content.decode()
 
-    assert links(site)["2 more locked accounts"] == "/accounts/?state=locked"
+    assert links(site)["View all"] == "/accounts/?view=attention"
     assert "<b>1" not in page
     assert "&lt;b&gt;1" in page
 
@@ -230,11 +229,11 @@ def test_each_requirement_has_its_result_and_short_value(site: Client, settings:
     settings.POLICY_OVERRIDES = {**GOOD, "lockout_duration": "60", "password_expires_days": "91"}
     page = text(site)
 
-    assert "8.2.6 Inactive accounts ✓ passes: 90 days" in page
-    assert "8.3.4 Lockout ✗ fails: 10 tries, 1 min" in page
-    assert "8.3.6 Password strength ✓ passes: strong" in page
-    assert "8.3.7 Password history ✓ passes: last 4" in page
-    assert "8.3.9 Password age ✗ fails: 91 days" in page
+    assert "passes: 8.2.6 Inactive accounts 90 days" in page
+    assert "fails: 8.3.4 Lockout 10 tries, 1 min" in page
+    assert "passes: 8.3.6 Password strength strong" in page
+    assert "passes: 8.3.7 Password history last 4" in page
+    assert "fails: 8.3.9 Password age 91 days" in page
     assert "/policy/" in links(site).values()
 
 
@@ -243,7 +242,7 @@ def test_without_rules_keystone_enforces_nothing(site: Client, settings: Setting
     take_census()
 
     assert "Keystone enforces nothing" in text(site)
-    assert "Keystone locks nobody" in text(site)
+    assert "Keystone locks no account" in text(site)
 
 
 # --- Forecast -----------------------------------------------------------------------------------
@@ -253,7 +252,7 @@ def test_the_forecast_is_a_chart_and_a_table(site: Client) -> None:
     take_census()
     page = text(site)
 
-    assert "Passwords expire : 1 Accounts become inactive : 1" in page
+    assert "Passwords expire 1 Accounts become inactive 1" in page
     assert "Today 0 0 Mon 23 1 0 Tue 24 0 1" in page
     assert "Sat 28 0 0" in page
     assert "Sun 29" not in page
@@ -313,23 +312,22 @@ def test_a_forecast_of_yesterday_begins_today(site: Client, clock: time_machine.
 
 
 # --- Trends -------------------------------------------------------------------------------------
-def test_trends_are_lines_and_a_table(site: Client) -> None:
+def test_a_number_has_the_line_of_the_last_weeks(site: Client) -> None:
     make_past(2, inactive=4)
     make_past(1, inactive=9)
     make_user("ann", last_active_at=INACTIVE)
     take_census()
-    page = text(site)
+    page = page_of(site)
 
-    assert "Inactive 1 from 4 Inactive accounts: 4 at first, 1 at last, 1 to 9 between" in page
-    assert "20 Nov 2026 to 22 Nov 2026" in page
-    assert "22 Nov 0 1 0 0 21 Nov 0 9 0 0 20 Nov 0 4 0 0" in page
+    assert "Inactive accounts: 4 at first, 1 at last, 1 to 9 between" in page
+    assert page.count('<svg class="spark') == 6
 
 
-def test_without_two_days_there_is_no_trend(site: Client) -> None:
+def test_without_two_days_there_is_no_line(site: Client) -> None:
     make_past(40, inactive=4)
-    assert "No census in the last 28 days" in text(site)
     take_census()
-    assert "Counted since 14:02:11 UTC" in text(site)
+
+    assert '<svg class="spark' not in page_of(site)
 
 
 # --- Scope, cost, and links ---------------------------------------------------------------------
@@ -341,9 +339,9 @@ def test_an_administrator_of_a_domain_sees_only_that_domain(fake_keystone: FakeK
     take_census()
     page = text(signed_in(fake_keystone.person(roles={"default": {"admin"}})))
 
-    assert "OpenStack · domain Default · 1 account · " in page
-    assert "1 Locked" in page
-    assert "0 Password expired" in page
+    assert "1 account in Default" in page
+    assert "Locked 1" in page
+    assert "Password expired 0" in page
     assert "theirs" not in page
 
 
@@ -354,7 +352,8 @@ def test_queries_do_not_depend_on_the_number_of_accounts(
     """Of Keystone's database: the scan and the privileges of its accounts (4); accounts, options,
     passwords, and their privileges (4). Of ours: session and operator; the census, its domains,
     numbers, accounts in need, and days; the days of the trend, their censuses and numbers;
-    notifications (2); a storm; a failed check.
+    notifications (2); a storm; a failed check; causes of
+    locks; alerts (4).
     """
     for number in range(accounts):
         grant(make_locked_user(f"user-{number}", options={"1001": True}), "service")
@@ -364,11 +363,13 @@ def test_queries_do_not_depend_on_the_number_of_accounts(
 
     with django_assert_num_queries(12, using="keystone"):
         site.get("/")
-    with django_assert_num_queries(15, using="default"):
+    with django_assert_num_queries(26, using="default"):
         site.get("/")
 
 
 @pytest.mark.parametrize("url", ["/", "/policy/"])
 def test_the_menu_links_to_it(site: Client, url: str) -> None:
-    assert f'<a href="{url}">' in site.get("/accounts/").content.decode()
-    assert re.search(f'<a href="{url}" aria-current="(page|true)">', str(site.get(url).content))
+    link = f'<a class="nav-link" href="{url}"'
+
+    assert f"{link}>" in site.get("/accounts/").content.decode()
+    assert re.search(f'{link} aria-current="(page|true)">', str(site.get(url).content))

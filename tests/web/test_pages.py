@@ -56,7 +56,7 @@ def test_every_page_has_the_operator_and_the_cloud(site: Client, settings: Setti
     settings.CLOUD_NAME = "Cloud <7>"
     response = site.get("/accounts/")
 
-    assert "ada · Default" in shown(response)
+    assert "ada Entire cloud" in shown(response)
     assert "Cloud &lt;7&gt;" in response.content.decode()
 
 

@@ -48,7 +48,7 @@ def test_the_page_begins_with_the_worst_finding(
 def test_problems_come_first_with_what_to_do(site: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     page = text(site, monkeypatch, OK, WARNING, PROBLEM)
 
-    assert "Files ✗ Problem <script>. → <b>Find it." in page
+    assert "Files Problem <script>. <b>Find it." in page
     assert page.index("<script>.") < page.index("Old.") < page.index("Fine.")
 
 

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 @pytest.mark.parametrize(
     "text",
     [
-        "3 failures, the last at 14:02:11 UTC, now.",
+        "Failed attempts 3, the last at 14:02:11 UTC, now",
         "locked until 14:32:11 UTC",
         "Tokens and application credentials were never stopped by the lock.",
         "Recorded in the trail",

@@ -151,7 +151,7 @@ class AttackedExempt(State):
 
     rule = "lockout_failure_attempts"
     name = "attacked_exempt"
-    label = "Attacked, exempt"
+    label = "Under attack"
     title = "Exempt accounts under attack"
     explanation = "Enough wrong passwords to lock it, but it is exempt: nothing stops the guessing."
     warns = True

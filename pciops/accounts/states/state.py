@@ -21,10 +21,10 @@ NOTHING: Final = Q(pk__in=[])  # true of no row
 class State(ABC):
     """A state of accounts: its name in URLs, API and commands, its sentences and its rule."""
 
-    name: ClassVar[str]
-    label: ClassVar[str]
-    title: ClassVar[str]  # of the list of such accounts
-    explanation: ClassVar[str]
+    name: str
+    label: str
+    title: str  # of the list of such accounts
+    explanation: str
     blocks_signin: ClassVar[bool] = False
     warns: ClassVar[bool] = False  # is worth mentioning although the account can sign in
     tone: ClassVar[str] = "plain"  # of its label: bad, soon, attack or plain

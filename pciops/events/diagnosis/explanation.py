@@ -13,9 +13,11 @@ from typing import Any, Final
 
 from pciops.events.diagnosis.advice import Lock, advice_of, succeeded, without_hashes
 from pciops.events.diagnosis.rules import AttemptSource, Cause, Diagnosis
-from pciops.events.diagnosis.words import SHOWN, address_words, source_words
+from pciops.events.diagnosis.words import MAX_AGENT, SHOWN, address_words, source_words
 from pciops.events.models import Attempts, Outcome
+from pciops.events.sentences import program
 from pciops.lib import times
+from pciops.lib.addresses import plain
 from pciops.lib.numbers import counted, grouped
 
 # Lines for keystone.conf; docs/events.md says more.
@@ -46,6 +48,7 @@ class Explanation:
     diagnosis: Diagnosis
     sentence: str
     warning: str  # that an unlock will not last; "" if it will, as far as known
+    relocks: str  # the same in a few words
     evidence: tuple[str, ...]
     advice: tuple[str, ...]
     caveat: str  # "" if no address is named
@@ -55,6 +58,23 @@ class Explanation:
     def cause(self) -> Cause:
         return self.diagnosis.cause
 
+    @property
+    def detail(self) -> str:
+        """The sentence without the cause and its confidence."""
+        if not self.cause.known:
+            return self.sentence
+        words = self.sentence.partition(": ")[2]
+        return words[:1].upper() + words[1:]
+
+    @property
+    def origin(self) -> str:
+        """The main source in short, untrusted: `10.2.3.4 · nova-compute`; "" without one."""
+        if not self.diagnosis.sources:
+            return ""
+        main = self.diagnosis.sources[0]
+        words = (address_words(main.address), plain(program(main.agent), MAX_AGENT))
+        return " · ".join(word for word in words if word)
+
 
 def explain(diagnosis: Diagnosis, *, lock: Lock = Lock.LOCKED, now: datetime) -> Explanation:
     """Put a diagnosis into words."""
@@ -62,6 +82,7 @@ def explain(diagnosis: Diagnosis, *, lock: Lock = Lock.LOCKED, now: datetime) ->
         diagnosis=diagnosis,
         sentence=sentence(diagnosis),
         warning=_warning(diagnosis, lock, now),
+        relocks=_relocks(diagnosis, lock),
         evidence=tuple(_evidence(diagnosis, now)),
         advice=tuple(advice_of(diagnosis, lock, now)),
         caveat=CAVEAT if diagnosis.sources else "",
@@ -182,6 +203,17 @@ def _warning(diagnosis: Diagnosis, lock: Lock, now: datetime) -> str:
         f"The tries go on: an unlock will be undone in about {times.span(relock.after)}, at"
         f" {times.instant(relock.at, now)}."
     )
+
+
+def _relocks(diagnosis: Diagnosis, lock: Lock) -> str:
+    relock = diagnosis.relock
+    if relock is None or (diagnosis.cause is Cause.TYPING and not relock.by_clock):
+        return ""
+    if lock is not Lock.LOCKED:
+        return "Still trying"
+    if relock.after < timedelta(seconds=30):
+        return "Still trying: relocks at once"
+    return f"Still trying: relocks in {times.span(relock.after)}"
 
 
 # --- The evidence -------------------------------------------------------------------------------

@@ -69,8 +69,8 @@ class Cause(StrEnum):
 
 _LABELS: Final = {
     Cause.OLD_PASSWORD: ("Old password in a program", "soon"),
-    Cause.GUESSING: ("Guessing", "attack"),
-    Cause.SPRAYING: ("Spraying", "attack"),
+    Cause.GUESSING: ("Password guessing", "attack"),
+    Cause.SPRAYING: ("Password spraying", "attack"),
     Cause.TYPING: ("Typing errors", "plain"),
     Cause.UNKNOWN: ("Unknown", "plain"),
 }

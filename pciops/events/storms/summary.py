@@ -40,15 +40,15 @@ class StormSummary:
 
     @property
     def headline(self) -> str:
-        """`Lockout storm: 214 accounts locked, 60 names tried that nobody has`."""
+        """`Possible attack: 214 accounts locked, 60 unknown usernames tried`."""
         parts = []
         if self.locked:
             parts.append(f"{counted(self.locked, 'account')} locked")
         if self.names:
-            parts.append(f"{grouped(self.names)} names tried that nobody has")
+            parts.append(f"{counted(self.names, 'unknown username')} tried")
         if not parts:
             parts.append(f"{grouped(self.storm.accounts)} accounts tried")
-        return f"Lockout storm: {', '.join(parts)}"
+        return f"Possible attack: {', '.join(parts)}"
 
 
 def summarize(storm: Storm, *, scope: str | None = None) -> StormSummary:

@@ -18,7 +18,10 @@ from pciops.reports.render import text
 from pciops.reports.render.text import ReportContent
 from pciops.reports.value import worst
 
-STYLES: Final = ("variables.css", "base.css", "charts.css", "report.css")
+STYLES: Final = (
+    *("base.css", "layout.css", "components.css"),
+    *("tables.css", "pages.css", "print.css"),
+)
 
 
 def stream(content: ReportContent) -> Iterator[str]:

@@ -18,13 +18,13 @@ register = template.Library()
 
 CLASSES: Final = {"number": "number", "instant": "nowrap", "day": "nowrap"}
 TAGS: Final[dict[Verdict | ReportVerdict, dict[str, str]]] = {
-    Verdict.EXCEPTION: {"tone": "bad", "sign": "✗"},
-    Verdict.NOT_TESTED: {"tone": "soon", "sign": "?"},
-    Verdict.PARTLY_TESTED: {"tone": "soon", "sign": "◐"},
-    Verdict.NO_EXCEPTION: {"tone": "good", "sign": "✓"},
-    ReportVerdict.MET: {"tone": "plain", "sign": "–"},
-    ReportVerdict.FINDING: {"tone": "bad", "sign": "✗"},
-    ReportVerdict.UNKNOWN: {"tone": "soon", "sign": "?"},
+    Verdict.EXCEPTION: {"tone": "bad", "icon": "circle-x"},
+    Verdict.NOT_TESTED: {"tone": "plain", "icon": "circle-dashed"},
+    Verdict.PARTLY_TESTED: {"tone": "soon", "icon": "contrast"},
+    Verdict.NO_EXCEPTION: {"tone": "good", "icon": "circle-check"},
+    ReportVerdict.MET: {"tone": "plain", "icon": "minus"},
+    ReportVerdict.FINDING: {"tone": "bad", "icon": "circle-x"},
+    ReportVerdict.UNKNOWN: {"tone": "plain", "icon": "circle-dashed"},
 }
 
 register.filter("number", text.number_text)
@@ -36,7 +36,7 @@ register.filter("counts", text.counts)
 
 @register.filter
 def tag(verdict: Verdict | ReportVerdict | None) -> dict[str, str] | None:
-    """Return the tone, the sign and the label of a verdict."""
+    """Return the tone, the icon and the label of a verdict."""
     return None if verdict is None else {**TAGS[verdict], "label": text.VERDICTS[verdict]}
 
 

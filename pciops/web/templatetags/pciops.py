@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django import template
 from django.utils.html import escape, format_html
@@ -13,7 +13,9 @@ from django.utils.safestring import SafeString, mark_safe
 from pciops.accounts.policy import compliance
 from pciops.accounts.policy.compliance import PolicyFinding
 from pciops.accounts.policy.policy import NAMES, Policy
+from pciops.accounts.states import ATTACKED_EXEMPT, EXPIRING, INACTIVE_SOON
 from pciops.accounts.states.state import State
+from pciops.accounts.verdict import SigninVerdict
 from pciops.events.sentences import TextPart
 from pciops.lib import numbers, times
 from pciops.lib.disguises import disguise_of
@@ -27,6 +29,7 @@ register.filter("distance", times.distance)
 register.filter("day", times.day)
 register.filter("days_away", times.days_away)
 register.filter("grouped", numbers.grouped)
+register.filter("change", numbers.change)
 register.filter("enforces_nothing", compliance.enforces_nothing)
 
 
@@ -61,10 +64,8 @@ def disguise(name: str | None) -> str:
     if found is None:
         return ""
     if not found.suspicious:
-        return format_html(' <span class="tag plain">{}</span>', found.words)
-    return format_html(
-        ' <span class="tag soon"><span aria-hidden="true">⚠</span> {}</span>', found.words
-    )
+        return format_html(' <span class="chip">{}</span>', found.words)
+    return format_html(' <span class="chip soon">{}</span>', found.words)
 
 
 @register.filter
@@ -90,12 +91,6 @@ def span(seconds: int) -> str:
 
 
 @register.filter
-def change(number: int) -> str:
-    """Return `+12` or `−4`, with a minus sign as wide as the plus."""
-    return f"+{numbers.grouped(number)}" if number > 0 else f"−{numbers.grouped(-number)}"
-
-
-@register.filter
 def missing(state: State | None, policy: Policy) -> PolicyFinding | None:
     """Return the finding that says what to set if the rule of the state is off."""
     return compliance.missing(state, policy) if state else None
@@ -105,3 +100,46 @@ def missing(state: State | None, policy: Policy) -> PolicyFinding | None:
 def options(sentence: str) -> SafeString:
     """Return the sentence with Keystone's option names in monospace."""
     return mark_safe(OPTION.sub(r"<code>\g<0></code>", escape(sentence)))  # noqa: S308 escaped
+
+
+@register.filter
+def marked(text: str, part: str) -> str:
+    """Return the text with the first occurrence of the part marked: `{{ name|marked:text }}`."""
+    lower, start = text.lower(), text.lower().find(part.lower())
+    if start < 0 or len(lower) != len(text):  # some capital letters are two small ones
+        return text
+    end = start + len(part)
+    return format_html("{}<mark>{}</mark>{}", text[:start], text[start:end], text[end:])
+
+
+@register.filter
+def as_list(value: object) -> list[object]:
+    """Return the value as the only item of a list."""
+    return [value]
+
+
+@register.filter
+def clock(value: datetime, now: datetime) -> SafeString:
+    """Return `14:02` for today and `21 Nov, 14:02` for another day, in UTC, with the whole time."""
+    value, today = value.astimezone(UTC), now.astimezone(UTC).date()
+    words = f"{value:%H:%M}" if value.date() == today else f"{value.day} {value:%b, %H:%M}"
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', times.iso(value), times.dated(value), words
+    )
+
+
+@register.filter
+def brief(verdict: SigninVerdict) -> str:
+    """Return what a row of a list says beside the labels of its states; "" if they say it all."""
+    account, now = verdict.account, verdict.now
+    labels = {state.label.lower() for state in verdict.states}
+    if verdict.blocking:
+        return "" if verdict.notable.lower() in labels else verdict.notable
+    if ATTACKED_EXEMPT in verdict.states:
+        return f"Exempt from lockout, {numbers.counted(account.failed_auth_count, 'attempt')}"
+    if EXPIRING in verdict.states and account.password_expires_at is not None:
+        at = account.password_expires_at
+        return f"{times.distance(at, now)}, {times.day(at.date())}"
+    if INACTIVE_SOON in verdict.states and verdict.inactive_on is not None:
+        return f"{times.days_away(verdict.inactive_on, now)}, {times.day(verdict.inactive_on)}"
+    return verdict.notable

@@ -1,0 +1,159 @@
+"""What stands around every page: alerts, the theme, and the help page."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+from urllib.parse import urlencode
+
+from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+import pciops
+from pciops.accounts.states import STATES
+from pciops.audit import chain
+from pciops.events.diagnosis.rules import Cause
+from pciops.events.storms import storms
+from pciops.lib import times
+from pciops.lib.numbers import counted
+from pciops.lib.shared import Codec, shared
+from pciops.notices import selectors as notices
+from pciops.reports.archive import store
+from pciops.web.requests import OperatorRequest
+
+THEME: Final = "pciops-theme"  # the cookie
+THEMES: Final = ("light", "dark")  # none: as the system has it
+YEAR: Final = timedelta(days=365)
+DOCUMENTS: Final = (
+    ("docs/install.md", "Install pciops and connect it to Keystone"),
+    ("docs/operations.md", "Run it: backups, upgrades, monitoring"),
+    ("docs/acts.md", "Unlock, enable, disable, exempt, end sessions"),
+    ("docs/events.md", "Causes of locks, and Keystone's notifications"),
+    ("docs/notices.md", "Emails to the owners of accounts"),
+    ("docs/alerts.md", "Alerts to administrators"),
+    ("docs/reports.md", "Weekly compliance reports"),
+    ("docs/audit.md", "The audit log and its proof"),
+    ("docs/keystone.md", "How Keystone enforces PCI DSS rules"),
+    ("docs/api.md", "The API"),
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageAlert:
+    """Something that waits for an operator, with the page that says more."""
+
+    title: str
+    detail: str
+    url: str
+    icon: str
+    tone: str = ""
+
+
+CODEC: Final = Codec[list[PageAlert]](
+    encode=lambda found: [asdict(alert) for alert in found],
+    decode=lambda content: [PageAlert(**alert) for alert in content],
+)
+
+
+def alerts(scope: str | None, now: datetime) -> list[PageAlert]:
+    """Return what the badge of every page counts, a few seconds old; nothing in an outage."""
+    try:
+        read = partial(_alerts, scope, now)
+        return shared(("alerts", scope), read, codec=CODEC, now=now).value
+    except (DatabaseError, InterfaceError) as error:
+        log.warning("alerts cannot be read: %s", error)
+        return []
+
+
+def _alerts(scope: str | None, now: datetime) -> list[PageAlert]:
+    found = []
+    if storm := storms.current_storm(scope=scope, now=now):
+        found.append(
+            PageAlert(
+                title="Possible attack in progress",
+                detail=f"Since {times.instant(storm.began_at, now)}",
+                url=reverse("overview"),
+                icon="shield-alert",
+                tone="attack",
+            )
+        )
+    if scope is None and (failed := chain.open_failure()):
+        found.append(
+            PageAlert(
+                title="Audit log integrity check failed",
+                detail=times.both(failed.checked_at, now),
+                url=reverse("audit"),
+                icon="circle-x",
+                tone="bad",
+            )
+        )
+    newest = store.listed(scope or "", limit=1)
+    if newest and not newest[0].sign_offs.all():
+        found.append(
+            PageAlert(
+                title=f"Report {newest[0].week} is not signed off",
+                detail=f"Built {times.distance(newest[0].generated_at, now)}",
+                url=reverse("report", args=[newest[0].week]),
+                icon="file-text",
+            )
+        )
+    if failed_notices := notices.numbers(scope=scope, now=now)["failed"]:
+        verb = "was" if failed_notices == 1 else "were"
+        found.append(
+            PageAlert(
+                title=f"{counted(failed_notices, 'notice')} {verb} not delivered",
+                detail="In the last 30 days",
+                url=f"{reverse('notices')}?{urlencode({'view': 'failed'})}",
+                icon="mail",
+            )
+        )
+    return found
+
+
+def theme_of(request: HttpRequest) -> str:
+    """Return `light` or `dark`; "" if the system decides."""
+    theme = request.COOKIES.get(THEME, "")
+    return theme if theme in THEMES else ""
+
+
+@login_not_required
+@require_POST
+def theme(request: HttpRequest) -> HttpResponse:
+    """Keep the theme in a cookie, and go back to the page."""
+    target = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(target, {request.get_host()}, request.is_secure()):
+        target = reverse("overview")
+    response = redirect(target)
+    chosen = request.POST.get("theme", "")
+    if chosen in THEMES:
+        response.set_cookie(
+            THEME, chosen, max_age=YEAR, secure=request.is_secure(), httponly=True, samesite="Lax"
+        )
+    else:
+        response.delete_cookie(THEME, samesite="Lax")
+    return response
+
+
+@never_cache
+@require_safe
+def help_page(request: OperatorRequest) -> HttpResponse:
+    """Show what the words of the pages mean, the keys, the documents and the version."""
+    context = {
+        "section": "help",
+        "states": STATES,
+        "causes": [cause for cause in Cause if cause.known],
+        "documents": DOCUMENTS,
+        "version": pciops.__version__,
+    }
+    return render(request, "web/help.html", context)

@@ -9,8 +9,9 @@ import pytest
 from django.db import transaction
 from hypothesis import example, given
 
-from pciops.accounts.states import EXPIRED, EXPIRING, INACTIVE, MUST_CHANGE
+from pciops.accounts.states import EXPIRED, EXPIRING, INACTIVE, MUST_CHANGE, NO_EXPIRY
 from pciops.keystone.models import User
+from pciops.lib import times
 from pciops.reports import account_lists
 from pciops.reports.account_lists import AccountLists, Directory, Selection
 from tests.accounts.scenes import EDGES, SPECIAL, Scene, by_rule, scenes, trying
@@ -24,6 +25,7 @@ from tests.factories import (
 )
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
+DAY = timedelta(days=1)
 
 
 def read(scope: str | None = None) -> AccountLists:
@@ -124,3 +126,17 @@ def test_every_user_is_local_or_listed_as_not_covered(local: int, ldap: int) -> 
     make_federated_user("fred")
 
     assert read().not_covered.count == User.objects.count() - local
+
+
+@pytest.mark.parametrize("old_columns", [False, True], ids=["new columns", "old columns"])
+def test_a_password_is_listed_with_its_expiry(old_columns: bool) -> None:
+    expiries = {"ann": NOW - 3 * DAY, "bob": NOW + 3 * DAY, "eve": None}
+    for name, expires_at in expiries.items():
+        row = PasswordRow(created_at=NOW - 80 * DAY, expires_at=expires_at, old_columns=old_columns)
+        make_user(name, passwords=[row], last_active_at=NOW.date())
+    lists = read()
+    listed = [row for state in (EXPIRED, EXPIRING, NO_EXPIRY) for row in lists.states[state].rows()]
+
+    assert {row[1]: row[-1] for row in listed} == {
+        name: times.iso(expires_at) for name, expires_at in expiries.items()
+    }

@@ -32,7 +32,7 @@ def test_a_role_of_keystone_is_a_role_of_pciops(
     locked = cloud.create_locked()
     visitor = enter(site, cloud.create_operator(role=role))
 
-    assert f"Sees the whole cloud. {name}" in text_of(visitor.get("/"))
+    assert f"Entire cloud {name}" in text_of(visitor.get("/"))
     assert "locked" in text_of(visitor.get(f"/accounts/{locked.id}/"))
     if name == "An auditor":
         assert visitor.get(f"/accounts/{locked.id}/unlock/").status_code == 403

@@ -83,7 +83,7 @@ def test_an_operator_signs_in_with_password_and_code_and_unlocks(
     page = send_code(client, client.sign_in(person), code_of(secret))
 
     assert page.url == f"{site.url}/"
-    assert "Sees the whole cloud" in text_of(page)
+    assert "Entire cloud" in text_of(page)
     client.unlock(locked)
     assert cloud.sign_in(locked)
 
@@ -124,7 +124,7 @@ def test_a_password_that_must_be_changed_is_changed_at_sign_in(
     page = change(client, page, person.password)
 
     assert page.url == f"{site.url}/"
-    assert "Sees the whole cloud" in text_of(page)
+    assert "Entire cloud" in text_of(page)
     assert cloud.sign_in(person, NEW)
 
 

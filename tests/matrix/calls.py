@@ -289,8 +289,11 @@ CALLS: Final = (
         Call(method=method, route="unlock-requests/<str:request_id>/", needs="unlock", status=404)
         for method in ("GET", "POST")
     ),
+    Call(method="GET", route="help/"),
+    Call(method="GET", route="search/"),
     Call(method="GET", route="sessions/"),
     Call(method="POST", route="sessions/<str:session_id>/end/", status=404),  # no such session
+    Call(method="POST", route="theme/", needs=None, status=302),
     Call(method="GET", route="status/", needs="administer", system_only=True),
     *(  # a GET of an act leads to its page
         Call(method="GET", route=route, status=302)

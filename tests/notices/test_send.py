@@ -12,7 +12,7 @@ from pytest_django import Settings
 from pciops.keystone.database import KeystoneDatabaseDownError
 from pciops.keystone.models import User
 from pciops.lib.env import MailServer
-from pciops.notices import plan, rendering, rules, send
+from pciops.notices import candidates, plan, rendering, rules, send
 from pciops.notices.models import (
     Notice,
     NoticeStatus,
@@ -167,7 +167,7 @@ def test_nothing_is_sent_while_keystones_database_is_down(
         raise KeystoneDatabaseDownError("gone")
 
     with monkeypatch.context() as patched:
-        patched.setattr(plan, "accounts_of", fail)
+        patched.setattr(candidates, "accounts_of", fail)
         with pytest.raises(KeystoneDatabaseDownError):
             send_all()
     assert (notice().status, smtp_server.mails) == (NoticeStatus.PLANNED, [])

@@ -113,7 +113,7 @@ def test_keystones_database_down_is_one_sentence(monkeypatch: pytest.MonkeyPatch
     def fail(*_: object) -> Any:
         raise OperationalError(2003, "Can't connect")
 
-    monkeypatch.setattr(loading, "user_rows", fail)
+    monkeypatch.setattr(loading, "held_passwords", fail)
     with pytest.raises(CommandError, match="Keystone's database does not answer: Can't connect"):
         run()
 

@@ -332,8 +332,8 @@ def test_a_scrape_takes_few_statements_and_asks_keystone_rarely(
             scrape()
         return len(own), len(keystones)
 
-    assert statements() == (19, 1)
-    assert statements() == (19, 0)
+    assert statements() == (18, 1)
+    assert statements() == (18, 0)
 
     clock.shift(LIVE_FOR + 1)
 

@@ -143,7 +143,7 @@ def signin(request: HttpRequest) -> HttpResponse:
     """Show the form; on success redirect to the page that was requested."""
     if request.method != "POST":
         if request.user.is_authenticated:
-            return redirect(_ours(request, _target(request)))
+            return redirect(own_path(request, _target(request)))
         return _render(request, FIRST, SignInForm())
     form = SignInForm(request.POST)
     if not form.is_valid():
@@ -273,7 +273,7 @@ def _attempted(attempt: _Attempt, sign_in: Callable[[], Operator]) -> HttpRespon
     throttle.take_back(source, now, *buckets)
     _begin(request, operator)
     audit.note(request, operator, now)
-    return redirect(_ours(request, attempt.next))
+    return redirect(own_path(request, attempt.next))
 
 
 def _end_receipt(attempt: _Attempt, source: str) -> HttpResponse:
@@ -359,7 +359,7 @@ def _target(request: HttpRequest) -> str:
     return request.POST.get("next") or request.GET.get("next") or ""
 
 
-def _ours(request: HttpRequest, target: str) -> str:
+def own_path(request: HttpRequest, target: str) -> str:
     """Return the target, or the overview if it is not a path of this site."""
     ours = target.startswith("/") and url_has_allowed_host_and_scheme(
         target, allowed_hosts={request.get_host()}, require_https=request.is_secure()

@@ -14,7 +14,6 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -28,6 +27,7 @@ from pciops.lib.numbers import counted
 from pciops.lib.shared import Codec, shared
 from pciops.notices import selectors as notices
 from pciops.reports.archive import store
+from pciops.signin.views import own_path
 from pciops.web.requests import OperatorRequest
 
 THEME: Final = "pciops-theme"  # the cookie
@@ -131,10 +131,7 @@ def theme_of(request: HttpRequest) -> str:
 @require_POST
 def theme(request: HttpRequest) -> HttpResponse:
     """Keep the theme in a cookie, and go back to the page."""
-    target = request.POST.get("next", "")
-    if not url_has_allowed_host_and_scheme(target, {request.get_host()}, request.is_secure()):
-        target = reverse("overview")
-    response = redirect(target)
+    response = redirect(own_path(request, request.POST.get("next", "")))
     chosen = request.POST.get("theme", "")
     if chosen in THEMES:
         response.set_cookie(

@@ -61,7 +61,9 @@ def test_a_theme_is_kept_until_the_system_decides_again(site: Client, theme: str
     assert '<html lang="en">' in site.get("/").content.decode()
 
 
-@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", "javascript:1", ""])
+@pytest.mark.parametrize(
+    "target", ["https://evil.example/", "//evil.example/", "javascript:1", "no route", ""]
+)
 def test_a_theme_leads_to_no_other_site(site: Client, target: str) -> None:
     assert site.post("/theme/", {"theme": "dark", "next": target})["Location"] == "/"
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.functional import SimpleLazyObject
 
 from pciops.web import frame
 
@@ -26,5 +25,5 @@ def site(request: HttpRequest) -> dict[str, Any]:
     }
     if user is not None and user.is_authenticated and user.rights is not None:
         read = partial(frame.alerts, user.scope, timezone.now())
-        context |= {"operator": user, "alerts": SimpleLazyObject(read)}
+        context |= {"operator": user, "alerts": cache(read)}
     return context

@@ -57,7 +57,7 @@ class PageAlert:
     detail: str
     url: str
     icon: str
-    tone: str = ""
+    tone: str = "soon"
 
 
 CODEC: Final = Codec[list[PageAlert]](
@@ -66,14 +66,14 @@ CODEC: Final = Codec[list[PageAlert]](
 )
 
 
-def alerts(scope: str | None, now: datetime) -> list[PageAlert]:
-    """Return what the badge of every page counts, a few seconds old; nothing in an outage."""
+def alerts(scope: str | None, now: datetime) -> list[PageAlert] | None:
+    """Return what the badge of every page counts, a few seconds old; None if it can't be read."""
     try:
         read = partial(_alerts, scope, now)
         return shared(("alerts", scope), read, codec=CODEC, now=now).value
     except (DatabaseError, InterfaceError) as error:
         log.warning("alerts cannot be read: %s", error)
-        return []
+        return None
 
 
 def _alerts(scope: str | None, now: datetime) -> list[PageAlert]:

@@ -126,7 +126,7 @@ def overview_page(request: OperatorRequest) -> HttpResponse:
         "small": [
             _card(overview.numbers[state]) for state in SMALL if overview.numbers[state].number
         ],
-        "todo": [alert for alert in frame.alerts(scope, now) if alert.tone != "attack"],
+        "todo": [alert for alert in frame.alerts(scope, now) or [] if alert.tone != "attack"],
         "findings": findings,
         "passed": sum(finding.passed for finding in findings),
         "nothing": compliance.enforces_nothing(sourced.policy),

@@ -84,7 +84,7 @@ def alerts(site: Client) -> str:
 
 
 def test_without_alerts_the_menu_says_so(site: Client) -> None:
-    assert "Nothing needs attention" in alerts(site)
+    assert "No alerts" in alerts(site)
 
 
 def test_a_possible_attack_is_an_alert_on_every_page(site: Client, shops: Client) -> None:
@@ -97,9 +97,15 @@ def test_a_possible_attack_is_an_alert_on_every_page(site: Client, shops: Client
     assert "Possible attack" not in alerts(shops)
 
 
-def test_alerts_that_cannot_be_read_leave_the_page_whole() -> None:
+def test_alerts_that_cannot_be_read_are_not_known(
+    site: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with down("default"):
-        assert frame.alerts(None, NOW) == []
+        assert frame.alerts(None, NOW) is None
+    monkeypatch.setattr(frame, "alerts", lambda scope, now: None)
+
+    assert "Not known" in alerts(site)
+    assert "No alerts" not in alerts(site)
 
 
 # --- Help and navigation ------------------------------------------------------------------------

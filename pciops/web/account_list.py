@@ -154,6 +154,7 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
         "filters": shown,
         "sorts": {sort: list_url(_sorted(query, sort)) for sort in query.sorts},
         "LOCKED": LOCKED,
+        "local_only": isinstance(query.state, AnyOf),
         "causes": _causes(page, query, scope, policy, now),
         "kinds": privileged.AccountKind,
         "domains": domains,

@@ -361,3 +361,19 @@ def test_a_view_without_this_sort_leaves_it_out(site: Client) -> None:
     assert urls["Needs attention"] == "?view=attention&sort=failed"
     assert urls["Can't sign in"] == "?view=blocked"
     assert urls["Exempt"] == "?state=exempt"
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("view=blocked", True),
+        ("view=attention", True),
+        ("state=disabled&state=inactive", True),
+        ("state=disabled", False),
+        ("view=all", False),
+    ],
+)
+def test_a_list_without_ldap_users_says_so(site: Client, query: str, told: bool) -> None:
+    assert (
+        "LDAP and federated users are in no list" in shown(site.get(f"/accounts/?{query}"))
+    ) is told

@@ -19,26 +19,22 @@ from pciops.accounts.policy.policy import Policy
 from pciops.accounts.query import AccountQuery
 from pciops.accounts.states import (
     ATTACKED_EXEMPT,
-    DISABLED,
     EXPIRED,
     EXPIRING,
-    INACTIVE,
     INACTIVE_SOON,
     LOCKED,
 )
 from pciops.accounts.states.state import State
 from pciops.accounts.verdict import SigninVerdict, judge
+from pciops.accounts.views import NeedsAttention
 
 MAX_LOCKED: Final = 10
 MAX_ATTACKED: Final = 5
 MAX_COUNTED: Final = 8  # of the accounts that the census names
 
-# The states in which a privileged account needs attention, the most urgent first.
-PRIVILEGED_STATES: Final[tuple[State, ...]] = (EXPIRED, INACTIVE_SOON, EXPIRING)
-OUT_OF_USE: Final[tuple[State, ...]] = (DISABLED, INACTIVE)  # such an account needs no attention
 # An old lock may not be among the chosen ones and still be on an account of the census.
 RANK: Final = {
-    state: place for place, state in enumerate((LOCKED, ATTACKED_EXEMPT, *PRIVILEGED_STATES))
+    state: place for place, state in enumerate((LOCKED, ATTACKED_EXEMPT, *NeedsAttention.stopping))
 }
 
 
@@ -159,9 +155,10 @@ def reason(verdict: SigninVerdict) -> State | None:
     for state in (LOCKED, ATTACKED_EXEMPT):
         if state in verdict.states:
             return state
-    if not verdict.account.kinds or any(state in verdict.states for state in OUT_OF_USE):
+    states = verdict.states
+    if not verdict.account.kinds or any(state in states for state in NeedsAttention.out_of_use):
         return None
-    return next((state for state in PRIVILEGED_STATES if state in verdict.states), None)
+    return next((state for state in NeedsAttention.stopping if state in states), None)
 
 
 def ranked(items: Iterable[AttentionItem], chosen: Sequence[str]) -> list[AttentionItem]:

@@ -67,12 +67,13 @@ class AnyOf(State):
 class NeedsAttention(AnyOf):
     """Locked, attacked or near a lock; or privileged, in use, and stopped or about to stop.
 
-    `attention.reason` is the same rule for the overview, which does not name accounts near a lock.
+    The overview takes the same states from here, but names no account that is near a lock.
     """
 
     failing: Final = (LOCKED, ATTACKED_EXEMPT, NEAR_LOCKOUT)
-    stopping: Final = (EXPIRED, EXPIRING, INACTIVE_SOON)
-    out_of_use: Final = (DISABLED, INACTIVE)
+    # A privileged account needs attention in these, the most urgent first, unless it is out of use.
+    stopping: Final[tuple[State, ...]] = (EXPIRED, INACTIVE_SOON, EXPIRING)
+    out_of_use: Final[tuple[State, ...]] = (DISABLED, INACTIVE)
 
     def __init__(self) -> None:
         states = (*self.failing, *self.stopping)

@@ -54,8 +54,8 @@ LOST: Final[Codes] = frozenset(
         "57P01",
     }
 )
-# MariaDB's error 1064 has these words if it could not read a trigger as it opened the table, of
-# which the statement knows nothing. Nodes of Galera gave it while their cluster changed.
+# MariaDB's error 1064 has these words if it could not parse a trigger as it opened the table: the
+# statement was not executed. A Galera node answered so to two processes; the cause is not known.
 _UNREAD_TRIGGER: Final = "has an error in its body"
 _NO_CONNECTION: Final[Codes] = frozenset({2002, 2003})  # while another node takes over
 _AFTER_LOSS: Final = CONFLICTS | LOST | _NO_CONNECTION

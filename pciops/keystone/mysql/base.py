@@ -114,13 +114,13 @@ def with_limits(
     connection: DatabaseWrapper = context["connection"]
     statement = limited.applied(sql, is_mariadb=connection.mysql_is_mariadb)
     driver = connection.connection
-    usual = driver._read_timeout  # noqa: SLF001 (as in `connect_to`)
+    usual = driver._read_timeout  # noqa: SLF001 (there is no public way to read or change it)
     if limited.seconds is not None:
-        driver._read_timeout = limited.seconds + limits.DRIVER_SECONDS  # noqa: SLF001
+        driver._read_timeout = limited.seconds + limits.DRIVER_SECONDS  # noqa: SLF001 (the same)
     try:
         return execute(statement, params, many, context)
     finally:
-        driver._read_timeout = usual  # noqa: SLF001
+        driver._read_timeout = usual  # noqa: SLF001 (the same)
 
 
 def _may_be_repeated(error: Error, connection: DatabaseWrapper) -> bool:

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from pciops.web.search import PAGES
 from tests.audit.helpers import open_event
@@ -121,3 +122,13 @@ def test_what_matched_is_marked_and_escaped(site: Client) -> None:
 def test_every_page_has_the_search(site: Client) -> None:
     for url in ("/", "/accounts/", "/policy/", "/nowhere/"):
         assert 'action="/search/"' in site.get(url).content.decode()
+
+
+def test_pages_have_the_titles_of_the_navigation(site: Client) -> None:
+    content = site.get("/help/").content.decode()
+    links = re.findall(r'<a class="(?:nav-link|menu-item)" href="([^"?]*)[^>]*>(.*?)</a>', content)
+    titles = {url: re.sub(r"<[^>]*>", "", inner).strip() for url, inner in links}
+
+    assert {title: titles.get(reverse(name)) for title, name, *_ in PAGES} == {
+        title: title for title, *_ in PAGES
+    }

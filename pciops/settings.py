@@ -1,4 +1,8 @@
-"""Settings, read from environment variables; README.md has their table."""
+"""Settings, read from environment variables.
+
+A comment that begins with `#:` is the meaning of the next setting in docs/settings.md, which
+script/settings prints.
+"""
 
 from __future__ import annotations
 
@@ -18,19 +22,28 @@ from pciops.lib.times import WEEKDAYS
 # Every entry point reads the settings before it creates a file: nothing is for other users.
 os.umask(0o077)
 
-# The variables of a file, for whatever is not set in the environment.
+# --- Files --------------------------------------------------------------------------------------
+#: The file that holds settings, one `NAME=VALUE` a line. Set this one in the environment.
+#: Default: `/etc/pciops/pciops.env`.
 ENV_FILE = env_file.load("PCIOPS_ENV_FILE", env_file.DEFAULT)
 
 ROOT = Path(__file__).resolve().parent.parent
+#: The folder for pciops' own files: SQLite database, keys, static files, messages.
+#: Default: `/var/lib/pciops`; in a checkout `var/`.
 VAR = private.private_folder(
     "PCIOPS_VAR", "/var/lib/pciops" if files.INSTALLED else str(ROOT / "var")
 )
 
 # --- The site -----------------------------------------------------------------------------------
+#: Signs cookies and encrypts tokens. Every machine that serves the site needs the same key.
+#: Default: generated at first start, kept in `PCIOPS_VAR`.
 SECRET_KEY = env.secret("PCIOPS_SECRET_KEY") or private.kept_secret(VAR / env.SECRET_KEY_FILE)
-# Accepted, and never used for anything new.
+#: Old secret keys that pciops still accepts, one a line ([keys](keys.md)).
+#: Default: written to `PCIOPS_VAR` by `pciops rotate_keys`.
 SECRET_KEY_FALLBACKS = env.fallback_keys("PCIOPS_SECRET_KEY_FALLBACKS", VAR)
+#: Host names of the site.
 ALLOWED_HOSTS = env.words("PCIOPS_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+#: The cloud's name, shown on every page and in emails.
 CLOUD_NAME = env.text("PCIOPS_CLOUD_NAME", "OpenStack")
 
 ROOT_URLCONF = "pciops.urls"
@@ -100,7 +113,9 @@ STORAGES = {
 }
 
 # --- Databases ----------------------------------------------------------------------------------
-# The database of pciops: audit log, operators, sessions.
+#: pciops' own database: `mysql://user:password@host/pciops`, `postgresql://…`, or
+#: `sqlite:////path`.
+#: Default: SQLite in `PCIOPS_VAR`.
 _own = database(
     "PCIOPS_DATABASE_URL",
     f"sqlite:///{VAR / 'pciops.sqlite3'}",
@@ -116,7 +131,14 @@ _keystone_kinds = {
     "mysql": "mysql://pciops:secret@db.example:3306/keystone",
     "sqlite": "sqlite:////var/lib/keystone/keystone.db",
 }
+#: Keystone's database: `mysql://user:password@host/keystone` or `sqlite:////path`. It can name
+#: several hosts: `host1:3306,host2:3306`
+#: ([operations](operations.md#keystones-database-on-several-hosts)).
+#: Default: required.
 _keystone = databases("PCIOPS_KEYSTONE_DATABASE_URL", engines=_keystone_kinds)
+#: The same database with the login that may UPDATE. pciops decides actions on these hosts, so never
+#: name a replica here.
+#: Default: `PCIOPS_KEYSTONE_DATABASE_URL`.
 _unlock = databases("PCIOPS_KEYSTONE_UNLOCK_DATABASE_URL", engines=_keystone_kinds) or _keystone
 
 # A limit of 15 s for each statement, so that no request holds a database for longer. MariaDB runs
@@ -177,7 +199,10 @@ CACHES: dict[str, Any] = {  # of each process: what answers floods cheaply
         "OPTIONS": {"MAX_ENTRIES": 1000},
     }
 }
-# For what requests share, of all processes: pciops/lib/shared_cache.py.
+#: Redis or Memcached that all processes share: `redis://:password@host:6379/0`, `rediss://…` (TLS;
+#: `?ssl_ca_certs=FILE`), or `memcached://host1:11211,host2:11211`. Needs the library `redis` or
+#: `pymemcache` ([operations](operations.md#two-of-everything)).
+#: Default: memory of each process.
 CACHE_SERVER = caches.cache_server("PCIOPS_CACHE_URL")
 if CACHE_SERVER:
     CACHES["server"] = CACHE_SERVER.config
@@ -222,120 +247,194 @@ for _alias in ("keystone_primary", "keystone_unlock"):
 DATABASE_ROUTERS = ["pciops.keystone.router.KeystoneRouter"]
 
 # --- Keystone -----------------------------------------------------------------------------------
+#: Keystone's API: `https://keystone.example:5000/v3`.
+#: Default: required.
 OS_AUTH_URL = env.http_url("OS_AUTH_URL", example="https://keystone.example:5000/v3")
-OS_CACERT = env.text("OS_CACERT")
-KEYSTONE_TIMEOUT = env.integer("PCIOPS_KEYSTONE_TIMEOUT", 10, minimum=1, maximum=120)  # seconds
+#: CA certificates that Keystone's certificate is checked against.
+#: Default: the system's.
+OS_CACERT = env.path("OS_CACERT")
+#: Seconds to wait for Keystone's API.
+KEYSTONE_TIMEOUT = env.integer("PCIOPS_KEYSTONE_TIMEOUT", 10, minimum=1, maximum=120)
 KEYSTONE_REVOCATION_SECONDS = 1.1  # a password change revokes all tokens of its second
-# [security_compliance] is read from these files in order, as by Keystone; each
-# PCIOPS_POLICY_<OPTION> overrides them.
+#: keystone.conf files with `[security_compliance]`. Later files win, and `/policy/` shows where
+#: they differ. Without this setting or `PCIOPS_POLICY_…`, pciops does not start: no account would
+#: look locked.
 KEYSTONE_CONF = env.words("PCIOPS_KEYSTONE_CONF")
+#: One option of `[security_compliance]`, such as `PCIOPS_POLICY_LOCKOUT_FAILURE_ATTEMPTS=6`. It
+#: wins over `PCIOPS_KEYSTONE_CONF`; `off` unsets the option. pciops never reads the secret key:
+#: `PCIOPS_POLICY_INVALID_PASSWORD_HASH_SECRET_KEY_SET=yes` says that Keystone has one.
 POLICY_OVERRIDES = env.prefixed("PCIOPS_POLICY_")
-# What differs between releases is judged by this one; None: not known, judged cautiously.
+#: Keystone's release, by number or series: `30`, `2025.2`, or `flamingo`. Without it, pciops
+#: applies the less favorable rule if releases differ ([keystone](keystone.md)).
 KEYSTONE_RELEASE = releases.setting("PCIOPS_KEYSTONE_RELEASE")
 
-# The number of days ahead that "inactive soon" and "password expiring" mean.
+#: How many days ahead an account counts as inactive soon.
 INACTIVE_SOON_DAYS = env.integer("PCIOPS_INACTIVE_SOON_DAYS", 7, minimum=1, maximum=90)
+#: How many days ahead a password counts as expiring soon.
 EXPIRING_DAYS = env.integer("PCIOPS_EXPIRING_DAYS", 14, minimum=1, maximum=90)
-# Declares that every sign-in requires a second factor, so that PCI DSS 8.3.9 does not apply.
+#: Declares a second factor for all access. `/policy/` then passes without password expiry (PCI DSS
+#: 8.3.9, PCI SSC FAQ 1590), and the report lists people with one factor.
 MFA_FOR_ALL_ACCESS = env.flag("PCIOPS_MFA_FOR_ALL_ACCESS", default=False)
 
-# A service account holds one of these roles anywhere, or any role on one of these projects.
+#: Keystone roles that make a service account, on any project or domain.
 SERVICE_ROLES = env.words("PCIOPS_SERVICE_ROLES", "service")
+#: Projects on which any role makes a service account.
 SERVICE_PROJECTS = env.words("PCIOPS_SERVICE_PROJECTS", "service,services")
-# Machines: accounts of programs that hold no such role (accounts.machines).
+#: Domains, by name or ID, that hold only machine accounts, such as those of Heat and Magnum.
 MACHINE_DOMAINS = env.words("PCIOPS_MACHINE_DOMAINS")
+#: Names of machine accounts, such as `svc-*,*-bot`. `*`, `?`, and `[…]` are wildcards; case is
+#: ignored.
 SERVICE_NAME_PATTERNS = env.globs("PCIOPS_SERVICE_NAME_PATTERNS")
 
 # --- Audit log ----------------------------------------------------------------------------------
 # PCI DSS 10.5.1: at least 12 months; one more, so that there are always 12 whole months.
+#: How many months pciops keeps audit log rows (PCI DSS 10.5.1 requires 12).
 TRAIL_MONTHS = env.integer("PCIOPS_TRAIL_MONTHS", 13, minimum=12, maximum=240)
-# Each row of the audit log also goes there (RFC 5424), out of reach of the database administrator.
+#: A syslog receiver that gets a copy of each audit log row (RFC 5424, JSON): `udp://host:514`,
+#: `tcp://host:601`, `tls://host:6514`, or `unix:///dev/log`.
 SYSLOG_URL = env.syslog("PCIOPS_SYSLOG_URL")
-SYSLOG_CACERT = env.text("PCIOPS_SYSLOG_CACERT")
-# The Ed25519 key that signs the audit log, made at first start; its public keys are beside it.
-EVIDENCE_KEY_FILE = env.text("PCIOPS_EVIDENCE_KEY_FILE", str(VAR / "evidence_key"))
-# A time-stamping authority (RFC 3161) for anchors, and the certificates that its are checked with.
+#: CA certificates that the receiver's certificate is checked against.
+#: Default: the system's.
+SYSLOG_CACERT = env.path("PCIOPS_SYSLOG_CACERT")
+#: The Ed25519 key that signs the audit log, created at first start. Every machine needs the same
+#: file, or each machine's public keys in `<file>.pub`.
+#: Default: `$PCIOPS_VAR/evidence_key`.
+EVIDENCE_KEY_FILE = env.path("PCIOPS_EVIDENCE_KEY_FILE", str(VAR / "evidence_key"))
+#: A time-stamping authority (RFC 3161) that stamps each anchor of the audit log.
 TIMESTAMP_URL = env.http_url("PCIOPS_TIMESTAMP_URL", example="https://tsa.example/tsr")
-TIMESTAMP_CACERT = env.text("PCIOPS_TIMESTAMP_CACERT")
+#: CA certificates for the authority's TLS and time stamps. Without it, pciops stores time stamps
+#: but does not check their signatures.
+#: Default: for TLS the system's.
+TIMESTAMP_CACERT = env.path("PCIOPS_TIMESTAMP_CACERT")
 
 # --- Email to operators -------------------------------------------------------------------------
+#: The address of pciops, for links in emails: `https://pciops.cloud.example`.
 SITE_URL = env.http_url("PCIOPS_SITE_URL", example="https://pciops.cloud.example")
-SITE_ZONE = env.zone("PCIOPS_TIME_ZONE", "UTC")  # of hours of sending
+#: The time zone of hours in settings, such as `Europe/Berlin`.
+SITE_ZONE = env.zone("PCIOPS_TIME_ZONE", "UTC")
+#: Cloud operators who get the daily digest: `ops@cloud.example,ann@cloud.example`.
 DIGEST_RECIPIENTS = env.addresses("PCIOPS_DIGEST_RECIPIENTS")
+#: The hour of the day from which digests are sent.
 DIGEST_HOUR = env.integer("PCIOPS_DIGEST_HOUR", 7, minimum=0, maximum=23)
-DIGEST_EMPTY = env.flag("PCIOPS_DIGEST_EMPTY", default=True)  # also on days with nothing to report
+#: Whether the cloud's digest is also sent when no account needs attention.
+DIGEST_EMPTY = env.flag("PCIOPS_DIGEST_EMPTY", default=True)
 
 # --- Reports ------------------------------------------------------------------------------------
+#: Email addresses that get the weekly report. Without them, pciops builds and keeps the report.
 REPORT_RECIPIENTS = env.addresses("PCIOPS_REPORT_RECIPIENTS")
+#: The day after the end of a week on which its report is built.
 REPORT_DAY = env.choice("PCIOPS_REPORT_DAY", "MONDAY", WEEKDAYS)
+#: The hour of that day, in `PCIOPS_TIME_ZONE`.
 REPORT_HOUR = env.integer("PCIOPS_REPORT_HOUR", 6, minimum=0, maximum=23)
-REPORT_ATTACHED = env.flag("PCIOPS_REPORT_ATTACHED", default=True)  # the PDF; else only the link
+#: Whether the PDF is attached to the email. `no` sends only the link.
+REPORT_ATTACHED = env.flag("PCIOPS_REPORT_ATTACHED", default=True)
+#: How many months pciops keeps reports.
 REPORT_MONTHS = env.integer("PCIOPS_REPORT_MONTHS", 25, minimum=12, maximum=240)
 
 # --- Notices ------------------------------------------------------------------------------------
-# Without a server, notices are planned and stay due.
+#: The mail server: `smtp://user:password@host:587?tls=starttls` (or `ssl`, or `none`).
+#: `file:///path` writes emails to a folder. Without it, notices stay due.
 MAIL_SERVER = env.mail_server("PCIOPS_EMAIL_URL")
-MAIL_CACERT = env.text("PCIOPS_EMAIL_CACERT")
+#: CA certificates that the mail server's certificate is checked against.
+#: Default: the system's.
+MAIL_CACERT = env.path("PCIOPS_EMAIL_CACERT")
+#: The sender of emails: `pciops <pciops@cloud.example>`.
+#: Default: required with `PCIOPS_EMAIL_URL`.
 MAIL_FROM = env.sender("PCIOPS_MAIL_FROM", needed_by="PCIOPS_EMAIL_URL")
+#: The address that gets replies.
 MAIL_REPLY_TO = env.sender("PCIOPS_MAIL_REPLY_TO")
-MAIL_DOMAINS = env.mail_domains("PCIOPS_MAIL_DOMAINS")  # of addresses in Keystone; empty: all
+#: Domains to which emails go, without their subdomains: `cloud.example,corp.example`. It limits
+#: addresses that come from Keystone, not those in settings.
+#: Default: all.
+MAIL_DOMAINS = env.mail_domains("PCIOPS_MAIL_DOMAINS")
+#: Which notices are sent: some of `password_expiring`, `password_expired`, `inactivity`, `locked`,
+#: and `unlocked`, or `none`.
 NOTICE_KINDS = env.some_of(
     "PCIOPS_NOTICE_KINDS",
     ("password_expiring", "password_expired", "inactivity", "locked", "unlocked"),
 )
+#: How many days before a password expires its owner gets a notice.
 NOTICE_DAYS = env.days("PCIOPS_NOTICE_DAYS", "14,7,3,1")
+#: How many days before an account becomes inactive its owner gets a notice.
 INACTIVITY_NOTICE_DAYS = env.days("PCIOPS_INACTIVITY_NOTICE_DAYS", "7,1")
-NOTICE_DOMAINS = env.text("PCIOPS_NOTICE_DOMAINS")  # a TOML file; see pciops.notices.rules
-NOTICE_TEMPLATES = env.text("PCIOPS_NOTICE_TEMPLATES")
-NOTICE_RATE = env.integer("PCIOPS_NOTICE_RATE", 600, minimum=1, maximum=1_000_000)  # per minute
+#: A TOML file with contacts, notice kinds, days, and reply-to addresses for single domains
+#: ([notices](notices.md)).
+NOTICE_DOMAINS = env.path("PCIOPS_NOTICE_DOMAINS")
+#: A folder with your own email templates, laid out like `templates/notices/`.
+NOTICE_TEMPLATES = env.path("PCIOPS_NOTICE_TEMPLATES")
+#: How many emails all workers together send in a minute.
+NOTICE_RATE = env.integer("PCIOPS_NOTICE_RATE", 600, minimum=1, maximum=1_000_000)
+#: The page on which users change their password, for links in emails.
 PASSWORD_CHANGE_URL = env.http_url(
     "PCIOPS_PASSWORD_CHANGE_URL", example="https://cloud.example/settings/password/"
 )
+#: The contact for users, as emails show it: `help@cloud.example, phone 4711`.
 HELP_CONTACT = env.text("PCIOPS_HELP_CONTACT")
 
 # --- Notifications ------------------------------------------------------------------------------
-# The nodes of the RabbitMQ where Keystone publishes. Without it, causes of locks are unknown.
+#: The RabbitMQ to which Keystone publishes: `amqp://user:password@host/vhost` or `amqps://…`, nodes
+#: separated by `;`. Without it, the causes of locks are unknown.
 NOTIFICATIONS_URLS = env.brokers("PCIOPS_NOTIFICATIONS_URL")
-NOTIFICATIONS_CACERT = env.text("PCIOPS_NOTIFICATIONS_CACERT")
+#: CA certificates that RabbitMQ's certificate is checked against.
+#: Default: the system's.
+NOTIFICATIONS_CACERT = env.path("PCIOPS_NOTIFICATIONS_CACERT")
 # Keystone's own defaults: control_exchange, and the first of topics.
+#: Keystone's `control_exchange`.
 NOTIFICATIONS_EXCHANGE = env.text("PCIOPS_NOTIFICATIONS_EXCHANGE", "keystone")
+#: One of Keystone's `[oslo_messaging_notifications] topics`.
 NOTIFICATIONS_TOPIC = env.text("PCIOPS_NOTIFICATIONS_TOPIC", "notifications")
-# Of both queues of pciops. A quorum queue is kept on several nodes of a cluster, at least three.
+#: The type of both queues of pciops in RabbitMQ: `classic`, or `quorum` for a cluster of at least
+#: three nodes ([operations](operations.md#rabbitmq-cluster)).
 QUEUE_TYPE = env.choice("PCIOPS_QUEUE_TYPE", "CLASSIC", ("CLASSIC", "QUORUM")).lower()
-# The queue of pciops. If it is full, the oldest messages are dropped to protect the RabbitMQ.
+#: The queue that pciops declares for notifications.
 NOTIFICATIONS_QUEUE = env.text("PCIOPS_NOTIFICATIONS_QUEUE", "pciops.notifications")
+#: How many messages the queue holds. RabbitMQ drops the oldest when it is full.
 NOTIFICATIONS_QUEUE_LENGTH = env.integer(
     "PCIOPS_NOTIFICATIONS_QUEUE_LENGTH", 100_000, minimum=1000, maximum=10_000_000
 )
 # PCI DSS 10.5.1: 12 months, and one more.
-EVENT_DAYS = env.integer("PCIOPS_EVENT_DAYS", 400, minimum=365, maximum=4000)  # PCI DSS 10.5.1
+#: How many days pciops keeps notifications (PCI DSS 10.5.1 requires 12 months).
+EVENT_DAYS = env.integer("PCIOPS_EVENT_DAYS", 400, minimum=365, maximum=4000)
 
-# --- Storms -------------------------------------------------------------------------------------
-# The number of locked accounts, or of unknown usernames, within ten minutes.
+# --- Possible attacks and alerts ----------------------------------------------------------------
+#: A possible attack: this many accounts locked within ten minutes.
 STORM_ACCOUNTS = env.integer("PCIOPS_STORM_ACCOUNTS", 10, minimum=2, maximum=1_000_000)
+#: A possible attack: this many unknown usernames within ten minutes.
 STORM_NAMES = env.integer("PCIOPS_STORM_NAMES", 50, minimum=2, maximum=1_000_000)
+#: Email addresses that get [alerts](alerts.md).
+#: Default: `PCIOPS_DIGEST_RECIPIENTS`.
 ALERT_RECIPIENTS = env.addresses("PCIOPS_ALERT_RECIPIENTS") or DIGEST_RECIPIENTS
+#: A webhook that pciops calls for each alert.
 ALERT_WEBHOOK_URL = env.http_url(
     "PCIOPS_ALERT_WEBHOOK_URL", example="https://alerts.cloud.example/pciops"
 )
+#: Signs these calls (HMAC-SHA256).
 ALERT_WEBHOOK_SECRET = env.secret("PCIOPS_ALERT_WEBHOOK_SECRET")
-ALERT_WEBHOOK_CACERT = env.text("PCIOPS_ALERT_WEBHOOK_CACERT")
+#: CA certificates that the certificates of both webhooks are checked against.
+#: Default: the system's.
+ALERT_WEBHOOK_CACERT = env.path("PCIOPS_ALERT_WEBHOOK_CACERT")
+#: The body of these calls: `pciops`, `alertmanager`, `pagerduty`, or `slack`.
 ALERT_FORMAT = env.choice(
     "PCIOPS_ALERT_FORMAT", "PCIOPS", ("PCIOPS", "ALERTMANAGER", "PAGERDUTY", "SLACK")
 ).lower()
+#: The integration key for `pagerduty` (Events API v2).
 ALERT_PAGERDUTY_KEY = env.secret("PCIOPS_ALERT_PAGERDUTY_KEY")
-# Calls about every act on an account, for ticket systems.
+#: A webhook that pciops calls for each action on an account, such as a ticket system.
 ACT_WEBHOOK_URL = env.http_url(
     "PCIOPS_ACT_WEBHOOK_URL", example="https://tickets.cloud.example/pciops"
 )
+#: Signs these calls (HMAC-SHA256).
 ACT_WEBHOOK_SECRET = env.secret("PCIOPS_ACT_WEBHOOK_SECRET")
-# What the reason of each act has to contain.
+#: A pattern that every reason must contain, such as `\bINC-[0-9]+\b`.
 TICKET_PATTERN = pattern("PCIOPS_TICKET_PATTERN", example=r"\bINC-[0-9]+\b")
 
 # --- Tasks --------------------------------------------------------------------------------------
 # The timetable is in pciops.celery. Without a broker, messages are files below VAR, which is enough
 # for one machine and the demo.
 _FILES = "filesystem://localhost"  # kombu warns about a URL without a host
+#: The RabbitMQ between beat and workers: `amqp://user:password@host/vhost` or `amqps://…`, nodes
+#: separated by `;`. The default is enough for one machine.
+#: Default: files in `PCIOPS_VAR`.
 CELERY_BROKER_URL = ";".join(env.brokers("PCIOPS_BROKER_URL")) or _FILES
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {
@@ -369,15 +468,24 @@ CELERY_ENABLE_UTC = True
 
 # --- Operators ----------------------------------------------------------------------------------
 # Keystone's roles for the three roles of pciops (signin.rights).
+#: Keystone roles of administrators. An operator with one may do everything, and an account with one
+#: is listed as an administrator.
 ADMIN_ROLES = env.words("PCIOPS_ADMIN_ROLES", "admin")
+#: Keystone roles of the help desk, which sees and unlocks accounts.
 HELPDESK_ROLES = env.words("PCIOPS_HELPDESK_ROLES", "helpdesk,manager")
+#: Keystone roles of auditors, who see everything and change nothing.
 READER_ROLES = env.words("PCIOPS_READER_ROLES", "reader")
-# Who may acknowledge a report as management (PCI DSS 7.2.4).
+#: Keystone roles that let an operator sign off reports as management (PCI DSS 7.2.4). The operator
+#: also needs a role above.
+#: Default: `PCIOPS_ADMIN_ROLES`.
 MANAGEMENT_ROLES = env.words("PCIOPS_MANAGEMENT_ROLES", ",".join(ADMIN_ROLES))
 # Clouds older than system scope: a role on this project counts in the whole cloud, as
 # keystone.conf's [resource] options of these names say for administrators.
+#: For clouds without system scope: the project on which a role counts in the entire cloud.
 ADMIN_PROJECT_NAME = env.text("PCIOPS_ADMIN_PROJECT_NAME")
+#: The domain of that project.
 ADMIN_PROJECT_DOMAIN_NAME = env.text("PCIOPS_ADMIN_PROJECT_DOMAIN_NAME", "Default")
+#: The domain that the sign-in form shows first.
 SIGNIN_DOMAIN_NAME = env.text("PCIOPS_SIGNIN_DOMAIN_NAME", "Default")
 AUTH_USER_MODEL = "signin.Operator"
 AUTHENTICATION_BACKENDS = [
@@ -388,22 +496,28 @@ AUTHENTICATION_BACKENDS = [
 SIGNIN_REFUSAL_SECONDS = 1.0
 LOGIN_URL = "signin"
 LOGIN_REDIRECT_URL = "overview"
-# The threads of each web server process (gunicorn --threads). Sign-ins take at most half of them.
+#: Threads of each web server process, the same number as `gunicorn --threads`. Sign-ins use at most
+#: half of them.
 THREADS = env.integer("PCIOPS_THREADS", 4, minimum=1, maximum=256)
-# The number of trusted proxies in front that append to X-Forwarded-For.
+#: How many trusted proxies in front of pciops append to `X-Forwarded-For`.
 PROXIES = env.integer("PCIOPS_PROXIES", 0, minimum=0, maximum=9)
 
-# --- Acts ---------------------------------------------------------------------------------------
-# Unlocks in an hour; beyond them, a second operator or an explicit confirmation is needed.
+# --- Actions ------------------------------------------------------------------------------------
+#: How many times an hour one account can be unlocked without a second operator
+#: ([actions](acts.md)).
 UNLOCKS_PER_HOUR = env.integer("PCIOPS_UNLOCKS_PER_HOUR", 3, minimum=1, maximum=1000)
+#: How many unlocks an hour one operator can do without a second operator.
 OPERATOR_UNLOCKS_PER_HOUR = env.integer(
     "PCIOPS_OPERATOR_UNLOCKS_PER_HOUR", 60, minimum=1, maximum=100_000
 )
+#: How many days ahead the last day of an exemption can be.
 EXEMPTION_DAYS = env.integer("PCIOPS_EXEMPTION_DAYS", 365, minimum=1, maximum=3650)
 
-# --- Sessions, cookies, headers -----------------------------------------------------------------
+# --- Sessions, cookies, and headers -------------------------------------------------------------
+#: `no` only for plain HTTP on loopback.
 HTTPS = env.flag("PCIOPS_HTTPS", default=True)
 SESSION_ENGINE = "pciops.signin.session_store"
+#: Minutes without activity after which a session ends (PCI DSS 8.2.8).
 SESSION_COOKIE_AGE = 60 * env.integer("PCIOPS_IDLE_MINUTES", 15, minimum=1, maximum=15)
 # The age above counts idle time (PCI DSS 8.2.8): signin.middleware moves the end of a session.
 SESSION_SAVE_EVERY_REQUEST = False
@@ -425,7 +539,7 @@ SILENCED_SYSTEM_CHECKS = [
 ]
 if PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-# Names of settings that may send data without TLS to other hosts: `check --deploy` refuses others.
+#: Settings that may send data without TLS to other hosts. `check --deploy` refuses all others.
 CLEARTEXT_ALLOWED = env.words("PCIOPS_CLEARTEXT_ALLOWED")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024  # bytes; the longest form is a reason of 1,000 characters
 FILE_UPLOAD_HANDLERS = ["pciops.web.forms.NoFiles"]
@@ -441,8 +555,10 @@ SECURE_CSP = {
 }
 
 # --- Metrics ------------------------------------------------------------------------------------
-# Who may read /metrics: these addresses and networks, and who sends the token. Default: nobody.
+#: Addresses and networks that can read `/metrics`: `10.0.0.5,fd00::/64`.
 METRICS_ADDRESSES = networks.setting("PCIOPS_METRICS_ADDRESSES")
+#: The token that opens `/metrics` from every address, at least 20 characters: `Authorization:
+#: Bearer …`.
 METRICS_TOKEN = env.secret("PCIOPS_METRICS_TOKEN")
 if 0 < len(METRICS_TOKEN) < 20:
     raise env.SettingError(
@@ -452,6 +568,7 @@ if 0 < len(METRICS_TOKEN) < 20:
     )
 
 # --- Logs ---------------------------------------------------------------------------------------
+#: `text`, or `json` for one JSON object a line ([operations](operations.md#logs)).
 LOG_FORMATTER = logs.FORMATTERS[env.choice("PCIOPS_LOG_FORMAT", "TEXT", tuple(logs.FORMATTERS))]
 LOGGING = {
     "version": 1,
@@ -470,6 +587,7 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": ["console"], "level": "WARNING", "propagate": False},
         "django.security": {"handlers": ["brief"], "level": "WARNING", "propagate": False},
+        #: The least level of pciops' own log entries: `debug`, `info`, `warning`, or `error`.
         "pciops": {"level": env.choice("PCIOPS_LOG_LEVEL", "INFO", env.LOG_LEVELS)},
     },
 }

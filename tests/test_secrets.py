@@ -1,4 +1,4 @@
-"""Every secret of the settings can be a variable, in a file, or a credential of systemd."""
+"""A setting with a `_FILE` form can be a variable, in a file, or a credential of systemd."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from tests.test_settings import GOOD, ROOT
 
-SECRETS = {  # every setting that README.md marks as a secret, and a value
+SECRETS = {  # each that may hold a secret, and a value
     "PCIOPS_KEYSTONE_DATABASE_URL": "mysql://reads:s3cret@db.example/keystone",
     "PCIOPS_KEYSTONE_UNLOCK_DATABASE_URL": "mysql://unlocks:s3cret@db.example/keystone",
     "PCIOPS_DATABASE_URL": "postgresql://pciops:s3cret@db.example/pciops",
@@ -30,15 +30,22 @@ SECRETS = {  # every setting that README.md marks as a secret, and a value
     "PCIOPS_SECRET_KEY_FALLBACKS": "one\ntwo",
     "PCIOPS_METRICS_TOKEN": "s3cret-0123456789abcdef",
 }
+ADDRESSES = {  # read in the same way
+    "OS_AUTH_URL": "https://keystone.other.example:5000/v3",
+    "PCIOPS_TIMESTAMP_URL": "https://tsa.example/tsr",
+    "PCIOPS_SITE_URL": "https://pciops.cloud.example",
+    "PCIOPS_PASSWORD_CHANGE_URL": "https://cloud.example/settings/password/",
+}
+FROM_FILES = SECRETS | ADDRESSES
 
 
-def test_the_readme_marks_these_secrets() -> None:
-    table = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_document_of_settings_names_these_files() -> None:
+    document = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
 
-    assert re.findall(r"^\| `(\w+)` \* \|", table, re.M) == list(SECRETS)
+    assert {*re.findall(r"^\| `(\w+)`, `\1_FILE` \|", document, re.M)} == FROM_FILES.keys()
 
 
-@pytest.mark.parametrize(("name", "value"), SECRETS.items(), ids=SECRETS)
+@pytest.mark.parametrize(("name", "value"), FROM_FILES.items(), ids=FROM_FILES)
 def test_a_secret_can_be_in_a_file_or_a_credential_of_systemd(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str
 ) -> None:

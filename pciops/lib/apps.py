@@ -25,7 +25,7 @@ class LibConfig(AppConfig):
 def variables_are_known(**_: Any) -> list[checks.CheckMessage]:
     """Warn about misspelt settings, which would otherwise have no effect unnoticed."""
     return [
-        checks.Warning(f"{name} is no setting of pciops.", _hint(name), id="pciops.W001")
+        checks.Warning(f"{name} is not a setting of pciops.", _hint(name), id="pciops.W001")
         for name in sorted(os.environ)
         if name.startswith("PCIOPS_") and name not in env.READ
     ]
@@ -33,4 +33,4 @@ def variables_are_known(**_: Any) -> list[checks.CheckMessage]:
 
 def _hint(name: str) -> str:
     close = difflib.get_close_matches(name, sorted(env.READ), n=1)
-    return f"Did you mean {close[0]}?" if close else "README.md lists the settings."
+    return f"Did you mean {close[0]}?" if close else "docs/settings.md lists the settings."

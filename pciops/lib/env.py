@@ -38,6 +38,11 @@ def text(name: str, default: str = "") -> str:
     return os.environ.get(name, "").strip() or default
 
 
+def path(name: str, default: str = "") -> str:
+    """Return the path of a file or folder, which need not exist."""
+    return text(name, default)
+
+
 def words(name: str, default: str = "") -> list[str]:
     """Return the words of a list separated by commas; only commas are an error."""
     value = text(name, default)

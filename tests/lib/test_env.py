@@ -294,7 +294,7 @@ def test_time_zone_has_a_default(monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "hint"),
     [
         ("PCIOPS_CLOUD_NAMES", "Did you mean PCIOPS_CLOUD_NAME?"),
-        ("PCIOPS_QQQQQQQQQQQQQQQQQQQQ", "README.md lists the settings."),
+        ("PCIOPS_QQQQQQQQQQQQQQQQQQQQ", "docs/settings.md lists the settings."),
         ("PCIOPS_CLOUD_NAME", None),
         ("PCIOPS_SECRET_KEY_FILE", None),
         ("PCIOPS_KEYSTONE_DATABASE_URL_FILE", None),

@@ -276,7 +276,9 @@ def _mail() -> bytes:
     """One as ours are."""
     notice, now = Notice.objects.filter(status="planned")[0], timezone.now()
     return message.build(
-        rendering.render_notice(notice, policy=policy.current(), now=now),
+        rendering.render_notice(
+            notice, policy=policy.current(), rules=rules.current().default, now=now
+        ),
         message_id=notice.message_id,
         to="ann@example.org",
         reply_to="",

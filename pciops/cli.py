@@ -15,7 +15,7 @@ from pciops.lib.env import SettingError
 
 # Django's commands that an installation needs, and those for the development of pciops.
 LISTED = ("check", "collectstatic", "migrate", "showmigrations")
-FOR_DEVELOPERS = ("makemigrations", "shell")
+FOR_DEVELOPERS = ("compilemessages", "makemessages", "makemigrations", "shell")
 BEFORE_INSTALLATION: tuple[list[str], ...] = (
     [],
     ["help"],

@@ -49,8 +49,9 @@ CLOUD_NAME = env.text("PCIOPS_CLOUD_NAME", "OpenStack")
 ROOT_URLCONF = "pciops.urls"
 WSGI_APPLICATION = "pciops.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-LANGUAGE_CODE = "en"
-USE_I18N = False
+LANGUAGE_CODE = "en"  # of pages and emails to operators
+LANGUAGES = [("en", "English"), ("de", "German")]  # of emails to owners; each other has a catalog
+LOCALE_PATHS = [files.shipped("locale")]
 USE_TZ = True
 TIME_ZONE = "UTC"
 
@@ -310,7 +311,7 @@ TIMESTAMP_CACERT = env.path("PCIOPS_TIMESTAMP_CACERT")
 # --- Email to operators -------------------------------------------------------------------------
 #: The address of pciops, for links in emails: `https://pciops.cloud.example`.
 SITE_URL = env.http_url("PCIOPS_SITE_URL", example="https://pciops.cloud.example")
-#: The time zone of hours in settings, such as `Europe/Berlin`.
+#: The time zone of hours in settings and of times in emails to owners, such as `Europe/Berlin`.
 SITE_ZONE = env.zone("PCIOPS_TIME_ZONE", "UTC")
 #: Cloud operators who get the daily digest: `ops@cloud.example,ann@cloud.example`.
 DIGEST_RECIPIENTS = env.addresses("PCIOPS_DIGEST_RECIPIENTS")
@@ -357,11 +358,15 @@ NOTICE_KINDS = env.some_of(
 NOTICE_DAYS = env.days("PCIOPS_NOTICE_DAYS", "14,7,3,1")
 #: How many days before an account becomes inactive its owner gets a notice.
 INACTIVITY_NOTICE_DAYS = env.days("PCIOPS_INACTIVITY_NOTICE_DAYS", "7,1")
-#: A TOML file with contacts, notice kinds, days, and reply-to addresses for single domains
+#: A TOML file with contacts, notice kinds, days, languages, and more for single domains
 #: ([notices](notices.md)).
 NOTICE_DOMAINS = env.path("PCIOPS_NOTICE_DOMAINS")
 #: A folder with your own email templates, laid out like `templates/notices/`.
 NOTICE_TEMPLATES = env.path("PCIOPS_NOTICE_TEMPLATES")
+#: The language of notices, `en` or `de`, in domains that have none of their own.
+NOTICE_LANGUAGE = env.choice(
+    "PCIOPS_NOTICE_LANGUAGE", "EN", tuple(code.upper() for code, _ in LANGUAGES)
+).lower()
 #: How many emails all workers together send in a minute.
 NOTICE_RATE = env.integer("PCIOPS_NOTICE_RATE", 600, minimum=1, maximum=1_000_000)
 #: The page on which users change their password, for links in emails.

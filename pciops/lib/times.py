@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 
 from pciops.lib.numbers import counted
@@ -47,11 +47,15 @@ def distance(value: datetime, now: datetime) -> str:
 
 def away(value: datetime, now: datetime) -> str:
     """Return `28 min`, or from 24 hours on calendar days, as `days_away` counts them."""
+    return span(apart(value, now))
+
+
+def apart(value: datetime, now: datetime, zone: tzinfo = UTC) -> timedelta:
+    """Return the time between both, from 24 hours on in calendar days of the zone."""
     between = abs(value - now)
     if between < timedelta(days=1):
-        return span(between)
-    days = abs((value.astimezone(UTC).date() - now.astimezone(UTC).date()).days)
-    return span(timedelta(days=days))
+        return between
+    return abs(value.astimezone(zone).date() - now.astimezone(zone).date())
 
 
 def both(value: datetime, now: datetime) -> str:

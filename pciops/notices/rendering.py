@@ -1,12 +1,14 @@
 """Rendering of notices and digests from templates; the site's own come before the built-in ones.
 
+Notices are in the language and the time zone of the account's domain, other emails in English. A
+notice is rendered anew for each attempt: only its Message-ID is the same.
 A site's folder has the shape of `templates/notices/` and only the files that it replaces.
 """
 
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.template import Context, Engine, Template, TemplateDoesNotExist, TemplateSyntaxError
+from django.utils import translation
 
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
@@ -22,9 +25,10 @@ from pciops.lib import times
 from pciops.lib.addresses import mail_address, plain, quoted
 from pciops.lib.env import SettingError
 from pciops.lib.files import shipped
+from pciops.notices import wording
 from pciops.notices.mail.message import LONGEST_SUBJECT, RenderedMail
 from pciops.notices.models import Notice, NoticeKind
-from pciops.notices.rules import AHEAD
+from pciops.notices.rules import AHEAD, DomainRules
 
 log = logging.getLogger(__name__)
 
@@ -32,18 +36,26 @@ DIGEST: Final = "digest"  # the folder of the daily digest, beside those of the 
 PARTS: Final = ("subject.txt", "body.txt", "body.html")
 BUILT_IN: Final = shipped("templates") / "notices"
 _SETTING: Final = "PCIOPS_NOTICE_TEMPLATES"
+LIBRARIES: Final = {"i18n": "django.templatetags.i18n"}  # that templates can load
 
 
 def render_notice(
-    notice: Notice, *, policy: Policy, now: datetime, origin: AttemptOrigin | None = None
+    notice: Notice,
+    *,
+    policy: Policy,
+    rules: DomainRules,
+    now: datetime,
+    origin: AttemptOrigin | None = None,
 ) -> RenderedMail:
-    """Render the mail to the owner of the account.
+    """Render the email to the owner of the account.
 
     Args:
+        rules: of the account's domain, for language and time zone.
         origin: of the failures that locked the account, if it is known.
     """
-    variables = {**_variables(notice, policy, now), "source": _source(origin)}
-    return render(notice.kind, variables)
+    with translation.override(rules.language):
+        variables = _variables(notice, policy, rules.time_zone, now)
+        return render(notice.kind, {**variables, "source": _source(origin)})
 
 
 def render(folder: str, variables: dict[str, Any]) -> RenderedMail:
@@ -91,22 +103,24 @@ def broken_templates() -> list[str]:
     return [f"{path}{problem}" for path, problem in problems if problem]
 
 
-def _variables(notice: Notice, policy: Policy, now: datetime) -> dict[str, Any]:
+def _variables(notice: Notice, policy: Policy, zone: tzinfo, now: datetime) -> dict[str, Any]:
     """Return the variables of the templates; each text is one line."""
     kind, fact_at = NoticeKind(notice.kind), notice.fact_at
     ends = None
     if kind is NoticeKind.LOCKED and policy.lockout is not None:
-        ends = times.later(fact_at, policy.lockout)
+        # The minute that is named is the first in which the account is not locked.
+        ends = times.later(fact_at, policy.lockout + timedelta(seconds=59))
     before = fact_at - timedelta(microseconds=1) if kind is NoticeKind.INACTIVITY else fact_at
     return {
         "cloud": settings.CLOUD_NAME,
         "name": quoted(notice.name, own=mail_address(notice.email) or ""),
         "domain": quoted(notice.domain_name),
-        "when": times.dated(fact_at),
-        "last_day": times.day(before.date()),
-        "left": times.away(fact_at, now),
+        "when": wording.dated(fact_at, zone),
+        "date": wording.day(fact_at, zone),
+        "last_day": wording.day(before, UTC),
+        "left": wording.left(fact_at, now, zone),
         "failures": notice.failures,
-        "ends": times.dated(ends) if ends else "",
+        "ends": wording.dated(ends, zone) if ends else "",
         "over": ends is not None and ends <= now,
         "change_url": settings.PASSWORD_CHANGE_URL,
         "contact": settings.HELP_CONTACT,
@@ -152,7 +166,8 @@ def _render(folder: str, part: str, variables: dict[str, Any]) -> str:
 
 @lru_cache(maxsize=1)
 def _built_in_engine() -> Engine:
-    return Engine(loaders=[("django.template.loaders.cached.Loader", [_loader(BUILT_IN)])])
+    cached = ("django.template.loaders.cached.Loader", [_loader(BUILT_IN)])
+    return Engine(loaders=[cached], libraries=LIBRARIES)
 
 
 @lru_cache(maxsize=32)
@@ -162,7 +177,7 @@ def _site_template(site: Path, name: str, _modified_at: int) -> Template:
 
 def _site_engine(site: Path) -> Engine:
     """Return an engine that finds includes in the site's folder first."""
-    return Engine(loaders=[_loader(site, BUILT_IN)])
+    return Engine(loaders=[_loader(site, BUILT_IN)], libraries=LIBRARIES)
 
 
 def _loader(*folders: Path) -> tuple[str, list[str]]:

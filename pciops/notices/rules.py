@@ -1,4 +1,4 @@
-"""Rules of domains: kinds of notices, days ahead, where replies go, and contacts.
+"""Rules of domains: kinds of notices, days ahead, language, where replies go, and contacts.
 
 The settings hold the rules of all domains; the file of `PCIOPS_NOTICE_DOMAINS` those of single
 domains, which it names by id or by name:
@@ -6,6 +6,8 @@ domains, which it names by id or by name:
     [customers]
     contacts = ["desk@customers.example"]   # recipients of the domain's digests and reports
     reply_to = "desk@customers.example"
+    language = "de"                  # of the notices
+    time_zone = "Europe/Berlin"      # of the times in them
     password_expiring = [30, 7, 1]   # these days
     locked = false                   # not at all
     inactivity = true                # as the settings have it
@@ -14,11 +16,13 @@ domains, which it names by id or by name:
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, tzinfo
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 
@@ -42,6 +46,8 @@ class DomainRules:
 
     steps: Mapping[NoticeKind, Steps]  # a kind that is off is missing
     reply_to: str = ""
+    language: str = "en"
+    time_zone: tzinfo = UTC
     contacts: Addresses = ()
 
     def steps_of(self, kind: NoticeKind) -> Steps:
@@ -98,6 +104,8 @@ def current() -> RuleBook:
     default = DomainRules(
         steps={kind: all_steps[kind] for kind in NoticeKind if kind in settings.NOTICE_KINDS},
         reply_to=settings.MAIL_REPLY_TO,
+        language=settings.NOTICE_LANGUAGE,
+        time_zone=settings.SITE_ZONE,
     )
     path = settings.NOTICE_DOMAINS
     tables = _read(path, file_stamp(path)) if path else {}
@@ -124,33 +132,56 @@ def _of_domain(
 ) -> DomainRules:
     if not isinstance(table, dict):
         raise _invalid(f"{name} is no table")
-    steps, reply_to = dict(default.steps), default.reply_to
-    contacts: Addresses = ()
+    steps, others = dict(default.steps), {}
     for key, value in table.items():
-        if key == "reply_to":
-            if not isinstance(value, str) or mail_address(value) is None:
-                raise _invalid(f"[{name}] reply_to is no mail address")
-            reply_to = value
-        elif key == "contacts":
-            contacts = _contacts(name, value)
+        if key in _READERS:
+            others[key] = _READERS[key](name, value)
         elif key not in NoticeKind.values:
-            kinds = ", ".join(NoticeKind.values)
-            raise _invalid(f"[{name}] {key} is neither reply_to, contacts nor one of {kinds}")
+            keys = ", ".join([*_READERS, *NoticeKind.values])
+            raise _invalid(f"[{name}] {key} is not one of {keys}")
         elif value is False:
             steps.pop(NoticeKind(key), None)
         elif value is True:
             steps[NoticeKind(key)] = all_steps[NoticeKind(key)]
         else:
             steps[NoticeKind(key)] = _days(name, NoticeKind(key), value)
-    return DomainRules(steps=steps, reply_to=reply_to, contacts=contacts)
+    return replace(default, steps=steps, **others)
+
+
+def _reply_to(name: str, value: object) -> str:
+    if not isinstance(value, str) or mail_address(value) is None:
+        raise _invalid(f"[{name}] reply_to is not an email address")
+    return value
+
+
+def _language(name: str, value: object) -> str:
+    languages = dict(settings.LANGUAGES)
+    if not isinstance(value, str) or value not in languages:
+        raise _invalid(f"[{name}] language is not one of {', '.join(languages)}")
+    return value
+
+
+def _time_zone(name: str, value: object) -> tzinfo:
+    try:
+        return ZoneInfo(value if isinstance(value, str) else "")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise _invalid(f"[{name}] time_zone is not a time zone such as Europe/Berlin") from None
 
 
 def _contacts(name: str, value: object) -> Addresses:
     texts = value if isinstance(value, list) else [None]
     addresses = [mail_address(text) if isinstance(text, str) else None for text in texts]
     if None in addresses:
-        raise _invalid(f"[{name}] contacts is no list of mail addresses")
+        raise _invalid(f"[{name}] contacts is not a list of email addresses")
     return tuple(dict.fromkeys(address for address in addresses if address))
+
+
+_READERS: Final[Mapping[str, Callable[[str, object], Any]]] = {  # by attribute of DomainRules
+    "reply_to": _reply_to,
+    "language": _language,
+    "time_zone": _time_zone,
+    "contacts": _contacts,
+}
 
 
 def _days(name: str, kind: NoticeKind, value: object) -> Steps:

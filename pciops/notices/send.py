@@ -123,14 +123,19 @@ def _send_batch(
 
         def deliver(notice: Notice) -> DeliveryResult:
             to = recipients.allowed(notice.email)  # not "", or its status would say so
+            rules = book.of_domain(notice.domain_id, notice.domain_name)
             try:
                 content = message.build(
                     rendering.render_notice(
-                        notice, policy=policy, now=clock(), origin=origins.get(notice.user_id)
+                        notice,
+                        policy=policy,
+                        rules=rules,
+                        now=clock(),
+                        origin=origins.get(notice.user_id),
                     ),
                     message_id=notice.message_id,
                     to=to,
-                    reply_to=book.of_domain(notice.domain_id, notice.domain_name).reply_to,
+                    reply_to=rules.reply_to,
                     now=clock(),
                 )
             except Exception as error:  # the notices after this one have to be sent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Final
 from urllib.parse import urlencode
@@ -29,7 +30,7 @@ from pciops.notices.mail import operator_mail, recipients
 from pciops.notices.mail.message import RenderedMail
 from pciops.notices.mail.transport import DeliveryOutcome, MailServerDown
 from pciops.notices.models import NoticeKind
-from pciops.notices.rules import RuleBook
+from pciops.notices.rules import DomainRules, RuleBook
 from pciops.signin.models import Operator
 from pciops.web import rights
 from pciops.web.errors import KEYSTONE_DATABASE, BadRequestError
@@ -84,13 +85,17 @@ def preview(request: OperatorRequest, kind: str) -> HttpResponse:
     text = request.GET.get("account", "").strip()
     account = _account(request, text) if text else None
     notice = rendering.sample(chosen, policy=policy, now=now, account=account)
+    shown = _rules(account, request.GET.get("language", ""))
     context = {
         "section": "notices",
         "kind": chosen,
         "kinds": list(NoticeKind),
         "text": text,
         "account": account,
-        "letter": rendering.render_notice(notice, policy=policy, now=now),
+        "language": shown.language,
+        "languages": settings.LANGUAGES,
+        "zone": shown.time_zone,
+        "letter": rendering.render_notice(notice, policy=policy, rules=shown, now=now),
         "server": settings.MAIL_SERVER,
         "sender": settings.MAIL_FROM,
         "own_address": _address(accounts.get(request.user.id, scope=None)),
@@ -105,7 +110,8 @@ def sample(request: OperatorRequest, kind: str) -> HttpResponse:
     """Send a notice of this kind to the operator's own address."""
     chosen, policy, now = _kind(kind), policies.current(), timezone.now()
     notice = rendering.sample(chosen, policy=policy, now=now)
-    mail = rendering.render_notice(notice, policy=policy, now=now)
+    shown = _rules(None, request.POST.get("language", ""))
+    mail = rendering.render_notice(notice, policy=policy, rules=shown, now=now)
     _send_sample(request, chosen.value, mail)
     return redirect("notice_preview", kind)
 
@@ -266,6 +272,17 @@ def _account(request: OperatorRequest, text: str) -> Account:
     if account is None and not named:
         raise BadRequestError(f"account: {text!r} is neither a name nor an id of an account.")
     return account or named[0]
+
+
+def _rules(account: Account | None, language: str) -> DomainRules:
+    """Return the rules of the account's domain, in another language if one is asked for."""
+    book = rules.current()
+    found = book.of(account) if account else book.default
+    if not language:
+        return found
+    if language not in dict(settings.LANGUAGES):
+        raise BadRequestError(f"language: {language!r} is not a language of notices.")
+    return replace(found, language=language)
 
 
 def _address(account: Account | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from pytest_django import Settings
@@ -48,6 +49,16 @@ def test_a_kind_that_the_settings_leave_out_is_off(settings: Settings) -> None:
 
     assert list(rules.current().default.steps) == [NoticeKind.LOCKED]
     assert not rules.current().on(NoticeKind.INACTIVITY)
+
+
+def test_a_domain_has_a_language_and_a_time_zone_of_its_own(file: Path, settings: Settings) -> None:
+    settings.NOTICE_LANGUAGE = "de"
+    settings.SITE_ZONE = ZoneInfo("Europe/Berlin")
+    found = customers(file, '[customers]\nlanguage = "en"\ntime_zone = "Asia/Tokyo"')
+    default = rules.current().default
+
+    assert (found.language, found.time_zone) == ("en", ZoneInfo("Asia/Tokyo"))
+    assert (default.language, default.time_zone) == ("de", ZoneInfo("Europe/Berlin"))
 
 
 def test_a_domain_has_days_of_its_own_the_greatest_first(file: Path) -> None:
@@ -109,17 +120,24 @@ def test_unknown_domains_are_those_that_keystone_does_not_have(file: Path) -> No
     [
         ("[customers", "which is no TOML"),
         ("customers = 1", "customers is no table"),
-        ("[customers]\nbirthday = true", "birthday is neither reply_to, contacts nor"),
+        (
+            "[customers]\nbirthday = true",
+            "birthday is not one of reply_to, language, time_zone, contacts,",
+        ),
         ("[customers]\nlocked = [1]", "locked is neither true nor false"),
         ("[customers]\nlocked = 1", "locked is neither true nor false"),
         *(
             (f"[customers]\ninactivity = {days}", "inactivity is no list of days")
             for days in ("[]", "[0]", "[-1]", "[3, 3]", "[true]", "3")
         ),
-        ("[customers]\nreply_to = 'desk'", "reply_to is no mail address"),
-        ("[customers]\nreply_to = 3", "reply_to is no mail address"),
+        ("[customers]\nreply_to = 'desk'", "reply_to is not an email address"),
+        ("[customers]\nreply_to = 3", "reply_to is not an email address"),
+        ("[customers]\nlanguage = 'xx'", "[customers] language is not one of en, de"),
+        ("[customers]\nlanguage = 1", "language is not one of"),
+        ("[customers]\ntime_zone = 'Berlin'", "[customers] time_zone is not a time zone"),
+        ("[customers]\ntime_zone = 1", "time_zone is not a time zone"),
         *(
-            (f"[customers]\ncontacts = {contacts}", "[customers] contacts is no list of")
+            (f"[customers]\ncontacts = {contacts}", "[customers] contacts is not a list of")
             for contacts in (
                 *('"a@x.example"', "[1]", '["nobody"]', '["Ann <a@x.example>"]'),
                 *('["a@x, b@x"]', "true"),

@@ -93,6 +93,23 @@ def test_a_deferred_notice_is_sent_later_with_the_same_message_id(smtp_server: S
     assert [entry.what for entry in notice().history] == ["Planned", "Tried, and put off", "Sent"]
 
 
+def test_a_language_that_changes_between_attempts_keeps_the_message_id(
+    smtp_server: SmtpServer, settings: Settings
+) -> None:
+    smtp_server.replies["ann@example.test"] = "450 4.2.1 greylisted"
+    make_due("ann")
+    planned = notice().message_id
+    send_all()
+    settings.NOTICE_LANGUAGE = "de"
+    smtp_server.replies.clear()
+    send_all(NOW + MINUTE)
+
+    [mail] = smtp_server.mails
+    assert mail["Message-ID"] == planned
+    assert "Ihr Passwort" in str(mail["Subject"])
+    assert notice().status == NoticeStatus.SENT
+
+
 def test_deferrals_wait_longer_each_time_for_a_day(smtp_server: SmtpServer) -> None:
     smtp_server.replies["ann@example.test"] = "450 mailbox full"
     make_due("ann")

@@ -192,7 +192,7 @@ def test_only_operators_who_may_send_again_see_the_button(site: Client, auditor:
 # --- Previews and samples -----------------------------------------------------------------------
 @pytest.mark.parametrize("kind", NoticeKind.values)
 def test_each_kind_has_its_preview(site: Client, kind: str) -> None:
-    assert "“sample” (domain “Default”)" in shown(site.get(f"/notices/preview/{kind}/"))
+    assert "Account: “sample” Domain: “Default”" in shown(site.get(f"/notices/preview/{kind}/"))
 
 
 def test_a_preview_may_be_for_an_account(site: Client) -> None:

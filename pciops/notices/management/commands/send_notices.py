@@ -77,7 +77,7 @@ class Command(BaseCommand):
         failed = 0
         for kind in NoticeKind:
             notice = rendering.sample(kind, policy=policy, now=now)
-            mail = rendering.render_notice(notice, policy=policy, now=now)
+            mail = rendering.render_notice(notice, policy=policy, rules=book.default, now=now)
             outcome, reply = operator_mail.send_sample(
                 mail, to=address, now=now, reply_to=book.default.reply_to
             )

@@ -51,14 +51,15 @@ def checked_reason(value: object) -> str:
     """Return the reason of an act, or raise InputError."""
     reason = value.strip() if isinstance(value, str) else ""
     if not reason:
-        raise InputError("reason", "say why, for whoever reads the trail.")
+        raise InputError("reason", "Enter a reason, such as a ticket number.")
     if len(reason) > REASON_MAX:
-        raise InputError("reason", f"at most {REASON_MAX} characters; this has {len(reason)}.")
+        problem = f"Enter at most {REASON_MAX} characters; this has {len(reason)}."
+        raise InputError("reason", problem)
     if not is_text(reason, allowed="\t\r\n"):
-        raise InputError("reason", "text only, without control characters.")
+        raise InputError("reason", "Enter text only, without control characters.")
     pattern = settings.TICKET_PATTERN
     if pattern is not None and not pattern.search(reason):
-        problem = f"name the ticket: the reason has to contain {pattern.pattern}"
+        problem = f"Enter the ticket: the reason must contain {pattern.pattern}"
         raise InputError("reason", f"{problem} (PCIOPS_TICKET_PATTERN).")
     return reason
 
@@ -67,11 +68,11 @@ def checked_owner(value: object) -> str:
     """Return the owner of an exemption: a person or a team, or raise InputError."""
     owner = value.strip() if isinstance(value, str) else ""
     if not owner:
-        raise InputError("owner", "say who answers for the exemption: a person or a team.")
+        raise InputError("owner", "Enter the owner of the exemption: a person or a team.")
     if len(owner) > OWNER_MAX:
-        raise InputError("owner", f"at most {OWNER_MAX} characters; this has {len(owner)}.")
+        raise InputError("owner", f"Enter at most {OWNER_MAX} characters; this has {len(owner)}.")
     if not is_text(owner):
-        raise InputError("owner", "one line of text, without control characters.")
+        raise InputError("owner", "Enter one line of text, without control characters.")
     return owner
 
 
@@ -80,12 +81,13 @@ def checked_end(value: object, now: datetime) -> date:
     try:
         end = date.fromisoformat(value if isinstance(value, str) else "")
     except ValueError:
-        raise InputError("ends_on", "the last day of the exemption, as YYYY-MM-DD.") from None
+        raise InputError("ends_on", "Enter the last day of the exemption, as YYYY-MM-DD.") from None
     if end <= now.date():
-        problem = "a day after today (UTC): an exemption has to be over some day."
+        problem = "Enter a day after today (UTC)."
         raise InputError("ends_on", problem)
     if end > (latest := latest_end(now)):
-        raise InputError("ends_on", f"{latest} at the latest: record it anew before it ends.")
+        problem = f"Enter {latest} or an earlier day. You can record it again before it ends."
+        raise InputError("ends_on", problem)
     return end
 
 

@@ -14,15 +14,26 @@ class SignInForm(forms.Form):
     name = forms.CharField(
         label="User name",
         max_length=255,
-        widget=forms.TextInput(attrs={"autocomplete": "username", "autofocus": True}),
+        widget=forms.TextInput(
+            attrs={
+                "autocomplete": "username",
+                "autocapitalize": "none",
+                "spellcheck": "false",
+                "autofocus": True,
+            }
+        ),
+        error_messages={"required": "Enter your user name."},
     )
     password = forms.CharField(
         label="Password",
         max_length=1024,
         strip=False,
+        error_messages={"required": "Enter your password."},
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
-    domain = forms.CharField(label="Domain", max_length=64)
+    domain = forms.CharField(
+        label="Domain", max_length=64, error_messages={"required": "Enter your domain."}
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -42,6 +53,7 @@ class CodeForm(forms.Form):
     passcode = forms.CharField(
         label="Code",
         max_length=16,
+        error_messages={"required": "Enter the code."},
         widget=OneTimeCode(
             attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}
         ),
@@ -51,7 +63,7 @@ class CodeForm(forms.Form):
         """Remove the space that devices show in the middle."""
         code = "".join(str(self.cleaned_data["passcode"]).split())
         if not (len(code) == 6 and code.isascii() and code.isdigit()):
-            raise forms.ValidationError("A code has six digits.")
+            raise forms.ValidationError("Enter the six digits of the code.")
         return code
 
 
@@ -62,23 +74,26 @@ class NewPasswordForm(forms.Form):
         label="Current password",
         max_length=1024,
         strip=False,
+        error_messages={"required": "Enter your current password."},
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True}),
     )
     new = forms.CharField(
         label="New password",
         max_length=1024,
         strip=False,
+        error_messages={"required": "Enter a new password."},
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     again = forms.CharField(
         label="New password again",
         max_length=1024,
         strip=False,
+        error_messages={"required": "Enter the new password again."},
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if "new" in cleaned and "again" in cleaned and cleaned["new"] != cleaned["again"]:
-            self.add_error("again", "This is not what stands above.")
+            self.add_error("again", "Enter the same new password twice.")
         return cleaned

@@ -138,7 +138,7 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
     by_locks = query.state is LOCKED and request.user.may(UNLOCK.needs)
     context = {
         "section": "accounts",
-        "refusal": refusal,
+        "problem": f"{refusal} Nothing was changed." if refusal else "",
         "requests": four_eyes.waiting(scope=scope, now=now) if by_locks else [],
         "under_way": batches.unfinished(request.user.id, now) if by_locks else None,
         "query": query,

@@ -86,7 +86,7 @@ def _perform(
         case Conflict(verdict=SigninVerdict() as changed, fits=True):
             retry = _fresh_form(request, act, changed, form.data)
             return _page(
-                request, act, changed, retry, status=result.status, sentence=result.sentence
+                request, act, changed, retry, status=result.status, problem=result.sentence
             )
         case Conflict() | Waiting():  # the account page leads to the request
             messages.warning(request, result.sentence)
@@ -132,7 +132,7 @@ def _page(
     form: ActForm,
     *,
     status: int = 200,
-    sentence: str = "",
+    problem: str = "",
 ) -> HttpResponse:
     stops = (
         credentials.list_credentials(verdict.account.id, scope=request.user.scope)
@@ -148,6 +148,6 @@ def _page(
         "credentials": stops,
         "most": privileged.MAX_LISTED,
         "form": form,
-        "sentence": sentence,
+        "problem": problem,
     }
     return render(request, "web/account_act.html", context, status=status)

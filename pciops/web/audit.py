@@ -107,13 +107,13 @@ def acknowledge(request: OperatorRequest) -> HttpResponse:
         return rights.signed_out(request, then=request.path, action=Event.Action.ACKNOWLEDGE)
     except integrity.NothingOpenError:
         form = AcknowledgeForm(initial={"seen": failed.pk, "reason": form.cleaned_data["reason"]})
-        sentence = "A newer integrity check failed: this is it. Nothing was acknowledged."
-        return _acknowledge_page(request, failed, form, sentence=sentence, status=409)
+        sentence = "A newer integrity check failed: this one. Nothing was acknowledged."
+        return _acknowledge_page(request, failed, form, problem=sentence, status=409)
     except client.UnreachableError as error:
         sentence = rights.unconfirmed(error, unlock=False)
-        return _acknowledge_page(request, failed, form, sentence=sentence, status=503)
+        return _acknowledge_page(request, failed, form, problem=sentence, status=503)
     except AuditLogError as error:
-        return _acknowledge_page(request, failed, form, sentence=str(error), status=503)
+        return _acknowledge_page(request, failed, form, problem=str(error), status=503)
     messages.success(request, "The failed integrity check is acknowledged.")
     return redirect("audit")
 
@@ -123,7 +123,7 @@ def _acknowledge_page(
     failed: ChainCheck,
     form: AcknowledgeForm,
     *,
-    sentence: str = "",
+    problem: str = "",
     status: int = 200,
 ) -> HttpResponse:
     context = {
@@ -131,7 +131,7 @@ def _acknowledge_page(
         "now": timezone.now(),
         "failed": failed,
         "form": form,
-        "sentence": sentence,
+        "problem": problem,
     }
     return render(request, "web/audit_acknowledge.html", context, status=status)
 

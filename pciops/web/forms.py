@@ -35,13 +35,18 @@ class NoFiles(FileUploadHandler):
         raise RequestDataTooBig("No form takes a file.")
 
 
+def _stale(sentence: str) -> dict[str, str]:
+    """Return the messages of a hidden field: whatever is wrong, only a fresh form helps."""
+    return dict.fromkeys(("required", "invalid", "min_value", "max_length"), sentence)
+
+
 class _WithReasonForm(forms.Form):
     """A form with the reason of an act."""
 
     reason = forms.CharField(
         label="Reason",
         required=False,  # checked_reason explains an empty one
-        help_text="Ticket and cause; it stays in the trail.",
+        help_text="Ticket number or cause. Saved in the audit log.",
         widget=forms.Textarea(attrs={"rows": 2, "aria-required": "true"}),
     )
 
@@ -59,48 +64,55 @@ class _WithReasonForm(forms.Form):
         super().__init__(*args, **kwargs)
         if settings.TICKET_PATTERN:
             ticket = settings.TICKET_PATTERN.pattern
-            self.fields["reason"].help_text = f"Ticket ({ticket}) and cause; it stays in the trail."
+            hint = f"Ticket ({ticket}) and cause. Saved in the audit log."
+            self.fields["reason"].help_text = hint
         if not excess or authority is None:
             del self.fields["beyond_limit"]
         else:
             by_oneself = authority.administers_cloud
             self.fields["beyond_limit"].label = BEYOND_LIMIT if by_oneself else ASK
             self.fields["beyond_limit"].help_text = excess
-        for name, field in self.fields.items():
-            if not field.widget.is_hidden:
-                field.widget.attrs["aria-describedby"] = f"{name}-help"
 
     def clean_reason(self) -> str:
         try:
             return checked_reason(self.cleaned_data["reason"])
         except InputError as error:
-            raise forms.ValidationError(f"Reason: {error}") from None
+            raise forms.ValidationError(str(error)) from None
 
 
 class AcknowledgeForm(_WithReasonForm):
     """The acknowledgement of the failed integrity check that was shown."""
 
-    seen = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
+    seen = forms.IntegerField(
+        widget=forms.HiddenInput,
+        min_value=1,
+        error_messages=_stale("Open the form again from the audit log."),
+    )
 
 
 class ReasonForm(_WithReasonForm):
     """The reason of an act, and how the person's identity was confirmed."""
 
     identity = forms.ChoiceField(
-        label="How was the identity confirmed?",
-        choices=[("", "Choose…"), *Event.Identity.for_operators()],
+        label="How did you confirm the identity?",
+        choices=Event.Identity.for_operators(),
         help_text="PCI DSS 8.3.4",
-        error_messages={"required": "Identity: choose how it was confirmed (PCI DSS 8.3.4)."},
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose how you confirmed the identity."},
     )
 
 
 class ActForm(ReasonForm):
     """The inputs of one act on one account, with its precondition."""
 
-    seen = forms.CharField(widget=forms.HiddenInput, max_length=64)
+    seen = forms.CharField(
+        widget=forms.HiddenInput,
+        max_length=64,
+        error_messages=_stale("Open the form again from the account page."),
+    )
     option = forms.ChoiceField(
         label="Exemption",
-        error_messages={"required": "Exemption: choose one."},
+        error_messages={"required": "Choose an exemption."},
     )
     owner = forms.CharField(label="Owner", required=False, help_text="A person or a team.")
     ends_on = forms.CharField(
@@ -121,7 +133,7 @@ class ActForm(ReasonForm):
             del self.fields[name]
         if "option" in act.asks:
             choices = [(name, f"{name}: {MEANINGS[name]}") for name in act.options(verdict)]
-            empty = [("", "Choose…")] if len(choices) > 1 else []
+            empty = [("", "Choose an exemption")] if len(choices) > 1 else []
             cast("forms.ChoiceField", self.fields["option"]).choices = [*empty, *choices]
         if "ends_on" in act.asks:
             tomorrow = verdict.now.date() + timedelta(days=1)
@@ -130,25 +142,25 @@ class ActForm(ReasonForm):
                 "min": tomorrow.isoformat(),
                 "max": latest.isoformat(),
             }
-            self.fields["ends_on"].help_text = f"In UTC, {latest} at the latest."
+            self.fields["ends_on"].help_text = f"In UTC, until {latest}."
 
     def clean_seen(self) -> str:
         try:
             return self.act.parse_precondition(self.cleaned_data["seen"])
         except ValueError:
-            raise forms.ValidationError("Open the form again from the account page.") from None
+            raise forms.ValidationError(self.fields["seen"].error_messages["invalid"]) from None
 
     def clean_owner(self) -> str:
         try:
             return checked_owner(self.cleaned_data["owner"])
         except InputError as error:
-            raise forms.ValidationError(f"Owner: {error}") from None
+            raise forms.ValidationError(str(error)) from None
 
     def clean_ends_on(self) -> date:
         try:
             return checked_end(self.cleaned_data["ends_on"], self.verdict.now)
         except InputError as error:
-            raise forms.ValidationError(f"Last day: {error}") from None
+            raise forms.ValidationError(str(error)) from None
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -160,12 +172,16 @@ class ActForm(ReasonForm):
 class SignOffForm(forms.Form):
     """A sign-off of a report, with the hash of the report that was shown."""
 
-    seen = forms.CharField(widget=forms.HiddenInput, max_length=64)
+    seen = forms.CharField(
+        widget=forms.HiddenInput,
+        max_length=64,
+        error_messages=_stale("Open the form again from the report."),
+    )
     remark = forms.CharField(
         label="Remark",
         required=False,
         max_length=1000,
-        help_text="What was looked at, and what follows; it stays in the trail.",
-        widget=forms.Textarea(attrs={"rows": 3, "aria-describedby": "remark-help"}),
-        error_messages={"max_length": "Remark: at most 1,000 characters."},
+        help_text="What you reviewed, and what follows. Saved in the audit log.",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={"max_length": "Enter at most 1,000 characters."},
     )

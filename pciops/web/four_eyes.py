@@ -48,13 +48,13 @@ def unlock_request(request: OperatorRequest, request_id: str) -> HttpResponse:
     try:
         precondition = UNLOCK.parse_precondition(request.POST.get("seen", ""))
     except ValueError:
-        return _page(request, asked, verdict, sentence="Look at the account again.", status=400)
+        return _page(request, asked, verdict, problem="Look at the account again.", status=400)
     try:
         sessions.confirm(request)
     except sessions.EndedError:
         return rights.signed_out(request, then=request.path)
     except client.UnreachableError as error:
-        return _page(request, asked, verdict, sentence=rights.unconfirmed(error), status=503)
+        return _page(request, asked, verdict, problem=rights.unconfirmed(error), status=503)
     rights.require(request, "unlock")
     return _confirm(request, asked, verdict, precondition)
 
@@ -73,10 +73,10 @@ def _confirm(
     try:
         result = UNLOCK.perform(verdict, act_request)
     except AuditLogError as error:
-        return _page(request, asked, verdict, sentence=str(error), status=503)
+        return _page(request, asked, verdict, problem=str(error), status=503)
     if not isinstance(result, Done):
         verdict = verdict_of(request, asked.target_id)
-        return _page(request, asked, verdict, sentence=result.sentence, status=result.status)
+        return _page(request, asked, verdict, problem=result.sentence, status=result.status)
     account = verdict.account
     done = "<bdi>{}</bdi> (<bdi>{}</bdi>) {}"
     messages.success(request, format_html(done, account.name, account.domain_name, UNLOCK.did))
@@ -88,7 +88,7 @@ def _page(
     asked: UnlockRequest,
     verdict: SigninVerdict,
     *,
-    sentence: str = "",
+    problem: str = "",
     status: int = 200,
 ) -> HttpResponse:
     by_oneself = four_eyes.OWN if asked.asked_by_id == request.user.id else ""
@@ -99,6 +99,6 @@ def _page(
         "effects": UNLOCK.effects(verdict),
         "excess": limits.excess(asked.target_id, asked.asked_by_id, now=verdict.now),
         "refusal": by_oneself or UNLOCK.why_not(verdict, request.user.authority),
-        "sentence": sentence,
+        "problem": problem,
     }
     return render(request, "web/unlock_request.html", context, status=status)

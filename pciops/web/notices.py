@@ -84,6 +84,7 @@ def preview(request: OperatorRequest, kind: str) -> HttpResponse:
     now, policy, chosen = timezone.now(), policies.current(), _kind(kind)
     text = request.GET.get("account", "").strip()
     account = _account(request, text) if text else None
+    problem = f"No account has the name or ID {text}." if text and account is None else ""
     notice = rendering.sample(chosen, policy=policy, now=now, account=account)
     shown = _rules(account, request.GET.get("language", ""))
     context = {
@@ -99,8 +100,9 @@ def preview(request: OperatorRequest, kind: str) -> HttpResponse:
         "server": settings.MAIL_SERVER,
         "sender": settings.MAIL_FROM,
         "own_address": _address(accounts.get(request.user.id, scope=None)),
+        "problem": problem,
     }
-    return render(request, "web/notice_preview.html", context)
+    return render(request, "web/notice_preview.html", context, status=400 if problem else 200)
 
 
 @never_cache
@@ -263,15 +265,13 @@ def _kind(text: str) -> NoticeKind:
     return NoticeKind(text)
 
 
-def _account(request: OperatorRequest, text: str) -> Account:
+def _account(request: OperatorRequest, text: str) -> Account | None:
     """Return the account with this id, or the first with this name, in the operator's scope."""
     scope = request.user.scope
     account = accounts.get(text, scope=scope)
     named = [] if account else accounts.get_by_name(text, domain=scope or "")
     outages.answered(KEYSTONE_DATABASE, timezone.now())
-    if account is None and not named:
-        raise BadRequestError(f"account: {text!r} is neither a name nor an id of an account.")
-    return account or named[0]
+    return account or (named[0] if named else None)
 
 
 def _rules(account: Account | None, language: str) -> DomainRules:

@@ -44,8 +44,8 @@ def sign_off(request: OperatorRequest, week: str) -> HttpResponse:
     if not form.is_valid() or form.cleaned_data["seen"] != stored.hash:
         if form.is_valid():
             form = SignOffForm(initial={**form.cleaned_data, "seen": stored.hash})
-            sentence = "There is another revision by now: this is it. Nothing was signed."
-            return _form(request, stored, form, status=409, sentence=sentence)
+            problem = "There is a newer revision: this one. Nothing was signed."
+            return _form(request, stored, form, status=409, problem=problem)
         return _form(request, stored, form, status=400)
     try:
         sessions.confirm(request)
@@ -61,9 +61,9 @@ def sign_off(request: OperatorRequest, week: str) -> HttpResponse:
         return rights.signed_out(request, then=request.path, action=Event.Action.SIGN_OFF)
     except client.UnreachableError as error:
         sentence = rights.unconfirmed(error, unlock=False)
-        return _form(request, stored, form, status=503, sentence=sentence)
+        return _form(request, stored, form, status=503, problem=sentence)
     except AuditLogError as error:
-        return _form(request, stored, form, status=503, sentence=str(error))
+        return _form(request, stored, form, status=503, problem=str(error))
     messages.success(request, f"You have signed off {stored.week}, revision {stored.revision}.")
     return redirect(_address(request, stored))
 
@@ -130,13 +130,13 @@ def _form(
     form: SignOffForm,
     *,
     status: int = 200,
-    sentence: str = "",
+    problem: str = "",
 ) -> HttpResponse:
     report = text.printable_report(store.report(stored))
     context = {
         **page_context(request, stored),
         "form": form,
-        "sentence": sentence,
+        "problem": problem,
         "answer": text.answer(report),
         "scope": text.scope(report.header),
         "signed": stored.sign_offs.order_by("at"),

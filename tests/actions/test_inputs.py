@@ -39,9 +39,9 @@ def test_reason_may_be_any_text(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "say why"),
-        (" \r\n\t", "say why"),
-        ("x" * (REASON_MAX + 1), "at most 1000 characters; this has 1001"),
+        ("", "Enter a reason"),
+        (" \r\n\t", "Enter a reason"),
+        ("x" * (REASON_MAX + 1), "Enter at most 1000 characters; this has 1001"),
         ("\x1b[2J", "without control characters"),
         ("a\0b", "without control characters"),
         ("a\x85b", "without control characters"),
@@ -75,7 +75,7 @@ def test_reason_contains_a_ticket_if_the_site_asks_for_one(
     if accepted:
         assert checked_reason(text) == text
         return
-    with pytest.raises(InputError, match="name the ticket") as refused:
+    with pytest.raises(InputError, match="Enter the ticket") as refused:
         checked_reason(text)
 
     assert refused.value.field == "reason"
@@ -101,7 +101,7 @@ def test_exemption_ends_within_the_days_of_the_setting(settings: Any) -> None:
 
     assert checked_end("2026-12-02", NOW) == NOW.date() + timedelta(days=10)
     for text in ("2026-12-03", "9999-12-31"):
-        with pytest.raises(InputError, match="2026-12-02 at the latest") as refused:
+        with pytest.raises(InputError, match="Enter 2026-12-02 or an earlier") as refused:
             checked_end(text, NOW)
         assert refused.value.field == "ends_on"
 

@@ -90,12 +90,12 @@ def test_account_of_another_domain_does_not_exist(
 @pytest.mark.parametrize(
     ("spoiled", "sentence"),
     [
-        ({"reason": ""}, "reason: say why"),
+        ({"reason": ""}, "reason: Enter a reason"),
         ({"option": "no"}, "option: one of ignore_change_password_upon_first_use,"),
         ({"option": ["x"]}, "option: one of"),
-        ({"owner": None}, "owner: say who answers"),
-        ({"ends_on": 7}, "ends_on: the last day of the exemption"),
-        ({"ends_on": "2026-11-22"}, "ends_on: a day after today"),
+        ({"owner": None}, "owner: Enter the owner"),
+        ({"ends_on": 7}, "ends_on: Enter the last day of the exemption"),
+        ({"ends_on": "2026-11-22"}, "ends_on: Enter a day after today"),
     ],
 )
 def test_invalid_field_is_named_and_nothing_is_done(
@@ -113,7 +113,7 @@ def test_reason_without_a_ticket_is_refused(
     settings.TICKET_PATTERN = re.compile("INC-[0-9]+")
     response = post(token, f"{ACCOUNTS}/{make_user().id}/disable", {"reason": "left"})
 
-    assert_refused(response, 400, "reason: name the ticket")
+    assert_refused(response, 400, "reason: Enter the ticket")
     assert (fake_keystone.patches, Event.objects.count()) == ([], 0)
 
 

@@ -137,7 +137,7 @@ def test_reason_without_a_ticket_is_refused(
     settings.TICKET_PATTERN = re.compile("CHG-[0-9]+")
     response = unlock(token, [three[0].id])
 
-    assert_refused(response, 400, "reason: name the ticket")
+    assert_refused(response, 400, "reason: Enter the ticket")
     assert not Event.objects.exists()
 
 

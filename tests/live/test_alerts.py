@@ -117,7 +117,7 @@ def test_lock_of_a_service_account_reaches_operators_within_a_minute_and_so_does
     assert person.name in alarm.subjects()[0]
 
     refused = manage(alarm.env, "unlock", person.name, "--reason", "called")
-    assert (refused.code, "--reason: name the ticket" in refused.stderr) == (2, True)
+    assert (refused.code, "--reason: Enter the ticket" in refused.stderr) == (2, True)
     unlocked = manage(alarm.env, "unlock", person.name, "--reason", "INC-4711: called")
     assert unlocked.code == 0, unlocked.stderr
     alarm.wait(lambda: len(alarm.subjects()) == 2, "the email about the end arrives")

@@ -89,8 +89,8 @@ def test_two_of_three_are_unlocked_with_the_keyboard_only(
     signed_in.keyboard.press("Enter")
     tab_to(signed_in, signed_in.get_by_label("Reason"))
     signed_in.keyboard.type("Called both back")
-    tab_to(signed_in, signed_in.get_by_label("How was the identity confirmed?"))
-    signed_in.keyboard.type("Called")
+    tab_to(signed_in, signed_in.get_by_label("Called back"))
+    signed_in.keyboard.press("Space")
     tab_to(signed_in, signed_in.get_by_role("button", name="Unlock 2 accounts"))
     signed_in.keyboard.press("Enter")
 

@@ -95,13 +95,15 @@ def test_a_missing_reason_is_reported_beside_its_field(signed_in: Page, cloud: C
     locked = cloud.create_locked("bob")
     signed_in.goto(f"/accounts/{locked.id}/unlock/")
 
-    signed_in.get_by_label("How was the identity confirmed?").select_option("in_person")
+    signed_in.get_by_label("In person").check()
     signed_in.get_by_role("button", name="Unlock").click()
 
     field = signed_in.get_by_label("Reason")
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(field).to_have_accessible_description(re.compile(r"\w"))
-    expect(signed_in.get_by_label("How was the identity confirmed?")).to_have_value("in_person")
+    expect(signed_in.get_by_label("In person")).to_be_checked()
+    expect(signed_in).to_have_title(re.compile("^Error: "))
+    expect(signed_in.get_by_role("alert", name="There is a problem")).to_be_focused()
     assert cloud.row(locked)["failed_auth_count"] == ATTEMPTS
 
 
@@ -164,8 +166,8 @@ def test_the_job_can_be_done_with_the_keyboard_only(
     page.keyboard.press("Enter")
     tab_to(page, page.get_by_label("Reason"))
     page.keyboard.type("Called back")
-    tab_to(page, page.get_by_label("How was the identity confirmed?"))
-    page.keyboard.type("Called")
+    tab_to(page, page.get_by_label("Called back"))
+    page.keyboard.press("Space")
     tab_to(page, page.get_by_role("button", name="Unlock"))
     page.keyboard.press("Enter")
 

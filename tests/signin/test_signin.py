@@ -188,8 +188,8 @@ def test_empty_field_is_named_and_keystone_is_not_asked(
     response = sign_in(client, **{missing: ""})
 
     assert response.context["form"].errors.keys() == {missing}
-    label = {"name": "User name", "password": "Password", "domain": "Domain"}[missing]
-    assert f"{label}: This field is required." in shown(response)
+    label = {"name": "user name", "password": "password", "domain": "domain"}[missing]
+    assert f"Enter your {label}." in shown(response)
     assert fake_keystone.password_tries == {}
 
 

@@ -179,7 +179,7 @@ def test_reason_without_a_ticket_is_wrong_usage(settings: Settings) -> None:
     settings.TICKET_PATTERN = re.compile("INC-[0-9]+")
     make_locked_user("ann")
 
-    assert refused("ann", code=2).startswith("--reason: name the ticket")
+    assert refused("ann", code=2).startswith("--reason: Enter the ticket")
     assert not Event.objects.exists()
 
 

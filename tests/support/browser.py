@@ -161,7 +161,7 @@ def row_of(page: Page, person: Person) -> Locator:
 def fill_in_reason(page: Page, reason: str) -> None:
     """Fill in the unlock form that is open."""
     page.get_by_label("Reason").fill(reason)
-    page.get_by_label("How was the identity confirmed?").select_option("callback")
+    page.get_by_label("Called back on a number on file").check()
 
 
 def tab_to(page: Page, target: Locator) -> None:

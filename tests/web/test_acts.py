@@ -219,14 +219,14 @@ def test_unknown_act_is_not_found(site: Client) -> None:
 @pytest.mark.parametrize(
     ("spoiled", "text"),
     [
-        ({"reason": ""}, "Reason: say why"),
-        ({"owner": " "}, "Owner: say who answers"),
-        ({"owner": "x" * 101}, "Owner: at most 100 characters"),
-        ({"ends_on": ""}, "Last day: the last day of the exemption, as YYYY-MM-DD."),
-        ({"ends_on": "2026-11-22"}, "Last day: a day after today"),
-        ({"option": ""}, "Exemption: choose one."),
+        ({"reason": ""}, "Enter a reason"),
+        ({"owner": " "}, "Enter the owner"),
+        ({"owner": "x" * 101}, "Enter at most 100 characters"),
+        ({"ends_on": ""}, "Enter the last day of the exemption, as YYYY-MM-DD."),
+        ({"ends_on": "2026-11-22"}, "Enter a day after today"),
+        ({"option": ""}, "Choose an exemption."),
         ({"option": "ignore_everything"}, "Select a valid choice."),
-        ({"seen": ""}, "This field is required."),
+        ({"seen": ""}, "Open the form again"),
     ],
 )
 def test_invalid_form_comes_back_and_changes_nothing(

@@ -210,7 +210,7 @@ def test_a_sign_off_of_another_revision_is_refused(site: Client) -> None:
     response = signed(site, old)
 
     assert response.status_code == 409
-    assert "another revision" in shown(response)
+    assert "newer revision" in shown(response)
     assert "Looked at 8.2.6." in response.content.decode()
     assert not SignOff.objects.exists()
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from django import template
+from django.forms import BoundField
+from django.template import Context
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
@@ -31,6 +33,27 @@ register.filter("days_away", times.days_away)
 register.filter("grouped", numbers.grouped)
 register.filter("change", numbers.change)
 register.filter("enforces_nothing", compliance.enforces_nothing)
+
+
+@register.simple_tag(takes_context=True)
+def problems(context: Context) -> list[tuple[str, str]]:
+    """Return what is wrong with the page's form: the id of the field ("" for none), and the text.
+
+    It reads `problem`, `form` and `fields` of the context.
+    """
+    found = [("", context["problem"])] if context.get("problem") else []
+    if form := context.get("form"):
+        found += [("", error) for error in form.non_field_errors()]
+        found += [(_focusable(field), error) for field in form for error in field.errors]
+    fields = context.get("fields") or ()
+    return found + [(field.name, field.problem) for field in fields if field.problem]
+
+
+def _focusable(field: BoundField) -> str:
+    """Return the id of the input that a link to the field leads to."""
+    if field.is_hidden:
+        return ""
+    return f"{field.auto_id}_0" if field.use_fieldset else field.id_for_label
 
 
 @register.filter

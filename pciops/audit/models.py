@@ -68,26 +68,29 @@ class Event(models.Model):
         UNLOCK = "unlock", "Unlocked"
         ENABLE = "enable", "Enabled"
         DISABLE = "disable", "Disabled"
-        EXEMPT = "exempt", "Exempted"
-        LIFT = "lift", "Exemption lifted"
+        EXEMPT = "exempt", "Exemption added"
+        LIFT = "lift", "Exemption removed"
         RECORD = "record", "Exemption recorded"
         END_SESSIONS = "revoke/tokens", "Sessions ended"
-        MACHINE = "machine", "Recorded as a machine"
-        PERSON = "person", "Recorded as a person"
+        MACHINE = "machine", "Marked as used by a machine"
+        PERSON = "person", "Marked as used by a person"
         SIGN_IN = "authenticate", "Signed in"
         SIGN_OUT = "authenticate/logout", "Signed out"
         PASSWORD = "update/password", "Password changed"
-        DENY = "deny", "Refused"  # without permission, or with an invalid token
+        DENY = "deny", "Request refused"  # without permission, or with an invalid token
         EXPORT = "read/export", "Exported"
         REPORT = "read/report", "Report downloaded"
-        SAMPLE = "send/sample", "Sample of a mail sent"
-        AGAIN = "send/notice", "Notice made due again"
+        SAMPLE = "send/sample", "Sample email sent"
+        AGAIN = "send/notice", "Notice queued again"
         BUILD = "create/report", "Report built"
-        SIGN_OFF = "update/report", "Report acknowledged"
+        SIGN_OFF = "update/report", "Report signed off"
         POLICY = "update/policy", "Policy changed"
-        PRUNE = "delete/trail", "Trail pruned"
+        PRUNE = "delete/trail", "Audit log pruned"
         ACKNOWLEDGE = "update/trail", "Failed integrity check acknowledged"
-        INTENT = "begin/act", "Act begun"  # resource: the action; remark: the row, and its digest
+        INTENT = (
+            "begin/act",
+            "Action begun",
+        )  # resource: the action; remark: the row, and its digest
         READ = "read/audit", "Audit log viewed"
         START = "start/process", "Process started"
         STOP = "stop/process", "Process stopped"

@@ -81,17 +81,17 @@ class Activity(models.Model):
     class Action(models.TextChoices):
         """The notifications that Keystone sends about users."""
 
-        CREATED = "created", "Created the account"
-        UPDATED = "updated", "Changed the account"  # Keystone does not say which attribute
+        CREATED = "created", "Account created"
+        UPDATED = "updated", "Account changed"  # Keystone does not say which attribute
         # "updated" by Keystone, and its table shows that `enabled` has changed.
-        ENABLED = "enabled", "Enabled the account"
-        DISABLED = "disabled", "Disabled the account"
-        DELETED = "deleted", "Deleted the account"
-        PASSWORD = "password", "Changed the password"
-        ROLE_GRANTED = "role_granted", "Granted a role"
-        ROLE_REVOKED = "role_revoked", "Revoked a role"
-        CREDENTIAL_CREATED = "credential_created", "Created an application credential"
-        CREDENTIAL_DELETED = "credential_deleted", "Deleted an application credential"
+        ENABLED = "enabled", "Account enabled"
+        DISABLED = "disabled", "Account disabled"
+        DELETED = "deleted", "Account deleted"
+        PASSWORD = "password", "Password changed"
+        ROLE_GRANTED = "role_granted", "Role granted"
+        ROLE_REVOKED = "role_revoked", "Role revoked"
+        CREDENTIAL_CREATED = "credential_created", "Application credential created"
+        CREDENTIAL_DELETED = "credential_deleted", "Application credential deleted"
 
     class Reason(models.TextChoices):
         """Keystone's reason for refusing a new password."""
@@ -99,7 +99,7 @@ class Activity(models.Model):
         NONE = "", "Done"
         REQUIREMENTS = "requirements", "It does not meet the requirements"
         HISTORY = "history", "It was used before"
-        MINIMUM_AGE = "minimum_age", "The one before it is too young"
+        MINIMUM_AGE = "minimum_age", "The current one is too new"
         SELF_SERVICE = "self_service", "The owner may not change it"
         OTHER = "other", "Another reason"
 

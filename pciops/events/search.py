@@ -40,7 +40,7 @@ class EventKind(TextChoices):
     """Groups of events that a search may ask for, besides single actions."""
 
     SIGN_IN = "sign_in", "Sign-ins"
-    CHANGE = "change", "Everything else"
+    CHANGE = "change", "Changes"
 
 
 EVENT_KINDS: Final = (*EventKind.choices, *Activity.Action.choices)

@@ -43,10 +43,15 @@ def as_text(sentence: Sentence) -> str:
     return "".join(part.text for part in sentence)
 
 
+def account_part(user_id: str, name: str, domain_id: str) -> TextPart:
+    """Return the name of an account, or its id, with what a link to its page needs."""
+    linked = user_id if _URL_SAFE.fullmatch(user_id) else ""
+    return TextPart(name or user_id, "untrusted", linked, domain_id)
+
+
 def _account(user_id: str, name: str, domain_id: str, domain_name: str) -> Sentence:
     """Return `j.doe (corp)`, or the id if there is no name."""
-    linked = user_id if _URL_SAFE.fullmatch(user_id) else ""
-    named = TextPart(name or user_id, "untrusted", linked, domain_id)
+    named = account_part(user_id, name, domain_id)
     if not domain_name:
         return (named,)
     return (named, TextPart(" ("), TextPart(domain_name, "untrusted"), TextPart(")"))
@@ -126,8 +131,8 @@ def _failed(group: AttemptGroup, within: str) -> Sentence:
 _REASONS: Final = {
     Attempts.Reason.NONE: "",
     Attempts.Reason.WRONG_PASSWORD: ", wrong password",
-    Attempts.Reason.LOCKED: ", refused unread because the account was locked",
-    Attempts.Reason.UNKNOWN_NAME: " under names that no account has",
+    Attempts.Reason.LOCKED: ", rejected while the account was locked",
+    Attempts.Reason.UNKNOWN_NAME: " with unknown usernames",
     Attempts.Reason.DISABLED: ", the account is disabled",
     Attempts.Reason.EXPIRED: ", the password has expired",
     Attempts.Reason.OTHER: ", for another reason",
@@ -137,7 +142,7 @@ _REASONS: Final = {
 def _password_variety(hashes: Collection[str]) -> str:
     if "" in hashes:
         return ""  # Keystone does not report them
-    return " (always the same)" if len(hashes) == 1 else f" ({len(hashes)} different ones)"
+    return " (the same each time)" if len(hashes) == 1 else f" ({len(hashes)} different passwords)"
 
 
 def _is(row: Attempts, user_id: str) -> bool:
@@ -146,7 +151,7 @@ def _is(row: Attempts, user_id: str) -> bool:
 
 def _attempted_account(row: Attempts) -> Sentence:
     if not row.user_id:
-        return (TextPart("somebody whom Keystone does not name"),)
+        return (TextPart("an account that Keystone does not name"),)
     return _account(row.user_id, row.name, row.domain_id, row.domain_name)
 
 
@@ -176,7 +181,7 @@ def of_activity(row: Activity) -> Sentence:
         return _of_password(row) + _source(row.address, row.agent)
     verb, themselves = _ACTIONS[Activity.Action(row.action)]
     object_ = (TextPart(themselves),) if row.doer_id == row.user_id else _subject(row)
-    what = " (Keystone does not say what)" if row.action == Activity.Action.UPDATED else ""
+    what = " (Keystone does not report what)" if row.action == Activity.Action.UPDATED else ""
     failed = " (it failed)" if row.outcome == Outcome.FAILURE else ""
     return (
         *_doer(row),
@@ -201,10 +206,10 @@ _ACTIONS: Final = {
     Activity.Action.CREDENTIAL_CREATED: ("created an application credential for", "themselves"),
     Activity.Action.CREDENTIAL_DELETED: ("deleted an application credential of", "themselves"),
 }
-_PASSWORD_REASONS: Final = {
+PASSWORD_REASONS: Final = {
     Activity.Reason.REQUIREMENTS: "it does not meet the requirements",
     Activity.Reason.HISTORY: "it was used before",
-    Activity.Reason.MINIMUM_AGE: "the one before it is too young",
+    Activity.Reason.MINIMUM_AGE: "the current one is too new",
     Activity.Reason.SELF_SERVICE: "the owner may not change it",
 }
 
@@ -218,7 +223,7 @@ def _of_password(row: Activity) -> Sentence:
         return (*doer, TextPart(" "), did, *(() if own else (TextPart(" of "), *_subject(row))))
     did = TextPart("was refused a new password", "strong")
     owner = () if own else (TextPart(" for "), *_subject(row))
-    reason = _PASSWORD_REASONS.get(Activity.Reason(row.reason), "")
+    reason = PASSWORD_REASONS.get(Activity.Reason(row.reason), "")
     return (*doer, TextPart(" "), did, *owner, *((TextPart(f": {reason}"),) if reason else ()))
 
 
@@ -228,7 +233,7 @@ def _subject(row: Activity) -> Sentence:
 
 def _doer(row: Activity) -> Sentence:
     if not row.doer_id:
-        return (TextPart("Keystone itself or its command line"),)
+        return (TextPart("Keystone or its command line"),)
     return _account(row.doer_id, row.doer_name, row.doer_domain_id, row.doer_domain_name)
 
 

@@ -14,7 +14,8 @@ from typing import Final
 from django.db.models import Model
 
 from pciops.audit.models import Event
-from pciops.events import sentences
+from pciops.events import entries, sentences
+from pciops.events.entries import EventEntry
 from pciops.events.models import Activity, Attempts
 from pciops.events.sentences import AttemptGroup, Sentence
 from pciops.lib.merging import MergeSource, merged
@@ -29,8 +30,8 @@ class TimelineLine:
     """Equal sign-ins, a change that Keystone notified, or an event of the audit log."""
 
     at: datetime
+    entry: EventEntry
     sentence: Sentence = ()  # of a notification
-    failed: bool = False
     event: Event | None = None  # of the audit log
 
 
@@ -78,16 +79,16 @@ class _LineBuilder:
 
     def _line(self, item: AttemptGroup | Activity | Event) -> TimelineLine:
         if isinstance(item, Event):
-            return TimelineLine(at=item.event_time, event=item)
+            return TimelineLine(at=item.event_time, entry=entries.of_act(item), event=item)
         if isinstance(item, Activity):
-            failed = item.outcome == "failure"
-            return TimelineLine(at=item.at, sentence=sentences.of_activity(item), failed=failed)
+            entry = entries.of_activity(item)
+            return TimelineLine(at=item.at, entry=entry, sentence=sentences.of_activity(item))
         return TimelineLine(
             at=item.last_at,
+            entry=entries.of_attempts(item, unknown_names=self.unknown_names),
             sentence=sentences.of_attempts(
                 item, within=self.within, unknown_names=self.unknown_names
             ),
-            failed=item.example.outcome == "failure",
         )
 
 

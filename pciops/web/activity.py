@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from pciops.events import liveness, search, timeline
 from pciops.events.models import Outcome
+from pciops.events.search import EventKind, EventQuery
 from pciops.events.tampering import selectors as tampering
 from pciops.signin.event_access import reader
 from pciops.signin.middleware import by_itself
@@ -25,6 +26,13 @@ PAGE_SIZE: Final = 50
 OUT_OF_BAND_FOR: Final = timedelta(days=7)  # how long such changes are shown above the list
 OUT_OF_BAND: Final = 10  # changes
 DEAD_LETTERS: Final = 100  # kinds of messages
+# The views: label, and the filters `kind` and `outcome` of each.
+VIEWS: Final = (
+    ("All", "", ""),
+    ("Failed sign-ins", EventKind.SIGN_IN.value, Outcome.FAILURE.value),
+    ("Sign-ins", EventKind.SIGN_IN.value, Outcome.SUCCESS.value),
+    ("Changes", EventKind.CHANGE.value, ""),
+)
 
 
 @never_cache
@@ -34,7 +42,7 @@ def activity(request: OperatorRequest) -> HttpResponse:
 
     The page's own script gets the list without the rest of the page.
     """
-    now, query, viewer = timezone.now(), search.EventQuery.parse(request.GET), reader(request.user)
+    now, query, viewer = timezone.now(), EventQuery.parse(request.GET), reader(request.user)
     marker = request.GET.get("marker", "")
     page = timeline.page(
         search.sources(query, viewer),
@@ -52,10 +60,12 @@ def activity(request: OperatorRequest) -> HttpResponse:
         "next": f"?{urlencode({**filters, 'marker': page.next})}" if page.next else "",
     }
     if by_itself(request):
-        return render(request, "includes/activity.html", context)
-    since = now - OUT_OF_BAND_FOR
+        return render(request, "includes/activity.html", {**context, "alone": True})
+    since, views = now - OUT_OF_BAND_FOR, _views(query)
     context |= {
         "query": query,
+        "views": views,
+        "narrowed": query.doer or query.since or query.until or not any(view[2] for view in views),
         "kinds": search.EVENT_KINDS,
         "outcomes": Outcome.choices,
         "export": urlencode(filters),
@@ -69,11 +79,22 @@ def activity(request: OperatorRequest) -> HttpResponse:
     return render(request, "web/activity.html", context)
 
 
+def _views(query: EventQuery) -> list[tuple[str, str, bool]]:
+    """Return label, URL and whether it is the current one, of each view."""
+    rest = {key: text for key, text in query.parameters.items() if key not in {"kind", "outcome"}}
+    views = []
+    for label, kind, outcome in VIEWS:
+        chosen = {key: text for key, text in (("kind", kind), ("outcome", outcome)) if text}
+        current = (kind, outcome) == (query.kind, query.outcome)
+        views.append((label, f"?{urlencode({**chosen, **rest})}", current))
+    return views
+
+
 @never_cache
 @require_safe
 def activity_export(request: OperatorRequest) -> StreamingHttpResponse:
     """Stream all matching events as a file; like sign-ins are counted by the minute."""
-    now, query, viewer = timezone.now(), search.EventQuery.parse(request.GET), reader(request.user)
+    now, query, viewer = timezone.now(), EventQuery.parse(request.GET), reader(request.user)
     rows = (search.as_dict(row, viewer) for row in search.everything(query, viewer))
     return export(request, "activity", search.EXPORT_COLUMNS, rows, now=now)
 

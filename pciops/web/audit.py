@@ -138,7 +138,7 @@ def _acknowledge_page(
 
 def _chart(days: list[tuple[date, int, int]]) -> Bars:
     return Bars(
-        title="Rows of the trail a day: done, and not done",
+        title="Rows a day: done, and not done",
         groups=tuple(f"{day:%a} {day.day}" for day, _, _ in days),
         series=(
             Series(label="done", values=tuple(done for _, done, _ in days)),

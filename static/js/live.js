@@ -7,7 +7,8 @@ const list = document.getElementById("live");
 const status = document.getElementById("news");
 let failures = 0;
 
-const texts = (parent) => [...parent.querySelectorAll("li")].map((line) => line.textContent);
+const texts = (parent) =>
+  [...parent.querySelectorAll("tbody tr:not(.day)")].map((row) => row.textContent);
 
 // Nothing is moved under the hands of who is reading: a link in use, or a selection.
 function inUse() {
@@ -16,11 +17,13 @@ function inUse() {
 
 function show(html) {
   const found = new DOMParser().parseFromString(html, "text/html").body;
+  const readAt = found.querySelector("#as-of");
+  if (readAt) document.getElementById("as-of").replaceWith(readAt);
   const known = new Set(texts(list));
   const fresh = texts(found).filter((text) => !known.has(text)).length;
   if (fresh && inUse()) return;
   list.replaceChildren(...found.childNodes);
-  if (fresh) status.textContent = fresh === 1 ? "1 new line" : `${fresh} new lines`;
+  if (fresh) status.textContent = fresh === 1 ? "1 new event" : `${fresh} new events`;
 }
 
 function stop(words) {

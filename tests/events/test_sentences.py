@@ -42,7 +42,7 @@ def change(action: str, **fields: Any) -> str:
         (
             REASON.LOCKED,
             2,
-            "2 failed sign-ins as j.doe (corp), refused unread because the account was locked",
+            "2 failed sign-ins as j.doe (corp), rejected while the account was locked",
         ),
         (REASON.DISABLED, 1, "1 failed sign-in as j.doe (corp), the account is disabled"),
         (REASON.EXPIRED, 1, "1 failed sign-in as j.doe (corp), the password has expired"),
@@ -77,8 +77,8 @@ def test_attempts_have_their_period(minutes: list[int], period: str) -> None:
 @pytest.mark.parametrize(
     ("hashes", "expected"),
     [
-        (["2Nw", "2Nw"], "wrong password (always the same)"),
-        (["2Nw", "xYz"], "wrong password (2 different ones)"),
+        (["2Nw", "2Nw"], "wrong password (the same each time)"),
+        (["2Nw", "xYz"], "wrong password (2 different passwords)"),
         (["", ""], "wrong password,"),
         (["2Nw", ""], "wrong password,"),
     ],
@@ -138,7 +138,7 @@ def test_groups_add_up_in_any_order() -> None:
     ("action", "expected"),
     [
         ("created", "admin (Default) created j.doe (corp)"),
-        ("updated", "admin (Default) changed j.doe (corp) (Keystone does not say what)"),
+        ("updated", "admin (Default) changed j.doe (corp) (Keystone does not report what)"),
         ("enabled", "admin (Default) enabled j.doe (corp)"),
         ("disabled", "admin (Default) disabled j.doe (corp)"),
         ("deleted", "admin (Default) deleted j.doe (corp)"),
@@ -179,7 +179,7 @@ def test_an_account_that_changes_itself_is_named_once(action: str) -> None:
         (
             "created",
             {"doer_id": "", "doer_name": ""},
-            "Keystone itself or its command line created j.doe (corp)",
+            "Keystone or its command line created j.doe (corp)",
         ),
         ("password", {"doer_id": ""}, "j.doe (corp) changed their own password"),
         (
@@ -200,7 +200,7 @@ def test_a_change_may_have_a_source_and_lack_names(
     [
         ("requirements", ": it does not meet the requirements"),
         ("history", ": it was used before"),
-        ("minimum_age", ": the one before it is too young"),
+        ("minimum_age", ": the current one is too new"),
         ("self_service", ": the owner may not change it"),
         ("other", ""),
     ],

@@ -43,7 +43,7 @@ def test_equal_attempts_are_one_line() -> None:
     for minute in range(12):
         attempts(2, at=NOW - minute * MINUTE, partial_hash=f"{minute % 2}").save()
 
-    assert texts(page()) == ["24 failed sign-ins, wrong password (2 different ones)"]
+    assert texts(page()) == ["24 failed sign-ins, wrong password (2 different passwords)"]
 
 
 @pytest.mark.parametrize(

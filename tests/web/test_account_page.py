@@ -326,7 +326,7 @@ def test_older_history_is_on_the_next_page(site: Client, monkeypatch: pytest.Mon
 
     assert "3 failed sign-ins" in shown(first)
     assert "3 failed sign-ins" not in second
-    assert "Keystone does not say what" in second
+    assert "Keystone does not report what" in second
 
 
 def test_an_invalid_marker_is_refused(site: Client) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from datetime import timedelta
 from typing import Any, cast
@@ -12,14 +11,13 @@ import time_machine
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from pciops.audit.models import Event
 from pciops.events import search, sentences
 from pciops.events.models import ConsumerSession, DeadLetter, OutOfBandChange
 from pciops.signin.models import StoredSession
 from tests.events.factories import REASON, activity, attempts, save_name
 from tests.factories import NOW, make_user
 from tests.signin.visit import shown
-from tests.web.pages import csv_rows, text_of
+from tests.web.pages import text_of
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
@@ -35,12 +33,6 @@ def lines(site: Client, query: str = "") -> list[str]:
     assert response.status_code == 200, shown(response)
     texts = [sentences.as_text(line.sentence) for line in response.context["lines"]]
     return [text.partition(", reported")[0] for text in texts]
-
-
-def exported(site: Client, query: str = "?format=json") -> list[dict[str, Any]]:
-    """Return the rows of the JSON file."""
-    rows: list[dict[str, Any]] = json.loads(text_of(site, f"/activity/export{query}"))["activity"]
-    return rows
 
 
 def consumer(*, connected: bool = True, ago: timedelta = timedelta(0), error: str = "") -> None:
@@ -62,8 +54,45 @@ def test_the_newest_event_comes_first_with_links(site: Client) -> None:
         "admin (Default) deleted j.doe (corp)",
         "admin (Default) created j.doe (corp)",
     ]
-    assert '<a href="/accounts/d0e/"><bdi>j.doe</bdi></a>' in page
-    assert '<a href="/accounts/adm1n/"><bdi>admin</bdi></a>' in page
+    assert 'href="/accounts/d0e/" title="j.doe"><bdi>j.doe</bdi></a>' in page
+
+
+def test_a_row_has_event_account_source_and_client(site: Client) -> None:
+    attempts(12, at=NOW - 3 * MINUTE, partial_hash="a").save()
+    attempts(2, at=NOW - MINUTE, partial_hash="a").save()
+    activity("disabled", at=NOW - DAY).save()
+    response = site.get("/activity/")
+    page = shown(response)
+
+    assert "Failed sign-in ×14 Same password each time, since 13:59" in page
+    assert "Account disabled By admin j.doe corp" in page
+    assert "Today, Sunday 22 November" in page
+    assert "Saturday 21 November" in page
+    assert 'href="/activity/?address=10.2.3.4"' in response.content.decode()
+    assert "14 failed sign-ins as j.doe (corp)" in page  # for screen readers
+
+
+@pytest.mark.parametrize(
+    ("query", "current"),
+    [
+        ("", "All"),
+        ("?kind=sign_in&outcome=failure", "Failed sign-ins"),
+        ("?kind=change", "Changes"),
+        ("?kind=deleted", None),
+    ],
+)
+def test_the_views_are_filters(site: Client, query: str, current: str | None) -> None:
+    views = cast("Any", site.get(f"/activity/{query}")).context["views"]
+
+    assert next((label for label, _, here in views if here), None) == current
+
+
+def test_a_view_keeps_the_other_filters(site: Client) -> None:
+    views = cast("Any", site.get("/activity/?kind=change&account=doe")).context["views"]
+
+    assert [url for _, url, _ in views][:2] == [
+        *("?account=doe", "?kind=sign_in&outcome=failure&account=doe"),
+    ]
 
 
 FILTERED = {
@@ -319,55 +348,3 @@ def test_dead_letters_are_counted_and_shown_to_administrators(
     assert "set-aside" not in auditor.get("/activity/").content.decode()
     assert "Not JSON" in shown(page)
     assert "<script>alert" not in page.content.decode()
-
-
-# --- Files --------------------------------------------------------------------------------------
-def test_the_json_file_has_every_row_as_the_api_gives_it(site: Client) -> None:
-    attempts(3, until=NOW + timedelta(seconds=9), partial_hash="2Nwmv").save()
-    activity("role_granted", at=NOW - MINUTE, detail="role=r1").save()
-    sign_in, grant = exported(site)
-    sentence = sign_in.pop("sentence")
-
-    assert sign_in == {
-        "kind": "sign_in",
-        "first_at": "2026-11-22T14:02:11Z",
-        "last_at": "2026-11-22T14:02:20Z",
-        "count": 3,
-        "outcome": "failure",
-        "reason": "wrong_password",
-        "account_id": "d0e",
-        "account_name": "j.doe",
-        "domain_id": "corp",
-        "domain_name": "corp",
-        "doer_id": None,
-        "doer_name": None,
-        "doer_domain_id": None,
-        "doer_domain_name": None,
-        "address": "10.2.3.4",
-        "agent": "keystoneauth1/5.18.0 python-requests/2.34",
-        "detail": None,
-    }
-    assert "always the same" in sentence
-    assert (grant["kind"], grant["doer_name"], grant["detail"]) == (
-        *("role_granted", "admin", "role=r1"),
-    )
-
-
-def test_a_formula_in_the_csv_file_is_defused(site: Client) -> None:
-    activity(name="=SUM(A1)", doer_name="@evil", agent="-x").save()
-    [row] = csv_rows(site, "/activity/export?format=csv")
-
-    assert (row["account_name"], row["doer_name"], row["agent"]) == ("'=SUM(A1)", "'@evil", "'-x")
-
-
-def test_an_export_is_in_the_audit_log_with_its_filters(site: Client) -> None:
-    text_of(site, "/activity/export?format=csv&account=ann")
-    event = Event.objects.get(action=Event.Action.EXPORT)
-
-    assert (event.resource, event.remark) == ("activity.csv", "account=ann")
-
-
-@pytest.mark.parametrize("query", ["", "?format=xml", "?format=csv&kind=x"])
-def test_an_invalid_export_is_refused_and_not_recorded(site: Client, query: str) -> None:
-    assert site.get(f"/activity/export{query}").status_code == 400
-    assert not Event.objects.filter(action=Event.Action.EXPORT).exists()

@@ -72,4 +72,4 @@ def test_audit_page_shows_refusals(auditor: Client, fake_keystone: FakeKeystone)
     auditor.post("/accounts/unlock/")
     page = shown(signed_in(fake_keystone.person()).get("/audit/?action=deny"))
 
-    assert "Refused : POST /accounts/unlock/ by rita (Default)" in page
+    assert "Refused POST /accounts/unlock/ by rita Default" in page

@@ -51,6 +51,56 @@ CAUSES: Final = {
     Cause.UNKNOWN: "circle-question-mark",
 }
 
+# Of entries of the tables of events, by their kind; the icon of the others is "activity".
+EVENTS: Final = {
+    "sign_in": "log-in",
+    "attack": "crosshair",
+    "wrong_password": "circle-x",
+    "locked": "ban",
+    "unknown_name": "circle-question-mark",
+    "disabled": "ban",
+    "expired": "key-round",
+    "other": "circle-x",
+    "created": "plus",
+    "updated": "pencil",
+    "enabled": "circle-check",
+    "deleted": "trash-2",
+    "password": "key-round",
+    "role_granted": "users",
+    "role_revoked": "users",
+    "credential_created": "key-round",
+    "credential_deleted": "key-round",
+    "unlock": "lock-open",
+    "enable": "circle-check",
+    "disable": "ban",
+    "exempt": "shield-off",
+    "lift": "shield-off",
+    "record": "shield-off",
+    "revoke/tokens": "log-out",
+    "machine": "server",
+    "person": "user",
+    "authenticate": "log-in",
+    "authenticate/logout": "log-out",
+    "update/password": "key-round",
+    "deny": "ban",
+    "read/export": "download",
+    "read/report": "download",
+    "send/sample": "mail",
+    "send/notice": "mail",
+    "create/report": "file-text",
+    "update/report": "file-text",
+    "update/policy": "sliders-horizontal",
+    "delete/trail": "trash-2",
+    "update/trail": "list-checks",
+    "begin/act": "clock",
+    "read/audit": "list-checks",
+    "start/process": "server",
+    "stop/process": "server",
+    "update/key": "key-round",
+    "update/secret-key": "key-round",
+    "delete/secret-key": "key-round",
+}
+
 register = Library()
 
 
@@ -92,3 +142,9 @@ def tone(level: str) -> str:
 def cause_icon(cause: Cause) -> str:
     """Return the name of the icon of a cause."""
     return CAUSES[cause]
+
+
+@register.filter
+def event_icon(kind: str) -> str:
+    """Return the name of the icon of an entry of a table of events."""
+    return EVENTS.get(kind, "activity")

@@ -18,6 +18,7 @@ from pciops.accounts.policy.policy import NAMES, Policy
 from pciops.accounts.states import ATTACKED_EXEMPT, EXPIRING, INACTIVE_SOON
 from pciops.accounts.states.state import State
 from pciops.accounts.verdict import SigninVerdict
+from pciops.events import entries
 from pciops.events.sentences import TextPart
 from pciops.lib import numbers, times
 from pciops.lib.disguises import disguise_of
@@ -32,6 +33,7 @@ register.filter("day", times.day)
 register.filter("days_away", times.days_away)
 register.filter("grouped", numbers.grouped)
 register.filter("change", numbers.change)
+register.filter("entry", entries.of_act)
 register.filter("enforces_nothing", compliance.enforces_nothing)
 
 
@@ -139,6 +141,26 @@ def marked(text: str, part: str) -> str:
 def as_list(value: object) -> list[object]:
     """Return the value as the only item of a list."""
     return [value]
+
+
+@register.filter
+def second(value: datetime) -> SafeString:
+    """Return `14:02:11` in UTC, for a row below the row of its day."""
+    value = value.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        *(times.iso(value), times.dated(value), f"{value:%H:%M:%S}"),
+    )
+
+
+@register.filter
+def weekday(value: datetime, now: datetime) -> str:
+    """Return `Today, Sunday 22 November`, `Friday 20 November` or `Monday 3 March 2025`, in UTC."""
+    day, today = value.astimezone(UTC).date(), now.astimezone(UTC).date()
+    words = f"{day:%A} {day.day} {day:%B}"
+    if day == today:
+        return f"Today, {words}"
+    return words if day.year == today.year else f"{words} {day.year}"
 
 
 @register.filter

@@ -145,9 +145,9 @@ def test_changes_of_accounts_are_listed_with_the_person() -> None:
     first, second = table("8.2.4", "changes")
 
     assert (first["at"], first["action"], first["by"], first["event_id"]) == (
-        *("2026-11-11T03:00:00Z", "Disabled the account", "admin (Default)", "e-1"),
+        *("2026-11-11T03:00:00Z", "Account disabled", "admin (Default)", "e-1"),
     )
     assert first["sentence"].startswith("admin (Default) disabled j.doe (corp)")
-    assert second["action"] == "Created the account"
+    assert second["action"] == "Account created"
     assert figures("8.2.4")["changes_disabled"] == 1
     assert figures("8.2.4")["changes_deleted"] == 0

@@ -139,14 +139,13 @@ class Digest:
     @property
     def headlines(self) -> list[str]:
         """The facts that need attention, the most urgent first: "3 new locks"."""
-        both = "administrators and service accounts"
         numbers = (
             (self.locks.total, "new lock", "new locks"),
             (self.attacked.total, "exempt account under attack", "exempt accounts under attack"),
-            (self.coming.total, "administrator or service account stops", f"{both} stop"),
-            (self.failed.total, "failed mail", "failed mails"),
+            (self.coming.total, "privileged account expires", "privileged accounts expire"),
+            (self.failed.total, "failed email", "failed emails"),
             (self.unaddressed, "notice without an address", "notices without an address"),
-            (len(self.gaps), "gap in the timetable", "gaps in the timetable"),
+            (len(self.gaps), "scheduled job did not run", "scheduled jobs did not run"),
         )
         return [counted(number, noun, plural) for number, noun, plural in numbers if number]
 

@@ -274,6 +274,8 @@ def _variables(digest: Digest) -> dict[str, Any]:
         "domain": quoted(digest.domain.name) if digest.domain else "",
         "since": times.dated(digest.since),
         "now": times.dated(digest.now),
+        "date": times.day(digest.now.astimezone(settings.SITE_ZONE).date()),
+        "tone": _tone(digest),
         "headline": ", ".join(digest.headlines[:2]),
         "empty": digest.empty,
         "locked_now": digest.locked_now,
@@ -288,3 +290,12 @@ def _variables(digest: Digest) -> dict[str, Any]:
         "site": page_url("/"),
         "contact": settings.HELP_CONTACT,
     }
+
+
+def _tone(digest: Digest) -> str:
+    """Return the color of the email's head."""
+    if digest.attacked.total:
+        return "attack"
+    if digest.locks.total or digest.failed.total:
+        return "bad"
+    return "good" if digest.empty else "soon"

@@ -7,12 +7,11 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.template import Context, Engine
+from django.template.loader import render_to_string
 
 from pciops.audit import anchors
 from pciops.lib import times
 from pciops.lib.addresses import plain, quoted
-from pciops.lib.files import shipped
 from pciops.notices import rules
 from pciops.notices.mail import operator_mail
 from pciops.notices.mail.message import LONGEST_SUBJECT, Attachment, RenderedMail
@@ -26,7 +25,6 @@ from pciops.reports.value import Report
 GOOD_FOR: Final = timedelta(days=7)  # then there is another report
 LARGEST: Final = 8 * 1024 * 1024  # bytes of a PDF that goes along; mail servers take no more
 TIMESTAMP_REPLY: Final = "application/timestamp-reply"
-TEMPLATES: Final = shipped("templates") / "reports" / "mail"
 
 
 def owe_recent(now: datetime) -> int:
@@ -109,10 +107,9 @@ def _proofs(stored: StoredReport, now: datetime) -> list[Attachment]:
 
 def write(stored: StoredReport, report: Report, *, attached: bool, left_out: bool) -> RenderedMail:
     """Render the mail; each text that is not ours is one line of it."""
-    engine = Engine(dirs=[str(TEMPLATES)])
     facts = _facts(stored, report) | {"attached": attached, "left_out": left_out}
     subject, body, html = (
-        engine.get_template(name).render(Context(facts, autoescape=name.endswith(".html")))
+        render_to_string(f"reports/mail/{name}", facts)
         for name in ("subject.txt", "body.txt", "body.html")
     )
     return RenderedMail(subject=plain(subject, LONGEST_SUBJECT), text=body, html=html)
@@ -133,11 +130,16 @@ def _facts(stored: StoredReport, report: Report) -> dict[str, Any]:
         "ends": times.dated(header.ends),
         "generated_at": times.dated(header.generated_at),
         "figures": [
-            {"label": one.label, "number": one.number, "change": one.change}
+            {
+                "label": one.label,
+                "number": text.number_text(one.number),
+                "change": text.change_text(one.change),
+            }
             for one in report.figures()
             if one.main
         ],
         "answer": text.answer(report),
+        "tone": "bad" if listed else "soon" if report.gaps else "good",
         "exceptions": listed,
         "requirements": len(with_exceptions),
         "gaps": [plain(gap.words, 400) for gap in report.gaps],

@@ -90,11 +90,15 @@ def tell_owner(user_id: str, address: str, now: datetime) -> None:
         "address": address or "an unknown address",
         "at": times.dated(now),
         "most": MOST,
-        "help": settings.HELP_CONTACT,
-        "change": settings.PASSWORD_CHANGE_URL,
+        "contact": settings.HELP_CONTACT,
+        "change_url": settings.PASSWORD_CHANGE_URL,
     }
     mail = RenderedMail(
-        subject=plain(f"{settings.CLOUD_NAME}: wrong codes at your sign-in", LONGEST_SUBJECT),
+        subject=plain(
+            f"{settings.CLOUD_NAME}: {MOST} wrong one-time codes for your account, "
+            f"{times.day(now.date())}",
+            LONGEST_SUBJECT,
+        ),
         text=render_to_string("alerts/wrong_codes.txt", variables),
         html=render_to_string("alerts/wrong_codes.html", variables),
     )

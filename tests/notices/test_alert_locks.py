@@ -129,7 +129,7 @@ def test_alert_says_who_until_when_why_and_where_to_look() -> None:
     assert body["account"]["id"] == user.id
     assert body["account"]["kinds"] == ["service"]
     assert body["diagnosis"]["cause"] == "unknown"
-    assert text.startswith("OpenStack: Service account locked: “nova” (“Default”)\n")
+    assert text.startswith("OpenStack: Service account locked: “nova” (“Default”), 22 Nov 2026\n")
     assert f"after 3 failed sign-ins. Locked until {times.dated(until)}" in text
     assert "Cause:\n" in text
     assert url in text

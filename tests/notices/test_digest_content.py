@@ -244,7 +244,7 @@ def test_the_headlines_are_in_order_of_urgency() -> None:
         jobs=[runs(begins=None)],
     )
 
-    terms = ("new lock", "attack", "service account", "failed mail", "address", "timetable")
+    terms = ("new lock", "attack", "privileged", "failed email", "address", "scheduled job")
     assert [headline.split()[0] for headline in found.headlines] == ["2", "1", "1", "2", "1", "1"]
     assert all(term in line for term, line in zip(terms, found.headlines, strict=True))
 

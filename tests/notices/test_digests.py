@@ -174,12 +174,14 @@ def test_while_keystones_database_is_down_nothing_is_written() -> None:
 # --- Recipients and times -------------------------------------------------------------------------
 def test_the_clouds_digest_is_sent_once_a_day_to_the_operators(smtp_server: SmtpServer) -> None:
     make_locked()
-    assert write() == ["Test cloud: 1 new lock"]
+    assert write() == ["Test cloud: 1 new lock, 22 Nov 2026"]
     assert write(NOW + HOUR) == []
     send()
 
     assert smtp_server.recipients == ["ops@cloud.example"]
-    assert [mail["Subject"] for mail in smtp_server.mails] == ["Test cloud: 1 new lock"]
+    assert [mail["Subject"] for mail in smtp_server.mails] == [
+        "Test cloud: 1 new lock, 22 Nov 2026"
+    ]
 
 
 def test_the_next_digest_begins_at_the_last_one() -> None:
@@ -234,8 +236,11 @@ def test_a_domains_digest_is_sent_to_its_contacts_and_has_its_accounts_only(
     body = mails["desk@shops.example"].get_body(("plain",))
     assert body is not None
 
-    assert mails["ops@cloud.example"]["Subject"] == "Test cloud: 2 new locks"
-    assert mails["desk@shops.example"]["Subject"] == "Test cloud, domain “Shops”: 1 new lock"
+    assert mails["ops@cloud.example"]["Subject"] == "Test cloud: 2 new locks, 22 Nov 2026"
+    assert (
+        mails["desk@shops.example"]["Subject"]
+        == "Test cloud, domain “Shops”: 1 new lock, 22 Nov 2026"
+    )
     assert "ours" in body.get_content()
     assert "theirs" not in body.get_content()
 
@@ -254,8 +259,8 @@ def test_an_empty_digest_of_a_domain_is_not_sent() -> None:
 def test_the_digest_of_one_domain_can_be_written() -> None:
     make_locked("ours", domain=SHOPS)
 
-    assert write(only=SHOPS) == ["Test cloud, domain “Shops”: 1 new lock"]
-    assert write() == ["Test cloud: 1 new lock"]
+    assert write(only=SHOPS) == ["Test cloud, domain “Shops”: 1 new lock, 22 Nov 2026"]
+    assert write() == ["Test cloud: 1 new lock, 22 Nov 2026"]
 
 
 @pytest.mark.parametrize("is_sent", [True, False])
@@ -371,5 +376,5 @@ def test_a_template_of_the_site_replaces_the_built_in_one(
 def test_an_empty_digest_says_so() -> None:
     mail = digests.render(cloud())
 
-    assert "nothing needs you" in mail.subject
-    assert "no account was locked" in mail.text
+    assert "nothing needs attention" in mail.subject
+    assert "No account was locked" in mail.text

@@ -124,6 +124,14 @@ def test_an_inactive_account_is_kept_by_a_sign_in_before_the_day_of_the_fact() -
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_the_html_follows_a_dark_theme_and_loads_nothing(kind: NoticeKind) -> None:
+    _, html = parts(mail_of(rendering.sample(kind, policy=POLICY, now=NOW)))
+
+    assert "prefers-color-scheme: dark" in html
+    assert not re.search(r"<img|<link|url\(|@import", html)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_subject_has_a_date(kind: NoticeKind) -> None:
     mail = mail_of(rendering.sample(kind, policy=POLICY, now=NOW))
 

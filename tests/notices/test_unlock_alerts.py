@@ -94,7 +94,7 @@ def test_email_says_who_unlocked_whom_and_why() -> None:
     alerts.raise_alerts(NOW)
     mail = message_from_bytes(bytes(OperatorMail.objects.get().content), policy=default)
 
-    assert mail["Subject"] == "OpenStack: Administrator unlocked: “root” (“Default”)"
+    assert mail["Subject"] == "OpenStack: Administrator unlocked: “root” (“Default”), 22 Nov 2026"
     for kind in ("plain", "html"):
         part = mail.get_body((kind,))
         assert part is not None

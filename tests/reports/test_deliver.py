@@ -58,7 +58,7 @@ def test_the_mail_has_figures_findings_and_a_link() -> None:
     text = body.get_content()
 
     for figure in stored.main_figures:
-        assert figure["label"] in text
+        assert figure["label"] in text.lower()
     assert "https://pciops.example/reports/2026-W46/" in text
     assert stored.hash in text
 
@@ -102,7 +102,7 @@ def test_a_pdf_that_is_too_large_stays_here(monkeypatch: pytest.MonkeyPatch) -> 
     body = mails()[0].get_body(("plain",))
 
     assert body is not None
-    assert "too large for a mail" in body.get_content()
+    assert "too large for an email" in body.get_content()
 
 
 def test_who_is_added_within_the_week_gets_it_too(settings: Settings) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -123,11 +123,23 @@ def mail_of(
         "began": times.dated(began_at),
         "sections": sections,
         "status": status.value,
+        "tone": _tone(body, status),
+        "contact": settings.HELP_CONTACT,
     }
     resolved = "resolved: " if status is AlertStatus.RESOLVED else ""
-    subject = f"{settings.CLOUD_NAME}: {resolved}{body['summary']}"
+    day = times.day(began_at.astimezone(UTC).date())
+    subject = f"{settings.CLOUD_NAME}: {resolved}{body['summary']}, {day}"
     return RenderedMail(
         subject=plain(subject, LONGEST_SUBJECT),
         text=render_to_string("alerts/alert.txt", variables),
         html=render_to_string("alerts/alert.html", variables),
     )
+
+
+def _tone(body: Mapping[str, Any], status: AlertStatus) -> str:
+    """Return the color of the email's head."""
+    if status is AlertStatus.RESOLVED:
+        return "good"
+    if body["type"] == AlertKind.STORM:
+        return "attack"
+    return "bad" if body["severity"] == Severity.CRITICAL else "soon"

@@ -38,20 +38,20 @@ def describe(storm: Storm) -> AlertText:
         others.append(f"and {summary.hidden} more")
     sections = [
         Section(
-            title="Block before Keystone, if you know them not to be yours", lines=summary.block
+            title="Block these addresses before Keystone, unless they are yours",
+            lines=summary.block,
         ),
         Section(
-            title="Most likely proxies', whose own logs say who it was",
+            title="Probably proxies: their logs have the real addresses",
             lines=[defanged(words) for words in summary.proxies],
         ),
         Section(
-            title="Administrators and service accounts that are locked",
+            title="Locked administrators and service accounts",
             lines=[_line(row) for row in summary.first],
         ),
-        Section(title="Other accounts that are locked", lines=others),
+        Section(title="Other locked accounts", lines=others),
         Section(
-            title="Sources, as Keystone reported them (a client can forge its address if it reaches"
-            " Keystone directly)",
+            title="Sources, reported by Keystone",
             lines=[
                 f"{defanged(source['words'])}: {source['accounts']} accounts,"
                 f" {source['names']} unknown usernames, {source['tries']} attempts"
@@ -60,8 +60,9 @@ def describe(storm: Storm) -> AlertText:
         ),
         Section(
             lines=[
-                "An unlock before the addresses are blocked is undone by the next attempts. Tokens"
-                " and application credentials that exist keep working."
+                "Block the addresses before you unlock accounts: further attempts would lock them"
+                " again. Existing tokens and application credentials keep working.",
+                "A client that reaches Keystone directly can forge its address.",
             ]
         ),
     ]

@@ -109,8 +109,12 @@ def write(stored: StoredReport, report: Report, *, attached: bool, left_out: boo
     """Render the mail; each text that is not ours is one line of it."""
     facts = _facts(stored, report) | {"attached": attached, "left_out": left_out}
     subject, body, html = (
-        render_to_string(f"reports/mail/{name}", facts)
-        for name in ("subject.txt", "body.txt", "body.html")
+        render_to_string(name, facts)
+        for name in (
+            "reports/mail/subject.txt",
+            "reports/mail/body.txt",
+            "reports/mail/body.html",
+        )
     )
     return RenderedMail(subject=plain(subject, LONGEST_SUBJECT), text=body, html=html)
 

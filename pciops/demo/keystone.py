@@ -145,14 +145,9 @@ class Keystone:
         Raises:
             DemoError: it does not start; the message has the last lines of the log.
         """
-        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.log.write_bytes(b"")
-        self.admin_password = kept_password(self.data / "admin_password")
         last_url = self._prepared().get("url", "")
         with process.listen(self.port or urlsplit(last_url).port) as listener:
-            self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/v3"
-            self._write_conf()
-            self._prepare()
+            self.prepare(f"http://127.0.0.1:{listener.getsockname()[1]}/v3")
             self.process = process.start(
                 [
                     *(_python(self.environment), "-W", "ignore", "-c", _SERVE),
@@ -169,6 +164,15 @@ class Keystone:
             )
         tick = partial(self.report, "Starting Keystone")
         process.wait_until_answers(self.url, self.process, log=self.log, tick=tick)
+
+    def prepare(self, url: str) -> None:
+        """Make its files and its rows for this address, as far as they are missing."""
+        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.log.write_bytes(b"")
+        self.admin_password = kept_password(self.data / "admin_password")
+        self.url = url
+        self._write_conf()
+        self._prepare()
 
     def stop(self) -> None:
         """Stop the server if it runs."""

@@ -18,7 +18,7 @@ class EndSessions(Act):
     name = "end-sessions"
     action = Event.Action.END_SESSIONS
     label = "End all sessions"
-    title = ("End all sessions of", "?")
+    title = ("End all sessions of", "")
     did = "has no sessions left."
     unfit = "The account is disabled: Keystone has ended its tokens."
     needs_token = True

@@ -61,7 +61,7 @@ class Exempt(OptionPatch):
     name = "exempt"
     action = Event.Action.EXEMPT
     label = "Exempt"
-    title = ("Exempt", "from a rule?")
+    title = ("Exempt", "from a rule")
     did = "is exempt from the rule."
     unfit = "The account has this exemption already."
     on_oneself = "You cannot exempt your own account: another administrator can."
@@ -90,7 +90,7 @@ class Lift(OptionPatch):
     name = "lift"
     action = Event.Action.LIFT
     label = "Lift exemption"
-    title = ("Lift an exemption of", "?")
+    title = ("Lift an exemption of", "")
     did = "is under the rule again."
     unfit = "The account has no such exemption."
     asks = ("option", "reason", "beyond_limit")
@@ -116,7 +116,7 @@ class Record(Act):
     name = "record"
     action = Event.Action.RECORD
     label = "Record exemption"
-    title = ("Record an exemption of", "?")
+    title = ("Record an exemption of", "")
     did = "has its exemption in the register."
     unfit = "The account has no exemption that could be recorded."
     on_oneself = "You cannot record an exemption of your own account: another administrator can."

@@ -46,7 +46,7 @@ class RecordMachine(RecordHolder):
     name = "machine"
     action = Event.Action.MACHINE
     label = "Record as machine"
-    title = ("Record", "as a machine?")
+    title = ("Record", "as a machine")
     did = "is recorded as a machine."
     unfit = "The account is a machine already."
     is_machine = True
@@ -64,7 +64,7 @@ class RecordPerson(RecordHolder):
     name = "person"
     action = Event.Action.PERSON
     label = "Record as person"
-    title = ("Record", "as a person?")
+    title = ("Record", "as a person")
     did = "is recorded as a person."
     unfit = "The account is one of a person already, or a service account by its roles."
     is_machine = False

@@ -147,7 +147,7 @@ class Enable(Patch):
     name = "enable"
     action = Event.Action.ENABLE
     label = "Enable"
-    title = ("Enable", "again?")
+    title = ("Enable", "again")
     did = "is enabled."
     unfit = "The account is neither disabled nor inactive: there is nothing to enable."
     on_oneself = "You cannot enable your own account: another operator can."
@@ -192,7 +192,7 @@ class Disable(Patch):
     name = "disable"
     action = Event.Action.DISABLE
     label = "Disable"
-    title = ("Disable", "?")
+    title = ("Disable", "")
     did = "is disabled."
     unfit = "The account is disabled already."
     on_oneself = "You cannot disable your own account: another administrator can."

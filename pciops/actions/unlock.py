@@ -25,7 +25,7 @@ class Unlock(Act):
     name = "unlock"
     action = Event.Action.UNLOCK
     label = "Unlock"
-    title = ("Unlock", "?")
+    title = ("Unlock", "")
     did = "is unlocked."
     unfit = "The account is not locked: there is nothing to unlock."
     on_oneself = "You cannot unlock your own account: another operator can."
@@ -40,16 +40,15 @@ class Unlock(Act):
 
     def effects(self, verdict: SigninVerdict) -> list[str]:
         return [
-            "Sets the failure count to zero. Nothing else changes: the account stays enabled or "
-            "disabled as it is, its last activity stays.",
-            "Tokens and application credentials were never stopped by the lock.",
+            f"Failed attempts go from {verdict.account.failed_auth_count} to 0. "
+            "Nothing else changes.",
         ]
 
     def warnings(self, verdict: SigninVerdict) -> list[str]:
         if not verdict.blocking_after_unlock:
             return []
         states = ", ".join(state.label.lower() for state in verdict.blocking_after_unlock)
-        return [f"An unlock alone will not let the user in: {states}."]
+        return [f"Still can't sign in after the unlock: {states}."]
 
     def precondition(self, verdict: SigninVerdict) -> str:
         return str(verdict.account.failures)

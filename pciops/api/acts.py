@@ -53,7 +53,7 @@ def _operation(act: Act) -> Operation:
         body["properties"]["confirms"] = asked
         body["anyOf"] = [{"required": body.pop("required")}, {"required": ["confirms"]}]
     return Operation(
-        summary=" ".join((act.title[0], "an account", act.title[1].rstrip("?"))).strip(),
+        summary=" ".join((act.title[0], "an account", act.title[1])).strip(),
         needs=act.needs,
         body=body,
         answer=DONE,

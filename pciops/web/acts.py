@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from pciops.accounts import credentials, privileged
+from pciops.accounts.privileged import AccountKind
 from pciops.accounts.verdict import SigninVerdict
 from pciops.actions import four_eyes, limits
 from pciops.actions.act import Act, ActRequest, Conflict, Done, Waiting
@@ -28,7 +29,7 @@ from pciops.signin import sessions, typed
 from pciops.web import rights
 from pciops.web.account_page import account_context, verdict_of
 from pciops.web.forms import ActForm
-from pciops.web.requests import OperatorRequest, initiator
+from pciops.web.requests import OperatorRequest, initiator, remember_identity, usual_identity
 
 RECENT: Final = timedelta(days=30)  # an unlock of this time is worth a warning
 
@@ -52,6 +53,7 @@ def account_act(request: OperatorRequest, user_id: str, name: str) -> HttpRespon
     form = ActForm(act, verdict, request.POST, **_limit(request, act, verdict))
     if not form.is_valid():
         return _page(request, act, verdict, form, status=400)
+    remember_identity(request, form.cleaned_data.get("identity", ""))
     try:
         token_id = sessions.confirm(request)
     except sessions.EndedError:
@@ -107,18 +109,22 @@ def _limit(request: OperatorRequest, act: Act, verdict: SigninVerdict) -> dict[s
 def _fresh_form(
     request: OperatorRequest, act: Act, verdict: SigninVerdict, typed: Mapping[str, str]
 ) -> ActForm:
-    """Return the form of the account as it is, with all that was typed but the identity check."""
+    """Return the form of the account as it is, with what was typed."""
     kept = {name: typed.get(name, "") for name in ("reason", "option", "owner", "ends_on")}
-    initial = {**kept, "seen": act.precondition(verdict)}
+    service = AccountKind.SERVICE in verdict.account.kinds
+    identity = usual_identity(request, service=service)
+    initial = {**kept, "identity": identity, "seen": act.precondition(verdict)}
     return ActForm(act, verdict, initial=initial, **_limit(request, act, verdict))
 
 
 def _cause(verdict: SigninVerdict, scope: str | None) -> dict[str, object]:
     """Return why it was locked, and whether the last unlock lasted."""
     account, now = verdict.account, verdict.now
+    why = diagnoses.explain_lock(account, policy=verdict.policy, now=now, scope=scope)
     before = audit.last_unlock(account.id, since=now - RECENT)
     return {
-        "why": diagnoses.explain_lock(account, policy=verdict.policy, now=now, scope=scope),
+        "why": why,
+        "causes": {account.id: why},
         "before": before,
         "requests": four_eyes.waiting(scope=scope, now=now, target_id=account.id),
         "undone": diagnoses.locked_again(account, before),

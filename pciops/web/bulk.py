@@ -1,32 +1,28 @@
-"""The pages that unlock several accounts of the locked list: the selection, and the progress."""
+"""The page on which several accounts of the locked list are chosen and unlocked."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from pciops.accounts import selectors
 from pciops.accounts.account import Failures
 from pciops.accounts.policy import policy as policies
+from pciops.accounts.privileged import AccountKind
 from pciops.accounts.states import LOCKED
 from pciops.accounts.verdict import SigninVerdict, judge
 from pciops.actions import batches, limits
-from pciops.actions.authority import Authority
 from pciops.actions.batches import MOST
-from pciops.actions.bulk import BulkOutcome
-from pciops.actions.models import Batch
 from pciops.audit.models import Event
-from pciops.audit.services import Initiator
 from pciops.events.diagnosis import selectors as diagnoses
 from pciops.events.diagnosis.explanation import Explanation
 from pciops.keystone import client
@@ -37,7 +33,9 @@ from pciops.web import rights
 from pciops.web.account_list import listing, query_of
 from pciops.web.errors import KEYSTONE_DATABASE
 from pciops.web.forms import ReasonForm
-from pciops.web.requests import OperatorRequest, initiator, post_only
+from pciops.web.requests import OperatorRequest, remember_identity, usual_identity
+
+ATTACKERS: Final = 3  # addresses that the warning names
 
 
 class SelectionError(Exception):
@@ -81,6 +79,7 @@ def accounts_unlock(request: OperatorRequest) -> HttpResponse:
     form = ReasonForm(request.POST, **_limit(request, chosen))
     if not form.is_valid():
         return _form_page(request, chosen, form, status=400)
+    remember_identity(request, form.cleaned_data["identity"])
     try:
         sessions.confirm(request)
     except sessions.EndedError:
@@ -89,68 +88,6 @@ def accounts_unlock(request: OperatorRequest) -> HttpResponse:
         form.add_error(None, rights.unconfirmed(error))
         return _form_page(request, chosen, form, status=503)
     return _begin(request, chosen, form)
-
-
-@never_cache
-@require_safe
-@rights.needs("unlock")
-def unlocks(request: OperatorRequest, batch_id: str) -> HttpResponse:
-    """Unlock the next accounts of a batch, and show its progress; the page reloads until the end.
-
-    A GET continues only what the form has begun: without JavaScript, only a GET can be repeated
-    automatically. HEAD unlocks nothing.
-    """
-    batch = _batch(request, batch_id)
-    status = 200
-    if request.method == "GET" and batches.progress(batch).running:
-        try:
-            batches.run_step(batch, confirm=partial(_confirmed, request), policy=policies.current())
-        except sessions.EndedError:
-            batches.stop(batch, "Keystone no longer accepted your token.", timezone.now())
-            return rights.signed_out(request, then=request.path)
-        except client.UnreachableError as error:
-            batches.stop(batch, rights.unconfirmed(error), timezone.now())
-            status = 503
-    progress = batches.progress(batch)
-    if any(item.outcome == BulkOutcome.FAILED for item in progress.items):
-        status = 503
-    context = {
-        "section": "accounts",
-        "progress": progress,
-        "batch": progress.batch,
-        "tone": "warning" if progress.batch.stopped_by_operator else "error",
-        "rows": progress.others if progress.running else progress.items,
-        "list": f"{reverse('accounts')}?{batch.query or 'state=locked'}",
-    }
-    response = render(request, "web/unlocks.html", context, status=status)
-    if progress.running:
-        response["Refresh"] = "1"
-    return response
-
-
-@never_cache
-@post_only(lambda batch_id: reverse("unlocks", args=(batch_id,)))
-@rights.needs("unlock")
-def unlocks_stop(request: OperatorRequest, batch_id: str) -> HttpResponse:
-    """Stop a batch. An unlock that has begun is finished."""
-    batch = _batch(request, batch_id)
-    batches.stop(batch, "You stopped it.", timezone.now(), by_operator=True)
-    return redirect("unlocks", batch_id)
-
-
-def _batch(request: OperatorRequest, batch_id: str) -> Batch:
-    batch = batches.find(batch_id, operator_id=request.user.id)
-    if batch is None:
-        raise Http404(
-            "There are no such unlocks. They are kept here for a day, in the trail longer."
-        )
-    return batch
-
-
-def _confirmed(request: OperatorRequest) -> tuple[Initiator, Authority]:
-    """Return the initiator and their authority, as Keystone confirms them at this moment."""
-    sessions.confirm(request)
-    return initiator(request), request.user.authority
 
 
 def _begin(request: OperatorRequest, chosen: _Chosen, form: ReasonForm) -> HttpResponse:
@@ -187,7 +124,9 @@ def _limit(request: OperatorRequest, chosen: _Chosen) -> dict[str, Any]:
 
 def _fresh_page(request: OperatorRequest, chosen: _Chosen, *, more: bool) -> HttpResponse:
     if any(verdict.locked for verdict in chosen.verdicts):
-        form = ReasonForm(**_limit(request, chosen))
+        service = all(AccountKind.SERVICE in one.account.kinds for one in chosen.verdicts)
+        initial = {"identity": usual_identity(request, service=service)}
+        form = ReasonForm(initial=initial, **_limit(request, chosen))
         return _form_page(request, chosen, form, more=more)
     messages.info(request, "No selected account is locked any more: there is nothing to unlock.")
     return redirect(_list(request))
@@ -208,13 +147,15 @@ def _form_page(
     why = _explanations(request, chosen)
     verdicts = [verdict for verdict in chosen.verdicts if verdict.locked]
     verdicts.sort(key=lambda verdict: _urgency(why.get(verdict.account.id)))
+    attacked = [one for one in why.values() if one.cause.attack]
     context = {
         "section": "accounts",
         "form": form,
         "verdicts": verdicts,
         "why": why,
-        "attacked": sum(one.cause.attack for one in why.values()),
-        "relocking": sum(bool(one.warning) for one in why.values()),
+        "attacked": len(attacked),
+        "attackers": _main_addresses(attacked)[:ATTACKERS],
+        "relocking": sum(bool(one.warning) and not one.cause.attack for one in why.values()),
         "others": [verdict for verdict in chosen.verdicts if not verdict.locked],
         "missing": _missing(chosen.missing) if chosen.missing else "",
         "most": MOST if more else 0,
@@ -252,6 +193,12 @@ def _explanations(request: OperatorRequest, chosen: _Chosen) -> dict[str, Explan
         now=chosen.now,
         scope=request.user.scope,
     )
+
+
+def _main_addresses(explanations: list[Explanation]) -> list[str]:
+    """Return the addresses that most attempts come from, as Keystone reports them."""
+    sources = (one.diagnosis.sources[:1] for one in explanations)
+    return list(dict.fromkeys(main.address for [main] in filter(None, sources) if main.address))
 
 
 def _urgency(why: Explanation | None) -> int:

@@ -135,6 +135,7 @@ class ActForm(ReasonForm):
             choices = [(name, f"{name}: {MEANINGS[name]}") for name in act.options(verdict)]
             empty = [("", "Choose an exemption")] if len(choices) > 1 else []
             cast("forms.ChoiceField", self.fields["option"]).choices = [*empty, *choices]
+        self.visible_fields()[0].field.widget.attrs["autofocus"] = True
         if "ends_on" in act.asks:
             tomorrow = verdict.now.date() + timedelta(days=1)
             latest = latest_end(verdict.now)

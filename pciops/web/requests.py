@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, Final, ParamSpec
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 
+from pciops.audit.models import Event
 from pciops.audit.services import Initiator
 from pciops.lib import shared
 from pciops.signin import audit
@@ -23,6 +24,8 @@ class OperatorRequest(HttpRequest):
 
     user: Operator
 
+
+IDENTITY: Final = "identity"  # the key of the operator's last choice in the session
 
 View = Callable[Concatenate[OperatorRequest, P], HttpResponse]
 
@@ -51,6 +54,22 @@ def post_only(back: Callable[P, str]) -> Callable[[View[P]], View[P]]:
 def wants_fresh(request: OperatorRequest) -> bool:
     """Return whether the page must show what is true now: it tells the result of an act."""
     return shared.bypassed(request) or bool(len(messages.get_messages(request)))
+
+
+def remember_identity(request: OperatorRequest, chosen: str) -> None:
+    """Keep how the operator confirmed an identity, as the default for the next form."""
+    if chosen:
+        request.session[IDENTITY] = chosen
+
+
+def usual_identity(request: OperatorRequest, *, service: bool) -> str:
+    """Return the operator's last choice in this session; "" if it cannot be true here.
+
+    Args:
+        service: all accounts of the form are service accounts.
+    """
+    last = str(request.session.get(IDENTITY, ""))
+    return "" if last == Event.Identity.SERVICE_ACCOUNT and not service else last
 
 
 def initiator(request: OperatorRequest) -> Initiator:

@@ -22,6 +22,7 @@ from pciops.web import (
     reports,
     search,
     sessions,
+    unlocks,
 )
 
 urlpatterns = [
@@ -29,8 +30,9 @@ urlpatterns = [
     path("accounts/", account_list.account_list, name="accounts"),
     path("accounts/export", account_list.account_export, name="account_export"),
     path("accounts/unlock/", bulk.accounts_unlock, name="accounts_unlock"),
-    path("accounts/unlocks/<str:batch_id>/", bulk.unlocks, name="unlocks"),
-    path("accounts/unlocks/<str:batch_id>/stop/", bulk.unlocks_stop, name="unlocks_stop"),
+    path("accounts/unlocks/<str:batch_id>/", unlocks.unlocks, name="unlocks"),
+    path("accounts/unlocks/<str:batch_id>/export", unlocks.unlocks_export, name="unlocks_export"),
+    path("accounts/unlocks/<str:batch_id>/stop/", unlocks.unlocks_stop, name="unlocks_stop"),
     path("accounts/<str:user_id>/", account_page.account_detail, name="account"),
     path("accounts/<str:user_id>/<str:name>/", acts.account_act, name="account_act"),
     path("activity/", activity.activity, name="activity"),

@@ -130,7 +130,7 @@ def test_the_pages_of_a_selection_are_accessible_and_fit_their_window(
         box_of(window, person).check()
     assert_accessible(window)
     window.get_by_role("button", name="Unlock", exact=True).click()
-    expect(window.get_by_role("heading", name="Unlock 2 accounts?")).to_be_visible()
+    expect(window.get_by_role("heading", name="Unlock 2 accounts")).to_be_visible()
     assert_good(window)
 
 

@@ -199,6 +199,7 @@ CALLS: Final = (
         status=302,
     ),
     Call(method="GET", route="accounts/unlocks/<str:batch_id>/", needs="unlock", status=404),
+    Call(method="GET", route="accounts/unlocks/<str:batch_id>/export", needs="unlock", status=404),
     Call(method="POST", route="accounts/unlocks/<str:batch_id>/stop/", needs="unlock", status=404),
     Call(method="GET", route="accounts/<str:user_id>/", foreign=404),
     Call(method="GET", route=_ACT, name="unlock", needs="unlock", foreign=404),

@@ -172,7 +172,7 @@ def test_form_shows_the_effects(
     page = shown(site.get(f"/accounts/{make_user(**facts).id}/{name}/"))
 
     assert "What happens" in page
-    assert "Recorded in the trail" in page
+    assert "The audit log keeps your name" in page
 
 
 def test_form_of_disable_names_the_application_credentials(site: Client) -> None:

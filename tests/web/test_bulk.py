@@ -113,9 +113,9 @@ def test_form_without_its_csrf_token_changes_nothing(operator: Person) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "Unlock 2 accounts?",
-        "ann Default · no email 30 min left until 14:32:11 UTC Disabled Still can't sign in",
-        "ben Default · no email 30 min left until 14:32:11 UTC Can sign in",
+        "Unlock 2 accounts",
+        "ann Default · no email 30 min left Disabled Still can't sign in",
+        "ben Default · no email 30 min left Can sign in",
         "Each account has its own row in the audit log",
     ],
 )
@@ -150,7 +150,7 @@ def test_accounts_that_are_not_locked_any_more_are_left_out(site: Client) -> Non
     chosen = selection(site, ann, ben)
     lock(ann, count=0, at=None)
     response = site.post(ADDRESS, {"account": chosen})
-    assert "Unlock 1 account?" in shown(response)
+    assert "Unlock 1 account" in shown(response)
     assert "not locked any more: ann ( Default )" in shown(response)
     assert values(response) == chosen[1:]
 
@@ -168,7 +168,7 @@ def test_missing_accounts_are_counted(site: Client, fake_keystone: FakeKeystone)
     page = shown(signed_in(keeper).post(ADDRESS, {"account": chosen}))
 
     assert "2 selected accounts do not exist" in page
-    assert "Unlock 1 account?" in page
+    assert "Unlock 1 account" in page
     assert "foreign" not in page
 
 
@@ -235,7 +235,7 @@ def test_conflict_does_not_stop_the_others(site: Client, three: list[User]) -> N
 
     assert locked(three) == ["ben"]
     assert "2 of 3 accounts unlocked" in page
-    assert "ben Default Left alone The account was locked again" in page
+    assert "ben Default Skipped The account was locked again" in page
 
 
 def test_form_that_is_sent_twice_unlocks_once(site: Client, three: list[User]) -> None:

@@ -16,6 +16,7 @@ from pciops.keystone.models import User
 from tests.factories import make_locked_user
 from tests.fake_keystone import FakeKeystone, Person
 from tests.signin.visit import shown, signed_in
+from tests.web.pages import account_names
 from tests.web.selecting import ADDRESS, form, locked, send, values
 from tests.web.selecting import three as three
 from tests.web.unlocking import REASON, unlocks
@@ -40,7 +41,7 @@ def address(site: Client, three: list[User], slow: None) -> str:
 def test_page_shows_the_progress_and_reloads_until_all_is_done(site: Client, address: str) -> None:
     pages = [site.get(address) for _ in range(3)]
 
-    assert "Unlocking 3 accounts 1 of 3 done, 1 unlocked" in shown(pages[0])
+    assert "1 of 3 done, 1 unlocked" in shown(pages[0])
     assert '<progress class="meter" id="progress" max="3" value="1">' in pages[0].content.decode()
     assert [page.get("Refresh") for page in pages] == ["1", "1", None]
     assert "3 of 3 accounts unlocked" in shown(pages[-1])
@@ -53,7 +54,32 @@ def test_conflict_is_shown_before_the_end(site: Client, address: str, three: lis
     BatchItem.objects.filter(pk=item.pk).update(precondition="9@2026-11-22T14:02:11+00:00")
     page = shown(site.get(address))
 
-    assert f"{item.name} Default Left alone The account was locked again" in page
+    assert f"{item.name} Default Skipped The account was locked again" in page
+
+
+def test_result_begins_with_what_did_not_work(
+    site: Client, three: list[User], address: str
+) -> None:
+    BatchItem.objects.filter(number=1).update(precondition="9@2026-11-22T14:02:11+00:00")
+    User.objects.using("keystone").filter(pk=three[0].pk).update(enabled=False)
+    while "Refresh" in (page := site.get(address)):
+        pass
+    skipped = BatchItem.objects.get(number=1).name
+
+    assert account_names(page)[0] == skipped
+    assert "1 account not unlocked. 1 unlocked account still can't sign in." in shown(page)
+    assert "ann Default Unlocked Still can't sign in: disabled" in shown(page)
+
+
+def test_result_is_a_file_too(site: Client, address: str) -> None:
+    while "Refresh" in site.get(address):
+        pass
+    response = site.get(f"{address}export?format=csv")
+    lines = b"".join(response).decode().splitlines()
+
+    assert lines[0].endswith("account_id,name,domain_name,outcome,sentence")
+    assert sorted(line.split(",")[1] for line in lines[1:]) == ["ann", "ben", "cat"]
+    assert Event.objects.get(action=Event.Action.EXPORT).resource == "unlocks.csv"
 
 
 def test_head_request_unlocks_nothing(site: Client, address: str, three: list[User]) -> None:
@@ -225,7 +251,7 @@ def test_list_of_several_pages_has_a_button_for_all(site: Client) -> None:
     make_locked_user("ann")
     assert "Unlock the whole list" in shown(site.get("/accounts/?state=locked"))
     page = site.post(ADDRESS, {"all": "yes"})
-    assert "Unlock 51 accounts?" in shown(page)
+    assert "Unlock 51 accounts" in shown(page)
     assert len(values(page)) == 51
 
 
@@ -234,7 +260,7 @@ def test_whole_list_has_the_filters(site: Client) -> None:
     make_locked_user("ben")
     page = site.post("/accounts/unlock/?state=locked&q=ann", {"all": "yes"})
 
-    assert "Unlock 1 account?" in shown(page)
+    assert "Unlock 1 account" in shown(page)
 
 
 def test_whole_list_has_only_accounts_of_the_operators_domain(
@@ -254,7 +280,7 @@ def test_longer_list_is_cut_at_the_limit(site: Client, monkeypatch: pytest.Monke
         make_locked_user(name)
     page = site.post(ADDRESS, {"all": "yes"})
 
-    assert "These are the first 2 of the list" in shown(page)
+    assert "These are the first 2 accounts of the list" in shown(page)
     assert len(values(page)) == 2
 
 

@@ -114,3 +114,34 @@ def test_the_preview_of_a_notice_says_that_there_is_no_such_account(site: Client
     assert response.status_code == 400
     assert_explained(response)
     assert 'value="&lt;b&gt;"' in html(response)
+
+
+def chosen(page: Response) -> list[str]:
+    """Return the choices that are made when the form opens."""
+    return re.findall(r'name="identity" value="([^"]*)"[^>]*checked', html(page))
+
+
+def test_the_last_identity_check_of_the_session_is_the_default(site: Client) -> None:
+    ann, ben = make_locked_user("ann"), make_locked_user("ben")
+    assert chosen(site.get(f"/accounts/{ann.id}/unlock/")) == []
+
+    unlocking.unlock(site, ann, identity="in_person")
+
+    assert chosen(site.get(f"/accounts/{ben.id}/unlock/")) == ["in_person"]
+    assert chosen(selecting.select(site, ben)) == ["in_person"]
+
+
+def test_a_person_is_not_a_service_account_by_default(site: Client) -> None:
+    unlocking.unlock(site, make_locked_user("ann"), identity="service_account")
+
+    assert chosen(site.get(f"/accounts/{make_locked_user('ben').id}/unlock/")) == []
+
+
+def test_the_cursor_is_in_the_reason(site: Client) -> None:
+    page = html(site.get(f"/accounts/{make_locked_user().id}/unlock/"))
+
+    assert re.search(r"<textarea [^>]*\bautofocus\b", page)
+
+
+def test_a_ticket_number_is_a_reason(site: Client) -> None:
+    assert unlocking.unlock(site, make_locked_user(), reason="INC-4711").status_code == 302

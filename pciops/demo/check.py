@@ -49,7 +49,7 @@ def check(
         report("Finding the unlock in the trail of the account")
         browser.find(path, reason)
         report("Finding what Keystone notified of both sign-ins")
-        browser.find(path, "rejected while the account was locked", patience=PATIENCE)
+        browser.find(path, "Rejected while locked", patience=PATIENCE)
         browser.find(path, "Signed in", patience=PATIENCE)
 
 

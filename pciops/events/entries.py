@@ -16,7 +16,7 @@ from pciops.events.models import Activity, Attempts, Outcome
 from pciops.events.sentences import AttemptGroup, Sentence, TextPart
 from pciops.lib.numbers import counted, grouped
 
-Tone: TypeAlias = Literal["", "good", "bad", "attack"]
+Tone: TypeAlias = Literal["", "good", "soon", "bad", "attack"]
 
 MAX_NAMES: Final = 4  # unknown usernames of an entry
 MAX_DETAIL: Final = 200  # characters
@@ -58,6 +58,7 @@ class EventEntry:
     Attributes:
         kind: an action of `Activity` or of the audit log, `sign_in`, `attack`, or a
             reason of `Attempts`.
+        by: the account that did it, or text in its place; None for sign-ins.
         account: the account, or text in its place; None for none.
         outcome: "" if it was done.
     """
@@ -66,6 +67,7 @@ class EventEntry:
     name: str
     tone: Tone = ""
     count: int = 1
+    by: TextPart | None = None
     detail: Sentence = ()
     account: TextPart | None = None
     domain: str = ""
@@ -158,7 +160,8 @@ def of_activity(row: Activity) -> EventEntry:
         kind=row.action,
         name=name,
         tone="bad" if refused else "",
-        detail=(*_doer(row), *_change_detail(row)),
+        by=_doer(row),
+        detail=_change_detail(row),
         account=_named(row),
         domain=row.domain_name,
         address=row.address,
@@ -167,34 +170,37 @@ def of_activity(row: Activity) -> EventEntry:
     )
 
 
-def _doer(row: Activity) -> Sentence:
+def _doer(row: Activity) -> TextPart:
     # Owners may change their password without a token: then Keystone names no one.
     if row.doer_id == row.user_id or (not row.doer_id and row.action == Activity.Action.PASSWORD):
-        return (TextPart("By its owner"),)
+        return TextPart("its owner")
     if not row.doer_id:
-        return (TextPart("By Keystone or its command line"),)
-    return (TextPart("By "), TextPart(row.doer_name or row.doer_id, "untrusted"))
+        return TextPart("Keystone or its command line")
+    return sentences.account_part(row.doer_id, row.doer_name, row.doer_domain_id)
 
 
 def _change_detail(row: Activity) -> Sentence:
     if row.action == Activity.Action.UPDATED:
-        return (TextPart(", details not reported"),)
-    reason = Activity.Reason(row.reason)
-    if reason in {Activity.Reason.NONE, Activity.Reason.OTHER}:
-        return ()
-    return (TextPart(f": {sentences.PASSWORD_REASONS[reason]}"),)
+        return (TextPart("details not reported"),)
+    reason = sentences.PASSWORD_REASONS.get(Activity.Reason(row.reason))
+    return (TextPart(reason),) if reason else ()
 
 
 # --- The audit log ------------------------------------------------------------------------------
-def of_act(event: Event) -> EventEntry:
-    """Return the entry of a row of the audit log."""
+def of_act(event: Event, *, confirmed: bool = False) -> EventEntry:
+    """Return the entry of a row of the audit log.
+
+    Args:
+        confirmed: Keystone published the change too.
+    """
     action, done = Event.Action(event.action), event.outcome == Event.Outcome.SUCCESS
     name = str(action.label)
     return EventEntry(
         kind=event.action,
         name=name if done else _NOT_DONE.get(action, name),
         tone="good" if done and action == Event.Action.UNLOCK else "",
-        detail=_act_detail(event),
+        by=_initiator(event),
+        detail=_act_detail(event, confirmed),
         account=_target(event),
         domain=event.target_domain_name if event.target_id else "",
         address=event.initiator_address,
@@ -211,7 +217,15 @@ def _outcome(event: Event) -> str:
     )
 
 
-def _act_detail(event: Event) -> Sentence:
+def _initiator(event: Event) -> TextPart:
+    if event.initiator_type == Event.InitiatorType.KEYSTONE and event.initiator_id:
+        return sentences.account_part(
+            event.initiator_id, event.initiator_name, event.initiator_domain_id
+        )
+    return TextPart(event.initiator_name, "untrusted")
+
+
+def _act_detail(event: Event, confirmed: bool) -> Sentence:
     """Return the reason, the identity check and the remark, as far as there are any."""
     identity = f"Identity: {event.get_identity_display().lower()}" if event.identity else ""
     resource = event.resource if event.target_id else ""
@@ -219,6 +233,8 @@ def _act_detail(event: Event) -> Sentence:
     for text in filter(None, (event.reason, resource, identity, event.remark)):
         parts += [TextPart(" · ")] if parts else []
         parts.append(TextPart(text, "untrusted"))
+    if confirmed:
+        parts.append(TextPart(f"{' · ' if parts else ''}Keystone reported it"))
     return tuple(parts)
 
 

@@ -124,12 +124,6 @@ def numbers(*, scope: str | None, now: datetime) -> dict[str, int]:
     }
 
 
-def of_account(user_id: str, *, limit: int) -> list[Notice]:
-    """Return the notices of an account, the newest first."""
-    rows = Notice.objects.filter(user_id=user_id).order_by("-planned_at", "message_id")
-    return list(rows.prefetch_related("events")[:limit])
-
-
 def get(notice_id: UUID, *, scope: str | None) -> Notice | None:
     """Return the notice of this id; None if there is none in scope."""
     return _within(scope).filter(pk=notice_id).first()

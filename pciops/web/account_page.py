@@ -22,14 +22,21 @@ from pciops.audit import selectors as audit
 from pciops.events import liveness, search, timeline
 from pciops.events.diagnosis import selectors as diagnoses
 from pciops.events.tampering import selectors as tampering
-from pciops.lib import outages
-from pciops.notices import selectors as notices
+from pciops.lib import filters, outages
+from pciops.notices import history as emails
+from pciops.notices.models import Notice
 from pciops.web.errors import KEYSTONE_DATABASE
 from pciops.web.requests import OperatorRequest
 from pciops.web.trend import trend
 
 TIMELINE_LINES: Final = 30
-NOTICES: Final = 20
+# The kinds of events that the history may be limited to: name in the URL, and label.
+HISTORIES: Final = (
+    ("", "All"),
+    ("sign-ins", "Sign-ins"),
+    ("changes", "Changes"),
+    ("emails", "Emails"),
+)
 OUT_OF_BAND: Final = 5  # changes
 
 
@@ -41,15 +48,19 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
     scope = request.user.scope
     acts = _offered_acts(request, verdict)
     may_act = request.user.may(MAY_UNLOCK)
-    page = account_timeline(request, user_id)
+    history = filters.choice(request.GET, "history", [name for name, _ in HISTORIES if name])
+    kept = {"history": history} if history else {}
+    page = account_timeline(user_id, history=history, marker=request.GET.get("marker", ""))
     why = diagnoses.explain_lock(
         verdict.account, policy=verdict.policy, now=verdict.now, scope=scope
     )
     context = {
         **account_context(verdict),
         "lines": page.lines,
-        "first": "?" if request.GET.get("marker") else "",
-        "next": f"?{urlencode({'marker': page.next})}" if page.next else "",
+        "history": history,
+        "histories": HISTORIES,
+        "first": f"?{urlencode(kept)}" if request.GET.get("marker") else "",
+        "next": f"?{urlencode({**kept, 'marker': page.next})}" if page.next else "",
         "silence": liveness.silence(verdict.now),
         "acts": acts,
         "requests": four_eyes.waiting(scope=scope, now=verdict.now, target_id=user_id),
@@ -61,7 +72,6 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
         "credentials": credentials.list_credentials(user_id, scope=scope),
         "ec2": credentials.count_ec2(user_id),
         "most": privileged.MAX_LISTED,
-        "notices": notices.of_account(user_id, limit=NOTICES),
         "out_of_band": tampering.changes_of(user_id, now=verdict.now, limit=OUT_OF_BAND),
         "why": why,
         "trend": trend(why.diagnosis.history.attempts, verdict.now) if why else None,
@@ -69,14 +79,21 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
     return render(request, "web/account_detail.html", context)
 
 
-def account_timeline(request: OperatorRequest, user_id: str) -> timeline.TimelinePage:
-    """Return a page of acts and notifications, newest first, or raise MarkerError."""
+def account_timeline(user_id: str, *, history: str, marker: str) -> timeline.TimelinePage:
+    """Return a page of sign-ins, changes, acts, and emails, newest first, or raise MarkerError."""
+    changes, sign_ins = search.of_account(user_id)
+    sources = {
+        "sign-ins": [sign_ins],
+        "changes": [audit.account_source(user_id), changes],
+        "emails": [emails.source(user_id)],
+    }
     return timeline.page(
-        [audit.account_source(user_id), *search.of_account(user_id)],
-        marker=request.GET.get("marker", ""),
+        sources.get(history, [source for group in sources.values() for source in group]),
+        marker=marker,
         limit=TIMELINE_LINES,
         unknown_names=False,
         within=user_id,
+        others={Notice: emails.line},
     )
 
 

@@ -22,8 +22,9 @@ FAILURES = Failures(failed_auth_count=3, failed_auth_at=NOW)
 
 
 def open_event(**facts: Any) -> Event:
-    """Open an unlock of ann by olga, with other facts if given."""
+    """Open an act of olga on ann, by default an unlock, with other facts if given."""
     defaults: dict[str, Any] = {
+        "action": Event.Action.UNLOCK,
         "account": make_account(),
         "precondition": FAILURES,
         "initiator": make_initiator(),
@@ -31,7 +32,7 @@ def open_event(**facts: Any) -> Event:
         "identity": Event.Identity.CALLBACK,
         "now": NOW,
     }
-    return services.open_event(Event.Action.UNLOCK, **{**defaults, **facts})
+    return services.open_event(**{**defaults, **facts})
 
 
 def record(**facts: Any) -> Event:

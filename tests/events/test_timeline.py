@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pciops.audit import selectors as audit
+from pciops.audit.models import Event
 from pciops.events import search, sentences, timeline
 from pciops.events.models import Activity, Attempts
 from pciops.events.timeline import TimelinePage
@@ -142,3 +143,64 @@ def test_every_row_is_on_one_page_for_any_page_size(data: st.DataObject) -> None
         marker = found.next or None
 
     assert total == number
+
+
+# --- An act and its notification ----------------------------------------------------------------
+SECOND = timedelta(seconds=1)
+OURS: dict[str, Any] = {
+    "user_id": "d0e",
+    "doer_id": "id of olga",
+    "agent": "pciops/1.0 keystoneauth1/5.18.0",
+}
+
+
+def act(action: Event.Action = Event.Action.DISABLE, **facts: Any) -> Event:
+    """Return an act of olga on j.doe."""
+    return open_event(action=action, account=make_account(id="d0e"), now=NOW, **facts)
+
+
+@pytest.mark.parametrize("after", [2 * SECOND, -2 * SECOND], ids=["after", "by another clock"])
+def test_an_act_and_its_notification_are_one_line(after: timedelta) -> None:
+    act()
+    activity("disabled", at=NOW + after, **OURS).save()
+    [line] = page().lines
+
+    assert line.event is not None
+    assert "Keystone reported it" in sentences.as_text(line.entry.detail)
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        {"agent": "openstacksdk/4.0"},
+        {"doer_id": "another"},
+        {"action": "enabled"},
+        {"action": "password"},
+        {"at": NOW + timedelta(minutes=5)},
+        {"at": NOW - timedelta(minutes=1)},
+        {"outcome": "failure"},
+    ],
+    ids=str,
+)
+def test_a_change_that_another_tool_may_have_made_stays_a_line(spoiled: dict[str, Any]) -> None:
+    act()
+    facts = {"action": "disabled", "at": NOW + 2 * SECOND, **OURS, **spoiled}
+    activity(facts.pop("action"), **facts).save()
+
+    assert len(page().lines) == 2
+
+
+def test_each_notification_is_of_one_act_at_most() -> None:
+    act()
+    for seconds in (1, 2):
+        activity("updated", at=NOW + seconds * SECOND, **OURS).save()
+
+    assert len(page().lines) == 2
+
+
+def test_a_page_does_not_end_between_an_act_and_its_notification() -> None:
+    act()
+    activity("disabled", at=NOW + SECOND, **OURS).save()
+    found = page(limit=1)
+
+    assert (len(found.lines), found.next) == (1, "")

@@ -301,7 +301,7 @@ def test_a_lock_long_after_an_unlock_is_not_a_relock(site: Client) -> None:
 
 # --- History ------------------------------------------------------------------------------------
 def test_an_empty_history_says_what_would_be_there(site: Client) -> None:
-    assert "Nothing yet. Every act" in text(site, make_user())
+    assert "No events yet. Actions in pciops" in text(site, make_user())
 
 
 def test_the_history_has_notifications_about_this_account(site: Client) -> None:
@@ -311,9 +311,9 @@ def test_the_history_has_notifications_about_this_account(site: Client) -> None:
     attempts(user_id="another").save()
     page = text(site, user)
 
-    assert "14:02:11 UTC 3 failed sign-ins , wrong password, reported from 10.2.3.4" in page
-    assert "admin ( Default ) disabled j.doe ( corp )" in page
-    assert page.count("reported from") == 2
+    assert "Today, Sunday 22 November (UTC) 14:02:11 Failed sign-in ×3 Wrong password" in page
+    assert "14:01:11 Account disabled by admin 10.2.3.4" in page
+    assert page.count("10.2.3.4") == 2
 
 
 def test_older_history_is_on_the_next_page(site: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -324,9 +324,9 @@ def test_older_history_is_on_the_next_page(site: Client, monkeypatch: pytest.Mon
     first = cast("Any", site.get(f"/accounts/{user.id}/"))
     second = shown(site.get(f"/accounts/{user.id}/{first.context['next']}"))
 
-    assert "3 failed sign-ins" in shown(first)
-    assert "3 failed sign-ins" not in second
-    assert "Keystone does not report what" in second
+    assert "Failed sign-in ×3" in shown(first)
+    assert "Failed sign-in ×3" not in second
+    assert "details not reported" in second
 
 
 def test_an_invalid_marker_is_refused(site: Client) -> None:
@@ -342,7 +342,32 @@ def test_notices_to_the_owner_are_listed_with_their_result(site: Client) -> None
     answer = {"status": "refused", "answer": "550 5.1.1 no such user", "settled_at": hour_ago}
     build_notice(name="bob", user_id=user.id, attempts=1, **answer).save()
 
-    assert "13:02:11 UTC ( 550 5.1.1 no such user )" in text(site, user)
+    page = text(site, user)
+
+    assert "13:02:11 Email not sent: " in page
+    assert "Refused by the mail server · 550 5.1.1 no such user" in page
+
+
+@pytest.mark.parametrize(
+    ("history", "expected"),
+    [
+        ("", ["Email not sent: account was locked", "Failed sign-in", "Account disabled"]),
+        ("sign-ins", ["Failed sign-in"]),
+        ("changes", ["Account disabled"]),
+        ("emails", ["Email not sent: account was locked"]),
+    ],
+)
+def test_the_history_can_be_limited_to_a_kind(
+    site: Client, history: str, expected: list[str]
+) -> None:
+    user = make_user()
+    attempts(user_id=user.id).save()
+    activity(user_id=user.id, at=NOW - MINUTE).save()
+    build_notice(user_id=user.id, kind="locked", status="refused").save()
+    response = cast("Any", site.get(f"/accounts/{user.id}/?history={history}"))
+
+    assert [line.entry.name for line in response.context["lines"]] == expected
+    assert site.get(f"/accounts/{user.id}/?history=x").status_code == 400
 
 
 def test_an_out_of_band_change_is_shown(site: Client) -> None:

@@ -143,7 +143,7 @@ def test_unlock_leads_to_the_account_page_with_one_message(site: Client) -> None
     pages = [site.get(response["Location"]) for _ in range(2)]
     message = "<bdi>ann</bdi> (<bdi>Default</bdi>) is unlocked."
     assert [message in page.content.decode() for page in pages] == [True, False]
-    assert f"Unlocked by ada (Default) from 127.0.0.1 (web page): “ {REASON} ”" in shown(pages[0])
+    assert f"Unlocked by ada {REASON}" in shown(pages[0])
 
 
 def test_unlock_is_one_row_in_the_audit_log(site: Client, operator: Person) -> None:

@@ -53,6 +53,7 @@ CAUSES: Final = {
 
 # Of entries of the tables of events, by their kind; the icon of the others is "activity".
 EVENTS: Final = {
+    "email": "mail",
     "sign_in": "log-in",
     "attack": "crosshair",
     "wrong_password": "circle-x",

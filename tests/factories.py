@@ -81,7 +81,7 @@ class PasswordRow:
 def make_domain(domain_id: str = "default", name: str = "Default") -> Project:
     """Return the domain with this id; create it if there is none."""
     domain, _ = Project.objects.using(_KEYSTONE).get_or_create(
-        id=domain_id, defaults={"name": name, "is_domain": True}
+        id=domain_id, defaults={"name": name, "is_domain": True, "domain_id": Project.ROOT}
     )
     return domain
 

@@ -261,12 +261,15 @@ def _as_tuples(kinds: Mapping[str, set[AccountKind]]) -> dict[str, AccountKinds]
 
 
 def _rule() -> _Rule:
-    """Read the rule in ids, in two queries: every role (they are few), and the projects by name."""
+    """Read the rule in ids, in two queries: every role (they are few), and the projects by name.
+
+    Each domain is asked for the names by the unique index (domain_id, name): a name alone has none.
+    """
     names, prior_roles = _roles()
     administrators = _with_prior(names, prior_roles, settings.ADMIN_ROLES)
     services = _with_names(names, settings.SERVICE_ROLES)
     by_name = reduce(or_, [Q(name__iexact=name) for name in settings.SERVICE_PROJECTS])
-    projects = Project.objects.filter(by_name, is_domain=False)
+    projects = Project.objects.filter(by_name, is_domain=False, domain__domain_id=Project.ROOT)
     return _Rule(
         roles={AccountKind.ADMINISTRATOR: administrators, AccountKind.SERVICE: services},
         projects=list(projects.values_list("id", flat=True)),

@@ -321,7 +321,7 @@ def get_by_name(name: str, *, domain: str) -> list[Account]:
 @database.reading()
 def domains(*, scope: str | None) -> list[Domain]:
     """Return the domains in scope by name, without Keystone's hidden root."""
-    rows = Project.objects.filter(is_domain=True).exclude(id="<<keystone.domain.root>>")
+    rows = Project.objects.filter(is_domain=True).exclude(id=Project.ROOT)
     if scope is not None:
         rows = rows.filter(id=scope)
     return [Domain(id=row.id, name=row.name) for row in rows.order_by("name")]

@@ -1,4 +1,4 @@
-"""How statements to Keystone's database run: their time, and how the server sorts and groups.
+"""How statements to Keystone's database run: their time, and how the server groups.
 
 Statements of a request end after the time in the settings, so that no page holds the database for
 longer. A job that scans whole tables would then fail whenever others keep the database busy, so its
@@ -7,10 +7,10 @@ statements get more. All this is set for single statements, and ends with each o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 JOB_SECONDS: Final = 60  # less than the lease of any job
@@ -26,30 +26,22 @@ class Limits:
     """The limits of a statement; those of the session where it has none."""
 
     seconds: int | None = None
-    memory: Mapping[str, int] = field(default_factory=dict)  # variable of the server → bytes
     sorts_groups: bool = False  # see `sorting_groups`
 
     def reaches(self, sql: str) -> bool:
         """Return whether there are limits for the statement."""
-        any_ = self.seconds is not None or self.memory or self.sorts_groups
-        return bool(any_) and sql.startswith(_SELECTS)
+        return self != _USUAL and sql.startswith(_SELECTS)
 
     def applied(self, sql: str, *, is_mariadb: bool) -> str:
         """Return a SELECT with these limits."""
-        variables = dict(self.memory)
         if self.sorts_groups:
             sql = sql.replace("SELECT", "SELECT SQL_BIG_RESULT", 1)
-        if self.seconds is None and not variables:
+        if self.seconds is None:
             return sql
         if is_mariadb:
-            if self.seconds is not None:
-                variables["max_statement_time"] = self.seconds
-            settings = ", ".join(f"{name} = {value}" for name, value in variables.items())
-            return f"SET STATEMENT {settings} FOR {sql}"
-        if self.seconds is not None:
-            variables["max_execution_time"] = self.seconds * 1000
-        hints = " ".join(f"SET_VAR({name} = {value})" for name, value in variables.items())
-        return sql.replace("SELECT", f"SELECT /*+ {hints} */", 1)
+            return f"SET STATEMENT max_statement_time = {self.seconds} FOR {sql}"
+        hint = f"/*+ SET_VAR(max_execution_time = {self.seconds * 1000}) */"
+        return sql.replace("SELECT", f"SELECT {hint}", 1)
 
 
 _USUAL: Final = Limits()  # those of the session
@@ -68,13 +60,6 @@ def of_job() -> Iterator[None]:
     A thread that the job starts has to run in a copy of its context.
     """
     with _changed(replace(current(), seconds=JOB_SECONDS)):
-        yield
-
-
-@contextmanager
-def with_memory(memory: Mapping[str, int]) -> Iterator[None]:
-    """Set these variables of the server, in bytes, for each statement."""
-    with _changed(replace(current(), memory=memory)):
         yield
 
 

@@ -29,7 +29,9 @@ class KeystoneTable(models.Model):
 
 
 class Project(KeystoneTable):
-    """A project; a domain is a project with `is_domain` set."""
+    """A project; a domain is a project with `is_domain` set, in the hidden domain `ROOT`."""
+
+    ROOT: Final = "<<keystone.domain.root>>"
 
     id = models.CharField(primary_key=True, max_length=64)
     name = models.CharField(max_length=64)

@@ -28,10 +28,10 @@ from django.db.models import (
     When,
 )
 
-from pciops.accounts import loading, machines, privileged, selectors
+from pciops.accounts import loading, machines, newest, privileged, selectors
 from pciops.accounts.account import Account
-from pciops.accounts.census.counting import NewestPassword, newest_passwords
 from pciops.accounts.machines import MachineReason
+from pciops.accounts.newest import NewestPassword
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.privileged import AccountKind, AccountKinds
 from pciops.accounts.second_factor import FactorVerdict, SecondFactor, second_factor
@@ -71,7 +71,7 @@ FIRST_USE_EXEMPTIONS: Final = frozenset(
 )
 
 BY_ACTIVITY: Final = (INACTIVE, INACTIVE_SOON)
-BY_PASSWORD: Final = (EXPIRED, MUST_CHANGE, EXPIRING, NO_EXPIRY)
+BY_PASSWORD: Final = (MUST_CHANGE, EXPIRED, EXPIRING, None, NO_EXPIRY)  # buckets of `newest`
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class AccountLists:
     @classmethod
     def read(cls, selection: Selection) -> AccountLists:
         """Read all of the lists as they are now."""
-        lists = cls(states={state: Spool() for state in (*BY_ACTIVITY, *BY_PASSWORD)})
+        lists = cls(states={state: Spool() for state in (*BY_ACTIVITY, *BY_PASSWORD) if state})
         policy = replace(
             selection.policy, inactive_soon_days=INACTIVE_DAYS, expiring_days=EXPIRING_DAYS
         )
@@ -204,16 +204,15 @@ def _read_not_covered(lists: AccountLists, selection: Selection) -> None:
 
 
 def _read_passwords(lists: AccountLists, selection: Selection) -> None:
-    """Rank all of `password` once for all of its states, and then read the rows in a state."""
+    """Read the newest passwords once for all of their states, and then who has them."""
     policy, now = selection.policy, selection.now
     local_users = selection.of_domain(LocalUser.objects.all())
-    rules = [
-        *(state.row_condition(policy, now) for state in BY_PASSWORD),
+    buckets = [
+        *(state.row_condition(policy, now) if state else None for state in BY_PASSWORD),
         lifetimes.long_lived(now),
     ]
-    newest = sorted(newest_passwords(rules))
     exempt = _exempt_ids(Q(option_id=options.IGNORE_PASSWORD_EXPIRY))
-    for passwords in keyset.batched(newest, CHUNK):
+    for passwords in keyset.batched(sorted(newest.read(buckets)), CHUNK):
         users = _local_users(local_users, "pk", [password.local_id for password in passwords])
         expiries = _expiries(passwords)
         too_long: list[tuple[_LocalUser, Row]] = []
@@ -224,12 +223,12 @@ def _read_passwords(lists: AccountLists, selection: Selection) -> None:
             created_at, expires_at = from_int(found.created_at_int), expiries.get(found.pk)
             password = password_cells(user.enabled, created_at, expires_at, now)
             row = *selection.account_cells(user), *password
-            if found.rule < len(BY_PASSWORD):
-                state = BY_PASSWORD[found.rule]
+            state = None if found.bucket == len(BY_PASSWORD) else BY_PASSWORD[found.bucket]
+            if state is not None:
                 lists.states[state].append(row)
-                if state is EXPIRING and expires_at is not None:
-                    for days in EXPIRING_COUNTS:
-                        lists.expiring[days] += expires_at <= now + timedelta(days=days)
+            if state is EXPIRING and expires_at is not None:
+                for days in EXPIRING_COUNTS:
+                    lists.expiring[days] += expires_at <= now + timedelta(days=days)
             if user.enabled and lifetimes.is_too_long(created_at, expires_at, now):
                 too_long.append((user, row))
         people = selection.people(user for user, _ in too_long)

@@ -14,7 +14,6 @@ from pciops.keystone import limits
 from pciops.keystone.limits import Limits
 from pciops.keystone.mysql import base
 
-SORT = {"sort_buffer_size": 1024}
 SELECT = "SELECT id FROM user"
 
 
@@ -25,13 +24,6 @@ SELECT = "SELECT id FROM user"
             Limits(seconds=60),
             "SET STATEMENT max_statement_time = 60 FOR SELECT id FROM user",
             "SELECT /*+ SET_VAR(max_execution_time = 60000) */ id FROM user",
-        ),
-        (
-            Limits(seconds=60, memory=SORT),
-            "SET STATEMENT sort_buffer_size = 1024, max_statement_time = 60"
-            " FOR SELECT id FROM user",
-            "SELECT /*+ SET_VAR(sort_buffer_size = 1024) SET_VAR(max_execution_time = 60000) */"
-            " id FROM user",
         ),
         (
             Limits(sorts_groups=True),
@@ -59,8 +51,8 @@ def test_only_selects_have_limits(sql: str) -> None:
 
 def test_limits_end_with_their_block_and_add_up() -> None:
     with limits.of_job():
-        with limits.with_memory(SORT):
-            assert limits.current() == Limits(seconds=limits.JOB_SECONDS, memory=SORT)
+        with limits.sorting_groups():
+            assert limits.current() == Limits(seconds=limits.JOB_SECONDS, sorts_groups=True)
         assert limits.current() == Limits(seconds=limits.JOB_SECONDS)
 
     assert limits.current() == Limits()

@@ -18,22 +18,25 @@ from datetime import time as clock
 from functools import reduce
 from itertools import chain
 from operator import or_
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 from django.db import connections
-from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, Count, IntegerField, Q, Value, When
 from django.db.models.functions import Coalesce, TruncDate
 
-from pciops.accounts import selectors
+from pciops.accounts import newest, selectors
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.privileged import AccountKinds
 from pciops.accounts.states import (
     EXEMPT,
     EXEMPTIONS,
     EXPIRED,
+    EXPIRING,
     INACTIVE,
     INACTIVE_SOON,
+    MUST_CHANGE,
     NEVER_SIGNED_IN,
+    NO_EXPIRY,
     NO_PASSWORD,
     NOT_COVERED,
     SECOND_FACTOR_NOT_ENROLLED,
@@ -42,9 +45,9 @@ from pciops.accounts.states import (
     classify,
 )
 from pciops.accounts.states.inactivity import UserState
-from pciops.accounts.states.password import PasswordState, expires, ranked
+from pciops.accounts.states.password import expires
 from pciops.accounts.states.state import State, option_is_true
-from pciops.keystone import ALIAS, database, limits, options
+from pciops.keystone import ALIAS, database, options
 from pciops.keystone.models import LocalUser, User, UserOption
 from pciops.lib.keyset import batched
 
@@ -54,15 +57,7 @@ DAYS: Final = 14  # of the forecast; the first is the rest of today
 ATTENTION: Final = 200  # named accounts of a domain, and of the cloud
 BATCH: Final = 1000  # accounts in one query
 
-# The memory of Keystone's database for the statement that ranks three million passwords. With
-# MariaDB's defaults it sorts on disk, which takes twice the time.
-MEMORY: Final = {
-    "sort_buffer_size": 128 * 1024 * 1024,
-    "tmp_table_size": 256 * 1024 * 1024,
-    "max_heap_table_size": 256 * 1024 * 1024,
-}
-
-BY_PASSWORD: Final = tuple(state for state in STATES if isinstance(state, PasswordState))
+BY_PASSWORD: Final = (MUST_CHANGE, EXPIRED, EXPIRING, NO_EXPIRY)
 BY_USER: Final = tuple(
     state for state in STATES if isinstance(state, UserState) and state is not NEVER_SIGNED_IN
 )
@@ -282,81 +277,37 @@ def _count_exempt(scan: _Scan) -> None:
 
 @database.reading()
 def _count_passwords(scan: _Scan) -> None:
-    """Count the states of the newest password, no two of which hold at once.
-
-    Django can neither group the result of a window function, nor keep MariaDB from beginning with
-    the users, which takes five times as long. So only the inner SELECT, the ranking, is Django's.
-    """
-    rules = [state.row_condition(scan.policy, scan.now) for state in BY_PASSWORD]
-    days = days_from(scan.now)
-    ends = [expires(lt=datetime.combine(day + timedelta(days=1), clock.min, UTC)) for day in days]
-    # Most rows are old, and need no comparison with each of the days.
-    soon = expires(gt=scan.now) & ends[-1]
-    on = Case(When(soon, then=_first_match(ends)), default=None, output_field=IntegerField())
-    passwords = ranked().annotate(state=_first_match(rules), day=on)
+    """Count the states of the newest password, no two of which hold at once."""
+    policy, now = scan.policy, scan.now
+    must_change, expired, expiring, no_expiry = (
+        state.row_condition(policy, now) for state in BY_PASSWORD
+    )
+    ends = {
+        day: datetime.combine(day + timedelta(days=1), clock.min, UTC) for day in days_from(now)
+    }
+    soon = now + timedelta(days=policy.expiring_days)
+    buckets: list[tuple[Q | None, State | None, date | None]] = [
+        (must_change, MUST_CHANGE, None),
+        (expired, EXPIRED, None),
+        *((expires(lt=end), EXPIRING, day) for day, end in ends.items() if end <= soon),
+        (expiring, EXPIRING, next((day for day, end in ends.items() if end > soon), None)),
+        *((expires(lt=end), None, day) for day, end in ends.items() if end > soon),
+        (None, None, None),
+        (no_expiry, NO_EXPIRY, None),
+    ]
     exempt = UserOption.objects.filter(
         option_id=options.IGNORE_PASSWORD_EXPIRY, option_value="true"
     )
-    for domain, state, day, number in _of_newest(passwords, exempt.values("user_id")):
+    conditions = [condition for condition, _, _ in buckets]
+    for domain, bucket, number in newest.count(conditions, exempt=exempt.values("user_id")):
+        _, state, day = buckets[bucket]
         if state is not None:
-            scan.add(domain, BY_PASSWORD[state], number)
+            scan.add(domain, state, number)
         if day is not None:
-            scan.add_day(domain, days[day], EXPIRED, number)
-
-
-class NewestPassword(NamedTuple):
-    """The newest password of a user, as the database has it, and the first rule that it matches."""
-
-    pk: int
-    local_id: int  # of local_user
-    created_at_int: int
-    expires_at_int: int | None
-    rule: int
-
-
-@database.reading()
-def newest_passwords(rules: Sequence[Q]) -> list[NewestPassword]:
-    """Return the newest passwords that match a rule.
-
-    This is one statement for the same reason as in `_count_passwords`.
-    """
-    columns = ("pk", "local_user_id", "created_at_int", "expires_at_int", "state")
-    ranking, parameters = _sql(ranked().annotate(state=_first_match(rules)).values(*columns, "age"))
-    rows = _fetch(
-        f"SELECT {', '.join(f'newest.{column}' for column in columns)}"  # noqa: S608 (Django's SQL)
-        f" FROM ({ranking}) newest WHERE newest.age = 1 AND newest.state IS NOT NULL",
-        parameters,
-    )
-    return [NewestPassword._make(row) for row in rows]
+            scan.add_day(domain, day, EXPIRED, number)
 
 
 def _first_match(rules: Sequence[Q]) -> Case:
     """Return the number of the first rule that a row matches; NULL if it matches none."""
     whens = [When(rule, Value(number)) for number, rule in enumerate(rules)]
     return Case(*whens, default=None, output_field=IntegerField())
-
-
-def _of_newest(
-    passwords: QuerySet[Any], exempt: QuerySet[Any]
-) -> list[tuple[str, int | None, int | None, int]]:
-    """Count the newest passwords of accounts that are not exempt, by domain id, state and day."""
-    ranking, parameters = _sql(passwords.values("local_user_id", "age", "state", "day"))
-    exempt_users, exempt_parameters = _sql(exempt)
-    return _fetch(
-        "SELECT holder.domain_id, newest.state, newest.day, COUNT(*)"  # noqa: S608 (Django's SQL)
-        f" FROM ({ranking}) newest LEFT JOIN local_user holder ON holder.id = newest.local_user_id"
-        " WHERE newest.age = 1 AND (newest.state IS NOT NULL OR newest.day IS NOT NULL)"
-        f" AND holder.user_id NOT IN ({exempt_users}) GROUP BY 1, 2, 3",
-        [*parameters, *exempt_parameters],
-    )
-
-
-def _sql(rows: QuerySet[Any]) -> tuple[str, list[Any]]:
-    statement, parameters = rows.query.get_compiler(connection=connections[ALIAS]).as_sql()
-    return statement, list(parameters)
-
-
-def _fetch(statement: str, parameters: list[Any]) -> list[Any]:
-    with limits.with_memory(MEMORY), connections[ALIAS].cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return list(cursor.fetchall())

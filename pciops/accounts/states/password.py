@@ -19,9 +19,7 @@ from django.db.models import (
     Subquery,
     Value,
     When,
-    Window,
 )
-from django.db.models.functions import RowNumber
 from django.db.models.lookups import Exact
 
 from pciops.accounts.account import Account
@@ -48,16 +46,6 @@ _NEWEST_FIRST = (
     F("expires_at").asc(nulls_last=True),
     F("pk").desc(),
 )
-_RANKING: Final[dict[str, Any]] = {"partition_by": "local_user_id", "order_by": _NEWEST_FIRST}
-
-
-def ranked() -> QuerySet[Any]:
-    """Return all passwords with their `age`: 1 for the newest of each user.
-
-    This sorts the whole table, which has no index that finds the newest. A filter on the result
-    would be applied before the ranking.
-    """
-    return Password.objects.annotate(age=Window(RowNumber(), **_RANKING))
 
 
 def superseded() -> Exists:

@@ -154,9 +154,8 @@ FILES = sorted(
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_users_read_the_words_of_the_list(path: Path) -> None:
-    found = wrong(READERS[path.suffix](path))
-
-    assert bool(found) == (str(path.relative_to(ROOT)) in NOT_YET), found
+    if str(path.relative_to(ROOT)) not in NOT_YET:
+        assert wrong(READERS[path.suffix](path)) == []
 
 
 @pytest.mark.parametrize(

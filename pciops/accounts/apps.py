@@ -27,4 +27,4 @@ def policy_is_configured(**_: Any) -> list[CheckMessage]:
         "Examples: PCIOPS_KEYSTONE_CONF=/etc/keystone/keystone.conf, or "
         "PCIOPS_POLICY_LOCKOUT_FAILURE_ATTEMPTS=6 and the other options of [security_compliance]."
     )
-    return [Error("Keystone's policy is not known.", hint, id="pciops.E003")]
+    return [Error("Keystone's policy is unknown.", hint, id="pciops.E003")]

@@ -25,7 +25,7 @@ def policy() -> Iterator[CheckResult]:
     try:
         sourced = policies.current_with_sources()
     except SettingError as error:
-        yield problem(str(error), "Correct it; until then nothing is shown of any account.")
+        yield problem(str(error), "Correct it. Until then pciops shows no account.")
         return
     for name, values in sourced.disagreements.items():
         listed = ", ".join(
@@ -36,7 +36,7 @@ def policy() -> Iterator[CheckResult]:
             "Set the same on every Keystone node.",
         )
     if not sourced.disagreements:
-        yield ok("It can be read, and no two files differ.")
+        yield ok("The files can be read and agree.")
 
 
 @check("wrong passwords", after="policy")
@@ -47,18 +47,18 @@ def wrong_passwords() -> Iterator[CheckResult]:
     if policy.wrong_passwords_fail:
         yield problem(
             "Keystone answers every wrong password with HTTP 500 and sends no notification, but "
-            "counts it: accounts lock without an event. report_invalid_password_hash is event, and "
-            "invalid_password_hash_secret_key is not set.",
-            f"In keystone.conf of every node, below [security_compliance]: {HASH_KEY}",
+            "counts the attempt. Accounts lock without an event. report_invalid_password_hash is "
+            "event, and invalid_password_hash_secret_key is not set.",
+            f"In keystone.conf of every node, under [security_compliance]: {HASH_KEY}",
         )
     elif reports and policy.has_release(releases.PARTIAL_HASHES) is False:
         yield warning(
             "report_invalid_password_hash has no effect before Keystone "
             f"{releases.display(releases.PARTIAL_HASHES)}.",
-            "Upgrade Keystone to have hashes of wrong passwords in its notifications.",
+            "Upgrade Keystone to get hashes of wrong passwords in its notifications.",
         )
     else:
-        yield ok("Keystone refuses them as it should.")
+        yield ok("Keystone refuses them without an error.")
 
 
 @check("delegation", after="policy")
@@ -68,8 +68,8 @@ def delegation() -> Iterator[CheckResult]:
     insecure = [name for name in INSECURE if getattr(policy, name)]
     for name in insecure:
         yield warning(
-            f"{name} is on: a delegated token (trust, application credential, EC2) may do more "
-            "than its owner granted it (LP 2150089).",
+            f"{name} is on. A delegated token (trust, application credential, EC2) can do more "
+            "than its owner granted (LP 2150089).",
             f"Remove {name} from keystone.conf.",
         )
     without_ec2 = (
@@ -81,19 +81,19 @@ def delegation() -> Iterator[CheckResult]:
         yield warning(
             "Keystone answers EC2 and S3 sign-ins (ec2tokens, s3tokens) with 503: [auth] methods "
             "has no ec2credential.",
-            "Add ec2credential to [auth] methods, if programs use EC2 credentials.",
+            "If programs use EC2 credentials, add ec2credential to [auth] methods.",
         )
     if not insecure and not without_ec2:
-        yield ok("No option widens what delegated tokens may do.")
+        yield ok("No option widens the rights of delegated tokens.")
 
 
 @check("census", after="database")
 def census() -> Iterator[CheckResult]:
     """Check that a worker takes one every few minutes."""
-    remedy = "Look at the worker and at its beat (docs/install.md); pciops census takes one now."
+    remedy = "Check the worker and beat (docs/install.md). pciops census takes a census now."
     now, newest = timezone.now(), Census.objects.order_by("-counted_at").first()
     if newest is None:
-        yield warning("None has been taken yet: the pages have no counts.", remedy)
+        yield warning("There is no census yet, so the pages have no counts.", remedy)
     elif now - newest.counted_at > STALE:
         yield warning(f"The newest is {times.span(now - newest.counted_at)} old.", remedy)
     else:
@@ -107,8 +107,8 @@ def housekeeping() -> Iterator[CheckResult]:
     counted_rows = [(row.leftover, row.count) for row in leftovers.latest() if row.count]
     if not counted_rows:
         yield warning(
-            "The leftovers in Keystone's tables have not been counted yet.",
-            "Look at the worker and at its beat; pciops housekeeping counts now.",
+            "pciops has not counted the leftovers in Keystone's tables yet.",
+            "Check the worker and beat. pciops housekeeping counts now.",
         )
         return
     age = now - min(count.counted_at for _, count in counted_rows)
@@ -116,7 +116,7 @@ def housekeeping() -> Iterator[CheckResult]:
         in_order = False
         yield warning(
             f"The leftovers in Keystone's tables were counted {times.span(age)} ago.",
-            "Look at the worker and at its beat; pciops housekeeping counts now.",
+            "Check the worker and beat. pciops housekeeping counts now.",
         )
     for leftover, count in counted_rows:
         if count.number is not None and count.number >= leftover.warns_from:

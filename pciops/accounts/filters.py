@@ -42,12 +42,12 @@ def query(
     kind = values.get("kind", "")
     if kind and kind not in privileged.BY_NAME:
         valid = ", ".join(privileged.BY_NAME)
-        raise FilterError(f"kind: there is no kind {kind!r}. Kinds are {valid}.")
+        raise FilterError(f"kind: {kind!r} is unknown. Choose from {valid}.")
     domain_id = values.get(domain_filter, "")
     if domain_id and domain_id not in {domain.id for domain in domains}:
         raise FilterError(
-            f"{domain_filter}: there is no domain with the id {domain_id!r} here."
-            f" Ids are {_listed(domains)}."
+            f"{domain_filter}: there is no domain with the ID {domain_id!r} here. IDs are "
+            f"{_listed(domains)}."
         )
     text = filters.text(values, "q")
     unsorted = AccountQuery(
@@ -72,10 +72,10 @@ def _state(names: Sequence[str], view: str) -> State | None:
     for name in chosen:
         if name not in BY_NAME:
             valid = ", ".join(BY_NAME)
-            raise FilterError(f"state: there is no state {name!r}. States are {valid}.")
+            raise FilterError(f"state: {name!r} is unknown. Choose from {valid}.")
     if view and view not in views.BY_NAME:
         valid = ", ".join(views.BY_NAME)
-        raise FilterError(f"view: there is no view {view!r}. Views are {valid}.")
+        raise FilterError(f"view: {view!r} is unknown. Choose from {valid}.")
     if not chosen:
         return views.BY_NAME[view].state if view else None
     if len(chosen) == 1:
@@ -85,13 +85,13 @@ def _state(names: Sequence[str], view: str) -> State | None:
 
 def _machine(value: str) -> bool | None:
     if value not in {"", *MACHINE}:
-        raise FilterError(f"machine: {value!r} is neither yes nor no.")
+        raise FilterError(f"machine: {value!r} is not yes or no.")
     return MACHINE.get(value)
 
 
 def _begins(value: str) -> bool:
     if value not in {"", *MATCH}:
-        raise FilterError(f"match: {value!r} is neither {' nor '.join(MATCH)}.")
+        raise FilterError(f"match: {value!r} is not {' or '.join(MATCH)}.")
     return MATCH.get(value, False)
 
 
@@ -105,21 +105,21 @@ def _on_days(query: AccountQuery, values: Mapping[str, str]) -> AccountQuery:
     for name, given in (("within", within), ("on", on)):
         if given and query.state not in by_date.DATED:
             states = " and ".join(state.name for state in by_date.DATED)
-            raise FilterError(f"{name}: only the lists of the states {states} have dates.")
+            raise FilterError(f"{name}: only the lists of {states} have dates.")
     if within and on:
-        raise FilterError("on: a list has either within or on, not both.")
+        raise FilterError("on: use either within or on.")
     if not within:
         return replace(query, on=on)
     if not (within.isascii() and within.isdigit() and 1 <= int(within[:4]) <= by_date.MAX_DAYS):
-        raise FilterError(f"within: a number of days from 1 to {by_date.MAX_DAYS}.")
+        raise FilterError(f"within: use a number of days from 1 to {by_date.MAX_DAYS}.")
     return replace(query, within=int(within[:4]))
 
 
 def sorted_by(query: AccountQuery, sort: str) -> AccountQuery:
     """Return the query in this order ("" is its usual one), or raise FilterError."""
     if sort and sort not in query.sorts:
-        valid = f"{'Sorts are' if len(query.sorts) > 1 else 'Its one sort is'} "
-        raise FilterError(f"sort: this list has no sort {sort!r}. {valid}{', '.join(query.sorts)}.")
+        valid = f"{'Choose from' if len(query.sorts) > 1 else 'Its only sort is'} "
+        raise FilterError(f"sort: {sort!r} is unknown here. {valid}{', '.join(query.sorts)}.")
     return replace(query, sort=sort)
 
 

@@ -124,15 +124,15 @@ def _number(statement: str, leftover: Leftover) -> int:
         if not (isinstance(cause, DatabaseError) and denied(cause)):
             raise NotCountedError(
                 f"Keystone's database did not count {leftover.table}: {error}.",
-                "A database administrator counts by the SQL.",
+                "Ask a database administrator to count with the SQL.",
             ) from None
         if leftover.readable:
             raise NotCountedError(
-                f"pciops' login may not read {leftover.table}.",
+                f"pciops' login can't read {leftover.table}.",
                 "Run what pciops grants prints.",
             ) from None
         raise NotCountedError(
-            "pciops' login may not read password_hash, and should not.",
-            "A database administrator counts by the SQL.",
+            "pciops' login can't read password_hash, by design.",
+            "Ask a database administrator to count with the SQL.",
         ) from None
     return int(number)

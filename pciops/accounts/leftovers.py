@@ -14,7 +14,7 @@ from pciops.keystone.fields import EPOCH, MICROSECOND
 
 BATCH: Final = 1000  # rows that one DELETE takes
 UNLOCKED: Final = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;"
-REPEAT: Final = "Repeat until 0 rows are deleted, with a second between two steps."
+REPEAT: Final = "Repeat until 0 rows are deleted, one second apart."
 MANY: Final = 1000  # rows that do harm by their number
 
 
@@ -90,7 +90,8 @@ class Leftover:
             dump = f"mariadb-dump --single-transaction keystone {' '.join(self.backup)}"
             steps.insert(0, ("Back up, in a shell:", f"-- {dump} > {self.name}.sql"))
         lines = [
-            f"-- {self.title}. In Keystone's database, as its administrator, in a quiet hour.",
+            f"-- {self.title}. Run this in Keystone's database, as its administrator, at a quiet "
+            "time.",
             f"-- {self.advice}",
             *(f"-- {number}. {text}\n{sql}" for number, (text, sql) in enumerate(steps, start=1)),
         ]
@@ -103,8 +104,8 @@ class Leftover:
             f" ORDER BY {self.key} LIMIT {BATCH};"
         )
         return [
-            ("Lock no row that stays.", UNLOCKED),
-            ("See how one step finds its rows; nothing is deleted.", f"EXPLAIN {delete}"),
+            ("Do not lock rows that stay.", UNLOCKED),
+            ("Check how one step finds its rows; this deletes nothing.", f"EXPLAIN {delete}"),
             (REPEAT, delete),
         ]
 
@@ -115,9 +116,9 @@ class _Revocations(Leftover):
     def condition(self, limits: Limits) -> str:
         if limits.revocations_kept is None:
             raise NotCountedError(
-                "Which revocation events are needed depends on [token] expiration and "
-                "[revoke] expiration_buffer, and no keystone.conf is read.",
-                "Name keystone.conf in PCIOPS_KEYSTONE_CONF.",
+                "The age of revocation events that are still needed depends on [token] "
+                "expiration and [revoke] expiration_buffer, and pciops reads no keystone.conf.",
+                "Set PCIOPS_KEYSTONE_CONF.",
             )
         return f"revoked_at < '{_datetime(limits.now - limits.revocations_kept)}'"
 
@@ -128,10 +129,9 @@ class _Passwords(Leftover):
     def _kept(self, limits: Limits) -> int:
         if limits.passwords_kept is None:
             raise NotCountedError(
-                "How many passwords Keystone keeps depends on unique_last_password_count, which "
-                "is not known.",
-                "Name keystone.conf in PCIOPS_KEYSTONE_CONF, or set "
-                "PCIOPS_POLICY_UNIQUE_LAST_PASSWORD_COUNT.",
+                "The number of passwords that Keystone keeps depends on "
+                "unique_last_password_count, which is unknown.",
+                "Set PCIOPS_KEYSTONE_CONF or PCIOPS_POLICY_UNIQUE_LAST_PASSWORD_COUNT.",
             )
         return limits.passwords_kept
 
@@ -153,13 +153,13 @@ class _Passwords(Leftover):
         delete = f"DELETE password FROM password JOIN {batch} ON batch.id = password.id;"
         noted = f"INSERT INTO old_password SELECT id FROM ({ranked}) ranked WHERE place > {kept};"
         return [
-            ("Lock no row that stays.", UNLOCKED),
+            ("Do not lock rows that stay.", UNLOCKED),
             (
-                f"Note the ids, for this session only; the newest {kept} of each user stay.",
+                f"Note the IDs for this session only; the newest {kept} of each user stay.",
                 "DROP TEMPORARY TABLE IF EXISTS old_password;\n"
                 f"CREATE TEMPORARY TABLE old_password (id INT PRIMARY KEY);\n{noted}",
             ),
-            ("See how one step finds its rows; nothing is deleted.", f"EXPLAIN {delete}"),
+            ("Check how one step finds its rows; this deletes nothing.", f"EXPLAIN {delete}"),
             (REPEAT, f"{delete}\nDELETE FROM old_password ORDER BY id LIMIT {BATCH};"),
         ]
 
@@ -190,7 +190,7 @@ class _Orphans(Leftover):
     parent: str
     key: str = "id"
     advice: str = (
-        "Keystone's foreign keys prevent them: look for a restore or an import with "
+        "Keystone's foreign keys prevent these rows. Look for a restore or import with "
         "foreign_key_checks = 0."
     )
     warns_from: int = 1
@@ -222,8 +222,8 @@ LEFTOVERS: Final = (
         name="old_revocation_events",
         title="Revocation events older than any token",
         why="Keystone searches this table each time it validates a token.",
-        advice="Keystone deletes them all at its next revocation: openstack token revoke TOKEN. "
-        "It does so in one statement, so if there are very many, take the steps first.",
+        advice="Keystone deletes them at its next revocation: openstack token revoke TOKEN. It "
+        "uses one statement, so if there are very many, run the steps first.",
         table="revocation_event",
         key="revoked_at, id",  # the order of an index
         backup=("revocation_event",),
@@ -232,9 +232,9 @@ LEFTOVERS: Final = (
     Leftover(
         name="expired_trusts",
         title="Expired and deleted trusts",
-        why="Keystone marks deleted trusts and keeps expired ones; lists of trusts read them all.",
-        advice="keystone-manage trust_flush deletes them all in one statement; if there are very "
-        "many, take the steps first.",
+        why="Keystone marks deleted trusts and keeps expired ones. Lists of trusts read them all.",
+        advice="keystone-manage trust_flush deletes them in one statement. If there are very "
+        "many, run the steps first.",
         table="trust",
         key="id",
         # As TrustModel.expires_at; rows of old releases have only the old column.
@@ -248,7 +248,7 @@ LEFTOVERS: Final = (
         table="trust_role",
         parent="trust",
         key="trust_id, role_id",
-        why="keystone-manage trust_flush and the steps for trusts leave them behind.",
+        why="keystone-manage trust_flush and the steps for trusts leave these rows.",
         advice="Keystone has no command for them.",
         warns_from=MANY,
         backup=("trust_role",),
@@ -256,9 +256,9 @@ LEFTOVERS: Final = (
     Leftover(
         name="expired_application_credentials",
         title="Expired application credentials",
-        why="They no longer work, but count towards [application_credential] user_limit.",
-        advice="Keystone has no command for them; their owners may delete them with "
-        "openstack application credential delete.",
+        why="They no longer work, but they count toward [application_credential] user_limit.",
+        advice="Keystone has no command for them. Their owners can delete them with openstack "
+        "application credential delete.",
         table="application_credential",
         key="internal_id",
         rows="expires_at <= {now_int}",
@@ -270,15 +270,15 @@ LEFTOVERS: Final = (
         table="application_credential",
         parent="user",
         key="internal_id",
-        why="They name a user id that Keystone does not know.",
-        advice="Keystone deletes them with the user; a DELETE in SQL does not.",
+        why="They name a user ID that Keystone does not know.",
+        advice="Keystone deletes them with the user. A DELETE in SQL does not.",
         backup=_APPLICATION_CREDENTIAL,
     ),
     _Passwords(
         name="old_passwords",
         title="Passwords beyond unique_last_password_count",
-        why="Keystone reads all passwords of a user at each sign-in, and never needs these.",
-        advice="Keystone drops them when the user changes the password, and has no command.",
+        why="Keystone reads all passwords of a user at each sign-in, but never needs these.",
+        advice="Keystone deletes them when the user changes the password. It has no command.",
         table="password",
         key="id",
         backup=("password",),
@@ -286,9 +286,9 @@ LEFTOVERS: Final = (
     _Listed(
         name="old_password_hashes",
         title="Password hashes that Keystone 30 cannot verify",
-        why="Keystone 25 verifies sha512_crypt ($6$), Keystone 30 does not: these accounts cannot "
+        why="Keystone 25 verifies sha512_crypt ($6$), Keystone 30 does not. These accounts can't "
         "sign in after the upgrade.",
-        advice="No SQL can convert a hash. Before the upgrade, let the owners change their "
+        advice="No SQL can convert a hash. Before the upgrade, ask the owners to change their "
         "passwords, or set new ones: openstack user set --password-prompt USER.",
         table="password",
         key="local_user_id",
@@ -302,10 +302,11 @@ LEFTOVERS: Final = (
     _Listed(
         name="users_without_name",
         title="Users without a name",
-        why="In Keystone 25, deleting an identity provider removes the names of its users and "
-        "leaves the users. Their roles stay.",
-        advice="openstack user delete ID deletes a user with their roles. When any identity "
-        "provider or protocol is deleted, Keystone 30 deletes these users without their roles.",
+        why="In Keystone 25, deleting an identity provider removes the names of its users, but "
+        "not the users. Their roles stay.",
+        advice="openstack user delete ID deletes a user and the user's roles. When any identity "
+        "provider or protocol is deleted, Keystone 30 deletes these users without their "
+        "roles.",
         table="user",
         key="id",
         rows=" AND ".join(
@@ -320,7 +321,7 @@ LEFTOVERS: Final = (
         title="Names and failures of local users that no longer exist",
         table="local_user",
         parent="user",
-        why="They keep their names from being used again.",
+        why="They block their names for new accounts.",
         backup=("local_user", "password"),
     ),
     _Orphans(
@@ -328,7 +329,7 @@ LEFTOVERS: Final = (
         title="Passwords of local users that no longer exist",
         table="password",
         parent="local_user",
-        why="They are hashes of passwords of which no account is left.",
+        why="They are password hashes without an account.",
         backup=("password",),
     ),
     _Orphans(
@@ -337,7 +338,7 @@ LEFTOVERS: Final = (
         table="nonlocal_user",
         parent="user",
         key="domain_id, name",
-        why="They keep their names from being used again.",
+        why="They block their names for new accounts.",
         backup=("nonlocal_user",),
     ),
     _Orphans(
@@ -345,7 +346,7 @@ LEFTOVERS: Final = (
         title="Names of federated users that no longer exist",
         table="federated_user",
         parent="user",
-        why="They keep their identities from being used again.",
+        why="They block their identities for new accounts.",
         backup=("federated_user",),
     ),
     _Orphans(
@@ -354,7 +355,7 @@ LEFTOVERS: Final = (
         table="user_option",
         parent="user",
         key="user_id, option_id",
-        why="They are exemptions and rules of no account.",
+        why="They are exemptions and rules without an account.",
         backup=("user_option",),
     ),
 )

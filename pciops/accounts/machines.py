@@ -55,10 +55,10 @@ M = TypeVar("M", bound=Model)
 class MachineReason(TextChoices):
     """The reasons for which an account is a machine, as the API and files name them."""
 
-    ROLE = "role", "It holds a role of services, or a role on a project of services."
+    ROLE = "role", "It holds a service role, or a role on a service project."
     REGISTER = "register", "An administrator recorded it as a machine."
-    DOMAIN = "domain", "Its domain is one of PCIOPS_MACHINE_DOMAINS."
-    NAME = "name", "Its name matches one of PCIOPS_SERVICE_NAME_PATTERNS."
+    DOMAIN = "domain", "Its domain is in PCIOPS_MACHINE_DOMAINS."
+    NAME = "name", "Its name matches PCIOPS_SERVICE_NAME_PATTERNS."
     CREDENTIALS = (
         "application_credentials",
         "It has application credentials and no email address.",

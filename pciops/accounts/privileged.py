@@ -216,10 +216,10 @@ def _target(
 ) -> tuple[str, str, str]:
     """Return scope, name of the target and name of the target's domain, as PrivilegedRole has."""
     if isinstance(row, SystemAssignment):
-        return "on the whole system", "", ""
+        return "on the entire system", "", ""
     target_type = "domain" if row.type.endswith("Domain") else "project"
     if scope is not None and (target is None or scope not in {target.id, target.domain_id}):
-        return f"on a {target_type} out of your sight", "", ""
+        return f"on a {target_type} that you can't see", "", ""
     name = target.name if target else row.target_id
     domain = target.domain.name if target and target.domain and target_type == "project" else ""
     if not row.inherited:

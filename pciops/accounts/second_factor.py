@@ -190,23 +190,24 @@ def _remaining(rule: Collection[str], loaded: Collection[str] | None) -> Iterato
 def _judge(account: Account, policy: Policy) -> tuple[FactorVerdict, str]:
     value = account.options.get(options.MFA_RULES)
     if not account.covered:
-        return FactorVerdict.ELSEWHERE, "it is set where the account is kept"
+        return FactorVerdict.ELSEWHERE, "it is set where the account is managed"
     if not parse_rules(value):
-        return FactorVerdict.NONE, "no rule is set"
+        return FactorVerdict.NONE, "it has no rule"
     if not account.options.get(options.MFA_ENABLED, True):
-        return FactorVerdict.NONE, "its rules are switched off"
+        return FactorVerdict.NONE, "its rules are turned off"
     split = _split(value, policy)
     if not split.people and not split.programs:
         return (
             FactorVerdict.NONE,
-            "Keystone has loaded no method of any rule, so it admits everybody",
+            "Keystone has loaded no method of any rule, so it accepts any sign-in",
         )
     empty = "; ".join(rule.name for rule in split.empty)
     ignored = policy.has_release(releases.EMPTY_RULES_IGNORED)
     if split.empty and ignored is False:
         return (
             FactorVerdict.WEAK,
-            f"Keystone has loaded no method of {empty}: before release 28 that admits everybody",
+            f"Keystone has loaded no method of {empty}. Before release 28 it then accepts any "
+            "sign-in",
         )
     return _of_people(account, policy, split, empty if ignored is None else "")
 
@@ -225,24 +226,24 @@ def _of_people(
         return FactorVerdict.WEAK, "; ".join(rule.weakness() for rule in weak)
     if split.people and not possible:
         names = ", or ".join(rule.name for rule in split.people)
-        return FactorVerdict.NOT_ENROLLED, f"{names} is required, and there is no TOTP credential"
+        return FactorVerdict.NOT_ENROLLED, f"{names} is required, but there is no TOTP credential"
     if empty:
         return (
             FactorVerdict.UNKNOWN,
-            f"Keystone has loaded no method of {empty}: it ignores that from release 28 on, and "
-            "admits everybody before (set PCIOPS_KEYSTONE_RELEASE)",
+            f"Keystone has loaded no method of {empty}. Release 28 and later ignore the rule; "
+            "earlier releases accept any sign-in (set PCIOPS_KEYSTONE_RELEASE)",
         )
     if not split.people:
         names = ", or ".join(rule.name for rule in split.programs)
-        return FactorVerdict.PROGRAMS_ONLY, f"its rules admit programs only: {names}"
+        return FactorVerdict.PROGRAMS_ONLY, f"its rules allow only programs: {names}"
     unknown = [rule for rule in possible if rule.strength is _Strength.UNKNOWN_TYPE]
     if unknown:
         names = "; ".join(rule.name for rule in unknown)
-        return FactorVerdict.UNKNOWN, f"which types of factors these are is not known: {names}"
+        return FactorVerdict.UNKNOWN, f"the types of these factors are unknown: {names}"
     names = ", or ".join(rule.name for rule in possible)
     if policy.auth_methods is None:
         return (
             FactorVerdict.UNKNOWN,
-            f"{names}, if Keystone has loaded both methods (PCIOPS_KEYSTONE_CONF names no file)",
+            f"{names}, if Keystone has loaded both methods (PCIOPS_KEYSTONE_CONF is not set)",
         )
     return FactorVerdict.EFFECTIVE, names

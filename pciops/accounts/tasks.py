@@ -30,7 +30,7 @@ def census() -> None:
     """
     with database.outages_logged("census"):
         if not jobs.once("census", EVERY, _take, lease=LEASE):
-            log.info("the census of these five minutes is taken already")
+            log.info("this census slot is already done")
         jobs.once("rare_states", rare.EVERY, _scan, lease=LEASE)
 
 

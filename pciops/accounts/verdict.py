@@ -83,7 +83,7 @@ class SigninVerdict:
     def sentence(self) -> str:
         """The answer to "can this user sign in?"."""
         if self.blocking:
-            return f"Cannot sign in: {', and '.join(map(self.describe, self.blocking))}."
+            return f"Can't sign in: {', and '.join(map(self.describe, self.blocking))}."
         warnings = ", and ".join(self.describe(state) for state in self.states if state.warns)
         if not self.account.covered:
             if self.inactive:
@@ -91,20 +91,20 @@ class SigninVerdict:
                 since = f"{since[0].upper()}{since[1:]}"
                 if self.account.in_directory:
                     return (
-                        f"{since}. The driver of its domain decides whether Keystone refuses its"
-                        " application credentials and trusts until the next sign-in."
+                        f"{since}. The driver of its domain decides whether Keystone refuses its "
+                        "application credentials and trusts until the next sign-in."
                     )
                 return (
                     f"{since}: Keystone refuses application credentials and trusts until the next"
                     " single sign-on."
                 )
             return (
-                "LDAP or federated user: lockout and expiry do not reach it, inactivity does"
-                f"{warnings and ': '}{warnings}."
+                "LDAP or federated user: lockout and expiry don't apply, inactivity "
+                f"does{warnings and ': '}{warnings}."
             )
         factors = self.second_factor
         if factors.verdict is FactorVerdict.PROGRAMS_ONLY:
-            return f"Cannot sign in with a password: {factors.explanation}."
+            return f"Can't sign in with a password: {factors.explanation}."
         code = " and a second factor" if factors.effective else ""
         return f"Can sign in with the right password{code}{warnings and ': '}{warnings}."
 

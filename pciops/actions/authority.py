@@ -34,13 +34,13 @@ class Authority:
             return ""
         standing = standing_of(account_id)
         if standing.administers and not self.administers:
-            return "The account holds an administrator role: only an administrator may act on it."
+            return "The account holds an administrator role. Only an administrator can act on it."
         if self.domain_id is not None and (standing.administers | standing.helps) - {
             self.domain_id
         }:
             return (
-                "The account holds an operator's role outside your domain: only an administrator "
-                "of the whole cloud may act on it."
+                "The account holds an operator role outside your domain. Only an administrator "
+                "of the entire cloud can act on it."
             )
         return ""
 

@@ -145,7 +145,7 @@ def run_step(
     ends = time.monotonic() + seconds
     now = timezone.now()
     if batch.looked_at < now - UNWATCHED:
-        stop(batch, "Nobody looked on for 15 minutes.", now)
+        stop(batch, "The page was closed for 15 minutes.", now)
     while item := _claim(batch, timezone.now()):
         try:
             initiator, authority = confirm()
@@ -167,9 +167,9 @@ def _claim(batch: Batch, now: datetime) -> BatchItem | None:
         return None
     if busy := batch.items.filter(outcome=BatchItem.TRYING).first():
         if busy.claimed_until is None or busy.claimed_until <= now:
-            sentence = "The process that tried it has ended: look at the account and at the trail."
+            sentence = "The process that ran it has ended. Check the account and the audit log."
             _write(busy, BatchItem.UNCLEAR, sentence)
-            stop(batch, f"The process that tried {busy.name} has ended.", now)
+            stop(batch, f"The process that worked on {busy.name} has ended.", now)
         return None
     item = batch.items.filter(outcome=BatchItem.WAITING).order_by("number").first()
     if item is None:
@@ -189,7 +189,7 @@ def _unlock(
         sentence = f"Keystone's database does not answer: {error}. Nothing was changed."
         return BulkOutcome.FAILED, sentence
     if account is None:
-        return BulkOutcome.CONFLICT, "The account does not exist any more."
+        return BulkOutcome.CONFLICT, "The account no longer exists."
     request = ActRequest(
         initiator=initiator,
         authority=authority,

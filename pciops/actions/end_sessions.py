@@ -28,18 +28,18 @@ class EndSessions(Act):
 
     def why_unfit(self, verdict: SigninVerdict) -> str:
         if not verdict.account.readable:
-            return "Keystone cannot read the user's row, and fails at every change of it."
+            return "Keystone cannot read the user's row, and every change of it fails."
         return self.unfit
 
     def effects(self, verdict: SigninVerdict) -> list[str]:
         return [
             "Ends all tokens of the account, through Keystone's API and with your own token.",
-            "The password and application credentials keep working: who has them can sign in "
-            "again. Disable the account to stop those too.",
-            "Keystone keeps one revocation event, and compares every token with it until the last "
-            "of the ended tokens would have expired.",
-            "Before release 30 Keystone has no such call: then nothing is changed, and disabling "
-            "the account ends its tokens instead.",
+            "The password and application credentials keep working, so their holder can sign in "
+            "again. To stop those too, disable the account.",
+            "Keystone keeps one revocation event and compares every token with it until the last "
+            "ended token would have expired.",
+            "Keystone before release 30 can't do this. Then nothing changes; disable the account "
+            "instead, which ends its tokens.",
         ]
 
     def warnings(self, verdict: SigninVerdict) -> list[str]:
@@ -58,14 +58,14 @@ class EndSessions(Act):
         except client.TooOldError:
             return Refused(
                 event=event,
-                sentence="This Keystone cannot end sessions: that takes release 30. Disable the "
-                "account instead: that ends its tokens at once, and stops its application "
-                "credentials. Nothing was changed.",
+                sentence="This Keystone can't end sessions: that needs release 30. Disable the "
+                "account instead, which ends its tokens at once and stops its "
+                "application credentials. Nothing was changed.",
                 remark="this Keystone has no such call",
                 status=HTTPStatus.NOT_IMPLEMENTED,
             )
         except client.LostError as error:
-            sentence = f"Keystone did not say whether it ended the sessions: {error}. Do it again."
+            sentence = f"Keystone did not say whether it ended the sessions: {error}. Try again."
             return Unknown(event=event, sentence=sentence, remark=str(error))
         except client.KeystoneError as error:
             return refused(event, error)
@@ -77,7 +77,7 @@ class EndSessions(Act):
     def outcome_after_crash(
         self, event: Event, verdict: SigninVerdict
     ) -> tuple[Event.Outcome, str]:
-        return Event.Outcome.UNKNOWN, "whether tokens were ended cannot be seen"
+        return Event.Outcome.UNKNOWN, "Keystone does not show whether tokens were ended"
 
 
 END_SESSIONS = EndSessions()

@@ -15,9 +15,9 @@ from pciops.keystone import options
 MEANINGS: Final = {
     options.EXEMPTIONS[option]: meaning
     for option, meaning in {
-        options.IGNORE_CHANGE_PASSWORD: "need not change a first or reset password",
+        options.IGNORE_CHANGE_PASSWORD: "does not have to change a first or reset password",
         options.IGNORE_PASSWORD_EXPIRY: "its password never expires",
-        options.IGNORE_LOCKOUT: "is never locked, however often somebody guesses",
+        options.IGNORE_LOCKOUT: "is never locked, even while its password is guessed",
         options.IGNORE_USER_INACTIVITY: "never becomes inactive",
     }.items()
 }
@@ -36,11 +36,11 @@ class OptionPatch(Patch):
 
     def effects(self, verdict: SigninVerdict) -> list[str]:
         if not verdict.account.enabled:
-            return ["The account stays disabled; its failures and its last activity stay."]
+            return ["The account stays disabled. Its failed attempts and last activity stay."]
         if INACTIVE not in verdict.states:
             return silent_effects(verdict)
         return [
-            "The account is inactive, and becomes active again with it: enabled is sent as true, "
+            "The account is inactive and becomes active again. pciops sends enabled as true, "
             "because Keystone would otherwise disable it.",
             *silent_effects(verdict),
         ]
@@ -63,8 +63,8 @@ class Exempt(OptionPatch):
     label = "Exempt"
     title = ("Exempt", "from a rule")
     did = "is exempt from the rule."
-    unfit = "The account has this exemption already."
-    on_oneself = "You cannot exempt your own account: another administrator can."
+    unfit = "The account already has this exemption."
+    on_oneself = "You can't exempt your own account. Ask another administrator."
     asks = ("option", "owner", "ends_on", "reason", "beyond_limit")
     value = True
 
@@ -76,8 +76,8 @@ class Exempt(OptionPatch):
         return [
             "Sets the option to true, through Keystone's API and with your own token.",
             *super().effects(verdict),
-            "Keystone knows no end of an exemption: after its last day the register shows it as "
-            "overdue, until somebody lifts it or records it anew.",
+            "Keystone doesn't record an end date. After its last day the register shows the "
+            "exemption as overdue, until an administrator removes it or records it again.",
         ]
 
     def keep(self, event: Event) -> None:
@@ -89,10 +89,10 @@ class Lift(OptionPatch):
 
     name = "lift"
     action = Event.Action.LIFT
-    label = "Lift exemption"
-    title = ("Lift an exemption of", "")
-    did = "is under the rule again."
-    unfit = "The account has no such exemption."
+    label = "Remove exemption"
+    title = ("Remove an exemption of", "")
+    did = "is subject to the rule again."
+    unfit = "The account doesn't have this exemption."
     asks = ("option", "reason", "beyond_limit")
     value = None
 
@@ -101,8 +101,8 @@ class Lift(OptionPatch):
 
     def effects(self, verdict: SigninVerdict) -> list[str]:
         return [
-            "Removes the option, through Keystone's API and with your own token. The rule holds "
-            "from then on: a password that has expired meanwhile keeps the user out.",
+            "Removes the option, through Keystone's API and with your own token. The rule "
+            "applies from then on: if the password has expired, the account can't sign in.",
             *super().effects(verdict),
         ]
 
@@ -118,8 +118,8 @@ class Record(Act):
     label = "Record exemption"
     title = ("Record an exemption of", "")
     did = "has its exemption in the register."
-    unfit = "The account has no exemption that could be recorded."
-    on_oneself = "You cannot record an exemption of your own account: another administrator can."
+    unfit = "The account has no exemption to record."
+    on_oneself = "You can't record an exemption of your own account. Ask another administrator."
     asks = ("option", "owner", "ends_on", "reason")
 
     def fits(self, verdict: SigninVerdict) -> bool:
@@ -130,8 +130,8 @@ class Record(Act):
 
     def effects(self, verdict: SigninVerdict) -> list[str]:
         return [
-            "Writes owner, reason and last day into the register; what was recorded of this option "
-            "before is closed.",
+            "Writes owner, reason, and last day to the register, and closes the earlier record "
+            "of this option.",
             "Nothing changes in Keystone.",
         ]
 
@@ -142,7 +142,7 @@ class Record(Act):
         return Done(event=event)
 
     def conflict_sentence(self, event: Event, verdict: SigninVerdict, request: ActRequest) -> str:
-        return "Its exemptions have changed after you opened the form. Nothing was recorded."
+        return "Its exemptions changed after you opened the form. Nothing was recorded."
 
     def outcome_after_crash(
         self, event: Event, verdict: SigninVerdict

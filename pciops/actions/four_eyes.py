@@ -12,7 +12,7 @@ from pciops.audit.models import Event
 
 LASTS: Final = timedelta(hours=1)  # time to confirm it
 KEPT: Final = timedelta(days=1)
-OWN: Final = "You asked for it yourself: another operator has to confirm it."
+OWN: Final = "You asked for this unlock. Another operator has to confirm it."
 
 
 def ask(event: Event) -> UnlockRequest:
@@ -60,7 +60,9 @@ def claim(asked: UnlockRequest, event: Event) -> str:
         return OWN
     waiting = _waiting(event.event_time).filter(pk=asked.pk, target_id=event.target_id)
     confirmed = waiting.update(confirmed_by=event.initiator[:400], confirming_event_id=event.pk)
-    return "" if confirmed else "The request has ended, or another operator has confirmed it."
+    return (
+        "" if confirmed else "The request has ended, or another operator has already confirmed it."
+    )
 
 
 def release(asked: UnlockRequest, event: Event) -> None:

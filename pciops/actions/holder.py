@@ -15,7 +15,7 @@ class RecordHolder(Act):
     """Record who uses the account; the last record counts."""
 
     is_machine: ClassVar[bool]
-    on_oneself = "You cannot record who uses your own account: another administrator can."
+    on_oneself = "You can't record who uses your own account. Ask another administrator."
 
     def fits(self, verdict: SigninVerdict) -> bool:
         machine = verdict.account.machine
@@ -29,7 +29,10 @@ class RecordHolder(Act):
         return Done(event=event)
 
     def conflict_sentence(self, event: Event, verdict: SigninVerdict, request: ActRequest) -> str:
-        return "Who uses the account was recorded after you opened the form. Nothing was recorded."
+        return (
+            "The record of who uses the account changed after you opened the form. Nothing was "
+            "recorded."
+        )
 
     def outcome_after_crash(
         self, event: Event, verdict: SigninVerdict
@@ -48,7 +51,7 @@ class RecordMachine(RecordHolder):
     label = "Record as machine"
     title = ("Record", "as a machine")
     did = "is recorded as a machine."
-    unfit = "The account is a machine already."
+    unfit = "The account is already a machine."
     is_machine = True
 
     def effects(self, verdict: SigninVerdict) -> list[str]:
@@ -66,7 +69,7 @@ class RecordPerson(RecordHolder):
     label = "Record as person"
     title = ("Record", "as a person")
     did = "is recorded as a person."
-    unfit = "The account is one of a person already, or a service account by its roles."
+    unfit = "The account is already a person's, or its roles make it a service account."
     is_machine = False
 
     def effects(self, verdict: SigninVerdict) -> list[str]:
@@ -74,8 +77,8 @@ class RecordPerson(RecordHolder):
         return [
             f"This no longer counts: {machine.label[:1].lower()}{machine.label[1:]}"
             if machine
-            else "The account is one of a person already.",
-            "Reports judge the account by 8.3.9 and 8.4, as those of people.",
+            else "The account is already a person's.",
+            "Reports judge the account by 8.3.9 and 8.4, like those of people.",
             "Nothing changes in Keystone.",
         ]
 

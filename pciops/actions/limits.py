@@ -51,7 +51,7 @@ def excess_of_all(target_ids: Collection[str], operator_id: str, *, now: datetim
     number = audit.count_unlocks(since=since, until=now, initiator_id=operator_id)
     if number + len(target_ids) > most:
         return (
-            f"With these the operator would have done {number + len(target_ids)} unlocks in an "
+            f"With these, the operator would have done {number + len(target_ids)} unlocks in an "
             f"hour; the limit is {most}."
         )
     most = settings.UNLOCKS_PER_HOUR
@@ -66,7 +66,7 @@ def next_step(authority: Authority) -> str:
     """Return what the operator can do about an excess."""
     if authority.administers_cloud:
         return "Confirm that you unlock it beyond the limit: an alert is sent."
-    return "A second operator has to confirm an unlock: ask for it in the unlock form."
+    return "A second operator has to confirm this unlock. Request it in the unlock form."
 
 
 def marks(event: Event, account: Account | None) -> Iterator[str]:

@@ -50,9 +50,9 @@ class Patch(Act):
 
     def why_unfit(self, verdict: SigninVerdict) -> str:
         if not verdict.account.covered:
-            return "It is an LDAP or federated user: Keystone does not keep it in its own tables."
+            return "It is an LDAP or federated user, which Keystone doesn't keep in its own tables."
         if not verdict.account.readable:
-            return "Keystone cannot read the user's row, and fails at every change of it."
+            return "Keystone cannot read the user's row, and every change of it fails."
         return self.unfit
 
     def precondition(self, verdict: SigninVerdict) -> str:
@@ -88,8 +88,8 @@ class Patch(Act):
     def conflict_sentence(self, event: Event, verdict: SigninVerdict, request: ActRequest) -> str:
         if self.fits(verdict) and request.option in ("", *self.options(verdict)):
             return (
-                "The account has changed after you opened the form. Nothing was changed: look at "
-                f"it and decide again. {verdict.sentence}"
+                "The account changed after you opened the form. Nothing was changed. Check it, "
+                f"then try again. {verdict.sentence}"
             )
         return f"{self.why_unfit(verdict)} Nothing was changed."
 
@@ -117,8 +117,9 @@ class Patch(Act):
             return Done(event=event, remark=remark)
         return Unknown(
             event=event,
-            sentence="Keystone says that it did it, but its database does not show it. Look at the "
-            "account again, and whether pciops reads the database that Keystone writes.",
+            sentence="Keystone reported success, but its database does not show the change. "
+            "Check the account again, and whether pciops reads the database that "
+            "Keystone writes to.",
             remark="Keystone answered 200, and its database does not show it",
         )
 
@@ -135,8 +136,8 @@ class Patch(Act):
             remark = ". ".join(part for part in (lost, _side_effects(before, after)) if part)
             return Done(event=event, remark=remark)
         sentence = (
-            f"Keystone did not say whether it did it: {reason}. Its database does not show it "
-            "yet; look at the account again."
+            f"Keystone did not say whether it made the change: {reason}. Its database does not "
+            "show it yet. Check the account again."
         )
         return Unknown(event=event, sentence=sentence, remark=reason)
 
@@ -149,8 +150,8 @@ class Enable(Patch):
     label = "Enable"
     title = ("Enable", "again")
     did = "is enabled."
-    unfit = "The account is neither disabled nor inactive: there is nothing to enable."
-    on_oneself = "You cannot enable your own account: another operator can."
+    unfit = "The account is not disabled or inactive, so there is nothing to enable."
+    on_oneself = "You can't enable your own account. Ask another operator."
     asks = ("reason", "identity", "beyond_limit")
 
     def applies(self, verdict: SigninVerdict) -> bool:
@@ -163,20 +164,20 @@ class Enable(Patch):
         return [
             "Sets enabled to true, through Keystone's API and with your own token.",
             *silent_effects(verdict),
-            "Application credentials work again. Tokens that have ended stay so.",
+            "Application credentials work again. Tokens that have ended stay ended.",
         ]
 
     def warnings(self, verdict: SigninVerdict) -> list[str]:
         warnings = []
         if DISABLED in verdict.states:
             warnings.append(
-                "Somebody or something disabled it. Keystone does not say who or why, and a change "
-                "of an inactive account disables it too: find out first."
+                "An administrator or a program disabled it. Keystone doesn't record who or why, "
+                "and a change of an inactive account also disables it. Find out first."
             )
         others = [state for state in verdict.blocking if state not in {DISABLED, INACTIVE, LOCKED}]
         if others:
             states = ", ".join(state.label.lower() for state in others)
-            warnings.append(f"This alone will not let the user in: {states}.")
+            warnings.append(f"After this, the account still can't sign in: {states}.")
         return warnings
 
     def changes(self, verdict: SigninVerdict, request: ActRequest) -> dict[str, Any]:
@@ -194,8 +195,8 @@ class Disable(Patch):
     label = "Disable"
     title = ("Disable", "")
     did = "is disabled."
-    unfit = "The account is disabled already."
-    on_oneself = "You cannot disable your own account: another administrator can."
+    unfit = "The account is already disabled."
+    on_oneself = "You can't disable your own account. Ask another administrator."
 
     def applies(self, verdict: SigninVerdict) -> bool:
         return bool(verdict.account.enabled)
@@ -203,20 +204,20 @@ class Disable(Patch):
     def effects(self, verdict: SigninVerdict) -> list[str]:
         effects = [
             "Sets enabled to false, through Keystone's API and with your own token.",
-            "All tokens of the account end at once, and its application credentials stop: whatever "
-            "runs with them stands still.",
+            "All tokens of the account end at once, and its application credentials stop. "
+            "Programs that use them stop.",
         ]
         if verdict.locked:
-            effects.append("The lock and its failures stay as they are.")
+            effects.append("The lock and its failed attempts stay.")
         effects.append("The last activity stays. An administrator can enable it again.")
         return effects
 
     def warnings(self, verdict: SigninVerdict) -> list[str]:
         kinds, warnings = verdict.account.kinds, []
         if AccountKind.ADMINISTRATOR in kinds:
-            warnings.append("It is an administrator. See to it that another one can sign in.")
+            warnings.append("It is an administrator. Make sure that another one can sign in.")
         if AccountKind.SERVICE in kinds:
-            warnings.append("It is a service account: a part of the cloud will stop with it.")
+            warnings.append("It is a service account. A part of the cloud stops with it.")
         return warnings
 
     def precondition(self, verdict: SigninVerdict) -> str:
@@ -247,15 +248,15 @@ def silent_effects(verdict: SigninVerdict) -> list[str]:
     if rule is not None and account.last_active_at != verdict.now.date():
         day = times.day(account.active_on) if account.active_on else "not recorded"
         effects.append(
-            f"Keystone sets the last activity to today; so far it is {day}. That is no sign-in: as "
-            "evidence for PCI DSS 8.2.6 the date in Keystone is false from then on. The trail "
-            "keeps the old one."
+            f"Keystone sets the last activity to today; it was {day}. That is not a sign-in, so "
+            "the date in Keystone is then wrong as evidence for PCI DSS 8.2.6. The audit log "
+            "keeps the old date."
         )
     failures = counted(account.failed_auth_count, "failure")
     if verdict.locked:
-        effects.append(f"Keystone unlocks the account with it, silently: {failures} cleared.")
+        effects.append(f"Keystone also unlocks the account without a notice: {failures} cleared.")
     elif account.failed_auth_count:
-        effects.append(f"Keystone clears {failures} with it.")
+        effects.append(f"Keystone also clears {failures}.")
     return effects
 
 

@@ -57,7 +57,7 @@ def _settle(event: Event, policy: Policy, now: datetime) -> None:
         return
     account = selectors.get(event.target_id, scope=None)
     if account is None:
-        outcome, remark = Event.Outcome.UNKNOWN, "the account does not exist any more"
+        outcome, remark = Event.Outcome.UNKNOWN, "the account no longer exists"
     else:
         outcome, remark = act.outcome_after_crash(event, judge(account, policy, now))
     act.settle(event, outcome, f"{_AFTER_CRASH}: {remark}", account)

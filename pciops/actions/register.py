@@ -69,7 +69,7 @@ class ExemptionStatus(TextChoices):
     UNRECORDED = "unrecorded", "Not recorded"
     OVERDUE = "overdue", "Overdue"
     RECORDED = "recorded", "Recorded"
-    GONE = "gone", "Not set any more"
+    GONE = "gone", "No longer set"
 
     @property
     def is_finding(self) -> bool:

@@ -27,8 +27,8 @@ class Unlock(Act):
     label = "Unlock"
     title = ("Unlock", "")
     did = "is unlocked."
-    unfit = "The account is not locked: there is nothing to unlock."
-    on_oneself = "You cannot unlock your own account: another operator can."
+    unfit = "The account is not locked, so there is nothing to unlock."
+    on_oneself = "You can't unlock your own account. Ask another operator."
     needs = MAY_UNLOCK
     asks = ("reason", "identity", "beyond_limit")
 
@@ -69,11 +69,11 @@ class Unlock(Act):
     def conflict_sentence(self, event: Event, verdict: SigninVerdict, request: ActRequest) -> str:
         if verdict.locked:
             return (
-                "The account was locked again after you opened the form. Nothing was changed: look "
-                "at the new failures and decide again."
+                "The account was locked again after you opened the form. Nothing was changed. "
+                "Check the new failed attempts, then try again."
             )
         if LOCK_LAPSED in verdict.states:
-            return "The lock has run out by itself. Nothing was changed."
+            return "The lock has already ended. Nothing was changed."
         try:
             return f"The account is not locked. {_who_was_first(event, verdict.now)}"
         except (DatabaseError, InterfaceError):  # of the audit log: settling says so
@@ -88,7 +88,9 @@ class Unlock(Act):
             return Event.Outcome.FAILURE, "not carried out, Keystone's row is unchanged"
         other = audit.unlock_of(event.target_id, precondition=event.precondition, but=event)
         if other and other.outcome == Event.Outcome.SUCCESS:
-            return Event.Outcome.FAILURE, f"not carried out, {other.initiator} unlocked the account"
+            return Event.Outcome.FAILURE, (
+                f"not carried out, {other.initiator} unlocked the account"
+            )
         if other:
             return Event.Outcome.UNKNOWN, f"the account may have been unlocked by {other.initiator}"
         if account.failures != Failures(failed_auth_count=0, failed_auth_at=None):
@@ -115,8 +117,8 @@ def _failed(event: Event, failures: Failures, reason: str) -> Refused | Unknown:
         sentence = f"Keystone's database refused: {reason}. Nothing was changed."
         return Refused(event=event, sentence=sentence, remark=reason)
     sentence = (
-        f"Keystone's database did not answer: {reason}. Whether the account was unlocked is not "
-        "known; look at it again."
+        f"Keystone's database did not answer: {reason}. pciops doesn't know whether the account "
+        "was unlocked. Check it again."
     )
     return Unknown(event=event, sentence=sentence, remark=reason)
 
@@ -135,9 +137,9 @@ def _who_was_first(event: Event, now: datetime) -> str:
         time.sleep(0.05)
     if act and act.outcome == Event.Outcome.PENDING:
         at = times.dated(act.event_time)
-        return f"{act.initiator} began to unlock it on {at}; how that ended is not recorded yet."
+        return f"{act.initiator} started to unlock it on {at}; the outcome is not recorded yet."
     # An unlock of other failures, then: since those of the precondition, or else within a day.
     since = before.failed_auth_at or now - timedelta(days=1)
     if act := act or audit.last_unlock(event.target_id, since=since):
         return f"{act.initiator} unlocked it on {times.dated(act.event_time)}."
-    return "A sign-in or another tool has cleared its failures."
+    return "A sign-in or another tool has cleared its failed attempts."

@@ -12,7 +12,7 @@ from django.db.models.signals import post_migrate, pre_migrate
 from pciops.lib import triggers
 from pciops.lib.triggers import Guard
 
-SENTENCE: Final = "the trail is append-only"
+SENTENCE: Final = "the audit log is append-only"
 # The columns of an act that settling it does not write.
 INTENT: Final = (
     *("id", "event_time", "observer", "action", "initiator_type", "initiator_id"),

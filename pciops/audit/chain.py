@@ -133,7 +133,7 @@ def _stub_problem() -> str:
     for stub in PruneStub.objects.order_by("last_position"):
         name = f"stub of rows {stub.first_position} to {stub.last_position}"
         if not _is_signed(stub):
-            return f"{name}: its signature is not of the evidence key or of this PCIOPS_SECRET_KEY"
+            return f"{name}: its signature is not from the evidence key or this PCIOPS_SECRET_KEY"
         if stub.first_position != position + 1 or stub.count != stub.last_position - position:
             return f"{name}: it does not follow row {position}"
         position = stub.last_position
@@ -186,7 +186,7 @@ def run_check(now: datetime, *, since: int = 0, witnesses: Witnesses | None = No
     check.seal = evidence.seal("check", check_text(check))
     check.save()
     if check.problem:
-        log.error("the trail does not fit: %s", check.problem)
+        log.error("audit log integrity check failed: %s", check.problem)
     return check
 
 
@@ -253,7 +253,7 @@ def _begin(check: ChainCheck, since: int) -> str:
         return ""
     event = Event.rows.filter(position=since).first()
     if event is None:
-        return f"row {since}, to go on from, is missing"
+        return f"row {since}, the start of the check, is missing"
     check.position, check.hash = since, event.hash
     return ""
 
@@ -294,9 +294,9 @@ class _Walk:
             for pk in batch:
                 position, digest_ = self._begun[pk]
                 if pk not in found:
-                    return f"row {position}: the act ({pk}) that began there is missing"
+                    return f"row {position}: the action ({pk}) that began there is missing"
                 if intent_digest(found[pk]) != digest_:
-                    return f"row {position}: the act ({pk}) that began there was changed"
+                    return f"row {position}: the action ({pk}) that began there was changed"
         return ""
 
     def _seal_problem(self, event: Event) -> str:
@@ -316,7 +316,7 @@ class _Walk:
         if event.action == Event.Action.INTENT:
             match = _INTENT.fullmatch(event.remark)
             if match is None:
-                return f"row {event.position} ({event.pk}): not the intent of an act"
+                return f"row {event.position} ({event.pk}): not the intent of an action"
             self._begun[match[1]] = (event.position or 0, match[2])
             self._actions.add(event.resource)
             self._first_intent = self._first_intent or event.event_time
@@ -331,10 +331,10 @@ class _Walk:
             margin = PRUNED_MARGIN if self._pruned else timedelta(0)
             if event.event_time < self._first_intent + margin:
                 return ""
-            return f"row {event.position} ({event.pk}): its act never began"
+            return f"row {event.position} ({event.pk}): its action never began"
         position, digest_ = begun
         if intent_digest(event) != digest_:
-            return f"row {event.position} ({event.pk}): not the act that began at row {position}"
+            return f"row {event.position} ({event.pk}): not the action that began at row {position}"
         return ""
 
 
@@ -347,9 +347,9 @@ def _row_problem(event: Event, *, position: int, previous_hash: str) -> str:
     row = f"row {event.position} ({event.pk})"
     if event.position != position:
         missing = position if event.position == position + 1 else f"{position} and later"
-        return f"{row}: gap before it, row {missing} is missing"
+        return f"{row}: row {missing} before it is missing"
     if digest(event) != event.hash:
-        return f"{row}: content changed, its hash is not that of what it says"
+        return f"{row}: its content was changed and does not match its hash"
     if event.previous_hash != previous_hash:
         return f"{row}: its previous hash is not the hash of row {position - 1}"
     return ""
@@ -363,7 +363,7 @@ def _end_problem(check: ChainCheck, head: ChainHead) -> str:
         return f"row {check.position}: its hash is not that of the head"
     now, beyond = _beyond_head()
     if beyond:
-        return f"row {beyond.position} ({beyond.pk}): behind the head, which is row {now.position}"
+        return f"row {beyond.position} ({beyond.pk}): after the head, which is row {now.position}"
     return ""
 
 

@@ -25,7 +25,7 @@ RECENT: Final = 200  # rows whose keys are looked at
 @check("trail", after="database")
 def audit_log() -> Iterator[CheckResult]:
     """Check that the chain is verified every night, and is intact."""
-    remedy = "Look at the worker and at its beat (docs/install.md); pciops verify_audit does it."
+    remedy = "Check the worker and beat (docs/install.md). pciops verify_audit verifies now."
     now, last, failed = timezone.now(), chain.last_check(), chain.open_failure()
     if last is None:
         yield warning("Its chain has not been verified yet.", remedy)
@@ -36,8 +36,8 @@ def audit_log() -> Iterator[CheckResult]:
         later = "" if last.problem else " Later checks passed."
         yield problem(
             f"An integrity check failed {found} ago: {failed.problem}.{later}",
-            "The database was changed outside pciops. Keep a copy of it first, compare it with"
-            " syslog, then acknowledge the check on /audit/ with what you found.",
+            "The database was changed outside pciops. First keep a copy of it. Compare it with "
+            "syslog, then acknowledge the check on /audit/ with what you found.",
         )
     elif last.problem:
         yield warning(
@@ -48,7 +48,7 @@ def audit_log() -> Iterator[CheckResult]:
     elif now - last.checked_at > MAX_AGE:
         yield warning(f"Its chain was verified {age} ago.", remedy)
     else:
-        yield ok(f"Its chain of {last.rows} rows was verified {age} ago, and fits.")
+        yield ok(f"Its chain of {last.rows} rows was verified {age} ago.")
 
 
 @check("triggers", after="database")
@@ -63,7 +63,7 @@ def evidence_key() -> Iterator[CheckResult]:
     try:
         keys = evidence.keys()
     except evidence.EvidenceKeyError as error:
-        yield problem(f"{error}.", "Restore the file, or make it readable for pciops' user.")
+        yield problem(f"{error}.", "Restore the file, or make it readable for the user of pciops.")
         return
     rows = Event.rows.exclude(position=None).exclude(seal="").order_by("-position")
     recent = rows.values_list("position", "seal")[:RECENT]
@@ -72,14 +72,16 @@ def evidence_key() -> Iterator[CheckResult]:
             keys.verifier_of(seal)
         except evidence.UnsignedError as error:
             yield problem(
-                f"Row {position} of the audit log cannot be verified here: {error}.",
-                "Give each machine the same PCIOPS_EVIDENCE_KEY_FILE, or add the other machine's"
-                " line of <file>.pub to the one here (docs/audit.md). If none of your machines has"
-                " this key, pciops did not write the row.",
+                f"Row {position} of the audit log can't be verified here: {error}.",
+                "Give each machine the same PCIOPS_EVIDENCE_KEY_FILE, or add the other machine's "
+                "line of <file>.pub to the file here (docs/audit.md). If none of your machines "
+                "has this key, pciops did not write the row.",
             )
             return
     if recent:
-        yield ok(f"The keys that sealed the newest {counted(len(recent), 'row')} are known here.")
+        yield ok(
+            f"This machine knows the keys that sealed the newest {counted(len(recent), 'row')}."
+        )
     else:
         yield ok("No row has been sealed yet.")
 
@@ -91,18 +93,18 @@ def last_anchor() -> Iterator[CheckResult]:
     rows = Event.rows.exclude(position=None).order_by("position")
     since = made or rows.values_list("settled_at", flat=True).first()
     if since is None:
-        yield ok("There is no row yet that needs an anchor.")
+        yield ok("No row needs an anchor yet.")
         return
     age = timezone.now() - since
     if made:
         sentence = f"The last anchor was made {times.span(age)} ago."
     else:
-        sentence = f"No anchor has been made; the first row is {times.span(age)} old."
+        sentence = f"There is no anchor; the first row is {times.span(age)} old."
     if age > MAX_ANCHOR_AGE:
         yield warning(
             sentence,
-            "Look at the worker and its log. It makes an anchor every hour, unless the integrity"
-            " check fails.",
+            "Check the worker and its log. It makes an anchor every hour, unless the integrity "
+            "check fails.",
         )
     else:
         yield ok(sentence)
@@ -116,7 +118,7 @@ def syslog_copy() -> Iterator[CheckResult]:
     waiting = syslog.waiting()
     oldest = waiting.values_list("settled_at", flat=True).first()
     if oldest is None:
-        yield ok("No row of the audit log waits to be sent.")
+        yield ok("No audit log row waits to be sent.")
         return
     age = timezone.now() - oldest
     rows = counted(waiting.count(), "row")
@@ -124,8 +126,8 @@ def syslog_copy() -> Iterator[CheckResult]:
     if age > MAX_WAIT:
         yield warning(
             sentence,
-            "Look at the receiver of PCIOPS_SYSLOG_URL and at the worker. Nothing is lost: the rows"
-            " are sent in order after it answers.",
+            "Check the receiver of PCIOPS_SYSLOG_URL and the worker. No row is lost: pciops "
+            "sends them in order when the receiver answers.",
         )
     else:
         yield ok(sentence)

@@ -40,8 +40,8 @@ def deleting_evidence() -> Iterator[None]:
         if not privileges.denied(error):
             raise
         raise MayNotPruneError(
-            "This database login may not delete evidence. Run pciops prune_evidence with the"
-            " login that migrates."
+            "This database login can't delete evidence. Run pciops prune_evidence with the login "
+            "that runs migrate."
         ) from error
 
 
@@ -65,7 +65,7 @@ def prune(now: datetime) -> PruneStub | None:
     check = chain.verify_until(until)
     if check.problem:
         raise BrokenChainError(
-            f"Audit log integrity check failed, nothing is pruned: {check.problem}"
+            f"Audit log integrity check failed, so nothing was pruned: {check.problem}"
         )
     if not check.rows:
         return None

@@ -42,7 +42,7 @@ def record_refusal(*, initiator: Initiator, resource: str, remark: str, now: dat
         if not _take_row(initiator, now):
             return
     except (DatabaseError, InterfaceError, AuditLogError) as error:
-        log.error("a refusal cannot be counted: %s", database.reason(error))
+        log.error("cannot count a refusal: %s", database.reason(error))
         return
     services.record_or_log(
         Event.Action.DENY,

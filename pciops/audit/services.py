@@ -112,7 +112,7 @@ class SettledError(AuditLogError):
 
     def __init__(self, event_id: str) -> None:
         super().__init__(
-            f"The act has been settled before, see {event_id} in the trail: look at the account "
+            f"This action is already settled: see {event_id} in the audit log. Check the account "
             "again."
         )
 
@@ -318,7 +318,7 @@ def record_or_log(
     try:
         record(action, outcome, initiator=initiator, resource=resource, remark=remark, now=now)
     except AuditLogError:
-        log.error("missing in the trail: %s of %s, %s", action, initiator.name, outcome)
+        log.error("missing in the audit log: %s of %s, %s", action, initiator.name, outcome)
 
 
 def _event(action: Event.Action, initiator: Initiator, now: datetime) -> Event:
@@ -378,16 +378,16 @@ def _log(event: Event) -> None:
 
 
 def _not_settled(event: Event, outcome: Event.Outcome, error: Exception) -> AuditLogError:
-    log.error("%s of the trail cannot be settled: %s", event.pk, database.reason(error))
+    log.error("cannot settle %s of the audit log: %s", event.pk, database.reason(error))
     return AuditLogError(
-        f"pciops' own database does not answer. The act may have been done ({outcome}), and its "
-        "row in the trail stays pending: look at the account again."
+        f"pciops' own database does not answer. The action may have been done ({outcome}), and "
+        "its audit log row stays pending. Check the account again."
     )
 
 
 def _not_begun(error: Exception) -> AuditLogError:
-    log.error("the trail cannot be written: %s", database.reason(error))
+    log.error("cannot write the audit log: %s", database.reason(error))
     return AuditLogError(
-        "pciops' own database does not answer. Nothing was changed: there is no act without a "
-        "row in the trail."
+        "pciops' own database does not answer. Nothing was changed: pciops does nothing that it "
+        "can't record in the audit log."
     )

@@ -60,7 +60,9 @@ class SyslogSender:
             except (OSError, ValueError) as error:  # ValueError: no certificate in the file
                 self._not_before = time.monotonic() + PAUSE
                 log.error(
-                    "syslog at %s does not take the trail: %s; the rows are sent later", url, error
+                    "syslog at %s does not accept the audit log: %s; pciops sends the rows later",
+                    url,
+                    error,
                 )
                 return False
             return True
@@ -108,7 +110,7 @@ def catch_up(limit: int = AT_ONCE) -> int:
     try:
         return _catch_up(limit)
     except (DatabaseError, InterfaceError) as error:
-        log.error("the rows for syslog cannot be read: %s", error)
+        log.error("cannot read the rows for syslog: %s", error)
         return 0
 
 

@@ -25,7 +25,7 @@ MESSAGE_MAX: Final = 300  # characters of Keystone's own message
 
 # Also 400: a name that is too long, or an account at the threshold without `failed_auth_at`.
 _REFUSALS = (exceptions.Unauthorized, exceptions.Forbidden, exceptions.BadRequest)
-_NOT_KEYSTONE: Final = "what answered there is no Keystone v3"
+_NOT_KEYSTONE: Final = "the server at that address is not Keystone v3"
 _TOKEN_ONLY: Final[dict[str, Any]] = {"include_catalog": False, "reauthenticate": False}
 # keystone.exception.PasswordExpired is the only refusal of a sign-in that Keystone explains.
 _EXPIRED: Final = re.compile(r"password is expired(?:.* for user: (\S+?)\.(?:\s|$))?")
@@ -301,7 +301,7 @@ def _change(method: str, path: str, token_id: str, expected: HTTPStatus, **body:
             raise UnreachableError("no connection") from error
         raise LostError("the connection broke") from error
     if response.status_code != expected:
-        raise RejectedError(response.status_code, "its answer is none of Keystone's")
+        raise RejectedError(response.status_code, "its answer is not one of Keystone's")
 
 
 def _message(error: Any) -> str:

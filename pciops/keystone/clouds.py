@@ -96,7 +96,7 @@ def _plugin(cloud: Mapping[str, Any]) -> str:
         return "v3applicationcredential" if by_credential else "v3password"
     if kind not in _TYPES:
         raise SettingError(
-            "OS_AUTH_TYPE", f"is {kind!r}; known are {', '.join(_TYPES)}", "v3password"
+            "OS_AUTH_TYPE", f"is {kind!r}; choose from {', '.join(_TYPES)}", "v3password"
         )
     return _TYPES[kind]
 
@@ -134,11 +134,11 @@ def _cloud(name: str) -> dict[str, Any]:
     path = _file("OS_CLIENT_CONFIG_FILE", "clouds.yaml")
     if path is None:
         raise SettingError(
-            "OS_CLOUD", f"is {name!r}, and there is no clouds.yaml", "mycloud (in ./clouds.yaml)"
+            "OS_CLOUD", f"is {name!r}, but there is no clouds.yaml", "mycloud (in ./clouds.yaml)"
         )
     entry = _entry(path, name)
     if entry is None:
-        raise SettingError("OS_CLOUD", f"is {name!r}, and {path} has no such cloud", "mycloud")
+        raise SettingError("OS_CLOUD", f"is {name!r}, but {path} has no such cloud", "mycloud")
     secure = _file("OS_CLIENT_SECURE_FILE", "secure.yaml")
     secrets = (_entry(secure, name) if secure else None) or {}
     return {**entry, **secrets, "auth": {**entry.get("auth", {}), **secrets.get("auth", {})}}
@@ -163,7 +163,7 @@ def _entry(path: Path, name: str) -> dict[str, Any] | None:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         # Not the parser's message: it repeats the line, which may contain a password.
         reason = getattr(error, "strerror", None) or "not YAML"
-        problem = f"needs {path}, which is no use: {reason}"
+        problem = f"needs {path}, which can't be used: {reason}"
         raise SettingError("OS_CLOUD", problem, "mycloud") from None
     clouds = read.get("clouds") if isinstance(read, Mapping) else None
     entry = clouds.get(name) if isinstance(clouds, Mapping) else None
@@ -179,10 +179,10 @@ def _check_scope(auth: Mapping[str, Any], plugin: str, suffix: str) -> None:
     present = ([name for name in names if auth.get(name)] for names in _SCOPES)
     named = [names[0] for names in present if names]
     if plugin == "v3applicationcredential" and named:
-        problem = f"is set{suffix}, but an application credential has its scope; unset it"
+        problem = f"is set{suffix}, but an application credential has its own scope; unset it"
         raise SettingError(_variable(named[0]), problem, "(empty)")
     if len(named) > 1:
-        problem = f"and {_variable(named[1])} are both set{suffix}; keep one"
+        problem = f"and {_variable(named[1])} are both set{suffix}; unset one of them"
         raise SettingError(_variable(named[0]), problem, "all")
     if auth.get("system_scope") not in (None, "", "all"):
         raise SettingError("OS_SYSTEM_SCOPE", f"is {auth['system_scope']!r}{suffix}", "all")

@@ -40,15 +40,14 @@ LARGE: Final = 100_000
 def answers() -> Iterator[CheckResult]:
     """Check that it answers."""
     if settings.DATABASES[ALIAS]["ENGINE"] == "django.db.backends.dummy":
-        yield problem("It is not named.", "Set PCIOPS_KEYSTONE_DATABASE_URL.")
+        yield problem("It is not set.", "Set PCIOPS_KEYSTONE_DATABASE_URL.")
         return
     try:
         database.ping()
     except database.KeystoneDatabaseDownError as error:
         yield problem(
             f"It does not answer: {error}.",
-            "Look at PCIOPS_KEYSTONE_DATABASE_URL, at its server, and at what pciops grants "
-            "prints.",
+            "Check PCIOPS_KEYSTONE_DATABASE_URL and its server, and run what pciops grants prints.",
         )
     else:
         yield ok(f"It answers ({connections[ALIAS].display_name}).")
@@ -74,22 +73,22 @@ def of_host(host: hosts.HostFacts, *, answers: bool) -> CheckResult:
     if host.error:
         return warning(
             f"{host.name} does not answer: {host.error}.",
-            "Look at the server and at what pciops grants prints, or take the host out of the "
+            "Check the server and run what pciops grants prints, or remove the host from the "
             "setting.",
         )
     sentence = f"{host.name}: {host}.{pages}"
     if not host.ready:
         return warning(
-            sentence, "Let the node join its cluster again; until then it counts as not answering."
+            sentence, "Let the node join its cluster. Until then it counts as not answering."
         )
     if host.lag_unknown:
         return warning(
             sentence,
-            "Let it replicate, and let the login see that: GRANT REPLICA MONITOR ON *.* (MariaDB) "
+            "Start replication, and let the login see it: GRANT REPLICA MONITOR ON *.* (MariaDB) "
             "or REPLICATION CLIENT ON *.* (MySQL).",
         )
     if host.lag is not None and host.lag > LAG_WARNS:
-        return warning(sentence, "Pages from it are that old. Look at its replication.")
+        return warning(sentence, "Its pages are out of date by that much. Check its replication.")
     return ok(sentence)
 
 
@@ -109,25 +108,28 @@ def tables() -> Iterator[CheckResult]:
     for name, reason in missing:
         yield problem(
             f"{name} cannot be read: {reason}.",
-            "Run what pciops grants prints. Where the column is not there at all, this release "
-            "of Keystone is none that pciops knows.",
+            "Run what pciops grants prints. If the column doesn't exist, pciops doesn't know "
+            "this release of Keystone.",
         )
     if not missing:
         number = sum(map(len, columns.values()))
-        yield ok(f"All {number} columns that pciops reads are there and can be read.")
+        yield ok(f"pciops can read all {number} columns that it needs.")
 
 
 @check("optional index", after="Keystone's tables")
 def optional_index() -> Iterator[CheckResult]:
     """Name the index that finds locked accounts faster, if the cloud is large and has none."""
     if any(columns[: len(INDEXED)] == INDEXED for columns in _indexes("local_user")):
-        yield ok("local_user has the optional index of failures: locked accounts are found by it.")
+        yield ok("local_user has the optional index, which finds locked accounts fast.")
     elif LocalUser.objects.values("pk")[:LARGE].count() < LARGE:
         yield ok(f"The optional index of failures is not needed below {LARGE:,} accounts.")
     else:
         yield replace(
-            ok("Locked accounts are found by reading all of local_user, at most once in 3 s."),
-            remedy=f"An optional index makes that faster (docs/install.md): {INDEX};",
+            ok(
+                "Without the optional index, finding locked accounts reads all of local_user, at "
+                "most once in 3 s."
+            ),
+            remedy=f"Add the index (docs/install.md): {INDEX};",
         )
 
 
@@ -143,31 +145,29 @@ def release() -> Iterator[CheckResult]:
         reason = "their revision is unknown"
     tables = releases.display_range(*seen) if seen else ""
     if named is None:
-        visible = f"Keystone's tables are of {tables}" if seen else reason
+        visible = f"Keystone's tables come from {tables}" if seen else reason
         yield warning(
-            f"PCIOPS_KEYSTONE_RELEASE is not set ({visible}): rules that differ between releases "
-            "are judged by the less favorable one.",
-            "Set PCIOPS_KEYSTONE_RELEASE to the version of Keystone, for example "
+            f"PCIOPS_KEYSTONE_RELEASE is not set ({visible}). Where releases differ, pciops "
+            "applies the less favorable rule.",
+            "Set PCIOPS_KEYSTONE_RELEASE to Keystone's version, for example "
             f"{seen[0] if seen else max(releases.SERIES)}.",
         )
     elif seen is None:
-        yield ok(
-            f"It is {releases.display(named)} by PCIOPS_KEYSTONE_RELEASE; not checked: {reason}."
-        )
+        yield ok(f"PCIOPS_KEYSTONE_RELEASE says {releases.display(named)}. Not checked: {reason}.")
     elif named < seen[0]:
         yield warning(
-            f"PCIOPS_KEYSTONE_RELEASE is {releases.display(named)}, and Keystone's tables are of "
-            f"{tables}.",
-            "Correct the setting, unless an upgrade of Keystone is in progress.",
+            f"PCIOPS_KEYSTONE_RELEASE is {releases.display(named)}, but Keystone's tables come "
+            f"from {tables}.",
+            "Correct the setting, unless an upgrade of Keystone is running.",
         )
     elif seen[1] is not None and named > seen[1]:
         yield problem(
-            f"PCIOPS_KEYSTONE_RELEASE is {releases.display(named)}, and Keystone's tables are of "
-            f"{tables}: second factors are judged by the wrong release.",
+            f"PCIOPS_KEYSTONE_RELEASE is {releases.display(named)}, but Keystone's tables come "
+            f"from {tables}. pciops judges second factors by the wrong release.",
             "Correct the setting.",
         )
     else:
-        yield ok(f"It is {releases.display(named)}, which fits Keystone's tables.")
+        yield ok(f"{releases.display(named)}, which fits Keystone's tables.")
 
 
 @database.reading()
@@ -182,11 +182,11 @@ def unlocking() -> Iterator[CheckResult]:
         unlock.clear_failures("", failed_auth_count=-1, failed_auth_at=None)
     except (DatabaseError, InterfaceError) as error:
         yield problem(
-            f"Nothing can be unlocked: {database.reason(error)}.",
-            "Run what pciops grants prints, with --unlock-user where it is another login.",
+            f"pciops can't unlock any account: {database.reason(error)}.",
+            "Run what pciops grants prints, with --unlock-user if unlocks use another login.",
         )
     else:
-        yield ok(f"{' and '.join(grants.UPDATED)} of local_user can be updated.")
+        yield ok(f"pciops can update {' and '.join(grants.UPDATED)} of local_user.")
 
 
 @check("grants", after="Keystone's database")
@@ -194,25 +194,25 @@ def least_privilege() -> Iterator[CheckResult]:
     """Check that no login of pciops has more rights than it needs."""
     logins = {str(settings.DATABASES[alias].get("USER")): alias for alias in (UNLOCK_ALIAS, ALIAS)}
     if connections[ALIAS].vendor != "mysql":
-        yield ok(f"{connections[ALIAS].display_name} knows no grants.")
+        yield ok(f"{connections[ALIAS].display_name} has no grants.")
         return
     for login, alias in logins.items():
         held = [line for (line,) in _rows("SHOW GRANTS", alias)]
         surplus = grants.surplus(held, database=settings.DATABASES[alias]["NAME"])
         if surplus and _is_own_login(alias):
             yield problem(
-                f"{login} is the login of pciops' own database as well, and may therefore do more "
-                f"than it has to: {'; '.join(surplus)}.",
-                "Leave that login as it is: pciops needs its rights. Make another one for "
-                "Keystone's database with what pciops grants --user pciops_keystone prints.",
+                f"{login} is also the login of pciops' own database, so it has more rights than "
+                f"it needs: {'; '.join(surplus)}.",
+                "Keep that login: pciops needs its rights. Create another one for Keystone's "
+                "database: run what pciops grants --user pciops_keystone prints.",
             )
         elif surplus:
             yield problem(
-                f"{login} may do more than it has to: {'; '.join(surplus)}.",
-                "REVOKE that from it, or make a new login with what pciops grants prints.",
+                f"{login} has more rights than it needs: {'; '.join(surplus)}.",
+                "REVOKE those rights, or create a new login with what pciops grants prints.",
             )
         else:
-            yield ok(f"{login} may do no more than it has to.")
+            yield ok(f"{login} has no more rights than it needs.")
 
 
 def _is_own_login(alias: str) -> bool:
@@ -227,7 +227,7 @@ def _is_own_login(alias: str) -> bool:
 def api() -> Iterator[CheckResult]:
     """Check that it answers, and that the clock in its answer is right."""
     if not settings.OS_AUTH_URL:
-        yield problem("It is not named.", "Set OS_AUTH_URL.")
+        yield problem("It is not set.", "Set OS_AUTH_URL.")
         return
     before = timezone.now()
     try:
@@ -235,8 +235,8 @@ def api() -> Iterator[CheckResult]:
     except client.UnreachableError as error:
         yield problem(
             f"{settings.OS_AUTH_URL} does not answer: {error}.",
-            "Look at OS_AUTH_URL and OS_CACERT. Nobody can sign in meanwhile; pciops unlock "
-            "works without it.",
+            "Check OS_AUTH_URL and OS_CACERT. Until it answers, operators can't sign in; pciops "
+            "unlock works without it.",
         )
         return
     yield ok(f"{settings.OS_AUTH_URL} answers.")
@@ -249,7 +249,7 @@ def api() -> Iterator[CheckResult]:
 def database_clock() -> Iterator[CheckResult]:
     """Check the clock of Keystone's database, which usually agrees with those of its nodes."""
     if connections[ALIAS].vendor != "mysql":
-        yield ok(f"{connections[ALIAS].display_name} has ours.")
+        yield ok(f"{connections[ALIAS].display_name} uses our clock.")
         return
     before = timezone.now()
     [[database_time]] = _rows("SELECT UTC_TIMESTAMP(6)")
@@ -270,8 +270,8 @@ def skew(
     word = "behind" if behind > ahead else "ahead of"
     sentence = f"{name} is {apart.total_seconds():.0f} s {word} ours."
     remedy = (
-        "Let both follow the same time servers. What is locked, until when, and when a password "
-        "expires is judged by our clock here, and by Keystone's there."
+        "Set both to the same time servers. Here our clock decides when locks and passwords end; "
+        "in Keystone its own clock does."
     )
     return (problem if apart > SKEW_FAILS else warning)(sentence, remedy)
 

@@ -105,7 +105,7 @@ def create_postgresql_database(*, database: str, user: str) -> str:
 def _require_safe(*names: str) -> None:
     for name in names:
         if not _NAME.fullmatch(name):
-            raise GrantError(f"{name!r} is no name for a GRANT")
+            raise GrantError(f"{name!r} is not a valid name in a GRANT")
 
 
 def _require_safe_password(user: str, password: str) -> None:
@@ -163,7 +163,7 @@ def _surplus_of_line(line: str, database: str) -> Iterator[str]:
     if grant is None:  # GRANT `role` TO `login`, SET DEFAULT ROLE …
         role = re.match(r"GRANT (\S+) TO ", line)
         if role:
-            yield f"whatever the role {role[1]} gives"
+            yield f"all rights of the role {role[1]}"
         return
     on = grant["on"].replace("`", "")
     for right in _RIGHT.finditer(grant["rights"]):

@@ -36,7 +36,7 @@ class HostFacts:
 
     def __str__(self) -> str:
         """Return the facts as part of a sentence."""
-        written = {None: "read_only unknown", True: "read-only", False: "can be written to"}
+        written = {None: "read_only unknown", True: "read-only", False: "accepts writes"}
         facts = [self.server, written[self.read_only]]
         if self.wsrep is None:
             facts.append("state in a Galera cluster unknown")
@@ -50,7 +50,7 @@ class HostFacts:
         if self.lag is not None:
             facts.append(f"{self.lag.total_seconds():.0f} s behind its primary")
         elif self.lag_unknown:
-            facts.append(f"how far it is behind is unknown ({self.lag_unknown})")
+            facts.append(f"its delay is unknown ({self.lag_unknown})")
         return ", ".join(facts)
 
 
@@ -103,7 +103,7 @@ def _lag(connection: Any) -> tuple[timedelta | None, str]:
         return None, "it replicates from no primary"
     seconds = next((rows[0][column] for column in _LAG if column in rows[0]), None)
     if seconds is None:
-        return None, "its replication does not run"
+        return None, "its replication is stopped"
     return timedelta(seconds=int(seconds)), ""
 
 

@@ -57,7 +57,7 @@ def setting(name: str) -> int | None:
     named = [release for release, names in SERIES.items() if value in names]
     if not named:
         known = ", ".join(f"{release} ({names[0]})" for release, names in SERIES.items())
-        problem = f"is {value!r}, neither a version of Keystone nor a series; known are {known}"
+        problem = f"is {value!r}, not a version or series of Keystone; choose from {known}"
         raise SettingError(name, problem, "30")
     return named[0]
 

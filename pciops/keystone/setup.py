@@ -80,7 +80,7 @@ def place_of(url: str) -> str:
 def require_keystones(place: str) -> None:
     """Raise SetupError for a database that Keystone's cannot be."""
     if place.startswith("postgresql:"):
-        raise SetupError("Keystone's database has to be on MariaDB, MySQL, or SQLite.")
+        raise SetupError("Keystone's database must be on MariaDB, MySQL, or SQLite.")
 
 
 def keystones_database(conf: Path) -> str:
@@ -123,7 +123,7 @@ def require_unchanged(of_files: Mapping[str, str], values: Mapping[str, str]) ->
     """Raise SetupError if a setting that is in a file would get another value."""
     for name, value in of_files.items():
         if values.get(name) != value:
-            raise SetupError(f"{name} is in the file that {name}_FILE names: change it there.")
+            raise SetupError(f"{name} is in the file that {name}_FILE names. Change it there.")
 
 
 def admin_url(path: Path) -> str:
@@ -134,7 +134,7 @@ def admin_url(path: Path) -> str:
     """
     url = _content(path, str(path))
     if kind_of(url.partition("://")[0]) not in PORTS:
-        raise SetupError(f"{path} has to have mysql://user:password@host:port or postgresql://….")
+        raise SetupError(f"{path} must contain mysql://user:password@host:port or postgresql://….")
     return url
 
 
@@ -161,8 +161,8 @@ def account(name: str) -> pwd.struct_passwd:
         found = pwd.getpwnam(name)
     except KeyError:
         raise SetupError(
-            f"There is no user {name}. Make one, or name another with --user: "
-            f"useradd --system --home-dir /var/lib/pciops --shell /usr/sbin/nologin {name}"
+            f"There is no user {name}. Create it, or set another one with --user: useradd "
+            f"--system --home-dir /var/lib/pciops --shell /usr/sbin/nologin {name}"
         ) from None
     if os.geteuid() not in {0, found.pw_uid}:
         raise SetupError(f"Only root can set pciops up for the user {name}.")
@@ -185,7 +185,7 @@ def make_folder(path: Path, user: pwd.struct_passwd, mode: int) -> None:
         path.chmod(mode)
         os.chown(path, user.pw_uid, user.pw_gid)
     except OSError as error:
-        raise SetupError(f"{path} cannot be made: {error.strerror}.") from None
+        raise SetupError(f"{path} cannot be created: {error.strerror}.") from None
 
 
 def merged(content: str, values: Mapping[str, str]) -> str:

@@ -58,13 +58,13 @@ def cache_server(name: str) -> CacheServer | None:
         return None
     scheme, _, rest = value.partition("://")
     if scheme not in _PORTS:
-        raise SettingError(name, "is not the address of a Redis or Memcached", _EXAMPLE)
+        raise SettingError(name, "is not the address of a Redis or Memcached server", _EXAMPLE)
     urls = [value] if scheme in _REDIS else [f"{scheme}://{one}" for one in rest.split(",")]
     addresses = [_address(name, url) for url in urls]
     library = "redis" if scheme in _REDIS else "pymemcache"
     if importlib.util.find_spec(library) is None:
         extra = "redis" if scheme in _REDIS else "memcached"
-        problem = f"needs the library {library}, which is not installed: pip install {library}"
+        problem = f"needs the library {library}, which is not installed. Run: pip install {library}"
         raise SettingError(name, f"{problem} (the extra pciops[{extra}])", _EXAMPLE)
     return CacheServer(
         config=_redis(value) if scheme in _REDIS else _memcached(addresses),
@@ -92,7 +92,7 @@ def _address(name: str, url: str) -> tuple[str, int]:
             raise SettingError(name, "takes only ?ssl_ca_certs=FILE, with rediss", _EXAMPLE)
     elif database or options or "@" in parts.netloc:
         example = "memcached://cache.example:11211"
-        raise SettingError(name, "has more than hosts, which Memcached does not take", example)
+        raise SettingError(name, "has more than hosts, which Memcached does not support", example)
     return host, port or _PORTS[parts.scheme]
 
 

@@ -31,8 +31,10 @@ def problem() -> str:
         return ""
     mending = [f"ALTER DATABASE `{name}` CHARACTER SET {NEEDED};"] if charset != NEEDED else []
     mending += [f"ALTER TABLE `{name}`.`{t}` CONVERT TO CHARACTER SET {NEEDED};" for t in tables]
-    wrong = f"its character set is {charset}" if charset != NEEDED else f"{tables[0]} is of another"
+    wrong = (
+        f"its character set is {charset}" if charset != NEEDED else f"{tables[0]} has another one"
+    )
     return (
-        f"pciops' own database needs the character set {NEEDED}, and {wrong}. As its "
+        f"pciops' own database needs the character set {NEEDED}, but {wrong}. Run this as its "
         f"administrator: {' '.join(mending)}"
     )

@@ -33,7 +33,7 @@ def goes_over_tls(**_: Any) -> list[checks.CheckMessage]:
     errors: list[checks.CheckMessage] = [
         checks.Error(
             f"{name} sends data to another host without TLS.",
-            f"{hint} Or allow it expressly: PCIOPS_CLEARTEXT_ALLOWED={name}",
+            f"{hint} Or allow it explicitly: PCIOPS_CLEARTEXT_ALLOWED={name}",
             id="pciops.E010",
         )
         for name, hint in found.items()
@@ -42,7 +42,7 @@ def goes_over_tls(**_: Any) -> list[checks.CheckMessage]:
         errors.append(
             checks.Error(
                 "PCIOPS_ALLOWED_HOSTS accepts every host name.",
-                "Name the host of the site: PCIOPS_ALLOWED_HOSTS=pciops.cloud.example",
+                "Set the host name of the site: PCIOPS_ALLOWED_HOSTS=pciops.cloud.example",
                 id="pciops.E011",
             )
         )

@@ -60,4 +60,4 @@ def _add(key: str, by: float, now: datetime) -> None:
     try:
         retries.run(partial(upsert, SharedCounter, [row], unique="key", on_conflict=on_conflict))
     except (DatabaseError, InterfaceError) as error:
-        log.warning("%s is not counted: %s", key, error.args[-1] if error.args else error)
+        log.warning("cannot count %s: %s", key, error.args[-1] if error.args else error)

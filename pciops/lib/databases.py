@@ -35,7 +35,7 @@ def databases(name: str, *, engines: dict[str, str]) -> list[DatabaseConfig]:
     value = secret(name)
     configs = _configs(name, value, engines, for_each_host) if value else []
     if len(configs) > 1 and not all(config["HOST"] for config in configs):
-        problem = "names several hosts, one of which is empty"
+        problem = "names several hosts, and one of them is empty"
         raise SettingError(name, problem, next(iter(engines.values())))
     return configs
 

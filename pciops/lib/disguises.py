@@ -37,7 +37,7 @@ def disguise_of(name: str) -> Disguise | None:
     if script := _look_alike(name):
         return Disguise(words=f"Look-alike letters: {script}", suspicious=True)
     if any(unicodedata.bidirectional(letter) in _RIGHT_TO_LEFT for letter in name):
-        return Disguise(words="Right to left", suspicious=False)
+        return Disguise(words="Right-to-left letters", suspicious=False)
     return None
 
 

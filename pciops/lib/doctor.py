@@ -72,8 +72,8 @@ def problem(sentence: str, remedy: str) -> CheckResult:
 
 
 LATE: Final = warning(
-    f"Not checked: the checks before it took more than {BEFORE} seconds.",
-    "Run pciops doctor, which waits for every check.",
+    f"Not checked: earlier checks took more than {BEFORE} seconds.",
+    "Run pciops doctor. It waits for every check.",
 )
 
 
@@ -156,7 +156,7 @@ def summary(results: Iterable[CheckResult]) -> str:
     numbers = Counter(result.level for result in results)
     by_severity = (CheckLevel.PROBLEM, CheckLevel.WARNING)
     parts = [counted(numbers[level], level) for level in by_severity if numbers[level]]
-    return ", ".join([*parts, f"{numbers[CheckLevel.OK]} in order"])
+    return ", ".join([*parts, f"{numbers[CheckLevel.OK]} OK"])
 
 
 def _run_one(name: str, registered: _Check) -> Iterable[CheckResult]:
@@ -165,7 +165,7 @@ def _run_one(name: str, registered: _Check) -> Iterable[CheckResult]:
     except Exception as error:  # the other checks still have to run
         log.exception("the check %r failed", name)
         reason = f"The check failed: {type(error).__name__}."
-        return [problem(reason, "This is a fault of pciops; the log has it in full.")]
+        return [problem(reason, "This is a bug in pciops. The log has the traceback.")]
 
 
 # --- The checks of pciops itself ----------------------------------------------------------------
@@ -179,17 +179,17 @@ def configuration() -> Iterator[CheckResult]:
     in_order = settings.HTTPS
     if not settings.HTTPS:
         yield warning(
-            "Cookies and pages go over plain HTTP: who is on the way reads them.",
-            "Put a proxy with TLS in front, and leave PCIOPS_HTTPS alone.",
+            "Cookies and pages travel over plain HTTP, so others on the network can read them.",
+            "Put a proxy with TLS in front, and unset PCIOPS_HTTPS.",
         )
     for message in checks.run_checks(include_deployment_checks=True):
         if message.is_silenced() or (not settings.HTTPS and message.id in _PLAIN_HTTP):
             continue
         in_order = False
         result = problem if message.level >= checks.ERROR else warning
-        yield result(f"{message.id}: {message.msg}", str(message.hint or "See pciops check."))
+        yield result(f"{message.id}: {message.msg}", str(message.hint or "Run pciops check."))
     if in_order:
-        yield ok("Nothing to object to.")
+        yield ok("No problems found.")
 
 
 @check("database")
@@ -201,22 +201,20 @@ def database() -> Iterator[CheckResult]:
     except (DatabaseError, InterfaceError) as error:
         yield problem(
             f"pciops' own database does not answer: {error.args[-1] if error.args else error}.",
-            "Look at PCIOPS_DATABASE_URL and at the server that it names.",
+            "Check PCIOPS_DATABASE_URL and the server that it names.",
         )
         return
     if plan:
         first = plan[0][0]
         yield problem(
-            f"Its tables are of an older version: {len(plan)} migrations have not been run, first "
-            f"of them {first.app_label}.{first.name}.",
-            "pciops migrate",
+            f"Its tables are out of date: {len(plan)} migrations have not been run. The first is "
+            f"{first.app_label}.{first.name}.",
+            "Run pciops migrate.",
         )
     elif wrong := charset.problem():
         yield problem(wrong, "Run that SQL, then restart all services.")
     else:
-        yield ok(
-            f"It answers ({connection.display_name}), and its tables are those of this version."
-        )
+        yield ok(f"It answers ({connection.display_name}), and its tables are up to date.")
 
 
 @check("database server", after="database")
@@ -224,21 +222,21 @@ def database_server() -> Iterator[CheckResult]:
     """Check that pciops' database takes writes, and its cluster if it is a node of Galera."""
     if _is_read_only():
         yield problem(
-            "The server is read-only, as a replica is: pciops can record nothing.",
-            "Name a server that takes writes in PCIOPS_DATABASE_URL.",
+            "The server is read-only, so pciops can't record anything. It may be a replica.",
+            "Set PCIOPS_DATABASE_URL to a server that accepts writes.",
         )
         return
     node = galera.node(connection)
     if node is None:
-        yield ok("It takes writes.")
+        yield ok("It accepts writes.")
         return
     sees = f"Galera: {node.name} is {node.state} and sees {counted(node.nodes, 'node')}"
     if node.state != "Synced":
-        yield warning(f"{sees}: what it shows may be old.", "Wait until it is Synced.")
+        yield warning(f"{sees}. Its data may be out of date.", "Wait until the node is Synced.")
     elif node.nodes < ENOUGH_NODES:
         yield warning(
-            f"{sees}: if another is lost, no node may answer.",
-            "Start the nodes that are missing: a cluster needs at least three.",
+            f"{sees}. If another node fails, none may answer.",
+            "Start the missing nodes: a cluster needs at least three.",
         )
     else:
         yield ok(f"{sees}.")
@@ -254,8 +252,8 @@ def _is_read_only() -> bool:
 
 
 _BROKER_REMEDY: Final = (
-    "Look at PCIOPS_BROKER_URL and at the RabbitMQ that it names. The site works without it; tasks,"
-    " such as the census, are not done."
+    "Check PCIOPS_BROKER_URL and the RabbitMQ that it names. The site works without it, but "
+    "tasks such as the census don't run."
 )
 
 
@@ -269,11 +267,11 @@ def broker() -> Iterator[CheckResult]:
     if url.startswith("filesystem:"):
         folder = Path(settings.CELERY_BROKER_TRANSPORT_OPTIONS["data_folder_out"])
         if os.access(folder, os.W_OK):
-            yield ok("Messages are files: enough for one machine.")
+            yield ok("Messages are files, which is enough for one machine.")
         else:
             yield problem(
-                f"Messages are files, and {folder} cannot be written to.",
-                "Give the folder to the user that pciops runs as.",
+                f"Messages are files, and pciops can't write to {folder}.",
+                "Give the folder to the user that runs pciops.",
             )
         return
     nodes = url.split(";")
@@ -299,21 +297,21 @@ def cache() -> Iterator[CheckResult]:
     """Check that the cache server keeps what it is given, if there is one."""
     server = settings.CACHE_SERVER
     if server is None:
-        yield ok("Each process reads for itself what its pages share.")
+        yield ok("Each process reads on its own what its pages share.")
     elif reason := shared_cache.error():
         yield warning(
             f"{server} does not answer: {reason}. {shared_cache.ALONE}",
-            "Look at PCIOPS_CACHE_URL and at the server that it names.",
+            "Check PCIOPS_CACHE_URL and the server that it names.",
         )
     else:
-        yield ok(f"{server} answers: all processes share what their pages read.")
+        yield ok(f"{server} answers. All processes share what their pages read.")
 
 
 @check("static files")
 def static_files() -> Iterator[CheckResult]:
     """Check that every static file has been collected."""
     if not hasattr(staticfiles_storage, "manifest_name"):
-        yield ok("They are served as they lie.")
+        yield ok("They are served without collectstatic.")
         return
     missing = []
     for finder in get_finders():
@@ -324,11 +322,11 @@ def static_files() -> Iterator[CheckResult]:
                 missing.append(name)
     if missing:
         yield problem(
-            f"{len(missing)} are not collected, {missing[0]} among them.",
-            "pciops collectstatic --noinput, then start the site anew.",
+            f"{len(missing)} are not collected, for example {missing[0]}.",
+            "Run pciops collectstatic --noinput, then restart the site.",
         )
     else:
-        yield ok("All of them are collected.")
+        yield ok("All are collected.")
 
 
 @check("secret key")
@@ -337,13 +335,13 @@ def secret_key() -> Iterator[CheckResult]:
     name = env.text("PCIOPS_SECRET_KEY_FILE")
     if env.text("PCIOPS_SECRET_KEY"):
         yield warning(
-            "It stands in the environment, which every child process inherits.",
-            "Put it into a file of mode 0600, and name that in PCIOPS_SECRET_KEY_FILE.",
+            "It is in the environment, which every child process inherits.",
+            "Put it in a file with mode 0600, and set PCIOPS_SECRET_KEY_FILE to its path.",
         )
         return
     if not name and env.credential("PCIOPS_SECRET_KEY"):
         # Its mode may have the bits of an access list, which lets in only the service's user.
-        yield ok("It is a credential of systemd.")
+        yield ok("It is a systemd credential.")
         return
     old = env.text("PCIOPS_SECRET_KEY_FALLBACKS_FILE")
     path = Path(name) if name else settings.VAR / env.SECRET_KEY_FILE
@@ -353,12 +351,12 @@ def secret_key() -> Iterator[CheckResult]:
         if mode & 0o077:
             in_order = False
             yield warning(
-                f"{file} can be read by others (mode {mode & 0o777:o}).", f"chmod 600 {file}"
+                f"Other users can read {file} (mode {mode & 511:o}).", f"Run chmod 600 {file}"
             )
     if in_order:
-        kept = "" if name else "; with several machines, each needs the same one"
+        kept = "" if name else ". Every machine needs the same key"
         number = len(settings.SECRET_KEY_FALLBACKS)
-        fallbacks = f" {counted(number, 'old key')} accepted as well." if number else ""
+        fallbacks = f" pciops also accepts {counted(number, 'old key')}." if number else ""
         yield ok(f"It comes from {path}{kept}.{fallbacks}")
 
 
@@ -373,8 +371,8 @@ def files() -> Iterator[CheckResult]:
         if mode & 0o077:
             in_order = False
             yield problem(
-                f"Other users of the host have access to {path} (mode {mode & 0o777:o}).",
-                f"chmod {right:o} {path}",
+                f"Other users of the host can access {path} (mode {mode & 511:o}).",
+                f"Run chmod {right:o} {path}",
             )
     if in_order:
-        yield ok(f"Only their owner has access to {settings.VAR} and what is in it.")
+        yield ok(f"Only its owner can access {settings.VAR} and the files in it.")

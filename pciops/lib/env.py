@@ -48,7 +48,7 @@ def words(name: str, default: str = "") -> list[str]:
     value = text(name, default)
     listed = [word.strip() for word in value.split(",") if word.strip()]
     if value and not listed:
-        raise SettingError(name, f"is {value!r}, a list of nothing", default or "one,another")
+        raise SettingError(name, f"is {value!r}, an empty list", default or "one,another")
     return listed
 
 
@@ -69,7 +69,7 @@ def flag(name: str, *, default: bool) -> bool:
     if not value:
         return default
     if value not in _YES | _NO:
-        raise SettingError(name, f"is {value!r}, neither yes nor no", "yes")
+        raise SettingError(name, f"is {value!r}, not yes or no", "yes")
     return value in _YES
 
 
@@ -100,7 +100,7 @@ def secret(name: str, default: str = "") -> str:
     if not path:
         return text(name, default)
     if text(name):
-        raise SettingError(f"{name}_FILE", f"and {name} are both set; keep one", path)
+        raise SettingError(f"{name}_FILE", f"and {name} are both set; unset one of them", path)
     try:
         value = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -133,7 +133,7 @@ def fallback_keys(name: str, folder: Path) -> list[str]:
     """
     path, value = text(f"{name}_FILE"), text(name)
     if path and value:
-        raise SettingError(f"{name}_FILE", f"and {name} are both set; keep one", path)
+        raise SettingError(f"{name}_FILE", f"and {name} are both set; unset one of them", path)
     path = path or ("" if value else credential(name))
     kept = folder / FALLBACKS_FILE
     if not (path or value or is_set(SECRET_KEYS[0])):
@@ -169,7 +169,7 @@ def http_url(name: str, default: str = "", *, example: str) -> str:
     """Return the variable (or its `_FILE`) as an http or https URL without the slash at its end."""
     value = secret(name, default)
     if value and not _split(value, {"http", "https"}):
-        raise SettingError(name, "is not an http or https address", example)
+        raise SettingError(name, "is not an http or https URL", example)
     return value.rstrip("/")
 
 
@@ -187,7 +187,7 @@ def brokers(name: str) -> list[str]:
 
 def _checked_broker(name: str, url: str) -> str:
     if url and not _split(url, {"amqp", "amqps"}):
-        raise SettingError(name, "is not the address of a RabbitMQ", _BROKER_EXAMPLE)
+        raise SettingError(name, "is not the URL of a RabbitMQ", _BROKER_EXAMPLE)
     return url
 
 
@@ -197,7 +197,9 @@ def syslog(name: str) -> str:
     parts = _split(value, {"udp", "tcp", "tls"}, local={"unix"})
     valid = parts is not None and (parts.scheme == "unix" or parts.path in {"", "/"})
     if value and not valid:
-        raise SettingError(name, f"is {value!r}, not the address of a syslog", "udp://log.example")
+        raise SettingError(
+            name, f"is {value!r}, not the URL of a syslog receiver", "udp://log.example"
+        )
     return value
 
 
@@ -234,11 +236,11 @@ def mail_server(name: str) -> MailServer | None:
     if parts is not None and parts.scheme == "file":
         return MailServer(folder=unquote(parts.path))
     if parts is None or parts.path not in {"", "/"}:
-        raise SettingError(name, "is not the address of an SMTP server", _MAIL_EXAMPLE)
+        raise SettingError(name, "is not the URL of an SMTP server", _MAIL_EXAMPLE)
     query = parse_qs(parts.query, keep_blank_values=True)
     tls = query.pop("tls", ["starttls"])[-1]
     if tls not in _MAIL_PORTS or query:
-        raise SettingError(name, "takes only ?tls=starttls, ssl or none", _MAIL_EXAMPLE)
+        raise SettingError(name, "accepts only ?tls=starttls, ssl, or none", _MAIL_EXAMPLE)
     if parts.password and tls == "none" and parts.hostname not in _LOOPBACK:
         raise SettingError(name, "would send a password without TLS", _MAIL_EXAMPLE)
     return MailServer(
@@ -259,11 +261,11 @@ def sender(name: str, *, needed_by: str = "") -> str:
     value, example = text(name), "pciops <pciops@cloud.example>"
     if not value:
         if needed_by and is_set(needed_by):
-            raise SettingError(name, f"is not set, and {needed_by} is", example)
+            raise SettingError(name, f"is not set, but {needed_by} is", example)
         return ""
     address = mail_address(parseaddr(value)[1])
     if address is None or not address.isascii() or not value.isprintable():
-        raise SettingError(name, f"is {value!r}, not a mail address", example)
+        raise SettingError(name, f"is {value!r}, not an email address", example)
     return value
 
 
@@ -273,7 +275,9 @@ def addresses(name: str) -> tuple[str, ...]:
     for word in words(name):
         address = mail_address(word)
         if address is None:
-            raise SettingError(name, f"has {word!r}, no mail address", "ops@cloud.example")
+            raise SettingError(
+                name, f"has {word!r}, which is not an email address", "ops@cloud.example"
+            )
         valid.append(address)
     return tuple(dict.fromkeys(valid))
 
@@ -284,7 +288,7 @@ def mail_domains(name: str) -> tuple[str, ...]:
     for word in words(name):
         address = mail_address(f"x@{word}")
         if address is None:
-            raise SettingError(name, f"has {word!r}, no mail domain", "cloud.example")
+            raise SettingError(name, f"has {word!r}, which is not an email domain", "cloud.example")
         valid.append(address.removeprefix("x@"))
     return tuple(dict.fromkeys(valid))
 
@@ -295,7 +299,7 @@ def zone(name: str, default: str) -> ZoneInfo:
     try:
         return ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise SettingError(name, f"is {value!r}, no time zone", "Europe/Berlin") from None
+        raise SettingError(name, f"is {value!r}, not a time zone", "Europe/Berlin") from None
 
 
 def days(name: str, default: str) -> tuple[int, ...]:
@@ -303,7 +307,7 @@ def days(name: str, default: str) -> tuple[int, ...]:
     listed = words(name, default)
     numbers = {int(word) for word in listed if re.fullmatch("[0-9]{1,3}", word)} & {*range(1, 366)}
     if len(numbers) < len(listed):
-        problem = f"is {','.join(listed)!r}, not days from 1 to 365, each once"
+        problem = f"is {','.join(listed)!r}; it needs days from 1 to 365, each once"
         raise SettingError(name, problem, default)
     return tuple(sorted(numbers, reverse=True))
 
@@ -315,7 +319,7 @@ def some_of(name: str, choices: tuple[str, ...]) -> tuple[str, ...]:
         return ()
     for word in listed:
         if word not in choices:
-            problem = f"has {word!r}, none of {', '.join(choices)}"
+            problem = f"has {word!r}; choose from {', '.join(choices)}"
             raise SettingError(name, problem, ",".join(choices))
     return tuple(choice for choice in choices if choice in listed)
 
@@ -324,7 +328,7 @@ def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
     """Return one of the choices, given in upper or lower case."""
     value = text(name, default).upper()
     if value not in choices:
-        raise SettingError(name, f"is {value!r}, none of {', '.join(choices)}", default)
+        raise SettingError(name, f"is {value!r}; choose from {', '.join(choices)}", default)
     return value
 
 

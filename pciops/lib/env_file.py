@@ -39,7 +39,10 @@ def read(name: str, default: str) -> tuple[Path, dict[str, str]]:
             return path, {}
         raise SettingError(name, f"names {path}, which does not exist", DEFAULT) from None
     except PermissionError:
-        problem = f"names {path}, which only the user of pciops and root can read: run it as one"
+        problem = (
+            f"names {path}, which only root and the user of pciops can read; run this command as "
+            "one of them"
+        )
         raise SettingError(name, problem, DEFAULT) from None
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not text"
@@ -64,7 +67,7 @@ def parse(content: str, name: str, path: Path) -> dict[str, str]:
             continue
         assigned = _ASSIGNMENT.fullmatch(stripped)
         if assigned is None:
-            problem = f"names {path}, whose line {number} is not NAME=VALUE"
+            problem = f"names {path}, and its line {number} is not NAME=VALUE"
             raise SettingError(name, problem, DEFAULT)
         values[assigned[1]] = _unquoted(assigned[2])
     return values

@@ -19,7 +19,7 @@ def choice(parameters: Mapping[str, str], name: str, allowed: Collection[str]) -
     """Return one of the allowed values, "" for no filter; raise FilterError for any other."""
     value = parameters.get(name, "")
     if value and value not in allowed:
-        raise FilterError(f"{name}: there is no {value!r}; there are {', '.join(allowed)}.")
+        raise FilterError(f"{name}: {value!r} is unknown. Choose from {', '.join(allowed)}.")
     return value
 
 
@@ -36,7 +36,7 @@ def day(parameters: Mapping[str, str], name: str) -> date | None:
     try:
         return date.fromisoformat(value)
     except ValueError:
-        raise FilterError(f"{name}: {value!r} is no day; 2026-11-22 is.") from None
+        raise FilterError(f"{name}: {value!r} is not a date. Write it as 2026-11-22.") from None
 
 
 def parameters(query: object) -> dict[str, str]:

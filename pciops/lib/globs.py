@@ -29,7 +29,7 @@ def regex(glob: str) -> str:
         else:
             parts.append({"*": ".*", "?": "."}.get(part[3]) or _literal(part[3]))
     if not any(character.isalnum() for character in glob):
-        raise GlobError("needs a letter or a digit: it would match every name")
+        raise GlobError("needs a letter or a digit; it would match every name")
     expression = f"^{''.join(parts)}$"
     try:
         re.compile(expression)

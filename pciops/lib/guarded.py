@@ -16,21 +16,23 @@ def findings(guards: Sequence[Guard], evidence: str) -> Iterator[CheckResult]:
     missing = sorted({guard.name for guard in guards} - present)
     if missing and not present and not triggers.are_visible():
         yield warning(
-            f"Not checked whether our database refuses changes of {evidence}: this login may not "
-            "see triggers.",
+            "Not checked: this login can't see whether the database refuses changes to "
+            f"{evidence}.",
             "Run pciops doctor with the login that runs migrate.",
         )
     elif not present:
         yield warning(
-            f"Our database has no triggers, so it does not refuse changes of {evidence} by itself. "
-            "Verifications still find them.",
-            "Give the login that runs migrate the right TRIGGER, and run migrate again.",
+            f"Our database has no triggers, so it doesn't refuse changes to {evidence}. "
+            "Verification still finds them.",
+            "Grant TRIGGER to the login that runs migrate, and run migrate again.",
         )
     elif missing:
         yield problem(
-            f"Our database lacks {counted(len(missing), 'trigger')}, {missing[0]} first, and does "
-            f"not refuse every change of {evidence}: somebody has dropped what migrate made.",
-            "Run verify_audit, find out who dropped it, then run migrate, which makes it again.",
+            f"Our database lacks {counted(len(missing), 'trigger')}, for example {missing[0]}, "
+            f"and no longer refuses every change to {evidence}. An administrator of the database "
+            "dropped what migrate created.",
+            "Run verify_audit and find out who dropped it. Then run migrate, which creates it "
+            "again.",
         )
     else:
-        yield ok(f"Our database refuses changes of {evidence}.")
+        yield ok(f"Our database refuses changes to {evidence}.")

@@ -20,7 +20,7 @@ def setting(name: str) -> tuple[Network, ...]:
     try:
         return tuple(ipaddress.ip_network(word) for word in env.words(name))
     except ValueError as error:
-        raise SettingError(name, f"has no valid network: {error}", "10.0.0.5,fd00::/64") from None
+        raise SettingError(name, f"has an invalid network: {error}", "10.0.0.5,fd00::/64") from None
 
 
 def contain(networks: Iterable[Network], address: str) -> bool:

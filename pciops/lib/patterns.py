@@ -15,8 +15,8 @@ def pattern(name: str, *, example: str) -> re.Pattern[str] | None:
     try:
         compiled = re.compile(value)
     except re.error as error:
-        problem = f"is {value!r}, no regular expression ({error})"
+        problem = f"is {value!r}, not a regular expression ({error})"
         raise env.SettingError(name, problem, example) from None
     if compiled.search(""):
-        raise env.SettingError(name, f"is {value!r}, which every text matches", example)
+        raise env.SettingError(name, f"is {value!r}, which matches every text", example)
     return compiled

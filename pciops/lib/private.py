@@ -43,9 +43,9 @@ def _require_ours(name: str, folder: Path) -> None:
     if closed:
         user = getpass.getuser()
         problem = (
-            f"is {folder}, and the user {user} has no access to {closed[0]}, which belongs to "
+            f"is {folder}, and the user {user} can't access {closed[0]}, which belongs to "
             f"{_owner(closed[0])}. Run every command and service as the same user. To give "
-            f"everything to {user}, as root: chown -R {user}: {folder}"
+            f"everything to {user}, run as root: chown -R {user}: {folder}"
         )
         raise SettingError(name, problem, str(folder))
 
@@ -71,7 +71,7 @@ def kept_secret(path: Path) -> str:
             _create_secret(path)
         return path.read_text(encoding="ascii")
     except OSError as error:
-        problem = f"is a folder in which {path.name} cannot be kept ({error.strerror})"
+        problem = f"is a folder in which pciops can't keep {path.name} ({error.strerror})"
         raise SettingError("PCIOPS_VAR", problem, "/var/lib/pciops") from None
 
 

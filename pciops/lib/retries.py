@@ -164,5 +164,5 @@ def _pauses() -> Iterator[float | None]:
 
 def _wait(pause: float, error: Exception) -> None:
     codes = ", ".join(sorted(map(str, codes_of(error)))) or type(error).__name__
-    log.info("a transaction is repeated after %s", codes)
+    log.info("repeating a transaction after %s", codes)
     time.sleep(pause)

@@ -18,7 +18,7 @@ R = TypeVar("R")
 
 SERVER: Final = "server"  # in CACHES
 AVOIDED_FOR: Final = 30  # seconds in which a server that did not answer is not asked again
-ALONE: Final = "Until it does, each process reads for itself."
+ALONE: Final = "Until it does, each process reads on its own."
 log = logging.getLogger(__name__)
 
 _avoided_until: float | None = None  # of this process; None: the server answered last

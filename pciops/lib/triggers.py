@@ -51,8 +51,8 @@ def install(guards: Sequence[Guard], using: str = "default") -> None:
         if connection.vendor != "mysql" or not privileges.denied(error):
             raise
         log.warning(
-            "the database does not let pciops make triggers, so it will not refuse changes of "
-            "%s by itself; a verification finds them all the same: %s",
+            "the database doesn't let pciops create triggers, so it won't refuse changes to %s; "
+            "verification still finds them: %s",
             ", ".join(sorted({guard.table for guard in guards})),
             error.args[-1],
         )

@@ -100,7 +100,7 @@ def test_options_filter_the_list(words: tuple[str, ...], expected: list[str]) ->
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        (("--domain", "Nowhere"), "'Nowhere'; there are Example, Other"),
+        (("--domain", "Nowhere"), "'Nowhere' is unknown. Choose from Example, Other"),
         (("--state", "broken"), "invalid choice: 'broken'"),
         (("--kind", "robot"), "invalid choice: 'robot'"),
     ],

@@ -70,16 +70,16 @@ def test_findings_name_existing_options() -> None:
 @pytest.mark.parametrize(
     ("requirement", "facts", "passed", "value"),
     [
-        ("8.3.4", {"lockout_failure_attempts": 1}, True, "1 try, then locked for 30 min"),
-        ("8.3.4", {"lockout_failure_attempts": 10}, True, "10 tries, then locked for 30 min"),
-        ("8.3.4", {"lockout_failure_attempts": 11}, False, "11 tries, then locked for 30 min"),
+        ("8.3.4", {"lockout_failure_attempts": 1}, True, "1 attempt, then locked for 30 min"),
+        ("8.3.4", {"lockout_failure_attempts": 10}, True, "10 attempts, then locked for 30 min"),
+        ("8.3.4", {"lockout_failure_attempts": 11}, False, "11 attempts, then locked for 30 min"),
         ("8.3.4", {"lockout_failure_attempts": None}, False, "off"),
-        ("8.3.4", {"lockout_duration": 1799}, False, "10 tries, then locked for 29 min"),
+        ("8.3.4", {"lockout_duration": 1799}, False, "10 attempts, then locked for 29 min"),
         (
             "8.3.4",
             {"lockout_duration": None},
             True,
-            "10 tries, then locked until somebody unlocks",
+            "10 attempts, then locked until an operator unlocks the account",
         ),
         ("8.2.6", {"disable_user_account_days_inactive": 1}, True, "1 day"),
         ("8.2.6", {"disable_user_account_days_inactive": 90}, True, "90 days"),
@@ -179,7 +179,7 @@ def test_invalid_regex_fails_with_the_reason(regex: str) -> None:
     result = finding("8.3.6", password_regex=regex)
 
     assert not result.passed
-    assert "password_regex is no regular expression (" in result.reason
+    assert "password_regex is not a regular expression (" in result.reason
     assert result.probes == ()
 
 

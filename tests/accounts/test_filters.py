@@ -41,11 +41,11 @@ def test_search_is_by_any_part_unless_it_is_by_the_beginning(
 @pytest.mark.parametrize(
     ("values", "begins", "names"),
     [
-        ({"state": "x"}, "state: there is no state 'x'.", "locked, disabled,"),
-        ({"kind": "x"}, "kind: there is no kind 'x'.", "administrator, service."),
-        ({"domain": "x"}, "domain: there is no domain with the id 'x' here.", "d1 (Shops)."),
-        ({"q": "x", "match": "y"}, "match: 'y' is neither", "contains nor begins."),
-        ({"sort": "x"}, "sort: this list has no sort 'x'.", "name."),
+        ({"state": "x"}, "state: 'x' is unknown.", "locked, disabled,"),
+        ({"kind": "x"}, "kind: 'x' is unknown.", "administrator, service."),
+        ({"domain": "x"}, "domain: there is no domain with the ID 'x' here.", "d1 (Shops)."),
+        ({"q": "x", "match": "y"}, "match: 'y' is not", "contains or begins."),
+        ({"sort": "x"}, "sort: 'x' is unknown here.", "name."),
     ],
 )
 def test_invalid_filter_is_an_error_with_the_valid_values(

@@ -110,7 +110,7 @@ def test_invalid_value_is_an_error_with_file_and_option(
         policy.parse([path], {})
 
     assert path in str(raised.value)
-    assert f"{path}, line 2: {option} is wrong" in str(raised.value)
+    assert f"{path}, line 2, where {option} is wrong" in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -149,20 +149,20 @@ def test_error_has_the_line_of_the_last_assignment(tmp_path: Path) -> None:
         encoding="utf-8",
     )
 
-    with pytest.raises(SettingError, match="line 7: lockout_duration is wrong"):
+    with pytest.raises(SettingError, match="line 7, where lockout_duration is wrong"):
         policy.parse([str(path)], {})
 
 
 def test_error_has_the_file_that_wins(conf: Path, tmp_path: Path) -> None:
     later = write(tmp_path / "later.conf", "lockout_duration = long")
 
-    with pytest.raises(SettingError, match=f"names {later}, line 2: lockout_duration"):
+    with pytest.raises(SettingError, match=f"names {later}, line 2, where lockout_duration"):
         policy.parse([str(conf), later], {})
 
 
 @pytest.mark.parametrize("name", ["none.conf", ""], ids=["missing", "folder"])
 def test_missing_file_is_an_error(tmp_path: Path, name: str) -> None:
-    with pytest.raises(SettingError, match=f"names .*{name}, which is no file"):
+    with pytest.raises(SettingError, match=f"names .*{name}, which does not exist"):
         policy.parse([str(tmp_path / name)], {})
 
 
@@ -183,7 +183,7 @@ def test_file_deleted_after_the_start_is_an_error(conf: Path, settings: Settings
     policy.current()
     conf.unlink()
 
-    with pytest.raises(SettingError, match="which is no file"):
+    with pytest.raises(SettingError, match="which does not exist"):
         policy.current()
 
 

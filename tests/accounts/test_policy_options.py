@@ -67,7 +67,7 @@ def test_override_replaces_an_invalid_value(tmp_path: Path) -> None:
 def test_error_explains_a_dollar_sign(tmp_path: Path) -> None:
     path = write(tmp_path / "k.conf", "password_regex = ^[$_!]")
 
-    with pytest.raises(SettingError, match=r"line 2: password_regex is wrong: .* written \$\$"):
+    with pytest.raises(SettingError, match=r"line 2, where password_regex is wrong: .* as \$\$"):
         policy.parse([path], {})
 
 
@@ -104,7 +104,7 @@ def test_empty_secret_is_not_set(conf: Path, tmp_path: Path) -> None:
 
 
 def test_secret_is_not_a_valid_override() -> None:
-    with pytest.raises(SettingError, match="SECRET_KEY_SET is what pciops reads") as raised:
+    with pytest.raises(SettingError, match="SECRET_KEY_SET replaces") as raised:
         policy.parse([], {"invalid_password_hash_secret_key": HIDDEN})
 
     assert HIDDEN not in str(raised.value)

@@ -73,9 +73,13 @@ def test_remedy_has_a_whole_sentence_and_the_command(state: str) -> None:
 @pytest.mark.parametrize(
     ("policy", "facts", "term"),
     [
-        (POLICY, LOCK, "by itself at 14:30:11 UTC (in 28 min)"),
-        (Policy(lockout_failure_attempts=3, lockout_duration=None), LOCK, "does not end by itself"),
-        (POLICY, {**LOCK, "failed_auth_at": None}, "does not end by itself"),
+        (POLICY, LOCK, "automatically at 14:30:11 UTC (in 28 min)"),
+        (
+            Policy(lockout_failure_attempts=3, lockout_duration=None),
+            LOCK,
+            "does not end automatically",
+        ),
+        (POLICY, {**LOCK, "failed_auth_at": None}, "does not end automatically"),
     ],
     ids=["ends", "without a duration", "without a time"],
 )
@@ -96,7 +100,7 @@ def test_remedy_of_an_expired_password_does_not_sign_in_first() -> None:
     ends = remedy("expired", password_expires_at=NOW)
 
     assert "openstack user password set" not in ends.sentence
-    assert "needs the old password and no token" in ends.sentence
+    assert "needs the old password but no token" in ends.sentence
 
 
 def test_several_exemptions_have_one_command() -> None:

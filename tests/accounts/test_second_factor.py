@@ -33,10 +33,10 @@ def judged(rules: object, policy: Policy = POLICY, **facts: Any) -> tuple[str, s
 @pytest.mark.parametrize(
     ("rules", "verdict", "words"),
     [
-        (None, "none", "no rule is set"),
-        ([], "none", "no rule is set"),
-        ("nonsense", "none", "no rule is set"),
-        ([["password", 7]], "none", "no rule is set"),
+        (None, "none", "it has no rule"),
+        ([], "none", "it has no rule"),
+        ("nonsense", "none", "it has no rule"),
+        ([["password", 7]], "none", "it has no rule"),
         ([TWO], "effective", "password + totp"),
         (["password", TWO], "effective", "password + totp"),
         ([["totp", "password", "token"]], "effective", "totp + password"),
@@ -117,7 +117,7 @@ def test_rules_can_be_switched_off(off: object) -> None:
         [TWO], totp_enrolled=False, options={options.MFA_ENABLED: off}
     )
 
-    assert (found, explanation, blocked) == ("none", "its rules are switched off", False)
+    assert (found, explanation, blocked) == ("none", "its rules are turned off", False)
 
 
 def test_without_keystone_conf_a_second_factor_is_not_claimed() -> None:
@@ -135,7 +135,7 @@ def test_the_type_of_a_foreign_method_is_not_known() -> None:
 def test_ldap_and_federated_users_have_it_elsewhere() -> None:
     assert judged([TWO], totp_enrolled=False, covered=False) == (
         "elsewhere",
-        "it is set where the account is kept",
+        "it is set where the account is managed",
         False,
     )
 
@@ -150,8 +150,8 @@ def test_the_verdict_says_what_a_sign_in_takes() -> None:
         return judge(account, POLICY, NOW).sentence
 
     assert "password and a second factor" in sentence([TWO], enrolled=True)
-    assert sentence([TWO], enrolled=False).startswith("Cannot sign in: a TOTP code")
-    assert sentence([PROGRAMS], enrolled=True).startswith("Cannot sign in with a password")
+    assert sentence([TWO], enrolled=False).startswith("Can't sign in: a TOTP code")
+    assert sentence([PROGRAMS], enrolled=True).startswith("Can't sign in with a password")
 
 
 def test_api_and_files_have_the_verdict() -> None:

@@ -275,7 +275,7 @@ def test_every_state_is_found_by_its_name() -> None:
             LOCK_LAPSED,
             {"failed_auth_count": 3, "failed_auth_at": NOW - timedelta(minutes=33)},
             POLICY,
-            "the lock ran out at 13:59:11 UTC (3 min ago)",
+            "the lock ended at 13:59:11 UTC (3 min ago)",
         ),
         (DISABLED, {"enabled": None}, POLICY, "disabled"),
         (

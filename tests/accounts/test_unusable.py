@@ -45,8 +45,8 @@ def test_sentence_has_the_reasons() -> None:
 
     sentence = judge(account, OFF, NOW).sentence
 
-    assert sentence.startswith("Cannot sign in")
-    assert "no password was ever set" in sentence
+    assert sentence.startswith("Can't sign in")
+    assert "it has no password" in sentence
     assert "cannot read the user's row" in sentence
 
 

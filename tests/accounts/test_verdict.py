@@ -22,18 +22,18 @@ LOCK = {"failed_auth_count": 3, "failed_auth_at": NOW - timedelta(minutes=2)}
     ("facts", "terms"),
     [
         ({}, ["Can sign in"]),
-        (LOCK, ["Cannot sign in", "locked until 14:30:11 UTC (in 28 min)"]),
+        (LOCK, ["Can't sign in", "locked until 14:30:11 UTC (in 28 min)"]),
         (
             {**LOCK, "enabled": False, "password_expires_at": NOW - timedelta(seconds=3)},
-            ["Cannot sign in", "locked until 14:30:11 UTC", "disabled", "expired at 14:02:08 UTC"],
+            ["Can't sign in", "locked until 14:30:11 UTC", "disabled", "expired at 14:02:08 UTC"],
         ),
         (
             {"failed_auth_count": 3, "failed_auth_at": NOW - timedelta(minutes=33)},
-            ["Can sign in", "ran out at 13:59:11 UTC (3 min ago)"],
+            ["Can sign in", "the lock ended at 13:59:11 UTC (3 min ago)"],
         ),
         (
             {"failed_auth_count": 3, "failed_auth_at": NOW - timedelta(hours=2), "enabled": None},
-            ["Cannot sign in", "disabled"],
+            ["Can't sign in", "disabled"],
         ),
         ({"covered": False}, ["LDAP or federated user", "inactivity does."]),
         (
@@ -48,7 +48,7 @@ LOCK = {"failed_auth_count": 3, "failed_auth_at": NOW - timedelta(minutes=2)}
             {"covered": False, "last_active_at": date(2026, 8, 25)},
             ["LDAP or federated user", "inactive on 23 Nov 2026"],
         ),
-        ({"covered": False, "enabled": False}, ["Cannot sign in", "disabled"]),
+        ({"covered": False, "enabled": False}, ["Can't sign in", "disabled"]),
     ],
     ids=[
         "can sign in",
@@ -125,7 +125,7 @@ def test_dictionary_is_the_account_as_json() -> None:
         "password_expires_at": "2026-11-22T14:02:11.000005Z",
         "exemptions": ["ignore_password_expiry"],
         "second_factor": "none",
-        "second_factor_explanation": "no rule is set",
+        "second_factor_explanation": "it has no rule",
         "machine": None,
         "created_at": "2026-10-23T14:02:11Z",
     }

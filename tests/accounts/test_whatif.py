@@ -302,7 +302,7 @@ def test_no_password_is_too_old_without_the_rule() -> None:
     result = evaluate(OFF, current=replace(OFF, password_expires_days=104))
 
     assert (result.passwords.too_old, result.passwords.new_expire_on) == (None, None)
-    assert "1 password in use keeps the expiry" in whatif_text.caveats(result)[0]
+    assert "1 password in use keeps its expiry" in whatif_text.caveats(result)[0]
 
 
 # --- Proposals ----------------------------------------------------------------------------------
@@ -322,7 +322,7 @@ def test_invalid_proposal_is_an_error_with_the_option(text: str) -> None:
 
     assert list(caught.value.problems) == ["disable_user_account_days_inactive"]
     assert str(caught.value).startswith("disable_user_account_days_inactive: ")
-    assert "is no whole number from 1 to 36,500" in str(caught.value)
+    assert "is not a whole number from 1 to 36,500" in str(caught.value)
 
 
 def test_texts_of_a_policy_are_a_valid_proposal() -> None:
@@ -339,7 +339,7 @@ def test_answer_without_a_change() -> None:
 @pytest.mark.parametrize(
     ("kinds", "accounts", "terms"),
     [
-        ({}, 1, ["1 account would stop", "no administrator or service account"]),
+        ({}, 1, ["1 account would stop", "none of them an administrator or service account"]),
         ({AccountKind.ADMINISTRATOR: 1}, 1, ["1 account would stop", "an administrator"]),
         (
             {AccountKind.ADMINISTRATOR: 2, AccountKind.SERVICE: 1},

@@ -162,7 +162,12 @@ def hide_conflict(monkeypatch: pytest.MonkeyPatch, account: Account) -> None:
     ("fail", "sentence", "rows", "still_locked"),
     [
         (refuse_update, "Can't connect to MySQL server. Nothing was changed", 2, ["ben", "cat"]),
-        (refuse_row, "Nothing was changed: there is no act without a row", 1, ["ben", "cat"]),
+        (
+            refuse_row,
+            "Nothing was changed: pciops does nothing that it can't record",
+            1,
+            ["ben", "cat"],
+        ),
         (lose_outcome, "may have been done (success)", 2, ["cat"]),
         (lose_conflict, "may have been done (failure)", 2, ["cat"]),
         (hide_conflict, "gone away. Nothing was changed", 2, ["ben", "cat"]),

@@ -292,7 +292,7 @@ def test_confirmed_change_that_the_database_does_not_show_is_unknown(
     result = perform(DISABLE, make(), admin)
 
     assert isinstance(result, Unknown)
-    assert "its database does not show it" in result.sentence
+    assert "its database does not show the change" in result.sentence
     assert audit_rows()[0][0] == "unknown"
 
 

@@ -96,8 +96,8 @@ def test_precondition_fits_its_column_of_the_audit_log() -> None:
 
 
 # --- The confirmation ---------------------------------------------------------------------------
-OVERWRITTEN = "last activity to today; so far it is 6 May 2026"
-SILENTLY = "silently: 3 failures cleared"
+OVERWRITTEN = "last activity to today; it was 6 May 2026"
+SILENTLY = "notice: 3 failures cleared"
 REACTIVATED = "becomes active again"
 STAYS_DISABLED = "stays disabled"
 NO_INACTIVITY_RULE = Policy(lockout_failure_attempts=3, lockout_duration=1800)
@@ -146,7 +146,7 @@ def test_confirmation_names_the_side_effects(
         (DISABLE, {"kinds": (AccountKind.ADMINISTRATOR,)}, "administrator"),
         (DISABLE, {"kinds": (AccountKind.SERVICE,)}, "service account"),
         (DISABLE, {}, ""),
-        (ENABLE, {"enabled": False}, "find out first"),
+        (ENABLE, {"enabled": False}, "Find out first"),
         (
             ENABLE,
             {"enabled": False, "password_expires_at": NOW - timedelta(days=1)},

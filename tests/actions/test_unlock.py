@@ -36,7 +36,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
 CLEARED: dict[str, Any] = {"failed_auth_count": 0, "failed_auth_at": None}
 LOCKED_AGAIN = "locked again after you opened the form"
-LAPSED = "The lock has run out"
+LAPSED = "The lock has already ended"
 NOT_LOCKED = "A sign-in or another tool has cleared"
 BY_FIRST = "first (Default) unlocked it on"
 
@@ -157,7 +157,7 @@ def test_unlock_that_is_still_under_way_is_named(account: Account) -> None:
     change(account, **CLEARED)
 
     result = conflict(read(account.id), precondition=str(account.failures))
-    assert "first (Default) began to unlock it on 22 Nov 2026, 14:02:11 UTC" in result.sentence
+    assert "first (Default) started to unlock it on 22 Nov 2026, 14:02:11 UTC" in result.sentence
 
 
 def test_conflict_waits_for_an_unlock_that_is_settled_in_a_moment(
@@ -294,7 +294,7 @@ def test_lost_answer_is_unknown_unless_the_row_is_unchanged(
 
     assert isinstance(result, Unknown)
     assert result.status == 503
-    assert "not known" in result.sentence
+    assert "doesn't know" in result.sentence
     assert audit_rows() == [("unknown", "Lost connection to MySQL server during query")]
 
 

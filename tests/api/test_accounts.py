@@ -69,7 +69,7 @@ def test_account_has_all_fields(token: str) -> None:
         "password_expires_at": "2026-11-24T02:02:11Z",
         "exemptions": ["ignore_password_expiry"],
         "second_factor": "none",
-        "second_factor_explanation": "no rule is set",
+        "second_factor_explanation": "it has no rule",
         "machine": "role",
         "ec2_credentials": 0,
         "created_at": "2026-10-23T14:02:11Z",

@@ -42,7 +42,7 @@ def test_domain_administrator_does_not_disable_a_cloud_administrator(
     token = token_of(fake_keystone, operator, scope="shops")
 
     response = post(token, f"{ACCOUNTS}/{target.id}/disable", {"reason": "because"})
-    assert_refused(response, 403, "The account holds an operator's role outside your domain")
+    assert_refused(response, 403, "The account holds an operator role outside your domain")
     assert fake_keystone.patches == []
 
 
@@ -52,7 +52,7 @@ def test_locked_operators_do_not_unlock_themselves(fake_keystone: FakeKeystone) 
         token = token_of(fake_keystone, user, role)
         response = post(token, f"{ACCOUNTS}/{user.id}/unlock")
 
-        assert_refused(response, 403, "You cannot unlock your own account")
+        assert_refused(response, 403, "You can't unlock your own account")
         assert failures(user) == (3, NOW)
 
 
@@ -61,7 +61,7 @@ def test_administrators_do_not_exempt_themselves(fake_keystone: FakeKeystone) ->
     token = token_of(fake_keystone, user)
 
     response = post(token, f"{ACCOUNTS}/{user.id}/exempt", EXEMPTION)
-    assert_refused(response, 403, "You cannot exempt your own account")
+    assert_refused(response, 403, "You can't exempt your own account")
     assert fake_keystone.patches == []
 
 

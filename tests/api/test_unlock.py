@@ -95,7 +95,7 @@ def test_other_field_of_the_body_is_refused(token: str) -> None:
     ("count", "age", "message"),
     [
         (0, timedelta(0), "The account is not locked. A sign-in or another tool"),
-        (3, timedelta(hours=1), "The lock has run out"),
+        (3, timedelta(hours=1), "The lock has already ended"),
     ],
 )
 def test_account_that_is_not_locked_is_a_conflict(

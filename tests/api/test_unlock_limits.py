@@ -60,7 +60,7 @@ def test_second_operator_confirms(hal: str, ida: str, worn: User) -> None:
     assert response.json()["event"]["outcome"] == "failure"
     assert failures(worn) == (3, NOW)
 
-    assert_refused(again(hal, worn, confirms=asked["id"]), 409, "You asked for it yourself")
+    assert_refused(again(hal, worn, confirms=asked["id"]), 409, "You asked for this unlock")
     response = again(ida, worn, confirms=asked["id"], reason=None)
     assert response.status_code == 200
     assert response.json()["event"]["reason"] == BODY["reason"]

@@ -153,22 +153,22 @@ WAYS: list[tuple[str, Callable[[], None], str]] = [
     (
         "changed row",
         change("UPDATE audit_event SET remark = 'x' WHERE position = 2"),
-        "row 2 .*content changed",
+        "row 2 .*content was changed",
     ),
     (
         "deleted row",
         change("DELETE FROM audit_event WHERE position = 2"),
-        "row 3 .*row 2 is missing",
+        "row 3 .*row 2 before it is missing",
     ),
     (
         "changed pending row",
         change("UPDATE audit_event SET reason = 'x' WHERE position IS NULL"),
-        "row 6: the act .* was changed",
+        "row 6: the action .* was changed",
     ),
     (
         "deleted pending row",
         change("DELETE FROM audit_event WHERE position IS NULL"),
-        "row 6: the act .* is missing",
+        "row 6: the action .* is missing",
     ),
     (
         "changed check",
@@ -214,7 +214,7 @@ def test_pending_act_that_was_forged_is_named_after_it_was_settled() -> None:
     forge("UPDATE audit_event SET initiator_name = 'x' WHERE position IS NULL")
     services.settle(pending, Event.Outcome.SUCCESS)
 
-    assert "not the act that began at row 6" in chain.verify().problem
+    assert "not the action that began at row 6" in chain.verify().problem
 
 
 @pytest.mark.usefixtures("log")
@@ -223,7 +223,7 @@ def test_pending_act_that_was_inserted_is_named_after_it_was_settled() -> None:
     event.save()
     services.settle(event, Event.Outcome.SUCCESS)
 
-    assert "its act never began" in chain.verify().problem
+    assert "its action never began" in chain.verify().problem
 
 
 @pytest.mark.usefixtures("log")

@@ -112,7 +112,7 @@ def test_verification_finds_a_forged_stub(settings: Settings, tmp_path: Path, sq
     else:
         settings.EVIDENCE_KEY_FILE = str(tmp_path / "another")
 
-    assert "signature is not of the evidence key" in verify().problem
+    assert "signature is not from the evidence key" in verify().problem
 
 
 @pytest.mark.usefixtures("old")
@@ -132,7 +132,7 @@ def test_stub_of_0_1_0_stays_verifiable_after_a_rotation(settings: Settings) -> 
 def test_verification_finds_rows_deleted_without_a_stub() -> None:
     forge("DELETE FROM audit_event WHERE position < 4")
 
-    assert "row 1 and later is missing" in verify().problem
+    assert "row 1 and later before it is missing" in verify().problem
 
 
 @pytest.mark.usefixtures("old")

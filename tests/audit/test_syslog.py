@@ -206,7 +206,7 @@ def test_receiver_that_is_down_is_logged_once_and_rows_wait(
 
     assert Event.objects.count() == 2
     assert syslog.waiting().count() == 2
-    assert len([text for text in caplog.messages if "does not take the trail" in text]) == 1
+    assert len([text for text in caplog.messages if "does not accept the audit log" in text]) == 1
 
 
 def test_nothing_is_sent_without_a_receiver(committed: Callable[[], Event]) -> None:

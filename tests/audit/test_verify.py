@@ -52,7 +52,7 @@ def test_change_of_any_column_is_found(five: list[Event], column: str) -> None:
     value = NOW.replace(tzinfo=None, year=2020) if column.endswith(("_at", "_time")) else "forged"
     forge(f"UPDATE audit_event SET {column} = %s WHERE position = 3", value)
 
-    assert f"row 3 ({five[2].pk}): content changed" in chain.verify().problem
+    assert f"row 3 ({five[2].pk}): its content was changed" in chain.verify().problem
 
 
 def test_change_by_a_microsecond_is_found(five: list[Event]) -> None:
@@ -79,8 +79,8 @@ def test_change_with_a_new_hash_is_found(five: list[Event], place: int, problem:
 @pytest.mark.parametrize(
     ("position", "problem"),
     [
-        (1, "row 2 ({1}): gap before it, row 1 is missing"),
-        (3, "row 4 ({3}): gap before it, row 3 is missing"),
+        (1, "row 2 ({1}): row 1 before it is missing"),
+        (3, "row 4 ({3}): row 3 before it is missing"),
         (5, "row 5 is missing: the head is row 5"),
     ],
 )
@@ -92,10 +92,10 @@ def test_deleted_row_is_found(five: list[Event], position: int, problem: str) ->
 
 def test_row_after_the_head_is_found(five: list[Event]) -> None:
     forge("UPDATE audit_chainhead SET position = 4, hash = %s", five[3].hash)
-    assert chain.verify().problem == f"row 5 ({five[4].pk}): behind the head, which is row 4"
+    assert chain.verify().problem == f"row 5 ({five[4].pk}): after the head, which is row 4"
     forge("DELETE FROM audit_chainhead")
 
-    assert "behind the head" in chain.verify().problem
+    assert "after the head" in chain.verify().problem
 
 
 def test_row_settled_outside_of_the_chain_is_found(five: list[Event]) -> None:

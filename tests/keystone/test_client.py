@@ -227,7 +227,7 @@ def test_expired_password_is_an_exception_with_the_user(
 def test_invalid_answer_is_an_outage(server: Server, call: str, body: str) -> None:
     server.answer = Answer(status=200, body=body, headers={"X-Subject-Token": "secret-id"})
 
-    with pytest.raises(UnreachableError, match="no Keystone v3"):
+    with pytest.raises(UnreachableError, match="not Keystone v3"):
         CALLS[call]()
 
 

@@ -174,15 +174,15 @@ def test_missing_variable_is_named(
 @pytest.mark.parametrize(
     ("variables", "start"),
     [
-        (PASSWORD | {"OS_AUTH_TYPE": "v2password"}, "OS_AUTH_TYPE is 'v2password'; known are"),
+        (PASSWORD | {"OS_AUTH_TYPE": "v2password"}, "OS_AUTH_TYPE is 'v2password'; choose from"),
         (PASSWORD | {"OS_SYSTEM_SCOPE": "some"}, "OS_SYSTEM_SCOPE is 'some'"),
         (
             PASSWORD | {"OS_SYSTEM_SCOPE": "all", "OS_PROJECT_NAME": "admin"},
-            "OS_SYSTEM_SCOPE and OS_PROJECT_NAME are both set; keep one",
+            "OS_SYSTEM_SCOPE and OS_PROJECT_NAME are both set; unset one of them",
         ),
         (
             CREDENTIAL | {"OS_PROJECT_NAME": "admin"},
-            "OS_PROJECT_NAME is set, but an application credential has its scope; unset it",
+            "OS_PROJECT_NAME is set, but an application credential has its own scope; unset it",
         ),
     ],
 )
@@ -259,14 +259,14 @@ def test_cloud_can_have_its_own_certificates_but_not_switch_the_check_off(
 @pytest.mark.parametrize(
     ("text", "start"),
     [
-        (None, "OS_CLOUD is 'here', and there is no clouds.yaml"),
-        ("clouds: {there: {}}", "OS_CLOUD is 'here', and clouds.yaml has no such cloud"),
-        ("", "OS_CLOUD is 'here', and clouds.yaml has no such cloud"),
-        ("[]", "OS_CLOUD is 'here', and clouds.yaml has no such cloud"),
+        (None, "OS_CLOUD is 'here', but there is no clouds.yaml"),
+        ("clouds: {there: {}}", "OS_CLOUD is 'here', but clouds.yaml has no such cloud"),
+        ("", "OS_CLOUD is 'here', but clouds.yaml has no such cloud"),
+        ("[]", "OS_CLOUD is 'here', but clouds.yaml has no such cloud"),
         ("clouds: {here: 3}", "OS_CLOUD is 'here', which clouds.yaml does not describe"),
         ("clouds: {here: {auth: 3}}", "OS_CLOUD is 'here', which clouds.yaml does not describe"),
         ("clouds: {here: {}}", "OS_AUTH_URL is missing for the cloud 'here'"),
-        ("password: hunter2: x: {", "OS_CLOUD needs clouds.yaml, which is no use: not YAML"),
+        ("password: hunter2: x: {", "OS_CLOUD needs clouds.yaml, which can't be used: not YAML"),
     ],
 )
 def test_missing_or_invalid_cloud_is_named(

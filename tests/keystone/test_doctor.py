@@ -86,8 +86,8 @@ def test_check_of_the_update_changes_nothing() -> None:
     ("large", "columns", "sentence", "has_remedy"),
     [
         (100_000, "", "not needed below 100,000 accounts", False),
-        (1, "", "reading all of local_user", True),
-        (1, "failed_auth_at, failed_auth_count", "reading all of local_user", True),
+        (1, "", "reads all of local_user", True),
+        (1, "failed_auth_at, failed_auth_count", "reads all of local_user", True),
         (1, "failed_auth_count, failed_auth_at", "has the optional index", False),
         (1, "failed_auth_count, failed_auth_at, name", "has the optional index", False),
     ],
@@ -128,7 +128,7 @@ def test_keystones_clock_is_compared(fake_keystone: FakeKeystone, ahead: int, le
 
 
 @pytest.mark.parametrize(
-    ("url", "term"), [("http://127.0.0.1:9/v3", "no connection"), ("", "not named")]
+    ("url", "term"), [("http://127.0.0.1:9/v3", "no connection"), ("", "not set")]
 )
 def test_missing_api_is_a_problem(settings: Settings, url: str, term: str) -> None:
     settings.OS_AUTH_URL = url

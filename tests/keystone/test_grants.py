@@ -143,7 +143,7 @@ def surplus(*lines: str) -> list[str]:
             " ON `keystone`.`local_user`",
             "UPDATE (name) on keystone.local_user",
         ),
-        ("GRANT `dba`", "whatever the role `dba` gives"),
+        ("GRANT `dba`", "all rights of the role `dba`"),
     ],
 )
 def test_surplus_right_is_named(line: str, expected: str) -> None:

@@ -97,13 +97,13 @@ REPLICA = {base.READ_ONLY: [(1,)]}
 @pytest.mark.parametrize(
     ("version", "answers", "expected"),
     [
-        ("11.4.2-MariaDB-deb12", {}, "MariaDB 11.4.2, can be written to"),
-        ("5.5.5-10.5.29-MariaDB", {}, "MariaDB 10.5.29, can be written to"),
-        ("8.0.41", {WSREP: []}, "MySQL 8.0.41, can be written to"),
+        ("11.4.2-MariaDB-deb12", {}, "MariaDB 11.4.2, accepts writes"),
+        ("5.5.5-10.5.29-MariaDB", {}, "MariaDB 10.5.29, accepts writes"),
+        ("8.0.41", {WSREP: []}, "MySQL 8.0.41, accepts writes"),
         (
             "10.11.6-MariaDB",
             {WSREP: status(GALERA)},
-            "MariaDB 10.11.6, can be written to, Galera: Synced in a Primary cluster of 3, 0 write"
+            "MariaDB 10.11.6, accepts writes, Galera: Synced in a Primary cluster of 3, 0 write"
             " sets to apply",
         ),
         (
@@ -114,7 +114,7 @@ REPLICA = {base.READ_ONLY: [(1,)]}
         (
             "10.11.6-MariaDB",
             REPLICA,
-            "MariaDB 10.11.6, read-only, how far it is behind is unknown (you need the SLAVE"
+            "MariaDB 10.11.6, read-only, its delay is unknown (you need the SLAVE"
             " MONITOR privilege)",
         ),
         (
@@ -139,14 +139,12 @@ REPLICA = {base.READ_ONLY: [(1,)]}
         (
             "10.11.6-MariaDB",
             {**REPLICA, "SHOW REPLICA STATUS": [{"Seconds_Behind_Master": None}]},
-            "MariaDB 10.11.6, read-only, how far it is behind is unknown (its replication does not"
-            " run)",
+            "MariaDB 10.11.6, read-only, its delay is unknown (its replication is stopped)",
         ),
         (
             "10.11.6-MariaDB",
             {**REPLICA, "SHOW REPLICA STATUS": []},
-            "MariaDB 10.11.6, read-only, how far it is behind is unknown (it replicates from no"
-            " primary)",
+            "MariaDB 10.11.6, read-only, its delay is unknown (it replicates from no primary)",
         ),
     ],
 )
@@ -159,7 +157,7 @@ def test_facts_are_what_the_login_may_see(
 @pytest.mark.parametrize(
     ("answers", "level", "term"),
     [
-        ({}, "ok", "can be written to"),
+        ({}, "ok", "accepts writes"),
         ({WSREP: status(GALERA)}, "ok", "Synced"),
         ({WSREP: status({**GALERA, "wsrep_ready": "OFF"})}, "warning", "Galera"),
         (REPLICA, "warning", "unknown"),

@@ -249,7 +249,7 @@ def test_hosts_that_hang_up_at_once_are_not_tried_for_ever(
     answering(reading)
     for host in cluster.hosts.values():
         host.hangs_up = True
-    with pytest.raises(OperationalError, match="one:3306 went away in the middle"):
+    with pytest.raises(OperationalError, match="one:3306 stopped answering during the request"):
         answering(reading)
 
     assert sum(host.connections for host in cluster.hosts.values()) == 2
@@ -267,7 +267,8 @@ def test_error_says_that_the_host_went_away_in_the_middle(
         answering(reading)
 
     assert str(raised.value.args[1]).startswith(
-        "one:3306 went away in the middle (Lost connection). None of the hosts answers. two:3306: "
+        "one:3306 stopped answering during the request (Lost connection). "
+        "None of the hosts answers. two:3306: "
     )
 
 
@@ -343,6 +344,6 @@ def test_error_without_a_primary_says_what_to_do(cluster: Cluster, connection: C
         answering(connection("one", "two", primary=True))
 
     assert raised.value.args[1] == (
-        "No host can be written to. one:3306: Can't connect; two:3306: read_only, as a replica is."
+        "No host accepts writes. one:3306: Can't connect; two:3306: read_only, as a replica is."
         " Name the primary in PCIOPS_KEYSTONE_UNLOCK_DATABASE_URL"
     )

@@ -86,4 +86,4 @@ def test_the_setting_is_compared_with_the_tables(
     [result] = doctor.release()
 
     assert result.level == level
-    assert ("not checked" in result.sentence) is (tables is None and named is not None)
+    assert ("Not checked" in result.sentence) is (tables is None and named is not None)

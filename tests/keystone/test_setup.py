@@ -226,7 +226,7 @@ def test_addresses_in_files_are_known_and_stay_there(tmp_path: Path) -> None:
 
     assert of_files == {OWN: URLS[OWN]}
     setup.require_unchanged(of_files, URLS)
-    with pytest.raises(SetupError, match=f"{OWN}_FILE names: change it there"):
+    with pytest.raises(SetupError, match=f"{OWN}_FILE names. Change it there"):
         setup.require_unchanged(of_files, {OWN: "mysql://pciops:p1@other/pciops"})
     with pytest.raises(SetupError, match=f"{OWN}_FILE: /no/such cannot be read"):
         setup.secrets_of_files({f"{OWN}_FILE": "/no/such"}, URLS)
@@ -236,7 +236,7 @@ def test_addresses_in_files_are_known_and_stay_there(tmp_path: Path) -> None:
 def test_a_file_without_an_administrators_address_is_named(tmp_path: Path, content: str) -> None:
     path = tmp_path / "admin"
     path.write_text(content)
-    with pytest.raises(SetupError, match=f"{path} has to have mysql://"):
+    with pytest.raises(SetupError, match=f"{path} must contain mysql://"):
         setup.admin_url(path)
 
 

@@ -75,7 +75,7 @@ def test_a_count_that_is_lost_is_logged_and_nothing_fails(
         counters.add("refusals")
 
     assert [record.getMessage() for record in caplog.records] == [
-        "refusals is not counted: INSERT command denied"
+        "cannot count refusals: INSERT command denied"
     ]
 
 

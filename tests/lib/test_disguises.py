@@ -21,8 +21,8 @@ from pciops.lib.disguises import disguise_of
         ("n\u03bfva", "Look-alike letters: Greek", True),
         ("\uff4eova", "Look-alike letters: other forms of Latin", True),
         ("\U0001d427ova", "Look-alike letters: other forms of Latin", True),
-        ("\u05d0\u05e0\u05d4", "Right to left", False),
-        ("\u0645\u062d\u0645\u062f-1", "Right to left", False),
+        ("\u05d0\u05e0\u05d4", "Right-to-left letters", False),
+        ("\u0645\u062d\u0645\u062f-1", "Right-to-left letters", False),
     ],
 )
 def test_disguised_name_is_recognized(name: str, words: str, suspicious: bool) -> None:

@@ -114,9 +114,9 @@ def test_checks_of_a_page_that_begin_too_late_are_warnings(monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("results", "worst", "summary"),
     [
-        ([], "ok", "0 in order"),
-        ([ok("")], "ok", "1 in order"),
-        ([ok(""), warning("", "")], "warning", "1 warning, 1 in order"),
+        ([], "ok", "0 OK"),
+        ([ok("")], "ok", "1 OK"),
+        ([ok(""), warning("", "")], "warning", "1 warning, 1 OK"),
         ([problem("", ""), warning("", ""), problem("", "")], "problem", "2 problems, 1 warning"),
     ],
 )
@@ -146,7 +146,7 @@ def test_command_prints_the_remedy_below_each_result() -> None:
     assert command() == (
         0,
         "ok       files  Fine.\nwarning  clock  Late.\n                → Set it.\n",
-        "1 warning, 1 in order\n",
+        "1 warning, 1 OK\n",
     )
 
 
@@ -203,11 +203,11 @@ def test_database_outage_is_a_problem() -> None:
 @pytest.mark.parametrize(
     ("read_only", "node", "level", "words"),
     [
-        (False, None, "ok", "It takes writes."),
+        (False, None, "ok", "It accepts writes."),
         (True, None, "problem", "read-only"),
         (False, Node(name="db1", state="Synced", nodes=3), "ok", "db1 is Synced and sees 3 nodes"),
         (False, Node(name="db1", state="Synced", nodes=2), "warning", "sees 2 nodes"),
-        (False, Node(name="db1", state="Donor/Desynced", nodes=3), "warning", "may be old"),
+        (False, Node(name="db1", state="Donor/Desynced", nodes=3), "warning", "may be out of date"),
     ],
 )
 def test_database_server_has_to_take_writes_and_to_have_the_other_nodes(
@@ -288,7 +288,7 @@ def test_secret_key_of_systemd_is_in_order_whatever_mode_its_file_shows(
     for name in ("PCIOPS_SECRET_KEY", "PCIOPS_SECRET_KEY_FILE"):
         monkeypatch.delenv(name, raising=False)
 
-    assert results_of(doctor.secret_key) == [("ok", "It is a credential of systemd.")]
+    assert results_of(doctor.secret_key) == [("ok", "It is a systemd credential.")]
 
 
 def test_secret_key_in_the_environment_is_a_warning_without_the_key(

@@ -48,7 +48,9 @@ def test_unusable_folder_is_a_setting_error(tmp_path: Path, taken: str) -> None:
     folder = tmp_path / "var"
     (folder / taken).mkdir(parents=True) if taken else folder.touch()
 
-    with pytest.raises(SettingError, match="^PCIOPS_VAR is a folder in which secret_key cannot"):
+    with pytest.raises(
+        SettingError, match="^PCIOPS_VAR is a folder in which pciops can't keep secret_key"
+    ):
         kept_secret(folder / "secret_key")
 
 

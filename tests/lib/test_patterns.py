@@ -26,7 +26,7 @@ def test_pattern_is_read(monkeypatch: pytest.MonkeyPatch, value: str, expected: 
 
 @pytest.mark.parametrize(
     ("value", "problem"),
-    [("INC-[", "no regular expression"), ("(INC)?", "every text matches"), (".*", "every text")],
+    [("INC-[", "not a regular expression"), ("(INC)?", "matches every text"), (".*", "every text")],
 )
 def test_pattern_that_is_none_or_refuses_nothing_is_a_wrong_setting(
     monkeypatch: pytest.MonkeyPatch, value: str, problem: str

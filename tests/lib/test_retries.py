@@ -159,7 +159,7 @@ def test_each_repetition_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 
     retries.run(Work(DEADLOCK, DEADLOCK))
 
-    assert caplog.messages == ["a transaction is repeated after 1213"] * 2
+    assert caplog.messages == ["repeating a transaction after 1213"] * 2
 
 
 def test_further_errors_are_repeated_on_request() -> None:

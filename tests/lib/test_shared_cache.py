@@ -105,7 +105,7 @@ def test_outage_is_logged_once_and_each_process_goes_on(
     assert Server.asked == 1
     assert [record.getMessage() for record in caplog.records] == [
         "The cache server cache.example:6379 does not answer (OSError: timed out). "
-        "Until it does, each process reads for itself."
+        "Until it does, each process reads on its own."
     ]
 
 
@@ -120,7 +120,7 @@ def test_server_is_asked_again_after_a_while(
     value = shared(KEY, reader("together"), now=NOW).value
 
     assert value == "together"
-    assert [record.getMessage().split()[-2] for record in caplog.records] == ["for", "answers"]
+    assert [record.getMessage().split()[-2] for record in caplog.records] == ["its", "answers"]
 
 
 def test_doctor_says_whether_the_server_answers(

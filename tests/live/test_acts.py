@@ -70,7 +70,7 @@ def test_enabling_a_locked_account_unlocks_it_too(visitor: Visitor, cloud: Cloud
 
     page = enable(visitor, person)
 
-    assert "Keystone unlocks the account with it" in text_of(form)
+    assert "Keystone also unlocks the account" in text_of(form)
     assert cloud.row(person)["failed_auth_count"] == 0
     assert "3 failures cleared with it" in text_of(page)
     assert cloud.sign_in(person)
@@ -156,7 +156,7 @@ def test_the_rule_applies_again_after_an_exemption_is_removed(
     page = visitor.act(person, "lift", option=LOCKOUT)
     cloud.lock(person)
 
-    assert "under the rule again" in text_of(page)
+    assert "subject to the rule again" in text_of(page)
     assert options(cloud, person) == {}
     assert not cloud.sign_in(person)
 

@@ -174,7 +174,7 @@ def test_of_fifty_unlocks_at_once_on_two_nodes_one_succeeds_and_each_is_in_the_a
     rows = page.json()["events"]
     assert Counter(row["outcome"] for row in rows) == {"success": 1, "failure": CROWD - 1}
     assert {row["reason"] for row in rows} == {f"Caller {n}" for n in range(CROWD)}
-    repeated = [site.logs().count("a transaction is repeated") for site in sites]
+    repeated = [site.logs().count("repeating a transaction") for site in sites]
     sys.stdout.write(f"unlocks: {dict(codes)}; repeated: {repeated}\n")
     assert sites[0].manage("verify_audit").code == 0
     assert cloud.sign_in(locked)

@@ -186,7 +186,7 @@ def grants_of_tested(site: Site) -> str:
         (
             "REVOKE UPDATE (failed_auth_at) ON keystone.local_user FROM",
             "unlocking",
-            "Nothing can be unlocked",
+            "pciops can't unlock any account",
         ),
     ],
 )

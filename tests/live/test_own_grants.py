@@ -42,7 +42,7 @@ class Server:
     """A server with an empty database `least`, and a login that owns it and one that will not.
 
     Attributes:
-        owner: The URL of the database for the login that migrates.
+        owner: The URL of the database for the login that runs migrate.
         run_time: The URL for the site and the worker.
         execute: Runs SQL in the database as the server's administrator, and returns the rows.
     """
@@ -186,7 +186,7 @@ def test_only_the_other_login_prunes(least: Site, server: Server) -> None:
     pruned = least.manage("prune_evidence", PCIOPS_DATABASE_URL=server.owner)
 
     assert refused.code == 1
-    assert "the login that migrates" in refused.stderr
+    assert "the login that runs migrate" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert pruned.code == 0, pruned.stderr
     assert "Pruned 1 row" in pruned.stdout

@@ -24,7 +24,7 @@ def test_help_desk_does_not_unlock_an_administrator(site: Site, cloud: Cloud) ->
     page = visitor.get(f"/accounts/{target.id}/unlock/")
 
     assert page.url == f"{site.url}/accounts/{target.id}/"
-    assert "only an administrator may act on it" in text_of(page)
+    assert "Only an administrator can act on it" in text_of(page)
     assert cloud.row(target)["failed_auth_count"] == ATTEMPTS
 
 
@@ -37,7 +37,7 @@ def test_domain_administrator_does_not_unlock_a_cloud_administrator(
     visitor = enter(site, cloud.create_operator(domain=domain))
     page = visitor.get(f"/accounts/{target.id}/unlock/")
 
-    assert "only an administrator of the whole cloud may act on it" in text_of(page)
+    assert "Only an administrator of the entire cloud can act on it" in text_of(page)
     assert cloud.row(target)["failed_auth_count"] == ATTEMPTS
 
 
@@ -66,7 +66,7 @@ def test_fourth_unlock_takes_a_second_operator(site: Site, cloud: Cloud) -> None
     assert "Confirm it as a second operator" in text_of(page)
     assert cloud.row(person)["failed_auth_count"] == ATTEMPTS
     [link] = {word for word in page.text.split('"') if word.startswith("/unlock-requests/")}
-    assert "You asked for it yourself" in text_of(first.get(link))
+    assert "You asked for this unlock" in text_of(first.get(link))
 
     page = second.send(second.form(second.get(link), "seen"))
     assert "is unlocked." in text_of(page)

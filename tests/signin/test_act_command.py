@@ -108,7 +108,7 @@ def test_account_that_the_act_does_not_fit_does_not_stop_the_others(
     sentence = fails("disable", "ann", "ben")
 
     assert sentence == "1 not done."
-    assert "ann (Default): The account is disabled already." in capsys.readouterr().err
+    assert "ann (Default): The account is already disabled." in capsys.readouterr().err
     assert not read(ben.id).enabled
 
 
@@ -162,7 +162,7 @@ def test_dry_run_shows_the_effects_and_does_nothing(
     out = capsys.readouterr().out
 
     assert "ann (Default):\n  Sets enabled to true" in out
-    assert "silently: 3 failures cleared" in out
+    assert "notice: 3 failures cleared" in out
     assert "ben (Default):\n  would stay as it is" in out
     assert fake_keystone.patches == []
     assert not Event.objects.exists()

@@ -57,7 +57,7 @@ def test_missing_clouds_file_is_a_problem(
     level, sentence = finding()
 
     assert level is CheckLevel.PROBLEM
-    assert sentence.startswith("OS_CLOUD is 'mycloud', and there is no clouds.yaml.")
+    assert sentence.startswith("OS_CLOUD is 'mycloud', but there is no clouds.yaml.")
 
 
 def test_person_without_a_role_is_a_problem(

@@ -219,7 +219,7 @@ def test_another_server_in_place_of_keystone_is_shown(
 ) -> None:
     fake_keystone.fail(200)
 
-    assert "no Keystone v3" in shown(sign_in(client))
+    assert "not Keystone v3" in shown(sign_in(client))
 
 
 # --- Redirects ----------------------------------------------------------------------------------

@@ -113,7 +113,7 @@ def test_several_accounts_are_unlocked_each_once(capsys: pytest.CaptureFixture[s
 def test_account_that_is_not_locked_is_a_failure() -> None:
     make_locked_user("ann", at=timezone.now() - timedelta(hours=1))
 
-    assert "run out" in refused("ann")
+    assert "already ended" in refused("ann")
     assert Event.objects.get().outcome == Event.Outcome.FAILURE
 
 
@@ -123,7 +123,7 @@ def test_conflict_does_not_stop_the_others(capsys: pytest.CaptureFixture[str]) -
 
     assert refused("ann", "ben") == "1 not unlocked."
     output = capsys.readouterr()
-    assert output.err.startswith("ann (Default): The lock has run out")
+    assert output.err.startswith("ann (Default): The lock has already ended")
     assert output.out.splitlines()[-1] == "1 of 2 accounts unlocked."
     assert locked() == [("default", "ann")]
 

@@ -52,16 +52,19 @@ def text(site: Client, user: User) -> str:
     ("facts", "terms"),
     [
         ({}, ["Can sign in"]),
-        (LOCKED, ["Cannot sign in", "14:30:11 UTC (in 28 min)", "or unlock it here"]),
-        ({"enabled": False}, ["Cannot sign in: disabled", "openstack user set --enable"]),
-        (LOCKED | {"enabled": False}, ["14:30:11 UTC", "disabled", "An unlock alone will not"]),
+        (LOCKED, ["Can't sign in", "14:30:11 UTC (in 28 min)", "or unlock it here"]),
+        ({"enabled": False}, ["Can't sign in: disabled", "openstack user set --enable"]),
+        (
+            LOCKED | {"enabled": False},
+            ["14:30:11 UTC", "disabled", "After the unlock, the account still can't"],
+        ),
         (
             {"passwords": [PasswordRow(expires_at=NOW - 2 * DAY)]},
             ["expired at 20 Nov 2026", "(2 days ago)", "openstack user set --password-prompt"],
         ),
         (
             LOCKED | {"failed_auth_at": NOW - timedelta(hours=1)},
-            ["Can sign in", "ran out at 13:32:11 UTC (30 min ago)"],
+            ["Can sign in", "the lock ended at 13:32:11 UTC (30 min ago)"],
         ),
     ],
 )
@@ -77,8 +80,8 @@ def test_an_ldap_user_is_reached_by_inactivity_only(site: Client, settings: Sett
     settings.POLICY_OVERRIDES = {"disable_user_account_days_inactive": "90"}
     page = text(site, make_ldap_user("lena"))
 
-    assert "LDAP or federated user: lockout and expiry do not reach it" in page
-    assert "where its password is kept" in page
+    assert "LDAP or federated user. Lockout and expiry don't apply to it" in page
+    assert "where its password is" in page
     assert "Password expires not covered" in page
     assert "Goes inactive 20 Feb 2027" in page
 
@@ -98,7 +101,7 @@ def test_an_inactive_account_is_enabled_but_refused(site: Client, settings: Sett
     settings.POLICY_OVERRIDES = {"disable_user_account_days_inactive": "90"}
     page = text(site, make_user(last_active_at=(NOW - 91 * DAY).date()))
 
-    assert "Cannot sign in: inactive since 21 Nov 2026 (1 day ago)" in page
+    assert "Can't sign in: inactive since 21 Nov 2026 (1 day ago)" in page
     assert "Enabled Yes, but refused as inactive" in page
     assert "Inactive since 21 Nov 2026, 1 day ago" in page
 
@@ -186,7 +189,7 @@ def test_a_privileged_account_lists_its_roles(site: Client) -> None:
     page = text(site, user)
 
     assert "ann Admin Service Default" in page
-    assert "admin on the whole system admin on the domain Default" in page
+    assert "admin on the entire system admin on the domain Default" in page
     assert "owner , which implies admin , on the project web Default" in page
     assert "reader on the project service Default , through the group crew" in page
 
@@ -220,8 +223,8 @@ def test_names_of_other_domains_are_not_shown_to_an_operator_of_one(shops: Clien
     make_credential(user, project=secret)
     page = text(shops, user)
 
-    assert "admin on a project out of your sight, through a group out of your sight" in page
-    assert "ci on a project out of your sight" in page
+    assert "admin on a project that you can't see, through a group that you can't see" in page
+    assert "ci on a project that you can't see" in page
     assert "secret" not in page
     assert "their group" not in page
 

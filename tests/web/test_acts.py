@@ -192,10 +192,10 @@ def test_link_selects_the_option(site: Client) -> None:
 @pytest.mark.parametrize(
     ("name", "facts", "words"),
     [
-        ("enable", {}, "neither disabled nor inactive"),
-        ("disable", {"enabled": False}, "disabled already"),
-        ("lift", {}, "no such exemption"),
-        ("record", {}, "no exemption that could be recorded"),
+        ("enable", {}, "not disabled or inactive"),
+        ("disable", {"enabled": False}, "already disabled"),
+        ("lift", {}, "doesn't have this exemption"),
+        ("record", {}, "no exemption to record"),
         *(
             (name, {"covered": False}, "LDAP or federated")
             for name in ("enable", "disable", "exempt", "lift")
@@ -261,7 +261,7 @@ def test_account_that_has_changed_gets_a_fresh_form_that_works(
 
     assert response.status_code == 409
     assert "changed after you opened the form" in shown(response)
-    assert "Keystone unlocks the account with it, silently" in shown(response)
+    assert "Keystone also unlocks the account without a notice" in shown(response)
     assert REASON in shown(response)
     assert fake_keystone.patches == []
 
@@ -276,7 +276,7 @@ def test_act_that_does_not_fit_any_more_is_a_message(site: Client) -> None:
     User.objects.using("keystone").filter(id=user.id).update(enabled=False)
     [message] = messages(send(site, user, "disable", fields))
 
-    assert "disabled already" in message
+    assert "already disabled" in message
 
 
 # --- Refusals -----------------------------------------------------------------------------------
@@ -352,6 +352,6 @@ def test_inactive_account_is_enabled(site: Client, settings: Settings) -> None:
     page = shown(site.get(f"/accounts/{user.id}/enable/"))
     act(site, user, "enable", identity="callback")
 
-    assert "last activity to today; so far it is 22 Nov 2025" in page
+    assert "last activity to today; it was 22 Nov 2025" in page
     assert User.objects.get(id=user.id).last_active_at == NOW.date()
     assert not UserOption.objects.exists()

@@ -138,7 +138,7 @@ def test_names_add_no_element(site: Client) -> None:
     [
         ("\u202egnp.exe", "Hidden characters: U+202E"),
         ("n\u043eva", "Look-alike letters: Cyrillic"),
-        ("\u05d0\u05e0\u05d4", "Right to left"),
+        ("\u05d0\u05e0\u05d4", "Right-to-left letters"),
         ("nova", ""),
     ],
 )

@@ -119,7 +119,7 @@ def test_an_unknown_state_or_view_is_refused(site: Client, query: str) -> None:
     response = site.get(f"/accounts/?{query}")
 
     assert response.status_code == 400
-    assert "States are" in shown(response) or "Views are" in shown(response)
+    assert "Choose from" in shown(response) or "Choose from" in shown(response)
 
 
 def test_a_file_has_the_accounts_of_its_view(site: Client) -> None:

@@ -133,7 +133,7 @@ def test_a_policy_that_cannot_be_read_is_named_with_its_line(
     response = site.get("/policy/")
 
     assert response.status_code == 503
-    assert f"{path}, line 2: lockout_duration" in shown(response)
+    assert f"{path}, line 2, where lockout_duration" in shown(response)
 
 
 # --- What if ------------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ def test_the_answer_has_numbers_and_privileged_accounts(site: Client) -> None:
     page = text(site, INACTIVE)
 
     assert "Today 1 account would stop, an administrator." in page
-    assert "2 accounts would stop, among them 1 administrator" in page
+    assert "2 accounts would stop, including 1 administrator" in page
     assert "disable_user_account_days_inactive off becomes 30" in page
     assert "lockout_failure_attempts 6, as now" in page
     assert "Inactive today never created on 13 Oct 2026" in page
@@ -249,5 +249,5 @@ def test_a_lock_without_a_duration_is_not_off(site: Client, settings: Settings) 
     settings.POLICY_OVERRIDES = {"lockout_failure_attempts": "6", "lockout_duration": "off"}
     page = text(site, "?lockout_failure_attempts=5")
 
-    assert "lockout_duration now until somebody unlocks" in page
-    assert "Without lockout_duration a lock holds" in page
+    assert "lockout_duration now until an operator unlocks" in page
+    assert "a lock lasts until an operator unlocks the account" in page

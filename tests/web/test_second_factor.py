@@ -20,7 +20,7 @@ TWO: dict[str, object] = {options.MFA_RULES: [["password", "totp"]]}
 @pytest.mark.parametrize(
     ("credentials", "methods", "terms"),
     [
-        ((), None, ["Cannot sign in: a TOTP code", "Second factor not enrolled", "credential"]),
+        ((), None, ["Can't sign in: a TOTP code", "Second factor not enrolled", "credential"]),
         (("totp",), None, ["Second factor Not known", "PCIOPS_KEYSTONE_CONF"]),
         (("totp",), "password,totp", ["Second factor Effective", "password + totp"]),
         (("totp",), "password", ["Second factor Not effective", "has not loaded the rest"]),

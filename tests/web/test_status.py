@@ -88,7 +88,7 @@ def count_leftovers(**numbers: int | None) -> None:
             milliseconds=1,
             number=numbers.get(leftover.name, 0),
             total=12_480 if leftover.counts_all else None,
-            reason="pciops' login may not read it." if leftover.name in numbers else "",
+            reason="pciops' login can't read it." if leftover.name in numbers else "",
         )
         for leftover in LEFTOVERS
     )
@@ -115,7 +115,7 @@ def test_an_unknown_number_is_shown_with_its_reason(
     count_leftovers(expired_trusts=None)
     page = text(site, monkeypatch, OK)
 
-    assert "– Not counted. pciops' login may not read it." in page
+    assert "– Not counted. pciops' login can't read it." in page
 
 
 def test_before_the_first_count_no_number_is_shown(

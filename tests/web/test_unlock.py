@@ -261,7 +261,7 @@ def test_lock_that_has_lapsed_since_is_a_message(
     fields = form(site, user)
     clock.shift(timedelta(minutes=2))
 
-    assert "run out" in messages(send(site, user, fields))[0]
+    assert "already ended" in messages(send(site, user, fields))[0]
     assert failures(user)[0] == 3
 
 

@@ -109,7 +109,7 @@ def test_own_request_has_no_button_and_is_refused(hal: Client, worn: User) -> No
     page = hal.get(url)
     response = hal.post(url, {"seen": f"3@{NOW.isoformat()}"})
 
-    assert "You asked for it yourself" in shown(page)
+    assert "You asked for this unlock" in shown(page)
     assert "Confirm and unlock" not in shown(page)
     assert response.status_code == 409
     assert failures(worn) == (3, NOW)
@@ -199,7 +199,7 @@ def test_account_with_more_rights_has_no_buttons_and_says_why(hal: Client) -> No
     grant(user)
     page = hal.get(f"/accounts/{user.id}/")
 
-    assert "only an administrator may act on it" in shown(page)
+    assert "Only an administrator can act on it" in shown(page)
     assert f"/accounts/{user.id}/unlock/" not in page.content.decode()
     assert hal.get(f"/accounts/{user.id}/unlock/").status_code == 302
 

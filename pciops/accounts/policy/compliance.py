@@ -91,7 +91,7 @@ def _inactivity(policy: Policy) -> PolicyFinding:
             value=_days(days),
             reason=f"Keystone refuses an account after {_days(days)} without a sign-in.",
         ),
-        "Keystone lets unused accounts in for ever",
+        "Keystone never stops unused accounts",
     )
 
 
@@ -116,7 +116,11 @@ def _lockout(policy: Policy) -> PolicyFinding:
     long_enough = seconds is None or seconds >= MIN_LOCK
     problems, remedy = [], []
     if not few_enough:
-        state = "Keystone locks nobody" if attempts is None else "That is too many tries"
+        state = (
+            "Keystone never locks an account"
+            if attempts is None
+            else "That allows too many failed attempts"
+        )
         problems.append(f"{state}: set lockout_failure_attempts to 1 to {MAX_ATTEMPTS}.")
         remedy.append(f"lockout_failure_attempts = {MAX_ATTEMPTS}")
     if not long_enough:
@@ -124,10 +128,14 @@ def _lockout(policy: Policy) -> PolicyFinding:
             f"The lock is too short: set lockout_duration to at least {MIN_LOCK} seconds."
         )
         remedy.append(f"lockout_duration = {MIN_LOCK}")
-    lasts = "until somebody unlocks" if seconds is None else span(timedelta(seconds=seconds))
+    lasts = (
+        "until an operator unlocks the account"
+        if seconds is None
+        else span(timedelta(seconds=seconds))
+    )
     value = short = "off"
     if attempts is not None:
-        number = counted(attempts, "try", "tries")
+        number = counted(attempts, "attempt")
         value = f"{number}, then locked {lasts if seconds is None else f'for {lasts}'}"
         short = f"{number}, {'until unlocked' if seconds is None else lasts}"
     return PolicyFinding(
@@ -135,13 +143,13 @@ def _lockout(policy: Policy) -> PolicyFinding:
         old="8.1.6, 8.1.7",
         title="Lockout",
         demand=(
-            f"At most {MAX_ATTEMPTS} failed tries lock an account, for at least 30 minutes or "
-            "until its user's identity is confirmed."
+            f"At most {MAX_ATTEMPTS} failed attempts lock an account, for at least 30 minutes or "
+            "until the user's identity is confirmed."
         ),
         options=("lockout_failure_attempts", "lockout_duration"),
         value=value,
         short=short,
-        reason=" ".join(problems) or "Keystone locks early enough, and for long enough.",
+        reason=" ".join(problems) or "Keystone locks accounts early enough and long enough.",
         remedy=tuple(remedy),
     )
 
@@ -153,14 +161,14 @@ def _first_use(policy: Policy) -> PolicyFinding:
         requirement="8.3.5",
         old="8.2.6",
         title="First passwords",
-        demand="A first or reset password is unique, and has to be changed at first use.",
+        demand="A first or reset password is unique and must be changed at first use.",
         options=(option,),
         value="on" if passed else "off",
         reason=(
-            "Keystone takes a first or reset password only to change it; that each is unique is "
-            "for whoever sets it."
+            "Keystone accepts a first or reset password only to change it. Administrators must "
+            "make each one unique."
             if passed
-            else f"The password that an administrator set stays valid: set {option} to true."
+            else f"A password set by an administrator stays valid: set {option} to true."
         ),
         remedy=() if passed else (f"{option} = true",),
     )
@@ -171,7 +179,7 @@ def _strength(policy: Policy) -> PolicyFinding:
     probes: tuple[RegexProbe, ...] = ()
     problem = ""
     if regex is None:
-        problem = "Keystone takes any password: set password_regex"
+        problem = "Keystone accepts any password: set password_regex"
     else:
         try:
             probes = probe(regex)
@@ -188,8 +196,8 @@ def _strength(policy: Policy) -> PolicyFinding:
         old="8.2.3",
         title="Password strength",
         demand=(
-            "Passwords have at least 12 characters, letters and digits among them (8 where a "
-            "system cannot do 12; Keystone can)."
+            "Passwords have at least 12 characters with letters and digits. (8 if a system can't "
+            "do 12; Keystone can.)"
         ),
         options=("password_regex",),
         value="off" if regex is None else regex,
@@ -197,7 +205,7 @@ def _strength(policy: Policy) -> PolicyFinding:
         reason=(
             f"{problem} to {SUGGESTED_REGEX} or stricter."
             if problem
-            else "Weak example passwords are refused, and a good one is accepted."
+            else "Keystone refuses weak example passwords and accepts a good one."
         ),
         remedy=(f"password_regex = {SUGGESTED_REGEX}",) if problem else (),
         probes=probes,
@@ -212,14 +220,14 @@ def _history(policy: Policy) -> PolicyFinding:
         requirement="8.3.7",
         old="8.2.5",
         title="Password history",
-        demand=f"A new password is none of the last {MIN_REMEMBERED}.",
+        demand=f"A new password is not one of the last {MIN_REMEMBERED}.",
         options=(option,),
         value=f"the last {count} are refused" if count else "off",
         short=f"last {count}" if count else "",
         reason=(
             f"Keystone refuses a password that is one of the last {count}."
             if passed
-            else f"An old password can come back too soon: set {option} to at least "
+            else f"An old password can be used again too soon: set {option} to at least "
             f"{MIN_REMEMBERED}."
         ),
         remedy=() if passed else (f"{option} = {MIN_REMEMBERED}",),
@@ -233,25 +241,25 @@ def _expiry(policy: Policy) -> PolicyFinding:
         old="8.2.4",
         title="Password age",
         demand=(
-            f"A password that is the only factor is changed every {MAX_DAYS} days; not where "
-            "every sign-in takes a second factor."
+            f"A password that is the only factor is changed every {MAX_DAYS} days. This does not "
+            "apply if every sign-in needs a second factor."
         ),
         options=("password_expires_days",),
         value=_days(days),
         reason=(
-            f"A new password expires after {_days(days)}; one from the time before the option "
-            "was set never does."
+            f"A new password expires after {_days(days)}. A password set before the option never "
+            "expires."
         ),
         note=(
-            "8.3.9 does not apply if a second factor is required for all access (PCI SSC FAQ "
-            "1590); declare that with PCIOPS_MFA_FOR_ALL_ACCESS. NIST SP 800-63B-4 advises "
-            "against periodic changes: change a password when there is evidence of compromise."
+            "8.3.9 does not apply if all access requires a second factor (PCI SSC FAQ 1590). "
+            "Declare that with PCIOPS_MFA_FOR_ALL_ACCESS. NIST SP 800-63B-4 advises against "
+            "periodic changes: change a password when there is evidence of compromise."
         ),
     )
     if policy.mfa_for_all_access and (days is None or days > MAX_DAYS):
         reason = (
             "Not required: PCIOPS_MFA_FOR_ALL_ACCESS declares a second factor for all access. "
-            "The weekly report tests that and lists people with one factor."
+            "The weekly report tests this and lists people with one factor."
         )
         return replace(finding, reason=reason)
     return _at_most_90_days(days, finding, "Passwords never expire")
@@ -288,7 +296,7 @@ def probe(regex: str) -> tuple[RegexProbe, ...]:
     try:
         pattern = re.compile(regex)
     except (re.error, OverflowError, RecursionError) as error:
-        raise RegexError(f"is no regular expression ({error})") from None
+        raise RegexError(f"is not a regular expression ({error})") from None
     return tuple(
         RegexProbe(kind=kind, wanted=wanted, accepted=next(filter(pattern.match, examples), None))
         for kind, wanted, examples in EXAMPLES

@@ -150,7 +150,7 @@ class SourcedPolicy:
 
 
 def _without_path(source: str) -> str:
-    return "a file of Keystone" if "/" in source else source
+    return "a keystone.conf" if "/" in source else source
 
 
 # In the order of the pages.
@@ -253,7 +253,7 @@ def _auth_methods(paths: Sequence[str], release: int | None) -> tuple[str, ...] 
 def _files(paths: Sequence[str]) -> Files:
     for path in paths:
         if not os.access(path, os.R_OK) or not Path(path).is_file():
-            raise _conf_error(f"names {path}, which is no file that pciops may read")
+            raise _conf_error(f"names {path}, which does not exist or pciops can't read")
     try:
         return {path: assignments(path, GROUP) for path in paths}
     except ConfError as error:
@@ -287,9 +287,11 @@ def _from_files(
         except cfg.Error as error:
             problem = str(error).rpartition("is not valid: ")[2]
             if isinstance(error, cfg.NoSuchOptError | cfg.TemplateSubstitutionError):
-                problem += " (a dollar sign that is no reference is written $$)"
+                problem += " (write a dollar sign that is not a reference as $$)"
             location = _location(files, option.name)
-            raise _conf_error(f"names {location}: {option.name} is wrong: {problem}") from None
+            raise _conf_error(
+                f"names {location}, where {option.name} is wrong: {problem}"
+            ) from None
     path = _source(files, SECRET)
     values[SECRET_SET] = bool(path) and bool(files[path][SECRET].text)
     sources[SECRET_SET] = path or "default"
@@ -362,12 +364,14 @@ def _override(name: str, text: str) -> OptionValue:
     """Convert one PCIOPS_POLICY_<OPTION> by the option's own type and bounds."""
     variable = _variable(name)
     if name == SECRET:
-        problem = f"is what pciops reads, not {variable}: it keeps no such secret. Unset that one"
+        problem = f"replaces {variable}: pciops must not hold that secret. Unset {variable}"
         raise SettingError(_variable(SECRET_SET), problem, "yes")
     option = _BY_NAME.get(name)
     if option is None:
         valid = ", ".join(_variable(name) for name in NAMES)
-        raise SettingError(variable, f"is no option that pciops reads; it reads {valid}", "6")
+        raise SettingError(
+            variable, f"is not an option that pciops reads; choose from {valid}", "6"
+        )
     if text.lower() == "off":
         return _unset(name)
     try:

@@ -138,7 +138,9 @@ def as_texts(policy: Policy) -> dict[str, str]:
 
 def display_text(name: str, text: str) -> str:
     """Return such form input as text for people."""
-    return text or ("until somebody unlocks" if name == "lockout_duration" else "off")
+    return text or (
+        "until an operator unlocks the account" if name == "lockout_duration" else "off"
+    )
 
 
 def parse_proposal(current: Policy, texts: Mapping[str, str]) -> Policy:
@@ -155,8 +157,8 @@ def parse_proposal(current: Policy, texts: Mapping[str, str]) -> Policy:
             values[name] = bounds(text.strip()) if text.strip() else None
         except ValueError:
             problems[name] = (
-                f"{name}: {text[:40]!r} is no whole number from {bounds.min} to {bounds.max:,}."
-                f" Empty means {display_text(name, '')}."
+                f"{name}: {text[:40]!r} is not a whole number from {bounds.min} to "
+                f"{bounds.max:,}. Empty means {display_text(name, '')}."
             )
     if problems:
         raise ProposalError(problems)

@@ -17,7 +17,7 @@ _ONE = {AccountKind.ADMINISTRATOR: "an administrator", AccountKind.SERVICE: "a s
 def answer(whatif: WhatIf) -> str:
     """Return the first sentence: the accounts that would stop today."""
     if not whatif.changes:
-        return "These are the values of today: nothing would change."
+        return "These are the current values: nothing would change."
     if not whatif.today.accounts:
         return "No account would stop today."
     return f"Today {_stop(whatif.today)}."
@@ -28,22 +28,26 @@ def outlook(whatif: WhatIf) -> str:
     if not whatif.changes:
         return ""
     if not whatif.ahead.accounts:
-        return f"Within {DAYS} days none would either; wrong passwords cannot be foreseen."
+        return (
+            f"No account would stop within {DAYS} days either. Wrong passwords can't be predicted."
+        )
     if whatif.ahead == whatif.today:
-        return f"Within {DAYS} days no other would; wrong passwords cannot be foreseen."
+        return (
+            f"No other account would stop within {DAYS} days. Wrong passwords can't be predicted."
+        )
     return (
-        f"Within {DAYS} days, today included, {_stop(whatif.ahead)}. That is the most: whoever"
-        " signs in before goes on."
+        f"Within {DAYS} days, including today, at most {_stop(whatif.ahead)}. Accounts that sign "
+        "in before then keep working."
     )
 
 
 def _stop(number: AffectedCount) -> str:
     text = f"{counted(number.accounts, 'account')} would stop"
     if not number.kinds:
-        return f"{text}, no administrator or service account among them"
+        return f"{text}, none of them an administrator or service account"
     if number.accounts == 1:
         return f"{text}, {' and '.join(_ONE[kind] for kind in number.kinds)}"
-    return f"{text}, among them {kinds_text(number)}"
+    return f"{text}, including {kinds_text(number)}"
 
 
 def kinds_text(number: AffectedCount) -> str:
@@ -62,39 +66,39 @@ def caveats(whatif: WhatIf) -> list[str]:
     sentences += _passwords(whatif)
     if changes:
         sentences.append(
-            "LDAP and federated users are counted for inactivity; lockout and expiry do not reach"
-            " them. Accounts that are exempt by a user option are not affected."
+            "LDAP and federated users count for inactivity; lockout and expiry don't apply to "
+            "them. Accounts that a user option exempts are not affected."
         )
     return sentences
 
 
 def _inactivity(whatif: WhatIf) -> list[str]:
     if whatif.proposed.disable_user_account_days_inactive is None:
-        return ["Without the rule, accounts that are inactive now get in again."]
+        return ["Without the rule, accounts that are inactive now can sign in again."]
     sentences = [
-        "Whoever is over the limit stops as soon as Keystone has the option, application"
-        " credentials included, and each has to be enabled again by an administrator.",
-        "Keystone records a day of activity at each sign-in with a password or by single sign-on,"
-        " and at no other: a service that uses only application credentials looks unused.",
+        "Accounts over the limit stop as soon as Keystone has the option, including their "
+        "application credentials. An administrator must enable each one again.",
+        "Keystone records activity only at sign-ins with a password or by single sign-on. A "
+        "service that uses only application credentials looks unused.",
     ]
     if whatif.never_active:
         sentences.append(
-            f"For {grouped(whatif.never_active)} of these accounts no sign-in is recorded:"
-            f" {'it is' if whatif.never_active == 1 else 'they are'} judged by the day of creation."
+            f"For {grouped(whatif.never_active)} of these accounts no sign-in is recorded: "
+            f"{'it is' if whatif.never_active == 1 else 'they are'} judged by the creation date."
         )
         if _may_not_record(whatif):
             sentences.append(
-                "That does not mean that they are unused. Keystone before 2023.1 records sign-ins"
-                " only while disable_user_account_days_inactive is set, and no sign-in of the last"
-                f" {RECENT.days} days is recorded for any account here. Set a number of days that"
-                " no account reaches, wait, and preview the change again."
+                "They may still be in use. Keystone before 2023.1 records sign-ins only while "
+                "disable_user_account_days_inactive is set, and no account here has a recorded "
+                f"sign-in in the last {RECENT.days} days. Set a number of days that no account "
+                "reaches, wait, and preview the change again."
             )
     activity = whatif.activity
     if activity.reset_on is not None:
         sentences.append(
-            f"{counted(activity.reset, 'account')} were last active on the same day,"
-            f" {times.day(activity.reset_on)}. keystone-manage reset_last_active sets one day for"
-            " all accounts without a recorded sign-in, so that day may not be a sign-in."
+            f"{counted(activity.reset, 'account')} were last active on the same day, "
+            f"{times.day(activity.reset_on)}. keystone-manage reset_last_active sets one day for "
+            "all accounts without a recorded sign-in, so that day may not be a sign-in."
         )
     return sentences
 
@@ -107,17 +111,17 @@ def _may_not_record(whatif: WhatIf) -> bool:
 
 def _lockout(whatif: WhatIf) -> list[str]:
     if whatif.proposed.lockout_failure_attempts is None:
-        return ["Without the rule nobody is locked, and nothing stops the guessing of passwords."]
+        return ["Without the rule, Keystone locks no account, and nothing stops password guessing."]
     sentences = [
-        "Keystone counts failures whether the rule is on or off, and they never age out: an account"
-        " that is not locked today may be one wrong password from it.",
-        "A lock stops passwords only: tokens and application credentials that exist keep working"
-        " until the account is disabled or inactive.",
+        "Keystone counts failed attempts even when the rule is off, and they never expire. An "
+        "account that is not locked today may be one wrong password away from it.",
+        "A lock stops only passwords. Existing tokens and application credentials keep working "
+        "until the account is disabled or inactive.",
     ]
     if whatif.proposed.lockout is None:
         sentences.append(
-            "Without lockout_duration a lock holds until somebody unlocks the account, however"
-            " long ago the failures were."
+            "Without lockout_duration, a lock lasts until an operator unlocks the account, "
+            "however old the failed attempts are."
         )
     return sentences
 
@@ -129,24 +133,24 @@ def _passwords(whatif: WhatIf) -> list[str]:
     passwords, days = whatif.passwords, whatif.proposed.password_expires_days
     kept = counted(
         passwords.keep_expiry,
-        "password in use keeps the expiry of before",
-        "passwords in use keep the expiry of before",
+        "password in use keeps its expiry",
+        "passwords in use keep their expiry",
     )
     if days is None:
-        return [f"password_expires_days lifts no expiry when it is unset: {kept}."]
+        return [f"Unsetting password_expires_days does not remove an expiry: {kept}."]
     sentences = [
-        "password_expires_days stops nobody today: Keystone sets the expiry together with a"
-        f" password, and changes it for none that is there. {kept},"
-        f" {counted(passwords.never_expire, 'never expires', 'never expire')}."
+        "Changing password_expires_days blocks no account today. Keystone sets the expiry with "
+        f"each new password and does not change existing ones. {kept}, "
+        f"{counted(passwords.never_expire, 'never expires', 'never expire')}."
     ]
     if passwords.too_old:
         older = counted(passwords.too_old, "password in use is", "passwords in use are")
         sentences.append(
-            f"{older} older than {times.span(timedelta(days=days))}: against PCI DSS 8.3.9, until"
-            " changed."
+            f"{older} older than {times.span(timedelta(days=days))}. That is an exception to PCI "
+            "DSS 8.3.9 until the password is changed."
         )
     if passwords.new_expire_on is not None:
         sentences.append(
-            f"A password that is set today would expire on {times.day(passwords.new_expire_on)}."
+            f"A password set today would expire on {times.day(passwords.new_expire_on)}."
         )
     return sentences

@@ -56,11 +56,11 @@ class Exempt(State):
         exempt = [option for option in _ON_COMMAND_LINE if account.exempt_from(option)]
         words = [f"--no-{options.EXEMPTIONS[option].replace('_', '-')}" for option in exempt]
         command = openstack("user", "set", *words, account.id) if words else ""
-        sentence = "An administrator takes the exemption back"
+        sentence = "An administrator removes the exemption"
         if account.exempt_from(options.IGNORE_USER_INACTIVITY):
             sentence += (
-                f"{';' if words else ','} ignore_user_inactivity only through Keystone's API (PATCH"
-                " of the user's options), for the command line does not know it"
+                f"{';' if words else ','} ignore_user_inactivity only through Keystone's API "
+                "(PATCH of the user's options), because the command line does not have it"
             )
         return Remedy(sentence=sentence + (":" if words else "."), command=command)
 
@@ -71,7 +71,9 @@ class NotCovered(State):
     name = "not_covered"
     label = "Not covered"
     title = "Accounts without a password in Keystone"
-    explanation = "An LDAP or federated user: lockout and expiry do not reach it. Inactivity does."
+    explanation = (
+        "An LDAP or federated user. Lockout and expiry don't apply to it; inactivity does."
+    )
 
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
         return not account.covered
@@ -81,8 +83,8 @@ class NotCovered(State):
 
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
         return Remedy(
-            sentence="Lock and expiry are set where its password is kept: in the LDAP directory,"
-            " or at the identity provider."
+            sentence="Lock and expiry are managed where its password is: in the LDAP directory, "
+            "or at the identity provider."
         )
 
 

@@ -44,7 +44,7 @@ class SecondFactorNotEnrolled(State):
     name = "second_factor_not_enrolled"
     label = "Second factor not enrolled"
     title = "Accounts whose second factor is not enrolled"
-    explanation = "Its sign-in rules want a TOTP code, and no TOTP credential was created for it."
+    explanation = "Its sign-in rules require a TOTP code, but it has no TOTP credential."
     blocks_signin = True
     tone = "bad"
 
@@ -68,12 +68,12 @@ class SecondFactorNotEnrolled(State):
         return rules.values_list("user__local_user__pk", flat=True)
 
     def describe(self, account: Account, policy: Policy, now: datetime) -> str:
-        return "a TOTP code is required, and no TOTP credential is enrolled"
+        return "a TOTP code is required, but no TOTP credential is enrolled"
 
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
         return Remedy(
-            sentence="An administrator creates a TOTP credential, and gives the secret to the"
-            " owner:",
+            sentence="An administrator creates a TOTP credential and gives the secret to the "
+            "owner:",
             command=openstack(
                 "credential", "create", "--type", "totp", account.id, "<secret in base32>"
             ),

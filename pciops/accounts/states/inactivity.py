@@ -87,7 +87,10 @@ class Disabled(UserState):
     name = "disabled"
     label = "Disabled"
     title = "Disabled accounts"
-    explanation = "Somebody disabled the account. It stays so until an administrator enables it."
+    explanation = (
+        "An administrator or a program disabled the account. It stays disabled until an "
+        "administrator enables it."
+    )
     blocks_signin = True
     tone = "bad"
 
@@ -99,11 +102,11 @@ class Disabled(UserState):
 
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
         if not account.covered:
-            return Remedy(sentence="It has to be enabled where it is kept.")
+            return Remedy(sentence="Enable it where it is managed.")
         today = policy.disable_user_account_days_inactive is not None
         return Remedy(
-            sentence="Enabling it also clears its failures"
-            f"{' and counts as activity of today' if today else ''}:",
+            sentence="Enabling it also clears its failed "
+            f"attempts{' and counts as activity of today' if today else ''}:",
             command=openstack("user", "set", "--enable", account.id),
         )
 
@@ -116,7 +119,7 @@ class Inactive(UserState):
     name = "inactive"
     label = "Inactive"
     title = "Inactive accounts"
-    explanation = "No sign-in for too many days: Keystone treats the account as disabled."
+    explanation = "No sign-in for too many days. Keystone treats the account as disabled."
     blocks_signin = True
     tone = "bad"
 
@@ -139,14 +142,15 @@ class Inactive(UserState):
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
         if account.in_directory:
             return Remedy(
-                sentence=f"{_SSO} ends it. With Keystone's LDAP driver the directory says whether"
-                " the account is enabled, and inactivity may not stop it."
+                sentence=f"{_SSO} ends it. With Keystone's LDAP driver, the directory decides "
+                "whether the account is enabled, so inactivity may not stop it."
             )
         if not account.covered:
             return Remedy(sentence=f"{_SSO} ends it.")
         return Remedy(
-            sentence="An administrator enables it, which counts as activity of today. Do that"
-            " before any other change: one through Keystone's API makes it a disabled account.",
+            sentence="An administrator enables it, which counts as activity of today. Do that "
+            "before any other change: a change through Keystone's API turns it into a "
+            "disabled account.",
             command=openstack("user", "set", "--enable", account.id),
         )
 
@@ -159,7 +163,7 @@ class InactiveSoon(UserState):
     name = "inactive_soon"
     label = "Inactive soon"
     title = "Accounts that become inactive soon"
-    explanation = "Without a sign-in before that day Keystone treats the account as disabled."
+    explanation = "Without a sign-in before that day, Keystone treats the account as disabled."
     warns = True
     tone = "soon"
 
@@ -185,7 +189,9 @@ class InactiveSoon(UserState):
 
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
         way = "A sign-in with its password" if account.covered else _SSO
-        return Remedy(sentence=f"{way} ends it. One with an application credential does not count.")
+        return Remedy(
+            sentence=f"{way} ends it. A sign-in with an application credential does not count."
+        )
 
 
 class NeverSignedIn(UserState):
@@ -198,8 +204,8 @@ class NeverSignedIn(UserState):
     label = "Never signed in"
     title = "Accounts that never signed in"
     explanation = (
-        "Keystone has recorded no sign-in since the account was created. It does not record"
-        " sign-ins with application credentials."
+        "Keystone has recorded no sign-in since the account was created. It doesn't record "
+        "sign-ins with application credentials."
     )
 
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:

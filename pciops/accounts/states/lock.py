@@ -61,7 +61,7 @@ class Locked(State):
     name = "locked"
     label = "Locked"
     title = "Locked accounts"
-    explanation = "Too many wrong passwords. Keystone refuses every password until the lock ends."
+    explanation = "Too many failed attempts. Keystone refuses every password until the lock ends."
     blocks_signin = True
     tone = "bad"
 
@@ -84,8 +84,10 @@ class Locked(State):
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
         until = locked_until(account, policy)
         if until is None:
-            return Remedy(sentence="It does not end by itself: unlock it here.")
-        return Remedy(sentence=f"It ends by itself at {times.both(until, now)}, or unlock it here.")
+            return Remedy(sentence="It does not end automatically: unlock it here.")
+        return Remedy(
+            sentence=f"It ends automatically at {times.both(until, now)}, or unlock it here."
+        )
 
 
 class LockLapsed(State):
@@ -95,7 +97,7 @@ class LockLapsed(State):
     name = "lock_lapsed"
     label = "Lock lapsed"
     title = "Accounts whose lock has lapsed"
-    explanation = "The lock has run out by itself; the next sign-in clears the count."
+    explanation = "The lock has ended. The next sign-in clears the count."
     warns = True
 
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
@@ -108,12 +110,12 @@ class LockLapsed(State):
 
     def describe(self, account: Account, policy: Policy, now: datetime) -> str:
         until = locked_until(account, policy)
-        return f"the lock ran out at {times.both(until, now)}" if until else "the lock ran out"
+        return f"the lock ended at {times.both(until, now)}" if until else "the lock ended"
 
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
         return Remedy(
-            sentence="The next sign-in ends it: the right password sets the count to 0, a wrong"
-            " one to 1."
+            sentence="The next sign-in ends it. The right password sets the count to 0, a wrong "
+            "one to 1."
         )
 
 
@@ -124,7 +126,7 @@ class NearLockout(State):
     name = "near_lockout"
     label = "Near lockout"
     title = "Accounts near lockout"
-    explanation = "One more wrong password locks the account. Failures never age out by themselves."
+    explanation = "One more wrong password locks the account. Failed attempts never expire."
     warns = True
     tone = "soon"
 
@@ -153,7 +155,10 @@ class AttackedExempt(State):
     name = "attacked_exempt"
     label = "Under attack"
     title = "Exempt accounts under attack"
-    explanation = "Enough wrong passwords to lock it, but it is exempt: nothing stops the guessing."
+    explanation = (
+        "Enough failed attempts to lock it, but it is exempt from lockout. Nothing stops "
+        "password guessing."
+    )
     warns = True
     tone = "attack"
 
@@ -168,7 +173,7 @@ class AttackedExempt(State):
 
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
         return Remedy(
-            sentence="A sign-in with the right password clears the count. To have Keystone lock the"
-            " account from now on, take the exemption back; that clears the count too:",
+            sentence="A sign-in with the right password clears the count. To let Keystone lock "
+            "the account, remove the exemption, which also clears the count:",
             command=openstack("user", "set", "--no-ignore-lockout-failure-attempts", account.id),
         )

@@ -35,8 +35,8 @@ FIRST_EXPIRY: Final = timedelta(days=1)  # the least that `password_expires_days
 
 # Not `openstack user password set`: it signs in first, which an expired password prevents.
 _OWNER: Final = (
-    "Its owner sets a new password: in Horizon, where that is allowed, or with"
-    " POST /v3/users/<id>/password, which needs the old password and no token."
+    "Its owner sets a new password: in Horizon, if the cloud allows it, or with POST "
+    "/v3/users/<id>/password, which needs the old password but no token."
 )
 
 # As loading.newest_password: of those that are equally old the one that expires first.
@@ -119,7 +119,7 @@ class Expired(PasswordState):
     name = "expired"
     label = "Password expired"
     title = "Accounts with an expired password"
-    explanation = "The password has to be changed before it gets anybody in."
+    explanation = "The password has expired. The owner must change it before the next sign-in."
     blocks_signin = True
     tone = "bad"
 
@@ -154,7 +154,7 @@ class MustChange(LastingPasswordState):
     name = "must_change"
     label = "Must change password"
     title = "Accounts that must change their first password"
-    explanation = "A first or reset password: its owner has to change it before anything else."
+    explanation = "A first or reset password. The owner must change it before the next sign-in."
     blocks_signin = True
     tone = "bad"
 
@@ -169,7 +169,7 @@ class MustChange(LastingPasswordState):
         return _expired_when_set()
 
     def describe(self, account: Account, policy: Policy, now: datetime) -> str:
-        return "the first password has to be changed"
+        return "the first password must be changed"
 
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
         return Remedy(sentence=_OWNER)
@@ -182,7 +182,7 @@ class Expiring(PasswordState):
     name = "expiring"
     label = "Password expiring"
     title = "Accounts whose password expires soon"
-    explanation = "From that instant on the password has to be changed before it gets anybody in."
+    explanation = "After that time, the owner must change the password before the next sign-in."
     warns = True
     tone = "soon"
 
@@ -199,8 +199,8 @@ class Expiring(PasswordState):
 
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
         return Remedy(
-            sentence="Its owner sets a new password before then (openstack user password set). Or"
-            " an administrator does:",
+            sentence="Its owner sets a new password before then (openstack user password set). "
+            "An administrator can also set one:",
             command=new_password(account),
         )
 
@@ -212,7 +212,9 @@ class NoExpiry(LastingPasswordState):
     name = "no_expiry"
     label = "No expiry"
     title = "Accounts whose password never expires"
-    explanation = "The password was set before the rule was on. It expires only once changed."
+    explanation = (
+        "The password was set before the rule was on. It gets an expiry only when it is changed."
+    )
     tone = "soon"
 
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
@@ -233,7 +235,7 @@ class NoExpiry(LastingPasswordState):
 
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
         return Remedy(
-            sentence="A new password expires. Its owner sets one (openstack user password set), or"
-            " an administrator does:",
+            sentence="A new password expires. Its owner sets one (openstack user password set), "
+            "or an administrator does:",
             command=new_password(account),
         )

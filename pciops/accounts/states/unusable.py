@@ -38,8 +38,8 @@ class Unreadable(State):
     label = "Unreadable"
     title = "Accounts that Keystone cannot read"
     explanation = (
-        "The column extra of the user's row is no JSON object, so every sign-in ends in an error"
-        " of Keystone's. Only a correction in its database helps."
+        "The column extra of the user's row is not a JSON object, so Keystone answers every "
+        "sign-in with an error. Correct the column in Keystone's database."
     )
     blocks_signin = True
     tone = "bad"
@@ -62,8 +62,7 @@ class Unreadable(State):
 
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
         return Remedy(
-            sentence="A correction of the column extra in Keystone's database ends it; at the least"
-            " {} has to stand there."
+            sentence="Correct the column extra in Keystone's database; it needs at least {}."
         )
 
 
@@ -73,7 +72,9 @@ class NoPassword(State):
     name = "no_password"
     label = "No password"
     title = "Accounts without a password"
-    explanation = "No password was ever set, so none gets anybody in until one is."
+    explanation = (
+        "The account has no password. It can't sign in with one until an administrator sets it."
+    )
     blocks_signin = True
 
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
@@ -94,7 +95,7 @@ class NoPassword(State):
         return bool(holders["number"] == LocalUser.objects.count())
 
     def describe(self, account: Account, policy: Policy, now: datetime) -> str:
-        return "no password was ever set"
+        return "it has no password"
 
     def remedy(self, account: Account, policy: Policy, now: datetime) -> Remedy:
         return Remedy(sentence="An administrator sets one:", command=new_password(account))

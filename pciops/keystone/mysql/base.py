@@ -135,7 +135,7 @@ def _may_be_repeated(error: Error, connection: DatabaseWrapper) -> bool:
 def _reconnect(connection: DatabaseWrapper, lost: Error) -> None:
     """Connect to the next host, or raise an OperationalError that says what happened."""
     avoid(connection.host)
-    gone = f"{name(connection.host)} went away in the middle"
+    gone = f"{name(connection.host)} stopped answering during the request"
     gone = f"{gone} ({lost.args[-1]})" if lost.args and lost.args[-1] else gone
     connection.close()
     connection.reconnecting = True  # its own statements are not repeated
@@ -167,7 +167,7 @@ def _summary(failures: dict[Host, pymysql.Error]) -> pymysql.Error:
     hosts = "; ".join(f"{name(host)}: {error.args[-1]}" for host, error in failures.items())
     if any(isinstance(error, ReadOnlyHostError) for error in failures.values()):
         remedy = "Name the primary in PCIOPS_KEYSTONE_UNLOCK_DATABASE_URL"
-        return pymysql.OperationalError(1290, f"No host can be written to. {hosts}. {remedy}")
+        return pymysql.OperationalError(1290, f"No host accepts writes. {hosts}. {remedy}")
     if len(failures) > 1:
         return pymysql.OperationalError(2003, f"None of the hosts answers. {hosts}")
     return failures.popitem()[1]

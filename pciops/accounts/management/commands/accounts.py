@@ -23,7 +23,7 @@ TABLE: Final = (
 
 
 class Command(BaseCommand):
-    help = "List accounts by state; needs Keystone's database and nothing else of Keystone."
+    help = "List accounts by state. Needs only Keystone's database."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--state", choices=sorted(BY_NAME), help="only accounts in this state")
@@ -31,19 +31,23 @@ class Command(BaseCommand):
         parser.add_argument(
             "--machine", choices=filters.MACHINE, help="yes: only machines; no: only people"
         )
-        parser.add_argument("--domain", default="", help="only of this domain (name or id)")
-        parser.add_argument("--search", default="", help="part of name or e-mail, or an id")
+        parser.add_argument(
+            "--domain", default="", help="only accounts of this domain (name or ID)"
+        )
+        parser.add_argument(
+            "--search", default="", help="part of a name or email address, or an ID"
+        )
         parser.add_argument(
             "--match",
             choices=filters.MATCH,
             default="contains",
-            help="begins: only names that begin with the text of --search, or its id; much faster",
+            help="begins: only names that begin with the text of --search, or its ID; much faster",
         )
         parser.add_argument(
             "--sort",
             default="",
-            help="failed (newest failure first), privileged (of locked), date (of expiring and"
-            " inactive_soon) or name",
+            help="failed (newest failure first), privileged (for locked), date (for expiring and "
+            "inactive_soon), or name",
         )
         parser.add_argument("--format", choices=tables.FORMATS, default="table")
 
@@ -87,4 +91,4 @@ def _domain_id(text: str) -> str:
         if text in {domain.id, domain.name}:
             return domain.id
     names = ", ".join(domain.name for domain in domains)
-    raise CommandError(f"--domain: there is no domain {text!r}; there are {names}", returncode=2)
+    raise CommandError(f"--domain: {text!r} is unknown. Choose from {names}", returncode=2)

@@ -23,10 +23,13 @@ TABLE: Final = ("state", "accounts", *KINDS)
 
 
 class Command(BaseCommand):
-    help = "Count the accounts in each state, as the worker does every five minutes, and keep it."
+    help = (
+        "Count the accounts in each state and keep the counts. The worker does this every five "
+        "minutes."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="count, and keep nothing")
+        parser.add_argument("--dry-run", action="store_true", help="count, but keep nothing")
         parser.add_argument("--format", choices=("table", "json"), default="table")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -48,7 +51,7 @@ class Command(BaseCommand):
         number = tally.numbers.get((CLOUD, EVERY, EVERY), 0)
         self.stderr.write(
             f"{counted(number, 'account')} counted in {took:.2f} s"
-            f"{'; nothing is kept: --dry-run' if options['dry_run'] else ', and kept'}"
+            f"{'; nothing kept: --dry-run' if options['dry_run'] else ', and kept'}"
         )
 
 

@@ -20,15 +20,17 @@ TABLE: Final = ("leftover", "rows", "of", "not_counted")
 
 class Command(BaseCommand):
     help = (
-        "Count the rows that Keystone no longer needs, and keep the counts for /status/. It "
-        "deletes nothing: --sql prints the steps for a database administrator."
+        "Count the rows that Keystone no longer needs, and keep the counts for /status/. The "
+        "command deletes nothing: --sql prints the steps for a database administrator."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="count, and keep nothing")
+        parser.add_argument("--dry-run", action="store_true", help="count, but keep nothing")
         parser.add_argument("--format", choices=("table", "json"), default="table")
         parser.add_argument(
-            "--sql", choices=sorted(BY_NAME), help="print the SQL for these rows; count nothing"
+            "--sql",
+            choices=sorted(BY_NAME),
+            help="print the SQL for these rows, without counting",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -54,7 +56,7 @@ class Command(BaseCommand):
         parts = [
             *([counted(sum(known), "leftover row")] if known else []),
             f"{counted(len(counts) - len(known), 'kind')} not counted",
-            *(["nothing is kept: --dry-run"] if options["dry_run"] else []),
+            *(["nothing kept: --dry-run"] if options["dry_run"] else []),
         ]
         self.stderr.write("; ".join(parts))
 

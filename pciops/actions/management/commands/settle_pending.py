@@ -16,8 +16,8 @@ from pciops.lib.numbers import counted
 
 class Command(BaseCommand):
     help = (
-        "Settle the acts in the trail that began more than a minute ago and have no end, by what "
-        "Keystone's database shows. The site does it by itself when it starts."
+        "Settle actions in the audit log that started more than a minute ago and have no "
+        "outcome, by what Keystone's database shows. The site also does this when it starts."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:

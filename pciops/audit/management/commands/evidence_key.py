@@ -16,14 +16,14 @@ from pciops.audit.services import AuditLogError
 class Command(BaseCommand):
     help = (
         "Print the public keys that verify the anchors of the audit log, the newest last. Keep "
-        "them where no administrator of pciops can change them."
+        "them where no pciops administrator can change them."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--rotate", action="store_true", help="replace the private key; old public keys stay"
         )
-        parser.add_argument("--pem", action="store_true", help="as openssl reads them")
+        parser.add_argument("--pem", action="store_true", help="in the format that openssl reads")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

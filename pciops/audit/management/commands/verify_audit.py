@@ -17,7 +17,7 @@ from pciops.lib.numbers import counted
 class Command(BaseCommand):
     help = (
         "Verify the hash chain of the audit log against its anchors, earlier checks, and stored "
-        "reports, and name what does not fit (exit code 1)."
+        "reports. Names what does not match (exit code 1)."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -26,20 +26,20 @@ class Command(BaseCommand):
             type=int,
             default=0,
             metavar="POSITION",
-            help="begin behind this row, which an earlier check has found to fit",
+            help="start after this row, which an earlier check has verified",
         )
         parser.add_argument(
             "--against",
             type=Path,
             metavar="FILE",
-            help="compare with this file, in which a syslog server wrote the copies of the rows",
+            help="compare with this file, to which a syslog server wrote the copies of the rows",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["since"] < 0:
-            raise CommandError("--since: a position is a whole number from 1 on", returncode=2)
+            raise CommandError("--since: use a whole number from 1", returncode=2)
         if options["since"] > (last := chain.last_position()):
-            problem = f"--since: no row has had the position {options['since']}; the last is {last}"
+            problem = f"--since: row {options['since']} has never existed; the last row is {last}"
             raise CommandError(problem, returncode=2)
         now = timezone.now()
         try:

@@ -10,28 +10,30 @@ from django.db import connection
 
 from pciops.keystone import grants
 
-_NOTE = "-- A new password, for {}. A login that exists keeps its own."
+_NOTE = "-- A new password for {}. A login that exists keeps its own."
 
 
 class Command(BaseCommand):
     help = (
-        "Print the SQL for a least-privilege login in Keystone's MariaDB or MySQL database: it "
-        "reads the columns that pciops needs, never password_hash, and updates two columns of "
-        "local_user. Run it there as the database's administrator."
+        "Print the SQL for a least-privilege login in Keystone's MariaDB or MySQL database. The "
+        "login reads the columns that pciops needs, never password_hash, and updates two columns "
+        "of local_user. Run the SQL as the database's administrator."
     )
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--database", help="default: keystone, or with --ours pciops")
         parser.add_argument("--user", default="pciops", help="default: %(default)s")
-        parser.add_argument("--unlock-user", help="a second login for the one UPDATE")
+        parser.add_argument("--unlock-user", help="a second login, only for the unlock's UPDATE")
         parser.add_argument(
             "--ours",
             action="store_true",
             help="for pciops' own database: the login of the site and the workers, which can "
-            "insert evidence but not change or delete it; migrations use another one",
+            "insert evidence but not change or delete it. Migrations use another login.",
         )
-        parser.add_argument("--host", default="%", help="where it comes from; default: %(default)s")
+        parser.add_argument(
+            "--host", default="%", help="the host it connects from; default: %(default)s"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         user, host = options["user"], options["host"]
@@ -60,7 +62,7 @@ class Command(BaseCommand):
             lines = grants.own_statements(connection, database=database, user=user, host=host)
         except grants.GrantError as error:
             raise CommandError(str(error), returncode=2) from None
-        self.stdout.write("-- Run it after each migrate, as an administrator of the database.")
+        self.stdout.write("-- Run this after each migrate, as an administrator of the database.")
         if connection.vendor == "mysql":
             self._print_create(user, host, "PCIOPS_DATABASE_URL")
         else:

@@ -25,22 +25,27 @@ COLUMNS: Final = (*("what", "at_once", "count", "errors", "median_ms", "p95_ms",
 
 class Command(BaseCommand):
     help = (
-        "Measure how fast Keystone creates and validates tokens, with the credentials of OS_CLOUD "
-        "or OS_*. It says first what it will do."
+        "Measure how fast Keystone creates and validates tokens, with the credentials of "
+        "OS_CLOUD or OS_*. It first says what it will do."
     )
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         for flag, usual, most, words in (
             ("--serial", USUAL.serial, MOST_TOKENS, "tokens to create and validate one by one"),
-            ("--tokens", USUAL.tokens, MOST_TOKENS, "tokens to create, several at once"),
-            ("--validations", USUAL.validations, MOST_TOKENS, "how many of these to validate"),
+            ("--tokens", USUAL.tokens, MOST_TOKENS, "tokens to create in parallel"),
+            (
+                "--validations",
+                USUAL.validations,
+                MOST_TOKENS,
+                "how many of these tokens to validate",
+            ),
             ("--concurrency", USUAL.concurrency, MOST_AT_ONCE, "requests at once"),
         ):
             parser.add_argument(
                 flag, type=_number_to(most), default=usual, help=f"{words}; default: %(default)s"
             )
-        parser.add_argument("--yes", action="store_true", help="begin without asking")
+        parser.add_argument("--yes", action="store_true", help="start without asking")
         parser.add_argument("--format", choices=("table", "json"), default="table")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -48,10 +53,11 @@ class Command(BaseCommand):
             **{name: options[name] for name in ("serial", "tokens", "validations", "concurrency")}
         )
         if size.validations > size.tokens:
-            raise CommandError("--validations: at most as many as --tokens.", returncode=2)
+            raise CommandError("--validations must be at most --tokens.", returncode=2)
         if not clouds.credential_variable():
             raise CommandError(
-                "Set OS_CLOUD, or OS_USERNAME and the other OS_* of an account.", returncode=2
+                "Set OS_CLOUD, or OS_USERNAME and the other OS_* variables of an account.",
+                returncode=2,
             )
         try:
             session = clouds.session_from_environment()
@@ -73,13 +79,13 @@ class Command(BaseCommand):
             tables.write_table(self.stdout, COLUMNS, rows)
 
     def _confirm(self) -> None:
-        self.stderr.write("Begin? [y/N] ", ending="")
+        self.stderr.write("Start? [y/N] ", ending="")
         try:
             answer = input()
         except EOFError:
             answer = ""
         if answer.strip().lower() not in {"y", "yes"}:
-            raise CommandError("Nothing was sent. --yes begins without asking.", returncode=2)
+            raise CommandError("Nothing was sent. --yes starts without asking.", returncode=2)
 
 
 def _number_to(most: int) -> Any:
@@ -101,10 +107,10 @@ def _plan(session: Session, size: BenchmarkSize) -> str:
             f"Account: {escape(_identity(session))}",
             f"Creates {counted(size.created, 'token')} and validates {grouped(size.validated)} of "
             f"them, at most {size.concurrency} at once.",
-            "Each created token is a sign-in: Keystone may set the account's last activity to "
-            "today, and notifies each one if it sends notifications.",
-            "The tokens end by themselves. They are not revoked, because revocation events slow "
-            "down Keystone.",
+            "Each token is a sign-in. Keystone may set the account's last activity to today, and "
+            "sends a notification for each if it sends any.",
+            "The tokens expire on their own. The benchmark doesn't revoke them, because "
+            "revocation events slow down Keystone.",
         ]
     )
 
@@ -133,10 +139,10 @@ def _why(error: client.KeystoneError) -> str:
         case client.PasswordExpiredError():
             return "The password has expired."
         case client.SecondFactorError():
-            return "Keystone asks this account for a second factor: use another account."
+            return "Keystone requires a second factor for this account. Use another account."
         case client.RefusedError():
             return (
                 "Keystone refused the credentials, or a token that it has just issued. A wrong "
-                "password counts towards the account's lock."
+                "password counts as a failed attempt of the account."
             )
     return f"Keystone does not answer: {error}."

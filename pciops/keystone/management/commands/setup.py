@@ -22,7 +22,7 @@ from pciops.keystone.setup import SetupError
 from pciops.lib import env_file
 
 STEPS: Final = (
-    ("Making the tables", ("migrate", "--verbosity", "0")),
+    ("Creating the tables", ("migrate", "--verbosity", "0")),
     ("Collecting the static files", ("collectstatic", "--noinput", "--verbosity", "0")),
     ("Counting the accounts", ("census", "--format", "json")),
 )
@@ -31,10 +31,10 @@ CONF, API, VAR = "PCIOPS_KEYSTONE_CONF", "OS_AUTH_URL", "PCIOPS_VAR"
 
 class Command(BaseCommand):
     help = (
-        "Set pciops up on this host: ask for Keystone's database, API, and keystone.conf, write "
-        "the file of settings (PCIOPS_ENV_FILE), print or run the SQL for the logins and a "
-        "database, make the tables, collect the static files, take the first census, and run "
-        "doctor. What is set already stays, so it can be run again."
+        "Set up pciops on this host. It asks for Keystone's database, API, and keystone.conf, "
+        "and writes the settings file (PCIOPS_ENV_FILE). It prints or runs the SQL for logins "
+        "and a database, creates tables, collects static files, takes the first census, and runs "
+        "doctor. It keeps what is already set, so you can run it again."
     )
     requires_system_checks = ()
 
@@ -51,20 +51,20 @@ class Command(BaseCommand):
             "--database",
             metavar="PLACE",
             help="the same for pciops' own database, or postgresql://host[:port]/database, or "
-            "sqlite; default: pciops beside Keystone's",
+            "sqlite; default: pciops on Keystone's server",
         )
         parser.add_argument(
             "--login-host",
             metavar="HOST",
             default="%",
-            help="from where the logins on MariaDB or MySQL may come; default: %(default)s",
+            help="the host from which the MariaDB or MySQL logins connect; default: %(default)s",
         )
         parser.add_argument(
             "--admin-url-file",
             metavar="FILE",
             type=Path,
             help="a file with mysql://user:password@host:port of the administrator of Keystone's "
-            "database server, who runs the SQL; without it, the SQL is printed",
+            "database server, who runs the SQL; without it, setup prints the SQL",
         )
         parser.add_argument(
             "--own-admin-url-file",
@@ -77,7 +77,7 @@ class Command(BaseCommand):
             default="pciops" if os.geteuid() == 0 else getpass.getuser(),
             help="the user that pciops runs as; default: %(default)s",
         )
-        parser.add_argument("--yes", action="store_true", help="ask nothing: take the defaults")
+        parser.add_argument("--yes", action="store_true", help="do not ask; use the defaults")
 
     def handle(self, *args: Any, **options: Any) -> None:
         began = time.monotonic()
@@ -101,7 +101,7 @@ class Command(BaseCommand):
                 self._run(words, command, user)
         except SetupError as error:
             raise CommandError(str(error), returncode=2) from None
-        self.stdout.write(f"Set up in {time.monotonic() - began:.0f} s. The doctor says:")
+        self.stdout.write(f"Set up in {time.monotonic() - began:.0f} s. Result of doctor:")
         self._run("", ("doctor",), user)
         self.stdout.write(_NEXT)
 
@@ -149,12 +149,14 @@ class Command(BaseCommand):
         if options["yes"]:
             if default:
                 return default
-            raise SetupError(f"--yes, and this is not known: {question}. Give it as an option.")
+            raise SetupError(
+                f"--yes is set, but this is unknown: {question}. Give it as an option."
+            )
         shown = f" [{default}]" if default else ""
         try:
             answer = input(f"{question}{shown}: ").strip() or default
         except EOFError:
-            raise SetupError("The answers ended early; nothing was changed.") from None
+            raise SetupError("Input ended. Nothing was changed.") from None
         return answer or self._ask(question, default, options)
 
     # --- Databases ------------------------------------------------------------------------------
@@ -167,20 +169,20 @@ class Command(BaseCommand):
             flag = "admin_url_file" if of_keystone else "own_admin_url_file"
             if options[flag]:
                 logins.execute(setup.admin_url(options[flag]), script)
-                self.stdout.write(f"Made the logins, with their rights: {script.server}.")
+                self.stdout.write(f"Created the logins and their rights: {script.server}.")
         while closed := [script for script in scripts if not _is_open(script, values)]:
             for script in closed:
                 self.stdout.write(f"\nRun this SQL as the administrator of {script.server}:\n")
                 self.stdout.write("\n".join(script.lines) + "\n")
             if options["yes"]:
                 raise CommandError(
-                    "The logins cannot get in yet. After the SQL, run setup again. A login that "
-                    f"existed keeps its password, which has to be in {settings.ENV_FILE}."
+                    "The logins can't connect yet. Run the SQL, then run setup again. A login "
+                    f"that existed keeps its password; put that password in {settings.ENV_FILE}."
                 )
             try:
                 input("Then press Enter: ")
             except EOFError:
-                raise CommandError("The logins cannot get in yet. Run setup again.") from None
+                raise CommandError("The logins can't connect yet. Run setup again.") from None
 
     # --- Steps ----------------------------------------------------------------------------------
     def _run(self, words: str, command: tuple[str, ...], user: pwd.struct_passwd) -> None:
@@ -192,12 +194,13 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(
                 f"The user {user.pw_name} cannot run {sys.executable} in {settings.ROOT}: "
-                f"{error.strerror}. Install pciops where that user can read it, as in /opt/pciops."
+                f"{error.strerror}. Install pciops where that user can read it, for example in "
+                "/opt/pciops."
             ) from None
         if done.returncode and words:
             raise CommandError(f"{words} failed.\n{done.stderr.strip()}")
         if done.returncode:
-            raise CommandError("There are problems; setup can be run again.")
+            raise CommandError("There are problems. Fix them, then run setup again.")
         if words:
             self.stdout.write(f"{words}… {time.monotonic() - began:.1f} s")
 

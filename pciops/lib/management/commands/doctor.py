@@ -17,7 +17,7 @@ from pciops.lib.logs import escape
 class Command(BaseCommand):
     help = (
         "Check connections, grants, Keystone's tables, clocks, policy files, the census, the "
-        "broker, files and settings. Exit code 1 where there is a problem."
+        "broker, files, and settings. The exit code is 1 if there is a problem."
     )
     requires_system_checks = ()  # the doctor runs them itself
 

@@ -103,6 +103,20 @@ def mailed(report: BuiltReport) -> str:
     return f"{mail.subject}\n{mail.text}"
 
 
+def with_every_verdict() -> set[str]:
+    """Return the names of clouds that together have each verdict of each requirement."""
+    seen: set[tuple[str, str]] = set()
+    chosen = set()
+    for name, (_, _, different) in CLOUDS.items():
+        if new := set((GOOD | different).items()) - seen:
+            chosen.add(name)
+            seen |= new
+    return chosen
+
+
+PRINTED = with_every_verdict()  # a PDF takes half a second of CPU
+
+
 @pytest.mark.parametrize("name", CLOUDS)
 def test_an_assessor_would_give_the_same_verdicts(name: str, settings: Settings) -> None:
     make, policy, different = CLOUDS[name]
@@ -114,7 +128,7 @@ def test_an_assessor_would_give_the_same_verdicts(name: str, settings: Settings)
         mail, page = mailed(report), rendered.page(report)
 
         assert of_value(report) == expected
-        for read in (of_html, of_json, of_csv, of_pdf):
+        for read in (of_html, of_json, of_csv, *([of_pdf] if name in PRINTED else [])):
             assert read(report) == expected, read
     bad = [number for number, verdict in expected.items() if verdict == EX]
     assert {one.requirement for one in exceptions} == set(bad)
@@ -123,4 +137,4 @@ def test_an_assessor_would_give_the_same_verdicts(name: str, settings: Settings)
     for one in exceptions:
         assert f"{one.requirement} {one.section.title}" in mail
     assert (f"exceptions in {len(bad)} requirement" in mail) is bool(bad)
-    assert ("No exception was found" in mail) is not bool(bad)
+    assert ("no exception found" in mail) is not bool(bad)

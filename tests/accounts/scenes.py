@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from pciops.accounts import loading
@@ -19,6 +18,7 @@ from pciops.keystone import options
 from pciops.keystone.fields import EPOCH
 from pciops.keystone.models import LocalUser, User, UserOption
 from tests.factories import MICROSECOND, NOW, POLICY, PasswordRow, make_ldap_user, make_user
+from tests.support.examples import some
 
 OPTIONS = [
     options.IGNORE_PASSWORD_EXPIRY,
@@ -215,12 +215,7 @@ def check(scene: Scene) -> None:
     assert every_queried == every_ruled
 
 
-# The settings of hypothesis for scenes, on every database.
-trying = settings(
-    deadline=None,
-    max_examples=75,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
+trying = some(25)  # for scenes, on every database
 
 EDGES = Scene(
     now=NOW,

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pciops.accounts import filters, selectors
@@ -21,6 +21,7 @@ from pciops.keystone import options
 from pciops.keystone.models import LocalUser, Password, User, UserOption
 from pciops.lib.keyset import MarkerError
 from tests.factories import NOW, POLICY, PasswordRow, make_domain, make_user
+from tests.support.examples import some
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
@@ -171,9 +172,7 @@ def test_a_marker_without_a_day_is_refused(values: list[Any]) -> None:
         st.tuples(st.integers(-3, 20), st.integers(0, 86_399), st.booleans()), max_size=12
     )
 )
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@some(20)
 @pytest.mark.parametrize("state", BY_STATE, ids=str)
 def test_both_orders_have_the_same_accounts(
     state: State, facts: list[tuple[int, int, bool]]

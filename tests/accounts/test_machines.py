@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from django.db import transaction
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pytest_django import Settings
 
@@ -191,7 +190,7 @@ def check_drawn(data: st.DataObject) -> None:
 
 
 @given(data=st.data())
-@hypothesis_settings(trying, max_examples=30)
+@trying
 def test_both_forms_agree_on_any_accounts(data: st.DataObject) -> None:
     check_drawn(data)
 

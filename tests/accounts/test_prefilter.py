@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
@@ -17,6 +17,7 @@ from pciops.accounts.states import EXPIRED, MUST_CHANGE, NEAR_LOCKOUT, STATES
 from pciops.keystone.models import LocalUser
 from tests.accounts.scenes import Scene, scenes
 from tests.factories import NOW, POLICY, PasswordRow, make_user
+from tests.support.examples import some
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
@@ -40,11 +41,7 @@ def names(query: AccountQuery, *, policy: Policy = POLICY, now: datetime = NOW) 
 
 
 @given(scene=scenes(), text=st.sampled_from(["", "", "user1", "us", "er"]), begins=st.booleans())
-@settings(
-    deadline=None,
-    max_examples=60,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
+@some(20)
 def test_narrowed_list_equals_its_rule(scene: Scene, text: str, begins: bool) -> None:
     with transaction.atomic(using="keystone"):
         for number, facts in enumerate(scene.users):

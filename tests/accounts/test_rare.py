@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connections, transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
@@ -21,6 +21,7 @@ from pciops.keystone import database, options
 from pciops.keystone.models import LocalUser, Password, User, UserOption
 from tests.accounts.scenes import Scene, policies, scenes
 from tests.factories import NOW, POLICY, PasswordRow, make_password, make_user
+from tests.support.examples import some
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
@@ -104,11 +105,7 @@ def change(kind: str, user: User, age: timedelta) -> None:
     new=st.lists(st.sampled_from([[], [FIRST], [USUAL], [WITHOUT_EXPIRY]]), max_size=2),
     passed=st.sampled_from([timedelta(0), timedelta(hours=2)]),
 )
-@settings(
-    deadline=None,
-    max_examples=75,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
+@some(25)
 def test_list_equals_its_rule_whatever_keystone_does_after_the_scan(
     scene: Scene, later: Any, changes: Any, new: Any, passed: timedelta
 ) -> None:

@@ -7,8 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
@@ -42,6 +41,7 @@ from tests.events.factories import (
 )
 from tests.events.messages import DOE, later, sign_in
 from tests.factories import NOW, POLICY, make_account
+from tests.support.examples import some
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
@@ -200,9 +200,7 @@ def test_a_page_of_accounts_takes_as_many_queries_as_one(
 
 
 @given(data=st.data())
-@hypothesis_settings(
-    max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@some(15)
 def test_order_and_repetition_of_messages_do_not_change_the_diagnosis(data: st.DataObject) -> None:
     Attempts.objects.all().delete()
     ProcessedNotification.objects.all().delete()

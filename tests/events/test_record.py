@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connections
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pciops.events.intake import names
@@ -19,6 +18,7 @@ from pciops.events.models import Activity, Attempts, DeadLetter, KnownName, Proc
 from pciops.keystone.models import LocalUser, Password, User
 from tests.events.messages import ADMIN, DOE, RECORDED, later, recorded, sign_in, updated
 from tests.factories import NOW, make_domain, make_user
+from tests.support.examples import some
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
@@ -72,9 +72,7 @@ def test_repeated_messages_are_ignored() -> None:
     assert Activity.objects.count() == 1
 
 
-@hypothesis_settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None
-)
+@some(20)
 @given(st.data())
 def test_order_batches_and_repetition_do_not_change_the_record(data: st.DataObject) -> None:
     for model in (Attempts, Activity, ProcessedNotification):

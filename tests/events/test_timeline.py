@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pciops.audit import selectors as audit
@@ -18,6 +18,7 @@ from pciops.lib.keyset import MarkerError
 from tests.audit.helpers import open_event
 from tests.events.factories import REASON, activity, attempts
 from tests.factories import NOW, make_account
+from tests.support.examples import some
 
 pytestmark = pytest.mark.django_db
 
@@ -121,7 +122,7 @@ def test_an_invalid_marker_is_refused(marker: str) -> None:
         page(marker=marker)
 
 
-@settings(max_examples=40, deadline=None)
+@some(25)
 @given(st.data())
 def test_every_row_is_on_one_page_for_any_page_size(data: st.DataObject) -> None:
     """No row is lost or repeated, even if a page ends among rows of the same time."""

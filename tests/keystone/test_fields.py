@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pciops.keystone.fields import EPOCH, DateTimeInt
 from pciops.keystone.models import LocalUser, Password
 from tests.factories import MICROSECOND, NOW, PasswordRow, make_user
+from tests.support.examples import some
 
 pytestmark = pytest.mark.django_db(databases=["keystone"])
 
@@ -118,7 +119,7 @@ def test_integer_is_compared_as_a_time(border: datetime) -> None:
 
 
 @given(at=st.datetimes(timezones=st.just(UTC)), border=st.datetimes(timezones=st.just(UTC)))
-@settings(deadline=None, max_examples=50)
+@some(50)
 def test_any_two_times_are_compared_right(at: datetime, border: datetime) -> None:
     with transaction.atomic(using="keystone"):
         make_user(failed_auth_at=at)

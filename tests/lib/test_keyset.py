@@ -19,6 +19,7 @@ from pciops.accounts.failing import NEWEST_FAILURE
 from pciops.keystone.models import LocalUser, User
 from pciops.lib.keyset import Column, MarkerError, Order, batched, batches, chunks
 from tests.factories import MICROSECOND, NOW
+from tests.support.examples import some
 
 BY_NAME: Order[LocalUser] = Order((Column(name="name", kind=str), Column(name="id", kind=int)))
 pytestmark = pytest.mark.django_db(databases=["keystone"])
@@ -66,7 +67,7 @@ def in_order(order: Order[LocalUser], rows: list[LocalUser]) -> list[LocalUser]:
 
 @pytest.mark.parametrize("order", [NEWEST_FAILURE, BY_NAME], ids=["newest failure", "by name"])
 @given(facts=ROWS, size=st.integers(1, 5))
-@settings(deadline=None, max_examples=60)
+@some(25)
 def test_pages_and_batches_have_every_row_once_and_in_order(
     order: Order[LocalUser], facts: list[tuple[str, datetime | None]], size: int
 ) -> None:

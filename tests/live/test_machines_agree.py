@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 from django.test import override_settings
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -47,6 +46,6 @@ def _keystone_on_mariadb(
 
 
 @given(data=st.data())
-@hypothesis_settings(trying, max_examples=50)
+@trying
 def test_the_rule_and_the_query_find_the_same_machines(data: st.DataObject) -> None:
     check_drawn(data)

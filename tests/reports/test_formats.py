@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -26,13 +26,13 @@ from tests.reports.samples import (
     numbers,
     sample_report,
 )
+from tests.support.examples import some
 
 SCHEMA = json.loads(
     (Path(__file__).resolve().parents[2] / "docs" / "report.schema.json").read_text()
 )
 # A PDF takes a second to write and to read.
-few = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-slow = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few, more = some(6), some(25)
 
 
 @st.composite
@@ -52,7 +52,7 @@ def renumbered(draw: st.DrawFn) -> BuiltReport:
     return replace(sample, report=replace(sample.report, sections=sections))
 
 
-@slow
+@more
 @given(sample=arbitrary_reports())
 @pytest.mark.parametrize("read", [rendered.from_html, rendered.from_json, rendered.from_csv])
 def test_every_figure_and_every_count_is_that_of_the_value(
@@ -73,7 +73,7 @@ def test_any_report_can_be_printed(sample: BuiltReport) -> None:
     assert rendered.printed(sample).pages
 
 
-@slow
+@more
 @given(sample=arbitrary_reports())
 def test_the_json_matches_the_published_schema(sample: BuiltReport) -> None:
     found = json.loads("".join(json_format.stream(rendered.content(sample))))
@@ -85,7 +85,7 @@ def test_the_schema_is_valid() -> None:
     Draft202012Validator.check_schema(SCHEMA)
 
 
-@slow
+@more
 @given(sample=arbitrary_reports())
 def test_json_and_csv_have_every_row(sample: BuiltReport) -> None:
     document, lines = rendered.document(sample), rendered.files(sample)
@@ -95,7 +95,7 @@ def test_json_and_csv_have_every_row(sample: BuiltReport) -> None:
         assert len(lines[f"lists/{key}.csv"]) == spool.count + 1
 
 
-@slow
+@more
 @given(sample=arbitrary_reports())
 def test_the_hash_is_over_the_report_in_the_json(sample: BuiltReport) -> None:
     report = rendered.document(sample)["report"]

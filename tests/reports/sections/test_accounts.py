@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given
-from hypothesis import settings as examples
+from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
@@ -31,6 +30,7 @@ from tests.factories import (
     make_user,
 )
 from tests.reports.weekly import figures, rows, section, statements, verdicts
+from tests.support.examples import some
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 
@@ -54,9 +54,7 @@ def names(key: str, table: str, *, scope: str | None = None) -> list[object]:
 
 
 # --- Population ----------------------------------------------------------------------------------
-@examples(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@some(20)
 @given(st.lists(st.sampled_from(["local", "locked", "ldap", "federated", "nameless"]), max_size=8))
 def test_every_user_is_reported_or_listed_as_not_covered(kinds: list[str]) -> None:
     tables = ReportTables()

@@ -71,9 +71,9 @@ class NoticeStatus(models.TextChoices):
     SENT = "sent", "Sent"
     REFUSED = "refused", "Refused by the mail server"
     GIVEN_UP = "given_up", "Given up after a day"
-    CANCELLED = "cancelled", "Cancelled: no longer true"
-    NO_ADDRESS = "no_address", "No mail address"
-    BAD_ADDRESS = "bad_address", "Broken mail address"
+    CANCELLED = "cancelled", "Canceled: no longer true"
+    NO_ADDRESS = "no_address", "No email address"
+    BAD_ADDRESS = "bad_address", "Invalid email address"
 
 
 class HistoryEntry(NamedTuple):
@@ -145,7 +145,7 @@ class Notice(QueuedMessage):
 
     def record_deferral(self, reply: str, now: datetime) -> None:
         """Add the deferral to the history."""
-        self.events.create(at=now, what="Tried, and put off", words=reply)
+        self.events.create(at=now, what="Attempted, will be repeated", words=reply)
 
 
 class NoticeEvent(models.Model):

@@ -189,7 +189,7 @@ def _site_folder() -> Path | None:
         return None
     folder = Path(settings.NOTICE_TEMPLATES)
     if not folder.is_dir():
-        raise SettingError(_SETTING, f"is {str(folder)!r}, which is no folder", "/etc/pciops/mail")
+        raise SettingError(_SETTING, f"is {str(folder)!r}, not a folder", "/etc/pciops/mail")
     return folder
 
 

@@ -124,14 +124,14 @@ def _read(path: str, _stamp: object) -> Mapping[str, Any]:
     except OSError as error:
         raise _invalid(f"which cannot be read: {error.strerror}", separator=", ") from None
     except ValueError as error:  # also of bytes that are not UTF-8
-        raise _invalid(f"which is no TOML: {error}", separator=", ") from None
+        raise _invalid(f"which is not TOML: {error}", separator=", ") from None
 
 
 def _of_domain(
     name: str, table: object, default: DomainRules, all_steps: Mapping[NoticeKind, Steps]
 ) -> DomainRules:
     if not isinstance(table, dict):
-        raise _invalid(f"{name} is no table")
+        raise _invalid(f"{name} is not a table")
     steps, others = dict(default.steps), {}
     for key, value in table.items():
         if key in _READERS:
@@ -193,7 +193,7 @@ def _days(name: str, kind: NoticeKind, value: object) -> Steps:
         or not all(type(day) is int and 1 <= day <= 365 for day in days)
         or len(set(days)) < len(days)
     ):
-        raise _invalid(f"[{name}] {kind} is no list of days from 1 to 365, each once")
+        raise _invalid(f"[{name}] {kind} is not a list of days from 1 to 365, each once")
     return tuple(sorted(days, reverse=True))
 
 

@@ -75,7 +75,7 @@ def send_again(notice: Notice, *, by: str, now: datetime) -> bool:
     ):
         return False
     notice.events.create(at=now, what=notice.get_status_display(), words=notice.answer)
-    words = f"asked for by {by}"[:REPLY_LENGTH]
+    words = f"requested by {by}"[:REPLY_LENGTH]
     notice.events.create(at=now, what="To be sent again", words=words)
     return True
 

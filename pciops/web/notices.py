@@ -38,7 +38,8 @@ from pciops.web.requests import OperatorRequest, initiator, post_only
 
 PAGE_SIZE: Final = 50
 NOWHERE: Final = (
-    "There is no mail server, or Keystone has no address of yours that PCIOPS_MAIL_DOMAINS allows."
+    "No sample was sent: set PCIOPS_EMAIL_URL, and your email address in Keystone. "
+    "PCIOPS_MAIL_DOMAINS has to allow the address."
 )
 
 
@@ -53,13 +54,16 @@ def notice_list(request: OperatorRequest) -> HttpResponse:
     view = selectors.BY_NAME.get(name)
     if view is None:
         names = ", ".join(selectors.BY_NAME)
-        raise BadRequestError(f"view: {name!r} is no list of notices; {names} are.")
+        raise BadRequestError(f"view: {name!r} is not a list of notices. Use {names}.")
     page = selectors.page(view, scope=scope, now=now, marker=marker, limit=PAGE_SIZE)
     book = rules.current()
+    domain = _domain(request)
+    own = book.of_domain(domain.id, domain.name) if domain else book.default
     context = {
         "section": "notices",
         "now": now,
         "view": view,
+        "counts": numbers,
         "views": [(each, numbers.get(each.name)) for each in selectors.VIEWS],
         "notices": page.notices,
         "first": f"?{urlencode({'view': name})}" if marker else "",
@@ -67,7 +71,9 @@ def notice_list(request: OperatorRequest) -> HttpResponse:
         "server": settings.MAIL_SERVER,
         "sender": settings.MAIL_FROM,
         "ruled": _ruled_domains(book, request.user),
-        "kinds": [(kind, book.default.steps_of(kind)) for kind in NoticeKind],
+        "kinds": [(kind, own.steps_of(kind)) for kind in NoticeKind],
+        "language": dict(settings.LANGUAGES)[own.language],
+        "zone": own.time_zone,
         "broken": rendering.broken_templates() if scope is None else [],
         "forecast": _forecast(forecast.days(scope=scope, now=now), now.date()),
         "digests": digests.recent(scope=scope),
@@ -86,14 +92,18 @@ def preview(request: OperatorRequest, kind: str) -> HttpResponse:
     account = _account(request, text) if text else None
     problem = f"No account has the name or ID {text}." if text and account is None else ""
     notice = rendering.sample(chosen, policy=policy, now=now, account=account)
-    shown = _rules(account, request.GET.get("language", ""))
+    language = request.GET.get("language", "")
+    shown = _rules(account, language)
     context = {
         "section": "notices",
         "kind": chosen,
         "kinds": list(NoticeKind),
         "text": text,
         "account": account,
+        "query": urlencode({"account": text, "language": language}) if text or language else "",
+        "chosen": language,
         "language": shown.language,
+        "language_name": dict(settings.LANGUAGES)[shown.language],
         "languages": settings.LANGUAGES,
         "zone": shown.time_zone,
         "letter": rendering.render_notice(notice, policy=policy, rules=shown, now=now),
@@ -148,9 +158,9 @@ def again(request: OperatorRequest, notice_id: UUID) -> HttpResponse:
         return done
 
     if retries.run(write):
-        messages.success(request, f"The notice to {notice.name} is due again.")
+        messages.success(request, f"pciops sends the notice to {notice.name} again.")
     else:
-        messages.info(request, f"The notice to {notice.name} has not failed: nothing was changed.")
+        messages.info(request, f"The notice to {notice.name} has not failed. Nothing was changed.")
     return redirect("notices")
 
 
@@ -216,14 +226,14 @@ def _send_sample(request: OperatorRequest, what: str, mail: RenderedMail) -> Non
         )
     except MailServerDown as error:
         services.settle(act, Event.Outcome.FAILURE, str(error))
-        messages.error(request, f"The mail server does not take mails: {error}")
+        messages.error(request, f"The mail server is not available: {error}")
         return
     if outcome is DeliveryOutcome.SENT:
         services.settle(act, Event.Outcome.SUCCESS, reply)
         messages.success(request, f"Sent to {address}: {reply}")
     else:
         services.settle(act, Event.Outcome.FAILURE, reply)
-        messages.error(request, f"The mail server refuses it: {reply}")
+        messages.error(request, f"The mail server refused the sample: {reply}")
 
 
 def _domain(request: OperatorRequest) -> Domain | None:
@@ -243,7 +253,7 @@ def _forecast(days: list[tuple[date, dict[str, int]]], today: date) -> dict[str,
     """Return the chart of the next days as columns and as rows."""
     passwords = (NoticeKind.PASSWORD_EXPIRING.value, NoticeKind.PASSWORD_EXPIRED.value)
     chart = Bars(
-        title="Mails a day: about passwords, and about inactivity",
+        title="Emails per day, about passwords and about inactivity",
         groups=tuple("Today" if day == today else f"{day:%a} {day.day}" for day, _ in days),
         series=(
             Series(

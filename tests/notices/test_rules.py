@@ -118,8 +118,8 @@ def test_unknown_domains_are_those_that_keystone_does_not_have(file: Path) -> No
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("[customers", "which is no TOML"),
-        ("customers = 1", "customers is no table"),
+        ("[customers", "which is not TOML"),
+        ("customers = 1", "customers is not a table"),
         (
             "[customers]\nbirthday = true",
             "birthday is not one of reply_to, language, time_zone, contacts,",
@@ -127,7 +127,7 @@ def test_unknown_domains_are_those_that_keystone_does_not_have(file: Path) -> No
         ("[customers]\nlocked = [1]", "locked is neither true nor false"),
         ("[customers]\nlocked = 1", "locked is neither true nor false"),
         *(
-            (f"[customers]\ninactivity = {days}", "inactivity is no list of days")
+            (f"[customers]\ninactivity = {days}", "inactivity is not a list of days")
             for days in ("[]", "[0]", "[-1]", "[3, 3]", "[true]", "3")
         ),
         ("[customers]\nreply_to = 'desk'", "reply_to is not an email address"),

@@ -90,7 +90,11 @@ def test_a_deferred_notice_is_sent_later_with_the_same_message_id(smtp_server: S
     assert result.deferred == 1
     assert [mail["Message-ID"] for mail in smtp_server.mails] == [planned]
     assert notice().attempts == 2
-    assert [entry.what for entry in notice().history] == ["Planned", "Tried, and put off", "Sent"]
+    assert [entry.what for entry in notice().history] == [
+        "Planned",
+        "Attempted, will be repeated",
+        "Sent",
+    ]
 
 
 def test_a_language_that_changes_between_attempts_keeps_the_message_id(

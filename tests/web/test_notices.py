@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,15 +69,15 @@ def test_the_page_begins_with_failures_and_says_that_nothing_is_sent(site: Clien
 
     assert "550 5.1.1 no such user" in page
     assert "Failed 1" in page
-    assert "PCIOPS_EMAIL_URL is not set" in page
+    assert "No emails are sent: set PCIOPS_EMAIL_URL" in page
 
 
 @pytest.mark.parametrize(
     ("view", "facts", "term"),
     [
-        ("unaddressed", {"status": "no_address", "email": ""}, "No mail address"),
-        ("unaddressed", {"status": "bad_address", "email": "x"}, "Broken mail address"),
-        ("waiting", {"status": "planned"}, "nothing yet"),
+        ("unaddressed", {"status": "no_address", "email": ""}, "No email address"),
+        ("unaddressed", {"status": "bad_address", "email": "x"}, "Invalid email address"),
+        ("waiting", {"status": "planned"}, "None yet"),
         ("sent", {"status": "sent", "settled_at": NOW, "answer": "250 queued"}, "250 queued"),
         ("cancelled", {"status": "cancelled", "settled_at": NOW, "answer": "gone"}, "gone"),
     ],
@@ -117,7 +119,7 @@ def test_an_invalid_parameter_is_refused(site: Client, query: str) -> None:
 
 
 def test_the_forecast_is_a_chart_and_a_table(site: Client) -> None:
-    assert "Nothing is to come" in text(site)
+    assert "No notices are due" in text(site)
     NoticeForecast.objects.create(
         domain_id="default", day=NOW.date() + timedelta(days=1), kind="inactivity", number=1234
     )
@@ -144,7 +146,7 @@ def test_a_failed_notice_is_due_again_and_the_act_in_the_audit_log(site: Client)
     notice.refresh_from_db()
     event = Event.objects.get(action="send/notice")
 
-    assert "ann is due again" in page
+    assert "the notice to ann again" in page
     assert (notice.status, notice.settled_at) == ("planned", None)
     assert len(list(notice.history)) == 3
     assert (event.initiator_name, event.event_time) == ("ada", NOW)
@@ -186,7 +188,7 @@ def test_only_operators_who_may_send_again_see_the_button(site: Client, auditor:
     pages = [browser.get("/notices/").content.decode() for browser in (site, auditor)]
 
     assert ["/again/" in page for page in pages] == [True, False]
-    assert ['<span class="sr">Act</span>' in page for page in pages] == [True, False]
+    assert ['<span class="sr">Send again</span>' in page for page in pages] == [True, False]
 
 
 # --- Previews and samples -----------------------------------------------------------------------
@@ -205,6 +207,27 @@ def test_a_preview_may_be_for_an_account(site: Client) -> None:
         assert "<b>bob" not in response.content.decode()
     assert site.get("/notices/preview/locked/?account=nobody").status_code == 400
     assert site.get("/notices/preview/birthday/").status_code == 404
+
+
+def test_a_preview_is_in_the_language_of_the_account_or_in_another(
+    site: Client, settings: Settings, tmp_path: Path
+) -> None:
+    path = tmp_path / "domains.toml"
+    path.write_text('[Default]\nlanguage = "de"\ntime_zone = "Europe/Berlin"\n')
+    settings.NOTICE_DOMAINS = str(path)
+    user = make_user("bob")
+    url = "/notices/preview/locked/"
+    sample, own, english = (
+        shown(site.get(url, query))
+        for query in ({}, {"account": user.id}, {"account": user.id, "language": "en"})
+    )
+
+    assert "Your account is locked" in sample
+    assert "German, times in Europe/Berlin" in own
+    assert "Ihr Konto ist gesperrt" in own
+    assert "English, times in Europe/Berlin" in english
+    assert "Your account is locked" in english
+    assert site.get(url, {"language": "xx"}).status_code == 400
 
 
 @pytest.fixture
@@ -296,7 +319,7 @@ def test_no_sample_goes_to_an_address_in_another_domain(
 
 @pytest.mark.parametrize("url", SAMPLES)
 def test_a_sample_without_a_mail_server_says_why(site: Client, url: str) -> None:
-    assert "There is no mail server" in shown(site.post(url, follow=True))
+    assert "No sample was sent: set PCIOPS_EMAIL_URL" in shown(site.post(url, follow=True))
 
 
 # --- Digests ------------------------------------------------------------------------------------
@@ -304,8 +327,8 @@ def test_without_digests_the_page_says_when_and_to_whom(site: Client, settings: 
     settings.DIGEST_RECIPIENTS = ()
     page = text(site)
 
-    assert "from 07:00 UTC on" in page
-    assert "PCIOPS_DIGEST_RECIPIENTS is not set" in page
+    assert "Sent daily from 07:00 UTC" in page
+    assert "set PCIOPS_DIGEST_RECIPIENTS" in page
     assert "None was written yet" in page
 
 
@@ -320,9 +343,9 @@ def test_the_last_digests_are_listed_with_the_result(site: Client, settings: Set
         operator_mail.send_due(clock=lambda: NOW)
     page = text(site)
 
-    assert "22 Nov 2026 the cloud OpenStack: 1 new lock" in page
-    assert "gone@cloud.example Refused by the mail server: 550 no such user" in page
-    assert "ops@cloud.example Sent: 250 queued as 4711" in page
+    assert "22 Nov 2026 · entire cloud OpenStack: 1 new lock" in page
+    assert re.search("gone@cloud.example ?: Refused by the mail server, 550 no such user", page)
+    assert re.search("ops@cloud.example ?: Sent, 250 queued as 4711", page)
 
 
 def test_the_digest_has_its_preview(site: Client) -> None:

@@ -23,7 +23,9 @@ from django.conf import settings
 from django.test import Client
 settings.ALLOWED_HOSTS = ["*"]
 answer = Client().get("/signin/", secure=True)
-print(answer.status_code, "/static/css/" in answer.content.decode())
+from django.utils.translation import gettext, override
+with override("de"):
+    print(answer.status_code, "/static/css/" in answer.content.decode(), gettext("Account"))
 """
 
 
@@ -85,7 +87,7 @@ def test_the_command_alone_lists_ours_and_what_an_installation_needs(
     assert list(tmp_path.iterdir()) == []  # nothing is made before an installation
 
 
-def test_the_installed_package_serves_pages_with_its_own_files(
+def test_the_installed_package_serves_pages_and_languages_with_its_own_files(
     installed: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "pciops.env").write_text("".join(f"{k}={v}\n" for k, v in GOOD.items()))
@@ -106,7 +108,7 @@ def test_the_installed_package_serves_pages_with_its_own_files(
         check=False,
     )
 
-    assert page.stdout.strip() == "200 True", page.stderr
+    assert page.stdout.strip() == "200 True Konto", page.stderr
     assert (tmp_path / "var" / "static" / "staticfiles.json").is_file()
 
 

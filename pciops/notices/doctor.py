@@ -1,4 +1,4 @@
-"""Checks of mail: the server, the recipients of digests and alerts, and the webhooks."""
+"""Checks of email: the server, the recipients of digests and alerts, and the webhooks."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ SHORTEST_SECRET: Final = 16  # characters of the secret that signs calls of the 
 
 @check("mail")
 def mail() -> Iterator[CheckResult]:
-    """The SMTP server takes a connection."""
+    """The SMTP server accepts a connection."""
     server = settings.MAIL_SERVER
     if server is None:
         yield warning(
-            "No mail is sent: there is no server. Notices stay due.",
+            "No email is sent: no mail server is set. Notices wait.",
             "Set PCIOPS_EMAIL_URL and PCIOPS_MAIL_FROM.",
         )
         return
     if server.folder:
-        yield ok(f"Mails become files in {server.folder}.")
+        yield ok(f"Emails are written to files in {server.folder}.")
         return
     try:
         socket.create_connection((server.host, server.port), timeout=TIMEOUT).close()
     except OSError as error:
         yield problem(
-            f"{server.host}:{server.port} takes no connection: {error.strerror or error}.",
-            "Notices stay due until it does. Look at the server, or correct PCIOPS_EMAIL_URL.",
+            f"{server.host}:{server.port} accepts no connection: {error.strerror or error}.",
+            "Notices wait until it does. Check the server, or correct PCIOPS_EMAIL_URL.",
         )
     else:
-        yield ok(f"{server.host}:{server.port} takes connections.")
+        yield ok(f"{server.host}:{server.port} accepts connections.")
 
 
 @check("digest")
@@ -57,8 +57,8 @@ def digest() -> Iterator[CheckResult]:
             yield ok(f"The cloud's digest goes to {number}.")
         else:
             yield warning(
-                "Nobody gets the cloud's daily digest.",
-                "Set PCIOPS_DIGEST_RECIPIENTS to the addresses of those who run the cloud.",
+                "The cloud's daily digest has no recipients.",
+                "Set PCIOPS_DIGEST_RECIPIENTS to the addresses of the cloud's operators.",
             )
     try:
         unknown = rules.current().unknown(selectors.domains(scope=None))
@@ -66,36 +66,37 @@ def digest() -> Iterator[CheckResult]:
         return  # another check says so
     for name in unknown:
         yield warning(
-            f"PCIOPS_NOTICE_DOMAINS has [{name}], and Keystone has no such domain.",
-            "Its rules reach nobody, and its contacts hear nothing: correct the name or id.",
+            f"PCIOPS_NOTICE_DOMAINS has [{name}], but Keystone has no such domain.",
+            "Correct the name or ID: until then its rules and contacts are not used.",
         )
 
 
 @check("schedule", after="database")
 def schedule() -> Iterator[CheckResult]:
-    """Workers do the jobs of the timetable."""
+    """Workers run the scheduled jobs."""
     now = timezone.now()
-    remedy = "Start the worker and its beat (docs/install.md), or look at the broker."
+    remedy = "Start the worker and its beat (docs/install.md), or check the broker."
     since, last = operation.stopped_since(now), operation.last_run()
     if last is None:
-        yield warning("No job has been done yet: nothing is sent or looked for.", remedy)
+        yield warning("No job has run yet: pciops sends nothing and finds no locks.", remedy)
     elif since is None:
-        yield ok(f"A job was done {times.span(now - last)} ago.")
+        yield ok(f"The last job ran {times.span(now - last)} ago.")
     else:
         yield problem(
-            f"No job was done since {times.both(since, now)}: nothing is sent or looked for.",
+            f"No job has run since {times.both(since, now)}: pciops sends nothing and finds no"
+            " locks.",
             remedy,
         )
 
 
 @check("alerts")
 def alerts() -> Iterator[CheckResult]:
-    """Alerts have a recipient, and the webhook takes calls."""
+    """Alerts have a recipient, and the webhook accepts calls."""
     url = settings.ALERT_WEBHOOK_URL
     if not url and not settings.ALERT_RECIPIENTS:
         yield warning(
-            "Nobody is alerted to locked administrators or possible attacks: only the pages show"
-            " them.",
+            "Alerts have no recipients: only the pages show locked administrators and possible"
+            " attacks.",
             "Set PCIOPS_ALERT_RECIPIENTS or PCIOPS_ALERT_WEBHOOK_URL (docs/alerts.md).",
         )
         return
@@ -117,13 +118,13 @@ def _failed_emails() -> Iterator[CheckResult]:
     if last is not None:
         yield problem(
             f"An alert did not reach {last.to} by email: {last.answer}",
-            "Look at the mail server, or correct PCIOPS_ALERT_RECIPIENTS.",
+            "Check the mail server, or correct PCIOPS_ALERT_RECIPIENTS.",
         )
 
 
 @check("act webhook")
 def act_webhook() -> Iterator[CheckResult]:
-    """The webhook for acts takes calls, if there is one."""
+    """The webhook for actions accepts calls, if it is set."""
     if settings.ACT_WEBHOOK_URL:
         calls = WebhookCall.objects.exclude(act_position=None)
         yield from _webhook("PCIOPS_ACT_WEBHOOK", webhook.of_acts(), calls)
@@ -132,7 +133,7 @@ def act_webhook() -> Iterator[CheckResult]:
 def _pagerduty() -> Iterator[CheckResult]:
     if settings.ALERT_FORMAT == "pagerduty" and not settings.ALERT_PAGERDUTY_KEY:
         yield problem(
-            "PagerDuty refuses every alert: there is no integration key.",
+            "PagerDuty refuses every alert: no integration key is set.",
             "Set PCIOPS_ALERT_PAGERDUTY_KEY to the key of a service's Events API v2 integration.",
         )
 
@@ -149,8 +150,8 @@ def _webhook(
     host = urlsplit(receiver.url).hostname
     if signed and not receiver.secret:
         yield problem(
-            f"Calls to the webhook at {host} are not signed: anybody could make them up.",
-            f"Set {name}_SECRET, and have the other side check it (docs/alerts.md).",
+            f"Calls to the webhook at {host} are not signed: any client could forge them.",
+            f"Set {name}_SECRET, and check the signature in the receiver (docs/alerts.md).",
         )
     elif signed and len(receiver.secret) < SHORTEST_SECRET:
         yield warning(
@@ -159,16 +160,16 @@ def _webhook(
         )
     if receiver.url.startswith("http:"):
         yield warning(
-            f"The webhook at {host} is called without TLS: whoever is on the way reads it.",
+            f"The webhook at {host} is called without TLS: the network can read the calls.",
             f"Give {name}_URL an https address.",
         )
     last = calls.order_by("raised_at").last()
     if last is None:
-        yield ok(f"The webhook is at {host}; it was not called yet.")
+        yield ok(f"The webhook at {host} was not called yet.")
     elif last.status == DeliveryStatus.SENT:
-        yield ok(f"The webhook at {host} took the last call, at {times.dated(last.raised_at)}.")
+        yield ok(f"The webhook at {host} accepted the last call, at {times.dated(last.raised_at)}.")
     elif last.attempts:
         yield problem(
-            f"The webhook at {host} does not take the last call: {last.answer}",
-            f"It is tried for a day. Look at the other side, or at {name}_URL.",
+            f"The webhook at {host} did not accept the last call: {last.answer}",
+            f"pciops repeats the call for a day. Check the receiver and {name}_URL.",
         )

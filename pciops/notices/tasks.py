@@ -56,7 +56,7 @@ def send_due() -> None:
         )
         if result.settled or result.deferred:
             numbers = [f"{number} {status}" for status, number in sorted(result.settled.items())]
-            log.info("notices: %s", ", ".join([*numbers, f"{result.deferred} put off"]))
+            log.info("notices: %s", ", ".join([*numbers, f"{result.deferred} deferred"]))
         if result.problem:
             level = logging.WARNING if settings.MAIL_SERVER else logging.DEBUG
             log.log(level, "notices are not sent: %s", result.problem)
@@ -91,9 +91,9 @@ def send_operator_mails() -> None:
         if result.settled[DeliveryStatus.SENT]:
             operator_mail.forget(now)
         if result.settled.total() or result.deferred:
-            log.info("mails to those who run the cloud: %s", result)
+            log.info("emails to operators: %s", result)
         if result.problem:
-            log.warning("mails to those who run the cloud are not sent: %s", result.problem)
+            log.warning("emails to operators are not sent: %s", result.problem)
 
 
 def _raise_alerts(now: datetime) -> None:
@@ -117,7 +117,7 @@ def _plan_by_date(policy: Policy, book: RuleBook, now: datetime) -> None:
     result = plan.by_date(policy=policy, book=book, now=now)
     forecast.take(policy=policy, book=book, now=now)
     log.info(
-        "%d notices planned, %d of them without an address to send to; %d cancelled",
+        "%d notices planned, %d of them without a valid email address; %d canceled",
         result.planned.total(),
         result.unsendable,
         canceled,

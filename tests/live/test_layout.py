@@ -21,7 +21,8 @@ PAGES = (
     *(f"/accounts/?{query}" for query in LISTS),
     *("/activity/", "/reports/", "/policy/", "/policy/?lockout_failure_attempts=1", "/exemptions/"),
     *("/audit/", "/notices/", "/status/", "/sessions/", "/help/", "/search/?q=a", "/search/"),
-    *("/nowhere/", "/unlock-requests/", "/notices/digest/", "/activity/set-aside/"),
+    *("/nowhere/", "/unlock-requests/", "/notices/digest/", "/notices/preview/locked/"),
+    *("/activity/set-aside/",),
 )
 # Links, buttons and fields of which one covers more than a quarter of the other; and the width.
 FAULTS = """() => {

@@ -152,4 +152,4 @@ def test_the_task_raises_alerts_and_makes_the_calls(
     tasks.raise_alerts()
 
     assert queued() == (1, 1)
-    assert "0 sent, 0 refused, 1 put off" in caplog.text
+    assert "0 sent, 0 refused, 1 deferred" in caplog.text

@@ -81,7 +81,7 @@ def test_a_sent_mail_keeps_the_reply_and_not_the_content() -> None:
     result = send()
     mail = OperatorMail.objects.get()
 
-    assert (str(result), result.problem) == ("1 sent, 0 refused, 0 put off, 0 given up", "")
+    assert (str(result), result.problem) == ("1 sent, 0 refused, 0 deferred, 0 given up", "")
     assert (mail.status, mail.settled_at, mail.attempts) == ("sent", NOW, 1)
     assert mail.answer == "250 queued as 4711"
     assert bytes(mail.content) == b""
@@ -92,7 +92,7 @@ def test_a_refused_address_does_not_stop_other_mails(server: SmtpServer) -> None
     put(to="gone@cloud.example")
     put()
 
-    assert str(send()) == "1 sent, 1 refused, 0 put off, 0 given up"
+    assert str(send()) == "1 sent, 1 refused, 0 deferred, 0 given up"
     [failed] = operator_mail.failed(since=NOW - DAY, scope=None, limit=9)
     assert (failed.to, failed.answer) == ("gone@cloud.example", "550 no such user")
 
@@ -174,7 +174,7 @@ def test_the_task_logs_what_it_did(caplog: pytest.LogCaptureFixture) -> None:
     put_now()
     tasks.send_operator_mails()
 
-    assert "1 sent, 0 refused, 0 put off, 0 given up" in caplog.text
+    assert "1 sent, 0 refused, 0 deferred, 0 given up" in caplog.text
 
 
 def test_the_task_logs_why_it_cannot_send(

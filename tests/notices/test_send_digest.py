@@ -47,7 +47,7 @@ def test_it_writes_and_sends_once(smtp_server: SmtpServer) -> None:
     first, second = run().splitlines(), run()
 
     assert "Test cloud: 1 new lock" in first[0]
-    assert first[1] == "1 sent, 0 refused, 0 put off, 0 given up"
+    assert first[1] == "1 sent, 0 refused, 0 deferred, 0 given up"
     assert "written already" in second
     assert smtp_server.recipients == ["ops@cloud.example"]
 
@@ -72,7 +72,7 @@ def test_a_sample_is_sent_to_the_address_only(smtp_server: SmtpServer) -> None:
 
 def test_a_refused_sample_is_a_failure(smtp_server: SmtpServer) -> None:
     smtp_server.replies["ann@cloud.example"] = "550 no such user"
-    with pytest.raises(CommandError, match="not taken"):
+    with pytest.raises(CommandError, match="did not accept"):
         run("--to", "ann@cloud.example")
 
 

@@ -35,9 +35,9 @@ def make_expiring(name: str = "ann") -> None:
 def test_it_plans_and_sends(smtp_server: SmtpServer) -> None:
     make_expiring()
 
-    assert run().splitlines() == ["1 planned, 0 cancelled", "1 sent"]
+    assert run().splitlines() == ["1 planned, 0 canceled", "1 sent"]
     assert smtp_server.recipients == ["ann@example.test"]
-    assert run().splitlines() == ["0 planned, 0 cancelled"]
+    assert run().splitlines() == ["0 planned, 0 canceled"]
     assert "ann" not in run("--dry-run")  # it is planned already
 
 

@@ -205,7 +205,9 @@ def test_a_preview_may_be_for_an_account(site: Client) -> None:
         assert "“<b>bob</b>”" in shown(response)
         assert "bob@example.test" in shown(response)
         assert "<b>bob" not in response.content.decode()
-    assert site.get("/notices/preview/locked/?account=nobody").status_code == 400
+    unknown = site.get("/notices/preview/locked/?account=nobody")
+    assert unknown.status_code == 400
+    assert 'aria-invalid="true"' in unknown.content.decode()
     assert site.get("/notices/preview/birthday/").status_code == 404
 
 

@@ -40,4 +40,4 @@ def _watch(now: datetime) -> None:
         run.call_due(clock=timezone.now)
         result = operator_mail.send_due(clock=timezone.now, until=now + LONGEST)
         if result.problem:
-            log.warning("mails to those who run the cloud are not sent: %s", result.problem)
+            log.warning("emails to operators are not sent: %s", result.problem)

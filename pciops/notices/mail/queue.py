@@ -46,12 +46,12 @@ class SendResult:
     seconds: dict[str, float] = field(default_factory=dict)  # kind → duration of its deliveries
 
     def __str__(self) -> str:
-        """`3 sent, 0 refused, 1 put off, 0 given up`."""
+        """`3 sent, 0 refused, 1 deferred, 0 given up`."""
         sent, refused, given_up = (
             self.settled[status]
             for status in (DeliveryStatus.SENT, DeliveryStatus.REFUSED, DeliveryStatus.GIVEN_UP)
         )
-        return f"{sent} sent, {refused} refused, {self.deferred} put off, {given_up} given up"
+        return f"{sent} sent, {refused} refused, {self.deferred} deferred, {given_up} given up"
 
 
 def due(model: type[M], now: datetime) -> QuerySet[M]:

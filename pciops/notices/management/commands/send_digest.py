@@ -31,25 +31,23 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--dry-run", action="store_true", help="print what the digest says; keep and send none"
+            "--dry-run", action="store_true", help="print the digest; store and send nothing"
         )
-        parser.add_argument("--to", metavar="ADDRESS", help="send a sample there, and nothing else")
-        parser.add_argument(
-            "--domain", metavar="DOMAIN", help="of this domain alone, by name or id"
-        )
+        parser.add_argument("--to", metavar="ADDRESS", help="send only a sample there")
+        parser.add_argument("--domain", metavar="DOMAIN", help="only of this domain: name or ID")
         parser.add_argument(
             "--now",
             metavar="TIME",
-            help="with --dry-run or --to: as if it were then (ISO 8601, UTC)",
+            help="with --dry-run or --to: as of this time (ISO 8601, UTC)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         sample = options["dry_run"] or options["to"]
         if options["now"] and not sample:
-            raise CommandError("--now goes with --dry-run or --to alone", returncode=2)
+            raise CommandError("--now needs --dry-run or --to", returncode=2)
         now = times.parse(options["now"]) if options["now"] else timezone.now()
         if now is None:
-            problem = f"--now: {options['now']!r} is no time such as 2026-11-22T14:00"
+            problem = f"--now: {options['now']!r} is not a time such as 2026-11-22T14:00"
             raise CommandError(problem, returncode=2)
         try:
             domain = _domain(options["domain"]) if options["domain"] else None
@@ -68,22 +66,24 @@ class Command(BaseCommand):
     def _sample(self, domain: Domain | None, to: str | None, policy: Policy, now: datetime) -> None:
         address = mail_address(to) if to else None
         if to and address is None:
-            raise CommandError(f"{to!r} is no mail address", returncode=2)
+            raise CommandError(f"--to: {to!r} is not an email address", returncode=2)
         if address and (problem := recipients.problem(address)):
             raise CommandError(f"--to: {address}: {problem}", returncode=2)
         if address and settings.MAIL_SERVER is None:
-            raise CommandError("PCIOPS_EMAIL_URL is not set: there is no way to send", returncode=2)
+            raise CommandError(
+                "PCIOPS_EMAIL_URL is not set: pciops cannot send email", returncode=2
+            )
         mail = digests.render(digests.preview(domain, policy=policy, now=now))
         if address is None:
             self.stdout.write(f"Subject: {mail.subject}\n\n{mail.text}")
-            self.stderr.write("nothing is kept or sent: --dry-run")
+            self.stderr.write("Nothing was stored or sent (--dry-run)")
             return
         outcome, reply = operator_mail.send_sample(
             mail, to=address, now=timezone.now(), reply_to=settings.MAIL_REPLY_TO
         )
         self.stdout.write(f"{outcome.value}, {reply}")
         if outcome is not DeliveryOutcome.SENT:
-            raise CommandError("the sample was not taken")
+            raise CommandError("The mail server did not accept the sample")
 
     def _send(self, domain: Domain | None, policy: Policy, now: datetime) -> None:
         day = now.astimezone(settings.SITE_ZONE).date()
@@ -95,7 +95,7 @@ class Command(BaseCommand):
         if not written:
             self.stdout.write(
                 f"nothing to write: the digests of {day.isoformat()} are written already,"
-                " or nobody is to get them"
+                " or have no recipients"
             )
         result = operator_mail.send_due(clock=timezone.now)
         self.stdout.write(str(result))

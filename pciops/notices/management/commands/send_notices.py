@@ -36,20 +36,22 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--dry-run", action="store_true", help="list who would get what; keep and send nothing"
+            "--dry-run",
+            action="store_true",
+            help="list who would get which notice; store and send nothing",
         )
         parser.add_argument("--to", metavar="ADDRESS", help="send a sample of each kind there")
         parser.add_argument(
-            "--now", metavar="TIME", help="with --dry-run: as if it were then (ISO 8601, UTC)"
+            "--now", metavar="TIME", help="with --dry-run: as of this time (ISO 8601, UTC)"
         )
         parser.add_argument("--format", choices=tables.FORMATS, default="table")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["now"] and not options["dry_run"]:
-            raise CommandError("--now goes with --dry-run alone", returncode=2)
+            raise CommandError("--now needs --dry-run", returncode=2)
         now = times.parse(options["now"]) if options["now"] else timezone.now()
         if now is None:
-            problem = f"--now: {options['now']!r} is no time such as 2026-11-22T14:00"
+            problem = f"--now: {options['now']!r} is not a time such as 2026-11-22T14:00"
             raise CommandError(problem, returncode=2)
         try:
             policy, book = policies.current(), rules.current()
@@ -69,11 +71,13 @@ class Command(BaseCommand):
     def _sample(self, text: str, policy: Policy, book: RuleBook, now: datetime) -> None:
         address = mail_address(text)
         if address is None:
-            raise CommandError(f"{text!r} is no mail address", returncode=2)
+            raise CommandError(f"--to: {text!r} is not an email address", returncode=2)
         if problem := recipients.problem(address):
             raise CommandError(f"--to: {address}: {problem}", returncode=2)
         if settings.MAIL_SERVER is None:
-            raise CommandError("PCIOPS_EMAIL_URL is not set: there is no way to send", returncode=2)
+            raise CommandError(
+                "PCIOPS_EMAIL_URL is not set: pciops cannot send email", returncode=2
+            )
         failed = 0
         for kind in NoticeKind:
             notice = rendering.sample(kind, policy=policy, now=now)
@@ -84,7 +88,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{kind.value}: {outcome.value}, {reply}")
             failed += outcome is not DeliveryOutcome.SENT
         if failed:
-            raise CommandError(f"{failed} of {len(NoticeKind)} samples were not taken")
+            raise CommandError(f"{failed} of {len(NoticeKind)} samples were not accepted")
 
     @limits.of_job()
     def _list(self, form: str, policy: Policy, book: RuleBook, now: datetime) -> None:
@@ -96,19 +100,19 @@ class Command(BaseCommand):
             self.stdout.writelines(tables.csv_lines(COLUMNS, rows))
         else:
             self.stdout.writelines(tables.json_lines("notices", rows))
-        self.stderr.write("nothing is kept or sent: --dry-run")
+        self.stderr.write("Nothing was stored or sent (--dry-run)")
 
     def _send(self, policy: Policy, book: RuleBook, now: datetime) -> None:
         canceled = plan.review(policy=policy, book=book, now=now)
         planned = plan.by_date(policy=policy, book=book, now=now).planned
         planned += plan.by_lock(policy=policy, book=book, now=now).planned
         forecast.take(policy=policy, book=book, now=now)
-        self.stdout.write(f"{planned.total()} planned, {canceled} cancelled")
+        self.stdout.write(f"{planned.total()} planned, {canceled} canceled")
         result = send.send_due(policy=policy, book=book, clock=timezone.now)
         for status, number in sorted(result.settled.items()):
             self.stdout.write(f"{number} {status}")
         if result.deferred:
-            self.stdout.write(f"{result.deferred} put off")
+            self.stdout.write(f"{result.deferred} deferred")
         if result.problem:
             raise CommandError(result.problem)
 

@@ -51,7 +51,7 @@ FIELDS: Final = {
     "domain_name": TEXT,
     "email": or_null(TEXT),
     "enabled": or_null(FLAG),
-    "states": about(many(STATE), "In the order in which Keystone looks at them."),
+    "states": about(many(STATE), "In the order in which Keystone checks them."),
     "kinds": about(many(KIND), "Why the account is privileged."),
     "failed_auth_count": NUMBER,
     "failed_auth_at": or_null(INSTANT),
@@ -64,7 +64,9 @@ FIELDS: Final = {
     "second_factor": one_of(FactorVerdict),
     "second_factor_explanation": TEXT,
     "created_at": or_null(INSTANT),
-    "machine": about(or_null(one_of(MachineReason.values)), "Why programs use it; null: people."),
+    "machine": about(
+        or_null(one_of(MachineReason.values)), "Why it counts as a machine; null for people."
+    ),
 }
 SOURCE: Final = record(
     {
@@ -102,21 +104,21 @@ DIAGNOSIS: Final = named(
         query=(
             Parameter("state", STATE, "Only accounts in this state; without it, all local ones."),
             Parameter("kind", KIND, "Only privileged accounts of this kind."),
-            Parameter("machine", one_of(filters.MACHINE), "yes: only machines, no: only people."),
+            Parameter("machine", one_of(filters.MACHINE), "yes: only machines; no: only people."),
             Parameter("domain_id", WORDS, "Only accounts of this domain."),
-            Parameter("q", WORDS, "Part of the name or email address, or the whole id."),
+            Parameter("q", WORDS, "Part of the name or email address, or the whole ID."),
             Parameter(
                 "match",
                 one_of(filters.MATCH),
-                "begins: only names that begin with q, or the whole id, which is much faster.",
+                "begins: only names that begin with q, or the whole ID, which is much faster.",
             ),
-            Parameter("sort", one_of(SORTS), "The order; each list has its own orders."),
+            Parameter("sort", one_of(SORTS), "The order. Each list has its own orders."),
             Parameter(
                 "within",
                 whole(1, MAX_DAYS),
-                "Of expiring and inactive_soon: days from today on, today included.",
+                "For expiring and inactive_soon: days from today, including today.",
             ),
-            Parameter("on", DAY, "Of expiring and inactive_soon: one UTC day."),
+            Parameter("on", DAY, "For expiring and inactive_soon: one UTC day."),
             *paging.PAGES,
         ),
         answer=paging.answer("accounts", named("Account", record(FIELDS))),
@@ -140,7 +142,7 @@ def accounts(request: ApiRequest) -> HttpResponse:
 
 @endpoint(
     GET=Operation(
-        summary="Read an account, and why Keystone counts failures of it",
+        summary="Read an account, and the cause of its failed attempts",
         answer=record(
             {
                 "account": record({**FIELDS, "ec2_credentials": NUMBER}),

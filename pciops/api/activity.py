@@ -51,13 +51,17 @@ ANSWER: Final = paging.answer("activity", ROW)
 
 @endpoint(
     GET=Operation(
-        summary="List what Keystone notified, the newest first",
+        summary="List Keystone's notifications, the newest first",
         query=(
             Parameter("kind", one_of((*EventKind.values, *ACTIONS)), "A group of events, or one."),
             Parameter("outcome", OUTCOME, "The outcome."),
-            Parameter("account", WORDS, "Part of the account's name, or its id."),
-            Parameter("doer", WORDS, "The same of who did it; sign-ins have none."),
-            Parameter("address", WORDS, "The reported one, or its start with the dot or colon."),
+            Parameter("account", WORDS, "Part of the account's name, or its ID."),
+            Parameter("doer", WORDS, "The same for the actor. Sign-ins have none."),
+            Parameter(
+                "address",
+                WORDS,
+                "The reported source address, or its beginning up to a dot or colon.",
+            ),
             Parameter("from", DAY, "The first UTC day."),
             Parameter("to", DAY, "The last UTC day."),
             *paging.PAGES,
@@ -73,7 +77,7 @@ def activity(request: ApiRequest) -> HttpResponse:
 
 @endpoint(
     GET=Operation(
-        summary="List what Keystone notified about an account, the newest first",
+        summary="List Keystone's notifications about an account, the newest first",
         query=paging.PAGES,
         answer=ANSWER,
         errors=(404,),

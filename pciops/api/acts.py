@@ -23,21 +23,21 @@ from pciops.audit.models import Event
 from pciops.lib import times
 
 INPUTS: Final = {
-    "reason": about(text(longest=REASON_MAX), "Why, for the audit log."),
+    "reason": about(text(longest=REASON_MAX), "The reason, for the audit log."),
     "identity": about(
         one_of(value for value, _ in Event.Identity.for_operators()),
-        "How the identity of the person was confirmed (PCI DSS 8.3.4).",
+        "How the user's identity was confirmed (PCI DSS 8.3.4).",
     ),
     "option": EXEMPTION,
-    "owner": about(text(longest=OWNER_MAX), "The person or team that answers for it."),
+    "owner": about(text(longest=OWNER_MAX), "The person or team that owns the exemption."),
     "ends_on": about(DAY, "The last UTC day."),
-    "beyond_limit": about(FLAG, "Unlock beyond the limit, or ask a second operator for it."),
+    "beyond_limit": about(FLAG, "Unlock beyond the limit, or ask a second operator to confirm."),
 }
 DONE: Final = record({"event": EVENT})
 ASKED: Final = record(
     {"event": EVENT, "unlock_request": record({"id": TEXT, "expires_at": INSTANT})}
 )
-WAITING: Final = {202: ("A second operator has to confirm it; nothing is changed.", ASKED)}
+WAITING: Final = {202: ("A second operator has to confirm it. Nothing was changed.", ASKED)}
 
 
 def body_schema(act: Act, **more: Schema) -> Schema:
@@ -49,7 +49,7 @@ def body_schema(act: Act, **more: Schema) -> Schema:
 def _operation(act: Act) -> Operation:
     body = body_schema(act)
     if act is UNLOCK:
-        asked = about(TEXT, "The id of an unlock_request to confirm, instead of the other fields.")
+        asked = about(TEXT, "The ID of an unlock_request to confirm, instead of the other fields.")
         body["properties"]["confirms"] = asked
         body["anyOf"] = [{"required": body.pop("required")}, {"required": ["confirms"]}]
     return Operation(
@@ -107,7 +107,7 @@ def _inputs(request: ApiRequest, act: Act, user_id: str) -> dict[str, Any]:
     if isinstance(request_id, str) and is_text(request_id):
         asked = four_eyes.find(request_id, scope=scope, now=timezone.now())
     if asked is None or asked.target_id != user_id:
-        raise ApiError(400, "confirms: the id of an unlock_request of this account that waits.")
+        raise ApiError(400, "confirms: use the ID of a pending unlock_request of this account.")
     return {"reason": asked.reason, "identity": asked.identity, "confirms": asked}
 
 

@@ -78,13 +78,13 @@ CHECK: Final = named(
 @endpoint(
     GET=Operation(
         summary="List the audit log, the newest row first",
-        description="The reading is recorded in the audit log.",
+        description="The audit log records each call.",
         query=(
             Parameter("action", one_of(Event.Action.values), "What was done."),
             Parameter("outcome", one_of(Event.Outcome.values), "The outcome."),
             Parameter("via", one_of(Event.Via.values), "The interface."),
-            Parameter("operator", WORDS, "Part of the operator's name, or their id."),
-            Parameter("account", WORDS, "Part of the account's name, or its id."),
+            Parameter("operator", WORDS, "Part of the operator's name, or the operator's ID."),
+            Parameter("account", WORDS, "Part of the account's name, or its ID."),
             Parameter("from", DAY, "The first UTC day."),
             Parameter("to", DAY, "The last UTC day."),
             *paging.PAGES,
@@ -123,7 +123,7 @@ def integrity_check(request: ApiRequest) -> HttpResponse:
 
 @endpoint(
     POST=Operation(
-        summary="Acknowledge a failed integrity check, and those before it",
+        summary="Acknowledge a failed integrity check and earlier ones",
         whole_cloud=True,
         needs="administer",
         body=record({"check": NUMBER, "reason": text(longest=REASON_MAX)}),
@@ -135,7 +135,7 @@ def acknowledge(request: ApiRequest) -> HttpResponse:
     """`POST /api/v1/audit/integrity/acknowledge` with `{"check": 7, "reason": "…"}`."""
     check = request.fields.get("check")
     if type(check) is not int:
-        raise ApiError(400, "check: the id of the failed check, a number.")
+        raise ApiError(400, "check: use the ID of the failed check, a number.")
     try:
         reason = checked_reason(request.fields.get("reason"))
     except InputError as error:
@@ -145,7 +145,7 @@ def acknowledge(request: ApiRequest) -> HttpResponse:
             check, initiator=initiator(request), reason=reason, now=timezone.now()
         )
     except integrity.NothingOpenError:
-        problem = "This check is not the open one: GET /api/v1/audit/integrity has it."
+        problem = "This is not the open check. GET /api/v1/audit/integrity returns it."
         raise ApiError(409, problem) from None
     return JsonResponse({"event": event_dict(event, chained=True)})
 

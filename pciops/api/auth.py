@@ -42,8 +42,8 @@ UNKNOWN: Final = "unknown token"
 # Tokens that Keystone refused a moment ago, by their SHA-256: a flood of one costs Keystone little.
 REFUSED_FOR: Final = 5  # seconds for which a refused token is not looked up again
 NO_ROLE: Final = (
-    "The token carries no role that pciops accepts, on the system or on a domain. A token acts in "
-    "its own scope: issue it with OS_SYSTEM_SCOPE=all or OS_DOMAIN_ID."
+    "The token carries no role that pciops accepts, on the system or on a domain. A token acts "
+    "in its own scope. Issue it with OS_SYSTEM_SCOPE=all or OS_DOMAIN_ID."
 )
 TOKEN: Final = re.compile(r"[\x21-\x7e]{1,4096}")
 
@@ -85,7 +85,7 @@ def endpoint(
             except FilterError as error:
                 return ApiError(400, str(error)).response()
             except MarkerError:
-                problem = "marker: not of this list; take it from links.next."
+                problem = "marker: not from this list. Take it from links.next."
                 return ApiError(400, problem).response()
             except AuditLogError as error:
                 return ApiError(503, str(error)).response()
@@ -111,7 +111,7 @@ def _checked(request: HttpRequest, operations: Mapping[str, Operation]) -> ApiRe
     operation = operations.get(method or "")
     if operation is None:
         allowed = ", ".join(operations)
-        problem = f"{request.method} is not possible here: {allowed} is."
+        problem = f"{request.method} is not allowed here. Use {allowed}."
         raise ApiError(405, problem, {"Allow": allowed})
     call = cast("ApiRequest", request)
     call.operator = _operator(call, operation)
@@ -130,7 +130,7 @@ def _operator(request: ApiRequest, operation: Operation) -> Operator:
     """Return the holder of the token, with the rights that the token itself carries."""
     token_id = request.headers.get("X-Auth-Token", "")
     if not TOKEN.fullmatch(token_id):
-        raise DeniedError(401, "X-Auth-Token: send a token of Keystone (openstack token issue).")
+        raise DeniedError(401, "X-Auth-Token: send a Keystone token (openstack token issue).")
     digest = hashlib.sha256(token_id.encode()).hexdigest()
     if cache.get(refused := f"refused-token:{digest}"):
         raise _not_accepted()
@@ -149,7 +149,7 @@ def _operator(request: ApiRequest, operation: Operation) -> Operator:
         raise DeniedError(403, rights.refusal(operation.needs))
     if operation.whole_cloud and rights.domain_id is not None:
         names = " or ".join(keystone_roles(operation.needs))
-        raise DeniedError(403, f"This takes the role {names} on the system.")
+        raise DeniedError(403, f"This needs the role {names} on the system.")
     operator.rights, operator.token = rights, token
     return operator
 
@@ -185,16 +185,17 @@ def _note(request: HttpRequest, error: DeniedError) -> None:
 def _bound() -> str:
     """Return what to use instead of this application credential."""
     problem = (
-        "The token comes from an application credential. It is bound to its project, and Keystone "
-        "does not turn it into a token of the system or of a domain, whatever roles its owner has "
+        "The token comes from an application credential, which is bound to its project. Keystone "
+        "can't turn it into a token of the system or of a domain, even if its owner has roles "
         "there."
     )
     instead = "the token of a password with OS_SYSTEM_SCOPE=all or OS_DOMAIN_ID"
     if project := settings.ADMIN_PROJECT_NAME:
         return (
-            f"{problem} Make the application credential in the project {project}, or use {instead}."
+            f"{problem} Create the application credential in the project {project}, or use "
+            f"{instead}."
         )
     return (
-        f"{problem} Use {instead}; or set PCIOPS_ADMIN_PROJECT_NAME here to a project of "
-        "administrators, and make the application credential in that one."
+        f"{problem} Use {instead}. Or set PCIOPS_ADMIN_PROJECT_NAME to a project of "
+        "administrators, and create the application credential in it."
     )

@@ -24,5 +24,5 @@ def body_of(request: HttpRequest) -> dict[str, Any]:
     except RequestDataTooBig:
         raise ApiError(413, "The body is too large.") from None
     if not isinstance(body, dict):
-        raise ApiError(400, 'The body is no object: {"reason": "…", "identity": "…"}.')
+        raise ApiError(400, 'The body is not an object: {"reason": "…", "identity": "…"}.')
     return body

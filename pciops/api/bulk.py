@@ -53,7 +53,8 @@ RESULTS: Final = many(
         answer=record({"results": RESULTS}),
         others={
             503: (
-                "The audit log or Keystone's database failed; the rest was not tried.",
+                "The audit log or Keystone's database failed. The remaining accounts were not "
+                "attempted.",
                 record({**NAMED["Error"]["properties"], "results": RESULTS}, optional=["results"]),
             )
         },
@@ -95,9 +96,9 @@ def _user_ids(value: object) -> dict[str, None]:
     user_ids = [item.get("id") for item in items if isinstance(item, dict)]
     texts = [user_id for user_id in user_ids if isinstance(user_id, str)]
     if not all(is_text(user_id) and len(user_id) <= ID_MAX for user_id in texts):
-        raise ApiError(400, f"accounts: each id is text of at most {ID_MAX} characters.")
+        raise ApiError(400, f"accounts: each ID is text of at most {ID_MAX} characters.")
     if not 0 < len(texts) == len(items) <= MOST:
-        raise ApiError(400, f'accounts: a list of 1 to {MOST} objects, each {{"id": "…"}}.')
+        raise ApiError(400, f'accounts: send a list of 1 to {MOST} objects, each {{"id": "…"}}.')
     return dict.fromkeys(texts)
 
 

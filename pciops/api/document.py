@@ -15,28 +15,31 @@ from pciops.api.schemas import NAMED, TEXT, Schema
 from pciops.signin.rights import keystone_roles
 
 DESCRIPTION: Final = (
-    "PCI DSS account operations on OpenStack Keystone. Send a token of Keystone that carries a "
-    "role on the system or on a domain; each operation names the roles, one of which it takes. "
-    "GET also answers HEAD. Times are in UTC; what is not known is null. Parameters and fields "
-    "that an operation does not take are refused."
+    "PCI DSS account operations on OpenStack Keystone. Send a Keystone token that carries a role "
+    "on the system or on a domain. Each operation lists the roles that it accepts. GET also "
+    "answers HEAD. Times are in UTC; unknown values are null. pciops refuses parameters and "
+    "fields that an operation does not have."
 )
 IN_PATH: Final = {
-    "user_id": Parameter("user_id", TEXT, "The id of the account in Keystone."),
+    "user_id": Parameter("user_id", TEXT, "The ID of the account in Keystone."),
     "week": Parameter("week", TEXT, "The ISO week, such as 2026-W47."),
 }
 ERRORS: Final = {
-    400: "A parameter or field makes no sense; the message begins with its name.",
+    400: "A parameter or field is invalid. The message begins with its name.",
     401: "There is no token, or Keystone does not accept it.",
-    403: "The token carries no role that may do this, or Keystone's policy refuses it.",
-    404: "There is no such resource, or it is of a domain that the caller may not see.",
-    409: "The act does not fit, or no longer does.",
+    403: "The token carries no role that allows this, or Keystone's policy refuses it.",
+    404: "The resource doesn't exist, or it is in a domain that the caller can't see.",
+    409: "The action does not apply to the account, or no longer does.",
     413: "The body is too large.",
-    501: "This Keystone has no such call; nothing was changed.",
-    502: "Keystone refused the act as invalid; nothing was changed.",
-    503: "Keystone, its database or that of pciops does not answer; the message says what changed.",
+    501: "This Keystone does not support the call. Nothing was changed.",
+    502: "Keystone refused the action as invalid. Nothing was changed.",
+    503: (
+        "Keystone, its database, or pciops' own database does not answer. The message says what "
+        "was changed."
+    ),
 }
 ALWAYS: Final = (400, 401, 403, 503)
-SYSTEM: Final = "It takes a token of the system."
+SYSTEM: Final = "It needs a token of the system."
 
 
 @endpoint(GET=Operation(summary="Read this document", answer={"type": "object"}))
@@ -71,7 +74,7 @@ def build() -> dict[str, Any]:
                     "type": "apiKey",
                     "in": "header",
                     "name": "X-Auth-Token",
-                    "description": "A token of Keystone.",
+                    "description": "A Keystone token.",
                 }
             },
         },

@@ -39,6 +39,4 @@ class DeniedError(ApiError):
 @login_not_required
 def not_found(request: HttpRequest, rest: str = "") -> JsonResponse:
     """Answer every other URL under the API."""
-    return ApiError(
-        404, "There is no such resource; the API is described in docs/api.md."
-    ).response()
+    return ApiError(404, "This resource doesn't exist. docs/api.md describes the API.").response()

@@ -16,8 +16,7 @@ from pciops.lib.doctor import CheckLevel
     GET=Operation(
         summary="Check connections, grants, clocks, files, and settings now",
         description=(
-            f"Instead of checks that have not begun after {checks.BEFORE} seconds there is a "
-            "warning."
+            f"Checks that have not started after {checks.BEFORE} seconds are returned as warnings."
         ),
         needs="administer",
         whole_cloud=True,

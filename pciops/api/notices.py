@@ -25,9 +25,11 @@ NOTICE: Final = named(
             "kind": KIND,
             "status": one_of(NoticeStatus.values),
             **dict.fromkeys(("user_id", "user_name", "domain_id", "domain_name"), TEXT),
-            "email": about(or_null(TEXT), "As Keystone had it when the notice was planned."),
-            "fact_at": about(INSTANT, "When the password expires, the account was locked, …"),
-            "step": about(NUMBER, "Days ahead of the fact; 0: after it."),
+            "email": about(or_null(TEXT), "The address in Keystone when the notice was planned."),
+            "fact_at": about(
+                INSTANT, "For example when the password expires, or when the account was locked."
+            ),
+            "step": about(NUMBER, "Days before the event; 0: after it."),
             "planned_at": INSTANT,
             "attempts": NUMBER,
             "next_attempt_at": or_null(INSTANT),
@@ -42,15 +44,13 @@ NOTICE: Final = named(
 @endpoint(
     GET=Operation(
         summary="List the notices to owners of accounts, the newest first",
-        description=(
-            f"The lists failed, sent, and cancelled go back {selectors.RECENT.days} days."
-        ),
+        description=f"The lists failed, sent, and canceled go back {selectors.RECENT.days} days.",
         query=(
             Parameter(
                 "view", {**one_of(selectors.BY_NAME), "default": USUAL}, "The list of notices."
             ),
             Parameter("kind", KIND, "Only notices of this kind."),
-            Parameter("account", WORDS, "Part of the account's name, or its id."),
+            Parameter("account", WORDS, "Part of the account's name, or its ID."),
             *paging.PAGES,
         ),
         answer=paging.answer("notices", NOTICE),

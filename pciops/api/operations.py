@@ -57,7 +57,7 @@ def check_query(request: HttpRequest, operation: Operation) -> None:
         if len(values) > 1:
             raise ApiError(400, f"{name}: send it once, not {len(values)} times.")
         if not values[0].strip() and not known[name].may_be_empty:
-            raise ApiError(400, f"{name}: it has no value; leave it out instead.")
+            raise ApiError(400, f"{name}: it has no value. Leave it out instead.")
 
 
 def check_fields(body: dict[str, Any], operation: Operation) -> None:
@@ -69,5 +69,5 @@ def check_fields(body: dict[str, Any], operation: Operation) -> None:
 
 
 def _unknown(name: str, what: str, known: list[str]) -> ApiError:
-    allowed = f"there are {', '.join(known)}" if known else "there are none here"
-    return ApiError(400, f"{name[:40]}: there is no such {what}; {allowed}.")
+    allowed = f"choose from {', '.join(known)}" if known else "there are none here"
+    return ApiError(400, f"{name[:40]}: unknown {what}; {allowed}.")

@@ -21,7 +21,7 @@ COUNT: Final = {"accounts": NUMBER, **dict.fromkeys(AccountKind.values, NUMBER)}
 
 @endpoint(
     GET=Operation(
-        summary="Count the accounts in each state, and those of the next days",
+        summary="Count the accounts in each state, and those that expire in the next days",
         answer=record(
             {
                 "live_at": INSTANT,

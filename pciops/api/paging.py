@@ -17,10 +17,10 @@ MAX_LIMIT: Final = 1000
 LIMIT: Final = Parameter(
     "limit",
     {**whole(1, MAX_LIMIT), "default": DEFAULT_LIMIT},
-    "The number of rows of a page.",
+    "The number of rows on a page.",
 )
 MARKER: Final = Parameter(
-    "marker", WORDS, "The place to go on from: take it from links.next of the page before."
+    "marker", WORDS, "The place to continue. Take it from links.next of the previous page."
 )
 PAGES: Final = (LIMIT, MARKER)
 
@@ -35,7 +35,7 @@ def limit(request: ApiRequest) -> int:
     text = request.GET.get("limit", str(DEFAULT_LIMIT))
     plain = text.isascii() and text.isdigit() and len(text) < 10
     if not plain or not 1 <= int(text) <= MAX_LIMIT:
-        raise ApiError(400, f"limit: a whole number from 1 to {MAX_LIMIT}.")
+        raise ApiError(400, f"limit: use a whole number from 1 to {MAX_LIMIT}.")
     return int(text)
 
 

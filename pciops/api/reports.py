@@ -33,7 +33,7 @@ from pciops.reports.lookup import ParameterError, ReportNotFoundError
 from pciops.reports.models import StoredReport
 from pciops.reports.render.formats import FORMATS, download
 
-DOMAIN: Final = Parameter("domain_id", WORDS, "Of this domain; without it, of the whole cloud.")
+DOMAIN: Final = Parameter("domain_id", WORDS, "For this domain; without it, for the entire cloud.")
 REVISION: Final = Parameter(
     "revision", whole(0, 99_999), "An older revision; without it, the newest."
 )
@@ -78,9 +78,9 @@ def reports(request: ApiRequest) -> HttpResponse:
 @endpoint(
     GET=Operation(
         summary="Download the report of a week",
-        description="The download is recorded in the audit log.",
+        description="The audit log records each download.",
         query=(
-            Parameter("format", {**one_of(FORMATS), "default": "json"}, "The form of the file."),
+            Parameter("format", {**one_of(FORMATS), "default": "json"}, "The file format."),
             REVISION,
             DOMAIN,
         ),
@@ -112,7 +112,7 @@ def report(request: ApiRequest, week: str) -> StreamingHttpResponse:
         query=(REVISION, DOMAIN),
         body=record(
             {
-                "sha256": about(TEXT, "Of the report that was read."),
+                "sha256": about(TEXT, "The hash of the report that you read."),
                 "remark": {"type": "string", "maxLength": store.LONGEST_REMARK},
             },
             optional=["remark"],
@@ -127,7 +127,7 @@ def sign_off(request: ApiRequest, week: str) -> HttpResponse:
     if request.method == "POST":
         remark = _remark(request.fields.get("remark"))
         if request.fields.get("sha256") != stored.hash:
-            problem = "sha256: that of another report or revision. Nothing was signed."
+            problem = "sha256: this is the hash of another report or revision. Nothing was signed."
             raise ApiError(409, problem)
         store.sign_off(
             stored,
@@ -142,9 +142,9 @@ def sign_off(request: ApiRequest, week: str) -> HttpResponse:
 def _remark(value: object) -> str:
     remark = value.strip() if isinstance(value, str) else value or ""
     if not isinstance(remark, str) or len(remark) > store.LONGEST_REMARK:
-        raise ApiError(400, f"remark: text of at most {store.LONGEST_REMARK} characters.")
+        raise ApiError(400, f"remark: send text of at most {store.LONGEST_REMARK} characters.")
     if not is_text(remark, allowed="\t\r\n"):
-        raise ApiError(400, "remark: text only, without control characters.")
+        raise ApiError(400, "remark: send only text, without control characters.")
     return remark
 
 

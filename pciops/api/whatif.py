@@ -40,12 +40,12 @@ STOPPED: Final = (
 
 @endpoint(
     GET=Operation(
-        summary="Preview which accounts other values of the policy would stop",
+        summary="Preview which accounts a policy change would block",
         query=tuple(
             Parameter(
                 name,
                 {"anyOf": [whole(TYPES[name].min, TYPES[name].max), {"const": ""}]},
-                "The value to preview; empty: off. Without it, the present one.",
+                "The value to preview; empty: off. Without it, the current one.",
                 may_be_empty=True,
             )
             for name in CHANGEABLE

@@ -15,10 +15,7 @@ from pciops.lib import times
 from pciops.lib.doctor import TIMEOUT, CheckResult, check, ok, problem, warning
 from pciops.lib.env import SettingError
 
-NOT_SET_UP = (
-    "Nobody knows from where and with which program an account was locked, who changed it, and "
-    "whether an attack is on"
-)
+NOT_SET_UP = "pciops can't show the source and client of a lock, who changed an account, or attacks"
 
 
 @check("notifications")
@@ -26,7 +23,7 @@ def notifications() -> Iterator[CheckResult]:
     """Check that RabbitMQ answers, and that our queue exists and is not full."""
     urls = settings.NOTIFICATIONS_URLS
     if not urls and liveness.liveness(timezone.now()).running:
-        yield ok("They come another way than from RabbitMQ: this is the demo.")
+        yield ok("The demo receives them without RabbitMQ.")
         return
     if not urls:
         yield warning(
@@ -42,13 +39,13 @@ def notifications() -> Iterator[CheckResult]:
             level = warning if links or len(urls) > 1 else problem
             yield level(
                 f"{error}.",
-                "Look at PCIOPS_NOTIFICATIONS_URL and at the RabbitMQ that it names. Everything "
-                "but the news of sign-ins works without it.",
+                "Check PCIOPS_NOTIFICATIONS_URL and the RabbitMQ that it names. Everything "
+                "except sign-ins and changes in Keystone works without it.",
             )
     if links:
         yield _queue(links[0])
     elif len(urls) > 1:
-        yield problem("None of the nodes answers.", "Look at the RabbitMQ of the cloud.")
+        yield problem("None of the nodes answers.", "Check the RabbitMQ of the cloud.")
     for link in links:
         link.release()
 
@@ -60,21 +57,21 @@ def _queue(link: Connection) -> CheckResult:
         queue = link.default_channel.queue_declare(name, passive=True)
     except link.channel_errors:
         return warning(
-            f"{node} answers, and has no queue {name!r}.",
-            "A consumer is running and makes it when it connects; look at its log."
+            f"{node} answers, but has no queue {name!r}.",
+            "A consumer is running and creates the queue when it connects. Check its log."
             if running
             else "Start pciops consume_events.",
         )
     waiting = int(queue.message_count)
     if waiting > settings.NOTIFICATIONS_QUEUE_LENGTH // 2:
         return problem(
-            f"{waiting} notifications wait at {node}; of more than "
-            f"{settings.NOTIFICATIONS_QUEUE_LENGTH} the oldest are lost.",
-            "A consumer is running and too slow: start another one."
+            f"{waiting} notifications wait at {node}. RabbitMQ drops the oldest beyond "
+            f"{settings.NOTIFICATIONS_QUEUE_LENGTH}.",
+            "A consumer is running but too slow. Start another one."
             if running
             else "Start pciops consume_events.",
         )
-    return ok(f"{node} answers; {waiting} notifications wait.")
+    return ok(f"{node} answers. {waiting} notifications wait.")
 
 
 @check("consumer", after="database")
@@ -87,18 +84,18 @@ def consumer() -> Iterator[CheckResult]:
     since = f"since {times.both(state.until, now)}" if state.until else "yet"
     if not state.running:
         yield problem(
-            f"None is running: nothing has been heard of sign-ins {since}.",
+            f"No consumer is running: no events {since}.",
             "Start pciops consume_events (docs/events.md).",
         )
     elif not state.connected:
         yield problem(
-            f"It is not connected: {state.error}. Nothing has been heard of sign-ins {since}.",
-            "It tries again by itself.",
+            f"It is not connected: {state.error}. No events {since}.",
+            "It reconnects automatically.",
         )
     else:
         last = state.last_message_at
-        came = times.both(last, now) if last else "never, so far"
-        yield ok(f"It is running and connected; the last notification came {came}.")
+        came = times.both(last, now) if last else "never so far"
+        yield ok(f"It is connected. The last notification arrived {came}.")
     yield from _dead_letters()
 
 
@@ -107,9 +104,9 @@ def _dead_letters() -> Iterator[CheckResult]:
     if newest is not None:
         last = times.both(newest.last_at, timezone.now())
         yield warning(
-            f"Messages that made no sense were set aside, {search.dead_letter_count()} in all, "
-            f"the last {last}: {newest.reason}.",
-            "pciops set_aside shows them.",
+            f"{search.dead_letter_count()} messages could not be processed, the last {last}: "
+            f"{newest.reason}.",
+            "pciops set_aside lists them.",
         )
 
 
@@ -120,8 +117,8 @@ def keystone_conf() -> Iterator[CheckResult]:
         return
     if not settings.KEYSTONE_CONF:
         yield warning(
-            "What Keystone sends is not known: pciops has no keystone.conf to look into.",
-            "Name it in PCIOPS_KEYSTONE_CONF; docs/events.md has the lines that it needs.",
+            "pciops doesn't know what Keystone sends, because it has no keystone.conf.",
+            "Set PCIOPS_KEYSTONE_CONF. docs/events.md lists the options that keystone.conf needs.",
         )
         return
     try:
@@ -132,4 +129,4 @@ def keystone_conf() -> Iterator[CheckResult]:
     for option in missing:
         yield warning(option.sentence, option.remedy)
     if not missing:
-        yield ok("Keystone sends all that pciops needs to know.")
+        yield ok("Keystone sends everything that pciops needs.")

@@ -86,21 +86,21 @@ def silence(now: datetime) -> Silence | None:
         return Silence(
             since=None,
             set_up=False,
-            sentence="Nobody listens to Keystone's notifications: what locks accounts, and who "
-            "changes them, is not known here.",
+            sentence="pciops does not receive Keystone's notifications, so it can't show what "
+            "locks accounts and who changes them.",
             reason="",
-            remedy="Set PCIOPS_NOTIFICATIONS_URL and run pciops consume_events; "
-            "docs/events.md has the lines for keystone.conf.",
+            remedy="Set PCIOPS_NOTIFICATIONS_URL and run pciops consume_events. docs/events.md "
+            "lists the options for keystone.conf.",
         )
     since = f"since {times.both(state.until, now)}" if state.until else "yet"
     return Silence(
         since=state.until,
         set_up=True,
-        sentence=f"No news from Keystone {since}: what is shown below is not the newest.",
+        sentence=f"No events from Keystone {since}. The data below may be out of date.",
         reason=state.error,
-        remedy="The consumer runs, and tries to reach RabbitMQ again and again."
+        remedy="The consumer is running and reconnects to RabbitMQ."
         if state.running
-        else "No consumer is running: start pciops consume_events.",
+        else "No consumer is running. Start pciops consume_events.",
     )
 
 

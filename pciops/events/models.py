@@ -225,7 +225,7 @@ class Storm(models.Model):
     tries = models.PositiveIntegerField()  # failed attempts
 
     def __str__(self) -> str:
-        return f"lockout storm since {self.began_at}"
+        return f"possible attack since {self.began_at}"
 
 
 class StormAccount(models.Model):

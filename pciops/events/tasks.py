@@ -64,9 +64,9 @@ def find_out_of_band_activity() -> None:
 
 def _find_unlocks(now: datetime) -> None:
     if number := detection.find_unlocks(policy=policies.current(), now=now):
-        log.warning("%d accounts were unlocked past pciops", number)
+        log.warning("%d accounts were unlocked outside pciops", number)
 
 
 def _find_activity_changes(now: datetime) -> None:
     if number := detection.find_activity_changes(policy=policies.current(), now=now):
-        log.warning("the last activity of %d accounts was changed past pciops", number)
+        log.warning("the last activity of %d accounts was changed outside pciops", number)

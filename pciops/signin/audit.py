@@ -98,7 +98,7 @@ def find_person(name: str, domain: str) -> Operator:
                     id=user_id, name=known_name, domain_id=place.id, domain_name=place.name
                 )
     except database.KeystoneDatabaseDownError as error:
-        log.warning("cannot tell who tries to sign in: %s", error)
+        log.warning("cannot identify the account that signs in: %s", error)
     return Operator(id="", name=UNKNOWN_NAME)
 
 

@@ -105,37 +105,37 @@ class CommandOperator:
             now = None
         except client.UnreachableError as error:
             raise CommandError(
-                f"Keystone does not answer, so your rights cannot be confirmed: {error}. This and "
-                "what comes after it was not tried."
+                f"Keystone does not answer, so pciops can't confirm your rights: {error}. This "
+                "account and the following ones were not attempted."
             ) from None
         if now is None or not now.covers(self.rights):
             raise CommandError(
-                "Keystone no longer accepts the token, or it has lost its role. This and what "
-                "comes after it was not tried."
+                "Keystone no longer accepts the token, or it has lost its role. This account and "
+                "the following ones were not attempted."
             )
 
 
 def add_arguments(parser: CommandParser) -> None:
     """Add the arguments of all commands that act on accounts."""
     parser.add_argument("accounts", metavar="NAME_OR_ID", nargs="+")
-    parser.add_argument("--domain", default="", help="name or id of the accounts' domain")
-    parser.add_argument("--reason", required=True, help="why, for whoever reads the trail")
+    parser.add_argument("--domain", default="", help="name or ID of the accounts' domain")
+    parser.add_argument("--reason", required=True, help="the reason, for the audit log")
     parser.add_argument(
         "--identity",
         choices=Event.Identity.values,
         default=Event.Identity.HOST,
-        help="how the person's identity was confirmed (PCI DSS 8.3.4); default: %(default)s",
+        help="how the user's identity was confirmed (PCI DSS 8.3.4); default: %(default)s",
     )
     parser.add_argument(
         "--beyond-limit",
         action="store_true",
         help="unlock beyond the limit of unlocks in an hour; an alert is sent",
     )
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
     parser.add_argument(
         WITHOUT_KEYSTONE,
         action="store_true",
-        help="act as the operating-system user, whatever OS_CLOUD and OS_* say",
+        help="act as the operating-system user, even if OS_CLOUD or OS_* is set",
     )
 
 
@@ -167,8 +167,8 @@ def operator(*, without_keystone: bool) -> CommandOperator:
         raise CommandError(str(error), returncode=2) from None
     except NotSignedInError as error:
         raise CommandError(
-            f"{error} Nothing was changed. {WITHOUT_KEYSTONE} acts as {user.name} of this host "
-            "instead, where an act needs no token."
+            f"{error} Nothing was changed. {WITHOUT_KEYSTONE} acts as {user.name} of this host, "
+            "if the action needs no token."
         ) from None
     initiator = replace(
         user,
@@ -196,31 +196,32 @@ def _why_not(error: Exception) -> str:
     named = clouds.credential_variable()
     match error:
         case client.PasswordExpiredError():
-            return f"The password that {named} stands for has expired: change it first."
+            return f"The password of {named} has expired. Change it first."
         case client.SecondFactorError():
             return (
-                f"Keystone wants a second factor of whom {named} names, which a command does not "
-                "ask for: use a token (OS_AUTH_TYPE=v3token, OS_TOKEN)."
+                f"Keystone requires a second factor for {named}, which commands can't ask for. "
+                "Use a token (OS_AUTH_TYPE=v3token, OS_TOKEN)."
             )
         case client.OtherCloudError():
             return (
-                f"{named} signs in at another Keystone than that of pciops, {settings.OS_AUTH_URL}."
+                f"{named} signs in at another Keystone than {settings.OS_AUTH_URL}, the one of "
+                "pciops."
             )
         case client.UnreachableError():
             return f"Keystone does not answer: {error}."
         case BoundTokenError():
             return (
-                f"{named} is an application credential, bound to a project without rights here: "
-                "use a password, with OS_SYSTEM_SCOPE=all."
+                f"{named} is an application credential, bound to a project without rights here. "
+                "Use a password, with OS_SYSTEM_SCOPE=all."
             )
         case ScopedTokenError():
             return f"{named} signs in. {SCOPED}"
         case NoRoleError():
             roles = " or ".join(keystone_roles())
-            return f"{named} signs in, without a role here: that takes {roles}."
+            return f"{named} signs in, but has no role here. It needs {roles}."
     return (
-        f"Keystone refused what {named} names: name, password or scope is wrong, or the account is "
-        "locked, disabled or inactive. A wrong password counts towards its lock."
+        f"Keystone refused {named}. The name, password, or scope is wrong, or the account is "
+        "locked, disabled, or inactive. A wrong password counts as a failed attempt."
     )
 
 
@@ -255,6 +256,6 @@ def _find(text: str, domain: str, scope: str | None) -> Account:
         raise CommandError(f"There is no account {text!r}{where}.")
     if len(accounts) > 1:
         domains = ", ".join(account.domain_name for account in accounts)
-        problem = f"--domain: {text!r} exists in {domains}; say which"
+        problem = f"--domain: {text!r} exists in {domains}; set one of them"
         raise CommandError(problem, returncode=2)
     return accounts[0]

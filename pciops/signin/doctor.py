@@ -22,7 +22,9 @@ def proxies() -> Iterator[CheckResult]:
         sentence = f"{unseen_proxy.SENTENCE} The last one came at {times.dated(seen)}."
         yield warning(sentence, unseen_proxy.REMEDY)
     else:
-        yield ok(f"{counted(settings.PROXIES, 'proxy', 'proxies')} in front, as far as seen.")
+        yield ok(
+            f"{counted(settings.PROXIES, 'proxy', 'proxies')} in front, as far as pciops has seen."
+        )
 
 
 @check("credentials", after="Keystone's API", by_command=True)
@@ -33,11 +35,11 @@ def credentials() -> Iterator[CheckResult]:
     """
     named = clouds.credential_variable()
     if not named:
-        yield ok("None are set (OS_CLOUD, OS_*): commands act as the operating-system user.")
+        yield ok("None are set (OS_CLOUD, OS_*). Commands act as the operating-system user.")
         return
     remedy = (
-        f"Look at {named} and the OS_* beside it, or unset them: without credentials commands act "
-        "as the operating-system user."
+        f"Check {named} and the OS_* variables beside it, or unset them. Without credentials, "
+        "commands act as the operating-system user."
     )
     try:
         token, rights = commands.sign_in()
@@ -46,7 +48,7 @@ def credentials() -> Iterator[CheckResult]:
     except commands.NotSignedInError as error:
         yield problem(str(error), remedy)
     else:
-        where = f"the domain {rights.domain_name}" if rights.domain_id else "the whole cloud"
+        where = f"the domain {rights.domain_name}" if rights.domain_id else "the entire cloud"
         roles = ", ".join(sorted(token.roles))
         yield ok(
             f"{named} signs in {token.user_name} ({token.user_domain_name}), {rights.role} of "

@@ -25,13 +25,13 @@ from pciops.signin.session_store import SessionStore
 log = logging.getLogger(__name__)
 
 ENDED: Final = (
-    "Your session has ended. Nothing was changed. Sign in: the form opens again with what you"
-    " typed."
+    "Your session has ended. Nothing was changed. Sign in, and the form opens again with what "
+    "you typed."
 )
 ENDED_READING: Final = "Your session has ended. Sign in to continue."
 REVOKED: Final = (
-    "You are signed out: Keystone no longer accepts your token, or it has lost its role. "
-    "Nothing was changed."
+    "You are signed out. Keystone no longer accepts your token, or it has lost its role. Nothing "
+    "was changed."
 )
 
 
@@ -85,7 +85,7 @@ class OperatorMiddleware:
         except sessions.EndedError:
             ended = ENDED_READING
         except client.UnreachableError as error:
-            log.warning("rights cannot be confirmed, Keystone does not answer: %s", error)
+            log.warning("cannot confirm rights, Keystone does not answer: %s", error)
             return render(request, "signin/unconfirmed.html", {"reason": str(error)}, status=503)
         if ended:
             logout(request)

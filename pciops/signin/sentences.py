@@ -12,30 +12,28 @@ from pciops.signin.rights import NoRoleError, ScopedTokenError, keystone_roles
 # a visitor who does not know its password, and Keystone checks none on a locked account.
 REFUSED: Final = (
     "Keystone refused this name and password. One of them is wrong, or the account is locked, "
-    "disabled or inactive: nobody is told here which. Another administrator sees it in pciops, and "
-    "unlocks it; where there is none: pciops unlock on the pciops host. A wrong password "
-    "counts towards Keystone's lock of the account."
+    "disabled, or inactive; this page doesn't say which. Ask another administrator to check and "
+    "unlock it in pciops. If there is none, run pciops unlock on the pciops host. A wrong "
+    "password counts as a failed attempt."
 )
 REFUSED_CODE: Final = (
-    "Keystone refused this code. Take the next one that your device shows; where that is refused "
-    "too, look at its clock. The code does not count towards Keystone's lock."
+    "Keystone refused this code. Enter the next code that your device shows. If that fails too, "
+    "check the clock of your device. The code does not count as a failed attempt."
 )
 USED_CODE: Final = (
-    "This code was used before. Wait for the next one on your device: each code signs in once."
+    "This code was used before. Wait for the next code on your device: each code works once."
 )
-ENDED_CODES: Final = (
-    "Too many codes were wrong, and the sign-in has ended. Sign in again with the next code."
-)
+ENDED_CODES: Final = "Too many wrong codes. Start over with your password and the next code."
 BUSY: Final = (
-    "Too many sign-ins at once. Your password was not checked, and nothing was counted. Try again "
-    "in a few seconds."
+    "Too many sign-ins at once. pciops did not check your password, and it does not count as a "
+    "failed attempt. Try again in a few seconds."
 )
 REFUSED_CURRENT: Final = (
-    "The password is not changed. Keystone refused the current one: it is wrong, or the account "
-    "has been locked or disabled since. A wrong one counts towards Keystone's lock of the account."
+    "The password was not changed. Keystone refused the current one: it is wrong, or the account "
+    "is now locked or disabled. A wrong password counts as a failed attempt."
 )
 SCOPED: Final = (
-    "The token's own scope carries no role that pciops accepts, and Keystone does not exchange a "
+    "The token's own scope carries no role that pciops accepts. Keystone does not exchange a "
     "token of one scope for another (allow_rescope_scoped_token in keystone.conf). Send an "
     "unscoped token, or one of the scope that carries the role (OS_SYSTEM_SCOPE=all or "
     "OS_DOMAIN_ID)."
@@ -64,31 +62,31 @@ def unreachable(error: client.UnreachableError, *, changing: bool) -> str:
     """
     if changing:
         return (
-            f"Keystone does not answer: {error}. Whether the password is changed is not known. "
-            "When it is back, try to sign in with the new one first."
+            f"Keystone does not answer: {error}. pciops doesn't know whether the password was "
+            "changed. When Keystone answers, try to sign in with the new password first."
         )
     return (
-        f"Keystone does not answer: {error}. Nothing was checked, and nothing was counted. "
-        "Try again when it is back; pciops unlock works without it."
+        f"Keystone does not answer: {error}. Your password was not checked and counts as no "
+        "failed attempt. Try again later; pciops unlock works without Keystone."
     )
 
 
 def missing(error: Exception, name: str, domain: str) -> str:
     """Return what is missing although the password was right."""
     if isinstance(error, client.PasswordRefusedError):
-        return f"The password is not changed. Keystone refused the new one: {error}."
+        return f"The password was not changed. Keystone refused the new one: {error}."
     if isinstance(error, client.PasswordExpiredError):
         return (
-            f"The password of {name} ({domain}) has expired, and Keystone does not say whose id "
-            "it is. Change it in the OpenStack dashboard, then sign in here."
+            f"The password of {name} ({domain}) has expired, but Keystone did not report the "
+            "account's ID. Change it in the OpenStack dashboard, then sign in here."
         )
     if isinstance(error, client.SecondFactorError):
         ways = [" and ".join(sorted(methods)) for methods in error.missing if methods]
         wanted = ", or ".join(ways) or "another method than a password"
         return (
-            f"The password is right, but Keystone wants more of {name} ({domain}): "
-            f"{wanted}. pciops can ask for a TOTP code alone. Use the API with a "
-            "token, or have the rules of the account changed (multi_factor_auth_rules)."
+            f"The password is right, but Keystone also requires {wanted} for {name} ({domain}). "
+            "pciops supports only TOTP codes. Use the API with a token, or ask an administrator "
+            "to change the account's rules (multi_factor_auth_rules)."
         )
     if isinstance(error, ScopedTokenError):
         return f"The password is right. {SCOPED}"
@@ -97,8 +95,8 @@ def missing(error: Exception, name: str, domain: str) -> str:
         f"none of the roles {', '.join(roles)} and {least}" if roles else f"not the role {least}"
     )
     return (
-        f"The password is right, but {name} ({domain}) is not an operator: it has {names} "
-        f"on the system or on its domain. An administrator can give it the least of them, on its "
-        f"domain: openstack role add --user {quote(name)} --user-domain {quote(domain)} "
-        f"--domain {quote(domain)} {quote(least)}"
+        f"The password is right, but {name} ({domain}) is not an operator: it has {names} on the "
+        "system or on its domain. An administrator can grant the lowest role, on its domain: "
+        f"openstack role add --user {quote(name)} --user-domain {quote(domain)} --domain "
+        f"{quote(domain)} {quote(least)}"
     )

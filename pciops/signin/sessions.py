@@ -148,7 +148,7 @@ def revoke(contents: Mapping[str, Any]) -> None:
         except client.RefusedError:
             continue  # it has ended already
         except client.UnreachableError as error:
-            log.warning("a token of an ended session is not revoked: %s", error)
+            log.warning("cannot revoke a token of an ended session: %s", error)
             return
 
 

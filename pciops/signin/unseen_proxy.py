@@ -21,12 +21,12 @@ from pciops.lib.models import ExternalService
 NAME: Final = "unseen_proxy"  # of the row that says when it was last seen
 CURRENT: Final = timedelta(days=1)
 SENTENCE: Final = (
-    "Requests arrive with X-Forwarded-For, and PCIOPS_PROXIES is 0: all clients count as one "
-    "address, so failed sign-ins of one make all of them wait."
+    "Requests arrive with X-Forwarded-For, but PCIOPS_PROXIES is 0. All clients count as one "
+    "address, so failed sign-ins of one client delay all others."
 )
 REMEDY: Final = (
     "Set PCIOPS_PROXIES to the number of proxies in front. If there is none, a client sent the "
-    "header itself, and nothing is wrong."
+    "header itself, and you can ignore this."
 )
 
 LOGGED_EVERY: Final = 3600  # seconds, in each process

@@ -197,7 +197,7 @@ def change_scope(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and not sessions.change_scope(
         request, request.POST.get("scope") or None
     ):
-        messages.warning(request, "You are no operator there. Nothing was changed.")
+        messages.warning(request, "You are not an operator there. Nothing was changed.")
     return redirect("overview")
 
 
@@ -350,7 +350,7 @@ def _start_over(request: HttpRequest, pending: PendingSignin | None) -> HttpResp
     signin_steps.drop(request)
     if pending is None:
         return redirect("signin")
-    messages.warning(request, "That took too long, and the sign-in has ended. Begin anew.")
+    messages.warning(request, "The sign-in took too long. Start over.")
     return redirect(_signin_url(pending.next))
 
 
@@ -396,5 +396,5 @@ def _password_rule() -> str | None:
     try:
         return policy.current().password_regex_description
     except SettingError as error:
-        log.error("the policy cannot be read: %s", error)
+        log.error("cannot read the policy: %s", error)
         return None

@@ -118,7 +118,7 @@ def verdict_of(request: OperatorRequest, user_id: str) -> SigninVerdict:
     account = selectors.get(user_id, scope=request.user.scope)
     outages.answered(KEYSTONE_DATABASE, now)
     if account is None:
-        raise Http404("There is no account with this id. Look for it by name.")
+        raise Http404("There is no account with this ID. Search for its name.")
     return judge(account, policies.current(), now)
 
 

@@ -41,7 +41,7 @@ def account_act(request: OperatorRequest, user_id: str, name: str) -> HttpRespon
     """Show the form of an act with its side effects, or perform the act."""
     act = BY_NAME.get(name)
     if act is None:
-        raise Http404("There is no such act.")
+        raise Http404("There is no such action.")
     rights.require(request, act.needs)
     verdict = verdict_of(request, user_id)
     if request.method != "POST":

@@ -107,7 +107,7 @@ def acknowledge(request: OperatorRequest) -> HttpResponse:
         return rights.signed_out(request, then=request.path, action=Event.Action.ACKNOWLEDGE)
     except integrity.NothingOpenError:
         form = AcknowledgeForm(initial={"seen": failed.pk, "reason": form.cleaned_data["reason"]})
-        sentence = "A newer integrity check failed: this one. Nothing was acknowledged."
+        sentence = "A newer integrity check failed; this page shows it. Nothing was acknowledged."
         return _acknowledge_page(request, failed, form, problem=sentence, status=409)
     except client.UnreachableError as error:
         sentence = rights.unconfirmed(error, unlock=False)

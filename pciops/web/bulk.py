@@ -128,7 +128,9 @@ def _fresh_page(request: OperatorRequest, chosen: _Chosen, *, more: bool) -> Htt
         initial = {"identity": usual_identity(request, service=service)}
         form = ReasonForm(initial=initial, **_limit(request, chosen))
         return _form_page(request, chosen, form, more=more)
-    messages.info(request, "No selected account is locked any more: there is nothing to unlock.")
+    messages.info(
+        request, "The selected accounts are no longer locked, so there is nothing to unlock."
+    )
     return redirect(_list(request))
 
 
@@ -179,7 +181,7 @@ def _without_attacked(request: OperatorRequest, chosen: _Chosen) -> HttpResponse
         },
     )
     if not any(verdict.locked for verdict in kept.verdicts):
-        messages.info(request, "Every selected account is under attack: nothing was unlocked.")
+        messages.info(request, "Every selected account is under attack, so none was unlocked.")
         return redirect(_list(request))
     initial = {name: request.POST.get(name, "") for name in ("reason", "identity")}
     return _form_page(request, kept, ReasonForm(initial=initial))
@@ -215,12 +217,12 @@ def _selection(values: list[str]) -> dict[str, Failures]:
         try:
             preconditions[user_id] = Failures.parse(failures)
         except ValueError:
-            raise SelectionError("The selection cannot be read: select the rows again.") from None
+            raise SelectionError("The selection is invalid. Select the rows again.") from None
     if not preconditions:
-        raise SelectionError("No row is selected: select the accounts to unlock.")
+        raise SelectionError("No row is selected. Select the accounts to unlock.")
     if len(preconditions) > MOST:
         number = len(preconditions)
-        raise SelectionError(f"{number} accounts are selected: at most {MOST} at once.")
+        raise SelectionError(f"{number} accounts are selected. Select at most {MOST}.")
     return preconditions
 
 
@@ -239,7 +241,7 @@ def _whole_list(request: OperatorRequest) -> tuple[dict[str, Failures], bool]:
         query, scope=scope, policy=policies.current(), now=now, marker="", limit=MOST
     )
     if not page.accounts:
-        raise SelectionError("No account of this list is locked any more.")
+        raise SelectionError("The accounts of this list are no longer locked.")
     return {account.id: account.failures for account in page.accounts}, bool(page.next)
 
 
@@ -252,8 +254,8 @@ def _look_up(request: OperatorRequest, preconditions: dict[str, Failures]) -> _C
 
 
 def _missing(number: int) -> str:
-    does = counted(number, "selected account does", "selected accounts do")
-    return f"{does} not exist any more."
+    gone = counted(number, "selected account no longer exists", "selected accounts no longer exist")
+    return f"{gone}."
 
 
 def _list(request: OperatorRequest) -> str:

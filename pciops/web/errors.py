@@ -48,34 +48,34 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         return _bare_page(413, "Form too large", sentence)
     if isinstance(exception, DisallowedHost):
         sentence = (
-            "pciops does not serve this host name. Open it at its own address, or, if this is the "
-            "address, add its host to PCIOPS_ALLOWED_HOSTS."
+            "pciops does not serve this host name. Open pciops at its own address. If this is "
+            "its address, add the host name to PCIOPS_ALLOWED_HOSTS."
         )
         return _bare_page(400, "Unknown host", sentence)
-    sentence = "The request could not be read: its host, its form or its session is damaged."
+    sentence = "pciops could not read the request: its host name, form, or session is damaged."
     return _bare_page(400, "Bad request", sentence)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _page(request, 403, "Not allowed", "You may not do this.")
+    return _page(request, 403, "Not allowed", "You don't have permission to do this.")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     if settings.HTTPS and not request.is_secure():
         sentence = (
-            "This page came over plain HTTP, where browsers do not send the cookies of pciops. "
+            "This page was sent over plain HTTP, where browsers do not send pciops' cookies. "
             "Nothing was changed. Open the address with https://. If it has that, the proxy in "
-            "front has to set X-Forwarded-Proto, and PCIOPS_PROXIES has to count it."
+            "front must set X-Forwarded-Proto, and PCIOPS_PROXIES must count it."
         )
     elif reason.startswith("Origin checking failed"):
         sentence = (
-            "The form came from another address than the one that it was sent to. Nothing was "
-            "changed. Open pciops at its own address. A proxy in front has to pass the header Host."
+            "The form came from another address than its own. Nothing was changed. Open pciops "
+            "at its own address. A proxy in front must pass the Host header."
         )
     else:
         sentence = (
             "The form was open for too long, or came from another site. Nothing was changed. Go "
-            "back, reload the page, and send it again. Cookies have to be allowed."
+            "back, reload the page, and send it again. Allow cookies for this site."
         )
     return _page(request, 403, "Form refused", sentence)
 
@@ -83,7 +83,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     sentence = str(exception.args[0]) if exception.args else ""
     if not sentence or isinstance(exception.args[0], dict):
-        sentence = "There is no such page."
+        sentence = "This page doesn't exist."
     return _page(request, 404, "Not found", sentence)
 
 
@@ -93,15 +93,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return _bare_page(
             503,
             "pciops' own database does not answer",
-            "Sign-ins, sessions and the trail live there; without a trail nothing is unlocked. An "
-            "unlock that was under way at this moment may have been done: look at the account "
-            "again. The server's log says more.",
+            "It holds sign-ins, sessions, and the audit log, so pciops can't unlock accounts "
+            "without it. An unlock that was in progress may have been done. Check the account "
+            "again. The server's log has the cause.",
         )
     return _bare_page(
         500,
         "pciops failed",
-        "This is a fault of pciops, not of your input. The server's log says what happened; the "
-        "trail shows whether an act was done.",
+        "This is a bug in pciops, not in your input. The server's log has the traceback. The "
+        "audit log shows whether an action was done.",
     )
 
 
@@ -123,7 +123,7 @@ def explained(request: HttpRequest, error: Exception) -> HttpResponse | None:
     if isinstance(error, BadRequestError | FilterError):
         return _page(request, 400, "Bad address", str(error))
     if isinstance(error, MarkerError):
-        sentence = "marker: this is no place in this list. Leave it out to begin at the first page."
+        sentence = "marker: not a place in this list. Leave it out to start at the first page."
         return _page(request, 400, "Bad address", sentence)
     if isinstance(error, NotAllowedError):
         refusals.record_refusal(
@@ -140,7 +140,9 @@ def explained(request: HttpRequest, error: Exception) -> HttpResponse | None:
     if isinstance(error, SettingError):
         log.error("the policy cannot be read: %s", error)
         scope = cast("OperatorRequest", request).user.scope
-        sentence = str(error) if scope is None else "An administrator of the cloud sees the reason."
+        sentence = (
+            str(error) if scope is None else "An administrator of the cloud can see the reason."
+        )
         return _page(request, 503, "Keystone's policy cannot be read", sentence)
     return None
 

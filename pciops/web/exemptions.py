@@ -65,7 +65,7 @@ def _status(request: OperatorRequest) -> ExemptionStatus | None:
     text = request.GET.get("status", "")
     if text and text not in ExemptionStatus.values:
         allowed = ", ".join(ExemptionStatus.values)
-        raise BadRequestError(f"status: there is no status {text!r}. They are {allowed}.")
+        raise BadRequestError(f"status: {text!r} is unknown. Choose from {allowed}.")
     return ExemptionStatus(text) if text else None
 
 

@@ -40,7 +40,7 @@ def export(
     """
     form = request.GET.get("format", "")
     if form not in CONTENT_TYPES:
-        raise BadRequestError(f"format: {form!r} is no format of a file; csv and json are.")
+        raise BadRequestError(f"format: {form!r} is not supported. Choose csv or json.")
     filters = request.GET.copy()
     filters.pop("format", None)
     services.record(

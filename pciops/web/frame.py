@@ -72,7 +72,7 @@ def alerts(scope: str | None, now: datetime) -> list[PageAlert] | None:
         read = partial(_alerts, scope, now)
         return shared(("alerts", scope), read, codec=CODEC, now=now).value
     except (DatabaseError, InterfaceError) as error:
-        log.warning("alerts cannot be read: %s", error)
+        log.warning("cannot read alerts: %s", error)
         return None
 
 

@@ -135,7 +135,7 @@ def again(request: OperatorRequest, notice_id: UUID) -> HttpResponse:
     """Make a failed notice due again."""
     notice = selectors.get(notice_id, scope=request.user.scope)
     if notice is None:
-        raise Http404("There is no notice with this id.")
+        raise Http404("There is no notice with this ID.")
     now, by = timezone.now(), f"{request.user.name} ({request.user.domain_name})"
 
     def write() -> bool:  # both the notice and the audit log, or neither

@@ -23,7 +23,7 @@ from pciops.web.errors import KEYSTONE_DATABASE
 from pciops.web.requests import OperatorRequest
 
 LABELS: Final = {
-    "lockout_failure_attempts": "Failures that lock",
+    "lockout_failure_attempts": "Failed attempts that lock",
     "lockout_duration": "A lock lasts, in seconds",
     "disable_user_account_days_inactive": "Days without a sign-in",
     "password_expires_days": "Days that a password lasts",

@@ -44,7 +44,7 @@ def sign_off(request: OperatorRequest, week: str) -> HttpResponse:
     if not form.is_valid() or form.cleaned_data["seen"] != stored.hash:
         if form.is_valid():
             form = SignOffForm(initial={**form.cleaned_data, "seen": stored.hash})
-            problem = "There is a newer revision: this one. Nothing was signed."
+            problem = "There is a newer revision; this page shows it. Nothing was signed."
             return _form(request, stored, form, status=409, problem=problem)
         return _form(request, stored, form, status=400)
     try:
@@ -77,12 +77,14 @@ def build_again(request: OperatorRequest, week: str) -> HttpResponse:
     try:
         rebuild.request_rebuild(stored, initiator=initiator(request), now=timezone.now())
     except rebuild.BrokerDownError as error:
-        messages.error(request, f"The broker does not answer, so no worker was asked: {error}")
+        messages.error(
+            request, f"The broker does not answer, so no worker received the request: {error}"
+        )
     else:
         messages.success(
             request,
-            f"A worker builds {stored.week} again. In a minute or two there is another revision "
-            "here; this one stays.",
+            f"A worker builds {stored.week} again. A new revision appears here in a minute or "
+            "two; this one stays.",
         )
     return redirect(_address(request, stored))
 
@@ -97,8 +99,8 @@ def report_changes(request: OperatorRequest, week: str) -> HttpResponse:
     earlier = (week for week in others if week < stored.week)
     since = request.GET.get("since", "") or next(earlier, "")
     if since and since not in others:
-        weeks = f"They are {', '.join(others[:60])}." if others else "There is no other."
-        raise BadRequestError(f"since: {since[:20]!r} is no week of another report. {weeks}")
+        weeks = f"Choose from {', '.join(others[:60])}." if others else "There is no other."
+        raise BadRequestError(f"since: {since[:20]!r} is not the week of another report. {weeks}")
     context: dict[str, Any] = {**page_context(request, stored), "others": others, "since": since}
     if since:
         before = store.get(since, stored.domain_id)

@@ -52,7 +52,9 @@ def require(request: OperatorRequest, permission: str) -> None:
     """
     held = request.user.rights
     if held is None or not held.may(permission):
-        raise NotAllowedError(held.refusal(permission) if held else "You may not do this.")
+        raise NotAllowedError(
+            held.refusal(permission) if held else "You don't have permission to do this."
+        )
 
 
 def require_whole_cloud(request: OperatorRequest) -> None:
@@ -64,7 +66,7 @@ def require_whole_cloud(request: OperatorRequest) -> None:
     if request.user.scope is not None:
         names = " or ".join(keystone_roles("administer"))
         raise NotAllowedError(
-            f"This page is about the whole installation: it takes the role {names} on the system."
+            f"This page is about the entire installation. It needs the role {names} on the system."
         )
 
 
@@ -95,8 +97,8 @@ def signed_out(
 def unconfirmed(error: UnreachableError, *, unlock: bool = True) -> str:
     """Return the sentence for the form; an unlock also works on the host."""
     sentence = (
-        f"Keystone does not answer, so your rights cannot be confirmed: {error}. Nothing was "
+        f"Keystone does not answer, so pciops can't confirm your rights: {error}. Nothing was "
         "changed."
     )
-    on_host = " On the pciops host pciops unlock works without Keystone." if unlock else ""
+    on_host = " On the pciops host, pciops unlock works without Keystone." if unlock else ""
     return sentence + on_host

@@ -42,7 +42,7 @@ PAGES: Final = (
     ("Reports", "reports", "file-text", "reports weekly compliance pdf sign off"),
     ("Policy", "policy", "sliders-horizontal", "policy rules lockout expiry what if keystone.conf"),
     ("Exemptions", "exemptions", "shield-off", "exemptions owners exempt"),
-    ("Audit log", "audit", "list-checks", "audit log acts trail chain"),
+    ("Audit log", "audit", "list-checks", "audit log actions chain"),
     ("Notices", "notices", "mail", "notices emails digest"),
     ("Sessions", "sessions", "monitor-smartphone", "sessions sign out operators"),
     ("API", "api", "code-xml", "api reference openapi"),

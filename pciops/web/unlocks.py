@@ -107,7 +107,8 @@ def _batch(request: OperatorRequest, batch_id: str) -> Batch:
     batch = batches.find(batch_id, operator_id=request.user.id)
     if batch is None:
         raise Http404(
-            "There are no such unlocks. They are kept here for a day, in the audit log longer."
+            "There are no such unlocks. This page keeps them for a day; the audit log keeps them "
+            "longer."
         )
     return batch
 

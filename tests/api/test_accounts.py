@@ -262,14 +262,14 @@ def made(text: str, *, of: str = "all.name.") -> str:
 def test_marker_of_another_list_is_refused(token: str, marker: str) -> None:
     make_user()
 
-    assert_refused(get(token, marker=marker), 400, "marker: not of this list")
+    assert_refused(get(token, marker=marker), 400, "marker: not from this list")
 
 
 @pytest.mark.parametrize("value", ['"0001-01-01T00:00:00+23:59"', '"yesterday"', "5", "[]"])
 def test_marker_with_an_invalid_time_is_refused(token: str, value: str) -> None:
     marker = made(f"[1, {value}, 1]", of="locked.failed.")
 
-    assert_refused(get(token, state="locked", marker=marker), 400, "marker: not of this list")
+    assert_refused(get(token, state="locked", marker=marker), 400, "marker: not from this list")
 
 
 # --- The diagnosis ------------------------------------------------------------------------------

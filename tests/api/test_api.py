@@ -86,7 +86,7 @@ def test_account_of_another_domain_does_not_exist_for_a_domain_token(
 def test_without_a_token_every_read_is_unauthorized(fake_keystone: FakeKeystone, path: str) -> None:
     response = Client().get(API + path)
 
-    assert_refused(response, 401, "X-Auth-Token: send a token of Keystone")
+    assert_refused(response, 401, "X-Auth-Token: send a Keystone token")
     assert response["WWW-Authenticate"].startswith("Keystone")
 
 
@@ -169,7 +169,7 @@ def test_application_credential_is_forbidden_with_advice(
     person = fake_keystone.person(roles={"system": {"admin"}, "project:demo": {"admin"}})
     response = get(fake_keystone.issue(person, "project:demo", application_credential=True))
 
-    assert_refused(response, 403, "The token comes from an application credential.")
+    assert_refused(response, 403, "The token comes from an application credential,")
     assert advice in response.json()["error"]["message"]
     assert "POST /v3/auth/tokens" not in fake_keystone.asked
 
@@ -228,7 +228,7 @@ def test_method_that_is_not_allowed_is_refused(
 
     assert (response.status_code, response["Allow"]) == (405, allowed)
     if method != "head":
-        assert_refused(response, 405, f"{method.upper()} is not possible here")
+        assert_refused(response, 405, f"{method.upper()} is not allowed here")
 
 
 def test_head_is_get_without_a_body(token: str) -> None:

@@ -120,14 +120,14 @@ def test_id_of_another_domain_is_unknown(fake_keystone: FakeKeystone) -> None:
     ids=str,
 )
 def test_invalid_list_is_refused(token: str, accounts: object) -> None:
-    assert_refused(unlock(token, [], accounts=accounts), 400, "accounts: a list of 1 to 50")
+    assert_refused(unlock(token, [], accounts=accounts), 400, "accounts: send a list of 1 to 50")
 
 
 @pytest.mark.parametrize("user_id", ["\ud800", "a\0b", "x" * 65], ids=ascii)
 def test_id_that_no_database_takes_is_refused(token: str, user_id: str) -> None:
     response = unlock(token, [], accounts=[{"id": user_id}])
 
-    assert_refused(response, 400, "accounts: each id is text")
+    assert_refused(response, 400, "accounts: each ID is text")
     assert not Event.objects.exists()
 
 

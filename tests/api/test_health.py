@@ -43,4 +43,4 @@ def test_administrators_of_a_domain_may_not_ask(
 ) -> None:
     monkeypatch.delattr(doctor, "run")
 
-    assert_refused(get(token_of_domain(fake_keystone), DOCTOR), 403, "This takes the role admin")
+    assert_refused(get(token_of_domain(fake_keystone), DOCTOR), 403, "This needs the role admin")

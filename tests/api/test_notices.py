@@ -75,7 +75,7 @@ def test_invalid_parameter_is_named(token: str, query: dict[str, str]) -> None:
 
 
 def test_marker_that_is_none_is_refused(token: str) -> None:
-    assert_refused(get(token, NOTICES, marker="x"), 400, "marker: not of this list")
+    assert_refused(get(token, NOTICES, marker="x"), 400, "marker: not from this list")
 
 
 def test_links_lead_to_every_notice_once(token: str) -> None:

@@ -52,7 +52,7 @@ def test_unknown_parameter_is_refused_with_those_that_there_are(
     taken = document.build()["paths"][path][method.lower()]["parameters"]
     names = [each["name"] for each in taken if each["in"] == "query"]
 
-    assert_refused(response, 400, "sate: there is no such parameter; ")
+    assert_refused(response, 400, "sate: unknown parameter; ")
     for name in names or ["none here"]:
         assert name in response.json()["error"]["message"]
 
@@ -73,7 +73,7 @@ def test_unknown_field_is_refused_with_those_that_there_are(token: str, path: st
     body = document.build()["paths"][path]["post"]["requestBody"]
     names = body["content"]["application/json"]["schema"]["properties"]
 
-    assert_refused(response, 400, f"reson: there is no such field; there are {', '.join(names)}.")
+    assert_refused(response, 400, f"reson: unknown field; choose from {', '.join(names)}.")
 
 
 def test_parameters_are_read_after_the_token(fake_keystone: FakeKeystone) -> None:

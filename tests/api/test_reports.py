@@ -115,9 +115,9 @@ def test_management_signs_a_report_off(fake_keystone: FakeKeystone, token: str) 
     [
         ({"sha256": None}, 409, "sha256: "),
         ({"sha256": "0" * 64}, 409, "sha256: "),
-        ({"remark": "x" * 1001}, 400, "remark: text of at most 1000"),
-        ({"remark": 7}, 400, "remark: text of at most 1000"),
-        ({"remark": "bell \x07"}, 400, "remark: text only"),
+        ({"remark": "x" * 1001}, 400, "remark: send text of at most 1000"),
+        ({"remark": 7}, 400, "remark: send text of at most 1000"),
+        ({"remark": "bell \x07"}, 400, "remark: send only text"),
     ],
 )
 def test_a_wrong_sign_off_is_refused(

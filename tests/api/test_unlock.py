@@ -86,7 +86,7 @@ def test_domain_token_unlocks_only_accounts_of_the_domain(fake_keystone: FakeKey
 def test_other_field_of_the_body_is_refused(token: str) -> None:
     user = make_locked_user()
 
-    assert_refused(unlock(token, user, {**BODY, "confrims": "7"}), 400, "confrims: there is no")
+    assert_refused(unlock(token, user, {**BODY, "confrims": "7"}), 400, "confrims: unknown field")
     assert failures(user) == (3, NOW)
 
 
@@ -126,10 +126,10 @@ SPOILED: list[tuple[object, str]] = [
     (b"\xff\xfe\x00", "The body is not JSON"),
     (b"[" * 50_000, "The body is not JSON"),
     (b"9" * 5_000, "The body is not JSON"),
-    ([], "The body is no object"),
-    ("text", "The body is no object"),
-    (None, "The body is no object"),
-    (7, "The body is no object"),
+    ([], "The body is not an object"),
+    ("text", "The body is not an object"),
+    (None, "The body is not an object"),
+    (7, "The body is not an object"),
     ({}, "reason: Enter a reason"),
     ({**BODY, "reason": ""}, "reason: Enter a reason"),
     ({**BODY, "reason": " \n\t"}, "reason: Enter a reason"),

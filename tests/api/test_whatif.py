@@ -79,10 +79,10 @@ def test_empty_value_turns_a_rule_off_and_a_missing_one_keeps_it(token: str) -> 
     ("query", "start"),
     [
         *(
-            ({"password_expires_days": text}, f"password_expires_days: '{text}' is no")
+            ({"password_expires_days": text}, f"password_expires_days: '{text}' is not")
             for text in ("0", "-1", "x", "36501")
         ),
-        ({"password_regex": ".*"}, "password_regex: there is no such parameter"),
+        ({"password_regex": ".*"}, "password_regex: unknown parameter"),
     ],
 )
 def test_invalid_option_is_named(token: str, query: dict[str, str], start: str) -> None:

@@ -103,7 +103,7 @@ def test_dead_letters_are_a_warning() -> None:
     finding = findings("consumer")[-1]
 
     assert finding.level == "warning"
-    assert "2 in all" in finding.sentence
+    assert "2 messages" in finding.sentence
     assert "not JSON" in finding.sentence
 
 

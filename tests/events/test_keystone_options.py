@@ -123,7 +123,7 @@ def test_missing_successes_have_a_sentence_of_their_own() -> None:
         for missing in missing_options(replace(COMPLETE, notification_opt_out=names), POLICY)
     ]
 
-    assert "succeed" in sentences[0]
+    assert "successful" in sentences[0]
     assert "identity.user.deleted" in sentences[1]
 
 

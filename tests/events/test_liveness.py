@@ -114,7 +114,7 @@ def test_each_change_of_the_connection_begins_a_session() -> None:
 
     assert list(ConsumerSession.objects.order_by("pk").values_list("connected", "error")) == [
         (False, "away"),
-        (True, "connected anew"),
+        (True, "reconnected"),
         (True, "gone"),
         (False, "gone"),
     ]

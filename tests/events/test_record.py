@@ -196,7 +196,7 @@ def test_without_keystone_s_database_known_names_are_used(
     record(updated(), resolver=resolver, seconds=100)
 
     assert {row.name for row in Activity.objects.all()} == {"j.doe"}
-    assert caplog.text.count("names are not looked up") == 1
+    assert caplog.text.count("cannot look up names") == 1
 
 
 def set_enabled(user: User, enabled: bool) -> None:

@@ -122,7 +122,7 @@ def test_a_higher_threshold_is_not_an_unlock() -> None:
     ("consumer", "api_change", "after", "expected"),
     [
         (True, True, MINUTE, "ada (Default) changed the account through Keystone's API"),
-        (True, False, MINUTE, "so far"),
+        (True, False, MINUTE, "yet"),
         (True, False, HOUR, "tables were changed directly"),
         (False, False, HOUR, "no consumer was connected"),
     ],

@@ -123,7 +123,7 @@ def test_one_password_for_many_accounts_is_spraying(scene: Scene) -> None:
     page = scene.page(scene.sprayed)
 
     assert "very likely Password spraying" in page
-    assert "6 other accounts, 3 names that no account has" in page
+    assert "6 other accounts, 3 unknown usernames" in page
     assert "with the same password" in page
     assert SPRAYER in page
 

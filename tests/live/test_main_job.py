@@ -110,7 +110,7 @@ def test_a_missing_reason_is_reported_beside_its_field(signed_in: Page, cloud: C
 def test_an_unknown_account_is_a_page_that_offers_the_search(signed_in: Page) -> None:
     signed_in.goto("/accounts/0123456789abcdef/")
 
-    expect(signed_in.get_by_text("no account with this id")).to_be_visible()
+    expect(signed_in.get_by_text("no account with this ID")).to_be_visible()
     expect(signed_in.get_by_role("searchbox")).to_be_visible()
 
 

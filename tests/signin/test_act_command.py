@@ -132,7 +132,7 @@ def test_outage_of_keystone_stops_the_rest(
     keystone_users.answer, keystone_users.works = error(500, "oops"), False
     fails("disable", "ann", "ben")
 
-    assert "ben (Default): not tried." in capsys.readouterr().err
+    assert "ben (Default): not attempted." in capsys.readouterr().err
     assert [event.target_name for event in Event.objects.all()] == ["ann"]
 
 
@@ -163,7 +163,7 @@ def test_dry_run_shows_the_effects_and_does_nothing(
 
     assert "ann (Default):\n  Sets enabled to true" in out
     assert "notice: 3 failures cleared" in out
-    assert "ben (Default):\n  would stay as it is" in out
+    assert "ben (Default):\n  would not change" in out
     assert fake_keystone.patches == []
     assert not Event.objects.exists()
 

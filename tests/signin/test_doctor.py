@@ -24,7 +24,7 @@ def test_without_credentials_keystone_is_not_asked(fake_keystone: FakeKeystone) 
     level, sentence = finding()
 
     assert (level, fake_keystone.asked.total()) == (CheckLevel.OK, 0)
-    assert "commands act as the operating-system user" in sentence
+    assert "Commands act as the operating-system user" in sentence
 
 
 def test_finding_names_the_operator_and_the_roles(
@@ -34,7 +34,7 @@ def test_finding_names_the_operator_and_the_roles(
 
     level, sentence = finding()
     assert level is CheckLevel.OK
-    assert "ada (Default), administrator of the whole cloud by the roles admin, reader" in sentence
+    assert "ada (Default), administrator of the entire cloud by the roles admin, reader" in sentence
     assert fake_keystone.password_tries == {"ada": 1}
 
 
@@ -46,7 +46,7 @@ def test_refused_credentials_are_a_problem_without_a_secret(
     level, sentence = finding()
 
     assert level is CheckLevel.PROBLEM
-    assert sentence.startswith("Keystone refused what OS_USERNAME names")
+    assert sentence.startswith("Keystone refused OS_USERNAME")
     assert "hunter2" not in sentence
 
 
@@ -66,7 +66,7 @@ def test_person_without_a_role_is_a_problem(
     give(monkeypatch, fake_keystone, fake_keystone.person(roles={"system": {"member"}}))
 
     assert finding()[0] is CheckLevel.PROBLEM
-    assert finding()[1].startswith("OS_USERNAME signs in, without a role here")
+    assert finding()[1].startswith("OS_USERNAME signs in, but has no role here")
 
 
 @pytest.mark.django_db(databases=["default", "keystone"])

@@ -142,7 +142,7 @@ def test_outage_says_that_the_outcome_is_not_known(
     response = send(client)
 
     assert response.status_code == 503
-    assert "Whether the password is changed is not known" in shown(response)
+    assert "pciops doesn't know whether the password was changed" in shown(response)
 
 
 def test_without_the_right_password_there_is_no_page(client: Client, ada: Person) -> None:

@@ -207,7 +207,7 @@ def test_scope_without_a_role_cannot_be_changed_to(fake_keystone: FakeKeystone, 
     browser = signed_in(holder(fake_keystone, shops={"admin"}))
     page = shown(browser.post("/scope/", {"scope": scope}, follow=True))
 
-    assert "You are no operator there" in page
+    assert "You are not an operator there" in page
     assert "Domain Shops An" in page
 
 

@@ -167,10 +167,10 @@ def test_receipt_lives_for_five_minutes(
 @pytest.mark.parametrize(
     ("factors", "words"),
     [
-        ([["password", "kerberos"]], "kerberos."),
-        ([["password", "totp", "x509"]], "totp and x509."),
-        ([["password", "kerberos"], ["password", "x509"]], "kerberos, or x509."),
-        ([], "another method than a password."),  # Keystone's answer to a rule of one other method
+        ([["password", "kerberos"]], "kerberos"),
+        ([["password", "totp", "x509"]], "totp and x509"),
+        ([["password", "kerberos"], ["password", "x509"]], "kerberos, or x509"),
+        ([], "another method than a password"),  # Keystone's answer to a rule of one other method
     ],
 )
 def test_other_factors_are_named(
@@ -178,7 +178,7 @@ def test_other_factors_are_named(
 ) -> None:
     fake_keystone.person(second_factor=True, factors=factors)
 
-    assert f"ada (Default): {words}" in shown(sign_in(client))
+    assert f"Keystone also requires {words} for ada (Default)." in shown(sign_in(client))
 
 
 def test_code_is_asked_for_if_it_is_one_of_two_ways(

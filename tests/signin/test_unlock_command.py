@@ -52,8 +52,8 @@ def test_account_is_unlocked_by_its_name(capsys: pytest.CaptureFixture[str]) -> 
 
     assert locked() == []
     assert capsys.readouterr().out.splitlines() == [
-        "ann (Default) is unlocked; 3 failures cleared.",
-        f"Trail: {Event.objects.get().id}",
+        "ann (Default) is unlocked. 3 failed attempts cleared.",
+        f"Audit log: {Event.objects.get().id}",
     ]
 
 
@@ -101,9 +101,9 @@ def test_several_accounts_are_unlocked_each_once(capsys: pytest.CaptureFixture[s
     out = capsys.readouterr().out.splitlines()
 
     assert locked() == [("default", "cat")]
-    assert [line for line in out if not line.startswith("Trail: ")] == [
-        "ann (Default) is unlocked; 3 failures cleared.",
-        "ben (Default) is unlocked; 3 failures cleared.",
+    assert [line for line in out if not line.startswith("Audit log: ")] == [
+        "ann (Default) is unlocked. 3 failed attempts cleared.",
+        "ben (Default) is unlocked. 3 failed attempts cleared.",
         "2 of 2 accounts unlocked.",
     ]
     assert list(Event.objects.values_list("outcome", flat=True)) == ["success"] * 2
@@ -138,7 +138,7 @@ def test_audit_log_that_takes_no_row_ends_the_rest(
     assert refused("ann", "ben") == "2 not unlocked."
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith("ann (Default): pciops' own database does not answer.")
-    assert second == "ben (Default): not tried."
+    assert second == "ben (Default): not attempted."
     assert len(locked()) == 2
 
 
@@ -151,7 +151,7 @@ def test_outage_of_keystones_database_is_one_sentence() -> None:
 
 @pytest.mark.parametrize(
     ("make", "would"),
-    [(make_locked_user, "would be unlocked"), (make_user, "would stay as it is")],
+    [(make_locked_user, "would be unlocked"), (make_user, "would not change")],
 )
 def test_dry_run_changes_nothing(
     capsys: pytest.CaptureFixture[str], make: Callable[[str], object], would: str

@@ -278,7 +278,7 @@ def test_nothing_is_said_while_a_consumer_is_connected(site: Client) -> None:
     consumer()
     page = site.get("/activity/").content.decode()
 
-    assert "No news" not in page
+    assert "No events from Keystone" not in page
     assert "PCIOPS_NOTIFICATIONS_URL" not in page
     assert site.get("/readyz").json()["notifications"] == "ok"
 
@@ -296,7 +296,7 @@ def test_pages_and_readyz_say_since_when_no_consumer_is_connected(site: Client) 
     for url in ("/", "/activity/", f"/accounts/{user.id}/"):
         page = shown(site.get(url))
         assert "since 13:50:11 UTC (12 min ago)" in page
-        assert "start pciops consume_events" in page
+        assert "Start pciops consume_events" in page
     assert ready.status_code == 200
     assert ready.json()["notifications"] == "no news since 2026-11-22T13:50:11Z"
 
@@ -304,7 +304,7 @@ def test_pages_and_readyz_say_since_when_no_consumer_is_connected(site: Client) 
 def test_before_the_first_consumer_there_is_no_news_yet(site: Client, settings: Settings) -> None:
     settings.NOTIFICATIONS_URLS = ["amqp://rabbit.example"]
 
-    assert "No news from Keystone yet" in shown(site.get("/activity/"))
+    assert "No events from Keystone yet" in shown(site.get("/activity/"))
     assert site.get("/readyz").json()["notifications"] == "no news yet"
 
 

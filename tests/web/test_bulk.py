@@ -64,7 +64,7 @@ def test_selection_keeps_filters_and_marker(site: Client) -> None:
     ("accounts", "words"),
     [
         ([], "No row is selected"),
-        ([f"{n} {SEEN}" for n in range(501)], "501 accounts are selected: at most 500"),
+        ([f"{n} {SEEN}" for n in range(501)], "501 accounts are selected. Select at most 500"),
         (["abc"], "cannot be read"),
         (["abc three"], "cannot be read"),
         ([""], "cannot be read"),
@@ -265,7 +265,7 @@ def test_account_that_was_deleted_since_is_counted(site: Client, three: list[Use
     delete(read(three[1].id))
     response = send(site, fields)
 
-    assert messages(response) == ["1 selected account does not exist any more."]
+    assert messages(response) == ["1 selected account no longer exists."]
     assert "2 of 2 accounts unlocked" in shown(site.get(response["Location"]))
 
 
@@ -279,7 +279,7 @@ def test_account_of_another_domain_is_not_unlocked(
     browser = signed_in(keeper)
     response = send(browser, fields)
 
-    assert messages(response) == ["1 selected account does not exist any more."]
+    assert messages(response) == ["1 selected account no longer exists."]
     browser.get(response["Location"])
     assert locked([own, foreign]) == ["foreign"]
     assert [event.target_id for event in unlocks()] == [own.id]

@@ -288,4 +288,4 @@ def test_empty_list_is_no_selection(site: Client) -> None:
     response = site.post(ADDRESS, {"all": "yes"})
 
     assert response.status_code == 400
-    assert "No account of this list is locked" in shown(response)
+    assert "The accounts of this list are no longer locked" in shown(response)

@@ -230,7 +230,7 @@ def test_each_requirement_has_its_result_and_short_value(site: Client, settings:
     page = text(site)
 
     assert "passes: 8.2.6 Inactive accounts 90 days" in page
-    assert "fails: 8.3.4 Lockout 10 tries, 1 min" in page
+    assert "fails: 8.3.4 Lockout 10 attempts, 1 min" in page
     assert "passes: 8.3.6 Password strength strong" in page
     assert "passes: 8.3.7 Password history last 4" in page
     assert "fails: 8.3.9 Password age 91 days" in page

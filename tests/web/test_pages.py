@@ -102,9 +102,9 @@ def test_no_template_has(
 @pytest.mark.parametrize(
     ("url", "term"),
     [
-        ("/nowhere/", "no such page"),
-        ("/accounts/nobody/", "no account with this id"),
-        ("/accounts/nobody/unlock/", "no account with this id"),
+        ("/nowhere/", "This page doesn't exist"),
+        ("/accounts/nobody/", "no account with this ID"),
+        ("/accounts/nobody/unlock/", "no account with this ID"),
     ],
 )
 def test_a_page_that_is_not_found_offers_the_search(site: Client, url: str, term: str) -> None:
@@ -133,8 +133,8 @@ def test_without_sign_in_a_page_that_is_not_found_offers_the_form(client: Client
     ("https", "headers", "term"),
     [
         (True, {}, "https://"),
-        (True, {"X-Forwarded-Proto": "https", "Origin": "https://other.example"}, "header Host"),
-        (False, {}, "Cookies"),
+        (True, {"X-Forwarded-Proto": "https", "Origin": "https://other.example"}, "Host header"),
+        (False, {}, "cookies"),
     ],
 )
 def test_a_refused_form_names_the_cause(
@@ -196,4 +196,4 @@ def test_an_account_of_another_domain_is_not_found(shops: Client) -> None:
         shops.post(f"{url}unlock/", fields),
     ):
         assert answer.status_code == 404
-        assert "no account with this id" in shown(answer)
+        assert "no account with this ID" in shown(answer)

@@ -342,7 +342,7 @@ def test_outage_of_keystone_changes_nothing(site: Client, fake_keystone: FakeKey
     response = send(site, user, fields)
 
     assert response.status_code == 503
-    assert "rights cannot be confirmed: it answered HTTP 500" in shown(response)
+    assert "can't confirm your rights: it answered HTTP 500" in shown(response)
     assert "pciops unlock" in shown(response)
     assert REASON in shown(response)
     assert failures(user) == (3, NOW)

@@ -27,21 +27,21 @@ def advice_of(diagnosis: Diagnosis, lock: Lock, now: datetime) -> Iterator[str]:
     intrusion = diagnosis.intrusion
     if intrusion is not None:
         yield (
-            f"Whoever guessed seems to have signed in at {times.both(intrusion.last_at, now)}"
-            f" from {address_words(intrusion.address)}: disable the account, and look at what"
-            " it did since."
+            f"The attacker seems to have signed in at {times.both(intrusion.last_at, now)} from "
+            f"{address_words(intrusion.address)}. Disable the account and check what it did "
+            "since."
         )
     yield from _ADVICE[diagnosis.cause](diagnosis, lock)
     proxies = [source for source in diagnosis.sources[:SHOWN] if source.elsewhere.shared]
     if proxies:
         yield (
-            f"Look into the log of the proxy at {address_words(proxies[0].address)} for who sent"
-            " these requests, and have Keystone read its headers."
+            f"Check the log of the proxy at {address_words(proxies[0].address)} for the client "
+            "that sent these requests, and let Keystone read the proxy's headers."
         )
 
 
 _STOPPED: Final = {
-    Lock.LOCKED: "The tries have stopped: an unlock holds unless they begin again.",
+    Lock.LOCKED: "The attempts have stopped. The account stays unlocked unless they start again.",
     Lock.OPEN: "The attempts have stopped.",
     Lock.EXEMPT: "The attempts have stopped. The account is exempt: Keystone never locked it.",
 }
@@ -51,11 +51,11 @@ def _old_password(diagnosis: Diagnosis, lock: Lock) -> Iterator[str]:
     main = diagnosis.sources[0]
     then = " Then unlock." if lock is Lock.LOCKED else ""
     if main.elsewhere.shared:
-        yield "Find the program that signs in as this account, and give it the password of today."
+        yield "Find the program that signs in as this account, and update its password."
     else:
         yield (
-            f"Find the program on {address_words(main.address)} that signs in as this account, and"
-            f" give it the password of today, or stop it.{then}"
+            f"Find the program on {address_words(main.address)} that signs in as this account. "
+            f"Update its password or stop it.{then}"
         )
     if diagnosis.relock is None:
         yield _STOPPED[lock]
@@ -66,7 +66,7 @@ def _guessing(diagnosis: Diagnosis, lock: Lock) -> Iterator[str]:
     if diagnosis.relock is None:
         yield _STOPPED[lock]
     elif lock is Lock.LOCKED:
-        yield "Unlock once that is done; before it, the next tries lock the account again."
+        yield "Then unlock. If you unlock first, the next attempts lock the account again."
     elif lock is Lock.EXEMPT:
         yield "Consider removing the exemption: Keystone then locks the account."
 
@@ -79,8 +79,8 @@ def _spraying(diagnosis: Diagnosis, lock: Lock) -> Iterator[str]:
     if others:
         accounts = counted(others, "other account")
         yield (
-            f"The same source failed to sign in to {accounts} within an hour: see which of them"
-            " are locked too."
+            f"The same source failed to sign in to {accounts} within an hour. Check which of "
+            "them are locked too."
         )
 
 
@@ -93,21 +93,21 @@ def _block(diagnosis: Diagnosis) -> Iterator[str]:
 
 def _typing(diagnosis: Diagnosis, lock: Lock) -> Iterator[str]:
     if succeeded(diagnosis):
-        yield "The user got in afterwards: there is nothing to do."
+        yield "The user has signed in since. There is nothing to do."
     elif lock is Lock.LOCKED:
-        yield "An unlock is safe, once you know who is asking for it."
+        yield "Confirm the user's identity, then unlock."
 
 
 def _unknown_cause(diagnosis: Diagnosis, lock: Lock) -> Iterator[str]:
     if without_hashes(diagnosis):
-        yield "Have Keystone report hashes of wrong passwords: its keystone.conf needs this."
+        yield "Let Keystone report hashes of wrong passwords. Its keystone.conf needs this."
     elif diagnosis.failures:
         after = " after the lock, or after an unlock," if lock is Lock.LOCKED else ""
-        yield f"The next attempts{after} will say more."
+        yield f"The next attempts{after} will show more."
     elif diagnosis.history.coverage.events:
-        yield "Ask the user, and look into Keystone's own log for this account."
+        yield "Ask the user, and check Keystone's own log for this account."
     else:
-        yield "No sign-in of anybody was heard of: Keystone has to send notifications."
+        yield "pciops has received no sign-ins. Keystone has to send notifications."
 
 
 _ADVICE: Final = {

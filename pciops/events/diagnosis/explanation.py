@@ -35,9 +35,9 @@ FOR_EVENTS: Final = (
 )
 FOR_PROXIES: Final = ("[oslo_middleware]", "enable_proxy_headers_parsing = true")
 CAVEAT: Final = (
-    "Addresses and programs are as Keystone reported them. An address is the proxy's where Keystone"
-    " does not read its headers, and can be forged where a client reaches Keystone directly;"
-    " a program can call itself anything."
+    "Keystone reported these addresses and programs. If Keystone does not read a proxy's "
+    "headers, an address is the proxy's. Clients that reach Keystone directly can forge the "
+    "address, and a program can use any name."
 )
 
 
@@ -147,33 +147,37 @@ def sentence(diagnosis: Diagnosis) -> str:
     if diagnosis.cause is Cause.OLD_PASSWORD:
         cadences = (source.cadence for source in diagnosis.sources if source.repeats)
         cadence = next(filter(None, cadences), None)
-        often = f"every {_interval(cadence.every)}" if cadence else "again and again"
+        often = f"every {_interval(cadence.every)}" if cadence else "repeatedly"
         each = f", {cadence.burst} times each," if cadence and cadence.burst > 1 else ""
         same = len(diagnosis.hashes) == 1
-        what = "the same wrong password" if same else "hardly another password"
+        what = "the same wrong password" if same else "mostly the same password"
         return f"{verdict}: {what} {often}{each} {origin}."
     if diagnosis.cause is Cause.GUESSING:
         return f"{verdict}: {counted(len(diagnosis.hashes), 'different password')} {origin}."
     if diagnosis.cause is Cause.SPRAYING:
         main = next((source for source in diagnosis.sources if source.elsewhere.sprays), main)
-        return f"{verdict}: {source_words(main)} tried {_targets(main)} within an hour as well."
+        return (
+            f"{verdict}: {source_words(main)} also failed to sign in to {_targets(main)} within "
+            "an hour."
+        )
     success = " and then the right password" if succeeded(diagnosis) else ""
-    return f"{verdict}: {counted(total, 'wrong try', 'wrong tries')}{success} {origin}."
+    return f"{verdict}: {counted(total, 'wrong password')}{success} {origin}."
 
 
 def _unknown(diagnosis: Diagnosis, total: int) -> str:
     if not total:
-        return "Unknown: no failed sign-in to this account was heard of."
+        return "Unknown: pciops has received no failed sign-in to this account."
     only_locked = all(row.reason == Attempts.Reason.LOCKED for row in diagnosis.failures)
     why = (
-        "Keystone checks no password of a locked account, and what came before was not heard"
+        "Keystone checks no password of a locked account, and pciops received no earlier attempts"
         if only_locked
         else "Keystone does not report hashes of wrong passwords"
     )
     main = diagnosis.sources[0]
     often = f", every {_interval(main.cadence.every)}" if main.cadence else ""
     return (
-        f"Unknown: {counted(total, 'failed sign-in')}{often} from {source_words(main)}, but {why}."
+        f"Unknown: {counted(total, 'failed sign-in')}{often} from {source_words(main)}. Reason: "
+        f"{why}."
     )
 
 
@@ -183,7 +187,7 @@ def _targets(source: AttemptSource) -> str:
     if other.accounts:
         parts.append(counted(other.accounts, "other account"))
     if other.unknown_names:
-        parts.append(f"{counted(other.unknown_names, 'name')} that no account has")
+        parts.append(f"{counted(other.unknown_names, 'unknown username')}")
     if other.same_hash:
         parts.append(f"{grouped(other.same_hash)} of them with the same password")
     return ", ".join(parts)
@@ -198,10 +202,10 @@ def _warning(diagnosis: Diagnosis, lock: Lock, now: datetime) -> str:
     if lock is Lock.OPEN:
         return "Attempts continue: they will lock the account unless they stop."
     if relock.after < timedelta(seconds=30):
-        return "The tries go on: an unlock will be undone at once."
+        return "Attempts continue: the account will lock again immediately after an unlock."
     return (
-        f"The tries go on: an unlock will be undone in about {times.span(relock.after)}, at"
-        f" {times.instant(relock.at, now)}."
+        "Attempts continue: after an unlock, the account will lock again in about "
+        f"{times.span(relock.after)}, at {times.instant(relock.at, now)}."
     )
 
 
@@ -229,20 +233,20 @@ def _evidence(diagnosis: Diagnosis, now: datetime) -> Iterator[str]:
     for source in named:
         address = address_words(source.address)
         if source.elsewhere.targets:
-            yield f"{address} also failed to sign in as {_targets(source)}, in its worst hour."
+            yield f"{address} also failed to sign in as {_targets(source)} in its worst hour."
         if source.elsewhere.shared:
             yield (
-                f"So much of the cloud signs in from {address} that it is most likely a proxy's:"
-                " it names no machine."
+                f"So many accounts sign in from {address} that it is probably a proxy. The "
+                "address doesn't identify a machine."
             )
         elif source.elsewhere.used_by_many:
             accounts = counted(source.elsewhere.signed_in, "other account")
-            yield f"{accounts} signed in from {address} in the last 7 days: people share it."
+            yield f"{accounts} signed in from {address} in the last 7 days, so people share it."
     yield from _successes(diagnosis, now)
     for begins, ends in list(diagnosis.history.coverage.gaps)[:SHOWN]:
         yield (
-            f"Nothing was heard from {times.instant(begins, now)} to {times.instant(ends, now)}:"
-            " no consumer was connected to RabbitMQ."
+            f"No notifications from {times.instant(begins, now)} to {times.instant(ends, now)}: "
+            "no consumer was connected to RabbitMQ."
         )
 
 
@@ -267,16 +271,16 @@ def _passwords(diagnosis: Diagnosis) -> Iterator[str]:
             f", the most frequent one {counted(max(hashes.values()), 'time')}" if several else ""
         )
         which = f"{grouped(len(hashes))} different passwords" if several else "The same password"
-        yield f"{which} in {_tries(hashes.total())} that Keystone reported a hash of{often}."
+        yield f"{which} in {_tries(hashes.total())} for which Keystone reported a hash{often}."
     if any(row.reason == Attempts.Reason.LOCKED for row in diagnosis.failures):
-        yield "Of a locked account Keystone checks no password, and reports no hash."
+        yield "Keystone checks no password of a locked account, so it reports no hash."
 
 
 def _of_source(source: AttemptSource, cause: Cause, now: datetime) -> str:
     cadence, pace = source.cadence, ""
     if cadence is not None:
         each = f", {cadence.burst} at a time" if cadence.burst > 1 else ""
-        clock = "" if cause is Cause.TYPING else ": a clock, no person"
+        clock = "" if cause is Cause.TYPING else " (automated)"
         pace = f", every {_interval(cadence.every)}{each}{clock}"
     return (
         f"{source_words(source)}: {_tries(source.count)}, the last at"
@@ -290,13 +294,13 @@ def _successes(diagnosis: Diagnosis, now: datetime) -> Iterator[str]:
     if successes:
         newest = max(successes, key=lambda row: (row.last_at, row.address))
         yield (
-            f"The last sign-in with the right password: {times.both(newest.last_at, now)} from"
-            f" {address_words(newest.address)}."
+            f"Last sign-in with the right password: {times.both(newest.last_at, now)} from "
+            f"{address_words(newest.address)}."
         )
     elif history.coverage.events and not history.coverage.successes:
         yield (
-            "Keystone reports no successful sign-ins: notification_opt_out in keystone.conf has to"
-            " be empty for that."
+            "Keystone reports no successful sign-ins. Set notification_opt_out in keystone.conf "
+            "to empty."
         )
 
 

@@ -89,8 +89,8 @@ class Topology:
         if not self._accepts(link, lambda channel: queue(channel).queue_declare()):
             if not self._warned:
                 log.warning(
-                    "the queue %r has other properties than the settings say, or may not be made; "
-                    "to make it anew, stop the consumers, and delete it when it is empty",
+                    "the queue %r does not match the settings, or the login can't create it; to "
+                    "create it again, stop the consumers and delete the queue when it is empty",
                     queue.name,
                 )
             self._warned = True

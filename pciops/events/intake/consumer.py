@@ -93,7 +93,7 @@ class SessionRecorder:
     def _begin(self, *, connected: bool, error: str, now: datetime) -> None:
         """Begin a session, and end a connected one before it with the reason."""
         if self._row is not None and self._row.connected:
-            self.end(error or "connected anew", now)
+            self.end(error or "reconnected", now)
         self._row = ConsumerSession.objects.create(
             consumer=self._consumer,
             connected=connected,
@@ -161,7 +161,7 @@ class NotificationConsumer:
                 self._flush(link)
         except (*link.connection_errors, *link.channel_errors) as error:
             link.collect()  # without a message to RabbitMQ, which may be gone
-            words = f"{broker.address(link)} is gone: {broker.reason(error)}"
+            words = f"lost {broker.address(link)}: {broker.reason(error)}"
             raise BrokerError(words) from error
         except BaseException:
             link.collect()

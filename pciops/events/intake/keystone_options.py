@@ -51,7 +51,7 @@ class MissingOption:
 
     @property
     def remedy(self) -> str:
-        return f"In keystone.conf, below [{self.section}]: {self.line}"
+        return f"In keystone.conf, under [{self.section}]: {self.line}"
 
 
 def current_options() -> NotificationOptions:
@@ -100,8 +100,8 @@ def missing_options(options: NotificationOptions, policy: Policy) -> Iterator[Mi
     yield from _no_hashes(policy)
     if not options.enable_proxy_headers_parsing:
         yield MissingOption(
-            sentence="Keystone believes no proxy's headers: where one stands in front of it, every "
-            "sign-in seems to come from the proxy. (Who reaches Keystone past the proxy can then "
+            sentence="Keystone ignores proxy headers. Behind a proxy, every sign-in seems to "
+            "come from the proxy. (A client that reaches Keystone directly can then "
             "forge an address.)",
             section=_PROXY,
             line="enable_proxy_headers_parsing = true",
@@ -117,9 +117,9 @@ def _no_hashes(policy: Policy) -> Iterator[MissingOption]:
         return
     if policy.has_release(releases.PARTIAL_HASHES) is False:
         return  # the option does not exist
-    key = "" if policy.invalid_password_hash_secret_key_set else f"{HASH_KEY}, and then "
+    key = "" if policy.invalid_password_hash_secret_key_set else f"{HASH_KEY}, then "
     yield MissingOption(
-        sentence="A program with an old password cannot be told from password guessing: "
+        sentence="pciops can't tell a program with an old password from password guessing: "
         "failed sign-ins carry no hash of the password.",
         section="security_compliance",
         line=f"{key}report_invalid_password_hash = event",
@@ -129,33 +129,34 @@ def _no_hashes(policy: Policy) -> Iterator[MissingOption]:
 def _not_sending(options: NotificationOptions) -> Iterator[MissingOption]:
     if not SENDING & set(options.drivers):
         yield MissingOption(
-            sentence="Keystone sends no notifications: who locks accounts cannot be known.",
+            sentence="Keystone sends no notifications, so pciops can't show who locks accounts.",
             section=_MESSAGES,
             line="driver = messagingv2",
         )
     if not options.transport_url_set:
         yield MissingOption(
-            sentence="Keystone is not told where to send notifications.",
+            sentence="Keystone has no address for notifications.",
             section=_MESSAGES,
             line="transport_url = rabbit://keystone:<password>@<rabbit>:5672/",
         )
     if options.notification_format != "cadf":
         yield MissingOption(
-            sentence="Notifications do not say who did it from where.",
+            sentence="Notifications don't say who acted and from where.",
             section="DEFAULT",
             line="notification_format = cadf",
         )
     if options.control_exchange != settings.NOTIFICATIONS_EXCHANGE:
         yield MissingOption(
-            sentence=f"Keystone publishes to the exchange {options.control_exchange!r}, and pciops "
-            f"listens at {settings.NOTIFICATIONS_EXCHANGE!r} (PCIOPS_NOTIFICATIONS_EXCHANGE).",
+            sentence=f"Keystone publishes to the exchange {options.control_exchange!r}, but "
+            f"pciops listens to {settings.NOTIFICATIONS_EXCHANGE!r} "
+            "(PCIOPS_NOTIFICATIONS_EXCHANGE).",
             section="DEFAULT",
             line=f"control_exchange = {settings.NOTIFICATIONS_EXCHANGE}",
         )
     if settings.NOTIFICATIONS_TOPIC not in options.topics:
         yield MissingOption(
-            sentence=f"Keystone publishes to the topics {', '.join(options.topics)}, and pciops "
-            f"listens at {settings.NOTIFICATIONS_TOPIC!r} (PCIOPS_NOTIFICATIONS_TOPIC).",
+            sentence=f"Keystone publishes to the topics {', '.join(options.topics)}, but pciops "
+            f"listens to {settings.NOTIFICATIONS_TOPIC!r} (PCIOPS_NOTIFICATIONS_TOPIC).",
             section=_MESSAGES,
             line=f"topics = {','.join((*options.topics, settings.NOTIFICATIONS_TOPIC))}",
         )
@@ -169,10 +170,10 @@ def _opted_out(names: Iterable[str]) -> Iterator[MissingOption]:
     ]
     if suppressed == [SUCCESSES]:
         sentence = (
-            "Sign-ins that succeed are not sent: typing errors look like attacks, and a last "
-            "activity that somebody changed by hand is not found."
+            "Keystone doesn't send successful sign-ins. Typing errors then look like attacks, "
+            "and pciops can't detect a last activity that was changed outside pciops."
         )
     else:
-        sentence = f"Keystone is told not to send {', '.join(suppressed)}."
+        sentence = f"Keystone doesn't send {', '.join(suppressed)}."
     if suppressed:
         yield MissingOption(sentence=sentence, section="DEFAULT", line="notification_opt_out =")

@@ -116,7 +116,7 @@ class NameResolver:
                 rows = loading.user_rows(User.objects.filter(pk__in=user_ids))
         except database.KeystoneDatabaseDownError as error:
             if self._paused_until is None:
-                log.warning("names are not looked up: Keystone's database is away: %s", error)
+                log.warning("cannot look up names, Keystone's database does not answer: %s", error)
             self._paused_until = now + PAUSE
             return {}
         self._paused_until = None

@@ -102,7 +102,7 @@ def _store_one_by_one(
         except DatabaseError as error:
             if not _is_value_error(error):
                 raise
-            log.warning("a notification is set aside: %s", database.reason(error))
+            log.warning("cannot process a notification: %s", database.reason(error))
             dead.append((Unreadable(REFUSED), body))
     _store({}, dead, resolver, now)
     return total

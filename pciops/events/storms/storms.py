@@ -167,7 +167,7 @@ def _locked_accounts(
     try:
         locked = _read_locked(rows, policy=policy, now=now)
     except database.KeystoneDatabaseDownError as error:
-        log.warning("storms are judged by notifications alone: %s", error)
+        log.warning("judging possible attacks by notifications only: %s", error)
     else:
         return locked, len(locked)
     if policy.lockout_failure_attempts is None:

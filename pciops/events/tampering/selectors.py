@@ -66,9 +66,8 @@ def describe(changes: Sequence[OutOfBandChange], *, now: datetime) -> list[Descr
         DescribedChange(
             change=change,
             summary=(
-                f"{change.before} when it was looked at before, at"
-                f" {times.instant(change.checked_at, now)};"
-                f" {change.after} at {times.instant(change.found_at, now)}"
+                f"{change.before} at the earlier check, {times.instant(change.checked_at, now)}; "
+                f"{change.after} at {times.instant(change.found_at, now)}"
             ),
             attribution=_attribution(change, acts, now),
         )
@@ -84,11 +83,11 @@ def _attribution(change: OutOfBandChange, acts: Sequence[Activity], now: datetim
         doer = plain(act.doer_name or act.doer_id) or "somebody"
         domain = f" ({plain(act.doer_domain_name)})" if act.doer_domain_name else ""
         return (
-            f"{doer}{domain} changed the account through Keystone's API at"
-            f" {times.instant(act.at, now)}, which does this besides."
+            f"{doer}{domain} changed the account through Keystone's API at "
+            f"{times.instant(act.at, now)}, which also has this effect."
         )
     if any(True for _ in liveness.gaps(begins, min(ends, now))):
-        return "Who did it is not known: in this time no consumer was connected to RabbitMQ."
+        return "The actor is unknown: no consumer was connected to RabbitMQ at that time."
     if now - change.found_at < LATE:
-        return "No notification has told of it so far."
-    return "Keystone has told nothing of it: most likely its tables were changed directly."
+        return "No notification about it has arrived yet."
+    return "Keystone sent no notification about it. Most likely its tables were changed directly."

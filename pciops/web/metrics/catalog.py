@@ -52,7 +52,9 @@ def _counter(name: str, help_: str, *labels: str) -> MetricFamily:
 # Read from the databases, see pciops.web.metrics.collector.
 CATALOG: Final = (
     _gauge("info", "The version of pciops; always 1.", "version"),
-    _gauge("source_up", "1 if the source answers; 0 if not: its metrics are absent.", "source"),
+    _gauge(
+        "source_up", "1 if the source answers; 0 if not, and then its metrics are absent.", "source"
+    ),
     # Accounts
     _gauge(
         "accounts",
@@ -64,22 +66,25 @@ CATALOG: Final = (
     _gauge("locked_accounts", "Accounts that are locked now."),
     _gauge(
         "oldest_lock_timestamp_seconds",
-        "Time of the oldest lock that holds now; absent if no account is locked.",
+        "Time of the oldest current lock; absent if no account is locked.",
     ),
     # Acts and the audit log
-    _counter("audit_entries", "Entries of the audit log: acts, sign-ins, …", "action", "outcome"),
-    _counter("refusals", "Requests that were refused, with or without an audit log entry."),
-    _gauge("audit_log_length", "Position of the last audit log entry, with pruned ones."),
+    _counter(
+        "audit_entries", "Entries of the audit log: actions, sign-ins, …", "action", "outcome"
+    ),
+    _counter("refusals", "Refused requests, with or without an audit log entry."),
+    _gauge("audit_log_length", "Position of the last audit log entry, including pruned ones."),
     _gauge("audit_verification_timestamp_seconds", "Time of the last integrity check."),
     _gauge(
         "audit_verification_success",
-        "1 if the last integrity check passed and no failed one waits to be acknowledged, else 0.",
+        "1 if the last integrity check passed and every failed one is acknowledged, else 0.",
     ),
     _gauge("audit_anchor_timestamp_seconds", "Time of the last anchor."),
     _gauge("audit_anchor_position", "Position of the entry that the last anchor signs."),
     _gauge(
         "audit_syslog_oldest_waiting_timestamp_seconds",
-        "Time of the oldest entry that the syslog receiver has not taken; absent if there is none.",
+        "Time of the oldest entry that the syslog receiver has not accepted; absent if there is "
+        "none.",
     ),
     # Emails and webhook calls
     _counter("messages", "Attempts to deliver notices, emails, and calls.", "kind", "outcome"),
@@ -100,13 +105,15 @@ CATALOG: Final = (
     _gauge("consumer_connected", "1 if a consumer is connected to RabbitMQ, else 0."),
     _gauge(
         "consumer_lag_seconds",
-        "Age that the last notification had when it was recorded, of the slowest consumer.",
+        "Age of the last notification when it was recorded, by the slowest consumer.",
     ),
     _gauge("last_notification_timestamp_seconds", "Time of the last notification."),
     _gauge("dead_letters", "Messages that could not be processed."),
     _gauge("possible_attacks", "Possible attacks that have not ended."),
     # Jobs
-    _counter("job_runs", "Runs of jobs; one that finds nothing to do counts.", "name", "outcome"),
+    _counter(
+        "job_runs", "Runs of jobs, including those that found nothing to do.", "name", "outcome"
+    ),
     _gauge("job_last_success_timestamp_seconds", "Time of the last successful run.", "name"),
 )
 
@@ -122,7 +129,7 @@ STATEMENTS: Final = MetricFamily(
     name="pciops_database_statement_duration_seconds",
     type="histogram",
     labels=("database",),
-    help="Duration of the web servers' statements: default is our own database.",
+    help="Duration of the web servers' statements; default is pciops' own database.",
 )
 
 

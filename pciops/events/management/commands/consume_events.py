@@ -15,14 +15,14 @@ from pciops.events.intake.consumer import NotificationConsumer
 
 class Command(BaseCommand):
     help = (
-        "Take Keystone's notifications in, from PCIOPS_NOTIFICATIONS_URL, until SIGTERM. It "
-        "reconnects for ever; several may run at once, on one machine or many."
+        "Consume Keystone's notifications from PCIOPS_NOTIFICATIONS_URL until SIGTERM. The "
+        "command reconnects automatically. You can run several, on one or more machines."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.NOTIFICATIONS_URLS:
             raise CommandError(
-                "PCIOPS_NOTIFICATIONS_URL is not set: it names the RabbitMQ of the notifications.",
+                "PCIOPS_NOTIFICATIONS_URL is not set. Set it to the RabbitMQ of the notifications.",
                 returncode=2,
             )
         consumer = NotificationConsumer(settings.NOTIFICATIONS_URLS, clock=timezone.now)

@@ -14,7 +14,10 @@ COLUMNS: Final = ("count", "first_at", "last_at", "reason", "event_type", "body"
 
 
 class Command(BaseCommand):
-    help = "Show the notifications that made no sense: how often, why, and the last of each kind."
+    help = (
+        "Show the notifications that could not be processed: how many, why, and the last of each "
+        "kind."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--format", choices=tables.FORMATS, default="table")

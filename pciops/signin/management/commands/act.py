@@ -22,9 +22,9 @@ NAMES: Final = sorted(act.name for act in ACTS if act is not UNLOCK)
 
 class Command(BaseCommand):
     help = (
-        "Enable or disable accounts, end sessions, set, lift or record exemptions, through "
-        "Keystone's API with the credentials of OS_CLOUD or OS_*. The trail has a row for each "
-        "account."
+        "Enable or disable accounts, end sessions, and add, remove, or record exemptions. Uses "
+        "Keystone's API with the credentials of OS_CLOUD or OS_*. The audit log has a row for "
+        "each account."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -33,9 +33,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--option",
             choices=sorted(keystone_options.EXEMPTIONS.values()),
-            help="exempt, lift, record: which exemption",
+            help="`exempt`, `lift`, `record`: the exemption",
         )
-        parser.add_argument("--owner", help="exempt, record: who answers for it")
+        parser.add_argument("--owner", help="exempt, record: the owner of the exemption")
         parser.add_argument(
             "--ends-on", metavar="YYYY-MM-DD", help="exempt, record: its last day, in UTC"
         )
@@ -53,8 +53,8 @@ class Command(BaseCommand):
         operator = commands.operator(without_keystone=options["without_keystone"])
         if act.needs_token and operator.token is None:
             raise CommandError(
-                f"{act.name} goes through Keystone's API with your own token: set OS_CLOUD, or "
-                "OS_USERNAME and the other OS_* of your cloud.",
+                f"{act.name} uses Keystone's API with your own token. Set OS_CLOUD, or "
+                "OS_USERNAME and the other OS_* variables of your cloud.",
                 returncode=2,
             )
         operator.require(act, f"act {act.name}")
@@ -65,7 +65,7 @@ class Command(BaseCommand):
                 why_not = act.why_not(verdict, operator.authority)
                 if not why_not and not act.is_met(verdict, operator.request(act, verdict, inputs)):
                     why_not = act.why_unfit(verdict)
-                lines = [f"would stay as it is. {why_not}"] if why_not else act.effects(verdict)
+                lines = [f"would not change. {why_not}"] if why_not else act.effects(verdict)
                 self.stdout.write("\n  ".join([f"{name}:", *lines]))
             return
         results = perform_all(act, operator.requests(act, verdicts, inputs))
@@ -78,9 +78,9 @@ class Command(BaseCommand):
             name = f"{result.account.name} ({result.account.domain_name})"
             if result.outcome is BulkOutcome.DONE:
                 done += 1
-                self.stdout.write(f"{name} {act.did}\nTrail: {result.event_id}")
+                self.stdout.write(f"{name} {act.did}\nAudit log: {result.event_id}")
             else:
-                self.stderr.write(f"{name}: {result.sentence or 'not tried.'}")
+                self.stderr.write(f"{name}: {result.sentence or 'not attempted.'}")
         self.stdout.write(f"{act.name}: {done} of {number} done.")
         if done < number:
             raise CommandError(f"{number - done} not done.")

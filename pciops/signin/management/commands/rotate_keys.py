@@ -29,15 +29,17 @@ class Draft(NamedTuple):
 
 class Command(BaseCommand):
     help = (
-        "Replace the secret key by a new one. The old one is accepted as a fallback, so nobody is "
-        "signed out; --drop-old ends that. Restart all services afterwards."
+        "Replace the secret key with a new one. pciops still accepts the old one, so operators "
+        "stay signed in; --drop-old ends that. Restart all services afterwards."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--drop-old", action="store_true", help="accept old keys no more, without a new one"
+            "--drop-old",
+            action="store_true",
+            help="stop accepting old keys, without creating a new one",
         )
-        parser.add_argument("--dry-run", action="store_true", help="say what would be done")
+        parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
 
     def handle(self, *args: Any, **options: Any) -> None:
         current, old = _files()
@@ -48,7 +50,7 @@ class Command(BaseCommand):
 
     def _rotate(self, current: Path, old: Path, *, dry_run: bool) -> None:
         if dry_run:
-            self.stdout.write(f"{current} would get a new key, and {old} the present one.")
+            self.stdout.write(f"{current} would get a new key, and {old} the current one.")
             return
         new = get_random_secret_key()
         # The old key is a fallback before it is replaced: a crash in between loses neither.
@@ -58,9 +60,9 @@ class Command(BaseCommand):
         _record(Event.Action.SECRET_KEY, f"{_id(settings.SECRET_KEY)} → {_id(new)}", drafts)
         _replace(drafts)
         self.stdout.write(
-            f"{current} has a new key, and {old} the old one. Copy both "
-            "to all machines that serve the site, and restart all services. When the tokens of "
-            "today have ended: pciops rotate_keys --drop-old"
+            f"{current} has a new key, and {old} the old one. Copy both to all machines that "
+            "serve the site, and restart all services. After all current tokens have expired, "
+            "run pciops rotate_keys --drop-old."
         )
 
     def _drop(self, old: Path, *, dry_run: bool) -> None:
@@ -69,8 +71,8 @@ class Command(BaseCommand):
             raise CommandError("No old keys are accepted. Nothing was changed.")
         if stubs := PruneStub.objects.count():
             raise CommandError(
-                f"An old key may have signed {counted(stubs, 'stub')} of the audit log, which then "
-                "could not be verified. Nothing was changed: keep the old keys."
+                f"An old key may have signed {counted(stubs, 'stub')} of the audit log, which "
+                "pciops then could not verify. Nothing was changed. Keep the old keys."
             )
         if dry_run:
             self.stdout.write(f"{counted(number, 'old key')} would be dropped from {old}.")
@@ -95,8 +97,8 @@ def _files() -> tuple[Path, Path]:
         return Path(current), Path(old)
     raise CommandError(
         "The keys are not in files that this command can change. Set PCIOPS_SECRET_KEY_FILE and "
-        "PCIOPS_SECRET_KEY_FALLBACKS_FILE; or put a new key into PCIOPS_SECRET_KEY and the present "
-        "one into PCIOPS_SECRET_KEY_FALLBACKS yourself. Nothing was changed.",
+        "PCIOPS_SECRET_KEY_FALLBACKS_FILE. Or set PCIOPS_SECRET_KEY to a new key and "
+        "PCIOPS_SECRET_KEY_FALLBACKS to the current one. Nothing was changed.",
         returncode=2,
     )
 

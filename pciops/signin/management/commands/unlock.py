@@ -18,8 +18,9 @@ from pciops.signin import commands
 
 class Command(BaseCommand):
     help = (
-        "Unlock accounts: set failed_auth_count to 0 and failed_auth_at to NULL. The trail has a "
-        "row for each and names the operating-system user, or whom OS_CLOUD or OS_* sign in."
+        "Unlock accounts: set failed_auth_count to 0 and failed_auth_at to NULL. The audit log "
+        "has a row for each. It names the operating-system user, or the Keystone user of "
+        "OS_CLOUD or OS_*."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -36,7 +37,7 @@ class Command(BaseCommand):
             for verdict in verdicts:
                 refusal = UNLOCK.refusal(verdict, operator.authority)
                 unlocks = verdict.locked and not refusal
-                would = "would be unlocked" if unlocks else "would stay as it is"
+                would = "would be unlocked" if unlocks else "would not change"
                 name = f"{verdict.account.name} ({verdict.account.domain_name})"
                 self.stdout.write(f"{name} {would}. {refusal or verdict.sentence}")
             return
@@ -51,13 +52,13 @@ class Command(BaseCommand):
             if result.outcome is BulkOutcome.UNLOCKED:
                 unlocked += 1
                 self.stdout.write(
-                    f"{name} is unlocked; {account.failed_auth_count} failures cleared."
+                    f"{name} is unlocked. {account.failed_auth_count} failed attempts cleared."
                 )
-                self.stdout.write(f"Trail: {result.event_id}")
+                self.stdout.write(f"Audit log: {result.event_id}")
             elif number == 1:
                 raise CommandError(result.sentence)
             else:
-                self.stderr.write(f"{name}: {result.sentence or 'not tried.'}")
+                self.stderr.write(f"{name}: {result.sentence or 'not attempted.'}")
         if number > 1:
             self.stdout.write(f"{unlocked} of {number} accounts unlocked.")
         if unlocked < number:

@@ -142,4 +142,4 @@ def test_operators_cannot_disable_themselves(token: str, fake_keystone: FakeKeys
 def test_unknown_act_is_not_found(token: str) -> None:
     response = post(token, f"{ACCOUNTS}/{make_user().id}/delete", {"reason": "x"})
 
-    assert_refused(response, 404, "The resource doesn't exist")
+    assert_refused(response, 404, "This resource doesn't exist")

@@ -198,7 +198,7 @@ def test_wrong_options_are_wrong_usage(ada: Person, words: tuple[str, ...], prob
 def test_missing_credentials_are_wrong_usage(clock: Any) -> None:
     user: User = make_user("ann")
 
-    assert "set OS_CLOUD" in fails("disable", "ann", code=2)
+    assert "Set OS_CLOUD" in fails("disable", "ann", code=2)
     assert read(user.id).enabled
 
 

@@ -64,7 +64,7 @@ def test_account_is_disabled_and_enabled(ada: Person, capsys: pytest.CaptureFixt
     act("enable", "ann")
 
     assert (disabled, read(user.id).enabled) == (False, True)
-    assert [line for line in capsys.readouterr().out.splitlines() if "Trail" not in line] == [
+    assert [line for line in capsys.readouterr().out.splitlines() if "Audit log" not in line] == [
         "ann (Default) is disabled.",
         "disable: 1 of 1 done.",
         "ann (Default) is enabled.",

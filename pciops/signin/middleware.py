@@ -91,6 +91,8 @@ class OperatorMiddleware:
             logout(request)
         if request.user.is_authenticated:
             return None
+        if by_itself(request):  # the open page says so; a form would replace its content
+            return HttpResponse(status=401)
         if request.method == "POST" and ended != REVOKED:
             ended = ENDED
         if ended:

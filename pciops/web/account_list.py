@@ -138,9 +138,9 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
     by_locks = query.state is LOCKED and request.user.may(UNLOCK.needs)
     context = {
         "section": "accounts",
+        "live": query.by_failures and not marker and not refusal,
         "problem": f"{refusal} Nothing was changed." if refusal else "",
-        "requests": four_eyes.waiting(scope=scope, now=now) if by_locks else [],
-        "under_way": batches.unfinished(request.user.id, now) if by_locks else None,
+        **(_unlocks_to_finish(request, now) if by_locks else {}),
         "query": query,
         "widened": found.widened,
         "search_url": _search_url(replace(query, begins=not query.begins)),
@@ -167,6 +167,14 @@ def listing(request: OperatorRequest, *, refusal: str = "", status: int = 200) -
         "next": list_url(query, marker=page.next) if page.next else "",
     }
     return render(request, "web/account_list.html", context, status=status)
+
+
+def _unlocks_to_finish(request: OperatorRequest, now: datetime) -> dict[str, object]:
+    """Return the requests that wait for a second operator, and the operator's own batch."""
+    return {
+        "requests": four_eyes.waiting(scope=request.user.scope, now=now),
+        "under_way": batches.unfinished(request.user.id, now),
+    }
 
 
 def _any_locked(verdicts: list[SigninVerdict]) -> bool:

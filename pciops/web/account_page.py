@@ -56,6 +56,7 @@ def account_detail(request: OperatorRequest, user_id: str) -> HttpResponse:
     )
     context = {
         **account_context(verdict),
+        "live": "marker" not in request.GET,
         "lines": page.lines,
         "history": history,
         "histories": HISTORIES,

@@ -17,7 +17,6 @@ from pciops.events.models import Outcome
 from pciops.events.search import EventKind, EventQuery
 from pciops.events.tampering import selectors as tampering
 from pciops.signin.event_access import reader
-from pciops.signin.middleware import by_itself
 from pciops.web import rights
 from pciops.web.exports import export
 from pciops.web.requests import OperatorRequest
@@ -38,11 +37,9 @@ VIEWS: Final = (
 @never_cache
 @require_safe
 def activity(request: OperatorRequest) -> HttpResponse:
-    """Show the newest events first, by the filters in the URL.
-
-    The page's own script gets the list without the rest of the page.
-    """
+    """Show the newest events first, by the filters in the URL."""
     now, query, viewer = timezone.now(), EventQuery.parse(request.GET), reader(request.user)
+    since, views = now - OUT_OF_BAND_FOR, _views(query)
     marker = request.GET.get("marker", "")
     page = timeline.page(
         search.sources(query, viewer),
@@ -58,11 +55,7 @@ def activity(request: OperatorRequest) -> HttpResponse:
         "filtered": bool(filters),
         "first": f"?{urlencode(filters)}" if marker else "",
         "next": f"?{urlencode({**filters, 'marker': page.next})}" if page.next else "",
-    }
-    if by_itself(request):
-        return render(request, "includes/activity.html", {**context, "alone": True})
-    since, views = now - OUT_OF_BAND_FOR, _views(query)
-    context |= {
+        "live": not marker,
         "query": query,
         "views": views,
         "narrowed": query.doer or query.since or query.until or not any(view[2] for view in views),

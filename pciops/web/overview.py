@@ -116,6 +116,7 @@ def overview_page(request: OperatorRequest) -> HttpResponse:
     points, findings = overview.trend, compliance.findings(sourced.policy)
     context = {
         "section": "overview",
+        "live": True,
         "storm": summary.summarize(storm, scope=scope) if storm else None,
         "failed": chain.open_failure() if scope is None else None,
         "now": now,

@@ -27,9 +27,9 @@ if (search) {
   });
 }
 
-for (const select of document.querySelectorAll("form.filters select")) {
-  select.addEventListener("change", () => select.form.requestSubmit());
-}
+document.addEventListener("change", (event) => {
+  if (event.target.matches("form.filters select")) event.target.form.requestSubmit();
+});
 
 // A button copies the code before it, and says so.
 const copied = document.getElementById("copied");

@@ -1,60 +1,114 @@
-// Asks the page's own address every few seconds for its list, shows what is new and says so.
-// Without it the page is as new as when it was loaded.
+// htmx asks for the page's content every 15 seconds. This keeps it from changing what is in use,
+// says what has changed, and says when pciops no longer answers.
 "use strict";
 
-const PERIOD = 15000; // milliseconds
-const list = document.getElementById("live");
-const status = document.getElementById("news");
+const PAUSED = "pciops.paused"; // in localStorage: a choice for all pages of this browser
+const root = document.documentElement;
+const news = document.getElementById("news");
+const stale = document.getElementById("stale");
+const closed = new Set(); // folds that the user has closed, by their titles
+let before = null;
 let failures = 0;
+let ended = false;
 
-const texts = (parent) =>
-  [...parent.querySelectorAll("tbody tr:not(.day)")].map((row) => row.textContent);
+const content = () => document.getElementById("live");
+const paused = () => localStorage.getItem(PAUSED) !== null;
+const title = (fold) => fold.querySelector("summary").textContent;
 
-// Nothing is moved under the hands of who is reading: a link in use, or a selection.
+const changed = (field) =>
+  field.type === "checkbox" || field.type === "radio"
+    ? field.checked !== field.defaultChecked
+    : field.value !== field.defaultValue;
+
+// In use: it has the focus, a row is picked, text is typed or selected, a fold or menu is open.
 function inUse() {
-  return list.contains(document.activeElement) || !window.getSelection().isCollapsed;
+  const live = content();
+  const focused = live.contains(document.activeElement) && document.activeElement.id !== "pause";
+  const selection = window.getSelection();
+  return (
+    focused ||
+    live.querySelector("[data-opened], :popover-open") !== null ||
+    [...live.querySelectorAll("input:not([type=hidden])")].some(changed) ||
+    (!selection.isCollapsed && live.contains(selection.anchorNode))
+  );
 }
 
-function show(html) {
-  const found = new DOMParser().parseFromString(html, "text/html").body;
-  const readAt = found.querySelector("#as-of");
-  if (readAt) document.getElementById("as-of").replaceWith(readAt);
-  const known = new Set(texts(list));
-  const fresh = texts(found).filter((text) => !known.has(text)).length;
-  if (fresh && inUse()) return;
-  list.replaceChildren(...found.childNodes);
-  if (fresh) status.textContent = fresh === 1 ? "1 new event" : `${fresh} new events`;
+// What a refresh announces if it changes: named numbers and words, and new rows of a log.
+function facts() {
+  const named = [...content().querySelectorAll("[data-news]")];
+  return {
+    values: new Map(named.map((element) => [element.dataset.news, element.textContent.trim()])),
+    rows: new Set(
+      [...content().querySelectorAll(".t-events tbody tr:not(.day)")].map((row) => row.textContent),
+    ),
+  };
 }
 
-function stop(words) {
-  const note = document.createElement("p");
-  note.className = "banner slim soon plain";
-  note.textContent = words;
-  list.before(note);
-  status.textContent = words;
+function announce(now) {
+  const said = [...now.values]
+    .filter(([name, value]) => before.values.has(name) && before.values.get(name) !== value)
+    .map(([name, value]) => `${value} ${name}, was ${before.values.get(name)}`.trim());
+  const fresh = [...now.rows].filter((row) => !before.rows.has(row)).length;
+  if (fresh) said.push(fresh === 1 ? "1 new event" : `${fresh} new events`);
+  if (said.length) news.textContent = said.join(". ");
 }
 
-async function look() {
-  if (document.hidden) return later();
-  try {
-    const answer = await fetch(location.href, {
-      headers: { "X-By-Itself": "1" },
-      redirect: "manual",
-      cache: "no-store",
-    });
-    if (answer.type === "opaqueredirect") return stop("You are signed out: reload the page.");
-    if (!answer.ok) throw new Error(answer.status);
-    show(await answer.text());
-    failures = 0;
-  } catch {
-    failures += 1;
-    if (failures === 4) return stop("pciops does not answer: reload the page for what is newer.");
+function showPause() {
+  const button = document.getElementById("pause");
+  root.classList.toggle("paused", paused());
+  if (!button) return;
+  button.querySelector("span").textContent = paused() ? "Resume" : "Pause";
+}
+
+function refreshed() {
+  for (const fold of content().querySelectorAll("details[open]")) {
+    if (closed.has(title(fold))) fold.open = false;
   }
-  later();
+  if (before) announce(facts());
+  failures = 0;
+  stale.hidden = true;
+  showPause();
 }
 
-function later() {
-  setTimeout(look, PERIOD);
+function failed(event) {
+  ended = event.detail.xhr.status === 401;
+  failures += 1;
+  if (!ended && failures < 2) return;
+  const time = document.querySelector("#as-of time").textContent;
+  stale.querySelector("span").textContent = ended
+    ? `Not updated since ${time}: you are signed out. `
+    : `Not updated since ${time}: pciops does not answer.`;
+  stale.querySelector("a").hidden = !ended;
+  stale.hidden = false;
 }
 
-later();
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (ended || paused() || document.hidden || inUse()) event.preventDefault();
+});
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (inUse()) event.detail.shouldSwap = false;
+  before = facts();
+});
+document.addEventListener("htmx:load", (event) => {
+  if (event.detail.elt.id === "live") refreshed();
+});
+for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(name, failed);
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("#pause");
+  const fold = event.target.closest("summary")?.parentElement;
+  if (button) {
+    if (paused()) localStorage.removeItem(PAUSED);
+    else localStorage.setItem(PAUSED, "1");
+    showPause();
+  }
+  if (!fold || !content().contains(fold)) return;
+  fold.toggleAttribute("data-opened", !fold.open);
+  if (fold.open) closed.add(title(fold));
+  else closed.delete(title(fold));
+});
+
+root.classList.add("fresh");
+showPause();

@@ -88,7 +88,9 @@ def test_the_head_has_cloud_accounts_domains_and_the_age_of_the_numbers(site: Cl
     take_census(NOW - 4 * MINUTE)
     page = text(site)
 
-    assert "As of 14:02:11 UTC 2 accounts in 2 domains Counted at 13:58:11 UTC, 4 min ago" in page
+    assert (
+        "Live 14:02:11 UTC Pause 2 accounts in 2 domains Counted at 13:58:11 UTC, 4 min ago" in page
+    )
 
 
 @pytest.mark.parametrize(("minutes", "old"), [(15, False), (16, True)])

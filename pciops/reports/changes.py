@@ -52,6 +52,11 @@ class ListChange:
     gone: NamedRows
     stayed: int
 
+    @property
+    def is_same(self) -> bool:
+        """Return whether no account is new or gone."""
+        return not (self.new.count or self.gone.count)
+
 
 def figure_changes(before: Report, after: Report) -> list[FigureChange]:
     """Return each figure of the later report, with its number in both."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -18,9 +19,11 @@ from pciops.audit.services import AuditLogError
 from pciops.keystone import client
 from pciops.reports import changes, rebuild
 from pciops.reports.archive import store
-from pciops.reports.changes import ListChange
+from pciops.reports.changes import ListChange, NamedRows
 from pciops.reports.models import StoredReport
 from pciops.reports.render import text
+from pciops.reports.templatetags.report import rows_html
+from pciops.reports.value import Column
 from pciops.signin import sessions, typed
 from pciops.web import rights
 from pciops.web.errors import BadRequestError
@@ -112,18 +115,32 @@ def report_changes(request: OperatorRequest, week: str) -> HttpResponse:
 
 def _compared(before: StoredReport, after: StoredReport) -> dict[str, Any]:
     was, now = (text.printable_report(store.report(stored)) for stored in (before, after))
-    lists = changes.list_changes(was, partial(store.rows, before), now, partial(store.rows, after))
+    lists = list(
+        changes.list_changes(was, partial(store.rows, before), now, partial(store.rows, after))
+    )
+    figures = changes.figure_changes(was, now)
     return {
-        "figures": changes.figure_changes(was, now),
-        "lists": [_sides(changed) for changed in lists],
+        "figures": [change for change in figures if change.before != change.after],
+        "lists": [_sides(changed) for changed in lists if not changed.is_same],
+        "same": [changed for changed in lists if changed.is_same],
         "named": changes.NAMED,
     }
 
 
 def _sides(changed: ListChange) -> dict[str, Any]:
-    new = {"label": "New", "rows": changed.new, "columns": changed.table.columns}
-    gone = {"label": "Gone", "rows": changed.gone, "columns": changed.gone_columns}
-    return {"table": changed.table, "stayed": changed.stayed, "sides": [new, gone]}
+    return {
+        "table": changed.table,
+        "stayed": changed.stayed,
+        "sides": [
+            _side("New", changed.new, changed.table.columns),
+            _side("Gone", changed.gone, changed.gone_columns),
+        ],
+    }
+
+
+def _side(label: str, named: NamedRows, columns: Sequence[Column]) -> dict[str, Any]:
+    body = rows_html(named.rows, columns, linked=True)
+    return {"label": label, "rows": named, "columns": columns, "body": body}
 
 
 def _form(

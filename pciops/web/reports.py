@@ -22,7 +22,8 @@ from pciops.reports.lookup import ParameterError, ReportNotFoundError
 from pciops.reports.models import BuildFailure, StoredReport
 from pciops.reports.render.formats import FORMATS, content_of, download
 from pciops.reports.render.html import report_context
-from pciops.reports.render.text import number_text
+from pciops.reports.render.text import acknowledgement, headline, number_text, tally
+from pciops.reports.value import Report, worst
 from pciops.web.errors import BadRequestError
 from pciops.web.requests import OperatorRequest, initiator
 
@@ -57,12 +58,16 @@ def report_list(request: OperatorRequest) -> HttpResponse:
     """Show every week, the newest first, and how the main figures changed."""
     domain_id = _domain_id(request)
     listed = store.listed(domain_id, limit=WEEKS)
+    newest = store.report(listed[0]) if listed else None
     context = {
         "section": "reports",
         "now": timezone.now(),
         "domain_id": domain_id,
         "domains": store.domains() if request.user.scope is None else [],
         "query": _query(domain="" if request.user.scope else domain_id),
+        "newest": listed[0] if listed else None,
+        **(_verdict(newest) if newest else {}),
+        "sign_offs": [acknowledgement(one) for one in listed[0].sign_offs.all()] if listed else [],
         "columns": [stored.week for stored in listed[:COLUMNS]],
         "weeks": [_week_row(stored) for stored in listed],
         "trends": [_trend(figure, listed) for figure in (listed[0].main_figures if listed else ())],
@@ -77,16 +82,29 @@ def report(request: OperatorRequest, week: str) -> HttpResponse:
     """Show a report: the newest revision of the week, or `?revision=`."""
     stored = requested_report(request, week)
     revisions = store.revisions(stored.week, stored.domain_id)
+    content = content_of(stored)
     context = {
         **page_context(request, stored),
-        **report_context(content_of(stored)),
+        **report_context(content),
+        "linked": True,
+        "unchanged": _unchanged(content.report, stored.domain_id),
         "revisions": [
             (other, query_of(request, stored, revision=other.revision)) for other in revisions
         ],
         "newest": stored.revision == revisions[0].revision,
-        "formats": FORMATS.values(),
+        "formats": [form for form in FORMATS.values() if form.name not in {"pdf", "csv"}],
     }
     return render(request, "web/report.html", context)
+
+
+def _unchanged(report: Report, domain_id: str) -> set[str]:
+    """Return the keys of the lists that are the same as in the report of the week before."""
+    week = report.header.previous_week
+    before = store.get(week, domain_id) if week else None
+    if before is None:
+        return set()
+    hashes = {table.key: table.sha256 for table in store.report(before).tables()}
+    return {table.key for table in report.tables() if hashes.get(table.key) == table.sha256}
 
 
 @never_cache
@@ -149,6 +167,12 @@ def _domain_parameter(request: OperatorRequest, stored: StoredReport) -> str:
 def _query(**parameters: Any) -> str:
     given = {name: value for name, value in parameters.items() if value}
     return f"?{urlencode(given)}" if given else ""
+
+
+def _verdict(report: Report) -> dict[str, Any]:
+    """Return what the panel of the verdict shows, without the exceptions."""
+    verdict = worst({judgment.verdict for _, judgment in report.judgments()})
+    return {"headline": headline(report), "tally": tally(report), "verdict": verdict}
 
 
 def _week_row(stored: StoredReport) -> WeekRow:

@@ -80,7 +80,7 @@ def test_the_page_of_a_report_has_requirements_and_lists(site: Client) -> None:
     response = site.get(WEEK)
 
     for words in (
-        "Weekly compliance report 2026-W46",
+        "Compliance report 2026-W46",
         "Exceptions in 2 of 3 requirements",
         "8.2.6 Inactive accounts Exception",
         "Inactive accounts, over 90 days (5 rows)",
@@ -88,6 +88,34 @@ def test_the_page_of_a_report_has_requirements_and_lists(site: Client) -> None:
         assert words in shown(response)
     for markup in (" style=", "<script>"):
         assert markup not in response.content.decode()
+
+
+def test_the_list_begins_with_the_newest_verdict_and_its_files(site: Client) -> None:
+    store_sample("2026-W45", size=3)
+    store_sample("2026-W46", size=7)
+    response = site.get("/reports/")
+    page = response.content.decode()
+
+    assert "2026-W46 : Exceptions in 2 of 3 requirements Not signed off." in shown(response)
+    for address in ("sign-off/", "export?format=pdf", "export?format=csv"):
+        assert f'href="{WEEK}{address}"' in page
+
+
+def test_names_of_accounts_lead_to_their_pages_but_not_in_the_file(site: Client) -> None:
+    store_sample()
+    page = site.get(WEEK).content.decode()
+    file = content(site.get(f"{WEEK}export?format=html")).decode()
+
+    assert 'class="who-name" href="/accounts/' in page
+    assert 'href="/accounts/' not in file
+
+
+def test_a_list_that_is_the_same_as_in_the_week_before_is_closed(site: Client) -> None:
+    store_sample("2026-W46")
+    store_sample("2026-W47")
+    page = shown(site.get("/reports/2026-W47/"))
+
+    assert "Inactive accounts, over 90 days (5 rows) Unchanged since 2026-W46" in page
 
 
 def test_an_old_revision_stays_and_leads_to_the_newest(site: Client) -> None:
@@ -98,7 +126,7 @@ def test_an_old_revision_stays_and_leads_to_the_newest(site: Client) -> None:
     assert "the newest" in page
     assert "Inactive accounts, over 90 days (3 rows)" in page
     assert "Inactive accounts, over 90 days (7 rows)" in shown(site.get(WEEK))
-    assert "revision 2" in shown(site.get("/reports/"))
+    assert "revision 2" in shown(site.get("/reports/")).lower()
 
 
 @pytest.mark.parametrize(
@@ -258,8 +286,17 @@ def test_changes_since_the_week_before_are_new_and_gone_accounts(site: Client) -
     page = shown(site.get(f"{WEEK}changes/"))
 
     assert "Changes from 2026-W45 to 2026-W46" in page
-    assert "6 new, 4 gone, 0 as before" in page
+    assert "6 new, 4 gone, 0 unchanged" in page
     assert "inactive for over 90 days 4 6 +2" in page
+
+
+def test_only_what_changed_is_among_the_changes(site: Client) -> None:
+    store_sample("2026-W45", size=4)
+    store_sample("2026-W46", size=4)
+    page = shown(site.get(f"{WEEK}changes/"))
+
+    assert "0 lists changed" in page
+    assert "All figures are the same." in page
 
 
 def test_the_first_report_has_no_changes(site: Client) -> None:

@@ -37,18 +37,22 @@ def report_context(content: ReportContent) -> dict[str, Any]:
         "header": report.header,
         "scope": text.scope(report.header),
         "period": text.period(report.header),
+        "days": text.days(report.header),
         "facts": text.facts(report.header, content.sha256),
-        "answer": text.answer(report),
+        "headline": text.headline(report),
+        "tally": text.tally(report),
         "verdict": worst({judgment.verdict for _, judgment in report.judgments()}),
         "exceptions": text.exceptions(report),
         "judged": [
             (section, judgment)
             for section in report.sections
-            for judgment in section.judgments or (None,)
+            for judgment in section.judgments or (() if report.is_judged else (None,))
         ],
         "main_figures": [figure for figure in report.figures() if figure.main],
         "sections": report.sections,
         "gaps": [text.gap_sentence(gap) for gap in report.gaps],
+        "linked": False,  # the page of the site sets these two
+        "unchanged": frozenset(),
         "sign_offs": [text.acknowledgement(signed) for signed in content.sign_offs],
     }
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple, TypeAlias
+from zoneinfo import ZoneInfo
 
 from pciops.lib import charts, times
 from pciops.lib.logs import escape
@@ -129,6 +130,26 @@ def counts(judgment: Judgment) -> str:
     )
 
 
+def tally(report: Report) -> dict[Verdict, int]:
+    """Return the number of requirements with each verdict, the good one first."""
+    verdicts = [judgment.verdict for _, judgment in report.judgments()]
+    order = (Verdict.NO_EXCEPTION, Verdict.EXCEPTION, Verdict.PARTLY_TESTED, Verdict.NOT_TESTED)
+    return {verdict: verdicts.count(verdict) for verdict in order} if verdicts else {}
+
+
+def headline(report: Report) -> str:
+    """Return the verdict of the report in a few words."""
+    if not report.is_judged:
+        return "Not judged: built by pciops 0.1.0"
+    numbers = tally(report)
+    if not numbers:
+        return "No requirement was judged"
+    total = sum(numbers.values())
+    if bad := numbers[Verdict.EXCEPTION]:
+        return f"Exceptions in {bad} of {total} requirements"
+    return f"No exception found in {numbers[Verdict.NO_EXCEPTION]} of {total} requirements"
+
+
 def answer(report: Report) -> str:
     """Return the report in one sentence."""
     if not report.is_judged:
@@ -136,19 +157,15 @@ def answer(report: Report) -> str:
             "Built by pciops 0.1.0, which judged by rules that are no longer used. "
             "Build the report again for verdicts."
         )
-    verdicts = [judgment.verdict for _, judgment in report.judgments()]
-    if not verdicts:
+    numbers = tally(report)
+    if not numbers:
         return "No requirement was judged."
-    numbers = {verdict: verdicts.count(verdict) for verdict in Verdict}
-    bad, total = numbers[Verdict.EXCEPTION], len(verdicts)
     parts = [
-        f"Exceptions in {bad} of {total} requirements"
-        if bad
-        else f"No exception found in {numbers[Verdict.NO_EXCEPTION]} of {total} requirements",
+        headline(report),
         f"{numbers[Verdict.PARTLY_TESTED]} partly tested",
         f"{numbers[Verdict.NOT_TESTED]} not tested",
     ]
-    if bad:
+    if numbers[Verdict.EXCEPTION]:
         parts.append(f"no exception found in {numbers[Verdict.NO_EXCEPTION]}")
     return f"{', '.join(parts)}. An assessor decides what is in place."
 
@@ -207,14 +224,23 @@ def cut_sentence(table: Table, shown: int, file_name: str) -> str:
 def scope(header: Header) -> str:
     """Return whose accounts the report is about."""
     if not header.domain_id:
-        return "The whole cloud"
-    return f"The domain {header.domain_name} ({header.domain_id})"
+        return "Entire cloud"
+    return f"Domain {header.domain_name} ({header.domain_id})"
 
 
 def period(header: Header) -> str:
     """Return the first day of the week, and the day after the last."""
     begins, ends = times.dated(header.begins), times.dated(header.ends)
     return f"{begins} to {ends}, the latter not included"
+
+
+def days(header: Header) -> str:
+    """Return `16 to 22 November 2026`, in the zone of the report."""
+    zone = ZoneInfo(header.zone)
+    first = header.begins.astimezone(zone).date()
+    last = (header.ends - timedelta(seconds=1)).astimezone(zone).date()
+    begin = f"{first.day}" if first.month == last.month else f"{first.day} {first:%B}"
+    return f"{begin} to {last.day} {last:%B %Y}"
 
 
 def facts(header: Header, sha256: str) -> list[tuple[str, str]]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from django import template
+from django.urls import reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
+from pciops.events.sentences import account_part
 from pciops.lib import charts
 from pciops.lib.numbers import counted
 from pciops.reports.render import text
 from pciops.reports.render.csv import file_name
-from pciops.reports.value import Bars, Column, ReportVerdict, Row, Table, Verdict
+from pciops.reports.value import Bars, Cell, Column, ReportVerdict, Row, Table, Verdict
+
+NAMED: Final = {"user_id", "user_name"}  # columns of a table whose accounts can be linked
 
 register = template.Library()
 
@@ -61,8 +66,16 @@ def drawings(bars: Bars) -> dict[str, Any]:
 
 
 @register.filter
-def body(rows: list[Row], columns: tuple[Column, ...]) -> SafeString:
+def body(table: Table, linked: bool) -> SafeString:
+    """Return the first rows of a table as HTML, with links to accounts if `linked`."""
+    return rows_html(table.shown, table.columns, linked)
+
+
+def rows_html(rows: Iterable[Row], columns: Sequence[Column], linked: bool) -> SafeString:
     """Return rows as HTML: a template would take seconds for the cells of all tables."""
+    keys = [column.key for column in columns]
+    named = linked and set(keys) >= NAMED
+    id_at, name_at = (keys.index("user_id"), keys.index("user_name")) if named else (-1, -1)
     openings = [_opening(column) for column in columns]
     lines = []
     for row in rows:
@@ -70,8 +83,27 @@ def body(rows: list[Row], columns: tuple[Column, ...]) -> SafeString:
             f"{opening}<bdi>{escape(text.cell_text(value, column))}</bdi></td>"
             for opening, value, column in zip(openings, row, columns, strict=True)
         ]
+        if named:
+            cells[name_at] = f"{openings[name_at]}{_link(row[id_at], row[name_at])}</td>"
+            del cells[id_at]
         lines.append(f'<tr role="row">{"".join(cells)}</tr>')
     return mark_safe("\n".join(lines))  # noqa: S308 each cell is escaped
+
+
+@register.filter
+def shown_columns(columns: Sequence[Column], linked: bool) -> list[Column]:
+    """Return the columns that a table shows: a linked name needs no id beside it."""
+    named = linked and {column.key for column in columns} >= NAMED
+    return [column for column in columns if not (named and column.key == "user_id")]
+
+
+def _link(user_id: Cell, name: Cell) -> str:
+    part = account_part(str(user_id), str(name or ""), "")
+    shown = f"<bdi>{escape(text.printable(part.text))}</bdi>"
+    if not part.account_id:
+        return shown
+    address = reverse("account", args=(part.account_id,))
+    return f'<a class="who-name" href="{escape(address)}">{shown}</a>'
 
 
 def _opening(column: Column) -> str:

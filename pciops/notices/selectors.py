@@ -99,8 +99,7 @@ def page(
     rows = _within(scope).filter(status__in=view.statuses)
     if kind:
         rows = rows.filter(kind=kind)
-    if account:
-        rows = rows.filter(Q(user_id=account) | Q(name__icontains=account))
+    rows = _to(account, rows)
     if view.over:
         rows = rows.filter(settled_at__gt=now - RECENT)
     if marker:
@@ -112,9 +111,14 @@ def page(
     )
 
 
-def numbers(*, scope: str | None, now: datetime) -> dict[str, int]:
-    """Return the number of notices of each list, except of the long ones, sent and cancelled."""
-    rows = _within(scope).exclude(status__in=(NoticeStatus.SENT, NoticeStatus.CANCELLED))
+def numbers(*, scope: str | None, now: datetime, account: str = "") -> dict[str, int]:
+    """Return the number of notices of each list, except of the long ones, sent and canceled.
+
+    Args:
+        account: only notices to this account, as in `page`.
+    """
+    rows = _to(account, _within(scope))
+    rows = rows.exclude(status__in=(NoticeStatus.SENT, NoticeStatus.CANCELLED))
     rows = rows.exclude(settled_at__lte=now - RECENT)
     counts = dict(rows.order_by().values_list("status").annotate(Count("pk")))
     return {
@@ -127,6 +131,10 @@ def numbers(*, scope: str | None, now: datetime) -> dict[str, int]:
 def get(notice_id: UUID, *, scope: str | None) -> Notice | None:
     """Return the notice of this id; None if there is none in scope."""
     return _within(scope).filter(pk=notice_id).first()
+
+
+def _to(account: str, rows: QuerySet[Notice]) -> QuerySet[Notice]:
+    return rows.filter(Q(user_id=account) | Q(name__icontains=account)) if account else rows
 
 
 def _within(scope: str | None) -> QuerySet[Notice]:

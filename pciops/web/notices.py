@@ -48,14 +48,19 @@ NOWHERE: Final = (
 def notice_list(request: OperatorRequest) -> HttpResponse:
     """Show one of the lists; by default the first of failed, unaddressed, and waiting in use."""
     now, scope = timezone.now(), request.user.scope
-    numbers = selectors.numbers(scope=scope, now=now)
-    urgent = next((name for name in ("failed", "unaddressed") if numbers[name]), "waiting")
+    account = request.GET.get("account", "").strip()
+    numbers = selectors.numbers(scope=scope, now=now, account=account)
+    usual = "sent" if account else "waiting"
+    urgent = next((name for name in ("failed", "unaddressed") if numbers[name]), usual)
     name, marker = request.GET.get("view", urgent), request.GET.get("marker", "")
     view = selectors.BY_NAME.get(name)
     if view is None:
         names = ", ".join(selectors.BY_NAME)
         raise BadRequestError(f"view: {name!r} is not a list of notices. Use {names}.")
-    page = selectors.page(view, scope=scope, now=now, marker=marker, limit=PAGE_SIZE)
+    page = selectors.page(
+        view, scope=scope, now=now, marker=marker, limit=PAGE_SIZE, account=account
+    )
+    query = {"account": account} if account else {}
     book = rules.current()
     domain = _domain(request)
     own = book.of_domain(domain.id, domain.name) if domain else book.default
@@ -64,10 +69,14 @@ def notice_list(request: OperatorRequest) -> HttpResponse:
         "now": now,
         "view": view,
         "counts": numbers,
-        "views": [(each, numbers.get(each.name)) for each in selectors.VIEWS],
+        "account": account,
+        "views": [
+            (each, numbers.get(each.name), urlencode({"view": each.name, **query}))
+            for each in selectors.VIEWS
+        ],
         "notices": page.notices,
-        "first": f"?{urlencode({'view': name})}" if marker else "",
-        "next": f"?{urlencode({'view': name, 'marker': page.next})}" if page.next else "",
+        "first": f"?{urlencode({'view': name, **query})}" if marker else "",
+        "next": f"?{urlencode({'view': name, **query, 'marker': page.next})}" if page.next else "",
         "server": settings.MAIL_SERVER,
         "sender": settings.MAIL_FROM,
         "ruled": _ruled_domains(book, request.user),

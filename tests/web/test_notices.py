@@ -93,6 +93,22 @@ def test_each_list_has_its_notices(
     assert "bob" not in page
 
 
+def test_a_list_is_of_one_account_by_name_or_id(site: Client) -> None:
+    failed("bob")
+    notice = saved(name="ann", status="sent", settled_at=NOW, answer="250 queued")
+    for account in ("ann", notice.user_id):
+        page = text(site, f"?account={account}")
+
+        assert "250 queued" in page
+        assert "bob" not in page
+        assert "Failed 0" in page
+    assert "No matching notices" in text(site, "?view=sent&account=nobody")
+    assert (
+        f"view=failed&amp;account={notice.user_id}"
+        in site.get(f"/notices/?account={notice.user_id}").content.decode()
+    )
+
+
 @pytest.mark.parametrize("view", ["failed", "unaddressed", "waiting", "sent", "cancelled"])
 def test_an_empty_list_says_so(site: Client, view: str) -> None:
     saved(status="refused", settled_at=NOW - timedelta(days=31))  # too long ago to be listed

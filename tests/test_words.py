@@ -46,7 +46,7 @@ TERMS: Final = {
     r"needs? (a person|people)": "needs attention",
     r"the census ran": "counted at",
     r"tell(s|ing)? of": "reports",
-    r"name that .* has": "unknown username",
+    r"names? that no account has": "unknown username",
     r"2FA|two-factor": "second factor",
     r"superusers?": "administrator",
     r"please|oops|successfully": "nothing: leave it out",

@@ -35,15 +35,17 @@ THEMES: Final = ("light", "dark")  # none: as the system has it
 YEAR: Final = timedelta(days=365)
 DOCUMENTS: Final = (
     ("docs/install.md", "Install pciops and connect it to Keystone"),
-    ("docs/operations.md", "Run it: backups, upgrades, monitoring"),
+    ("docs/settings.md", "All settings"),
+    ("docs/operations.md", "Monitor, upgrade, back up, and restore"),
     ("docs/acts.md", "Unlock, enable, disable, exempt, end sessions"),
     ("docs/events.md", "Causes of locks, and Keystone's notifications"),
     ("docs/notices.md", "Emails to the owners of accounts"),
     ("docs/alerts.md", "Alerts to administrators"),
     ("docs/reports.md", "Weekly compliance reports"),
-    ("docs/audit.md", "The audit log and its proof"),
+    ("docs/audit.md", "The audit log and how to verify it"),
     ("docs/keystone.md", "How Keystone enforces PCI DSS rules"),
     ("docs/api.md", "The API"),
+    ("docs/glossary.md", "What the terms mean"),
 )
 
 log = logging.getLogger(__name__)

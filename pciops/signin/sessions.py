@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
@@ -20,7 +22,7 @@ from pciops.lib import keys
 from pciops.lib.addresses import storable
 from pciops.signin import audit
 from pciops.signin.rights import Rights, Role
-from pciops.signin.session_store import ORIGIN
+from pciops.signin.session_store import ORIGIN, SessionStore
 
 # How long Keystone's confirmation of the rights counts for a page. While Keystone does not answer,
 # the last one counts longer, so that an outage does not take the pages away: only for reading.
@@ -43,6 +45,18 @@ class EndedError(Exception):
 
 class RevokedError(EndedError):
     """Keystone says so: the token was valid by its time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionEnd:
+    """The time at which a session ends if it is not used until then."""
+
+    at: datetime
+    movable: bool  # False: the token of Keystone ends at that time
+
+    def seconds(self, now: datetime) -> int:
+        """Return how many are left."""
+        return max(0, int((self.at - now).total_seconds()))
 
 
 def seal(text: str) -> str:
@@ -131,6 +145,21 @@ def attach(request: HttpRequest, now: datetime, *, always: bool = False) -> None
         return
     request.session[_KEY] = [{**scopes[0], "confirmed_at": now.isoformat()}, *scopes[1:]]
     request.session.pop(_UNANSWERED, None)
+
+
+def end_of(request: HttpRequest, now: datetime, *, used: bool) -> SessionEnd:
+    """Return when the session of a signed-in operator ends.
+
+    Args:
+        used: the request is a use of the session, which moves its end.
+    """
+    session = cast("SessionStore", request.session)
+    begins = session.seen_at or now
+    if used and session.must_be_renewed(now):
+        begins = now
+    idle = begins + timedelta(seconds=settings.SESSION_COOKIE_AGE)
+    token = datetime.fromisoformat(_scopes(request)[0]["expires_at"])
+    return SessionEnd(at=min(idle, token), movable=idle < token)
 
 
 def revoke(contents: Mapping[str, Any]) -> None:

@@ -9,6 +9,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 
+from pciops.signin import sessions
+from pciops.signin.middleware import by_itself
 from pciops.web import frame
 
 
@@ -24,6 +26,11 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "operator": None,
     }
     if user is not None and user.is_authenticated and user.rights is not None:
-        read = partial(frame.alerts, user.scope, timezone.now())
-        context |= {"operator": user, "alerts": cache(read)}
+        now = timezone.now()
+        end = sessions.end_of(request, now, used=not by_itself(request))
+        context |= {
+            "operator": user,
+            "alerts": cache(partial(frame.alerts, user.scope, now)),
+            "session_end": {"at": end.at, "seconds": end.seconds(now), "movable": end.movable},
+        }
     return context

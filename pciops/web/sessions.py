@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth import logout
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.html import format_html
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from pciops.signin import open_sessions
+from pciops.lib import times
+from pciops.signin import open_sessions, sessions
+from pciops.signin.middleware import by_itself
 from pciops.web.requests import OperatorRequest, initiator
 
 
@@ -30,6 +32,19 @@ def session_list(request: OperatorRequest) -> HttpResponse:
         "most": open_sessions.MAX_LISTED if len(found) == open_sessions.MAX_LISTED else 0,
     }
     return render(request, "web/sessions.html", context)
+
+
+@never_cache
+@require_safe
+def current_session(request: OperatorRequest) -> JsonResponse:
+    """Return when the session ends: for the warning of an open page, and to stay signed in.
+
+    Like every page, this is a use of the session, unless the page asks by itself.
+    """
+    now = timezone.now()
+    end = sessions.end_of(request, now, used=not by_itself(request))
+    left = {"ends_at": times.iso(end.at), "seconds": end.seconds(now), "movable": end.movable}
+    return JsonResponse({"session": left})
 
 
 @never_cache

@@ -61,6 +61,7 @@ urlpatterns = [
     path("unlock-requests/<str:request_id>/", four_eyes.unlock_request, name="unlock_request"),
     path("search/", search.search, name="search"),
     path("sessions/", sessions.session_list, name="sessions"),
+    path("sessions/current/", sessions.current_session, name="current_session"),
     path("sessions/<str:session_id>/end/", sessions.session_end, name="session_end"),
     path("status/", health.status, name="status"),
     path("theme/", frame.theme, name="theme"),

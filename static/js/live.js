@@ -73,12 +73,13 @@ function refreshed() {
 function failed(event) {
   ended = event.detail.xhr.status === 401;
   failures += 1;
-  if (!ended && failures < 2) return;
+  if (ended) document.dispatchEvent(new Event("session-ended"));
+  else if (failures > 1) sayStale();
+}
+
+function sayStale() {
   const time = document.querySelector("#as-of time").textContent;
-  stale.querySelector("span").textContent = ended
-    ? `Not updated since ${time}: you are signed out. `
-    : `Not updated since ${time}: pciops does not answer.`;
-  stale.querySelector("a").hidden = !ended;
+  stale.querySelector("span").textContent = `Not updated since ${time}: pciops does not answer.`;
   stale.hidden = false;
 }
 

@@ -293,6 +293,7 @@ CALLS: Final = (
     Call(method="GET", route="help/"),
     Call(method="GET", route="search/"),
     Call(method="GET", route="sessions/"),
+    Call(method="GET", route="sessions/current/"),
     Call(method="POST", route="sessions/<str:session_id>/end/", status=404),  # no such session
     Call(method="POST", route="theme/", needs=None, status=302),
     Call(method="GET", route="status/", needs="administer", system_only=True),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.template.loader import render_to_string
 from django.utils import timezone
 
 from pciops.lib.addresses import mail_address
@@ -27,11 +27,12 @@ class Command(BaseCommand):
             raise CommandError(f"{options['address']!r} is not an email address.", returncode=2)
         if settings.MAIL_SERVER is None:
             raise CommandError("PCIOPS_EMAIL_URL is not set: it names the server.", returncode=2)
-        text = f"This is a test email of pciops for {settings.CLOUD_NAME}. Nothing has to be done."
+        text = f"This is a test of pciops for {settings.CLOUD_NAME}. You don't have to do anything."
+        variables = {"cloud": settings.CLOUD_NAME, "contact": settings.HELP_CONTACT, "text": text}
         mail = RenderedMail(
             subject=f"Test email of pciops for {settings.CLOUD_NAME}",
             text=f"{text}\n",
-            html=f"<p>{escape(text)}</p>",
+            html=render_to_string("alerts/test.html", variables),
         )
         try:
             outcome, reply = operator_mail.send_sample(
@@ -40,5 +41,5 @@ class Command(BaseCommand):
         except MailServerDown as error:
             raise CommandError(str(error)) from None
         if outcome is not DeliveryOutcome.SENT:
-            raise CommandError(f"The server did not take it: {reply}")
-        self.stdout.write(f"The server took the email for {address}: {reply}")
+            raise CommandError(f"The mail server did not accept the email: {reply}")
+        self.stdout.write(f"The mail server accepted the email to {address}: {reply}")

@@ -1,65 +1,13 @@
-"""The bare SQL of a page: the statements that read what it shows, sent by PyMySQL alone.
-
-They are recorded while the page's own code runs once, without those of the prefilter, which only
-choose between two ways and are part of our cost.
-"""
+"""Statements sent by PyMySQL alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
-from unittest import mock
 
 import pymysql
-from django.db import connections
-
-from pciops.accounts import prefilter
 
 Statement = tuple[str, Any]
-
-
-class StatementRecorder:
-    """Records the statements to Keystone's database, except those of excluded functions."""
-
-    def __init__(self) -> None:
-        self.statements: list[Statement] = []
-        self._excluded = 0
-
-    def __call__(
-        self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
-    ) -> Any:
-        if not self._excluded:
-            self.statements.append((sql, params))
-        return execute(sql, params, many, context)
-
-    def excluding(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Wrap a function so that its statements are not recorded."""
-
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            self._excluded += 1
-            try:
-                return function(*args, **kwargs)
-            finally:
-                self._excluded -= 1
-
-        return wrapped
-
-
-@contextmanager
-def recorded() -> Iterator[list[Statement]]:
-    """Record the statements of the block."""
-    recorder = StatementRecorder()
-    with (
-        mock.patch.object(
-            prefilter, "_end_of_sample", recorder.excluding(prefilter._end_of_sample)
-        ),
-        mock.patch.object(prefilter, "_has_many", recorder.excluding(prefilter._has_many)),
-        connections["keystone"].execute_wrapper(recorder),
-    ):
-        connections["keystone"].ensure_connection()
-        recorder.statements.clear()
-        yield recorder.statements
 
 
 class BareConnection:
@@ -76,6 +24,12 @@ class BareConnection:
             autocommit=True,
             init_command="SET time_zone = '+00:00'",
         )
+
+    def rows(self, sql: str, parameters: Sequence[object] | None = None) -> list[tuple[Any, ...]]:
+        """Return the rows of a statement."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            return list(cursor.fetchall())
 
     def run(self, statements: Sequence[Statement]) -> int:
         """Send the statements one by one, fetch all rows and return their number."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import sys
 import time
@@ -31,6 +32,67 @@ class Row:
         ratio = f"{self.ours / self.bare:.2f}" if self.bare else ""
         ours = f"{self.ours:.0f} {self.unit}" if self.unit else said(self.ours)
         return self.what, ours, bare, ratio, self.limit, "yes" if self.kept else "NO"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """What one page takes; times in seconds of the clock, CPU time in seconds for each page."""
+
+    what: str
+    goal: float
+    ours: float
+    best: float | None  # of the best known SQL
+    best_database: float  # its CPU time of MariaDB
+    database: float  # CPU time of MariaDB
+    workers: float  # CPU time of the site's processes
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """As the table has them."""
+        best = "" if self.best is None else said(self.best)
+        ratio = f"{self.ours / self.best:.1f}" if self.best else ""
+        met = "yes" if self.ours <= self.goal else "no"
+        best_cpu = "" if self.best is None else said(self.best_database)
+        cpu = (said(self.database), said(self.workers))
+        return self.what, best, said(self.ours), ratio, best_cpu, *cpu, said(self.goal), met
+
+
+class Work:
+    """A page and its reference, run in turns: the medians, and the CPU time of each page."""
+
+    def __init__(
+        self,
+        ours: Callable[[], object],
+        best: Callable[[], object] | None,
+        *,
+        database: int,
+        workers: list[int],
+    ) -> None:
+        times: tuple[list[float], list[float]] = ([], [])
+        ours()  # warms the caches up
+        in_database = in_workers = of_best = 0.0
+        for _ in range(RUNS):
+            before = cpu_of([database]), cpu_of(workers)
+            times[0].append(once(ours))
+            in_database += cpu_of([database]) - before[0]
+            in_workers += cpu_of(workers) - before[1]
+            if best is not None:
+                idle = cpu_of([database])
+                times[1].append(once(best))
+                of_best += cpu_of([database]) - idle
+        self.ours = statistics.median(times[0])
+        self.best = statistics.median(times[1]) if best is not None else None
+        self.database_cpu, self.workers_cpu = in_database / RUNS, in_workers / RUNS
+        self.best_cpu = of_best / RUNS
+
+
+def cpu_of(pids: list[int]) -> float:
+    """Return the seconds of CPU time that processes have taken (Linux)."""
+    ticks = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 HEADS = ("what", "ours", "bare", "ratio", "limit", "kept")

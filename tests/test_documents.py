@@ -12,6 +12,7 @@ import pytest
 from django.core.management import get_commands
 from django.urls import URLResolver, get_resolver
 
+import bench.__main__ as bench
 from pciops.actions.registry import BY_NAME
 from pciops.api.document import ERRORS
 from pciops.celery import app
@@ -55,6 +56,13 @@ def test_the_document_of_settings_names_exactly_the_settings_of_the_code() -> No
     documented = set(re.findall(r"^\| `(\w+)`", document("docs/settings.md"), re.M))
 
     assert documented == settings
+
+
+def test_each_bench_has_its_marks_in_the_document_of_performance() -> None:
+    text = document("docs/performance.md")
+    for name in bench.BENCHES:
+        replaced = bench.replaced(text, name, "measured")
+        assert f"<!-- bench.{name} -->\nmeasured\n<!-- end of bench.{name} -->" in replaced
 
 
 def test_the_timetable_names_exactly_the_jobs_of_beat() -> None:

@@ -147,7 +147,7 @@ def test_a_lock_and_its_unlock_are_announced(
     person = create_person(cloud, mariadb, "locked")
     cloud.lock(person)
     mailing.delay("plan_by_lock", "send_due")
-    mailing.wait_for(person, "was locked after 3 failed sign-ins")
+    mailing.wait_for(person, "after 3 failed attempts")
     unlocked = mailing.manage("unlock", person.name, "--reason", "INC-1: asked by phone")
     mariadb.execute("DELETE FROM lib_jobrun WHERE job = 'notices.locks'", database="pciops")
     mailing.delay("plan_by_lock", "send_due")

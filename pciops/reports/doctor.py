@@ -22,20 +22,21 @@ def reports() -> Iterator[CheckResult]:
         age = times.span(now - failure.since)
         yield problem(
             f"The report of {failure.week} could not be built for {age}: {failure.problem}.",
-            "It is tried every five minutes; look at what does not answer.",
+            "pciops retries every five minutes. Check what does not answer.",
         )
     weeks = [str(week) for week in schedule.due(now)]
     stored = StoredReport.objects.filter(domain_id="", week__in=weeks)
     missing = sorted({*weeks} - {*stored.values_list("week", flat=True)})
     if missing and not BuildFailure.objects.exists():
         yield warning(
-            f"Not built yet, though due: {', '.join(missing)}.",
-            "A worker builds it within minutes: look at it and at its beat (docs/install.md), or "
-            "do it with pciops report --week.",
+            f"Not built yet, but due: {', '.join(missing)}.",
+            "A worker builds it within minutes. Check the worker and beat (docs/install.md), or "
+            "run pciops report --week.",
         )
     if not settings.REPORT_RECIPIENTS:
         yield warning(
-            "Reports are built and kept, and nobody is sent them.", "Set PCIOPS_REPORT_RECIPIENTS."
+            "Reports are built and stored, but sent to no recipient.",
+            "Set PCIOPS_REPORT_RECIPIENTS.",
         )
     elif not missing:
         yield ok(_newest())
@@ -50,7 +51,7 @@ def report_triggers() -> Iterator[CheckResult]:
 def _newest() -> str:
     newest = StoredReport.objects.filter(domain_id="").order_by("-week").defer("content").first()
     if newest is None:
-        return "The first is built when a week with data is over."
+        return "The first report is built when a week with data has ended."
     number = len(settings.REPORT_RECIPIENTS)
     recipients = "one address gets" if number == 1 else f"{number} addresses get"
     return f"The newest is of {newest.week}; {recipients} each."

@@ -35,7 +35,7 @@ def find(week: str, domain_id: str, *, revision: str, now: datetime) -> StoredRe
     """Return this revision or the newest, or raise ParameterError or ReportNotFoundError."""
     is_number = revision.isascii() and revision.isdigit() and len(revision) < 6
     if revision and not is_number:
-        raise ParameterError(f"revision: {revision[:20]!r} is no number.")
+        raise ParameterError(f"revision: {revision[:20]!r} is not a number.")
     stored = store.get(week, domain_id, int(revision) if revision else None)
     if stored is not None:
         return stored
@@ -51,5 +51,5 @@ def find(week: str, domain_id: str, *, revision: str, now: datetime) -> StoredRe
 def format_of(name: str) -> Format:
     """Return the format with this name, or raise ParameterError."""
     if name not in FORMATS:
-        raise ParameterError(f"format: {name[:20]!r} is no form of a report: {', '.join(FORMATS)}.")
+        raise ParameterError(f"format: {name[:20]!r} is unknown. Choose from {', '.join(FORMATS)}.")
     return FORMATS[name]

@@ -127,11 +127,11 @@ class Sources:
         """The periods in which no consumer of Keystone's notifications was connected."""
         ever = ConsumerSession.objects.filter(connected=True).exists()
         why = (
-            "Consumer or RabbitMQ stood still." if ever else "No consumer has ever been connected."
+            "The consumer or RabbitMQ was down." if ever else "No consumer has ever been connected."
         )
         words = (
-            f"Nobody listened to Keystone's notifications. {why} What waited in our queue was "
-            "taken in later."
+            f"pciops received no notifications from Keystone. {why} It processed later what "
+            "waited in its queue."
         )
         return [
             Gap(source="consumer", begins=begins, ends=ends, words=words)
@@ -259,7 +259,7 @@ def _finding(requirement: str, policy: Policy) -> PolicyFinding:
 
 def _without_census(begins: datetime, until: datetime) -> Iterator[tuple[datetime, datetime, str]]:
     """Yield the gaps between censuses, and those before the first and after the last."""
-    why = "Worker or timetable stood still, or Keystone's database did not answer."
+    why = "Worker or beat was down, or Keystone's database did not answer."
     rows = CensusGap.objects.filter(begins__lt=until, ends__gt=begins).order_by("begins")
     for row in rows:
         yield max(row.begins, begins), min(row.ends, until), why
@@ -269,6 +269,6 @@ def _without_census(begins: datetime, until: datetime) -> Iterator[tuple[datetim
         yield begins, until, "None has ever been taken."
         return
     if first.counted_at > begins:
-        yield begins, min(first.counted_at, until), "pciops had not begun to count."
+        yield begins, min(first.counted_at, until), "pciops had not started to count."
     if last.counted_at < until - census.STALE:
         yield max(last.counted_at, begins), until, why

@@ -66,13 +66,13 @@ def build_again(week: str, domain_id: str, requested_at: str) -> None:
             )
         except (AuditLogError, weeks.WeekError, build.DomainError) as error:
             jobs.give_up(run)
-            log.error("%s is not built again: %s", week, error)
+            log.error("cannot build %s again: %s", week, error)
         except Exception:
             jobs.give_up(run)
             raise
         else:
             jobs.finish(run, timezone.now())
-            log.info("%s is kept", stored)
+            log.info("%s is stored", stored)
 
 
 @app.task(name="reports.keep")
@@ -89,4 +89,4 @@ def _prune_and_verify(now: datetime) -> None:
         log.error("reports.keep: %s", error)
     check = verify.verify()
     if check.problem:
-        log.error("the reports do not fit: %s", check.problem)
+        log.error("verification of the reports failed: %s", check.problem)

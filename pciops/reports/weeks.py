@@ -88,9 +88,11 @@ def parse(text: str, *, now: datetime, unfinished: bool = False) -> Week:
     earliest, last = first(), Week.of(now) if unfinished else last_ended(now)
     week = _parsed(text)
     if week is None:
-        raise WeekError(f"{text[:20]!r} is no week; {EXAMPLE} is. {_range(earliest, last)}")
+        raise WeekError(
+            f"{text[:20]!r} is not a week. Write it as {EXAMPLE}. {_range(earliest, last)}"
+        )
     if week > last:
-        raise WeekError(f"{week} is not over yet. {_range(earliest, last)}")
+        raise WeekError(f"{week} has not ended. {_range(earliest, last)}")
     if earliest is None or week < earliest:
         raise WeekError(f"pciops has no data of {week}. {_range(earliest, last)}")
     return week
@@ -112,10 +114,10 @@ def _range(earliest: Week | None, last: Week) -> str:
     if earliest is None or earliest > last:
         monday = last.after.ends if earliest is None else earliest.ends
         return (
-            "There is no whole week with data yet: the first report can be built on "
+            "There is no whole week with data yet. The first report can be built on "
             f"{monday.astimezone(zone()):%Y-%m-%d}."
         )
-    return f"There can be reports from {earliest} to {last}."
+    return f"Reports are possible from {earliest} to {last}."
 
 
 def _midnight(day: datetime) -> datetime:

@@ -73,7 +73,7 @@ def test_the_pages_are_accessible_and_fit_their_window(
     expect(window.get_by_text("1 failed sign-in")).to_be_visible()
     assert_good(window)
     window.goto("/activity/set-aside/")
-    window.get_by_text("The last one").first.click()
+    window.get_by_text("Last message").first.click()
     assert_good(window)
 
 

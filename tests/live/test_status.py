@@ -21,7 +21,7 @@ def test_the_status_page_is_accessible_and_fits_its_window(window: Page, site: S
     with site.keystone_database.down():
         window.goto("/status/")
 
-        expect(window.get_by_role("heading", name="Something does not work.")).to_be_visible()
+        expect(window.get_by_role("heading", name="pciops has a problem.")).to_be_visible()
         expect(window.get_by_role("row").nth(1).locator(".below")).to_be_visible()
         assert_good(window)
 

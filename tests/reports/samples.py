@@ -211,8 +211,8 @@ def sample_report(size: int = 40, seed: int = 1, **header: Any) -> BuiltReport:
             ),
         ),
     )
-    gaps = make_section("gaps", "What this report does not know", requirement="10.7.2")
-    review = make_section("review", "Review and acknowledgement", requirement="7.2.4")
+    gaps = make_section("gaps", "Gaps in this report", requirement="10.7.2")
+    review = make_section("review", "Review and sign-off", requirement="7.2.4")
     gap = Gap(
         source="schedule",
         begins=MONDAY + 2 * DAY,

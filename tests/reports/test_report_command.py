@@ -45,14 +45,14 @@ def test_the_last_week_is_built_stored_and_written(tmp_path: Path) -> None:
     outcome = report("--format", "json", "--output", str(tmp_path / "r.json"))
     stored = StoredReport.objects.get()
 
-    assert outcome == f"Built and kept: report 2026-W46, revision 1, SHA-256 {stored.hash}\n"
+    assert outcome == f"Built and stored: report 2026-W46, revision 1, SHA-256 {stored.hash}\n"
     assert json.loads((tmp_path / "r.json").read_text())["sha256"] == stored.hash
 
 
 def test_the_second_time_the_stored_report_is_written(tmp_path: Path) -> None:
     report("--output", str(tmp_path / "a"))
 
-    assert report("--output", str(tmp_path / "b")).startswith("Kept before: ")
+    assert report("--output", str(tmp_path / "b")).startswith("Stored before: ")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert StoredReport.objects.count() == 1
 
@@ -107,7 +107,7 @@ def test_keystones_database_away_stores_nothing() -> None:
 
     with (
         connections["keystone"].execute_wrapper(refuse),
-        pytest.raises(CommandError, match="Nothing is kept") as raised,
+        pytest.raises(CommandError, match="Nothing was stored") as raised,
     ):
         report()
 

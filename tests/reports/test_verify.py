@@ -64,9 +64,9 @@ def test_no_reports_pass() -> None:
 @pytest.mark.parametrize(
     ("also", "term"),
     [
-        ("", "2026-W45, revision 1: content changed"),
-        ("hash", "2026-W45, revision 1: the trail has no row"),
-        ("audit log", "the trail does not fit"),
+        ("", "2026-W45, revision 1: its content was changed"),
+        ("hash", "2026-W45, revision 1: the audit log has no row"),
+        ("audit log", "the audit log row"),
     ],
 )
 def test_a_changed_report_is_found(also: str, term: str, three: list[StoredReport]) -> None:

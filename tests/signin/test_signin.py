@@ -269,5 +269,5 @@ def test_signed_in_operator_gets_no_form(site: Client) -> None:
 def test_form_warns_of_the_lock_and_is_not_cached(client: Client) -> None:
     response = client.get("/signin/")
 
-    assert "A wrong password counts in Keystone too" in shown(response)
+    assert "A wrong password counts as a failed attempt in Keystone" in shown(response)
     assert "no-store" in response["Cache-Control"]

@@ -242,7 +242,7 @@ def test_the_age_of_the_numbers_is_shown_once_and_an_old_census_is_a_warning(
     page = shown(site.get("/accounts/"))
 
     assert page.count(age) == 1
-    assert ("these numbers are old" in page) is old
+    assert ("these numbers are out of date" in page) is old
     assert ("pciops census" in page) is old
 
 

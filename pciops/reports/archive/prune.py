@@ -33,7 +33,9 @@ def prune(now: datetime) -> int:
     keys = []
     for stored in StoredReport.objects.filter(generated_at__lt=oldest):
         if problem := verify.misfit(stored, audit_records):
-            log.error("a report is not pruned, for it does not fit: %s: %s", stored, problem)
+            log.error(
+                "a report is not pruned, because its verification failed: %s: %s", stored, problem
+            )
         else:
             keys.append(stored.pk)
     if not keys:

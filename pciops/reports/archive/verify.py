@@ -85,7 +85,7 @@ def chain_problem() -> str:
     audit_records = AuditRecords.read()
     for stored in StoredReport.objects.defer("content", "figures").order_by("generated_at", "pk"):
         if stored.hash not in audit_records.builds and not audit_records.is_older(stored):
-            return f"{stored}: its hash {stored.hash} is in no row"
+            return f"{stored}: no row has its hash {stored.hash}"
     return ""
 
 
@@ -97,15 +97,15 @@ def misfit(stored: StoredReport, audit_records: AuditRecords) -> str:
     except (zlib.error, ValueError, KeyError, TypeError):
         return "its content cannot be read"
     if digest(text) != stored.hash:
-        return "content changed, its hash is not that of what it says"
+        return "its content was changed and does not match its hash"
     columns = (stored.domain_id, stored.week, stored.revision, stored.generated_at, stored.figures)
     if columns != _expected_columns(report):
-        return "it stands in the table under another week, domain or number than it says"
+        return "it is stored under another week, domain, or number than its own"
     event = audit_records.builds.get(stored.hash)
     if event is None and not audit_records.is_older(stored):
-        return "the trail has no row with its hash"
+        return "the audit log has no row with its hash"
     if event is not None and chain.digest(event) != event.hash:
-        return f"the trail does not fit: row {event.position} was changed"
+        return f"the audit log row {event.position} was changed"
     return _rows_misfit(stored, report)
 
 
@@ -118,7 +118,7 @@ def _expected_columns(report: Report) -> tuple[Any, ...]:
 def _rows_misfit(stored: StoredReport, report: Report) -> str:
     tables = {table.key: table for table in report.tables()}
     if set(stored.rows.values_list("table", flat=True).distinct()) - set(tables):
-        return "it has rows of a list that it does not know"
+        return "it has rows of an unknown list"
     for table in tables.values():
         sha256, count = hashlib.sha256(), 0
         chunks = stored.rows.filter(table=table.key).order_by("number")

@@ -37,9 +37,9 @@ def failed_sign_ins(sources: Sources, tables: ReportTables) -> Part:
         )
         for key, label in (
             ("failed", "Failed sign-ins"),
-            ("locked", "of them on accounts that were locked already"),
-            ("unknown", "of them under names that no account has"),
-            ("addresses", "Addresses that they came from, as Keystone reported them"),
+            ("locked", "of them on accounts that were already locked"),
+            ("unknown", "of them with unknown usernames"),
+            ("addresses", "Source addresses, as Keystone reported them"),
         )
     ]
     listed = [
@@ -51,19 +51,19 @@ def failed_sign_ins(sources: Sources, tables: ReportTables) -> Part:
             empty=(
                 f"Not known. {absence}"
                 if absence
-                else "No sign-in failed in this week, as far as Keystone notified."
+                else "No sign-in failed in this week, as far as Keystone reported."
             ),
             identity=("address", "agent"),
         ),
         tables.add(
             "locked_tries",
-            "Accounts that were tried while they were locked",
+            "Accounts that were attempted while they were locked",
             ATTEMPTS,
             _attempts_while_locked(rows),
             empty=(
                 f"Not known. {absence}"
                 if absence
-                else "No sign-in to a locked account was attempted, as far as Keystone notified."
+                else "No sign-in to a locked account was attempted, as far as Keystone reported."
             ),
         ),
     ]
@@ -75,7 +75,7 @@ SOURCES: Final = (
     Column("agent", "Program"),
     Column("failures", "Failures", "number"),
     Column("accounts", "Accounts", "number"),
-    Column("unknown", "Under unknown names", "number"),
+    Column("unknown", "With unknown usernames", "number"),
     Column("locked", "On locked accounts", "number"),
     Column("first_at", "First", "instant"),
     Column("last_at", "Last", "instant"),

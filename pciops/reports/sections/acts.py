@@ -38,30 +38,30 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         key="acts",
         requirement="10.2.2, 10.3.2, 10.3.4",
         old="10.3, 10.5.2, 10.5.5",
-        title="Acts done through pciops",
+        title="Actions through pciops",
         demand=(
-            "Each act is recorded: who, what, when, from where, on which account, and the outcome. "
-            "Records are protected, and changes of them are detected."
+            "Each action is recorded: who, what, when, from where, on which account, and the "
+            "outcome. Records are protected, and changes of them are detected."
         ),
         judgments=(_content(sum(numbers.values()), incomplete), *_integrity(sources)),
         statements=(_verification(sources),),
         figures=(
             Figure(
                 "acts",
-                "Acts on accounts",
+                "Actions on accounts",
                 sum(n for (action, _), n in numbers.items() if action in ON_ACCOUNTS),
                 main=True,
             ),
             Figure(
                 "acts_failed",
-                "Acts and sign-ins that failed",
+                "Failed actions and sign-ins",
                 sum(n for (_, outcome), n in numbers.items() if outcome != Outcome.SUCCESS),
             ),
         ),
         tables=(
             tables.add(
                 "acts_numbers",
-                "Acts by kind and outcome",
+                "Actions by kind and outcome",
                 (
                     Column("action", "Act"),
                     Column("outcome", "Ended"),
@@ -76,7 +76,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
             ),
             tables.add(
                 "acts",
-                "Acts, but for sign-ins and sign-outs",
+                "Actions, except sign-ins and sign-outs",
                 ACTS,
                 acts,
                 empty="Nothing was done through pciops in this week.",
@@ -97,7 +97,7 @@ ACTS: Final = (
     Column("resource", "What"),
     Column("reason", "Reason"),
     Column("remark", "Remark"),
-    Column("event_id", "Row of the trail"),
+    Column("event_id", "Row of the audit log"),
 )
 
 
@@ -128,7 +128,7 @@ def _content(rows: int, incomplete: int) -> Judgment:
         unit="records of pciops",
         population=rows,
         tested=rows,
-        found=(Found(incomplete, "records lack what was done, by whom, through what, or its end"),),
+        found=(Found(incomplete, "records lack what was done, by whom, on what, or the outcome"),),
         not_tested=(OTHER_LOGS,),
     )
 
@@ -138,9 +138,9 @@ def _integrity(sources: Sources) -> Iterator[Judgment]:
     recent = check is not None and sources.now - check.checked_at <= MAX_AGE
     rows = check.rows if check and recent else 0
     problem = check.problem if check else ""
-    unverified = "" if recent else "The audit log: it was not verified within the last days."
+    unverified = "" if recent else "The audit log was not verified within the last days."
     for number, limit in (
-        ("10.3.2", "Who can change pciops' database or its files as an administrator of them."),
+        ("10.3.2", "Who can change pciops' database or files as their administrator."),
         ("10.3.4", "Whether a person answers the alerts."),
     ):
         yield judge(

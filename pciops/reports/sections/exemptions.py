@@ -85,7 +85,7 @@ def _figures(sources: Sources, numbers: Counter[ExemptionStatus]) -> tuple[Figur
     )
 
 
-ALL_RECORDED = "Every exemption has an owner and an end that is still to come."
+ALL_RECORDED = "Every exemption has an owner and an end in the future."
 REGISTER = (
     *ACCOUNT,
     Column("option", "Exempt by"),
@@ -110,7 +110,7 @@ def _register(
             findings.append(_row(entry))
     findings_table = tables.add(
         "register_findings",
-        "Exemptions that nobody recorded, or that are overdue",
+        "Exemptions that are not recorded, or are overdue",
         REGISTER,
         findings,
         empty=ALL_RECORDED,
@@ -121,7 +121,7 @@ def _register(
         "The exemption register",
         REGISTER,
         entries,
-        empty="No account is exempt from anything.",
+        empty="No account is exempt.",
         identity=("user_id", "option"),
     )
     return numbers, (findings_table, entries_table)

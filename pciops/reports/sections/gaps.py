@@ -20,7 +20,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         key="gaps",
         requirement="10.7.2",
         old="10.8 (10.7.1 in 4.0)",
-        title="What this report does not know",
+        title="Gaps in this report",
         demand="A failure of what records events is detected and alerted promptly.",
         judgments=(
             judge(

@@ -47,8 +47,8 @@ def section(sources: Sources, tables: ReportTables) -> Section:
         sources,
         tables,
         OutOfBandChange.Kind.UNLOCK,
-        label="Locks that were ended past pciops",
-        title="Unlocks that are not in the trail",
+        label="Locks that were ended outside pciops",
+        title="Unlocks that are not in the audit log",
     )
     notices, notice_table = notice_figures(
         sources, tables, "locks", NoticeKind.LOCKED, NoticeKind.UNLOCKED
@@ -133,7 +133,7 @@ def _locked_now(sources: Sources, tables: ReportTables) -> Part:
         Column("failed_auth_count", "Failures", "number"),
         Column("failed_auth_at", "Last failure", "instant"),
         Column("locked_until", "Locked until", "instant"),
-        Column("origin", "From where"),
+        Column("origin", "Source"),
     )
     listed = [
         tables.add("locked", "Accounts that were locked when this was built", columns, locked),
@@ -156,10 +156,10 @@ def _failing_row(account: Account, until: datetime | None, origin: str) -> Row:
 def _locks_of_the_week(sources: Sources, tables: ReportTables) -> Part:
     rows = sources.of_week(Notice.objects.filter(kind=NoticeKind.LOCKED), "fact_at")
     statement = Statement(
-        "A worker looks every minute for locks of accounts that are neither disabled nor "
-        "inactive, and each one that it saw is listed. Keystone itself records none: a lock "
-        "that began and ended between two looks, or while no worker ran, is known only where "
-        "a consumer of Keystone's notifications saw the failures."
+        "A worker looks every minute for locks of accounts that are not disabled or inactive, "
+        "and lists each one that it saw. Keystone records none. A lock that began and ended "
+        "between two looks, or while no worker ran, is known only if a consumer of Keystone's "
+        "notifications saw the failed attempts."
     )
     figure = Figure(
         "locks",
@@ -175,7 +175,7 @@ def _locks_of_the_week(sources: Sources, tables: ReportTables) -> Part:
             Column("at", "Locked", "instant"),
             *NAMES,
             Column("failures", "Failures", "number"),
-            Column("origin", "From where"),
+            Column("origin", "Source"),
             Column("ended", "How it ended"),
             Column("ended_at", "Ended", "instant"),
             Column("by", "By whom"),
@@ -253,7 +253,7 @@ def _unlocks(sources: Sources, tables: ReportTables) -> Part:
         Figure("unlocked", "Unlocked through pciops", done, main=True),
         Figure(
             "unlocked_unchecked",
-            "Unlocked early without a check of identity",
+            "Unlocked early without a confirmed identity",
             unchecked,
             finding=True,
         ),
@@ -273,10 +273,10 @@ def _unlocks(sources: Sources, tables: ReportTables) -> Part:
             Column("identity", "Identity"),
             Column("reason", "Reason"),
             Column("remark", "Remark"),
-            Column("event_id", "Row of the trail"),
+            Column("event_id", "Row of the audit log"),
         ),
         unlocks,
-        empty="Nobody was unlocked through pciops in this week.",
+        empty="No account was unlocked through pciops in this week.",
         identity=("event_id",),
     )
     return [], figures, [table]

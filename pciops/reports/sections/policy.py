@@ -92,7 +92,7 @@ CHANGES: Final = (
     Column("at", "Seen", "instant"),
     Column("option", "Option"),
     Column("change", "Change"),
-    Column("event_id", "Row of the trail"),
+    Column("event_id", "Row of the audit log"),
 )
 ALL_OPTIONS: Final = "all options"  # of a change that is about none in particular
 

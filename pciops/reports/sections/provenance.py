@@ -20,18 +20,18 @@ def section(sources: Sources, tables: ReportTables) -> Section:
     """Return the section about the sources."""
     return Section(
         key="sources",
-        title="Where this comes from",
-        demand="A report names its sources, with the instant at which each was read.",
+        title="Sources",
+        demand="A report names its sources, with the time at which each was read.",
         statements=(
             Statement(
-                "Keystone keeps no history. Accounts, locks and passwords are as Keystone's "
+                "Keystone keeps no history. Accounts, locks, and passwords are as Keystone's "
                 f"database had them when this was built, {times.dated(sources.now)}, "
-                f"{_after_the_week(sources)}. What happened in the week comes from what pciops "
-                "keeps: its censuses, its trail and its notices."
+                f"{_after_the_week(sources)}. Events of the week come from what pciops stores: "
+                "its censuses, its audit log, and its notices."
             ),
             Statement(
                 "Lists are read one after the other, within a minute or two. An account that "
-                "changed in between may stand in one and not in another."
+                "changed in between may be in one and not in another."
             ),
         ),
         figures=(*_keystone_rows(sources.scope), *_own_rows(sources)),
@@ -41,7 +41,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
 def _after_the_week(sources: Sources) -> str:
     after = sources.now - sources.week.ends
     if after < timedelta(0):
-        return "while the week was not over yet"
+        return "before the week had ended"
     return f"{times.span(after)} after the week had ended"
 
 
@@ -70,16 +70,16 @@ def _own_rows(sources: Sources) -> Iterator[Figure]:
     begins, ends = sources.week.begins, sources.week.ends
     yield Figure(
         "rows_census",
-        "Censuses of the week that are kept",
+        "Stored censuses of the week",
         Census.objects.filter(counted_at__gte=begins, counted_at__lt=ends).count(),
     )
     if sources.scope is None:
         head = ChainHead.objects.filter(pk=1).first()
         yield Figure(
-            "rows_trail", "Rows of the trail, from its first day", head.position if head else 0
+            "rows_trail", "Rows of the audit log, from its first day", head.position if head else 0
         )
     yield Figure(
         "rows_trail_week",
-        "Rows of the trail of this week",
+        "Rows of the audit log of this week",
         selectors.count_between(begins, ends, scope=sources.scope),
     )

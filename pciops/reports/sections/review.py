@@ -28,21 +28,21 @@ def section(sources: Sources, tables: ReportTables) -> Section:
     return Section(
         key="review",
         requirement="7.2.4",
-        title="Review and acknowledgement",
+        title="Review and sign-off",
         demand=(
-            "Accounts and their privileges are reviewed every six months at least, and management "
-            "acknowledges it."
+            "Accounts and their privileges are reviewed at least every six months, and "
+            "management acknowledges it."
         ),
         judgments=(_judgment(sources, by_management),),
         statements=(_statement(by_management),),
         figures=(
-            Figure("acknowledged", "Reports acknowledged within six months", len(sign_offs)),
+            Figure("acknowledged", "Reports signed off within six months", len(sign_offs)),
             Figure("acknowledged_management", "of them by management", len(by_management)),
         ),
         tables=(
             tables.add(
                 "acknowledged",
-                "Who has acknowledged which report, within six months",
+                "Sign-offs within six months",
                 (
                     Column("at", "When", "instant"),
                     Column("week", "Week"),
@@ -50,7 +50,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
                     Column("by", "By whom"),
                     Column("management", "As management", "yes"),
                     Column("remark", "Remark"),
-                    Column("event_id", "Row of the trail"),
+                    Column("event_id", "Row of the audit log"),
                 ),
                 [
                     (
@@ -64,7 +64,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
                     )
                     for sign_off in sign_offs
                 ],
-                empty="No report was acknowledged.",
+                empty="No report was signed off.",
                 identity=("event_id",),
             ),
         ),
@@ -82,7 +82,7 @@ def _judgment(sources: Sources, by_management: list[SignOff]) -> Judgment:
             "Access privileges were not reviewed: pciops lists them, and management decides.",
             ""
             if by_management
-            else "Management acknowledged no report within six months (PCIOPS_MANAGEMENT_ROLES).",
+            else "Management signed off no report within six months (PCIOPS_MANAGEMENT_ROLES).",
         ),
     )
 
@@ -90,11 +90,11 @@ def _judgment(sources: Sources, by_management: list[SignOff]) -> Judgment:
 def _statement(by_management: list[SignOff]) -> Statement:
     if not by_management:
         return Statement(
-            "Management has not acknowledged a report within the last six months. A person with "
-            "one of the roles in PCIOPS_MANAGEMENT_ROLES can sign off a report on its page."
+            "Management has not signed off a report within the last six months. A person with a "
+            "role of PCIOPS_MANAGEMENT_ROLES can sign off a report on its page."
         )
     newest = by_management[0]
     return Statement(
-        f"The report of {newest.report.week} was acknowledged by {newest.by} on "
+        f"The report of {newest.report.week} was signed off by {newest.by} on "
         f"{times.dated(newest.at)}. That is not a review of access privileges."
     )

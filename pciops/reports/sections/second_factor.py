@@ -44,7 +44,11 @@ def _figures(lists: PrivilegedLists, factors: FactorLists) -> tuple[Figure, ...]
             finding=True,
             main=True,
         ),
-        Figure("factor_elsewhere", "Administrators of elsewhere", lists.factor_elsewhere.count),
+        Figure(
+            "factor_elsewhere",
+            "Administrators with a second factor set elsewhere",
+            lists.factor_elsewhere.count,
+        ),
         Figure(
             "not_enrolled",
             "Accounts whose second factor is not enrolled",
@@ -103,8 +107,8 @@ def _administrators(sources: Sources) -> Judgment:
         tested=numbers["administrators_local"] - unknown,
         found=(Found(lists.single_factor.count, "administrators sign in with one factor"),),
         not_tested=(
-            f"Administrators whose second factor is not known ({unknown:,}): the rules name "
-            "methods that are not known, or PCIOPS_KEYSTONE_CONF is not set."
+            f"Administrators whose second factor is unknown ({unknown:,}): the rules name "
+            "unknown methods, or PCIOPS_KEYSTONE_CONF is not set."
             if unknown
             else "",
             f"Administrators with an LDAP or federated account "
@@ -148,8 +152,8 @@ def _statements(lists: PrivilegedLists, policy: Policy) -> Iterator[Statement]:
     loaded = policy.auth_methods
     if loaded is None:
         yield Statement(
-            "PCIOPS_KEYSTONE_CONF is not set, so the methods that Keystone loads are not known. "
-            "A rule requires only those of its methods that are loaded."
+            "PCIOPS_KEYSTONE_CONF is not set, so the methods that Keystone loads are unknown. A "
+            "rule requires only those of its methods that are loaded."
         )
     else:
         yield Statement(f"Keystone loads these methods: {', '.join(loaded)}.")
@@ -164,9 +168,9 @@ def _ec2_statements(holders: int, policy: Policy) -> Iterator[Statement]:
     if not holders:
         return
     yield Statement(
-        "EC2 credentials issue tokens without a second factor, and past a lock and password "
-        "expiry: Keystone only looks whether the account is enabled. "
-        f"Accounts that hold such credentials: {holders:,}."
+        "EC2 credentials issue tokens without a second factor, and in spite of a lock or an "
+        "expired password: Keystone only checks whether the account is enabled. Accounts that "
+        f"hold such credentials: {holders:,}."
     )
     newer = policy.has_release(releases.EC2_METHOD)
     if newer and policy.auth_methods is not None and "ec2credential" not in policy.auth_methods:

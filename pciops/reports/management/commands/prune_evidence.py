@@ -15,9 +15,9 @@ from pciops.reports.archive import prune as reports
 
 class Command(BaseCommand):
     help = (
-        "Delete rows of the audit log and reports that are older than PCIOPS_TRAIL_MONTHS and "
-        "PCIOPS_REPORT_MONTHS. A worker does it, unless its database login may not delete "
-        "evidence (grants --ours): then run this with the login that migrates."
+        "Delete audit log rows and reports that are older than PCIOPS_TRAIL_MONTHS and "
+        "PCIOPS_REPORT_MONTHS. A worker does this, unless its database login can't delete "
+        "evidence (grants --ours). Then run this with the login that runs migrate."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -26,20 +26,24 @@ from pciops.reports.weeks import WeekError
 
 class Command(BaseCommand):
     help = (
-        "Write the compliance report of a week. The first time it is built and kept; after that "
-        "the one that is kept is written. The current week gives a preview, which is not kept."
+        "Write the compliance report of a week. The first time it is built and stored; later the "
+        "stored report is written. The current week gives a preview, which is not stored."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--week", default="", help="such as 2026-W47; the last that ended")
-        parser.add_argument("--domain", default="", help="id or name of one domain")
+        parser.add_argument(
+            "--week", default="", help=("such as 2026-W47; default: the last week that ended")
+        )
+        parser.add_argument("--domain", default="", help="ID or name of a domain")
         parser.add_argument("--format", choices=FORMATS, default="html")
-        parser.add_argument("--output", metavar="F", type=Path, help="a file; else standard output")
+        parser.add_argument(
+            "--output", metavar="F", type=Path, help=("a file; default: standard output")
+        )
         parser.add_argument(
             "--again", action="store_true", help="build it again, as another revision"
         )
         parser.add_argument(
-            "--verify", action="store_true", help="verify all that are kept, and write none"
+            "--verify", action="store_true", help="verify all stored reports, and write none"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -64,7 +68,7 @@ class Command(BaseCommand):
                     blocks = format_.blocks(
                         ReportContent(report=built.report, rows=built.tables.rows)
                     )
-                    outcome = f"Preview of {week}: the week is not over, and nothing is kept."
+                    outcome = f"Preview of {week}: the week has not ended, so nothing is stored."
                 else:
                     before = store.newest(str(week), domain.id)
                     stored = schedule.build_and_store(
@@ -78,7 +82,7 @@ class Command(BaseCommand):
                     outcome = _outcome(stored, before)
             except KeystoneDatabaseDownError as error:
                 raise CommandError(
-                    f"Keystone's database does not answer: {error}. Nothing is kept."
+                    f"Keystone's database does not answer: {error}. Nothing was stored."
                 ) from None
             except AuditLogError as error:
                 raise CommandError(str(error)) from None
@@ -98,12 +102,12 @@ class Command(BaseCommand):
     def _verify(self) -> None:
         check = verify.verify()
         if check.problem:
-            raise CommandError(f"The reports do not fit. {check.problem}.")
-        self.stdout.write(f"{counted(check.reports, 'report')}, and all fit")
+            raise CommandError(f"Verification of the reports failed. {check.problem}.")
+        self.stdout.write(f"{counted(check.reports, 'report')} verified")
         if check.unproven:
             self.stdout.write(
-                f"{counted(check.unproven, 'report')} of them without proof: the trail has been "
-                "pruned since"
+                f"{counted(check.unproven, 'report')} without proof, because the audit log has "
+                "been pruned since"
             )
 
 
@@ -114,5 +118,5 @@ def _copy(blocks: Iterator[bytes], file: BinaryIO) -> None:
 
 
 def _outcome(stored: StoredReport, before: StoredReport | None) -> str:
-    how = "Kept before" if stored == before else "Built and kept"
+    how = "Stored before" if stored == before else "Built and stored"
     return f"{how}: {stored}, SHA-256 {stored.hash}"

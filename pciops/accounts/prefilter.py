@@ -56,8 +56,12 @@ def narrow(
 
 
 def _end_of_sample(rows: QuerySet[LocalUser], order: Order[LocalUser]) -> LocalUser | None:
-    """Return the last row of the sample; None if there are fewer rows."""
-    return order.sort(rows)[SAMPLE : SAMPLE + 1].first()
+    """Return the last row of the sample, with the order's columns; None if there are fewer rows.
+
+    The index that has these columns is all that is read.
+    """
+    columns = (column.name for column in order.columns)
+    return order.sort(rows.only(*columns))[SAMPLE : SAMPLE + 1].first()
 
 
 def _has_many(rows: QuerySet[LocalUser]) -> bool:

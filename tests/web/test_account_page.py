@@ -238,8 +238,8 @@ def test_application_credentials_are_sorted_with_project_and_expiry(site: Client
     page = text(site, user)
 
     assert "alfa on the project web Shops never expires" in page
-    assert "beta on the project web Default unrestricted expired 20 Nov 2026" in page
-    assert "zeta on the project web Default expires 24 Nov 2026" in page
+    assert "beta on the project web Default unrestricted expired 20 Nov, 14:02 UTC" in page
+    assert "zeta on the project web Default expires 24 Nov, 14:02 UTC" in page
     assert page.index("alfa on") < page.index("beta on") < page.index("zeta on")
     assert "Application credentials 3" in page
     assert "keep working while the account is locked" in page
@@ -314,7 +314,7 @@ def test_the_history_has_notifications_about_this_account(site: Client) -> None:
     attempts(user_id="another").save()
     page = text(site, user)
 
-    assert "Today, Sunday 22 November (UTC) 14:02:11 Failed sign-in ×3 Wrong password" in page
+    assert "Today, Sunday 22 November ( UTC ) 14:02:11 Failed sign-in ×3 Wrong password" in page
     assert "14:01:11 Account disabled by admin 10.2.3.4" in page
     assert page.count("10.2.3.4") == 2
 

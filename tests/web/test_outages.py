@@ -37,7 +37,7 @@ def test_a_page_says_what_keystones_database_answers_and_since_when(site: Client
     assert response.status_code == 503
     assert "Keystone's database" in page
     assert MESSAGE in page
-    assert "Since 14:02:11 UTC at the latest" in page
+    assert "Since 14:02 UTC at the latest" in page
 
 
 def test_an_unlock_changes_nothing(site: Client) -> None:
@@ -75,8 +75,8 @@ def test_an_outage_keeps_its_start_and_the_last_answer(
     clock.shift(5 * MINUTE)
     page = shown(get_while_down(site, "keystone", LOCKED))
 
-    assert "last answered at about 14:02:11 UTC" in page
-    assert "Since 14:07:11 UTC (5 min ago)" in page
+    assert "last answered at about 14:02 UTC" in page
+    assert "Since 14:07 UTC (5 min ago)" in page
 
 
 def test_an_outage_ends_with_the_first_answer(site: Client, clock: time_machine.Traveller) -> None:
@@ -93,7 +93,7 @@ def test_an_outage_ends_with_the_first_answer(site: Client, clock: time_machine.
         "answered_at": NOW + 5 * MINUTE,
     }
     clock.shift(5 * MINUTE)
-    assert "Since 14:12:11 UTC" in shown(get_while_down(site, "keystone", LOCKED))
+    assert "Since 14:12 UTC" in shown(get_while_down(site, "keystone", LOCKED))
 
 
 @pytest.mark.parametrize("by_another_process", [False, True])

@@ -52,7 +52,7 @@ def test_form_shows_the_account_and_the_effects(site: Client, text: str) -> None
 @pytest.mark.parametrize(
     ("after", "texts"),
     [
-        (timedelta(minutes=5), ["locked again 5 min after", "at 14:02:11 UTC by ada"]),
+        (timedelta(minutes=5), ["locked again 5 min after", "at 14:02 UTC by ada"]),
         (timedelta(hours=25), ["Last unlocked 1 day ago by ada"]),
     ],
 )

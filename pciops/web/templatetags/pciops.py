@@ -27,7 +27,6 @@ from pciops.signin.models import Operator
 OPTION = re.compile(rf"\b(?:{'|'.join(NAMES)})\b")
 
 register = template.Library()
-register.filter("instant", times.instant)
 register.filter("distance", times.distance)
 register.filter("day", times.day)
 register.filter("days_away", times.days_away)
@@ -146,10 +145,10 @@ def as_list(value: object) -> list[object]:
 @register.filter
 def second(value: datetime) -> SafeString:
     """Return `14:02:11` in UTC, for a row below the row of its day."""
-    value = value.astimezone(UTC)
+    words = f"{value.astimezone(UTC):%H:%M:%S}"
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
-        *(times.iso(value), times.dated(value), f"{value:%H:%M:%S}"),
+        '<time datetime="{}" title="{}" data-below-day>{}</time>',
+        *(times.iso(value), times.dated(value), words),
     )
 
 
@@ -165,9 +164,32 @@ def weekday(value: datetime, now: datetime) -> str:
 
 @register.filter
 def clock(value: datetime, now: datetime) -> SafeString:
-    """Return `14:02` for today and `21 Nov, 14:02` for another day, in UTC, with the whole time."""
+    """Return `14:02` for today, else `21 Nov, 14:02`, in UTC, for a column that names the zone."""
+    return _time(value, _clock(value, now))
+
+
+@register.filter
+def instant(value: datetime, now: datetime) -> SafeString:
+    """Return `14:02 UTC` for today, else `21 Nov, 14:02 UTC`; with seconds when pointed at."""
+    return _time(value, f"{_clock(value, now)} UTC")
+
+
+@register.filter
+def to_second(value: datetime) -> SafeString:
+    """Return `14:02:11 UTC`, for the time of what is shown."""
+    return _time(value, f"{value.astimezone(UTC):%H:%M:%S} UTC")
+
+
+def _clock(value: datetime, now: datetime) -> str:
     value, today = value.astimezone(UTC), now.astimezone(UTC).date()
-    words = f"{value:%H:%M}" if value.date() == today else f"{value.day} {value:%b, %H:%M}"
+    if value.date() == today:
+        return f"{value:%H:%M}"
+    year = "" if value.year == today.year else f" {value.year}"
+    return f"{value.day} {value:%b}{year}, {value:%H:%M}"
+
+
+def _time(value: datetime, words: str) -> SafeString:
+    """Return an element that has the whole time, too; a script can show it in the local zone."""
     return format_html(
         '<time datetime="{}" title="{}">{}</time>', times.iso(value), times.dated(value), words
     )

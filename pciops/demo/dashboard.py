@@ -52,6 +52,7 @@ class Dashboard:
             PCIOPS_MAIL_FROM=f"{CLOUD_NAME} <pciops@demo.example>",
             PCIOPS_DIGEST_RECIPIENTS="operators@demo.example",
             PCIOPS_DIGEST_HOUR="0",
+            PCIOPS_NOTICE_DOMAINS=str(Path(__file__).with_name("domains.toml")),
             OS_AUTH_URL=auth_url,
             DJANGO_SETTINGS_MODULE="pciops.demo.settings",
         )

@@ -44,11 +44,11 @@ def check(
         report(f"Unlocking {account.name} in the dashboard")
         reason = f"script/demo --check at {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
         browser.unlock(path, reason)
-        report(f"Signing in at Keystone as {account.name} again: let in")
+        report(f"Signing in at Keystone as {account.name} again: accepted")
         _expect(sign_in(auth_url, account, password), requests.codes.created, account)
-        report("Finding the unlock in the trail of the account")
+        report("Finding the unlock in the audit log")
         browser.find(path, reason)
-        report("Finding what Keystone notified of both sign-ins")
+        report("Finding Keystone's notifications of both sign-ins")
         browser.find(path, "Rejected while locked", patience=PATIENCE)
         browser.find(path, "Signed in", patience=PATIENCE)
 

@@ -56,8 +56,8 @@ class Cloud:
             self.domains: dict[str, Any] = {item.name: item for item in self.client.domains.list()}
         except exceptions.Unauthorized:
             raise DemoError(
-                "Keystone refuses the demo's administrator: its password is not the one that the "
-                "demo gave it. Begin anew with script/demo --reset."
+                "Keystone refuses the password that the demo gave its administrator. Start over "
+                "with script/demo --reset."
             ) from None
         self.roles: dict[str, Any] = {item.name: item for item in self.client.roles.list()}
         self.projects: dict[str, Any] = {}

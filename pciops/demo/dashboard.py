@@ -65,12 +65,12 @@ class Dashboard:
         """
         self.log.write_bytes(b"")
         for words, *command in (
-            ("Making pciops' tables", "migrate", "--verbosity", "0"),
+            ("Creating pciops' tables", "migrate", "--verbosity", "0"),
             ("Collecting static files", "collectstatic", "--noinput", "--verbosity", "0"),
             ("Counting the accounts of the days before", "demo_past"),
             ("Counting the accounts", "census"),
             ("Building last week's report", "report", *("--output", self.data / "report.html")),
-            ("Writing the mails that are due", "send_notices"),
+            ("Writing the emails that are due", "send_notices"),
         ):
             process.run(
                 words,

@@ -224,8 +224,8 @@ class Keystone:
             return
         self._stamp.unlink(missing_ok=True)
         if {**done, "url": self.url} != now:
-            self._manage("Making Keystone's tables", "db_sync")
-            self._manage("Making Keystone's keys", "fernet_setup", *_ownership())
+            self._manage("Creating Keystone's tables", "db_sync")
+            self._manage("Creating Keystone's keys", "fernet_setup", *_ownership())
         self._bootstrap()
         self._stamp.write_text(json.dumps(now), encoding="utf-8")
 
@@ -237,7 +237,7 @@ class Keystone:
         """Make the administrator and the catalog; a repetition changes nothing."""
         urls = [f"--bootstrap-{kind}-url={self.url}" for kind in ("admin", "public", "internal")]
         self._manage(
-            "Making Keystone's administrator",
+            "Creating Keystone's administrator",
             *("bootstrap", "--bootstrap-username", "admin", "--bootstrap-project-name", "admin"),
             *("--bootstrap-region-id", REGION, *urls),
             # Not an argument: every user of the machine can see those.

@@ -51,7 +51,7 @@ def kept_passwords(path: Path) -> Passwords:
         try:
             passwords = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
-            problem = f"{path} is damaged. Begin anew with script/demo --reset."
+            problem = f"{path} is damaged. Start over with script/demo --reset."
             raise DemoError(problem) from None
     missing = [account.key for account in ACCOUNTS if account.key not in passwords]
     passwords |= {key: new_password() for key in missing}

@@ -201,7 +201,7 @@ _CORP_ACCOUNTS = [
     ),
     _corp(
         "ليلى منصور",
-        "Network planning; no e-mail on file",
+        "Network planning; no email address",
         History(created=190, active=6, password=84),
     ),
     _corp(

@@ -206,7 +206,7 @@ def wait_until_answers(
             session.trust_env = False  # no proxy
             while time.monotonic() < deadline:
                 if process.poll() is not None:
-                    raise DemoError(f"The server ended by itself.{last_lines(log)}")
+                    raise DemoError(f"The server stopped.{last_lines(log)}")
                 with suppress(requests.RequestException):
                     response = session.get(url, timeout=5)
                     if response.status_code == requests.codes.ok:
@@ -227,5 +227,5 @@ def last_lines(log: Path, count: int = 12) -> str:
     except OSError:
         lines = []
     if not lines:
-        return f" It left no word in {log}."
+        return f" Its log {log} is empty."
     return "\n".join([f" The end of {log}:", *(f"    {line}" for line in lines)])

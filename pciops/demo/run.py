@@ -95,8 +95,8 @@ def exclusive(home: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise DemoError(
-                f"A demo is running in {home} already. Stop it with Ctrl-C, or give this one a "
-                "folder of its own with PCIOPS_VAR."
+                f"A demo is already running in {home}. Stop it with Ctrl-C, or set PCIOPS_VAR to "
+                "another folder."
             ) from None
         yield
 
@@ -177,7 +177,7 @@ def _require_ours(data: Path) -> None:
         DemoError: the folder is not empty, and not the demo's.
     """
     if data.is_symlink() or (data.exists() and any(data.iterdir()) and not (data / _MARK).exists()):
-        raise DemoError(f"{data} was not made by the demo; it is left as it is.")
+        raise DemoError(f"{data} is not from the demo, so it stays.")
 
 
 def _populate(server: Keystone, database: Path, notified: Path, progress: Progress) -> Passwords:
@@ -193,7 +193,7 @@ def _populate(server: Keystone, database: Path, notified: Path, progress: Progre
         ageing.age_notifications(notified, cloud.accounts(), failed, now)
     except exceptions.ClientException as error:
         end = process.last_lines(server.log)
-        raise DemoError(f"Keystone refuses to make the demo's accounts: {error}.{end}") from error
+        raise DemoError(f"Keystone refuses to create the demo's accounts: {error}.{end}") from error
     return passwords
 
 
@@ -217,7 +217,7 @@ def _watch(server: Keystone, dashboard: Dashboard, workers: Sequence[Worker]) ->
                 keep_failing(server.url, stale)
         for name, child, log in watched:
             if child is not None and child.poll() is not None:
-                raise DemoError(f"{name} ended by itself.{process.last_lines(log)}")
+                raise DemoError(f"{name} stopped.{process.last_lines(log)}")
         time.sleep(0.5)
 
 
@@ -225,7 +225,7 @@ def _welcome(
     server: Keystone, dashboard: Dashboard, passwords: Passwords, port: int, data: Path
 ) -> str:
     locked = [account.name for account in ACCOUNTS if account.is_locked]
-    taken = f"\nPort {port} is not free; this is another one.\n"
+    taken = f"\nPort {port} is in use; this is another one.\n"
     return f"""{"" if f":{port}/" in dashboard.url else taken}
     Address     {dashboard.url}
     User name   admin
@@ -235,17 +235,17 @@ def _welcome(
 Try this:
   - Of {len(ACCOUNTS) + 1} accounts {len(locked)} are locked, among them nova, cinder and \
 billing-sync. Unlock one.
-  - billing-sync is locked by a script that goes on with its old password every minute: its page
-    says so, and that an unlock will not last. {dashboard.url}activity/ shows the tries come in.
-  - margaret.chen in the domain corp administers that domain only. Her password:
+  - billing-sync is locked by a script that uses its old password every minute. Its page says so,
+    and that it will lock again after an unlock. {dashboard.url}activity/ shows each attempt.
+  - margaret.chen in the domain corp administers only that domain. Her password:
     {passwords["corp/margaret.chen"]}
   - {LOCKOUT_ATTEMPTS} wrong passwords lock an account: try chen.wei in the domain corp. \
 The dashboard's own
-    sign-in makes you wait after the second.
+    sign-in delays you after the second.
   - The right password of every account is in {data / "accounts.json"}
-  - Mails to the owners of accounts go to nobody: within minutes they are files in
+  - Emails are not sent. Within minutes they are files in
     {data / MAILS}
   - Keystone itself: {server.url}
 
-Ctrl-C stops the demo. script/demo --reset begins anew.
+Ctrl-C stops the demo. script/demo --reset starts over.
 """

@@ -42,7 +42,7 @@ def test_the_check_of_the_demo_succeeds(tmp_path: Path) -> None:
 
     run(tmp_path, CHECK, Progress(output := StringIO()))
 
-    assert "again: let in" in output.getvalue()
+    assert "again: accepted" in output.getvalue()
     assert "The demo works" in output.getvalue()
 
 

@@ -47,7 +47,7 @@ SAMPLE: Final = 200  # rows that decide how wide the columns are
 # Fill and edge of each series: they differ without color as well.
 SERIES: Final = (("#0a5cb0", "#0a5cb0"), ("#fff2d9", "#7a4a00"), ("#dde2e7", "#54606d"))
 READING: Final = (
-    "Instants are UTC. A dash stands for what is not known. A character that the fonts of this "
+    "Times are UTC. A dash stands for an unknown number. A character that the fonts of this "
     "document lack is written as its number, such as \\u4e2d. Every list is complete in the CSV "
     "and the JSON of this report, which carry the same numbers."
 )

@@ -15,8 +15,8 @@ from pciops.demo.run import DemoOptions, run
 
 class Command(BaseCommand):
     help = (
-        "Install a real Keystone, give it accounts of which some are locked, and serve the "
-        "dashboard in front of it on this machine. Ctrl-C stops all of it."
+        "Install a real Keystone, create accounts of which some are locked, and serve the "
+        "dashboard on this machine. Ctrl-C stops everything."
     )
     # The demo needs no setting, and the settings of a site have no effect on it.
     requires_system_checks = []
@@ -31,15 +31,15 @@ class Command(BaseCommand):
             "--port",
             type=_port,
             default=8000,
-            help="of the dashboard; a free one where it is taken (default: %(default)s)",
+            help="port of the dashboard; another free one if it is in use (default: %(default)s)",
         )
         parser.add_argument(
             "--check",
             action="store_true",
-            help="on free ports: sign in, unlock an account, prove it at Keystone, and stop",
+            help="on free ports: sign in, unlock an account, confirm it at Keystone, and stop",
         )
         parser.add_argument(
-            "--reset", action="store_true", help="remove the demo's data first; begin anew"
+            "--reset", action="store_true", help="remove the demo's data first and start over"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -52,14 +52,14 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except (OSError, sqlite3.Error) as error:
             progress.done()
-            again = "Where its files are damaged, script/demo --reset begins anew."
-            raise CommandError(f"The demo cannot go on: {error}. {again}") from error
+            again = "If its files are damaged, start over with script/demo --reset."
+            raise CommandError(f"The demo stopped: {error}. {again}") from error
         except KeyboardInterrupt:
             progress.done()
-            raise CommandError("Interrupted; nothing is left running.") from None
+            raise CommandError("Interrupted. Nothing is left running.") from None
 
 
 def _port(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise ArgumentTypeError(f"{text!r} is no port; it is a number from 1 to 65535")
+        raise ArgumentTypeError(f"{text!r} is not a port; use a number from 1 to 65535")
     return int(text)

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
-    help = "Take the notifications of the demo's Keystone in from a file, until SIGTERM."
+    help = "Read the notifications of the demo's Keystone from a file, until SIGTERM."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, help="in which each line is a notification")
@@ -61,7 +61,7 @@ def feed(path: Path, *, stop: threading.Event, clock: Callable[[], datetime]) ->
                 session.beat(clock())
                 beat = time.monotonic() + BEAT
         except DatabaseError as error:  # SQLite, and another process writes
-            log.warning("not taken in yet: %s", error)
+            log.warning("not processed yet: %s", error)
             bodies = []
         if not bodies:
             stop.wait(TICK)

@@ -16,7 +16,7 @@ DAYS: Final = 16  # includes the last whole week on any weekday
 
 
 class Command(BaseCommand):
-    help = "Count the demo's accounts as they were on the days before, unless that was done."
+    help = "Count the demo's accounts as they were on earlier days, unless that is done."
 
     def handle(self, *args: Any, **options: Any) -> None:
         if Census.objects.exists():

@@ -227,5 +227,5 @@ def last_lines(log: Path, count: int = 12) -> str:
     except OSError:
         lines = []
     if not lines:
-        return f" Its log {log} is empty."
+        return f" Its log {log} is empty or missing."
     return "\n".join([f" The end of {log}:", *(f"    {line}" for line in lines)])

@@ -65,7 +65,7 @@ def test_waiting_stops_when_the_server_ends(tmp_path: Path) -> None:
     log = tmp_path / "log"
     child = process.start([sys.executable, "-c", ""], env=process.environment(), log=log)
 
-    with pytest.raises(DemoError, match="ended by itself"):
+    with pytest.raises(DemoError, match="stopped"):
         process.wait_until_answers("http://127.0.0.1:9/", child, log=log)
 
     process.stop(child)
@@ -82,7 +82,7 @@ def test_waiting_stops_after_its_seconds(tmp_path: Path) -> None:
 
 
 def test_last_lines_names_a_missing_log(tmp_path: Path) -> None:
-    assert "no word" in process.last_lines(tmp_path / "missing")
+    assert "empty or missing" in process.last_lines(tmp_path / "missing")
 
 
 # --- Progress -----------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ def test_the_check_of_the_demo_succeeds(tmp_path: Path) -> None:
 
 
 def test_two_demos_do_not_share_a_folder(tmp_path: Path) -> None:
-    with demo.exclusive(tmp_path), pytest.raises(DemoError, match="is running in"):
+    with demo.exclusive(tmp_path), pytest.raises(DemoError, match="already running in"):
         run(tmp_path, CHECK, Progress(StringIO()))
 
 
@@ -57,7 +57,7 @@ def test_foreign_files_are_left_alone(tmp_path: Path, reset: bool) -> None:
     (tmp_path / "data" / "thesis.txt").touch()
     options = DemoOptions(port=8000, check=True, reset=reset)
 
-    with pytest.raises(DemoError, match="not made by the demo"):
+    with pytest.raises(DemoError, match="not from the demo"):
         run(tmp_path, options, Progress(StringIO()))
 
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["thesis.txt"]
@@ -65,7 +65,7 @@ def test_foreign_files_are_left_alone(tmp_path: Path, reset: bool) -> None:
 
 @pytest.mark.parametrize("port", ["0", "65536", "http", "-1"])
 def test_an_invalid_port_is_a_usage_error(port: str) -> None:
-    with pytest.raises(CommandError, match="is no port"):
+    with pytest.raises(CommandError, match="is not a port"):
         call_command(Command(), f"--port={port}")
 
 

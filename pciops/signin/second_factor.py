@@ -13,14 +13,19 @@ from typing import Final
 
 from django.conf import settings
 from django.template.loader import render_to_string
+from django.utils import translation
 
 from pciops.accounts import selectors
+from pciops.accounts.account import Account
 from pciops.keystone import client
 from pciops.keystone.database import KeystoneDatabaseDownError
-from pciops.lib import keys, retries, times
+from pciops.lib import keys, retries
 from pciops.lib.addresses import plain, quoted
+from pciops.lib.env import SettingError
+from pciops.notices import rules, wording
 from pciops.notices.mail import operator_mail, recipients
 from pciops.notices.mail.message import LONGEST_SUBJECT, RenderedMail
+from pciops.notices.rules import DomainRules
 from pciops.signin import throttle
 from pciops.signin.models import UsedCode
 from pciops.signin.throttle import Bucket
@@ -83,33 +88,39 @@ def tell_owner(user_id: str, address: str, now: datetime) -> None:
     to = recipients.allowed(owner.email) if owner else ""
     if owner is None or not to:
         return
-    variables = {
-        "cloud": settings.CLOUD_NAME,
-        "name": quoted(owner.name, own=to),
-        "domain": quoted(owner.domain_name),
-        "address": address or "an unknown address",
-        "at": times.dated(now),
-        "most": MOST,
-        "contact": settings.HELP_CONTACT,
-        "change_url": settings.PASSWORD_CHANGE_URL,
-    }
-    mail = RenderedMail(
-        subject=plain(
-            f"{settings.CLOUD_NAME}: {MOST} wrong one-time codes for your account, "
-            f"{times.day(now.date())}",
-            LONGEST_SUBJECT,
-        ),
-        text=render_to_string("alerts/wrong_codes.txt", variables),
-        html=render_to_string("alerts/wrong_codes.html", variables),
-    )
     operator_mail.put(
-        mail,
+        _mail(owner, to, address, now),
         about=f"codes {user_id} {now:%Y-%m-%dT%H}",
         to=to,
         domain_id=owner.domain_id,
         now=now,
         good_for=DAY,
     )
+
+
+def _mail(owner: Account, to: str, address: str, now: datetime) -> RenderedMail:
+    """Render the email in the language of the owner's domain."""
+    try:
+        found = rules.current().of(owner)
+    except SettingError:  # another check names it; the owner has to know anyway
+        found = DomainRules(steps={})
+    with translation.override(found.language):
+        variables = {
+            "cloud": settings.CLOUD_NAME,
+            "name": quoted(owner.name, own=to),
+            "domain": quoted(owner.domain_name),
+            "address": address,
+            "at": wording.dated(now, found.time_zone),
+            "date": wording.day(now, found.time_zone),
+            "most": MOST,
+            "contact": settings.HELP_CONTACT,
+            "change_url": settings.PASSWORD_CHANGE_URL,
+        }
+        subject, text, html = (
+            render_to_string(f"alerts/wrong_codes/{part}", variables)
+            for part in ("subject.txt", "body.txt", "body.html")
+        )
+    return RenderedMail(subject=plain(subject, LONGEST_SUBJECT), text=text, html=html)
 
 
 def _digest(text: str) -> str:

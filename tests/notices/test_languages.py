@@ -72,10 +72,11 @@ def _entry(block: str) -> Entry:
 
 def used_in_templates() -> Iterator[tuple[str, str]]:
     """Yield the context and the text of all that the templates of emails have to translate."""
-    engine = Engine(dirs=[str(rendering.BUILT_IN)], libraries=rendering.LIBRARIES)
-    for path in sorted(rendering.BUILT_IN.rglob("*.*")):
-        template = engine.get_template(str(path.relative_to(rendering.BUILT_IN)))
-        yield from _used_in(template)
+    folder = rendering.BUILT_IN.parent
+    engine = Engine(dirs=[str(folder)], libraries=rendering.LIBRARIES)
+    for part in ("notices", "alerts"):
+        for path in sorted((folder / part).rglob("*.*")):
+            yield from _used_in(engine.get_template(str(path.relative_to(folder))))
 
 
 def _used_in(template: Template) -> Iterator[tuple[str, str]]:

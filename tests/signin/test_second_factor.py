@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import time_machine
@@ -280,10 +281,27 @@ def test_same_code_of_another_account_or_later_is_not_used(
     assert send(browser)["Location"] == "/"
 
 
-def test_owner_is_emailed_once_an_hour(
-    ada: Person, settings: Settings, clock: time_machine.Traveller
+@pytest.mark.parametrize(
+    ("rules", "subject"),
+    [
+        ("", "Wrong one-time codes for your account"),
+        ('[Default]\nlanguage = "de"', "Falsche Einmalcodes"),
+        ("[Default", "Wrong one-time codes for your account"),
+    ],
+    ids=["English", "German", "invalid file"],
+)
+def test_owner_is_emailed_once_an_hour_in_the_language_of_the_domain(
+    ada: Person,
+    settings: Settings,
+    clock: time_machine.Traveller,
+    tmp_path: Path,
+    rules: str,
+    subject: str,
 ) -> None:
     settings.MAIL_SERVER, settings.MAIL_FROM = MailServer(folder="/nowhere"), "p@cloud.example"
+    path = tmp_path / "domains.toml"
+    path.write_text(rules)
+    settings.NOTICE_DOMAINS = str(path)
     extra = '{"email": "ada@cloud.example"}'
     make_user("ada <b>", user_id=ada.id, extra=extra)
     for _ in range(2):
@@ -295,6 +313,7 @@ def test_owner_is_emailed_once_an_hour(
 
     mail = OperatorMail.objects.get()
     assert mail.to == "ada@cloud.example"
+    assert mail.subject.startswith(subject)
     text = bytes(mail.content).decode()
     assert "198.51.100.4" in text
     assert "<b>" not in text.partition("text/html")[2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,10 +35,12 @@ WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Run a headless browser."""
-    path = program("chromium", package="chromium")
+    """Run Chromium without its own windows: it has the same engine, at a third of the CPU."""
+    path = program("chromium-headless-shell", package="chromium-headless-shell")
     flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else FLAGS  # root has no sandbox
     with start_playwright() as playwright:
+        # Python's development mode switches it on; it takes a stack trace of each call.
+        asyncio.get_running_loop().set_debug(False)
         browser = playwright.chromium.launch(executable_path=path, args=flags)
         yield browser
         browser.close()

@@ -148,7 +148,6 @@ def test_invalid_policy_is_an_error_with_an_example(load: Any, name: str, value:
     ("words", "name", "value", "code"),
     [
         (["manage.py", "check"], "PCIOPS_HTTPS", "maybe", 2),
-        (["manage.py", "check"], "PCIOPS_POLICY_LOCKOUT_FAILURE_ATTEMPTS", "0", 2),
         (["manage.py", "check"], "PCIOPS_NOTICE_DOMAINS", "/no/such", 2),
         (["manage.py", "check"], "PCIOPS_NOTICE_TEMPLATES", "/no/such", 2),
         (["-c", "import pciops.wsgi"], "PCIOPS_HTTPS", "maybe", APP_LOAD_ERROR),
@@ -251,7 +250,6 @@ def test_messages_go_to_the_broker_with_its_name_checked(load: Any, tmp_path: Pa
 @pytest.mark.parametrize(
     "words",
     [
-        ["manage.py", "check", "--fail-level", "WARNING"],
         ["manage.py", "check", "--deploy", "--fail-level", "WARNING"],
         ["-c", "import pciops.celery"],
     ],
@@ -273,14 +271,6 @@ def test_server_starts_once_the_static_files_are_collected(tmp_path: Path) -> No
     assert collected.returncode == 0, collected.stderr
     assert (tmp_path / "static" / "staticfiles.json").is_file()
     assert (after.returncode, after.stderr) == (0, "")
-
-
-@pytest.mark.parametrize("words", [["makemigrations", "--check", "--dry-run"], ["migrate"]])
-def test_models_are_migrated_completely(tmp_path: Path, words: list[str]) -> None:
-    database = f"sqlite:///{tmp_path / 'ours.sqlite3'}"
-    done = manage(tmp_path, *words, **GOOD, PCIOPS_DATABASE_URL=database)
-
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(

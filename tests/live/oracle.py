@@ -1,4 +1,4 @@
-"""Accounts for the oracle: every combination of the rules of a sign-in, and odd rows besides."""
+"""Accounts for the oracle: combinations of the rules of a sign-in, and odd rows besides."""
 
 from __future__ import annotations
 
@@ -20,12 +20,16 @@ DAY = timedelta(days=1)
 LAST = datetime.max.replace(microsecond=0, tzinfo=UTC)
 
 
-def combinations(policy: Policy, now: datetime) -> list[Facts]:
-    """Return one account for each combination of the rules."""
-    ways = itertools.product(
-        locks(policy, now), activities(policy, now), passwords(policy, now), exemptions()
-    )
-    return [{**lock, **activity, **password, **option} for lock, activity, password, option in ways]
+def combinations(policy: Policy, now: datetime, *, every: bool) -> list[Facts]:
+    """Return accounts with each combination of the rules, or of any three of the four rules."""
+    rules = (locks(policy, now), activities(policy, now), passwords(policy, now), exemptions())
+    ways = itertools.product(*(range(len(rule)) for rule in rules))
+    if not every:  # yet any values of three rules meet
+        ways = ((a, b, c, d) for a, b, c, d in ways if a == (b + c + d) % 4)
+    return [
+        {key: value for rule, n in zip(rules, way, strict=True) for key, value in rule[n].items()}
+        for way in ways
+    ]
 
 
 def locks(policy: Policy, now: datetime) -> list[Facts]:

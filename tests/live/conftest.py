@@ -179,7 +179,7 @@ def cloud(keystone: Keystone, mariadb: MariaDB) -> Cloud:
 
 @pytest.fixture(scope="session")
 def site(
-    mariadb: MariaDB, keystone: Keystone, tmp_path_factory: pytest.TempPathFactory
+    mariadb: MariaDB, keystone: Keystone, tables: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
     """The dashboard on a MariaDB database of its own, with only the rights that `grants` gives."""
     keystone_port = int(keystone.url.split(":")[2].split("/")[0])
@@ -191,7 +191,9 @@ def site(
                 "PCIOPS_METRICS_TOKEN": METRICS_TOKEN,
                 "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
                 "OS_AUTH_URL": f"http://127.0.0.1:{api.port}/v3",
-                "PCIOPS_DATABASE_URL": mariadb.create_database("pciops", password="ours"),
+                "PCIOPS_DATABASE_URL": mariadb.create_database(
+                    "pciops", password="ours", tables=tables
+                ),
                 "PCIOPS_KEYSTONE_CONF": str(keystone.conf),
                 "PCIOPS_KEYSTONE_DATABASE_URL": mariadb.url(
                     "keystone", user=READER, password=READERS_PASSWORD, port=database.port

@@ -26,20 +26,20 @@ PRUNED = "SELECT COUNT(done_at) FROM lib_jobrun WHERE job = 'events.prune'"
 
 
 @pytest.fixture
-def env(mariadb: MariaDB, tmp_path: Path) -> dict[str, str]:
+def env(mariadb: MariaDB, tables: bytes, tmp_path: Path) -> dict[str, str]:
     """The environment of a pciops with a new database, without Keystone."""
-    env = environment(
+    return environment(
         tmp_path,
         {
             "OS_AUTH_URL": "http://127.0.0.1:1/v3",
-            "PCIOPS_DATABASE_URL": mariadb.create_database("cluster", password="ours"),
+            "PCIOPS_DATABASE_URL": mariadb.create_database(
+                "cluster", password="ours", tables=tables
+            ),
             "PCIOPS_KEYSTONE_DATABASE_URL": f"sqlite:///{tmp_path}/nothing",
             "PCIOPS_POLICY_LOCKOUT_FAILURE_ATTEMPTS": "3",
             "PCIOPS_QUEUE_TYPE": "quorum",
         },
     )
-    assert manage(env, "migrate", "-v0").code == 0
-    return env
 
 
 def number_of(mariadb: MariaDB, select: str) -> int:

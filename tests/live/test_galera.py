@@ -29,7 +29,7 @@ from tests.support.processes import ROOT, wait_until
 from tests.support.proxy import TcpProxy
 from tests.support.site import READER, READERS_PASSWORD, Site, environment, manage
 
-PROCESSES, ROWS = 6, 200
+PROCESSES, ROWS = 6, 100
 CROWD = 50
 
 

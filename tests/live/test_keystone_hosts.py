@@ -71,6 +71,7 @@ class Hosts:
 def hosts(
     site: Site,
     mariadb: MariaDB,
+    tables: bytes,
     copy: MariaDB,
     operator: Person,
     tmp_path_factory: pytest.TempPathFactory,
@@ -82,7 +83,9 @@ def hosts(
             folder=tmp_path_factory.mktemp("hosts"),
             settings={
                 **site.settings,
-                "PCIOPS_DATABASE_URL": mariadb.create_database("hosts", password="ours"),
+                "PCIOPS_DATABASE_URL": mariadb.create_database(
+                    "hosts", password="ours", tables=tables
+                ),
                 "PCIOPS_KEYSTONE_DATABASE_URL": both,
             },
             keystone_api=site.keystone_api,

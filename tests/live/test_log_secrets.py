@@ -68,12 +68,13 @@ def run(
     mariadb: MariaDB,
     rabbitmq: RabbitMQ,
     notifying: Keystone,
+    tables: bytes,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Run:
     """Do all that handles a secret, with logs of the lowest level."""
     folder = tmp_path_factory.mktemp("secrets")
     name = folder.name
-    mariadb.create_database(name, password=OURS)
+    mariadb.create_database(name, password=OURS, tables=tables)
     cloud, run = Cloud(notifying, mariadb), Run()
     with ExitStack() as stack:
         api = stack.enter_context(TcpProxy(int(notifying.url.split(":")[2].split("/")[0])))

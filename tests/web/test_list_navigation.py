@@ -57,7 +57,8 @@ def numbers(response: Response) -> dict[str, str]:
 def states(response: Response) -> dict[str, str]:
     """Return the number ("" without one) of each state that the list can be limited to."""
     found = re.findall(
-        r'name="state" value="[^"]*"[^>]*><span>([^<]*)</span>(?:<span class="count"[^>]*>([^<]*))?',
+        r'name="state" value="[^"]*"[^>]*><span>([^<]*)</span>'
+        r'(?:<span class="count"[^>]*>([^<]*))?',
         response.content.decode(),
     )
     return dict(found)

@@ -23,9 +23,9 @@ LAST = datetime.max.replace(microsecond=0, tzinfo=UTC)
 def combinations(policy: Policy, now: datetime, *, every: bool) -> list[Facts]:
     """Return accounts with each combination of the rules, or of any three of the four rules."""
     rules = (locks(policy, now), activities(policy, now), passwords(policy, now), exemptions())
-    ways = itertools.product(*(range(len(rule)) for rule in rules))
-    if not every:  # yet any values of three rules meet
-        ways = ((a, b, c, d) for a, b, c, d in ways if a == (b + c + d) % 4)
+    numbers = itertools.product(*(range(len(rule)) for rule in rules))
+    # Without every one: if the first follows from the others, any values of three rules meet.
+    ways = [way for way in numbers if every or way[0] == sum(way[1:]) % len(rules[0])]
     return [
         {key: value for rule, n in zip(rules, way, strict=True) for key, value in rule[n].items()}
         for way in ways

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from pciops.reports.models import SignOff
 from pciops.reports.render import pdf, text
 from pciops.reports.render.pdf_layout import BODY, CELL, Document
 from pciops.reports.spool import BuiltReport
-from pciops.reports.value import Row
+from pciops.reports.value import Found, Row
 from tests.reports.rendered import content, pdf_text, printed
 from tests.reports.samples import MONDAY, make_report, sample_report
 
@@ -84,18 +85,34 @@ def test_bookmarks_have_the_numbers_of_the_requirements(short: PdfReader) -> Non
     assert title in words(short, pages[f"List: {title}"])
 
 
-def test_the_first_page_has_findings_verdicts_and_figures(short: PdfReader) -> None:
-    first = words(short, 0)
+def test_the_first_page_is_a_summary(short: PdfReader) -> None:
+    first, second = words(short, 0), words(short, 1)
 
-    assert "Exceptions in 2 of 3 requirements" in first
+    assert "Exceptions in 2 of 3 requirements Not signed off." in first
     assert "Set lockout_duration" in first
-    assert "8.2.6 Inactive accounts Exception 8.1.4" in first
     assert "inactive for over 90 days 40 +4" in first
+    assert "8.2.6 Inactive accounts Exception" not in first
+    assert "8.2.6 Inactive accounts Exception" in second
+
+
+@pytest.mark.parametrize("number", [0, 40])
+def test_the_summary_is_one_page_for_any_number_of_exceptions(number: int) -> None:
+    sample = sample_report()
+    [first, *others] = sample.report.sections
+    found = tuple(Found(each + 1, "Accounts " + "x" * 200) for each in range(number))
+    assert first.judgments
+    judged = replace(first, judgments=(replace(first.judgments[0], found=found),))
+    report = replace(sample.report, sections=(judged, *others))
+    reader = printed(replace(sample, report=report))
+
+    assert "Main figures" in words(reader, 0)
+    assert words(reader, 1).count("Requirements") == 1
+    assert ("more are in the sections" in words(reader, 0)) is (number > pdf.MOST_EXCEPTIONS)
 
 
 def test_the_page_numbers_of_the_contents_are_right(short: PdfReader) -> None:
     pages = bookmarks(short)
-    lines = short.pages[0].extract_text(extraction_mode="layout")
+    lines = short.pages[1].extract_text(extraction_mode="layout")
 
     for number, title in (("8.3.4", "Lockout"), ("8.3.9", "Password age")):
         row = re.search(rf"{re.escape(number)}\s+{title}\s.*\s(\d+)\n", lines)
@@ -155,7 +172,8 @@ def test_acknowledgements_are_printed() -> None:
 def test_a_chart_has_its_legend_and_every_text_of_the_drawing(short: PdfReader) -> None:
     [bars] = [bars for section in sample_report().report.sections for bars in section.bars]
     drawing = charts.columns(text.chart(bars))
-    on_page = words(short, bookmarks(short)["8.3.4 Lockout"]).split()
+    page = bookmarks(short)["8.3.4 Lockout"]
+    on_page = f"{words(short, page)} {words(short, page + 1)}".split()
 
     for label in ("locks", "unlocks"):
         assert label in on_page

@@ -1,4 +1,6 @@
-"""A report as PDF: a summary, the sections with their short tables, and an annex of the others."""
+"""A report as PDF: a page for management, the contents, the sections with their short tables, and
+an annex of the other tables.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from pciops.lib import charts
-from pciops.lib.numbers import counted, grouped
+from pciops.lib.numbers import grouped
 from pciops.reports.models import SignOff
 from pciops.reports.render import pdf_layout as layout
 from pciops.reports.render import text
@@ -18,6 +20,7 @@ from pciops.reports.render.pdf_layout import (
     BODY,
     CELL,
     EDGE,
+    MOST_LINES,
     NOTE,
     STRONG,
     SUBHEADING,
@@ -39,13 +42,15 @@ from pciops.reports.value import (
     Section,
     Table,
     Verdict,
+    worst,
 )
 
 MOST_ROWS: Final = 5000  # of a table; the CSV has all of them
 SHORT_ROWS, SHORT_COLUMNS = 20, 7  # of a table that is printed in its section
+MOST_EXCEPTIONS: Final = 10  # in the summary
 SAMPLE: Final = 200  # rows that decide how wide the columns are
 # Fill and edge of each series: they differ without color as well.
-SERIES: Final = (("#0a5cb0", "#0a5cb0"), ("#fff2d9", "#7a4a00"), ("#dde2e7", "#54606d"))
+SERIES: Final = (("#2355d3", "#2355d3"), ("#fdf1dc", "#8a4b00"), ("#e4e7ec", "#4a5361"))
 READING: Final = (
     "Times are UTC. A dash stands for an unknown number. A character that the fonts of this "
     "document lack is written as its number, such as \\u4e2d. Every list is complete in the CSV "
@@ -59,7 +64,9 @@ def stream(content: ReportContent) -> Iterator[bytes]:
     with TemporaryDirectory(prefix="pciops-fonts-") as folder:
         document = Document(report.header, content.sha256, fonts=Path(folder))
         document.add_page()
-        _draw_cover(document, report, content.sha256)
+        _draw_summary(document, content, report)
+        document.add_page()
+        _draw_contents(document, report, content.sha256)
         for section in report.sections:
             _draw_section(document, report, section)
             for table in section.tables:
@@ -77,40 +84,69 @@ def stream(content: ReportContent) -> Iterator[bytes]:
         yield document.finish()
 
 
-def _draw_cover(document: Document, report: Report, sha256: str) -> None:
-    """Print the summary, on as many pages as it takes."""
+def _draw_summary(document: Document, content: ReportContent, report: Report) -> None:
+    """Print the summary for management: one page, whatever the report has."""
     header = report.header
     document.mark("top", "Summary")
     document.paragraph("PCI DSS 4.0.1: accounts of OpenStack Keystone", NOTE, below=0)
-    document.paragraph(f"Weekly compliance report {header.week}", layout.TITLE, below=2)
-    document.paragraph(f"{header.cloud} · {text.scope(header)}", BODY, below=0)
-    document.paragraph(text.period(header), BODY, below=10)
-    document.paragraph(text.answer(report), layout.ANSWER, below=6)
-    if report.gaps:
-        gaps = counted(len(report.gaps), "gap")
-        document.paragraph(f"The evidence has {gaps}; the section 10.7.2 names them.", BODY)
+    document.paragraph(f"Compliance report {header.week}", layout.TITLE, below=2)
+    about = (text.days(header), header.cloud, text.scope(header), f"revision {header.revision}")
+    [line] = document.lines(" · ".join(about), NOTE, document.epw, most=1)
+    document.paragraph(line, NOTE, below=10)
+    signed = f"Signed off by {', '.join(text.printable(one.by) for one in content.sign_offs)}."
+    _draw_verdict(document, report, signed if content.sign_offs else "Not signed off.")
     if exceptions := text.exceptions(report):
-        document.paragraph("Exceptions", SUBHEADING, above=4)
-        draw_table(
-            document,
-            [
-                [Cell(one.requirement, STRONG), one.words, Cell(mark=_mark(one.section))]
-                for one in exceptions
-            ],
-            widths=(17, 75, 8),
-            heads=("Requirement", "Exception", "Page"),
-        )
-    document.paragraph("Requirements", SUBHEADING, above=4)
+        document.paragraph("Exceptions to resolve", SUBHEADING, above=6)
+        rows: list[list[str | Cell]] = [
+            [Cell(one.requirement, STRONG), one.words, Cell(mark=_mark(one.section))]
+            for one in exceptions[:MOST_EXCEPTIONS]
+        ]
+        if more := len(exceptions) - MOST_EXCEPTIONS:
+            rows += [["", f"{grouped(more)} more are in the sections.", ""]] if more > 0 else []
+        heads = ("Requirement", "Exception", "Page")
+        draw_table(document, rows, widths=(17, 75, 8), heads=heads, most=2)
+    figures = [figure for figure in report.figures() if figure.main]
+    room = int((document.h - EDGE - document.y - 60) / (CELL.leading + 4))
+    if figures and room > 0:
+        document.paragraph("Main figures", SUBHEADING, above=6)
+        first = sorted(figures, key=lambda figure: not figure.is_finding)[:room]
+        _draw_figures(document, first, since=header.previous_week, most=1)
+
+
+def _draw_verdict(document: Document, report: Report, signed: str) -> None:
+    """Print the verdict of the report as its page has it, and the number of each verdict."""
+    verdict = worst({judgment.verdict for _, judgment in report.judgments()})
+    height, y = 50.0, document.y
+    document.panel(y, height, layout.SOFT.get(verdict, layout.SUNKEN))
+    answer = layout.ANSWER.of_verdict(verdict) if verdict else layout.ANSWER
+    document.write_line(EDGE + 12, y + 21, text.headline(report), answer)
+    [line] = document.lines(
+        f"{signed} An assessor decides what is in place.", NOTE, document.epw - 24, most=1
+    )
+    document.write_line(EDGE + 12, y + 37, line, NOTE)
+    document.set_xy(EDGE, y + height + 8)
+    tally = text.tally(report)
+    width = document.epw / max(1, len(tally))
+    for place, (each, number) in enumerate(tally.items()):
+        x = EDGE + place * width
+        figure = layout.FIGURE.of_verdict(each)
+        document.write_line(x + 12, document.y + 16, grouped(number), figure)
+        shift = document.width(grouped(number), figure) + 6
+        document.write_line(x + 12 + shift, document.y + 15, text.VERDICTS[each], BODY)
+    document.set_xy(EDGE, document.y + (28 if tally else 0))
+
+
+def _draw_contents(document: Document, report: Report, sha256: str) -> None:
+    """Print the requirements, the lists, and the origin of the report."""
+    document.paragraph("Requirements", layout.HEADING, below=4)
+    heads = ("Requirement", "Control", "Verdict", "Population", "Tested", "Exceptions", "Page")
     draw_table(
         document,
         [row for section in report.sections for row in _requirement_rows(section)],
-        widths=(14, 38, 21, 19, 8),
-        heads=("Requirement", "Section", "Verdict", "In PCI DSS 3.2.1", "Page"),
+        widths=(13, 27, 19, 17, 8, 10, 6),
+        heads=heads,
+        right=(3, 4, 5),
     )
-    if main_figures := [figure for figure in report.figures() if figure.main]:
-        document.need(100)
-        document.paragraph("Main figures", SUBHEADING, above=4)
-        _draw_figures(document, main_figures, since=header.previous_week)
     lists: list[list[str | Cell]] = [
         [section.requirement or text.UNKNOWN, t.title, grouped(t.count), "", Cell(mark=_mark(t))]
         for section in report.sections
@@ -121,25 +157,38 @@ def _draw_cover(document: Document, report: Report, sha256: str) -> None:
         document.paragraph("Lists", SUBHEADING, above=4)
         heads = ("Requirement", "List", "Rows", "", "Page")
         draw_table(document, lists, widths=(17, 56, 13, 6, 8), heads=heads, right=(2,))
-    _draw_about(document, header, sha256)
+    _draw_about(document, report.header, sha256)
 
 
 def _requirement_rows(section: Section) -> list[list[str | Cell]]:
     """Return a row for each requirement; one for a section that judges none."""
-    judged: list[tuple[str, Verdict | ReportVerdict | None, str]] = [
-        (judgment.requirement, judgment.verdict, judgment.old)
-        for judgment in section.judgments or ()
-    ] or [(section.requirement, section.verdict, section.old)]
+    page = Cell(mark=_mark(section))
+    if not section.judgments:
+        verdict = _verdict_cell(section.verdict)
+        number = Cell(section.requirement or text.UNKNOWN, STRONG)
+        return [[number, section.title, verdict, "", "", "", page]]
     return [
         [
-            Cell(requirement or text.UNKNOWN, STRONG),
+            Cell(judgment.requirement, STRONG),
             section.title,
-            Cell(text.VERDICTS[verdict], CELL.of_verdict(verdict)) if verdict else text.UNKNOWN,
-            old or text.UNKNOWN,
-            Cell(mark=_mark(section)),
+            _verdict_cell(judgment.verdict),
+            f"{grouped(judgment.population)} {judgment.unit}"
+            if judgment.population is not None
+            else text.UNKNOWN,
+            grouped(judgment.tested),
+            text.number_text(
+                judgment.exceptions if judgment.tested or judgment.exceptions else None
+            ),
+            page,
         ]
-        for requirement, verdict, old in judged
+        for judgment in section.judgments
     ]
+
+
+def _verdict_cell(verdict: Verdict | ReportVerdict | None) -> Cell:
+    if verdict is None:
+        return Cell(text.UNKNOWN)
+    return Cell(text.VERDICTS[verdict], CELL.of_verdict(verdict))
 
 
 def _draw_about(document: Document, header: Header, sha256: str) -> None:
@@ -154,7 +203,9 @@ def _mark(part: Section | Table) -> str:
     return f"{'section' if isinstance(part, Section) else 'list'}-{part.key}"
 
 
-def _draw_figures(document: Document, figures: Iterable[Figure], *, since: str) -> None:
+def _draw_figures(
+    document: Document, figures: Iterable[Figure], *, since: str, most: int = MOST_LINES
+) -> None:
     """Print a table of figures, with their change since a week."""
     finding = CELL.of_verdict(Verdict.EXCEPTION)
     rows = [
@@ -167,7 +218,8 @@ def _draw_figures(document: Document, figures: Iterable[Figure], *, since: str) 
         for figure in figures
     ]
     heads = ("Figure", "Number", f"Since {since}" if since else "Change", "")
-    draw_table(document, rows, widths=(34, 14, 14, 38), heads=heads, right=(1, 2))
+    widths = (46, 10, 12, 32)
+    draw_table(document, rows, widths=widths, heads=heads, right=(1, 2), most=most)
 
 
 def _draw_section(document: Document, report: Report, section: Section) -> None:

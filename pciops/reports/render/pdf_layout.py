@@ -26,17 +26,23 @@ from pciops.reports.value import Header, ReportVerdict, Verdict
 MILLIMETER: Final = 72 / 25.4
 EDGE: Final = 16 * MILLIMETER  # left, right and below
 TOP: Final = 22 * MILLIMETER
-INK: Final = "#17202a"
-QUIET: Final = "#54606d"
-RULE: Final = "#c9d0d7"
+INK: Final = "#16191f"  # the light colors of the pages
+QUIET: Final = "#4a5361"
+RULE: Final = "#d1d6de"
+SUNKEN: Final = "#f6f7f9"
 VERDICT_COLORS: Final[dict[Verdict | ReportVerdict, str]] = {
-    Verdict.EXCEPTION: "#ad1a1a",
-    Verdict.NOT_TESTED: "#7a4a00",
-    Verdict.PARTLY_TESTED: "#7a4a00",
-    Verdict.NO_EXCEPTION: "#17692f",
+    Verdict.EXCEPTION: "#b3261e",
+    Verdict.NOT_TESTED: QUIET,
+    Verdict.PARTLY_TESTED: "#8a4b00",
+    Verdict.NO_EXCEPTION: "#14703a",
     ReportVerdict.MET: QUIET,
-    ReportVerdict.FINDING: "#ad1a1a",
-    ReportVerdict.UNKNOWN: "#7a4a00",
+    ReportVerdict.FINDING: "#b3261e",
+    ReportVerdict.UNKNOWN: "#8a4b00",
+}
+SOFT: Final[dict[Verdict | None, str]] = {
+    Verdict.EXCEPTION: "#fdeeec",
+    Verdict.PARTLY_TESTED: "#fdf1dc",
+    Verdict.NO_EXCEPTION: "#e8f6ed",
 }
 MOST_LINES: Final = 12  # of a cell: a row has to fit on a page
 PADDING: Final = 4.0
@@ -48,8 +54,7 @@ SIMPLE: Final = (
     *(range(0x2030, 0x205F), range(0x2190, 0x2194), range(0x2212, 0x2213)),
 )
 
-# It warns that it drops tables that only screens need.
-logging.getLogger("fontTools.subset").setLevel(logging.ERROR)
+logging.getLogger("fontTools.subset").setLevel(logging.ERROR)  # it drops tables for screens
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,8 @@ class Style:
 
 TITLE: Final = Style(21, bold=True)
 HEADING: Final = Style(14, bold=True)
-ANSWER: Final = Style(12, bold=True)
+ANSWER: Final = Style(14, bold=True)
+FIGURE: Final = Style(16, bold=True)
 SUBHEADING: Final = Style(10.5, bold=True)
 BODY: Final = Style()
 NOTE: Final = Style(8.5, color=QUIET)
@@ -139,7 +145,7 @@ class Document(FPDF):
     def __init__(self, header: Header, sha256: str, *, fonts: Path) -> None:
         """Begin a document, whose fonts need a folder until it is finished."""
         super().__init__(unit="pt", format="A4")
-        self.set_title(f"Weekly compliance report {header.week}, {header.cloud}")
+        self.set_title(f"Compliance report {header.week}, {header.cloud}")
         self.set_author(f"pciops {header.version}")
         self.set_subject("PCI DSS 4.0.1: accounts of OpenStack Keystone")
         self.set_creation_date(header.generated_at)
@@ -166,7 +172,7 @@ class Document(FPDF):
         self.write_line(self.w - EDGE - width, y, self._digest, FOOT)
         self.rule(EDGE, y + 5, self.epw)
         y = self.h - 9 * MILLIMETER
-        self.write_line(EDGE, y, "Weekly compliance report, pciops", FOOT)
+        self.write_line(EDGE, y, "Compliance report, pciops", FOOT)
         self.write_page_of("", self.w - EDGE - 44, y)
         self.set_xy(EDGE, TOP)
 
@@ -182,10 +188,14 @@ class Document(FPDF):
         self.set_xy(EDGE, self.y + (height if self.y > TOP else 0))
 
     def rule(self, x: float, y: float, width: float) -> None:
-        """Draw a thin horizontal line."""
         self.set_draw_color(RULE)
         self.set_line_width(0.5)
         self.line(x, y, x + width, y)
+
+    def panel(self, y: float, height: float, color: str) -> None:
+        """Fill a rounded box of the width of the page."""
+        self.set_fill_color(color)
+        self.rect(EDGE, y, self.epw, height, style="F", round_corners=True, corner_radius=7)
 
     # --- Text -------------------------------------------------------------------------------------
     def width(self, text: str, style: Style) -> float:
@@ -315,6 +325,7 @@ def draw_table(
     right: Sequence[int] = (),
     title: str = "",
     leading: float = CELL.leading,
+    most: int = MOST_LINES,
 ) -> None:
     """Print a table from the current place on.
 
@@ -323,6 +334,7 @@ def draw_table(
         right: the columns that are aligned at the right.
         title: above the head, on each page but the first.
         leading: the height of a line in all cells.
+        most: the lines of a cell; the others are cut.
     """
     scale = document.epw / sum(widths)
     widths = [width * scale for width in widths]
@@ -331,7 +343,7 @@ def draw_table(
     def draw_row(row: Sequence[str | Cell]) -> None:
         cells = [cell if isinstance(cell, Cell) else Cell(cell) for cell in row]
         lines = [
-            document.lines(cell.text, cell.style, width - 2 * PADDING, most=MOST_LINES)
+            document.lines(cell.text, cell.style, width - 2 * PADDING, most=most)
             for cell, width in zip(cells, widths, strict=True)
         ]
         height = max(map(len, lines)) * leading + PADDING

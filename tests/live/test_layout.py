@@ -72,6 +72,16 @@ def test_no_page_scrolls_sideways_and_nothing_overlaps_at_any_width(
     assert not faults, "\n".join(faults)
 
 
+def test_paper_has_the_table_without_what_only_a_screen_needs(walker: Page) -> None:
+    walker.goto("/audit/")
+    walker.emulate_media(media="print")
+
+    for hidden in (".nav", ".top", ".filters", ".page-actions"):
+        assert not walker.locator(hidden).first.is_visible(), hidden
+    head = walker.locator(".table thead").first
+    assert head.evaluate("head => getComputedStyle(head).display") == "table-header-group"
+
+
 def test_the_navigation_is_a_sheet_on_a_phone_and_menus_close_with_escape(walker: Page) -> None:
     walker.set_viewport_size({"width": 360, "height": 740})
     walker.goto("/help/")

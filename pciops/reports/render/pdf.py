@@ -155,8 +155,8 @@ def _draw_contents(document: Document, report: Report, sha256: str) -> None:
     if lists:
         document.need(90)
         document.paragraph("Lists", SUBHEADING, above=4)
-        heads = ("Requirement", "List", "Rows", "", "Page")
-        draw_table(document, lists, widths=(17, 56, 13, 6, 8), heads=heads, right=(2,))
+        names = ("Requirement", "List", "Rows", "", "Page")
+        draw_table(document, lists, widths=(17, 56, 13, 6, 8), heads=names, right=(2,))
     _draw_about(document, report.header, sha256)
 
 

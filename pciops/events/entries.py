@@ -93,7 +93,10 @@ def of_attempts(group: AttemptGroup, *, unknown_names: bool) -> EventEntry:
     attack = len(group.hashes) >= MANY or len(group.names) > SPRAYED
     parts = _unknown_names(group) if unknown and unknown_names else _attempt_detail(group)
     since = _since(group)
-    joined: Sentence = (*parts, TextPart(f", {since}" if parts else since.capitalize()))
+    joined: Sentence = (
+        *parts,
+        TextPart(f", {since}" if parts else f"{since[:1].upper()}{since[1:]}"),
+    )
     return EventEntry(
         kind="sign_in" if succeeded else "attack" if attack else row.reason,
         name="Signed in" if succeeded else "Failed sign-in",

@@ -27,6 +27,16 @@ if (search) {
   });
 }
 
+// Arrow keys go from the search box through the results, and back.
+document.addEventListener("keydown", (event) => {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const stops = [box, ...document.querySelectorAll("[data-hit] a")];
+  const now = stops.indexOf(document.activeElement);
+  if (!step || now < 0 || !stops[now + step]) return;
+  event.preventDefault();
+  stops[now + step].focus();
+});
+
 document.addEventListener("change", (event) => {
   if (event.target.matches("form.filters select")) event.target.form.requestSubmit();
 });

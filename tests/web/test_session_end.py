@@ -29,7 +29,7 @@ def test_page_says_when_the_session_ends(site: Client) -> None:
     page = site.get("/status/")
 
     assert 'data-seconds="900" data-movable' in page.content.decode()
-    assert "Session ends at 14:17 UTC unless you use it" in shown(page)
+    assert "Session ends at 14:17 UTC if idle" in shown(page)
 
 
 def test_asking_by_itself_does_not_move_the_end(

@@ -141,6 +141,17 @@ def module(path: Path) -> Iterator[Line]:
             yield node.lineno, re.sub(r"`[^`]*`", "", node.value)
 
 
+MOST_WORDS: Final = 25  # of a sentence in a document
+
+
+def sentences(path: Path) -> Iterator[str]:
+    """Return the sentences of a document; clauses after a colon or semicolon are sentences too."""
+    text = "\n".join(line for _, line in document(path))
+    for part in re.split(r"\n\s*\n|\n\s*(?=[-|#\d])|\|", text):
+        for sentence in re.split(r"(?<=[.!?])(?:\*\*)?\s+|[;:]\s", part):
+            yield " ".join(sentence.split())
+
+
 READERS = {".md": document, ".html": template, ".txt": template, ".py": module}
 FILES = sorted(
     path
@@ -153,6 +164,19 @@ FILES = sorted(
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_users_read_the_words_of_the_list(path: Path) -> None:
     assert wrong(READERS[path.suffix](path)) == []
+
+
+# Measurements and lists of changes take longer sentences.
+DOCUMENTS = [
+    path for path in FILES if path.suffix == ".md" and path.stem not in {"CHANGELOG", "performance"}
+]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_sentences_of_documents_are_short(path: Path) -> None:
+    long = [text for text in sentences(path) if len(re.findall(r"[\w'’-]+", text)) > MOST_WORDS]
+
+    assert long == []
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
 from typing import Final
@@ -21,13 +22,22 @@ from pciops.accounts.models import LeftoverCount
 from pciops.events import liveness
 from pciops.keystone import client, database
 from pciops.lib import doctor, times
-from pciops.lib.doctor import CheckLevel
+from pciops.lib.doctor import CheckLevel, CheckResult
 from pciops.lib.env import SettingError
 from pciops.notices.alerts import operation
 from pciops.web import rights
 from pciops.web.requests import OperatorRequest
 
 READINESS_FOR: Final = 5  # seconds for which an answer counts
+# The steps of an installation, and the checks that show whether each is done.
+SETUP: Final = (
+    ("Connect to Keystone's database", ("Keystone's database", "Keystone's tables")),
+    ("Read Keystone's policy", ("policy",)),
+    ("Allow unlocking", ("unlocking",)),
+    ("Count the accounts", ("census",)),
+    ("Receive sign-ins and changes", ("notifications", "consumer")),
+    ("Send emails", ("mail",)),
+)
 _readiness_lock: Final = Lock()
 LONGEST_WAIT: Final = 2  # seconds for the checks of another request
 
@@ -107,8 +117,32 @@ def status(request: OperatorRequest) -> HttpResponse:
         "worst": doctor.worst(findings),
         "summary": doctor.summary(findings),
         "leftovers": _leftovers(timezone.now()),
+        "steps": (steps := setup_steps(findings)),
+        "done": sum(step.is_done for step in steps),
     }
     return render(request, "web/status.html", context)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetupStep:
+    """A step of the installation, and what is left to do for it."""
+
+    title: str
+    left: list[CheckResult]
+    is_done: bool
+    is_next: bool  # the first that is not done
+
+
+def setup_steps(findings: Iterable[CheckResult]) -> list[SetupStep]:
+    """Return the steps of the installation by what the doctor found."""
+    steps: list[SetupStep] = []
+    for title, checks in SETUP:
+        found = [finding for finding in findings if finding.check in checks]
+        left = [finding for finding in found if finding.level != CheckLevel.OK]
+        is_done = bool(found) and not left
+        is_next = not is_done and all(step.is_done for step in steps)
+        steps.append(SetupStep(title=title, left=left, is_done=is_done, is_next=is_next))
+    return steps
 
 
 def _leftovers(now: datetime) -> list[tuple[Leftover, LeftoverCount | None, str]]:

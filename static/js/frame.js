@@ -41,6 +41,9 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("form.filters select")) event.target.form.requestSubmit();
 });
 
+// On a phone the tabs scroll sideways: the current one is in view.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+
 // A button copies the code before it, and says so.
 const copied = document.getElementById("copied");
 

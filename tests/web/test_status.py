@@ -14,6 +14,7 @@ from pciops.accounts.leftovers import LEFTOVERS
 from pciops.accounts.models import LeftoverCount
 from pciops.lib import doctor
 from pciops.lib.doctor import CheckResult, ok, problem, warning
+from pciops.web import health
 from tests.factories import NOW
 from tests.fake_keystone import FakeKeystone
 from tests.signin.visit import shown, signed_in
@@ -135,3 +136,28 @@ def test_the_page_works_without_the_policy(
 
     assert "has a problem" in page
     assert "Housekeeping" not in page
+
+
+# --- Setup ---------------------------------------------------------------------------------------
+def step_findings(*not_done: str) -> list[CheckResult]:
+    """Return findings of all checks of the setup, with warnings for these."""
+    checks = [name for _, names in health.SETUP for name in names]
+    return [replace(WARNING if name in not_done else OK, check=name) for name in checks]
+
+
+def test_the_setup_is_shown_until_every_step_is_done(
+    site: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "run", lambda: step_findings("census", "mail"))
+    page = shown(site.get("/status/"))
+
+    assert "4 of 6 steps done" in page
+    assert "4 Count the accounts Old. Renew it." in page
+    monkeypatch.setattr(doctor, "run", step_findings)
+    assert "steps done" not in shown(site.get("/status/"))
+
+
+def test_the_first_step_that_is_not_done_is_the_next() -> None:
+    steps = health.setup_steps(step_findings("census", "mail"))
+
+    assert [step.title for step in steps if step.is_next] == ["Count the accounts"]

@@ -80,7 +80,7 @@ CHECK: Final = named(
         summary="List the audit log, the newest row first",
         description="The audit log records each call.",
         query=(
-            Parameter("action", one_of(Event.Action.values), "What was done."),
+            Parameter("action", one_of(selectors.ACTIONS), "What was done, or a group of actions."),
             Parameter("outcome", one_of(Event.Outcome.values), "The outcome."),
             Parameter("via", one_of(Event.Via.values), "The interface."),
             Parameter("operator", WORDS, "Part of the operator's name, or the operator's ID."),

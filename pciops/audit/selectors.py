@@ -10,7 +10,7 @@ from itertools import chain
 from operator import or_
 from typing import Final
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, TextChoices
 from django.db.models.functions import TruncDate
 
 from pciops.accounts.account import Failures
@@ -36,8 +36,30 @@ BATCH: Final = 2000  # rows in memory at a time
 # Keystone unlocks an account silently with these, if the precondition says that it is locked.
 _UNLOCKING: Final = (Event.Action.ENABLE, Event.Action.EXEMPT, Event.Action.LIFT)
 _LOCKED: Final = "locked=1"
+
+
+class ActionGroup(TextChoices):
+    """Groups of actions that a search may ask for, besides single ones."""
+
+    ACCOUNTS = "accounts", "Account actions"
+    SIGN_INS = "sign-ins", "Sign-ins"
+    FILES = "files", "Reports and exports"
+    POLICY = "policy", "Policy"
+
+
+_A: Final = Event.Action
+_GROUPS: Final[dict[str, tuple[Event.Action, ...]]] = {
+    ActionGroup.ACCOUNTS: (
+        *(_A.UNLOCK, _A.ENABLE, _A.DISABLE, _A.EXEMPT, _A.LIFT, _A.RECORD),
+        *(_A.END_SESSIONS, _A.MACHINE, _A.PERSON),
+    ),
+    ActionGroup.SIGN_INS: (_A.SIGN_IN, _A.SIGN_OUT, _A.PASSWORD, _A.DENY),
+    ActionGroup.FILES: (_A.EXPORT, _A.REPORT, _A.BUILD, _A.SIGN_OFF),
+    ActionGroup.POLICY: (_A.POLICY,),
+}
+ACTIONS: Final = (*ActionGroup.values, *Event.Action.values)  # that a search may ask for
 _CHOICES: Final = {
-    "action": tuple(Event.Action.values),
+    "action": ACTIONS,
     "outcome": tuple(Event.Outcome.values),
     "via": tuple(Event.Via.values),
 }
@@ -204,7 +226,7 @@ def count_between(begins: datetime, ends: datetime, *, scope: str | None) -> int
 class AuditQuery:
     """The filters of a search; "" and None are no filter."""
 
-    action: str = ""
+    action: str = ""  # one of ACTIONS
     outcome: str = ""
     via: str = ""
     operator: str = ""  # part of the initiator's name, or the initiator's id
@@ -274,7 +296,10 @@ def iterate(query: AuditQuery, *, scope: str | None) -> Iterator[Event]:
 def _matching(query: AuditQuery, scope: str | None, *, intents: bool = False) -> EventQuerySet:
     rows = within(scope, intents=intents or query.action == Event.Action.INTENT)
     for name in _CHOICES:
-        if value := getattr(query, name):
+        value = getattr(query, name)
+        if value in _GROUPS:
+            rows = rows.filter(action__in=_GROUPS[value])
+        elif value:
             rows = rows.filter(**{name: value})
     if query.operator:
         rows = rows.filter(

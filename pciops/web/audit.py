@@ -46,6 +46,8 @@ def audit(request: OperatorRequest) -> HttpResponse:
         "events": page.events,
         "chained": scope is None,  # places in the chain tell how much others do
         "query": query,
+        "views": _views(query),
+        "groups": selectors.ActionGroup.choices,
         "Event": Event,
         "now": now,
         "timeline": chart,
@@ -116,6 +118,15 @@ def acknowledge(request: OperatorRequest) -> HttpResponse:
         return _acknowledge_page(request, failed, form, problem=str(error), status=503)
     messages.success(request, "The failed integrity check is acknowledged.")
     return redirect("audit")
+
+
+def _views(query: selectors.AuditQuery) -> list[tuple[str, str, bool]]:
+    """Return label, URL and whether it is the current one, of each view."""
+    rest = {key: text for key, text in query.parameters.items() if key != "action"}
+    views = [("All", f"?{urlencode(rest)}", not query.action)]
+    for name, label in selectors.ActionGroup.choices:
+        views.append((label, f"?{urlencode({'action': name, **rest})}", name == query.action))
+    return views
 
 
 def _acknowledge_page(

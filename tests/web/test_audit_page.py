@@ -83,6 +83,8 @@ FILTERED = {
     "to=2026-11-21": ["failed", "system"],
     "from=2026-11-21&to=2026-11-21": ["failed"],
     "action=read/export&outcome=failure": [],
+    "action=files": ["export"],
+    "action=sign-ins": ["failed", "system"],
 }
 
 
@@ -96,6 +98,15 @@ def test_the_filters_in_the_url(site: Client) -> None:
     assert {query: [one for one in page if one in texts] for query, page in found.items()} == (
         FILTERED
     )
+
+
+def test_the_views_are_groups_of_actions_and_keep_the_other_filters(site: Client) -> None:
+    views = cast("Any", site.get("/audit/?action=accounts&via=page")).context["views"]
+
+    assert [(label, current) for label, _, current in views][:2] == [
+        *(("All", False), ("Account actions", True)),
+    ]
+    assert [url for _, url, _ in views][2] == "?action=sign-ins&via=page"
 
 
 def test_the_account_filter_is_by_part_of_the_name_or_id(site: Client) -> None:

@@ -109,7 +109,7 @@ def test_batches_of_other_operators_do_not_exist(
 
     assert browser.get(address).status_code == 404
     assert browser.post(f"{address}stop/").status_code == 404
-    assert "Unlocks that you ordered" not in shown(browser.get("/accounts/?state=locked"))
+    assert "Your unlocks are not finished" not in shown(browser.get("/accounts/?state=locked"))
     assert locked(three) == ["ann", "ben", "cat"]
 
 
@@ -117,7 +117,7 @@ def test_list_leads_back_to_an_unfinished_batch(site: Client, address: str) -> N
     site.get(address)
     page = site.get("/accounts/?state=locked")
 
-    assert "Unlocks that you ordered" in shown(page)
+    assert "Your unlocks are not finished" in shown(page)
     assert f'href="{address}"' in page.content.decode()
 
 
@@ -131,7 +131,7 @@ def test_list_does_not_lead_to_an_ended_batch(site: Client, address: str, end: s
     else:
         Batch.objects.update(looked_at=Batch.objects.get().looked_at - timedelta(minutes=16))
 
-    assert "Unlocks that you ordered" not in shown(site.get("/accounts/?state=locked"))
+    assert "Your unlocks are not finished" not in shown(site.get("/accounts/?state=locked"))
 
 
 # --- Stopping -----------------------------------------------------------------------------------
@@ -201,7 +201,7 @@ def test_outage_of_keystone_stops_the_batch(
     page = site.get(address)
 
     assert page.status_code == 503
-    assert "rights cannot be confirmed: it answered HTTP 500" in shown(page)
+    assert "can't confirm your rights: it answered HTTP 500" in shown(page)
     assert 'class="banner slim bad"' in page.content.decode()
     assert page.get("Refresh") is None
     assert len(locked(three)) == 2

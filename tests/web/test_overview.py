@@ -89,7 +89,7 @@ def test_the_head_has_cloud_accounts_domains_and_the_age_of_the_numbers(site: Cl
     page = text(site)
 
     assert (
-        "Live 14:02:11 UTC Pause 2 accounts in 2 domains Counted at 13:58:11 UTC, 4 min ago" in page
+        "Live 14:02:11 UTC Pause 2 accounts in 2 domains Counted at 13:58 UTC , 4 min ago" in page
     )
 
 
@@ -101,7 +101,7 @@ def test_an_old_census_is_a_warning(
 ) -> None:
     take_census(NOW - minutes * MINUTE)
 
-    assert ("since 13:46:11 UTC (16 min ago)" in text(site)) is old
+    assert ("since 13:46 UTC (16 min ago)" in text(site)) is old
     assert ("pciops census" in text(site)) is old
 
 

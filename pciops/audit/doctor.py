@@ -22,7 +22,7 @@ MAX_WAIT: Final = timedelta(minutes=10)  # a worker sends to syslog every minute
 RECENT: Final = 200  # rows whose keys are looked at
 
 
-@check("trail", after="database")
+@check("audit log", after="database")
 def audit_log() -> Iterator[CheckResult]:
     """Check that the chain is verified every night, and is intact."""
     remedy = "Check the worker and beat (docs/install.md). pciops verify_audit verifies now."

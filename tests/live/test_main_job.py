@@ -56,7 +56,7 @@ def test_an_administrator_unlocks_a_locked_account_that_can_then_sign_in(
     expect(page).to_have_url(re.compile(rf"/accounts/{locked.id}/$"))
     expect(page.get_by_text("is unlocked")).to_be_visible()
     expect(page.get_by_text("Called bob back on the number on file")).to_be_visible()
-    expect(page.get_by_text(f"{operator.name} (Default)").first).to_be_visible()
+    expect(page.get_by_role("main").get_by_role("link", name=operator.name)).to_be_visible()
     assert cloud.sign_in(locked)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import requests
 from keystoneauth1 import session
@@ -256,7 +258,7 @@ def test_a_later_page_of_a_sign_in_is_accessible_and_fits_its_window(
 
     window.locator("main button.primary").click()  # with empty fields
 
-    window.get_by_text("This field is required").first.wait_for()
+    window.get_by_text(re.compile("Enter (the code|your current password)")).first.wait_for()
     assert_good(window)
 
 

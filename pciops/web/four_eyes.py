@@ -48,7 +48,7 @@ def unlock_request(request: OperatorRequest, request_id: str) -> HttpResponse:
     try:
         precondition = UNLOCK.parse_precondition(request.POST.get("seen", ""))
     except ValueError:
-        return _page(request, asked, verdict, problem="Look at the account again.", status=400)
+        return _page(request, asked, verdict, problem="Check the account again.", status=400)
     try:
         sessions.confirm(request)
     except sessions.EndedError:

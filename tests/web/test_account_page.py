@@ -137,8 +137,8 @@ def test_a_command_is_escaped(site: Client) -> None:
 @pytest.mark.parametrize(
     ("facts", "fact"),
     [
-        ({}, "Failures 0 of 3"),
-        ({"failed_auth_count": None}, "Failures 0 of 3"),
+        ({}, "Failed attempts 0 of 3"),
+        ({"failed_auth_count": None}, "Failed attempts 0 of 3"),
         ({"email": "ann@example.test"}, "Email ann@example.test"),
         ({"extra": "no JSON"}, "Email none"),
         ({"extra": '["a list"]'}, "Email none"),

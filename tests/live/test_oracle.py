@@ -33,6 +33,7 @@ from tests.factories import make_user
 from tests.live import oracle
 from tests.support.cloud import (
     RELEASES,
+    SYSTEM,
     Cloud,
     authenticate,
     code_of,
@@ -273,7 +274,7 @@ def test_inactivity_stops_the_programs_of_users_without_a_local_row(
         " (SELECT id FROM local_user WHERE name = 'admin')",
         database=release.database.rpartition("/")[2],
     )
-    cloud = Cloud(release, mariadb)
+    cloud = Cloud(release, mariadb, SYSTEM)
     programs = list(make_programs(cell, cloud, [days - 1, days, days + 1]))
     accepted = {
         program.account.id: requests.post(

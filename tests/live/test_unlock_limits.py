@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 from pciops.keystone import client
 from tests.live.test_roles import enter
 from tests.support.browser import assert_good
-from tests.support.cloud import ATTEMPTS, Cloud, Person, keystone_on
+from tests.support.cloud import ATTEMPTS, SYSTEM, Cloud, Person, keystone_on
 from tests.support.mariadb import MariaDB
 from tests.support.site import Site
 from tests.support.visitor import Visitor, text_of
@@ -125,7 +125,7 @@ def old_cloud(
     keystone = keystone_on(mariadb, "old", tmp_path_factory.mktemp("old"), release="25")
     with keystone:
         settings.OS_AUTH_URL = keystone.url  # type: ignore[attr-defined]
-        yield Cloud(keystone, mariadb)
+        yield Cloud(keystone, mariadb, SYSTEM)
 
 
 def test_release_25_has_no_such_call(old_cloud: Cloud) -> None:

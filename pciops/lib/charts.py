@@ -176,7 +176,7 @@ class Drawing:
 
 
 def columns(chart: Bars, *, width: float = WIDE, height: float = 220.0) -> Drawing:
-    """Draw vertical bars, with the numbers on top and the groups below."""
+    """Draw vertical bars, with the numbers above 0 on top and the groups below."""
     top, bottom = TEXT + 7, height - TEXT - 11
     slot = width / max(1, len(chart.groups))
     thick = min(34.0, slot * 0.8 / max(1, len(chart.series)))
@@ -188,14 +188,16 @@ def columns(chart: Bars, *, width: float = WIDE, height: float = 220.0) -> Drawi
         middle = left + thick / 2
         rect = _rect(left + 1, bottom - tall, thick - 2, tall, series)
         drawing.rects.append(_linked(rect, chart, group))
-        drawing.texts.append(_text(middle, bottom - tall - 5, compact(value), "middle", "number"))
+        if value:
+            number = _text(middle, bottom - tall - 5, compact(value), "middle", "number")
+            drawing.texts.append(number)
     for group, label in enumerate(chart.groups):
         drawing.texts.append(_text(slot * (group + 0.5), height - 6, label, "middle", "label"))
     return drawing
 
 
 def rows(chart: Bars, *, width: float = NARROW) -> Drawing:
-    """Draw horizontal bars for narrow windows, the group before each and its number after it."""
+    """Draw horizontal bars for narrow windows: groups before them, numbers above 0 after them."""
     left, right = 66.0, width - 56.0  # room for `Wed 25 Nov`, and for the longest number
     thick, gap = 16.0, 10.0
     step = thick * len(chart.series) + gap
@@ -208,7 +210,9 @@ def rows(chart: Bars, *, width: float = NARROW) -> Drawing:
         rect = _rect(left, top + 1, long, thick - 2, series)
         drawing.rects.append(_linked(rect, chart, group))
         baseline = top + thick / 2 + TEXT * 0.36
-        drawing.texts.append(_text(left + long + 6, baseline, compact(value), "start", "number"))
+        if value:
+            number = _text(left + long + 6, baseline, compact(value), "start", "number")
+            drawing.texts.append(number)
     for group, label in enumerate(chart.groups):
         baseline = step * (group + 0.5) + TEXT * 0.36
         drawing.texts.append(_text(0, baseline, label, "start", "label"))

@@ -56,8 +56,8 @@ SMALL: Final = (
     *(MUST_CHANGE, NEAR_LOCKOUT, EXEMPT, DISABLED, NO_EXPIRY, NEVER_SIGNED_IN),
     NOT_COVERED,
 )
-LIVE_ROWS: Final = 8
-OTHER_ROWS: Final = 4
+LIVE_ROWS: Final = 6
+OTHER_ROWS: Final = 2
 # Of a number: noun and plural.
 KINDS: Final = {
     AccountKind.ADMINISTRATOR: ("admin", "admins"),

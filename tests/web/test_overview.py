@@ -112,7 +112,7 @@ def test_without_a_census_only_live_numbers_are_shown(site: Client) -> None:
     assert "pciops census" in page
     assert "Locked 1" in page
     assert "Inactive soon – not counted" in page
-    assert "30 min left, until 14:32" in page
+    assert "30 min left" in page
     assert 'id="forecast"' not in site.get("/").content.decode()
 
 
@@ -187,7 +187,7 @@ def test_accounts_that_need_attention_are_named_with_an_act(site: Client) -> Non
     found, page = links(site), text(site)
 
     assert found["Unlock nova (Default)"] == f"/accounts/{nova.id}/unlock/"
-    assert "nova Service Default Locked No expiry 30 min left, until 14:32" in page
+    assert "nova Service Default Locked No expiry 30 min left" in page
     assert found["Review cinder (Default)"] == f"/accounts/{cinder.id}/"
     assert "Password expiring In 1 day, 23 Nov 2026" in page
 
@@ -205,7 +205,7 @@ def test_further_accounts_are_in_the_list_and_names_are_escaped(site: Client) ->
 # --- A storm ------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("address", "term"),
-    [("198.51.100.7", "Block before Keystone"), ("<script>", "“<script>” (no address)")],
+    [("198.51.100.7", "Block in front of Keystone"), ("<script>", "“<script>” (no address)")],
 )
 def test_a_storm_is_shown_with_its_source_and_privileged_accounts(
     site: Client, address: str, term: str

@@ -106,5 +106,5 @@ def test_an_existing_queue_of_another_type_is_used_as_it_is_and_reported(
             lambda: number_of(mariadb, "SELECT COUNT(*) FROM events_attempts") == 1, "it is kept"
         )
 
-        assert consumer.output.count("'of-another-type' has other properties") == 1
+        assert consumer.output.count("'of-another-type' does not match the settings") == 1
         assert consumer.stop() == 0

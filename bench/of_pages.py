@@ -103,7 +103,7 @@ def _lists(measuring: _Measuring) -> Iterator[Page]:
         ("an exact name", "user-77777", True),
         ("the beginning of a name", "user-7777", True),
         ("a part of a name", "r-77777", False),
-        ("a name that nobody has", "nobody-has-it", False),
+        ("an unknown name", "nobody-has-it", False),
     ):
         query = AccountQuery(text=text, begins=begins)
         goal = EXACT if begins else SCANS

@@ -35,7 +35,8 @@ class Alarm:
     acts: Receiver = field(default_factory=Receiver)
 
     def subjects(self) -> list[str]:
-        return [str(mail["Subject"]) for mail in self.mail.mails]
+        """Return the subjects of the emails to operators, without those to owners of accounts."""
+        return [str(mail["Subject"]) for mail in self.mail.mails if mail["To"] == OPERATOR]
 
     def bodies(self, kind: str, receiver: Receiver) -> list[dict[str, Any]]:
         """Return the bodies of a type; all calls are signed."""

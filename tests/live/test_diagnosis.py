@@ -150,7 +150,7 @@ def test_the_spray_is_a_storm_on_the_overview(scene: Scene) -> None:
     assert manage(limited, "shell", "-v0", "-c", watch).stdout.strip() == "7"
     page = text_of(scene.operator.get("/"))
     assert "Possible attack: 7 accounts locked, 3 unknown usernames tried" in page
-    assert f"before you unlock accounts: {SPRAYER}" in page
+    assert f"before you unlock: {SPRAYER}" in page
 
 
 def test_idle_accounts_are_remembered_on_the_real_database(scene: Scene) -> None:

@@ -99,7 +99,7 @@ def document(path: Path) -> Iterator[Line]:
     """Return the lines of a document without code and addresses."""
     text = path.read_text(encoding="utf-8")
     if path.name == "CHANGELOG.md":  # old entries stay as they are
-        text = text[: re.search(r"^## \d|\Z", text, re.M).start()]  # type: ignore[union-attr]
+        text = re.split(r"^## \d", text, maxsplit=1, flags=re.M)[0]
     text = blank(r"^```.*?^```", text)
     text = blank(r"^ {4}(?![-*]).*?$", text)
     text = blank(r"`[^`]*`", text)

@@ -47,15 +47,21 @@ class ActionGroup(TextChoices):
     POLICY = "policy", "Policy"
 
 
-_A: Final = Event.Action
 _GROUPS: Final[dict[str, tuple[Event.Action, ...]]] = {
     ActionGroup.ACCOUNTS: (
-        *(_A.UNLOCK, _A.ENABLE, _A.DISABLE, _A.EXEMPT, _A.LIFT, _A.RECORD),
-        *(_A.END_SESSIONS, _A.MACHINE, _A.PERSON),
+        *(Event.Action.UNLOCK, Event.Action.ENABLE, Event.Action.DISABLE),
+        *(Event.Action.EXEMPT, Event.Action.LIFT, Event.Action.RECORD),
+        *(Event.Action.END_SESSIONS, Event.Action.MACHINE, Event.Action.PERSON),
     ),
-    ActionGroup.SIGN_INS: (_A.SIGN_IN, _A.SIGN_OUT, _A.PASSWORD, _A.DENY),
-    ActionGroup.FILES: (_A.EXPORT, _A.REPORT, _A.BUILD, _A.SIGN_OFF),
-    ActionGroup.POLICY: (_A.POLICY,),
+    ActionGroup.SIGN_INS: (
+        *(Event.Action.SIGN_IN, Event.Action.SIGN_OUT),
+        *(Event.Action.PASSWORD, Event.Action.DENY),
+    ),
+    ActionGroup.FILES: (
+        *(Event.Action.EXPORT, Event.Action.REPORT),
+        *(Event.Action.BUILD, Event.Action.SIGN_OFF),
+    ),
+    ActionGroup.POLICY: (Event.Action.POLICY,),
 }
 ACTIONS: Final = (*ActionGroup.values, *Event.Action.values)  # that a search may ask for
 _CHOICES: Final = {

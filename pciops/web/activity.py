@@ -17,7 +17,7 @@ from pciops.events.models import Outcome
 from pciops.events.search import EventKind, EventQuery
 from pciops.events.tampering import selectors as tampering
 from pciops.signin.event_access import reader
-from pciops.web import rights
+from pciops.web import frame, rights
 from pciops.web.exports import export
 from pciops.web.requests import OperatorRequest
 
@@ -25,12 +25,12 @@ PAGE_SIZE: Final = 50
 OUT_OF_BAND_FOR: Final = timedelta(days=7)  # how long such changes are shown above the list
 OUT_OF_BAND: Final = 10  # changes
 DEAD_LETTERS: Final = 100  # kinds of messages
-# The views: label, and the filters `kind` and `outcome` of each.
-VIEWS: Final = (
-    ("All", "", ""),
-    ("Failed sign-ins", EventKind.SIGN_IN.value, Outcome.FAILURE.value),
-    ("Sign-ins", EventKind.SIGN_IN.value, Outcome.SUCCESS.value),
-    ("Changes", EventKind.CHANGE.value, ""),
+# The views: label and filters.
+VIEWS: Final[tuple[tuple[str, dict[str, str]], ...]] = (
+    ("All", {}),
+    ("Failed sign-ins", {"kind": EventKind.SIGN_IN.value, "outcome": Outcome.FAILURE.value}),
+    ("Sign-ins", {"kind": EventKind.SIGN_IN.value, "outcome": Outcome.SUCCESS.value}),
+    ("Changes", {"kind": EventKind.CHANGE.value}),
 )
 
 
@@ -39,7 +39,7 @@ VIEWS: Final = (
 def activity(request: OperatorRequest) -> HttpResponse:
     """Show the newest events first, by the filters in the URL."""
     now, query, viewer = timezone.now(), EventQuery.parse(request.GET), reader(request.user)
-    since, views = now - OUT_OF_BAND_FOR, _views(query)
+    since, views = now - OUT_OF_BAND_FOR, frame.view_links(VIEWS, query.parameters)
     marker = request.GET.get("marker", "")
     page = timeline.page(
         search.sources(query, viewer),
@@ -70,17 +70,6 @@ def activity(request: OperatorRequest) -> HttpResponse:
         "dead_letters": search.dead_letter_count() if viewer.unknown_names else 0,
     }
     return render(request, "web/activity.html", context)
-
-
-def _views(query: EventQuery) -> list[tuple[str, str, bool]]:
-    """Return label, URL and whether it is the current one, of each view."""
-    rest = {key: text for key, text in query.parameters.items() if key not in {"kind", "outcome"}}
-    views = []
-    for label, kind, outcome in VIEWS:
-        chosen = {key: text for key, text in (("kind", kind), ("outcome", outcome)) if text}
-        current = (kind, outcome) == (query.kind, query.outcome)
-        views.append((label, f"?{urlencode({**chosen, **rest})}", current))
-    return views
 
 
 @never_cache

@@ -21,7 +21,7 @@ from pciops.keystone import client
 from pciops.lib import charts
 from pciops.lib.charts import Bars, Series
 from pciops.signin import sessions, typed
-from pciops.web import rights
+from pciops.web import frame, rights
 from pciops.web.exports import export
 from pciops.web.forms import AcknowledgeForm
 from pciops.web.requests import OperatorRequest, initiator
@@ -29,6 +29,11 @@ from pciops.web.requests import OperatorRequest, initiator
 PAGE_SIZE: Final = 50
 COLUMNS: Final = (*chain.CONTENT, "hash")
 CHAINED: Final = frozenset({"position", "previous_hash", "hash"})
+# The views: label and filters.
+VIEWS: Final[tuple[tuple[str, dict[str, str]], ...]] = (
+    ("All", {}),
+    *((label, {"action": name}) for name, label in selectors.ActionGroup.choices),
+)
 
 
 @never_cache
@@ -46,7 +51,7 @@ def audit(request: OperatorRequest) -> HttpResponse:
         "events": page.events,
         "chained": scope is None,  # places in the chain tell how much others do
         "query": query,
-        "views": _views(query),
+        "views": frame.view_links(VIEWS, filters),
         "groups": selectors.ActionGroup.choices,
         "Event": Event,
         "now": now,
@@ -118,15 +123,6 @@ def acknowledge(request: OperatorRequest) -> HttpResponse:
         return _acknowledge_page(request, failed, form, problem=str(error), status=503)
     messages.success(request, "The failed integrity check is acknowledged.")
     return redirect("audit")
-
-
-def _views(query: selectors.AuditQuery) -> list[tuple[str, str, bool]]:
-    """Return label, URL and whether it is the current one, of each view."""
-    rest = {key: text for key, text in query.parameters.items() if key != "action"}
-    views = [("All", f"?{urlencode(rest)}", not query.action)]
-    for name, label in selectors.ActionGroup.choices:
-        views.append((label, f"?{urlencode({'action': name, **rest})}", name == query.action))
-    return views
 
 
 def _acknowledge_page(

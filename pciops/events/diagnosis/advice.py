@@ -88,7 +88,7 @@ def _block(diagnosis: Diagnosis) -> Iterator[str]:
     addresses = blockable(diagnosis.sources)
     if addresses:
         more = f" and {grouped(len(addresses) - SHOWN)} more" if len(addresses) > SHOWN else ""
-        yield f"Block {', '.join(addresses[:SHOWN])}{more} before Keystone."
+        yield f"Block {', '.join(addresses[:SHOWN])}{more} in front of Keystone."
 
 
 def _typing(diagnosis: Diagnosis, lock: Lock) -> Iterator[str]:

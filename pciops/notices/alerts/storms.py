@@ -38,7 +38,7 @@ def describe(storm: Storm) -> AlertText:
         others.append(f"and {summary.hidden} more")
     sections = [
         Section(
-            title="Block these addresses before Keystone, unless they are yours",
+            title="Block these addresses in front of Keystone, unless they are yours",
             lines=summary.block,
         ),
         Section(

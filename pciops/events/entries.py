@@ -6,7 +6,7 @@ The same events in sentences: `pciops.events.sentences`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Final, Literal, TypeAlias
 
 from pciops.audit.models import Event
@@ -14,6 +14,7 @@ from pciops.events import sentences
 from pciops.events.diagnosis.rules import MANY, SPRAYED
 from pciops.events.models import Activity, Attempts, Outcome
 from pciops.events.sentences import AttemptGroup, Sentence, TextPart
+from pciops.lib import times
 from pciops.lib.numbers import counted, grouped
 
 Tone: TypeAlias = Literal["", "good", "soon", "bad", "attack"]
@@ -141,15 +142,7 @@ def _since(group: AttemptGroup) -> str:
     first, last = group.first_at.astimezone(UTC), group.last_at.astimezone(UTC)
     if last.replace(second=0, microsecond=0) == first.replace(second=0, microsecond=0):
         return ""
-    return f"since {_time(first)}" if first.date() == last.date() else f"since {_day(first)}"
-
-
-def _time(value: datetime) -> str:
-    return f"{value:%H:%M}"
-
-
-def _day(value: datetime) -> str:
-    return f"{value.day} {value:%b, %H:%M}"
+    return f"since {times.clock(first, last)}"
 
 
 # --- Changes ------------------------------------------------------------------------------------

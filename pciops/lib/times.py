@@ -22,6 +22,15 @@ def dated(value: datetime) -> str:
     return f"{day(value.date())}, {value:%H:%M:%S} UTC"
 
 
+def clock(value: datetime, now: datetime) -> str:
+    """Return `14:02` on the day of `now`, else `21 Nov, 14:02`, in UTC; another year is named."""
+    value, today = value.astimezone(UTC), now.astimezone(UTC).date()
+    if value.date() == today:
+        return f"{value:%H:%M}"
+    year = "" if value.year == today.year else f" {value.year}"
+    return f"{value.day} {value:%b}{year}, {value:%H:%M}"
+
+
 def day(value: date) -> str:
     """Return `21 Nov 2026`."""
     return f"{value.day} {value:%b %Y}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -125,7 +125,7 @@ def _alerts(scope: str | None, now: datetime) -> list[PageAlert]:
 
 
 def view_links(
-    views: Iterable[tuple[str, Mapping[str, str]]], parameters: Mapping[str, str]
+    views: Sequence[tuple[str, Mapping[str, str]]], parameters: Mapping[str, str]
 ) -> list[tuple[str, str, bool]]:
     """Return label, URL, and whether it is the current one, of each view of a list.
 
@@ -133,7 +133,6 @@ def view_links(
         views: label and filters; a view keeps the filters that no view has.
         parameters: the filters of the page.
     """
-    views = list(views)
     of_views = {name for _, filters in views for name in filters}
     kept = {name: text for name, text in parameters.items() if name not in of_views}
     return [

@@ -165,27 +165,19 @@ def weekday(value: datetime, now: datetime) -> str:
 @register.filter
 def clock(value: datetime, now: datetime) -> SafeString:
     """Return `14:02` for today, else `21 Nov, 14:02`, in UTC, for a column that names the zone."""
-    return _time(value, _clock(value, now))
+    return _time(value, times.clock(value, now))
 
 
 @register.filter
 def instant(value: datetime, now: datetime) -> SafeString:
     """Return `14:02 UTC` for today, else `21 Nov, 14:02 UTC`; with seconds when pointed at."""
-    return _time(value, f"{_clock(value, now)} UTC")
+    return _time(value, f"{times.clock(value, now)} UTC")
 
 
 @register.filter
 def to_second(value: datetime) -> SafeString:
     """Return `14:02:11 UTC`, for the time of what is shown."""
     return _time(value, f"{value.astimezone(UTC):%H:%M:%S} UTC")
-
-
-def _clock(value: datetime, now: datetime) -> str:
-    value, today = value.astimezone(UTC), now.astimezone(UTC).date()
-    if value.date() == today:
-        return f"{value:%H:%M}"
-    year = "" if value.year == today.year else f" {value.year}"
-    return f"{value.day} {value:%b}{year}, {value:%H:%M}"
 
 
 def _time(value: datetime, words: str) -> SafeString:

@@ -21,6 +21,7 @@ from pymysql.cursors import SSCursor
 from bench.cloud import KEYSTONES, OURS, Bench
 from bench.measure import Memory, Row, once, say
 from pciops.accounts.policy import policy
+from pciops.lib import upsert
 from pciops.notices import plan, rendering, rules
 from pciops.notices.mail import message
 from pciops.notices.models import Notice
@@ -47,6 +48,7 @@ import django; django.setup()
 import time
 from django.utils import timezone
 from pciops.accounts.policy import policy
+from pciops.lib import upsert
 from pciops.notices import rules, send
 print("ready", flush=True)
 input()
@@ -151,9 +153,9 @@ def _bare_inserts(bench: Bench) -> None:
         cursor.execute("SELECT * FROM notices_notice")
         rows = list(cursor.fetchall())
         places = ", ".join(["%s"] * len(rows[0]))
-        for start in range(0, len(rows), plan.INSERTED):
+        for start in range(0, len(rows), upsert.ROWS):
             cursor.executemany(
-                f"INSERT INTO bare VALUES ({places})", rows[start : start + plan.INSERTED]
+                f"INSERT INTO bare VALUES ({places})", rows[start : start + upsert.ROWS]
             )
             connection.commit()
         cursor.execute("DROP TABLE bare")

@@ -10,6 +10,7 @@ from pciops.accounts import whole
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.query import AccountQuery
 from pciops.accounts.verdict import as_dict, judge
+from pciops.lib.ahead import read_ahead
 
 COLUMNS: Final = (
     *("id", "name", "domain_id", "domain_name", "email", "enabled", "states", "kinds"),
@@ -31,5 +32,6 @@ def rows(
     Raises:
         KeystoneDatabaseDownError: possibly after the first rows; the file is then incomplete.
     """
-    for accounts in whole.chunks(query, scope=scope, policy=policy, now=now, size=BATCH):
+    chunks = whole.chunks(query, scope=scope, policy=policy, now=now, size=BATCH)
+    for accounts in read_ahead(chunks):
         yield from (as_dict(judge(account, policy, now)) for account in accounts)

@@ -91,6 +91,23 @@ def local_user_rows(rows: QuerySet[LocalUser], *columns: str) -> list[AccountRow
     ]
 
 
+def rows_with_passwords(
+    rows: QuerySet[LocalUser],
+) -> tuple[list[AccountRow], dict[int, PasswordFacts]]:
+    """Read rows of `local_user`, and the newest passwords by its id, with one statement.
+
+    For thousands of accounts that takes less time than two statements.
+    """
+    newer = superseded("pk", "passwords__created_at_int")
+    found: dict[int | None, AccountRow] = {}
+    held: dict[int, list[PasswordFacts]] = defaultdict(list)
+    for row in local_user_rows(rows.filter(~newer), *_password_columns("passwords__")):
+        found[row.local_id] = row
+        if row.local_id is not None and row.extra_columns[0] is not None:
+            held[row.local_id].append(PasswordFacts(*row.extra_columns))
+    return list(found.values()), _newest(held)
+
+
 def user_rows(rows: QuerySet[User]) -> list[AccountRow]:
     """Read rows of `user`, of users of any kind."""
     raw_rows = list(rows.values_list("local_user__pk", *_USER_COLUMNS))
@@ -110,18 +127,26 @@ def user_rows(rows: QuerySet[User]) -> list[AccountRow]:
 
 
 def accounts(
-    rows: Collection[AccountRow], *, kinds: Mapping[str, AccountKinds] | None = None
+    rows: Collection[AccountRow],
+    *,
+    kinds: Mapping[str, AccountKinds] | None = None,
+    newest: Mapping[int, PasswordFacts] | None = None,
 ) -> list[Account]:
     """Return the accounts of these rows, in their order, with passwords, options and kinds.
 
     Args:
         kinds: the kinds of all privileged accounts by user id; read for these rows if left out.
+        newest: the newest passwords by the id of `local_user`; read if left out.
     """
     user_ids = [row.facts.id for row in rows]
     by_user = privileged.kinds_of(user_ids) if kinds is None else kinds
-    named = (Named(row.facts.id, row.facts.name, row.facts.domain_id) for row in rows)
+    named = (
+        Named(facts.id, facts.name, facts.domain_id, machines.has_email(facts.extra))
+        for facts, *_ in rows
+    )
     reasons = machines.reasons_of(named, by_user)
-    return _accounts(rows, _newest_passwords(rows), kinds=by_user, reasons=reasons)
+    held = _newest_passwords(rows) if newest is None else newest
+    return _accounts(rows, held, kinds=by_user, reasons=reasons)
 
 
 def owners(
@@ -195,8 +220,11 @@ def _account(
 
 
 def _newest_passwords(rows: Iterable[AccountRow]) -> dict[int, PasswordFacts]:
-    found = passwords([row.local_id for row in rows if row.local_id is not None])
-    newest = ((local_id, newest_password(own)) for local_id, own in found.items())
+    return _newest(passwords([row.local_id for row in rows if row.local_id is not None]))
+
+
+def _newest(held: Mapping[int, list[PasswordFacts]]) -> dict[int, PasswordFacts]:
+    newest = ((local_id, newest_password(own)) for local_id, own in held.items())
     return {local_id: facts for local_id, facts in newest if facts is not None}
 
 
@@ -265,13 +293,14 @@ def held_passwords(rows: QuerySet[Password]) -> list[HeldPassword]:
     return [HeldPassword(PasswordFacts(*row[:5]), *row[5:]) for row in found]
 
 
-def _password_columns() -> tuple[Any, ...]:
+def _password_columns(prefix: str = "") -> tuple[Any, ...]:
     """Return the columns of PasswordFacts.
 
     The old ones only if they count: MySQL sends times as text, which Python has to parse.
     """
-    old = (Case(When(**{f"{name}_at_int": None}, then=F(f"{name}_at"))) for name in _TIMES)
-    return "pk", *(f"{name}_at_int" for name in _TIMES), *old
+    names = [f"{prefix}{name}" for name in _TIMES]
+    old = (Case(When(**{f"{name}_at_int": None}, then=F(f"{name}_at"))) for name in names)
+    return f"{prefix}pk", *(f"{name}_at_int" for name in names), *old
 
 
 def _options(user_ids: Collection[str]) -> Mapping[str, dict[str, Any]]:

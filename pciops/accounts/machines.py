@@ -71,6 +71,7 @@ class Named(NamedTuple):
     user_id: str
     name: str
     domain_id: str | None
+    has_email: bool | None = None  # None: read if it decides
 
 
 class _HasEmail(Func):
@@ -160,7 +161,7 @@ def reasons_of(
             reasons[user.user_id] = MachineReason.DOMAIN
         elif any(pattern.search(user.name) for pattern in patterns):
             reasons[user.user_id] = MachineReason.NAME
-        elif AccountKind.ADMINISTRATOR not in held:
+        elif AccountKind.ADMINISTRATOR not in held and not user.has_email:
             open_.append(user.user_id)
     for user_id in _with_credentials_only(open_):
         reasons[user_id] = MachineReason.CREDENTIALS
@@ -239,10 +240,11 @@ def _with_credentials_only(user_ids: list[str]) -> list[str]:
     credentials = ApplicationCredential.objects.filter(user_id__in=user_ids)
     holders = set(credentials.values_list("user_id", flat=True))
     rows = User.objects.filter(id__in=holders).values_list("id", "extra")
-    return [user_id for user_id, extra in rows if not _has_email(extra)]
+    return [user_id for user_id, extra in rows if not has_email(extra)]
 
 
-def _has_email(extra: str | None) -> bool:
+def has_email(extra: str | None) -> bool:
+    """Return whether `email` in the JSON is a text that is not blank."""
     value = decoded(extra)
     email = value.get("email") if isinstance(value, dict) else None
     return isinstance(email, str) and bool(email.strip(" "))

@@ -21,11 +21,10 @@ from pciops.accounts.states.password import expires
 from pciops.accounts.states.state import option_is_true
 from pciops.keystone import database, limits, options
 from pciops.keystone.models import Password, User
-from pciops.lib import retries
+from pciops.lib import retries, upsert
 from pciops.lib.keyset import chunks
 from pciops.notices.candidates import CHUNK
 from pciops.notices.models import NoticeForecast, NoticeKind
-from pciops.notices.plan import INSERTED
 from pciops.notices.rules import DomainRules, RuleBook
 
 DAYS: Final = 14
@@ -51,7 +50,7 @@ def take(*, policy: Policy, book: RuleBook, now: datetime) -> None:
 @retries.repeated
 def _replace(rows: Sequence[NoticeForecast]) -> None:
     NoticeForecast.objects.all().delete()
-    NoticeForecast.objects.bulk_create(rows, batch_size=INSERTED)
+    NoticeForecast.objects.bulk_create(rows, batch_size=upsert.ROWS)
 
 
 def days(*, scope: str | None, now: datetime) -> list[tuple[date, dict[str, int]]]:

@@ -23,8 +23,10 @@ from pciops.audit import selectors as audit
 from pciops.keystone import limits
 from pciops.lib import retries
 from pciops.lib.addresses import storable
+from pciops.lib.ahead import read_ahead
 from pciops.lib.claims import unclaimed
 from pciops.lib.keyset import batched, chunks
+from pciops.lib.upsert import insert_new
 from pciops.notices import candidates
 from pciops.notices.candidates import CHUNK, Candidates
 from pciops.notices.due import USEFUL_FOR, DueNotice, due_notices, due_unlock, why_obsolete
@@ -33,7 +35,6 @@ from pciops.notices.mail.message import message_id
 from pciops.notices.models import Notice, NoticeKind, NoticeStatus
 from pciops.notices.rules import RuleBook
 
-INSERTED: Final = 500  # notices that are inserted with one statement
 OPEN: Final = (NoticeStatus.PLANNED, NoticeStatus.NO_ADDRESS, NoticeStatus.BAD_ADDRESS)
 
 AccountDues = list[tuple[Account, DueNotice]]
@@ -54,7 +55,7 @@ def by_date(*, policy: Policy, book: RuleBook, now: datetime) -> PlanResult:
     Raises:
         KeystoneDatabaseDownError: what was planned until then is kept.
     """
-    return _store(dues_by_date(policy=policy, book=book, now=now), now)
+    return _store(read_ahead(dues_by_date(policy=policy, book=book, now=now)), now)
 
 
 @limits.of_job()
@@ -124,7 +125,7 @@ def _store(chunks_of_dues: Iterable[AccountDues], now: datetime) -> PlanResult:
 
 @retries.repeated
 def _insert(rows: list[Notice]) -> None:
-    Notice.objects.bulk_create(rows, batch_size=INSERTED, ignore_conflicts=True)
+    insert_new(Notice, rows)
 
 
 def _notice(account: Account, due: DueNotice, now: datetime) -> Notice:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from pciops.accounts import selectors, whole
+from pciops.accounts.account import Account
 from pciops.accounts.query import AccountQuery
 from pciops.accounts.states import DISABLED, STATES
 from pciops.accounts.states.state import State
 from pciops.keystone.models import LocalUser, User
 from tests.accounts.scenes import make_other
-from tests.factories import NOW, POLICY, make_user
+from tests.factories import NOW, POLICY, PasswordRow, make_user
 
 pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 TWO_DOMAINS = ("a", "b")
@@ -20,29 +22,40 @@ TWO_DOMAINS = ("a", "b")
 
 @pytest.fixture(autouse=True)
 def _accounts() -> None:
-    """Accounts in two domains, half of them disabled and never used, and LDAP users."""
+    """Accounts in two domains, half of them disabled and never used, and LDAP users.
+
+    They have one password, three, two that are equally old, or none.
+    """
+    one, older = PasswordRow(), PasswordRow(created_at=NOW - timedelta(days=60), expires_at=NOW)
+    equally_old = PasswordRow(expires_at=NOW + timedelta(days=1))
+    held = ((one,), (older, one, older), (one, equally_old), ())
     for number in range(8):
         used: dict[str, Any] = {"last_active_at": NOW.date() if number % 3 else None}
         facts = {"enabled": number % 2 == 0, **used}
-        make_user(f"user{9 - number}", domain_id=TWO_DOMAINS[number % 3 == 0], **facts)
+        make_user(
+            f"user{9 - number}",
+            domain_id=TWO_DOMAINS[number % 3 == 0],
+            passwords=held[number // 2],
+            **facts,
+        )
         make_other(f"other{number}", facts)
 
 
-def ids_of_pages(query: AccountQuery, scope: str | None) -> list[str]:
-    """Return the ids of all pages."""
-    ids, marker = [], ""
+def of_pages(query: AccountQuery, scope: str | None) -> list[Account]:
+    """Return the accounts of all pages."""
+    accounts, marker = [], ""
     while True:
         page = selectors.page(query, scope=scope, policy=POLICY, now=NOW, marker=marker, limit=3)
-        ids += [account.id for account in page.accounts]
+        accounts += page.accounts
         marker = page.next
         if not marker:
-            return ids
+            return accounts
 
 
-def ids_of_whole(query: AccountQuery, scope: str | None) -> list[str]:
-    """Return the ids of the whole list."""
+def of_whole(query: AccountQuery, scope: str | None) -> list[Account]:
+    """Return the accounts of the whole list."""
     chunks = whole.chunks(query, scope=scope, policy=POLICY, now=NOW, size=3)
-    return [account.id for accounts in chunks for account in accounts]
+    return [account for accounts in chunks for account in accounts]
 
 
 @pytest.mark.parametrize("most", [0, 3, 100], ids="at most {} ids in memory".format)
@@ -54,7 +67,7 @@ def test_a_whole_list_is_its_pages(
     monkeypatch.setattr(whole, "MOST", most)
     query = AccountQuery(state=state)
 
-    assert ids_of_whole(query, scope) == ids_of_pages(query, scope)
+    assert of_whole(query, scope) == of_pages(query, scope)
 
 
 def test_a_filtered_list_is_its_pages() -> None:
@@ -63,7 +76,7 @@ def test_a_filtered_list_is_its_pages() -> None:
         AccountQuery(state=DISABLED, domain_id="b"),
         AccountQuery(state=DISABLED, machine=False),
     ):
-        assert ids_of_whole(query, None) == ids_of_pages(query, None) != []
+        assert of_whole(query, None) == of_pages(query, None) != []
 
 
 def test_an_account_that_left_the_list_meanwhile_is_left_out() -> None:

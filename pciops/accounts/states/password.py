@@ -48,11 +48,15 @@ _NEWEST_FIRST = (
 )
 
 
-def superseded() -> Exists:
-    """Return the condition that a row's user has a newer password, not just an equally old one."""
+def superseded(local_user: str = "local_user", created_at_int: str = "created_at_int") -> Exists:
+    """Return the condition that a row's user has a newer password, not just an equally old one.
+
+    Args:
+        local_user, created_at_int: the lookups of these columns, for rows of another table.
+    """
     return Exists(
         Password.objects.filter(
-            local_user=OuterRef("local_user"), created_at_int__gt=OuterRef("created_at_int")
+            local_user=OuterRef(local_user), created_at_int__gt=OuterRef(created_at_int)
         )
     )
 

@@ -1,0 +1,92 @@
+"""Reading ahead: the items in their order, made in a thread that leaves no connection open."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextvars import ContextVar
+
+import pytest
+
+from pciops.lib import ahead
+from pciops.lib.ahead import read_ahead
+
+limit: ContextVar[str] = ContextVar("limit")
+
+
+class Servers:
+    """No open transaction, and the names of the threads whose connections were closed."""
+
+    def __init__(self) -> None:
+        self.closed: list[str] = []
+
+    def all(self) -> list[object]:
+        return []
+
+    def close_all(self) -> None:
+        self.closed.append(threading.current_thread().name)
+
+
+@pytest.fixture
+def servers(monkeypatch: pytest.MonkeyPatch) -> Servers:
+    servers = Servers()
+    monkeypatch.setattr(ahead, "connections", servers)
+    return servers
+
+
+class Source:
+    """Numbers, and the names of the threads that made them."""
+
+    def __init__(self, last: int = 5) -> None:
+        self.last = last
+        self.made: list[str] = []
+
+    def __iter__(self) -> Iterator[int]:
+        for number in range(self.last):
+            self.made.append(threading.current_thread().name)
+            yield number
+
+
+def test_one_other_thread_makes_all_items_and_closes_its_connections(servers: Servers) -> None:
+    source = Source()
+
+    assert list(read_ahead(iter(source))) == [0, 1, 2, 3, 4]
+    assert set(source.made) == set(servers.closed) != {threading.current_thread().name}
+    assert len(servers.closed) == 1
+
+
+def test_who_wants_no_more_waits_for_one_item_at_most(servers: Servers) -> None:
+    source = Source()
+    items = read_ahead(iter(source))
+
+    assert next(items) == 0
+    items.close()  # type: ignore[attr-defined] # of generators
+    assert len(source.made) == 2
+    assert len(servers.closed) == 1
+
+
+def test_a_failure_reaches_the_reader_after_the_items_before_it(servers: Servers) -> None:
+    def failing() -> Iterator[int]:
+        yield 1
+        raise OSError("gone")
+
+    items = read_ahead(failing())
+
+    assert next(items) == 1
+    with pytest.raises(OSError, match="gone"):
+        next(items)
+    assert len(servers.closed) == 1
+
+
+def test_the_thread_has_the_context_of_its_caller(servers: Servers) -> None:
+    limit.set("of a job")
+
+    assert list(read_ahead(limit.get() for _ in "ab")) == ["of a job"] * 2
+
+
+@pytest.mark.django_db
+def test_nothing_is_read_ahead_in_a_transaction() -> None:
+    source = Source()
+
+    assert list(read_ahead(iter(source))) == [0, 1, 2, 3, 4]
+    assert set(source.made) == {threading.current_thread().name}

@@ -108,6 +108,12 @@ def rows_with_passwords(
     return list(found.values()), _newest(held)
 
 
+def rows_in_order(rows: QuerySet[LocalUser], local_ids: Collection[int]) -> list[AccountRow]:
+    """Read those of the rows of `local_user` that have these ids, in the order of the ids."""
+    found = {row.local_id: row for row in local_user_rows(rows.filter(pk__in=local_ids))}
+    return [found[local_id] for local_id in local_ids if local_id in found]
+
+
 def user_rows(rows: QuerySet[User]) -> list[AccountRow]:
     """Read rows of `user`, of users of any kind."""
     raw_rows = list(rows.values_list("local_user__pk", *_USER_COLUMNS))

@@ -6,14 +6,16 @@ many match. If few match, a scan of one table finds candidates, and only they ar
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Final, TypeVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import BooleanField, F, Func, Model, QuerySet
 
 from pciops.accounts import machines, privileged
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.privileged import AccountKind
+from pciops.accounts.query import BY_NAME
 from pciops.accounts.search import Search, if_few
 from pciops.accounts.states.state import State
 from pciops.keystone import limits
@@ -24,6 +26,22 @@ M = TypeVar("M", bound=Model)
 
 SAMPLE: Final = 4000  # accounts, in the order of the list, that show whether many match
 MANY: Final = 10  # matches in the sample; a page then fills soon
+AT_ONCE: Final = 1000  # ids; up to so many, each is looked up
+SPARE: Final = 4  # times as many of them as a page has; most of them match
+
+
+class _Among(Func):
+    """Whether the row has one of these ids, in terms that no index of ids serves.
+
+    With such an index, MariaDB would look up each of the rows, and sort them. As parameters,
+    thousands of ids would take longer than all else.
+    """
+
+    output_field = BooleanField()
+
+    def __init__(self, ids: Iterable[int]) -> None:
+        numbers = ", ".join(str(int(pk)) for pk in ids)
+        super().__init__(F("pk"), template=f"%(expressions)s + 0 IN ({numbers})")
 
 
 def narrow(
@@ -40,9 +58,9 @@ def narrow(
     Args:
         search: by any part of a text. One by the beginning of a name has narrowed the rows already.
     """
-    candidates = state.candidates(policy, now) if state else None
+    candidates = state.candidates(policy, now) if state and not state.of_options else None
     if candidates is None and (state or not search):
-        return rows  # each row is checked by itself, or there is nothing to check
+        return rows  # the database finds them, or checks each row by itself
     end = _end_of_sample(rows, order)
     if end is None:
         return rows  # so few that all are checked soon
@@ -53,6 +71,23 @@ def narrow(
             with limits.sorting_groups():
                 ids = if_few(candidates)
     return rows if ids is None else rows.filter(pk__in=ids)
+
+
+def among(
+    rows: QuerySet[LocalUser], order: Order[LocalUser], ids: Collection[int], *, limit: int
+) -> Iterator[QuerySet[LocalUser]]:
+    """Yield the rows with these ids; if they are many, before that the first in the order.
+
+    They are found in the index of the order, without a look at the rows. A page takes the next
+    part if the one before does not fill it.
+    """
+    if len(ids) > AT_ONCE and order is BY_NAME:
+        nearest = order.sort(rows.filter(_Among(ids)))
+        first = list(nearest.values_list("pk", flat=True)[: SPARE * (limit + 1)])
+        yield rows.filter(pk__in=first)
+        if len(first) < SPARE * (limit + 1):
+            return
+    yield rows.filter(pk__in=ids)
 
 
 def _end_of_sample(rows: QuerySet[LocalUser], order: Order[LocalUser]) -> LocalUser | None:

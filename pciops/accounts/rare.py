@@ -30,7 +30,6 @@ from pciops.lib import retries
 
 EVERY: Final = timedelta(hours=1)
 STALE: Final = timedelta(hours=3)
-MOST: Final = 1000  # accounts; with more, a page is full soon
 # A transaction may commit after others with greater ids. Keystone's are short: so few at a time.
 MARGIN: Final = 200  # rows below the greatest id
 # The rows that bring accounts into the state, and their column with the id of `local_user`.
@@ -73,7 +72,7 @@ def _found(state: State, policy: Policy, now: datetime) -> tuple[int, list[int] 
             ids = set(rows.values_list("local_user_id", flat=True))
     else:
         ids = if_few(NO_PASSWORD.candidates(policy, now))
-    return watermark, None if ids is None or len(ids) > MOST else sorted(ids)
+    return watermark, None if ids is None else sorted(ids)
 
 
 def find(state: State | None, now: datetime) -> FewAccounts | None:

@@ -6,7 +6,7 @@ whole cloud. Every function raises KeystoneDatabaseDownError if Keystone's datab
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -181,10 +181,8 @@ def _locked_rows(
         listed = [item for item in listed if item[0] > last]
     listed.sort(key=itemgetter(0))
     chosen = [values for _, values in listed[: limit + 1]]
-    place = {values[-1]: number for number, values in enumerate(chosen[:limit])}
-    still = _matching(LocalUser.objects.filter(pk__in=place), query, policy=policy, now=now)
-    rows = loading.local_user_rows(still)
-    rows.sort(key=lambda row: place[row.local_id])
+    still = _matching(LocalUser.objects.all(), query, policy=policy, now=now)
+    rows = loading.rows_in_order(still, [values[-1] for values in chosen[:limit]])
     return rows, order.marker_of(chosen[limit - 1]) if len(chosen) > limit else ""
 
 
@@ -206,7 +204,7 @@ def _local_rows(
     *,
     among: Collection[int] | None = None,
 ) -> tuple[list[loading.AccountRow], str]:
-    """Return at least the rows of a page, and the marker of the next page; "" if none.
+    """Return the rows of a page, and the marker of the next page; "" if none.
 
     Args:
         among: the ids of `local_user` that may match, if they are known and few.
@@ -216,21 +214,30 @@ def _local_rows(
         local = local.annotate(rank=privileged.privileged_rank())
     if after:
         local = order.after(local, after)
+    search = query.search
+    if search and search.begins:
+        local, query = search.local(local), replace(query, text="")
     if among is None and isinstance(query.state, NeedsAttention):
         among = [pk for pk in query.state.candidates(policy, now) if pk is not None]
+    parts: Iterable[QuerySet[LocalUser]] = [local]
     if among is not None:
-        local = local.filter(pk__in=among)
+        parts = prefilter.among(local, order, among, limit=limit)
     elif query.kind is None:  # privileged accounts are few
-        search = query.search
-        if search and search.begins:
-            local, query = search.local(local), replace(query, text="")
-        local = prefilter.narrow(
-            local, order, state=query.state, search=query.search, policy=policy, now=now
-        )
-    local = order.sort(_matching(local, query, policy=policy, now=now))
-    columns = (column.name for column in order.columns)
-    rows = loading.local_user_rows(local[: limit + 1], *columns)
-    return rows, order.marker_of(rows[limit - 1].extra_columns) if len(rows) > limit else ""
+        parts = [
+            prefilter.narrow(
+                local, order, state=query.state, search=query.search, policy=policy, now=now
+            )
+        ]
+    columns = [column.name for column in order.columns]
+    chosen: list[tuple[Any, ...]] = []
+    for part in parts:
+        # Ids first: for all that a page shows, MariaDB may join and sort many rows instead of few.
+        listed = order.sort(_matching(part, query, policy=policy, now=now))
+        chosen = list(listed.values_list("pk", *columns)[: limit + 1])
+        if len(chosen) > limit:
+            break
+    rows = loading.rows_in_order(LocalUser.objects.all(), [pk for pk, *_ in chosen[:limit]])
+    return rows, order.marker_of(chosen[limit - 1][1:]) if len(chosen) > limit else ""
 
 
 def count(

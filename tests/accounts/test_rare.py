@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.db import OperationalError, connections, transaction
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
-from pciops.accounts import rare, search, selectors, tasks
+from pciops.accounts import prefilter, rare, search, selectors, tasks
 from pciops.accounts.models import RareState
 from pciops.accounts.query import AccountQuery
 from pciops.accounts.states import EXPIRED, MUST_CHANGE, NO_EXPIRY, NO_PASSWORD
@@ -104,12 +105,16 @@ def change(kind: str, user: User, age: timedelta) -> None:
     ),
     new=st.lists(st.sampled_from([[], [FIRST], [USUAL], [WITHOUT_EXPIRY]]), max_size=2),
     passed=st.sampled_from([timedelta(0), timedelta(hours=2)]),
+    at_once=st.sampled_from([0, 1000]),
 )
 @some(25)
 def test_list_equals_its_rule_whatever_keystone_does_after_the_scan(
-    scene: Scene, later: Any, changes: Any, new: Any, passed: timedelta
+    scene: Scene, later: Any, changes: Any, new: Any, passed: timedelta, at_once: int
 ) -> None:
-    with transaction.atomic(using="keystone"):
+    with (
+        transaction.atomic(using="keystone"),
+        mock.patch.multiple(prefilter, AT_ONCE=at_once, SPARE=1),
+    ):
         users = [make_user(f"user{number}", **facts) for number, facts in enumerate(scene.users)]
         rare.scan(scene.policy, scene.now)
         for kind, number, age in changes:
@@ -158,6 +163,23 @@ def test_accounts_whose_passwords_once_had_to_be_changed_are_not_kept() -> None:
     assert RareState.objects.get(state="must_change").local_ids == []
 
 
+@pytest.mark.parametrize("name", ["a", "z"])
+def test_many_accounts_of_a_scan_are_found_wherever_they_are_in_the_order(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Those first in the order are looked at first, and the others only if the page needs them."""
+    monkeypatch.setattr(prefilter, "AT_ONCE", 0)
+    monkeypatch.setattr(prefilter, "SPARE", 1)
+    for number in range(3):
+        make_user(f"{name}{number}", passwords=[FIRST])
+    others = [make_user(f"m{number}", passwords=[FIRST]) for number in range(5)]
+    rare.scan(POLICY, NOW)
+    for other in others:
+        change_password(other, replace(USUAL, created_at=NOW))
+
+    assert listed(MUST_CHANGE) == [f"{name}{number}" for number in range(3)]
+
+
 # --- When it is not used ------------------------------------------------------------------------
 def test_list_without_a_scan_or_with_an_old_one_is_read_as_ever() -> None:
     make_user("ann", passwords=[])
@@ -170,9 +192,8 @@ def test_list_without_a_scan_or_with_an_old_one_is_read_as_ever() -> None:
     assert rare.find(None, NOW) is None
 
 
-@pytest.mark.parametrize("module", [rare, search], ids=["kept", "found"])
-def test_state_of_many_accounts_is_not_kept(monkeypatch: pytest.MonkeyPatch, module: Any) -> None:
-    monkeypatch.setattr(module, "MOST" if module is rare else "FEW", 1)
+def test_state_of_many_accounts_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "FEW", 1)
     for name in ("ann", "bob"):
         for passwords in ([], [FIRST], [WITHOUT_EXPIRY]):
             make_user(name, passwords=passwords)
@@ -239,6 +260,29 @@ def test_list_of_an_empty_state_takes_two_queries(
     rare.scan(POLICY, NOW)
     with django_assert_num_queries(2, using="keystone"):  # the newest row, and newer ones
         assert listed(NO_PASSWORD) == []
+
+
+def test_page_of_many_accounts_looks_at_the_first_of_them(
+    monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    monkeypatch.setattr(prefilter, "AT_ONCE", 0)
+    for number in range(20):
+        make_user(f"user{number:02}", passwords=[])
+    rare.scan(POLICY, NOW)
+    # The newest row, newer ones, the first in the order, those in the state, and seven of a page.
+    with django_assert_num_queries(4 + 7, using="keystone") as queries:
+        page = selectors.page(
+            AccountQuery(state=NO_PASSWORD),
+            scope=None,
+            policy=POLICY,
+            now=NOW,
+            marker="",
+            limit=2,
+            fresh=False,
+        )
+
+    assert [account.name for account in page.accounts] == ["user00", "user01"]
+    assert "LIMIT 12" in queries.captured_queries[2]["sql"]
 
 
 def test_worker_scans_once_an_hour() -> None:

@@ -110,11 +110,13 @@ def test_number_of_queries_is_constant(
     for n in range(number):
         make_user(f"user{n}", domain_id=f"d{n}", passwords=rows, options={"1002": True})
 
-    # Rows with user and domain; options; passwords; and groups, roles, projects and assignments.
-    with django_assert_num_queries(8, using="keystone"):
+    # Their ids; rows with user and domain; options; passwords; and groups, roles, projects, and
+    # assignments; application credentials.
+    with django_assert_num_queries(9, using="keystone"):
         accounts = page().accounts
     assert len(accounts) == number
     ids = [account.id for account in accounts]
+    # The same without the first.
     with django_assert_num_queries(8, using="keystone"):
         assert selectors.get_many(ids, scope=None) == accounts
 

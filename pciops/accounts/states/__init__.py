@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
@@ -39,12 +39,13 @@ class Exempt(State):
     label = "Exempt"
     title = "Exempt accounts"
     explanation = "User options exempt the account from rules; each needs an owner and an end."
+    of_options = True
 
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
         return account.covered and bool(account.exemptions)
 
     def condition(self, policy: Policy, now: datetime) -> Q:
-        return Q(Exists(EXEMPTIONS.filter(user_id=OuterRef("user_id"))))
+        return Q(user_id__in=EXEMPTIONS.values("user_id"))
 
     def candidates(self, policy: Policy, now: datetime) -> Ids:
         return EXEMPTIONS.values_list("user__local_user__pk", flat=True)

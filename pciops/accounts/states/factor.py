@@ -47,6 +47,7 @@ class SecondFactorNotEnrolled(State):
     explanation = "Its sign-in rules require a TOTP code, but it has no TOTP credential."
     blocks_signin = True
     tone = "bad"
+    of_options = True
 
     def holds(self, account: Account, policy: Policy, now: datetime) -> bool:
         return is_not_enrolled(account, policy)
@@ -56,9 +57,8 @@ class SecondFactorNotEnrolled(State):
         rules = _rows(policy)
         if rules is None:
             return NOTHING
-        return Q(Exists(rules.filter(user_id=OuterRef("user_id")))) & ~Q(
-            user_id__in=_enrolled().values("user_id")
-        )
+        enrolled = Q(user_id__in=_enrolled().values("user_id"))
+        return Q(user_id__in=rules.values("user_id")) & ~enrolled
 
     def candidates(self, policy: Policy, now: datetime) -> Ids:
         rules = _rows(policy)

@@ -29,6 +29,8 @@ class State(ABC):
     warns: ClassVar[bool] = False  # is worth mentioning although the account can sign in
     tone: ClassVar[str] = "plain"  # of its label: bad, soon, attack or plain
     rule: ClassVar[str] = ""  # the option that brings accounts into the state, if one does
+    # Its condition asks `user_option`, a small table: databases begin with that if it is best.
+    of_options: ClassVar[bool] = False
 
     def __repr__(self) -> str:
         return self.name

@@ -276,9 +276,11 @@ _TIMES: Final = ("created", "expires")
 
 
 def passwords(local_ids: Collection[int]) -> Mapping[int, list[PasswordFacts]]:
-    """Return the passwords of local users, without those that a newer one supersedes."""
+    """Return the passwords of local users; of several, none that a newer one supersedes."""
     found = defaultdict(list)
-    rows = Password.objects.filter(~superseded(), local_user__in=local_ids)
+    rows = Password.objects.filter(local_user__in=local_ids)
+    if len(local_ids) > 1:
+        rows = rows.filter(~superseded())
     for local_id, *facts in rows.order_by().values_list("local_user_id", *_password_columns()):
         found[local_id].append(PasswordFacts(*facts))
     return found

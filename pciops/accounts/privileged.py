@@ -84,6 +84,13 @@ class _Rule:
             return self.on_system(kinds)
         return self.on_system(kinds) | Q(target_id__in=self.projects, inherited=False)
 
+    def kinds_by(self, role_id: str, target_id: str, *, inherited: bool) -> set[AccountKind]:
+        """Return the kinds that an assignment of a role on this target makes an account."""
+        kinds = {kind for kind in AccountKind if role_id in self.roles[kind]}
+        if not inherited and target_id in self.projects:
+            kinds.add(AccountKind.SERVICE)
+        return kinds
+
 
 @database.reading()
 def kinds_of(user_ids: Collection[str]) -> dict[str, AccountKinds]:
@@ -237,20 +244,12 @@ def _group_name(group: Group | None, scope: str | None) -> str | None:
 def _privileged_actors(condition: Q) -> Iterator[tuple[str, str, set[AccountKind]]]:
     """Yield type, actor and kinds of each assignment that makes its actor privileged."""
     rule = _rule()
-    elsewhere = Assignment.objects.filter(condition, rule.elsewhere(AccountKind)).annotate(
-        **{kind: rule.elsewhere([kind]) for kind in AccountKind}
-    )
-    on_system = SystemAssignment.objects.filter(condition, rule.on_system(AccountKind)).annotate(
-        **{kind: rule.on_system([kind]) for kind in AccountKind}
-    )
-    columns = ("type", "actor_id", *AccountKind)
+    elsewhere = Assignment.objects.filter(condition, rule.elsewhere(AccountKind))
+    on_system = SystemAssignment.objects.filter(condition, rule.on_system(AccountKind))
+    columns = ("type", "actor_id", "role_id", "target_id", "inherited")
     rows = elsewhere.values_list(*columns).union(on_system.values_list(*columns), all=True)
-    for type_, actor_id, *flags in rows:
-        yield (
-            type_,
-            actor_id,
-            {kind for kind, is_it in zip(AccountKind, flags, strict=True) if is_it},
-        )
+    for type_, actor_id, role_id, target_id, inherited in rows:
+        yield type_, actor_id, rule.kinds_by(role_id, target_id, inherited=inherited)
 
 
 def _as_tuples(kinds: Mapping[str, set[AccountKind]]) -> dict[str, AccountKinds]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -60,8 +60,16 @@ class Silence:
 
 def liveness(now: datetime) -> Liveness:
     """Return the state of the consumers."""
+    return _liveness(_alive(now))
+
+
+def _alive(now: datetime) -> list[ConsumerSession]:
+    """Return the sessions of running consumers, the newest heartbeat first."""
     recent = ConsumerSession.objects.filter(until__gt=now - TIMEOUT).order_by("-until")
-    alive = [row for row in recent if not (row.connected and row.error)]  # else it has ended
+    return [row for row in recent if not (row.connected and row.error)]  # else it has ended
+
+
+def _liveness(alive: Sequence[ConsumerSession]) -> Liveness:
     last = ConsumerSession.objects.aggregate(
         until=Max("until", filter=Q(connected=True)), message_at=Max("last_message_at")
     )
@@ -79,9 +87,10 @@ def liveness(now: datetime) -> Liveness:
 
 def silence(now: datetime) -> Silence | None:
     """Return the current silence; None if a consumer is connected."""
-    state = liveness(now)
-    if state.connected:
+    alive = _alive(now)
+    if any(row.connected for row in alive):  # as almost always: the rest need not be read
         return None
+    state = _liveness(alive)
     if not (state.until or state.running or settings.NOTIFICATIONS_URLS):
         return Silence(
             since=None,

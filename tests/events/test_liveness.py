@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from pciops.events import liveness
 from pciops.events.intake.consumer import SessionRecorder
@@ -102,6 +103,12 @@ def test_one_connected_consumer_of_two_is_enough() -> None:
     state = liveness.liveness(later(1))
 
     assert (state.connected, state.error) == (True, "")
+
+
+def test_a_live_consumer_takes_one_query(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    save_session(-10, 0)
+    with django_assert_num_queries(1):
+        assert liveness.silence(later(1)) is None
 
 
 def test_each_change_of_the_connection_begins_a_session() -> None:

@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from pciops.events.intake.consumer import SessionRecorder
 from pciops.events.models import Outcome, OutOfBandChange
 from pciops.keystone.models import User
 from tests.events.factories import activity, attempts, save_attempts, stale_script
@@ -176,6 +177,21 @@ def test_queries_to_keystones_database(
 
     with django_assert_num_queries(queries, using="keystone"):
         site.get(f"/accounts/{user.id}/")
+
+
+def test_queries_to_our_own_database(
+    site: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    """Session and operator; a record that it is a machine; attempts, acts, changes, and emails of
+    the history; the consumer; requests to unlock it; exemptions; changes outside pciops; alerts
+    (4).
+    """
+    user = make_user()
+    SessionRecorder().connect(NOW)
+    html(site, user)  # notes once a minute that Keystone's database answers
+
+    with django_assert_num_queries(15, using="default"):
+        html(site, user)
 
 
 # --- Privileges ---------------------------------------------------------------------------------

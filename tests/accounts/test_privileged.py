@@ -170,6 +170,20 @@ def test_service_roles_and_projects_are_settings(settings: Settings) -> None:
     assert [kinds_of(user) for user in (robot, infra, service)] == [SERVICE, SERVICE, ()]
 
 
+@pytest.mark.parametrize(
+    ("projects", "expected"), [([], ()), (["infra"], ()), (["INFRA", "Service", "other"], SERVICE)]
+)
+def test_any_number_of_service_projects_can_be_set(
+    settings: Settings, projects: list[str], expected: tuple[AccountKind, ...]
+) -> None:
+    settings.SERVICE_PROJECTS = projects
+    user = make_user()
+
+    grant(user, "reader", on=make_project("service"))
+
+    assert kinds_of(user) == expected
+
+
 # --- Neither ------------------------------------------------------------------------------------
 def test_other_roles_make_no_kind() -> None:
     user = make_user()

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import heapq
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
+from itertools import chain
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from pciops.accounts import loading, privileged
 from pciops.keystone import database
 from pciops.keystone.models import (
     Assignment,
     Group,
+    LocalUser,
     Project,
     Role,
     SystemAssignment,
     User,
     UserGroupMembership,
 )
+from pciops.lib import keyset
 from pciops.lib.canonical import canonical
 from pciops.reports.archive import store
 from pciops.reports.columns import ACCOUNT
@@ -28,7 +33,10 @@ from pciops.reports.sources import Sources
 from pciops.reports.spool import ReportTables, Spool
 from pciops.reports.value import Cell, Column, Figure, Judgment, Row, Section, Table
 
-CHUNK: Final = 1000  # accounts or groups in memory at a time
+CHUNK: Final = 5000  # roles in memory at a time, or a few more, and members of a group
+TARGETS: Final = 50_000  # names in memory
+SYSTEM: Final = "system"
+_UNKNOWN: Final = ("", "")  # a target without a name
 KEY: Final = "entitlements"  # of the table
 IDENTITY: Final = ("user_id", "role_id", "target_id", "inherited", "group_id")
 COLUMNS: Final = (
@@ -51,10 +59,27 @@ class _Grant(NamedTuple):
     """A role of a user or group."""
 
     actor_id: str
-    scope: str  # "system", "domain" or "project"
+    scope: str  # of `_SCOPES`
     target_id: str
     role_id: str
     inherited: bool
+
+
+_Grants = dict[str, list[_Grant]]  # by actor
+_SCOPES: Final[Mapping[str, Any]] = {
+    SYSTEM: SystemAssignment,
+    "domain": Assignment,
+    "project": Assignment,
+}
+# The rest of the primary key of both tables, after the type.
+_BY_ACTOR: Final[keyset.Order[Any]] = keyset.Order(
+    (
+        keyset.Column(name="actor_id", kind=str),
+        keyset.Column(name="target_id", kind=str),
+        keyset.Column(name="role_id", kind=str),
+        keyset.Column(name="inherited", kind=int),
+    )
+)
 
 
 def section(sources: Sources, tables: ReportTables) -> Section:
@@ -63,7 +88,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
     every, of_administrators = Spool(), Spool()
     new = 0
     with closing(_Before(sources)) as before:
-        for row in _rows(sources):
+        for row in chain.from_iterable(_rows(sources)):
             is_new = before.lacks(row)
             new += bool(is_new)
             entry = *row, is_new
@@ -170,64 +195,66 @@ def _key(row: Row) -> str:
 
 
 # --- Reading, in constant memory ------------------------------------------------------------------
-def _rows(sources: Sources) -> Iterator[Row]:
-    """Yield the roles of users, then those of groups for each of their members."""
-    roles = dict(_values(Role.objects.all(), "id", "name"))
-    for grants in _grants("User"):
-        targets = _targets(grants, sources.scope)
-        users = _users(sources, {grant.actor_id for grant in grants})
-        for grant in grants:
-            if grant.actor_id in users:
-                cells = _cells(grant, roles, targets)
-                yield *users[grant.actor_id], *cells, "", ""
-    for grants in _grants("Group"):
-        targets = _targets(grants, sources.scope)
-        by_group: dict[str, list[_Grant]] = {}
-        for grant in grants:
-            by_group.setdefault(grant.actor_id, []).append(grant)
+def _rows(sources: Sources) -> Iterator[list[Row]]:
+    """Yield the roles of users, then those of groups for each of their members, in chunks."""
+    roles, targets = dict(_values(Role.objects.all(), "id", "name")), _Targets(sources.scope)
+    for by_user in _grants("User", sources.scope):
+        users = _users(sources, by_user)
+        targets.read(by_user)
+        yield [
+            (*users[user_id], *_cells(grant, roles, targets), "", "")
+            for user_id, held in by_user.items()
+            if user_id in users
+            for grant in held
+        ]
+    for by_group in _grants("Group", None):
         groups = {
             group_id: name if sources.scope in {None, domain_id} else "of another domain"
             for group_id, name, domain_id in _values(
                 Group.objects.filter(id__in=by_group), "id", "name", "domain_id"
             )
         }
+        targets.read(by_group)
         for group_id, held in by_group.items():
-            for users in _members(sources, group_id):
-                for user in users.values():
-                    for grant in held:
-                        cells = _cells(grant, roles, targets)
-                        yield *user, *cells, groups.get(group_id, group_id), group_id
+            cells = [_cells(grant, roles, targets) for grant in held]
+            group = groups.get(group_id, group_id)
+            for members in _members(sources, group_id):
+                yield [
+                    (*member, *of_grant, group, group_id)
+                    for member in members.values()
+                    for of_grant in cells
+                ]
 
 
-def _grants(kind: str) -> Iterator[list[_Grant]]:
-    """Yield the roles of the next `CHUNK` users or groups."""
-    last = ""
-    while True:
-        actors = sorted(
-            {
-                actor_id
-                for model in (Assignment, SystemAssignment)
-                for (actor_id,) in _values(
-                    model.objects.filter(actor_id__gt=last, type__startswith=kind)
-                    .order_by("actor_id")
-                    .distinct()[:CHUNK],
-                    "actor_id",
-                )
-            }
-        )[:CHUNK]
-        if not actors:
-            return
-        last = actors[-1]
-        columns = ("actor_id", "type", "target_id", "role_id", "inherited")
-        condition = Q(actor_id__in=actors, type__startswith=kind)
-        yield [
-            _Grant(actor_id, type_.removeprefix(kind).lower(), target_id, role_id, bool(inherited))
-            for model in (SystemAssignment, Assignment)
-            for actor_id, type_, target_id, role_id, inherited in _values(
-                model.objects.filter(condition).order_by("actor_id", "target_id", "role_id"),
-                *columns,
-            )
-        ]
+def _grants(kind: str, domain_id: str | None) -> Iterator[_Grants]:
+    """Yield the roles of all users or groups, those of about `CHUNK` roles at a time.
+
+    Args:
+        domain_id: of the users; None: all.
+    """
+    owners = Exists(User.objects.filter(pk=OuterRef("actor_id"), domain_id=domain_id))
+    condition = Q() if domain_id is None else Q(owners)
+    each = (_read(model, kind, scope, condition) for scope, model in _SCOPES.items())
+    chunk: _Grants = {}
+    size = 0
+    for grant in heapq.merge(*each, key=itemgetter(0)):
+        if size >= CHUNK and grant.actor_id not in chunk:
+            yield chunk
+            chunk, size = {}, 0
+        chunk.setdefault(grant.actor_id, []).append(grant)
+        size += 1
+    if chunk:
+        yield chunk
+
+
+def _read(model: Any, kind: str, scope: str, condition: Q) -> Iterator[_Grant]:
+    """Yield the roles of one type, in the order of the table's primary key."""
+    columns = [column.name for column in _BY_ACTOR.columns]
+    rows = model.objects.filter(condition, type=f"{kind}{scope.title()}")
+    with database.reading():
+        for batch in keyset.batches(rows.values_list(*columns, named=True), _BY_ACTOR, size=CHUNK):
+            for actor_id, target_id, role_id, inherited in batch:
+                yield _Grant(actor_id, scope, target_id, role_id, bool(inherited))
 
 
 def _members(sources: Sources, group_id: str) -> Iterator[dict[str, tuple[Cell, ...]]]:
@@ -238,43 +265,55 @@ def _members(sources: Sources, group_id: str) -> Iterator[dict[str, tuple[Cell, 
         yield _users(sources, set(ids))
 
 
-def _users(sources: Sources, user_ids: set[str]) -> dict[str, tuple[Cell, ...]]:
+def _users(sources: Sources, user_ids: Collection[str]) -> dict[str, tuple[Cell, ...]]:
     """Return the cells of `ACCOUNT` by user; users of another domain are left out.
 
     An LDAP user who never signed in has no row, and so no name and no domain.
     """
-    directory = sources.cloud.directory
-    with database.reading():
-        rows = loading.user_rows(sources.selection.of_domain(User.objects.filter(id__in=user_ids)))
-    users = {
-        row.facts.id: directory.account_cells(row.facts.id, row.facts.name, row.facts.domain_id)
-        for row in rows
-    }
-    if sources.scope is None:
-        for user_id in user_ids - users.keys():
-            users[user_id] = directory.account_cells(user_id, "", "")
+    of_domain, cells = sources.selection.of_domain, sources.cloud.directory.account_cells
+    local = of_domain(LocalUser.objects.filter(user_id__in=user_ids))
+    found = _values(local, "user_id", "name", "domain_id")
+    users = {user_id: cells(user_id, *facts) for user_id, *facts in found}
+    if others := [user_id for user_id in user_ids if user_id not in users]:
+        with database.reading():
+            rows = loading.user_rows(of_domain(User.objects.filter(id__in=others)))
+        for facts, *_ in rows:
+            users[facts.id] = cells(facts.id, facts.name, facts.domain_id)
+        if sources.scope is None:
+            for user_id in others:
+                users.setdefault(user_id, cells(user_id, "", ""))
     return users
 
 
-def _targets(grants: list[_Grant], scope: str | None) -> dict[str, tuple[str, str]]:
-    """Return the names of the targets, and of the domains of projects, by their ids."""
-    ids = {grant.target_id for grant in grants if grant.scope != "system"}
-    columns = ("id", "name", "domain_id", "domain__name", "is_domain")
-    return {
-        target_id: (name, "" if is_domain else domain or "")
-        if scope is None or scope in {target_id, domain_id}
-        else ("of another domain", "")
-        for target_id, name, domain_id, domain, is_domain in _values(
-            Project.objects.filter(id__in=ids), *columns
-        )
-    }
+class _Targets(dict[str, tuple[str, str]]):
+    """The names of targets, and of the domains of projects, by their ids."""
+
+    def __init__(self, scope: str | None) -> None:
+        super().__init__()
+        self._scope = scope
+
+    def read(self, grants: _Grants) -> None:
+        """Read those of the grants that are not known yet; the others may be forgotten."""
+        if len(self) > TARGETS:
+            self.clear()
+        wanted = {
+            grant.target_id for held in grants.values() for grant in held if grant.scope != SYSTEM
+        }
+        columns = ("id", "name", "domain_id", "domain__name", "is_domain")
+        new = wanted - self.keys()
+        self.update(dict.fromkeys(new, _UNKNOWN))
+        rows = Project.objects.filter(id__in=new)
+        for target_id, name, domain_id, domain, is_domain in _values(rows, *columns):
+            here = self._scope is None or self._scope in {target_id, domain_id}
+            names = (name, "" if is_domain else domain or "")
+            self[target_id] = names if here else ("of another domain", "")
 
 
 def _cells(
-    grant: _Grant, roles: dict[str, str], targets: dict[str, tuple[str, str]]
+    grant: _Grant, roles: Mapping[str, str], targets: Mapping[str, tuple[str, str]]
 ) -> tuple[Cell, ...]:
     """Return the cells from `role` to `inherited`."""
-    target, domain = targets.get(grant.target_id, ("", ""))
+    target, domain = targets.get(grant.target_id, _UNKNOWN)
     role = roles.get(grant.role_id, grant.role_id)
     return role, grant.role_id, grant.scope, target, domain, grant.target_id, grant.inherited
 

@@ -18,6 +18,7 @@ from tests.factories import (
     make_domain,
     make_group,
     make_initiator,
+    make_ldap_user,
     make_project,
     make_role,
     make_user,
@@ -95,6 +96,17 @@ def test_a_domain_has_only_its_own_accounts_and_no_names_of_others() -> None:
     assert {row["user_name"] for row in rows} == {"shop"}
     assert {row["target"] for row in rows} == {"of another domain", "till"}
     assert {row["group"] for row in rows} == {"", "of another domain"}
+
+
+@pytest.mark.parametrize("domain_id", [None, "ldap"])
+def test_an_ldap_user_has_its_name(domain_id: str | None) -> None:
+    make_domain("ldap", "Directory")
+    grant(make_ldap_user("lena"), "member", on=make_project("web"))
+    sources = None if domain_id is None else of_domain(domain_id)
+
+    assert [(row["user_name"], row["domain_name"]) for row in held(sources)] == [
+        ("lena", "Directory")
+    ]
 
 
 def test_a_role_of_an_unknown_user_is_listed() -> None:

@@ -25,7 +25,7 @@ from pciops.reports.render.formats import FORMATS, content_of
 from pciops.reports.sources import CloudSources
 from pciops.reports.spool import BuiltReport
 
-BUILD, PDF, STATEMENT = 60, 30, 10  # seconds
+BUILD, PDF, STATEMENT = 35, 30, 10  # seconds
 MEMORY = 300  # MiB
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pciops.accounts.account import Account, Failures
-from pciops.accounts.selectors import get
+from pciops.accounts.selectors import get, get_many
 from pciops.keystone import options
 from pciops.keystone.fields import EPOCH
 from pciops.keystone.models import User
@@ -180,3 +181,17 @@ def test_text_of_failures_can_be_parsed_and_fits_the_audit_log(
 def test_invalid_text_of_failures_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match="^"):
         Failures.parse(text)
+
+
+@pytest.mark.parametrize("twin", [None, NOW, NOW + timedelta(days=9)])
+def test_account_is_the_same_alone_and_among_others(twin: datetime | None) -> None:
+    """Of several accounts, older passwords are not read; of one, they are."""
+    new = PasswordRow(created_at=NOW - timedelta(days=1), expires_at=NOW + timedelta(days=5))
+    old = PasswordRow(created_at=NOW - timedelta(days=2), expires_at=NOW - timedelta(days=1))
+    ann = make_user("ann", passwords=[old, new, replace(new, expires_at=twin), old])
+    bob = make_user("bob", passwords=[old])
+
+    listed = {account.id: account for account in get_many([ann.id, bob.id], scope=None)}
+
+    assert len(listed) == 2
+    assert get(ann.id, scope=None) == listed[ann.id]

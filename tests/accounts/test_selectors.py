@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -120,20 +119,6 @@ def test_number_of_queries_is_constant(
     # The same without the first.
     with django_assert_num_queries(8, using="keystone"):
         assert selectors.get_many(ids, scope=None) == accounts
-
-
-@pytest.mark.parametrize("twin", [None, NOW, NOW + timedelta(days=9)])
-def test_account_is_the_same_alone_and_among_others(twin: datetime | None) -> None:
-    """Of several accounts, older passwords are not read; of one, they are."""
-    new = PasswordRow(created_at=NOW - timedelta(days=1), expires_at=NOW + timedelta(days=5))
-    old = PasswordRow(created_at=NOW - timedelta(days=2), expires_at=NOW - timedelta(days=1))
-    ann = make_user("ann", passwords=[old, new, replace(new, expires_at=twin), old])
-    make_user("bob", passwords=[old])
-
-    listed = {account.id: account for account in page().accounts}
-
-    assert len(listed) == 2
-    assert selectors.get(ann.id, scope=None) == listed[ann.id]
 
 
 # --- Scope -------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -34,22 +35,28 @@ SCHEMA = json.loads(
 # A PDF takes a second to write and to read.
 few, more = some(6), some(25)
 
+Draw = Callable[[], int | None]
 
-@st.composite
-def renumbered(draw: st.DrawFn) -> BuiltReport:
-    """The believable report with any numbers in it."""
-    sample = sample_report(draw(st.integers(0, 30)))
+
+def with_numbers(sample: BuiltReport, number: Draw, change: Draw) -> BuiltReport:
+    """The report with other numbers and changes in its figures."""
     sections = tuple(
         replace(
             section,
             figures=tuple(
-                replace(figure, number=draw(st.none() | numbers), change=draw(changes))
-                for figure in section.figures
+                replace(figure, number=number(), change=change()) for figure in section.figures
             ),
         )
         for section in sample.report.sections
     )
     return replace(sample, report=replace(sample.report, sections=sections))
+
+
+@st.composite
+def renumbered(draw: st.DrawFn) -> BuiltReport:
+    """The believable report with any numbers in it."""
+    sample = sample_report(draw(st.integers(0, 30)))
+    return with_numbers(sample, lambda: draw(st.none() | numbers), lambda: draw(changes))
 
 
 @more
@@ -65,6 +72,25 @@ def test_every_figure_and_every_count_is_that_of_the_value(
 @given(sample=renumbered())
 def test_the_pdf_has_the_same_figures_and_counts(sample: BuiltReport) -> None:
     assert rendered.from_pdf(sample) == rendered.from_value(sample) == rendered.from_html(sample)
+
+
+def test_the_pdf_neither_cuts_nor_breaks_a_large_number() -> None:
+    large = 888_888_888
+    sample = with_numbers(sample_report(3), lambda: large, lambda: -large)
+    sections = tuple(
+        replace(
+            section,
+            judgments=tuple(
+                replace(one, population=large, tested=large, exceptions=large)
+                for one in section.judgments or ()
+            ),
+        )
+        for section in sample.report.sections
+    )
+    sample = replace(sample, report=replace(sample.report, sections=sections))
+    words = rendered.pdf_text(rendered.printed(sample))
+
+    assert set(re.findall("8[8,]{3,}…?", words)) == {"888,888,888"}
 
 
 @few

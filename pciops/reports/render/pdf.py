@@ -143,7 +143,7 @@ def _draw_contents(document: Document, report: Report, sha256: str) -> None:
     draw_table(
         document,
         [row for section in report.sections for row in _requirement_rows(section)],
-        widths=(13, 27, 19, 17, 8, 10, 6),
+        widths=(12, 23, 17, 18, 12, 12, 6),
         heads=heads,
         right=(3, 4, 5),
     )
@@ -218,7 +218,7 @@ def _draw_figures(
         for figure in figures
     ]
     heads = ("Figure", "Number", f"Since {since}" if since else "Change", "")
-    widths = (46, 10, 12, 32)
+    widths = (44, 14, 14, 28)  # a number is neither broken nor cut
     draw_table(document, rows, widths=widths, heads=heads, right=(1, 2), most=most)
 
 

@@ -201,7 +201,7 @@ def _sending(bench: Bench, mails: int) -> Iterator[Row]:
     for workers, took, share in zip((1, 2), times, (0.25, 0.3), strict=True):
         rate = bare / took
         yield Row(
-            what=f"{mails:,} mails by {workers} worker{'s' * (workers > 1)}",
+            what=f"{mails:,} emails by {workers} worker{'s' * (workers > 1)}",
             ours=took,
             bare=bare,
             limit=f"{share} of the bare loop's rate: {rate:.2f}",
@@ -209,7 +209,7 @@ def _sending(bench: Bench, mails: int) -> Iterator[Row]:
         )
     for whose, parts in costs:
         yield Row(
-            what=f"CPU time of a mail of {whose}",
+            what=f"CPU time of an email of {whose}",
             ours=sum(parts.values()) / mails * 1e6,
             bare=None,
             limit=", ".join(f"{who} {cpu / mails * 1e6:.0f}" for who, cpu in parts.items()),

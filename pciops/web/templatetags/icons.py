@@ -114,6 +114,7 @@ def _drawing(name: str) -> SafeString:
 
 
 @register.simple_tag
+@cache
 def icon(name: str, style: str = "") -> SafeString:
     """Return an icon beside a word: `{% icon "lock" "tone-bad" %}`."""
     classes = f"icon {style}".rstrip()
@@ -125,6 +126,14 @@ def icon(name: str, style: str = "") -> SafeString:
 def state_icon(state: State) -> str:
     """Return the name of the icon of a state, or of several: `{% icon state|state_icon %}`."""
     return STATES.get(state.name, "users")
+
+
+@register.filter
+@cache
+def chip(state: State) -> SafeString:
+    """Return the label of a state, one of `states.STATES`: `{{ state|chip }}`."""
+    drawing = icon(state_icon(state))
+    return format_html('<span class="chip {}">{}{}</span>', state.tone, drawing, state.label)
 
 
 @register.filter

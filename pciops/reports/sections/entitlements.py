@@ -6,7 +6,6 @@ import heapq
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
-from itertools import chain
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -88,7 +87,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
     every, of_administrators = Spool(), Spool()
     new = 0
     with closing(_Before(sources)) as before:
-        for row in chain.from_iterable(_rows(sources)):
+        for row in _rows(sources):
             is_new = before.lacks(row)
             new += bool(is_new)
             entry = *row, is_new
@@ -195,18 +194,16 @@ def _key(row: Row) -> str:
 
 
 # --- Reading, in constant memory ------------------------------------------------------------------
-def _rows(sources: Sources) -> Iterator[list[Row]]:
-    """Yield the roles of users, then those of groups for each of their members, in chunks."""
+def _rows(sources: Sources) -> Iterator[Row]:
+    """Yield the roles of users, then those of groups for each of their members."""
     roles, targets = dict(_values(Role.objects.all(), "id", "name")), _Targets(sources.scope)
     for by_user in _grants("User", sources.scope):
         users = _users(sources, by_user)
         targets.read(by_user)
-        yield [
-            (*users[user_id], *_cells(grant, roles, targets), "", "")
-            for user_id, held in by_user.items()
-            if user_id in users
-            for grant in held
-        ]
+        for user_id, held in by_user.items():
+            if user := users.get(user_id):
+                for grant in held:
+                    yield *user, *_cells(grant, roles, targets), "", ""
     for by_group in _grants("Group", None):
         groups = {
             group_id: name if sources.scope in {None, domain_id} else "of another domain"
@@ -219,11 +216,9 @@ def _rows(sources: Sources) -> Iterator[list[Row]]:
             cells = [_cells(grant, roles, targets) for grant in held]
             group = groups.get(group_id, group_id)
             for members in _members(sources, group_id):
-                yield [
-                    (*member, *of_grant, group, group_id)
-                    for member in members.values()
-                    for of_grant in cells
-                ]
+                for member in members.values():
+                    for of_grant in cells:
+                        yield *member, *of_grant, group, group_id
 
 
 def _grants(kind: str, domain_id: str | None) -> Iterator[_Grants]:

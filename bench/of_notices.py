@@ -49,7 +49,6 @@ import django; django.setup()
 import time
 from django.utils import timezone
 from pciops.accounts.policy import policy
-from pciops.lib import upsert
 from pciops.notices import rules, send
 print("ready", flush=True)
 input()

@@ -93,8 +93,8 @@ def local_user_rows(rows: QuerySet[LocalUser], *columns: str) -> list[AccountRow
 
 def rows_with_passwords(
     rows: QuerySet[LocalUser],
-) -> tuple[list[AccountRow], dict[int, PasswordFacts]]:
-    """Read rows of `local_user`, and the newest passwords by its id, with one statement.
+) -> tuple[dict[int | None, AccountRow], dict[int, PasswordFacts]]:
+    """Read rows of `local_user` and the newest passwords, both by its id, with one statement.
 
     For thousands of accounts that takes less time than two statements.
     """
@@ -105,7 +105,7 @@ def rows_with_passwords(
         found[row.local_id] = row
         if row.local_id is not None and row.extra_columns[0] is not None:
             held[row.local_id].append(PasswordFacts(*row.extra_columns))
-    return list(found.values()), _newest(held)
+    return found, _newest(held)
 
 
 def rows_in_order(rows: QuerySet[LocalUser], local_ids: Collection[int]) -> list[AccountRow]:

@@ -82,6 +82,5 @@ def _still_listed(
     rows = LocalUser.objects.filter(pk__in=ids)
     if query.state is not None:
         rows = query.state.filter(rows, policy, now)
-    read, newest = loading.rows_with_passwords(rows)
-    found = {row.local_id: row for row in read}
+    found, newest = loading.rows_with_passwords(rows)
     return loading.accounts([found[pk] for pk in ids if pk in found], kinds=kinds, newest=newest)

@@ -60,7 +60,7 @@ def test_who_wants_no_more_waits_for_one_item_at_most(servers: Servers) -> None:
     items = read_ahead(iter(source))
 
     assert next(items) == 0
-    items.close()  # type: ignore[attr-defined] # of generators
+    items.close()
     assert len(source.made) == 2
     assert len(servers.closed) == 1
 

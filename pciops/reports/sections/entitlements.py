@@ -227,8 +227,9 @@ def _grants(kind: str, domain_id: str | None) -> Iterator[_Grants]:
     Args:
         domain_id: of the users; None: all.
     """
-    owners = Exists(User.objects.filter(pk=OuterRef("actor_id"), domain_id=domain_id))
-    condition = Q() if domain_id is None else Q(owners)
+    condition = Q()
+    if domain_id is not None:
+        condition = Q(Exists(User.objects.filter(pk=OuterRef("actor_id"), domain_id=domain_id)))
     each = (_read(model, kind, scope, condition) for scope, model in _SCOPES.items())
     chunk: _Grants = {}
     size = 0

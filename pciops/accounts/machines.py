@@ -173,6 +173,23 @@ def only(rows: QuerySet[M, Any], columns: Columns, *, machines: bool) -> QuerySe
 
     Call it last, as `privileged.filter_by_kind`: other conditions cost less for each row.
     """
+    named = rows.alias(machine_name=columns.name, has_email=_HasEmail(F(columns.extra)))
+    found = named.alias(is_machine=_is_machine(columns, Q(has_email=False)))
+    return cast("QuerySet[M, Any]", found.filter(is_machine=int(machines)))
+
+
+def candidates(rows: QuerySet[M, Any], columns: Columns) -> QuerySet[M, Any]:
+    """Return the rows of all machines and a few more; reads the rule at once.
+
+    It does not read JSON, for which a database has to find the row of each user: half the time.
+    """
+    named = rows.alias(machine_name=columns.name)
+    found = named.alias(is_machine=_is_machine(columns, Q())).filter(is_machine=1)
+    return cast("QuerySet[M, Any]", found)
+
+
+def _is_machine(columns: Columns, without_email: Q) -> Case:
+    """Return the rule for a row with a `machine_name`."""
     user_id = columns.user_id
     recorded = _all_recorded()
     by_hand = {
@@ -182,19 +199,17 @@ def only(rows: QuerySet[M, Any], columns: Columns, *, machines: bool) -> QuerySe
     guessed = [
         Q(**{f"{columns.domain_id}__in": _domain_ids()}),
         *(Q(machine_name__iregex=globs.regex(glob)) for glob in settings.SERVICE_NAME_PATTERNS),
-        Q(**{f"{user_id}__in": ApplicationCredential.objects.values("user_id")}, has_email=False)
-        & ~_of_kind(AccountKind.ADMINISTRATOR, kinds, user_id),
+        Q(**{f"{user_id}__in": ApplicationCredential.objects.values("user_id")})
+        & ~_of_kind(AccountKind.ADMINISTRATOR, kinds, user_id)
+        & without_email,
     ]
-    machine = Case(
+    return Case(
         When(Q(**{f"{user_id}__in": by_hand[True]}), then=1),
         When(~Q(**{f"{user_id}__in": by_hand[False]}) & reduce(or_, guessed), then=1),
         When(_of_kind(AccountKind.SERVICE, kinds, user_id), then=1),
         default=0,
         output_field=IntegerField(),
     )
-    named = rows.alias(machine_name=columns.name, has_email=_HasEmail(F(columns.extra)))
-    found = named.alias(is_machine=machine).filter(is_machine=int(machines))
-    return cast("QuerySet[M, Any]", found)
 
 
 def record(user_id: str, *, is_machine: bool, event_id: str) -> None:

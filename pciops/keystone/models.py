@@ -168,31 +168,41 @@ class ImpliedRole(KeystoneTable):
         db_table = "implied_role"
 
 
-class Assignment(KeystoneTable):
-    """A role of a user or group (the actor) on a project or domain (the target)."""
+class RoleAssignment(KeystoneTable):
+    """A role of a user or group (the actor) on a target."""
 
     pk = models.CompositePrimaryKey("type", "actor_id", "target_id", "role_id", "inherited")
-    type = models.CharField(max_length=64)  # UserProject, GroupProject, UserDomain, GroupDomain
+    type = models.CharField(max_length=64)
     actor_id = models.CharField(max_length=64)
     target_id = models.CharField(max_length=64)
     role_id = models.CharField(max_length=64)
     inherited = models.BooleanField()  # on every project below the target, not on it
+    local_user = models.ForeignObject(  # None: a group, an LDAP or federated user, or deleted
+        LocalUser,
+        models.DO_NOTHING,
+        from_fields=["actor_id"],
+        to_fields=["user"],
+        null=True,
+        related_name="+",
+    )
 
     class Meta(KeystoneTable.Meta):
+        abstract = True
+
+
+class Assignment(RoleAssignment):
+    """A role on a project or domain: UserProject, GroupProject, UserDomain, GroupDomain."""
+
+    class Meta(RoleAssignment.Meta):
+        abstract = False
         db_table = "assignment"
 
 
-class SystemAssignment(KeystoneTable):
-    """A role of a user or group on the whole system."""
+class SystemAssignment(RoleAssignment):
+    """A role on the whole system, with the target "system": UserSystem, GroupSystem."""
 
-    pk = models.CompositePrimaryKey("type", "actor_id", "target_id", "role_id", "inherited")
-    type = models.CharField(max_length=64)  # UserSystem, GroupSystem
-    actor_id = models.CharField(max_length=64)
-    target_id = models.CharField(max_length=64)  # "system"
-    role_id = models.CharField(max_length=64)
-    inherited = models.BooleanField()
-
-    class Meta(KeystoneTable.Meta):
+    class Meta(RoleAssignment.Meta):
+        abstract = False
         db_table = "system_assignment"
 
 

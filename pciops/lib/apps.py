@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import os
 from typing import Any
 
@@ -17,6 +18,10 @@ class LibConfig(AppConfig):
     name = "pciops.lib"
 
     def ready(self) -> None:
+        # The collector need not look again and again at what lives as long as the process, nor
+        # after every 700 objects: rows of long lists have no cycles. A tenth of their CPU time.
+        gc.freeze()
+        gc.set_threshold(50_000)
         connection_created.connect(retries.install)
         checks.register(variables_are_known)
         checks.register(cleartext.goes_over_tls, deploy=True)

@@ -11,12 +11,12 @@ from typing import Final
 from pciops.accounts import loading, machines
 from pciops.accounts.machines import MachineReason, Named
 from pciops.keystone import database
-from pciops.keystone.models import LocalUser
+from pciops.keystone.models import LocalUser, User
 from pciops.reports.account_lists import CHUNK, YEAR, Selection, stretches
 from pciops.reports.columns import password_cells
 from pciops.reports.spool import Spool
 
-_COLUMNS: Final = ("pk", "user_id", "name", "domain_id", "user__enabled")
+_COLUMNS: Final = ("pk", "user_id", "name", "domain_id")
 
 
 @dataclass(kw_only=True)
@@ -32,35 +32,34 @@ class MachineLists:
         """Read the list as it is now."""
         lists = cls()
         with database.reading():
-            rows = machines.only(
-                selection.of_domain(LocalUser.objects.all()), machines.LOCAL, machines=True
-            )
+            local_users = selection.of_domain(LocalUser.objects.all())
+            rows = machines.candidates(local_users, machines.LOCAL)
         for stretch in stretches(rows, _COLUMNS):
             for start in range(0, len(stretch), CHUNK):
                 lists._add(stretch[start : start + CHUNK], selection)
         return lists
 
-    def _add(
-        self, chunk: list[tuple[int, str, str, str, bool | None]], selection: Selection
-    ) -> None:
+    def _add(self, chunk: list[tuple[int, str, str, str]], selection: Selection) -> None:
         directory, now = selection.directory, selection.now
-        named = [Named(*row[1:4]) for row in chunk]
-        reasons = machines.reasons_of(named, directory.kinds)
+        reasons = machines.reasons_of((Named(*row[1:]) for row in chunk), directory.kinds)
+        # Service accounts have a list of their own.
+        of_others = {id_: why for id_, why in reasons.items() if why is not MachineReason.ROLE}
+        found = [row for row in chunk if row[1] in of_others]
         with database.reading():
-            passwords = loading.passwords([row[0] for row in chunk])
-        for local_id, user_id, name, domain_id, enabled in chunk:
-            reason = reasons.get(user_id)
-            if reason in {None, MachineReason.ROLE}:  # service accounts have a list of their own
-                continue
+            passwords = loading.passwords([row[0] for row in found])
+            users = User.objects.filter(pk__in=of_others)
+            states = dict(users.values_list("pk", "enabled"))
+        for local_id, user_id, name, domain_id in found:
             password = loading.newest_password(passwords.get(local_id, ()))
             created_at = loading.created_at(password) if password else None
             expires_at = loading.expires_at(password) if password else None
+            enabled = bool(states.get(user_id))
             self.rows.append(
                 (
                     *directory.account_cells(user_id, name, domain_id),
                     *password_cells(enabled, created_at, expires_at, now),
-                    reason.label if reason else "",
+                    of_others[user_id].label,
                 )
             )
-            self.enabled += bool(enabled)
-            self.old += bool(enabled and created_at and now - created_at > YEAR)
+            self.enabled += enabled
+            self.old += enabled and bool(created_at and now - created_at > YEAR)

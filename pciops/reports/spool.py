@@ -1,7 +1,8 @@
 """Rows of lists of any length: hashed and compressed as they arrive, kept in temporary files.
 
 A row is a line of canonical JSON, an array of its cells. The SHA-256 is over all lines, each with
-its newline. Lines are compressed in chunks small enough to be one value in a database.
+its newline. Lines are compressed in chunks small enough to be one value in a database. Each list
+has a thread for that, since neither SHA-256 nor zlib holds the lock of Python.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from typing import Final, NamedTuple, Self
@@ -42,6 +44,8 @@ class Spool:
         self._size = 0
         self._chunks: list[tuple[int, int]] = []  # rows and bytes of each chunk in the file
         self._file: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 closed by `close`
+        self._thread = ThreadPoolExecutor(max_workers=1)  # begins with the first chunk
+        self._compressing: Future[None] | None = None
         self.close = finalize(self, self._file.close)
 
     @classmethod
@@ -58,20 +62,22 @@ class Spool:
         if self.count < FIRST_ROWS:
             self.first.append(tuple(json.loads(line)))
         self.count += 1
-        self._hash.update(line)
         self._lines.append(line)
         self._size += len(line)
         if self._size >= CHUNK_SIZE:
-            self._compress()
+            self._wait()
+            lines, self._lines, self._size = self._lines, [], 0
+            self._compressing = self._thread.submit(self._compress, lines)
 
     @property
     def sha256(self) -> str:
         """Return the hash of all lines."""
+        self._finish()
         return self._hash.hexdigest()
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield all rows, compressed."""
-        self._compress()
+        self._finish()
         offset = 0
         for rows, size in self._chunks:
             self._file.seek(offset)
@@ -83,14 +89,25 @@ class Spool:
         for chunk in self.chunks():
             yield from decompressed(chunk.data)
 
-    def _compress(self) -> None:
-        if not self._lines:
-            return
-        data = zlib.compress(b"".join(self._lines), LEVEL)
+    def _finish(self) -> None:
+        """Compress the lines that are too few for a chunk."""
+        self._wait()
+        if self._lines:
+            self._compress(self._lines)
+            self._lines, self._size = [], 0
+
+    def _wait(self) -> None:
+        if self._compressing is not None:
+            self._compressing.result()
+            self._compressing = None
+
+    def _compress(self, lines: Sequence[bytes]) -> None:
+        text = b"".join(lines)
+        self._hash.update(text)
+        data = zlib.compress(text, LEVEL)
         self._file.seek(0, 2)
         self._file.write(data)
-        self._chunks.append((len(self._lines), len(data)))
-        self._lines, self._size = [], 0
+        self._chunks.append((len(lines), len(data)))
 
 
 def decompressed(data: bytes) -> Iterator[Row]:

@@ -53,6 +53,7 @@ def reason_of(user: User) -> MachineReason | None:
         own: Any = rows.filter(**{columns.user_id: user.id})
         found = [machines.only(own, columns, machines=flag).count() for flag in (True, False)]
         assert found == ([bool(own), 0] if account.machine else [0, bool(own)])
+        assert machines.candidates(own, columns).count() >= found[0]
     return account.machine
 
 

@@ -6,6 +6,7 @@ import heapq
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
+from itertools import chain
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -24,6 +25,7 @@ from pciops.keystone.models import (
     UserGroupMembership,
 )
 from pciops.lib import keyset
+from pciops.lib.ahead import read_ahead
 from pciops.lib.canonical import canonical
 from pciops.reports.archive import store
 from pciops.reports.columns import ACCOUNT
@@ -58,10 +60,12 @@ class _Grant(NamedTuple):
     """A role of a user or group."""
 
     actor_id: str
-    scope: str  # of `_SCOPES`
     target_id: str
     role_id: str
     inherited: bool
+    name: str | None  # the actor's, in `local_user`
+    domain_id: str | None
+    scope: str  # of `_SCOPES`
 
 
 _Grants = dict[str, list[_Grant]]  # by actor
@@ -196,14 +200,25 @@ def _key(row: Row) -> str:
 # --- Reading, in constant memory ------------------------------------------------------------------
 def _rows(sources: Sources) -> Iterator[Row]:
     """Yield the roles of users, then those of groups for each of their members."""
-    roles, targets = dict(_values(Role.objects.all(), "id", "name")), _Targets(sources.scope)
+    for rows in read_ahead(chain(_of_users(sources), _of_groups(sources))):
+        yield from rows
+
+
+def _of_users(sources: Sources) -> Iterator[list[Row]]:
+    roles, targets = _roles(), _Targets(sources.scope)
     for by_user in _grants("User", sources.scope):
-        users = _users(sources, by_user)
+        users = _actors(sources, by_user)
         targets.read(by_user)
-        for user_id, held in by_user.items():
-            if user := users.get(user_id):
-                for grant in held:
-                    yield *user, *_cells(grant, roles, targets), "", ""
+        yield [
+            (*users[user_id], *_cells(grant, roles, targets), "", "")
+            for user_id, held in by_user.items()
+            if user_id in users
+            for grant in held
+        ]
+
+
+def _of_groups(sources: Sources) -> Iterator[list[Row]]:
+    roles, targets = _roles(), _Targets(sources.scope)
     for by_group in _grants("Group", None):
         groups = {
             group_id: name if sources.scope in {None, domain_id} else "of another domain"
@@ -216,9 +231,15 @@ def _rows(sources: Sources) -> Iterator[Row]:
             cells = [_cells(grant, roles, targets) for grant in held]
             group = groups.get(group_id, group_id)
             for members in _members(sources, group_id):
-                for member in members.values():
-                    for of_grant in cells:
-                        yield *member, *of_grant, group, group_id
+                yield [
+                    (*member, *of_grant, group, group_id)
+                    for member in members.values()
+                    for of_grant in cells
+                ]
+
+
+def _roles() -> dict[str, str]:
+    return dict(_values(Role.objects.all(), "id", "name"))
 
 
 def _grants(kind: str, domain_id: str | None) -> Iterator[_Grants]:
@@ -246,11 +267,13 @@ def _grants(kind: str, domain_id: str | None) -> Iterator[_Grants]:
 def _read(model: Any, kind: str, scope: str, condition: Q) -> Iterator[_Grant]:
     """Yield the roles of one type, in the order of the table's primary key."""
     columns = [column.name for column in _BY_ACTOR.columns]
+    names = ("local_user__name", "local_user__domain_id")
     rows = model.objects.filter(condition, type=f"{kind}{scope.title()}")
+    rows = rows.values_list(*columns, *names, named=True)
     with database.reading():
-        for batch in keyset.batches(rows.values_list(*columns, named=True), _BY_ACTOR, size=CHUNK):
-            for actor_id, target_id, role_id, inherited in batch:
-                yield _Grant(actor_id, scope, target_id, role_id, bool(inherited))
+        for batch in keyset.batches(rows, _BY_ACTOR, size=CHUNK):
+            for row in batch:
+                yield _Grant._make((*row, scope))
 
 
 def _members(sources: Sources, group_id: str) -> Iterator[dict[str, tuple[Cell, ...]]]:
@@ -259,6 +282,17 @@ def _members(sources: Sources, group_id: str) -> Iterator[dict[str, tuple[Cell, 
     while ids := [row[0] for row in _values(members.filter(user_id__gt=last)[:CHUNK], "user_id")]:
         last = ids[-1]
         yield _users(sources, set(ids))
+
+
+def _actors(sources: Sources, grants: _Grants) -> dict[str, tuple[Cell, ...]]:
+    """Return the cells of `ACCOUNT` by user, as `_users` does, of those who hold these roles."""
+    cells = sources.cloud.directory.account_cells
+    users = {
+        user_id: cells(user_id, first.name, first.domain_id)
+        for user_id, (first, *_) in grants.items()
+        if first.name is not None
+    }
+    return users | _users(sources, grants.keys() - users.keys())
 
 
 def _users(sources: Sources, user_ids: Collection[str]) -> dict[str, tuple[Cell, ...]]:

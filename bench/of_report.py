@@ -7,15 +7,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from unittest import mock
 
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.utils import timezone
 
 from bench.bare import BareConnection, Statement
 from bench.cloud import KEYSTONES, Bench
 from bench.measure import Memory, Row, once
-from pciops.accounts.census import counting
 from pciops.accounts.models import Census
 from pciops.audit.services import PCIOPS
 from pciops.reports import weeks
@@ -71,7 +71,7 @@ def _row(what: str, ours: float, bare: float | None, limit: str, *, kept: bool) 
 
 @contextmanager
 def _taken() -> Iterator[tuple[list[Statement], list[float]]]:
-    """The statements of what is done inside, those of the census's threads too, and the longest."""
+    """The statements of what is done inside, those of other threads too, and the longest."""
     statements: list[Statement] = []
     longest = [0.0]
 
@@ -83,14 +83,13 @@ def _taken() -> Iterator[tuple[list[Statement], list[float]]]:
             longest[0] = max(longest[0], time.perf_counter() - begun)
             statements.append((sql, params))
 
-    apart = counting._in_thread
+    def take_from(connection: BaseDatabaseWrapper, **_: Any) -> None:
+        if connection.alias == "keystone":
+            connection.execute_wrappers.append(take)
 
-    def wrapped(*args: Any) -> None:
+    connection_created.connect(take_from)
+    try:
         with connections["keystone"].execute_wrapper(take):
-            apart(*args)
-
-    with (
-        mock.patch.object(counting, "_in_thread", wrapped),
-        connections["keystone"].execute_wrapper(take),
-    ):
-        yield statements, longest
+            yield statements, longest
+    finally:
+        connection_created.disconnect(take_from)

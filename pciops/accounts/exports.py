@@ -10,7 +10,7 @@ from pciops.accounts import whole
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.query import AccountQuery
 from pciops.accounts.verdict import as_dict, judge
-from pciops.lib.ahead import read_ahead
+from pciops.lib.threads import read_ahead
 
 COLUMNS: Final = (
     *("id", "name", "domain_id", "domain_name", "email", "enabled", "states", "kinds"),

@@ -117,19 +117,30 @@ def rows_in_order(rows: QuerySet[LocalUser], local_ids: Collection[int]) -> list
 def user_rows(rows: QuerySet[User]) -> list[AccountRow]:
     """Read rows of `user`, of users of any kind."""
     raw_rows = list(rows.values_list("local_user__pk", *_USER_COLUMNS))
-    federated = _federated_names([row[1] for row in raw_rows if row[0] is None and row[11] is None])
+    names = user_names((row[1], row[2], row[11]) for row in raw_rows)
     account_rows = []
-    for local_id, user_id, name, *others, count, failed_at, nonlocal_name in raw_rows:
+    for local_id, user_id, _, *others, count, failed_at, nonlocal_name in raw_rows:
         covered = local_id is not None
-        if not covered:
-            # As User.name in Keystone's sql_model: nonlocal, else federated, else the id.
-            name = nonlocal_name if nonlocal_name is not None else federated.get(user_id, user_id)  # noqa: PLW2901 (the name of the row)
         in_directory = not covered and nonlocal_name is not None
         facts = AccountFacts._make(
-            (user_id, name, *others, covered, count, failed_at, in_directory)
+            (user_id, names[user_id], *others, covered, count, failed_at, in_directory)
         )
         account_rows.append(AccountRow(facts, local_id))
     return account_rows
+
+
+def user_names(rows: Iterable[tuple[str, str | None, str | None]]) -> dict[str, str]:
+    """Return the names of users of any kind by id, as User.name in Keystone's sql_model.
+
+    Args:
+        rows: the id with the names in `local_user` and `nonlocal_user`. Without both it is the
+            name of a federated user, or else the id.
+    """
+    names = {user_id: local if local is not None else other for user_id, local, other in rows}
+    nameless = [user_id for user_id, name in names.items() if name is None]
+    federated = _federated_names(nameless)
+    found = {user_id: name for user_id, name in names.items() if name is not None}
+    return found | {user_id: federated.get(user_id, user_id) for user_id in nameless}
 
 
 def accounts(

@@ -23,9 +23,9 @@ from pciops.audit import selectors as audit
 from pciops.keystone import limits
 from pciops.lib import retries
 from pciops.lib.addresses import storable
-from pciops.lib.ahead import read_ahead
 from pciops.lib.claims import unclaimed
 from pciops.lib.keyset import batched, chunks
+from pciops.lib.threads import read_ahead
 from pciops.lib.upsert import insert_new
 from pciops.notices import candidates
 from pciops.notices.candidates import CHUNK, Candidates

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import reduce
+from functools import partial, reduce
 from operator import attrgetter, or_
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -50,7 +50,7 @@ from pciops.accounts.states.state import State
 from pciops.keystone import database, options
 from pciops.keystone.fields import from_int
 from pciops.keystone.models import LocalUser, Password, User
-from pciops.lib import keyset
+from pciops.lib import keyset, threads
 from pciops.reports import lifetimes
 from pciops.reports.columns import account_cells, activity_cells, password_cells
 from pciops.reports.spool import Spool
@@ -89,7 +89,8 @@ class Directory:
 
     def account_cells(self, user_id: str, name: str, domain_id: str | None) -> tuple[Cell, ...]:
         """Return the cells of `columns.ACCOUNT`."""
-        kinds = ", ".join(kind.label for kind in self.kinds.get(user_id, ()))
+        held = self.kinds.get(user_id)
+        kinds = ", ".join(kind.label for kind in held) if held else ""
         return user_id, name, self.domains.get(domain_id or "", domain_id or ""), kinds
 
 
@@ -139,9 +140,10 @@ class AccountLists:
             selection.policy, inactive_soon_days=INACTIVE_DAYS, expiring_days=EXPIRING_DAYS
         )
         selection = replace(selection, policy=policy)
-        _read_activity(lists, selection)
-        _read_not_covered(lists, selection)
-        _read_passwords(lists, selection)
+        threads.at_once(
+            partial(_read_passwords, lists, selection),
+            partial(_read_users, lists, selection),
+        )
         return lists
 
 
@@ -154,24 +156,29 @@ class _LocalUser(NamedTuple):
     enabled: bool | None
 
 
+def _read_users(lists: AccountLists, selection: Selection) -> None:
+    _read_activity(lists, selection)
+    _read_not_covered(lists, selection)
+
+
 def _read_activity(lists: AccountLists, selection: Selection) -> None:
-    """Read the inactive accounts by the row of `user`, and only for them that of `local_user`."""
     policy, now = selection.policy, selection.now
     rules = [state.user_condition(policy, now) for state in BY_ACTIVITY]
     unused = INACTIVE.row_condition(replace(policy, disable_user_account_days_inactive=90), now)
     rows = User.objects.filter(reduce(or_, rules, unused)).annotate(
         rule=_first_rule(rules), unused=_first_rule([unused])
     )
-    columns = ("pk", "rule", "unused", "last_active_at", "created_at")
+    columns = (
+        *("pk", "local_user__name", "nonlocal_user__name", "domain_id"),
+        *("rule", "unused", "last_active_at", "created_at"),
+    )
     exempt = _exempt_ids(Q(option_id=options.IGNORE_USER_INACTIVITY))
     for chunk in stretches(selection.of_domain(rows), columns):
-        users = _users([row[0] for row in chunk])
-        for user_id, rule, is_unused, last_active_at, created_at in chunk:
-            user = users.get(user_id)
-            if user is None:  # deleted meanwhile
-                continue
-            activity = activity_cells(last_active_at, created_at, policy, now)
-            row = *selection.account_cells(user), *activity
+        with database.reading():
+            names = loading.user_names(row[:3] for row in chunk)
+        for user_id, _, _, domain_id, rule, is_unused, last_active_at, created_at in chunk:
+            account = selection.directory.account_cells(user_id, names[user_id], domain_id)
+            row = *account, *activity_cells(last_active_at, created_at, policy, now)
             state = None if rule is None else BY_ACTIVITY[rule]
             if state is not None:
                 lists.states[state].append(row)
@@ -212,6 +219,7 @@ def _read_passwords(lists: AccountLists, selection: Selection) -> None:
         lifetimes.long_lived(now),
     ]
     exempt = _exempt_ids(Q(option_id=options.IGNORE_PASSWORD_EXPIRY))
+    ends = {days: now + timedelta(days=days) for days in EXPIRING_COUNTS}
     for passwords in keyset.batched(sorted(newest.read(buckets)), CHUNK):
         users = _local_users(local_users, "pk", [password.local_id for password in passwords])
         expiries = _expiries(passwords)
@@ -227,8 +235,8 @@ def _read_passwords(lists: AccountLists, selection: Selection) -> None:
             if state is not None:
                 lists.states[state].append(row)
             if state is EXPIRING and expires_at is not None:
-                for days in EXPIRING_COUNTS:
-                    lists.expiring[days] += expires_at <= now + timedelta(days=days)
+                for days, end in ends.items():
+                    lists.expiring[days] += expires_at <= end
             if user.enabled and lifetimes.is_too_long(created_at, expires_at, now):
                 too_long.append((user, row))
         people = selection.people(user for user, _ in too_long)
@@ -259,17 +267,6 @@ def _local_users(rows: QuerySet[LocalUser], column: str, keys: list[Any]) -> dic
     columns = (column, "user_id", "name", "domain_id", "user__enabled")
     found = rows.filter(**{f"{column}__in": keys}).values_list(*columns)
     return {key: _LocalUser(*values) for key, *values in found}
-
-
-@database.reading()
-def _users(user_ids: list[str]) -> dict[str, _LocalUser]:
-    """Return the name and domain of users of any kind, by id."""
-    rows = loading.user_rows(User.objects.filter(pk__in=user_ids))
-    facts = (row.facts for row in rows)
-    return {
-        fact.id: _LocalUser(fact.id, fact.name, fact.domain_id or "", fact.enabled)
-        for fact in facts
-    }
 
 
 @database.reading()

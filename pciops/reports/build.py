@@ -61,6 +61,7 @@ def build(week: Week, domain: Domain = WHOLE_CLOUD, *, cloud: CloudSources) -> B
     began = time.monotonic()
     before = store.newest(str(week.before), domain.id)
     sources = Sources(week=week, scope=domain.id or None, cloud=cloud, before=before)
+    sources.read()
     tables = ReportTables()
     try:
         sections = [section(sources, tables) for section in SECTIONS]

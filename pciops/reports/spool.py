@@ -21,7 +21,7 @@ from pciops.lib.canonical import canonical
 from pciops.reports.value import Column, Report, Row, Table
 
 FIRST_ROWS: Final = 500  # that stay in memory, for pages
-CHUNK_SIZE: Final = 512 * 1024  # bytes of lines; a fifth of it when compressed
+CHUNK_SIZE: Final = 512 * 1024  # characters of lines; a fifth as many bytes when compressed
 IN_MEMORY: Final = 256 * 1024  # bytes of chunks that need no file yet
 LEVEL: Final = 6  # of zlib
 
@@ -40,7 +40,7 @@ class Spool:
         self.count = 0
         self.first: list[Row] = []
         self._hash = hashlib.sha256()
-        self._lines: list[bytes] = []
+        self._lines: list[str] = []
         self._size = 0
         self._chunks: list[tuple[int, int]] = []  # rows and bytes of each chunk in the file
         self._file: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 closed by `close`
@@ -58,9 +58,9 @@ class Spool:
 
     def append(self, row: Row) -> None:
         """Append a row; half surrogate pairs, which are not text, become question marks."""
-        line = f"{canonical(list(row))}\n".encode("utf-8", "replace")
+        line = canonical(row)
         if self.count < FIRST_ROWS:
-            self.first.append(tuple(json.loads(line)))
+            self.first.append(tuple(json.loads(line.encode("utf-8", "replace"))))
         self.count += 1
         self._lines.append(line)
         self._size += len(line)
@@ -101,8 +101,8 @@ class Spool:
             self._compressing.result()
             self._compressing = None
 
-    def _compress(self, lines: Sequence[bytes]) -> None:
-        text = b"".join(lines)
+    def _compress(self, lines: Sequence[str]) -> None:
+        text = "\n".join([*lines, ""]).encode("utf-8", "replace")
         self._hash.update(text)
         data = zlib.compress(text, LEVEL)
         self._file.seek(0, 2)

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
-from functools import reduce
+from functools import partial, reduce
 from itertools import chain
 from operator import or_
 from typing import Any, Final, cast
 
-from django.db import connections
 from django.db.models import Case, Count, IntegerField, Q, Value, When
 from django.db.models.functions import Coalesce, TruncDate
 
@@ -47,8 +44,9 @@ from pciops.accounts.states import (
 from pciops.accounts.states.inactivity import UserState
 from pciops.accounts.states.password import expires
 from pciops.accounts.states.state import State, option_is_true
-from pciops.keystone import ALIAS, database, options
+from pciops.keystone import database, options
 from pciops.keystone.models import LocalUser, User, UserOption
+from pciops.lib import threads
 from pciops.lib.keyset import batched
 
 CLOUD: Final = ""  # the domain_id of numbers for the whole cloud
@@ -159,24 +157,8 @@ class _Scan:
 def _scan(policy: Policy, now: datetime) -> _Scan:
     scan = _Scan(policy, now)
     # Half of the time is the ranking of passwords. The two parts never add to the same key.
-    parts = (_count_passwords, _count_the_rest)
-    if connections[ALIAS].vendor == "sqlite":  # only for the thread that opened it
-        for part in parts:
-            part(scan)
-        return scan
-    with ThreadPoolExecutor(max_workers=len(parts)) as threads:
-        futures = [threads.submit(copy_context().run, _in_thread, part, scan) for part in parts]
-    for future in futures:
-        future.result()
+    threads.at_once(partial(_count_passwords, scan), partial(_count_the_rest, scan))
     return scan
-
-
-def _in_thread(part: Callable[[_Scan], None], scan: _Scan) -> None:
-    """Run a part, and close the connection of this thread."""
-    try:
-        part(scan)
-    finally:
-        connections[ALIAS].close()
 
 
 @database.reading()

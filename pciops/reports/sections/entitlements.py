@@ -25,8 +25,8 @@ from pciops.keystone.models import (
     UserGroupMembership,
 )
 from pciops.lib import keyset
-from pciops.lib.ahead import read_ahead
 from pciops.lib.canonical import canonical
+from pciops.lib.threads import read_ahead
 from pciops.reports.archive import store
 from pciops.reports.columns import ACCOUNT
 from pciops.reports.requirements import judge
@@ -210,9 +210,9 @@ def _of_users(sources: Sources) -> Iterator[list[Row]]:
         users = _actors(sources, by_user)
         targets.read(by_user)
         yield [
-            (*users[user_id], *_cells(grant, roles, targets), "", "")
+            (*user, *_cells(grant, roles, targets), "", "")
             for user_id, held in by_user.items()
-            if user_id in users
+            if (user := users.get(user_id))
             for grant in held
         ]
 
@@ -288,9 +288,9 @@ def _actors(sources: Sources, grants: _Grants) -> dict[str, tuple[Cell, ...]]:
     """Return the cells of `ACCOUNT` by user, as `_users` does, of those who hold these roles."""
     cells = sources.cloud.directory.account_cells
     users = {
-        user_id: cells(user_id, first.name, first.domain_id)
-        for user_id, (first, *_) in grants.items()
-        if first.name is not None
+        user_id: cells(user_id, held[0].name, held[0].domain_id)
+        for user_id, held in grants.items()
+        if held[0].name is not None
     }
     return users | _users(sources, grants.keys() - users.keys())
 

@@ -1,4 +1,4 @@
-"""Reading ahead: the items in their order, made in a thread that leaves no connection open."""
+"""Reading ahead and at once, in threads that leave no connection open."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextvars import ContextVar
 
 import pytest
 
-from pciops.lib import ahead
-from pciops.lib.ahead import read_ahead
+from pciops.lib import threads
+from pciops.lib.threads import at_once, read_ahead
 
 limit: ContextVar[str] = ContextVar("limit")
 
@@ -30,7 +30,7 @@ class Servers:
 @pytest.fixture
 def servers(monkeypatch: pytest.MonkeyPatch) -> Servers:
     servers = Servers()
-    monkeypatch.setattr(ahead, "connections", servers)
+    monkeypatch.setattr(threads, "connections", servers)
     return servers
 
 
@@ -90,3 +90,41 @@ def test_nothing_is_read_ahead_in_a_transaction() -> None:
 
     assert list(read_ahead(iter(source))) == [0, 1, 2, 3, 4]
     assert set(source.made) == {threading.current_thread().name}
+
+
+def test_jobs_are_done_at_the_same_time_in_threads_that_close_their_connections(
+    servers: Servers,
+) -> None:
+    all_here = threading.Barrier(3, timeout=20)
+    at_once(all_here.wait, all_here.wait, all_here.wait)
+
+    assert len(servers.closed) == 3
+    assert threading.current_thread().name not in servers.closed
+
+
+def test_each_job_has_the_context_of_its_caller(servers: Servers) -> None:
+    limit.set("of a job")
+    found: list[str] = []
+    at_once(lambda: found.append(limit.get()), lambda: found.append(limit.get()))
+
+    assert found == ["of a job"] * 2
+
+
+def test_the_first_failure_is_raised_once_all_jobs_have_ended(servers: Servers) -> None:
+    ended: list[str] = []
+
+    def fail() -> None:
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        at_once(fail, lambda: ended.append("second"))
+    assert ended == ["second"]
+    assert len(servers.closed) == 2
+
+
+@pytest.mark.django_db
+def test_jobs_are_done_one_after_the_other_in_a_transaction() -> None:
+    made: list[str] = []
+    at_once(*[lambda: made.append(threading.current_thread().name)] * 2)
+
+    assert made == [threading.current_thread().name] * 2

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from pciops.accounts.machines import MachineReason
 from pciops.accounts.privileged import AccountKinds
@@ -37,8 +38,7 @@ class Failures:
         return cls(failed_auth_count=int(count), failed_auth_at=failed_at)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Account:
+class Account(NamedTuple):
     """The facts of an account; `states` has the rules. Times are aware UTC, names untrusted."""
 
     id: str
@@ -61,7 +61,7 @@ class Account:
     # A first or reset password that must be changed: it expired when it was created.
     password_expired_when_set: bool = False
     totp_enrolled: bool = False  # read only if the account's rules name TOTP
-    options: Mapping[str, Any] = field(default_factory=dict)  # option id → decoded value
+    options: Mapping[str, Any] = MappingProxyType({})  # option id → decoded value
     kinds: AccountKinds = ()  # of a privileged account
     machine: MachineReason | None = None  # why programs use it; None: people do
 

@@ -15,7 +15,7 @@ from django.db.models import Case, Exists, F, OuterRef, QuerySet, Subquery, When
 
 from pciops.accounts import machines, privileged
 from pciops.accounts.account import Account
-from pciops.accounts.machines import MachineReason, Named
+from pciops.accounts.machines import Named
 from pciops.accounts.privileged import AccountKinds
 from pciops.accounts.second_factor import wants_totp
 from pciops.accounts.states.password import FIRST_EXPIRY, superseded
@@ -157,13 +157,11 @@ def accounts(
     """
     user_ids = [row.facts.id for row in rows]
     by_user = privileged.kinds_of(user_ids) if kinds is None else kinds
-    named = (
-        Named(facts.id, facts.name, facts.domain_id, machines.has_email(facts.extra))
-        for facts, *_ in rows
-    )
-    reasons = machines.reasons_of(named, by_user)
     held = _newest_passwords(rows) if newest is None else newest
-    return _accounts(rows, held, kinds=by_user, reasons=reasons)
+    found = _accounts(rows, held, kinds=by_user)
+    named = (Named(one.id, one.name, one.domain_id, bool(one.email.strip(" "))) for one in found)
+    reasons = machines.reasons_of(named, by_user)
+    return [one._replace(machine=reasons[one.id]) if one.id in reasons else one for one in found]
 
 
 def owners(
@@ -175,7 +173,7 @@ def owners(
         newest: the newest passwords by the id of `local_user`; read if left out.
     """
     held = _newest_passwords(rows) if newest is None else newest
-    return _accounts(rows, held, kinds={}, reasons={})
+    return _accounts(rows, held, kinds={})
 
 
 def _accounts(
@@ -183,7 +181,6 @@ def _accounts(
     newest: Mapping[int, PasswordFacts],
     *,
     kinds: Mapping[str, AccountKinds],
-    reasons: Mapping[str, MachineReason],
 ) -> list[Account]:
     options = _options([row.facts.id for row in rows])
     enrolled = _totp_enrolled(options)
@@ -194,7 +191,6 @@ def _accounts(
             options.get(row.facts.id, {}),
             kinds.get(row.facts.id, ()),
             totp_enrolled=row.facts.id in enrolled,
-            machine=reasons.get(row.facts.id),
         )
         for row in rows
     ]
@@ -207,7 +203,6 @@ def _account(
     kinds: AccountKinds,
     *,
     totp_enrolled: bool,
-    machine: MachineReason | None,
 ) -> Account:
     extra = decoded(facts.extra)
     email = extra.get("email") if isinstance(extra, dict) else None
@@ -218,7 +213,6 @@ def _account(
         domain_id=domain_id,
         domain_name=domain_id if facts.domain_name is None else facts.domain_name,
         kinds=kinds,
-        machine=machine,
         email=email if isinstance(email, str) else "",
         enabled=facts.enabled,
         covered=facts.covered,

@@ -51,6 +51,8 @@ from pciops.lib.jsontext import decoded
 
 M = TypeVar("M", bound=Model)
 
+FEW_RECORDS: Final = 1000  # that are read by their ids
+
 
 class MachineReason(TextChoices):
     """The reasons for which an account is a machine, as the API and files name them."""
@@ -159,7 +161,7 @@ def reasons_of(
                 reasons[user.user_id] = MachineReason.REGISTER
         elif user.domain_id in domains:
             reasons[user.user_id] = MachineReason.DOMAIN
-        elif any(pattern.search(user.name) for pattern in patterns):
+        elif patterns and any(pattern.search(user.name) for pattern in patterns):
             reasons[user.user_id] = MachineReason.NAME
         elif AccountKind.ADMINISTRATOR not in held and not user.has_email:
             open_.append(user.user_id)
@@ -226,6 +228,8 @@ def _all_recorded() -> dict[str, bool]:
 
 @database.reading_own()
 def _recorded(user_ids: Collection[str]) -> dict[str, bool]:
+    if len(user_ids) > FEW_RECORDS:  # a longer list of ids takes longer than this short table
+        return _all_recorded()
     rows = MachineRecord.objects.filter(user_id__in=list(user_ids))
     return dict(rows.values_list("user_id", "is_machine"))
 

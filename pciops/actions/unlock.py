@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from django.db import DatabaseError, InterfaceError, connection
@@ -95,7 +95,7 @@ class Unlock(Act):
             return Event.Outcome.UNKNOWN, f"the account may have been unlocked by {other.initiator}"
         if account.failures != Failures(failed_auth_count=0, failed_auth_at=None):
             return Event.Outcome.UNKNOWN, "Keystone's row has other failures by now"
-        if not LOCKED.holds(replace(account, **asdict(before)), verdict.policy, verdict.now):
+        if not LOCKED.holds(account._replace(**asdict(before)), verdict.policy, verdict.now):
             return Event.Outcome.UNKNOWN, (
                 "Keystone's row shows no failures, but the lock has run out since, and a sign-in "
                 "may have cleared them"

@@ -46,7 +46,7 @@ def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iter
     """Yield the rows as lines of CSV (RFC 4180); a cell that a row does not have is empty."""
     line = io.StringIO()
     writer = csv.writer(line)
-    for cells in chain([columns], ([row.get(name) for name in columns] for row in rows)):
+    for cells in chain([columns], (list(map(row.get, columns)) for row in rows)):
         plain = ",".join([cell if type(cell) is str else _text(cell) for cell in cells])
         if plain.count(",") == len(cells) - 1 > 0 and _PLAIN.fullmatch(plain):
             yield f"{plain}\r\n"

@@ -125,6 +125,15 @@ def test_what_is_recorded_by_hand_counts_more_than_names(name: str) -> None:
     assert reason_of(user) is (MachineReason.REGISTER if name == "ann" else None)
 
 
+def test_records_count_in_lists_of_any_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machines, "FEW_RECORDS", 0)
+    machine, person = make_user("ann"), make_user("svc-backup")
+    for user in (machine, person):
+        MachineRecord.objects.create(user_id=user.id, is_machine=user is machine)
+
+    assert [reason_of(machine), reason_of(person)] == [MachineReason.REGISTER, None]
+
+
 def test_a_service_account_is_a_machine_whatever_is_recorded() -> None:
     user = make_user()
     grant(user, "service")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -105,8 +104,8 @@ def test_a_lock_is_due_while_it_holds(minutes: int, is_due: bool) -> None:
         locked(options={options.IGNORE_LOCKOUT: True}),
         expiring_in(2 * DAY, enabled=False),
         expiring_in(2 * DAY, enabled=None),
-        replace(expiring_in(2 * DAY), last_active_at=NOW.date() - 100 * DAY),
-        replace(locked(), covered=False, password_expires_at=None),
+        expiring_in(2 * DAY)._replace(last_active_at=NOW.date() - 100 * DAY),
+        locked()._replace(covered=False, password_expires_at=None),
     ],
     ids=[
         *("first password", "younger than the step", "exempt from expiry"),
@@ -119,7 +118,7 @@ def test_nothing_is_due(account: Account) -> None:
 
 
 def test_inactivity_is_due_to_an_ldap_or_federated_user() -> None:
-    account = replace(unused_for(85), covered=False, password_expires_at=None)
+    account = unused_for(85)._replace(covered=False, password_expires_at=None)
 
     assert due(account) == [("inactivity", 7)]
 
@@ -173,7 +172,7 @@ def test_steps_come_in_order_whenever_they_are_planned(
     found: list[int] = []
     for hour in hours:
         now = NOW + timedelta(hours=hour)
-        used = replace(account, last_active_at=now.date())
+        used = account._replace(last_active_at=now.date())
         found += [due.step for due in due_notices(used, rules, POLICY, now)]
 
     assert found == sorted(found, reverse=True)

@@ -46,6 +46,20 @@ def test_rows_beyond_a_chunk_and_beyond_memory_are_returned(
     assert list(filled.rows()) == rows
 
 
+def test_a_full_disk_is_an_error_of_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(spool, "CHUNK_SIZE", 100)
+    filled = Spool()
+    monkeypatch.setattr(filled._file, "write", write)
+
+    filled.append(("x" * 100,))
+
+    with pytest.raises(OSError, match="No space left"):
+        filled.append(("x" * 100,))
+
+
 def test_only_the_first_rows_stay_in_memory() -> None:
     rows = ((number,) for number in range(spool.FIRST_ROWS + 1))
 

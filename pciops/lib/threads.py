@@ -55,8 +55,10 @@ def read_ahead(items: Iterator[T]) -> Generator[T, None, None]:
 
 
 def _one_connection_only() -> bool:
-    """Return whether threads would see other data, or have no server that could work for them."""
-    return any(one.vendor == "sqlite" or one.in_atomic_block for one in connections.all())
+    """Return whether threads would not see what is open here, or have no server to wait for."""
+    servers = connections.all()
+    no_server = all(one.vendor == "sqlite" for one in servers)
+    return no_server or any(one.in_atomic_block for one in servers)
 
 
 def _with_own_connections(job: Callable[[], object]) -> None:

@@ -68,11 +68,8 @@ class Sources:
 
     def read(self) -> None:
         """Read what takes longest, all at once."""
-        _ = self.cloud.directory  # that all of them use
-        threads.at_once(
-            lambda: self.accounts,
-            lambda: (self.machines, self.cloud.tally),
-        )
+        _ = self.selection  # reads the policy and the directory, which all of them use
+        threads.at_once(lambda: self.accounts, lambda: (self.machines, self.cloud.tally))
 
     @property
     def now(self) -> datetime:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextvars import ContextVar
+from dataclasses import dataclass
 
 import pytest
 
@@ -14,14 +15,23 @@ from pciops.lib.threads import at_once, read_ahead
 limit: ContextVar[str] = ContextVar("limit")
 
 
+@dataclass
+class Server:
+    """A database, with or without an open transaction."""
+
+    vendor: str = "mysql"
+    in_atomic_block: bool = False
+
+
 class Servers:
-    """No open transaction, and the names of the threads whose connections were closed."""
+    """Databases, and the names of the threads whose connections were closed."""
 
     def __init__(self) -> None:
         self.closed: list[str] = []
+        self.found = [Server("sqlite"), Server()]
 
-    def all(self) -> list[object]:
-        return []
+    def all(self) -> list[Server]:
+        return self.found
 
     def close_all(self) -> None:
         self.closed.append(threading.current_thread().name)
@@ -84,8 +94,18 @@ def test_the_thread_has_the_context_of_its_caller(servers: Servers) -> None:
     assert list(read_ahead(limit.get() for _ in "ab")) == ["of a job"] * 2
 
 
-@pytest.mark.django_db
-def test_nothing_is_read_ahead_in_a_transaction() -> None:
+ONE_CONNECTION = [
+    pytest.param([Server("sqlite"), Server("sqlite")], id="no server"),
+    pytest.param([Server("sqlite", in_atomic_block=True), Server()], id="in a transaction"),
+    pytest.param([Server(), Server(in_atomic_block=True)], id="in a transaction of a server"),
+]
+
+
+@pytest.mark.parametrize("found", ONE_CONNECTION)
+def test_nothing_is_read_ahead_where_one_connection_sees_all(
+    servers: Servers, found: list[Server]
+) -> None:
+    servers.found = found
     source = Source()
 
     assert list(read_ahead(iter(source))) == [0, 1, 2, 3, 4]
@@ -122,8 +142,11 @@ def test_the_first_failure_is_raised_once_all_jobs_have_ended(servers: Servers) 
     assert len(servers.closed) == 2
 
 
-@pytest.mark.django_db
-def test_jobs_are_done_one_after_the_other_in_a_transaction() -> None:
+@pytest.mark.parametrize("found", ONE_CONNECTION)
+def test_jobs_are_done_one_after_the_other_where_one_connection_sees_all(
+    servers: Servers, found: list[Server]
+) -> None:
+    servers.found = found
     made: list[str] = []
     at_once(*[lambda: made.append(threading.current_thread().name)] * 2)
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.utils.text import Truncator
 
@@ -57,8 +57,7 @@ _LABELS: Final = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class SecondFactor:
+class SecondFactor(NamedTuple):
     """The verdict on the rules of an account, and why."""
 
     verdict: FactorVerdict

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pciops.accounts.account import Account
 from pciops.accounts.policy.policy import Policy
@@ -17,8 +16,7 @@ from pciops.accounts.states.state import State
 from pciops.lib import times
 
 
-@dataclass(frozen=True, kw_only=True)
-class SigninVerdict:
+class SigninVerdict(NamedTuple):
     """An account with its states under one policy at one time."""
 
     account: Account

@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial, reduce
+from functools import reduce
 from operator import attrgetter, or_
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 from django.db.models import (
     Case,
@@ -28,41 +28,33 @@ from django.db.models import (
     When,
 )
 
-from pciops.accounts import loading, machines, newest, privileged, selectors
+from pciops.accounts import loading, privileged, selectors
 from pciops.accounts.account import Account
 from pciops.accounts.machines import MachineReason
-from pciops.accounts.newest import NewestPassword
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.privileged import AccountKind, AccountKinds
 from pciops.accounts.second_factor import FactorVerdict, SecondFactor, second_factor
 from pciops.accounts.states import (
     ATTACKED_EXEMPT,
     EXEMPTIONS,
-    EXPIRED,
-    EXPIRING,
     INACTIVE,
     INACTIVE_SOON,
     LOCKED,
-    MUST_CHANGE,
-    NO_EXPIRY,
 )
 from pciops.accounts.states.state import State
 from pciops.keystone import database, options
-from pciops.keystone.fields import from_int
-from pciops.keystone.models import LocalUser, Password, User
-from pciops.lib import keyset, threads
+from pciops.keystone.models import LocalUser, User
+from pciops.lib import keyset
 from pciops.reports import lifetimes
 from pciops.reports.columns import account_cells, activity_cells, password_cells
 from pciops.reports.spool import Spool
-from pciops.reports.value import Cell, Row
+from pciops.reports.value import Cell
 
 M = TypeVar("M", bound=Model)
 
 CHUNK: Final = 5000  # whole accounts in memory at a time
 STRETCH: Final = 25_000  # rows of a table that one statement looks at
-EXPIRING_DAYS: Final = 30  # within which expiring passwords are listed
 INACTIVE_DAYS: Final = 7  # within which accounts that become inactive are listed
-EXPIRING_COUNTS: Final = (7, 14, 30)  # days for which expiring passwords are counted
 
 YEAR: Final = timedelta(days=365)
 # Keystone never forces the first change of an account whose password does not expire.
@@ -71,7 +63,6 @@ FIRST_USE_EXEMPTIONS: Final = frozenset(
 )
 
 BY_ACTIVITY: Final = (INACTIVE, INACTIVE_SOON)
-BY_PASSWORD: Final = (MUST_CHANGE, EXPIRED, EXPIRING, None, NO_EXPIRY)  # buckets of `newest`
 
 
 @dataclass(frozen=True)
@@ -103,16 +94,6 @@ class Selection:
     now: datetime
     directory: Directory
 
-    def people(self, users: Iterable[_LocalUser]) -> set[str]:
-        """Return the ids of those that are not machines."""
-        named = [machines.Named(user.user_id, user.name, user.domain_id) for user in users]
-        found = machines.reasons_of(named, self.directory.kinds)
-        return {user.user_id for user in named} - found.keys()
-
-    def account_cells(self, user: _LocalUser) -> tuple[Cell, ...]:
-        """Return the cells of `columns.ACCOUNT`."""
-        return self.directory.account_cells(user.user_id, user.name, user.domain_id)
-
     def of_domain(self, rows: QuerySet[M, Any]) -> QuerySet[M, Any]:
         """Return the rows of the domain; all for the whole cloud."""
         return rows if self.scope is None else rows.filter(domain_id=self.scope)
@@ -120,48 +101,25 @@ class Selection:
 
 # --- Lists that may hold every account -----------------------------------------------------------
 @dataclass(frozen=True, kw_only=True)
-class AccountLists:
-    """The accounts in the states that may hold many, in the order of their ids or passwords."""
+class UserLists:
+    """The accounts in states of the row of `user`, which may hold many, in the order of ids."""
 
     states: Mapping[State, Spool]
     not_covered: Spool = field(default_factory=Spool)
     machines_elsewhere: Spool = field(default_factory=Spool)  # no service accounts
     unused: Spool = field(default_factory=Spool)  # for 90 days, and Keystone lets them in
-    # People whose only factor need not change within 90 days, and who are not exempt from that.
-    long_lived: Spool = field(default_factory=Spool)
-    numbers: Counter[str] = field(default_factory=Counter)
-    expiring: Counter[int] = field(default_factory=Counter)  # days → passwords expiring within
 
     @classmethod
-    def read(cls, selection: Selection) -> AccountLists:
+    def read(cls, selection: Selection) -> UserLists:
         """Read all of the lists as they are now."""
-        lists = cls(states={state: Spool() for state in (*BY_ACTIVITY, *BY_PASSWORD) if state})
-        policy = replace(
-            selection.policy, inactive_soon_days=INACTIVE_DAYS, expiring_days=EXPIRING_DAYS
-        )
-        selection = replace(selection, policy=policy)
-        threads.at_once(
-            partial(_read_passwords, lists, selection),
-            partial(_read_users, lists, selection),
-        )
+        lists = cls(states={state: Spool() for state in BY_ACTIVITY})
+        policy = replace(selection.policy, inactive_soon_days=INACTIVE_DAYS)
+        _read_activity(lists, replace(selection, policy=policy))
+        _read_not_covered(lists, selection)
         return lists
 
 
-class _LocalUser(NamedTuple):
-    """A row of `local_user`, with a column of `user`."""
-
-    user_id: str
-    name: str
-    domain_id: str
-    enabled: bool | None
-
-
-def _read_users(lists: AccountLists, selection: Selection) -> None:
-    _read_activity(lists, selection)
-    _read_not_covered(lists, selection)
-
-
-def _read_activity(lists: AccountLists, selection: Selection) -> None:
+def _read_activity(lists: UserLists, selection: Selection) -> None:
     policy, now = selection.policy, selection.now
     rules = [state.user_condition(policy, now) for state in BY_ACTIVITY]
     unused = INACTIVE.row_condition(replace(policy, disable_user_account_days_inactive=90), now)
@@ -172,7 +130,7 @@ def _read_activity(lists: AccountLists, selection: Selection) -> None:
         *("pk", "local_user__name", "nonlocal_user__name", "domain_id"),
         *("rule", "unused", "last_active_at", "created_at"),
     )
-    exempt = _exempt_ids(Q(option_id=options.IGNORE_USER_INACTIVITY))
+    exempt = exempt_ids(Q(option_id=options.IGNORE_USER_INACTIVITY))
     for chunk in stretches(selection.of_domain(rows), columns):
         with database.reading():
             names = loading.user_names(row[:3] for row in chunk)
@@ -194,7 +152,7 @@ def _why_unused(exempt: bool, policy: Policy) -> str:
     return "Keystone's rule is off" if days is None else f"Keystone refuses it after {days} days"
 
 
-def _read_not_covered(lists: AccountLists, selection: Selection) -> None:
+def _read_not_covered(lists: UserLists, selection: Selection) -> None:
     """Read the users without a row of `local_user`: one statement for both lists takes longer."""
     local = LocalUser.objects.filter(user=OuterRef("pk"))
     rows = selection.of_domain(User.objects.filter(~Exists(local)))
@@ -210,67 +168,8 @@ def _read_not_covered(lists: AccountLists, selection: Selection) -> None:
                 lists.machines_elsewhere.append(row)
 
 
-def _read_passwords(lists: AccountLists, selection: Selection) -> None:
-    """Read the newest passwords once for all of their states, and then who has them."""
-    policy, now = selection.policy, selection.now
-    local_users = selection.of_domain(LocalUser.objects.all())
-    buckets = [
-        *(state.row_condition(policy, now) if state else None for state in BY_PASSWORD),
-        lifetimes.long_lived(now),
-    ]
-    exempt = _exempt_ids(Q(option_id=options.IGNORE_PASSWORD_EXPIRY))
-    ends = {days: now + timedelta(days=days) for days in EXPIRING_COUNTS}
-    for passwords in keyset.batched(sorted(newest.read(buckets)), CHUNK):
-        users = _local_users(local_users, "pk", [password.local_id for password in passwords])
-        expiries = _expiries(passwords)
-        too_long: list[tuple[_LocalUser, Row]] = []
-        for found in passwords:
-            user = users.get(found.local_id)
-            if user is None or user.user_id in exempt:
-                continue
-            created_at, expires_at = from_int(found.created_at_int), expiries.get(found.pk)
-            password = password_cells(user.enabled, created_at, expires_at, now)
-            row = *selection.account_cells(user), *password
-            state = None if found.bucket == len(BY_PASSWORD) else BY_PASSWORD[found.bucket]
-            if state is not None:
-                lists.states[state].append(row)
-            if state is EXPIRING and expires_at is not None:
-                for days, end in ends.items():
-                    lists.expiring[days] += expires_at <= end
-            if user.enabled and lifetimes.is_too_long(created_at, expires_at, now):
-                too_long.append((user, row))
-        people = selection.people(user for user, _ in too_long)
-        factors = lifetimes.second_factors(people, policy)
-        for user, row in too_long:
-            if user.user_id not in people:
-                continue
-            verdict = factors.get(user.user_id, FactorVerdict.NONE)
-            if verdict in lifetimes.ONE_FACTOR:
-                lists.long_lived.append((*row, lifetimes.why(row[-1])))
-            else:
-                lists.numbers[lifetimes.counted_as(verdict)] += 1
-
-
 @database.reading()
-def _expiries(passwords: list[NewestPassword]) -> dict[int, datetime | None]:
-    """Return the expiries by primary key; the old column counts if the new one is NULL."""
-    new = {
-        row.pk: from_int(row.expires_at_int) for row in passwords if row.expires_at_int is not None
-    }
-    old = Password.objects.filter(pk__in=[row.pk for row in passwords if row.pk not in new])
-    return {**new, **dict(old.values_list("pk", "expires_at"))}
-
-
-@database.reading()
-def _local_users(rows: QuerySet[LocalUser], column: str, keys: list[Any]) -> dict[Any, _LocalUser]:
-    """Return rows of `local_user` by the keys in this column."""
-    columns = (column, "user_id", "name", "domain_id", "user__enabled")
-    found = rows.filter(**{f"{column}__in": keys}).values_list(*columns)
-    return {key: _LocalUser(*values) for key, *values in found}
-
-
-@database.reading()
-def _exempt_ids(condition: Q) -> set[str]:
+def exempt_ids(condition: Q) -> set[str]:
     """Return the ids of users with an exemption that meets the condition."""
     return set(EXEMPTIONS.filter(condition).values_list("user_id", flat=True))
 
@@ -334,7 +233,7 @@ class PrivilegedLists:
     def read(cls, selection: Selection) -> PrivilegedLists:
         """Read all of the lists as they are now."""
         lists = cls()
-        ids = sorted({*selection.directory.kinds, *_exempt_ids(Q())})
+        ids = sorted({*selection.directory.kinds, *exempt_ids(Q())})
         for start in range(0, len(ids), CHUNK):
             for account in selectors.get_many(ids[start : start + CHUNK], scope=selection.scope):
                 factors = second_factor(account, selection.policy)

@@ -25,10 +25,11 @@ from pciops.events.models import ConsumerSession
 from pciops.keystone import database
 from pciops.keystone.models import LocalUser, User
 from pciops.lib import threads, times
-from pciops.reports.account_lists import AccountLists, Directory, PrivilegedLists, Selection
+from pciops.reports.account_lists import Directory, PrivilegedLists, Selection, UserLists
 from pciops.reports.factor_lists import FactorLists
 from pciops.reports.machine_lists import MachineLists
 from pciops.reports.models import StoredReport
+from pciops.reports.password_lists import PasswordLists
 from pciops.reports.value import Found, Gap
 from pciops.reports.weeks import Week
 
@@ -69,7 +70,9 @@ class Sources:
     def read(self) -> None:
         """Read what takes longest, all at once."""
         _ = self.selection  # reads the policy and the directory, which all of them use
-        threads.at_once(lambda: self.accounts, lambda: (self.machines, self.cloud.tally))
+        threads.at_once(
+            lambda: self.passwords, lambda: (self.users, self.machines, self.cloud.tally)
+        )
 
     @property
     def now(self) -> datetime:
@@ -94,9 +97,14 @@ class Sources:
         )
 
     @cached_property
-    def accounts(self) -> AccountLists:
-        """The lists that may hold every account."""
-        return AccountLists.read(self.selection)
+    def users(self) -> UserLists:
+        """The lists by activity, and of users without a password in Keystone."""
+        return UserLists.read(self.selection)
+
+    @cached_property
+    def passwords(self) -> PasswordLists:
+        """The lists by the newest passwords."""
+        return PasswordLists.read(self.selection)
 
     @cached_property
     def privileged(self) -> PrivilegedLists:
@@ -116,7 +124,7 @@ class Sources:
     @property
     def programs(self) -> int:
         """The number of service accounts and other machines, local or not."""
-        elsewhere = self.accounts.machines_elsewhere.count
+        elsewhere = self.users.machines_elsewhere.count
         return self.privileged.services.count + self.machines.rows.count + elsewhere
 
     @cached_property
@@ -186,7 +194,7 @@ class Sources:
     @property
     def elsewhere(self) -> int:
         """The number of LDAP and federated accounts."""
-        return self.accounts.not_covered.count
+        return self.users.not_covered.count
 
     @property
     def local_people(self) -> int:

@@ -49,7 +49,7 @@ def section(sources: Sources, tables: ReportTables) -> Section:
                 "machines",
                 "Other machines",
                 (*ACCOUNT, *PASSWORD, Column("machine", "Recognized by")),
-                chain(sources.machines.rows.rows(), sources.accounts.machines_elsewhere.rows()),
+                chain(sources.machines.rows.rows(), sources.users.machines_elsewhere.rows()),
                 empty="No other account is known to be of a machine.",
             ),
             *register_tables,
@@ -146,7 +146,7 @@ def _row(entry: ExemptionEntry) -> Row:
 
 
 def _other_machines(sources: Sources) -> int:
-    return sources.machines.rows.count + sources.accounts.machines_elsewhere.count
+    return sources.machines.rows.count + sources.users.machines_elsewhere.count
 
 
 def _summary(unrecorded: int, overdue: int) -> str:

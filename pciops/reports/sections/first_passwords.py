@@ -12,7 +12,7 @@ from pciops.reports.value import Figure, Found, Judgment, Section, Statement
 
 def section(sources: Sources, tables: ReportTables) -> Section:
     """Return the section about passwords that an administrator set."""
-    must_change = sources.accounts.states[MUST_CHANGE]
+    must_change = sources.passwords.states[MUST_CHANGE]
     exempt = sources.privileged.first_use_exempt
     is_on = sources.policy.change_password_upon_first_use
     columns = (*ACCOUNT, *PASSWORD)

@@ -18,10 +18,10 @@ from pciops.reports.value import Column, Figure, Found, Judgment, Section, State
 
 def section(sources: Sources, tables: ReportTables) -> Section:
     """Return the section about inactive accounts."""
-    inactive = sources.accounts.states[INACTIVE]
-    soon = sources.accounts.states[INACTIVE_SOON]
+    inactive = sources.users.states[INACTIVE]
+    soon = sources.users.states[INACTIVE_SOON]
     exempt = sources.privileged.inactivity_exempt
-    unused = sources.accounts.unused
+    unused = sources.users.unused
     changed, changed_table = out_of_band_changes(
         sources,
         tables,
@@ -63,14 +63,14 @@ def _tables(sources: Sources, tables: ReportTables) -> tuple[Table, ...]:
             "unused",
             f"Accounts not used for {MAX_DAYS} days that can still sign in",
             (*ACCOUNT, *ACTIVITY[:-1], Column("why", "Why Keystone does not refuse it")),
-            sources.accounts.unused,
+            sources.users.unused,
         ),
-        tables.add("inactive", "Inactive accounts", columns, sources.accounts.states[INACTIVE]),
+        tables.add("inactive", "Inactive accounts", columns, sources.users.states[INACTIVE]),
         tables.add(
             "inactive_soon",
             f"Accounts that are inactive within {INACTIVE_DAYS} days",
             columns,
-            sources.accounts.states[INACTIVE_SOON],
+            sources.users.states[INACTIVE_SOON],
         ),
         tables.add(
             "inactivity_exempt",

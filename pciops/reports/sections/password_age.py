@@ -7,9 +7,9 @@ from itertools import chain
 
 from pciops.accounts.states import EXPIRED, EXPIRING, NO_EXPIRY
 from pciops.notices.models import NoticeKind
-from pciops.reports.account_lists import EXPIRING_COUNTS, EXPIRING_DAYS
 from pciops.reports.columns import ACCOUNT, PASSWORD
 from pciops.reports.lifetimes import MAX_DAYS
+from pciops.reports.password_lists import EXPIRING_COUNTS, EXPIRING_DAYS
 from pciops.reports.requirements import judge
 from pciops.reports.sections._notices import notice_figures
 from pciops.reports.sources import Sources
@@ -19,8 +19,8 @@ from pciops.reports.value import Column, Figure, Found, Judgment, Section, State
 
 def section(sources: Sources, tables: ReportTables) -> Section:
     """Return the section about the age of passwords."""
-    accounts = sources.accounts
-    expired, no_expiry = accounts.states[EXPIRED], accounts.states[NO_EXPIRY]
+    passwords = sources.passwords
+    expired, no_expiry = passwords.states[EXPIRED], passwords.states[NO_EXPIRY]
     exempt = sources.privileged.expiry_exempt
     notices, notice_table = notice_figures(
         sources,
@@ -44,13 +44,13 @@ def section(sources: Sources, tables: ReportTables) -> Section:
             Figure(
                 "password_exceptions",
                 "People with one factor that need not change within 90 days",
-                exempt.count + accounts.long_lived.count,
+                exempt.count + passwords.long_lived.count,
                 finding=True,
                 main=True,
             ),
             Figure("expired", "Expired", expired.count, main=True),
             *(
-                Figure(f"expiring_{days}", f"Expiring within {days} days", accounts.expiring[days])
+                Figure(f"expiring_{days}", f"Expiring within {days} days", passwords.expiring[days])
                 for days in EXPIRING_COUNTS
             ),
             Figure("no_expiry", "No expiry set", no_expiry.count, main=True),
@@ -61,27 +61,27 @@ def section(sources: Sources, tables: ReportTables) -> Section:
 
 
 def _tables(sources: Sources, tables: ReportTables) -> Iterator[Table]:
-    accounts, exempt = sources.accounts, sources.privileged.expiry_exempt
+    passwords, exempt = sources.passwords, sources.privileged.expiry_exempt
     yield tables.add(
         "password_exceptions",
         "People whose only factor is a password that need not change within 90 days",
         (*ACCOUNT, *PASSWORD, Column("why", "Why")),
-        chain(exempt.rows(), accounts.long_lived.rows()),
+        chain(exempt.rows(), passwords.long_lived.rows()),
     )
     for state, key, title in (
         (EXPIRED, "expired", "Accounts whose password has expired"),
         (NO_EXPIRY, "no_expiry", "Accounts whose password never expires"),
         (EXPIRING, "expiring", f"Accounts whose password expires within {EXPIRING_DAYS} days"),
     ):
-        yield tables.add(key, title, (*ACCOUNT, *PASSWORD), accounts.states[state])
+        yield tables.add(key, title, (*ACCOUNT, *PASSWORD), passwords.states[state])
 
 
 def _judgment(sources: Sources) -> Judgment:
     with_factor = (
-        sources.accounts.numbers["second_factor"] + sources.privileged.numbers["second_factor"]
+        sources.passwords.numbers["second_factor"] + sources.privileged.numbers["second_factor"]
     )
     unknown = (
-        sources.accounts.numbers["factor_unknown"] + sources.privileged.numbers["factor_unknown"]
+        sources.passwords.numbers["factor_unknown"] + sources.privileged.numbers["factor_unknown"]
     )
     programs = sources.programs
     return judge(
@@ -91,7 +91,7 @@ def _judgment(sources: Sources) -> Judgment:
         tested=sources.local_people,
         found=(
             Found(
-                sources.accounts.long_lived.count,
+                sources.passwords.long_lived.count,
                 "people with one factor have a password that lasts longer than 90 days",
             ),
             Found(
@@ -122,7 +122,7 @@ def _next_passwords(sources: Sources, with_factor: int) -> str:
     days = sources.policy.password_expires_days
     if days is not None and days <= MAX_DAYS:
         return ""
-    listed = sources.accounts.long_lived.count + sources.privileged.expiry_exempt.count
+    listed = sources.passwords.long_lived.count + sources.privileged.expiry_exempt.count
     others = sources.enabled_people - with_factor - listed
     rule = "off" if days is None else f"{days} days"
     return (

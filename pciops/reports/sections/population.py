@@ -34,7 +34,7 @@ BY_DOMAIN: Final = (
 def section(sources: Sources, tables: ReportTables) -> Section:
     """Return the section that reconciles the report with Keystone's table `user`."""
     covered = sources.local
-    not_covered = sources.accounts.not_covered
+    not_covered = sources.users.not_covered
     rows = sources.user_rows
     unexplained = rows - covered - not_covered.count
     return Section(
@@ -69,7 +69,7 @@ def _tables(sources: Sources, tables: ReportTables) -> tuple[Table, ...]:
             "not_covered",
             "Accounts that Keystone's rules do not cover (LDAP and federated)",
             (*ACCOUNT, ENABLED),
-            sources.accounts.not_covered,
+            sources.users.not_covered,
             empty="Every account is covered.",
         ),
         tables.add(

@@ -12,8 +12,9 @@ from hypothesis import example, given
 from pciops.accounts.states import EXPIRED, EXPIRING, INACTIVE, MUST_CHANGE, NO_EXPIRY
 from pciops.keystone.models import User
 from pciops.lib import times
-from pciops.reports import account_lists
-from pciops.reports.account_lists import AccountLists, Directory, Selection
+from pciops.reports import account_lists, password_lists
+from pciops.reports.account_lists import Directory, Selection, UserLists
+from pciops.reports.password_lists import PasswordLists
 from tests.accounts.scenes import EDGES, SPECIAL, Scene, by_rule, scenes, trying
 from tests.factories import (
     NOW,
@@ -28,10 +29,8 @@ pytestmark = pytest.mark.django_db(databases=["default", "keystone"])
 DAY = timedelta(days=1)
 
 
-def read(scope: str | None = None) -> AccountLists:
-    return AccountLists.read(
-        Selection(scope=scope, policy=POLICY, now=NOW, directory=Directory.read())
-    )
+def select(scope: str | None = None) -> Selection:
+    return Selection(scope=scope, policy=POLICY, now=NOW, directory=Directory.read())
 
 
 def check(scene: Scene) -> None:
@@ -39,17 +38,17 @@ def check(scene: Scene) -> None:
     policy = replace(
         scene.policy,
         inactive_soon_days=account_lists.INACTIVE_DAYS,
-        expiring_days=account_lists.EXPIRING_DAYS,
+        expiring_days=password_lists.EXPIRING_DAYS,
     )
     with transaction.atomic(using="keystone"):
         for number, facts in enumerate(scene.users):
             make_user(f"user{number}", **facts)
         expected = by_rule(replace(scene, policy=policy))
         selection = Selection(scope=None, policy=policy, now=scene.now, directory=Directory.read())
-        lists = AccountLists.read(selection)
+        lists = {**UserLists.read(selection).states, **PasswordLists.read(selection).states}
         transaction.set_rollback(True, using="keystone")
 
-    for state, spool in lists.states.items():
+    for state, spool in lists.items():
         names = [str(row[1]) for row in spool.rows()]
         assert sorted(names) == sorted(expected[state.name]), state
 
@@ -68,7 +67,8 @@ def test_the_lists_agree_with_the_rules_at_the_edges(scene: Scene) -> None:
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 100])
 def test_a_chunk_may_end_anywhere(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(account_lists, "CHUNK", chunk)
+    for module in (account_lists, password_lists):
+        monkeypatch.setattr(module, "CHUNK", chunk)
     monkeypatch.setattr(account_lists, "STRETCH", chunk)
     for number in range(5):
         make_user(
@@ -77,16 +77,16 @@ def test_a_chunk_may_end_anywhere(chunk: int, monkeypatch: pytest.MonkeyPatch) -
             passwords=[PasswordRow(expires_at=NOW - timedelta(days=number + 1))],
         )
         make_ldap_user(f"ldap{number}")
-    lists = read()
+    users, passwords = UserLists.read(select()), PasswordLists.read(select())
 
-    assert (lists.states[INACTIVE].count, lists.states[EXPIRED].count) == (5, 5)
-    assert lists.not_covered.count == 5
+    assert (users.states[INACTIVE].count, passwords.states[EXPIRED].count) == (5, 5)
+    assert users.not_covered.count == 5
 
 
 def test_a_row_has_the_names_and_the_days_of_an_account() -> None:
     user = make_user("ann", created_at=NOW, last_active_at=NOW.date() - timedelta(days=100))
 
-    assert list(read().states[INACTIVE].rows()) == [
+    assert list(UserLists.read(select()).states[INACTIVE].rows()) == [
         (user.id, "ann", "Default", "", "2026-08-14", "2026-11-22", 100, "2026-11-12")
     ]
 
@@ -94,7 +94,7 @@ def test_a_row_has_the_names_and_the_days_of_an_account() -> None:
 def test_expiring_passwords_are_counted_by_the_days_that_are_left() -> None:
     for days in (1, 7, 8, 14, 15, 30, 31):
         make_user(f"in{days}", passwords=[PasswordRow(expires_at=NOW + timedelta(days=days))])
-    lists = read()
+    lists = PasswordLists.read(select())
 
     assert dict(lists.expiring) == {7: 2, 14: 4, 30: 6}
     assert lists.states[EXPIRING].count == 6
@@ -110,8 +110,9 @@ def test_a_domain_has_only_its_own_accounts() -> None:
             passwords=[row],
         )
         make_ldap_user(domain_id=domain)
-    lists = read(scope="other")
-    spools = (lists.states[INACTIVE], lists.states[MUST_CHANGE], lists.not_covered)
+    selection = select("other")
+    users, passwords = UserLists.read(selection), PasswordLists.read(selection)
+    spools = (users.states[INACTIVE], passwords.states[MUST_CHANGE], users.not_covered)
 
     assert [[row[2] for row in spool.rows()] for spool in spools] == [["Other"]] * 3
 
@@ -125,7 +126,7 @@ def test_every_user_is_local_or_listed_as_not_covered(local: int, ldap: int) -> 
         make_ldap_user(f"ldap{number}")
     make_federated_user("fred")
 
-    assert read().not_covered.count == User.objects.count() - local
+    assert UserLists.read(select()).not_covered.count == User.objects.count() - local
 
 
 @pytest.mark.parametrize("old_columns", [False, True], ids=["new columns", "old columns"])
@@ -134,7 +135,7 @@ def test_a_password_is_listed_with_its_expiry(old_columns: bool) -> None:
     for name, expires_at in expiries.items():
         row = PasswordRow(created_at=NOW - 80 * DAY, expires_at=expires_at, old_columns=old_columns)
         make_user(name, passwords=[row], last_active_at=NOW.date())
-    lists = read()
+    lists = PasswordLists.read(select())
     listed = [row for state in (EXPIRED, EXPIRING, NO_EXPIRY) for row in lists.states[state].rows()]
 
     assert {row[1]: row[-1] for row in listed} == {

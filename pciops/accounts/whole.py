@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from pciops.accounts import loading, privileged, selectors
@@ -20,6 +21,7 @@ from pciops.accounts.states.inactivity import UserState
 from pciops.accounts.states.state import Ids
 from pciops.keystone import database
 from pciops.keystone.models import LocalUser, User
+from pciops.lib import threads
 from pciops.lib.keyset import batched
 
 MOST: Final = 200_000  # ids that are kept in memory, with about 100 bytes each
@@ -34,11 +36,13 @@ def chunks(
         KeystoneDatabaseDownError: possibly after the first chunks.
     """
     marker, kinds = "", None
-    if ids := _ids_in_order(query, scope=scope, policy=policy, now=now):
-        kinds = privileged.all_kinds() if len(ids) > size else None
+    if state := _user_state(query):
+        read_ids = partial(_ids_in_order, state, query, scope=scope, policy=policy, now=now)
+        ids, kinds = threads.at_once(read_ids, privileged.all_kinds)
         for chunk in batched(ids, size):
             yield _still_listed(chunk, query, policy=policy, now=now, kinds=kinds)
-        marker = f"{query.marker_prefix}{selectors.WITHOUT_LOCAL}"
+        if ids:
+            marker = f"{query.marker_prefix}{selectors.WITHOUT_LOCAL}"
     while True:
         page = selectors.page(
             query, scope=scope, policy=policy, now=now, marker=marker, limit=size, kinds=kinds
@@ -51,17 +55,22 @@ def chunks(
             kinds = privileged.all_kinds()
 
 
+def _user_state(query: AccountQuery) -> UserState | None:
+    """Return the state if a scan of `user` is the way to the list, or None if its pages are."""
+    if not isinstance(query.state, UserState) or query.sorted_by != SORT_NAME:
+        return None
+    if query.text or query.kind is not None or query.machine is not None:
+        return None
+    return query.state
+
+
 @database.reading()
 def _ids_in_order(
-    query: AccountQuery, *, scope: str | None, policy: Policy, now: datetime
+    state: UserState, query: AccountQuery, *, scope: str | None, policy: Policy, now: datetime
 ) -> list[int]:
-    """Return the ids of `local_user` in the order of the list; none if pages are the way."""
-    if not isinstance(query.state, UserState) or query.sorted_by != SORT_NAME:
-        return []
-    if query.text or query.kind is not None or query.machine is not None:
-        return []
+    """Return the ids of `local_user` in the order of the list; none if they are too many."""
     users = within(User.objects.all(), scope, query.domain_id)
-    users = users.filter(query.state.user_condition(policy, now))
+    users = users.filter(state.user_condition(policy, now))
     names = users.order_by("local_user__domain_id", "local_user__name")
     # Users without a local row come first. To leave them out, MariaDB would begin with local_user.
     every: Ids = names.values_list("local_user__pk", flat=True)

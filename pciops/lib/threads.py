@@ -18,20 +18,17 @@ T = TypeVar("T")
 _END: Final[Any] = object()
 
 
-def at_once(*jobs: Callable[[], object]) -> None:
-    """Do all of these at the same time, and raise the failure of the first that fails.
+def at_once(*jobs: Callable[[], Any]) -> list[Any]:
+    """Do all of these at the same time; return their results, or raise the first failure.
 
     Args:
         jobs: read databases, and write none.
     """
     if _one_connection_only():
-        for job in jobs:
-            job()
-        return
+        return [job() for job in jobs]
     with ThreadPoolExecutor(max_workers=len(jobs)) as threads:
         done = [threads.submit(copy_context().run, _with_own_connections, job) for job in jobs]
-    for one in done:
-        one.result()
+    return [one.result() for one in done]
 
 
 def read_ahead(items: Iterator[T]) -> Generator[T, None, None]:
@@ -61,8 +58,8 @@ def _one_connection_only() -> bool:
     return no_server or any(one.in_atomic_block for one in servers)
 
 
-def _with_own_connections(job: Callable[[], object]) -> None:
+def _with_own_connections(job: Callable[[], Any]) -> Any:
     try:
-        job()
+        return job()
     finally:
         connections.close_all()

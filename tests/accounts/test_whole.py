@@ -81,7 +81,7 @@ def test_a_filtered_list_is_its_pages() -> None:
 
 def test_an_account_that_left_the_list_meanwhile_is_left_out() -> None:
     query = AccountQuery(state=DISABLED)
-    ids = whole._ids_in_order(query, scope=None, policy=POLICY, now=NOW)
+    ids = whole._ids_in_order(DISABLED, query, scope=None, policy=POLICY, now=NOW)
     enabled = LocalUser.objects.get(pk=ids[1]).user_id
     User.objects.using("keystone").filter(pk=enabled).update(enabled=True)
     still = whole._still_listed(ids, query, policy=POLICY, now=NOW, kinds={})

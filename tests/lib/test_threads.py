@@ -124,10 +124,8 @@ def test_jobs_are_done_at_the_same_time_in_threads_that_close_their_connections(
 
 def test_each_job_has_the_context_of_its_caller(servers: Servers) -> None:
     limit.set("of a job")
-    found: list[str] = []
-    at_once(lambda: found.append(limit.get()), lambda: found.append(limit.get()))
 
-    assert found == ["of a job"] * 2
+    assert at_once(limit.get, limit.get) == ["of a job"] * 2
 
 
 def test_the_first_failure_is_raised_once_all_jobs_have_ended(servers: Servers) -> None:
@@ -147,7 +145,7 @@ def test_jobs_are_done_one_after_the_other_where_one_connection_sees_all(
     servers: Servers, found: list[Server]
 ) -> None:
     servers.found = found
-    made: list[str] = []
-    at_once(*[lambda: made.append(threading.current_thread().name)] * 2)
 
-    assert made == [threading.current_thread().name] * 2
+    assert at_once(*[lambda: threading.current_thread().name] * 2) == (
+        [threading.current_thread().name] * 2
+    )

@@ -235,8 +235,10 @@ def _newest_passwords(rows: Iterable[AccountRow]) -> dict[int, PasswordFacts]:
 
 
 def _newest(held: Mapping[int, list[PasswordFacts]]) -> dict[int, PasswordFacts]:
-    newest = ((local_id, newest_password(own)) for local_id, own in held.items())
-    return {local_id: facts for local_id, facts in newest if facts is not None}
+    return {
+        local_id: own[0] if len(own) == 1 else min(own, key=_newest_first)
+        for local_id, own in held.items()
+    }
 
 
 def newest_password(passwords: Iterable[PasswordFacts]) -> PasswordFacts | None:

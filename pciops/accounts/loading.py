@@ -159,7 +159,9 @@ def accounts(
     by_user = privileged.kinds_of(user_ids) if kinds is None else kinds
     held = _newest_passwords(rows) if newest is None else newest
     found = _accounts(rows, held, kinds=by_user)
-    named = (Named(one.id, one.name, one.domain_id, bool(one.email.strip(" "))) for one in found)
+    named = (
+        Named(one.id, one.name, one.domain_id, machines.is_not_blank(one.email)) for one in found
+    )
     reasons = machines.reasons_of(named, by_user)
     return [one._replace(machine=reasons[one.id]) if one.id in reasons else one for one in found]
 

@@ -259,13 +259,15 @@ def _with_credentials_only(user_ids: list[str]) -> list[str]:
     credentials = ApplicationCredential.objects.filter(user_id__in=user_ids)
     holders = set(credentials.values_list("user_id", flat=True))
     rows = User.objects.filter(id__in=holders).values_list("id", "extra")
-    return [user_id for user_id, extra in rows if not has_email(extra)]
+    return [user_id for user_id, extra in rows if not _has_email(decoded(extra))]
 
 
-def has_email(extra: str | None) -> bool:
-    """Return whether `email` in the JSON is a text that is not blank."""
-    value = decoded(extra)
-    email = value.get("email") if isinstance(value, dict) else None
+def _has_email(extra: object) -> bool:
+    return isinstance(extra, dict) and is_not_blank(extra.get("email"))
+
+
+def is_not_blank(email: object) -> bool:
+    """Return whether a value of `email` is a text that is not blank."""
     return isinstance(email, str) and bool(email.strip(" "))
 
 

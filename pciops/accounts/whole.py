@@ -40,7 +40,7 @@ def chunks(
         read_ids = partial(_ids_in_order, state, query, scope=scope, policy=policy, now=now)
         ids, kinds = threads.at_once(read_ids, privileged.all_kinds)
         for chunk in batched(ids, size):
-            yield _still_listed(chunk, query, policy=policy, now=now, kinds=kinds)
+            yield _still_listed(chunk, state, policy=policy, now=now, kinds=kinds)
         if ids:
             marker = f"{query.marker_prefix}{selectors.WITHOUT_LOCAL}"
     while True:
@@ -81,15 +81,13 @@ def _ids_in_order(
 @database.reading()
 def _still_listed(
     ids: list[int],
-    query: AccountQuery,
+    state: UserState,
     *,
     policy: Policy,
     now: datetime,
-    kinds: Mapping[str, AccountKinds] | None,
+    kinds: Mapping[str, AccountKinds],
 ) -> list[Account]:
     """Return the accounts of these rows of `local_user` that are in the state, in this order."""
-    rows = LocalUser.objects.filter(pk__in=ids)
-    if query.state is not None:
-        rows = query.state.filter(rows, policy, now)
+    rows = state.filter(LocalUser.objects.filter(pk__in=ids), policy, now)
     found, newest = loading.rows_with_passwords(rows)
     return loading.accounts([found[pk] for pk in ids if pk in found], kinds=kinds, newest=newest)

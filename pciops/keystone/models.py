@@ -194,7 +194,6 @@ class Assignment(RoleAssignment):
     """A role on a project or domain: UserProject, GroupProject, UserDomain, GroupDomain."""
 
     class Meta(RoleAssignment.Meta):
-        abstract = False
         db_table = "assignment"
 
 
@@ -202,7 +201,6 @@ class SystemAssignment(RoleAssignment):
     """A role on the whole system, with the target "system": UserSystem, GroupSystem."""
 
     class Meta(RoleAssignment.Meta):
-        abstract = False
         db_table = "system_assignment"
 
 

@@ -84,7 +84,7 @@ def test_an_account_that_left_the_list_meanwhile_is_left_out() -> None:
     ids = whole._ids_in_order(DISABLED, query, scope=None, policy=POLICY, now=NOW)
     enabled = LocalUser.objects.get(pk=ids[1]).user_id
     User.objects.using("keystone").filter(pk=enabled).update(enabled=True)
-    still = whole._still_listed(ids, query, policy=POLICY, now=NOW, kinds={})
+    still = whole._still_listed(ids, DISABLED, policy=POLICY, now=NOW, kinds={})
 
     assert len(still) == len(ids) - 1 == 3
     assert enabled not in {account.id for account in still}

@@ -292,26 +292,32 @@ def _actors(sources: Sources, grants: _Grants) -> dict[str, tuple[Cell, ...]]:
         for user_id, held in grants.items()
         if held[0].name is not None
     }
-    return users | _users(sources, grants.keys() - users.keys())
+    return users | _others(sources, grants.keys() - users.keys())
 
 
 def _users(sources: Sources, user_ids: Collection[str]) -> dict[str, tuple[Cell, ...]]:
-    """Return the cells of `ACCOUNT` by user; users of another domain are left out.
+    """Return the cells of `ACCOUNT` by user; users of another domain are left out."""
+    cells = sources.cloud.directory.account_cells
+    local = sources.selection.of_domain(LocalUser.objects.filter(user_id__in=user_ids))
+    found = _values(local, "user_id", "name", "domain_id")
+    users = {user_id: cells(user_id, *facts) for user_id, *facts in found}
+    return users | _others(sources, [user_id for user_id in user_ids if user_id not in users])
+
+
+def _others(sources: Sources, user_ids: Collection[str]) -> dict[str, tuple[Cell, ...]]:
+    """Return the same of users without a row of `local_user`.
 
     An LDAP user who never signed in has no row, and so no name and no domain.
     """
-    of_domain, cells = sources.selection.of_domain, sources.cloud.directory.account_cells
-    local = of_domain(LocalUser.objects.filter(user_id__in=user_ids))
-    found = _values(local, "user_id", "name", "domain_id")
-    users = {user_id: cells(user_id, *facts) for user_id, *facts in found}
-    if others := [user_id for user_id in user_ids if user_id not in users]:
-        with database.reading():
-            rows = loading.user_rows(of_domain(User.objects.filter(id__in=others)))
-        for facts, *_ in rows:
-            users[facts.id] = cells(facts.id, facts.name, facts.domain_id)
-        if sources.scope is None:
-            for user_id in others:
-                users.setdefault(user_id, cells(user_id, "", ""))
+    if not user_ids:
+        return {}
+    cells = sources.cloud.directory.account_cells
+    with database.reading():
+        rows = loading.user_rows(sources.selection.of_domain(User.objects.filter(id__in=user_ids)))
+    users = {facts.id: cells(facts.id, facts.name, facts.domain_id) for facts, *_ in rows}
+    if sources.scope is None:
+        for user_id in user_ids:
+            users.setdefault(user_id, cells(user_id, "", ""))
     return users
 
 

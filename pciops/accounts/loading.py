@@ -6,25 +6,41 @@ with 100,000 accounts.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
 
-from django.db.models import Case, Exists, F, OuterRef, QuerySet, Subquery, When
+from django.db.models import (
+    Case,
+    Exists,
+    F,
+    OuterRef,
+    QuerySet,
+    Subquery,
+    TextField,
+    When,
+)
+from django.db.models.expressions import Combinable
+from django.db.models.functions import JSONArray
 
 from pciops.accounts import machines, privileged
 from pciops.accounts.account import Account
 from pciops.accounts.machines import Named
 from pciops.accounts.privileged import AccountKinds
 from pciops.accounts.second_factor import wants_totp
-from pciops.accounts.states.password import FIRST_EXPIRY, superseded
-from pciops.keystone.fields import EPOCH
+from pciops.accounts.states.password import FIRST_EXPIRY, newest_first, superseded
+from pciops.keystone import database
+from pciops.keystone.fields import EPOCH, from_int
 from pciops.keystone.models import Credential, FederatedUser, LocalUser, Password, User, UserOption
 from pciops.keystone.options import MFA_RULES
 from pciops.lib import times
 from pciops.lib.jsontext import decoded
 
+Options = Mapping[str, Mapping[str, Any]]  # user id → option id → decoded value
+
+MOST_OPTIONS: Final = 20_000  # of all users that are kept in memory, with about 500 bytes each
 LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 _LOCAL_USER_COLUMNS: Final = (
@@ -83,7 +99,7 @@ class AccountRow(NamedTuple):
     extra_columns: tuple[Any, ...] = ()
 
 
-def local_user_rows(rows: QuerySet[LocalUser], *columns: str) -> list[AccountRow]:
+def local_user_rows(rows: QuerySet[LocalUser], *columns: str | Combinable) -> list[AccountRow]:
     """Read rows of `local_user`, with extra columns."""
     return [
         AccountRow(AccountFacts._make((*row[1:9], True, *row[9:11], False)), row[0], row[11:])
@@ -96,16 +112,29 @@ def rows_with_passwords(
 ) -> tuple[dict[int | None, AccountRow], dict[int, PasswordFacts]]:
     """Read rows of `local_user` and the newest passwords, both by its id, with one statement.
 
-    For thousands of accounts that takes less time than two statements.
+    For thousands of accounts that takes less time than two statements. A join would have to look
+    at each password and ask whether there is a newer one.
     """
-    newer = superseded("pk", "passwords__created_at_int")
-    found: dict[int | None, AccountRow] = {}
-    held: dict[int, list[PasswordFacts]] = defaultdict(list)
-    for row in local_user_rows(rows.filter(~newer), *_password_columns("passwords__")):
-        found[row.local_id] = row
-        if row.local_id is not None and row.extra_columns[0] is not None:
-            held[row.local_id].append(PasswordFacts(*row.extra_columns))
-    return found, _newest(held)
+    columns = JSONArray(*_password_columns(), output_field=TextField())
+    newest = Subquery(newest_first().values(columns=columns)[:1])
+    found = {row.local_id: row for row in local_user_rows(rows, newest)}
+    held = {
+        local_id: row.extra_columns[0]
+        for local_id, row in found.items()
+        if local_id is not None and row.extra_columns[0] is not None
+    }
+    decoded_at_once = json.loads(f"[{','.join(held.values())}]")
+    return found, {
+        local_id: PasswordFacts(pk, *map(_time, times_of_it))
+        for local_id, (pk, *times_of_it) in zip(held, decoded_at_once, strict=True)
+    }
+
+
+def _time(value: int | str | None) -> datetime | None:
+    """Return a time that came as JSON: a DateTimeInt as it is, a DATETIME as text in UTC."""
+    if value is None:
+        return None
+    return from_int(value) if isinstance(value, int) else times.parse(value)
 
 
 def rows_in_order(rows: QuerySet[LocalUser], local_ids: Collection[int]) -> list[AccountRow]:
@@ -148,17 +177,19 @@ def accounts(
     *,
     kinds: Mapping[str, AccountKinds] | None = None,
     newest: Mapping[int, PasswordFacts] | None = None,
+    options: Options | None = None,
 ) -> list[Account]:
     """Return the accounts of these rows, in their order, with passwords, options and kinds.
 
     Args:
         kinds: the kinds of all privileged accounts by user id; read for these rows if left out.
         newest: the newest passwords by the id of `local_user`; read if left out.
+        options: those of all users; read for these rows if left out.
     """
     user_ids = [row.facts.id for row in rows]
     by_user = privileged.kinds_of(user_ids) if kinds is None else kinds
     held = _newest_passwords(rows) if newest is None else newest
-    found = _accounts(rows, held, kinds=by_user)
+    found = _accounts(rows, held, kinds=by_user, options=options)
     named = (
         Named(one.id, one.name, one.domain_id, machines.is_not_blank(one.email)) for one in found
     )
@@ -183,14 +214,19 @@ def _accounts(
     newest: Mapping[int, PasswordFacts],
     *,
     kinds: Mapping[str, AccountKinds],
+    options: Options | None = None,
 ) -> list[Account]:
-    options = _options([row.facts.id for row in rows])
-    enrolled = _totp_enrolled(options)
+    user_ids = [row.facts.id for row in rows]
+    if options is None:
+        held = _options(UserOption.objects.filter(user__pk__in=user_ids))
+    else:
+        held = {user_id: options[user_id] for user_id in user_ids if user_id in options}
+    enrolled = _totp_enrolled(held)
     return [
         _account(
             row.facts,
             None if row.local_id is None else newest.get(row.local_id),
-            options.get(row.facts.id, {}),
+            held.get(row.facts.id, {}),
             kinds.get(row.facts.id, ()),
             totp_enrolled=row.facts.id in enrolled,
         )
@@ -310,25 +346,31 @@ def held_passwords(rows: QuerySet[Password]) -> list[HeldPassword]:
     return [HeldPassword(PasswordFacts(*row[:5]), *row[5:]) for row in found]
 
 
-def _password_columns(prefix: str = "") -> tuple[Any, ...]:
+def _password_columns() -> tuple[Any, ...]:
     """Return the columns of PasswordFacts.
 
     The old ones only if they count: MySQL sends times as text, which Python has to parse.
     """
-    names = [f"{prefix}{name}" for name in _TIMES]
-    old = (Case(When(**{f"{name}_at_int": None}, then=F(f"{name}_at"))) for name in names)
-    return f"{prefix}pk", *(f"{name}_at_int" for name in names), *old
+    old = (Case(When(**{f"{name}_at_int": None}, then=F(f"{name}_at"))) for name in _TIMES)
+    return "pk", *(f"{name}_at_int" for name in _TIMES), *old
 
 
-def _options(user_ids: Collection[str]) -> Mapping[str, dict[str, Any]]:
+@database.reading()
+def all_options() -> Options | None:
+    """Return the options of all users, or None if they are too many to keep in memory."""
+    rows = UserOption.objects.all()
+    return None if rows[MOST_OPTIONS:].exists() else _options(rows)
+
+
+def _options(rows: QuerySet[UserOption]) -> Options:
     options: dict[str, dict[str, Any]] = defaultdict(dict)
-    rows = UserOption.objects.filter(user__in=user_ids).order_by()
-    for user_id, option, value in rows.values_list("user_id", "option_id", "option_value"):
+    columns = rows.order_by().values_list("user_id", "option_id", "option_value")
+    for user_id, option, value in columns:
         options[user_id][option] = decoded(value)
     return options
 
 
-def _totp_enrolled(options: Mapping[str, Mapping[str, Any]]) -> set[str]:
+def _totp_enrolled(options: Options) -> set[str]:
     """Return the users with a TOTP credential among those whose rules name TOTP.
 
     The table has no index on users, so it is read only if there are such rules.

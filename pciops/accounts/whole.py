@@ -6,23 +6,28 @@ accounts are in, that tries the other nine tenths too; a scan of `user` finds th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Final
 
+from django.db.models import Case, QuerySet, When
+
 from pciops.accounts import loading, privileged, selectors
 from pciops.accounts.account import Account
+from pciops.accounts.loading import Options
 from pciops.accounts.policy.policy import Policy
 from pciops.accounts.prefilter import within
 from pciops.accounts.privileged import AccountKinds
 from pciops.accounts.query import SORT_NAME, AccountQuery
 from pciops.accounts.states.inactivity import UserState
-from pciops.accounts.states.state import Ids
+from pciops.accounts.states.state import Rows
 from pciops.keystone import database
 from pciops.keystone.models import LocalUser, User
 from pciops.lib import threads
 from pciops.lib.keyset import batched
+
+Load = Callable[..., list[Account]]  # loading.accounts with kinds and options
 
 MOST: Final = 200_000  # ids that are kept in memory, with about 100 bytes each
 
@@ -35,14 +40,21 @@ def chunks(
     Raises:
         KeystoneDatabaseDownError: possibly after the first chunks.
     """
-    marker, kinds = "", None
+    kinds: Mapping[str, AccountKinds] | None = None
     if state := _user_state(query):
         read_ids = partial(_ids_in_order, state, query, scope=scope, policy=policy, now=now)
-        ids, kinds = threads.at_once(read_ids, privileged.all_kinds)
-        for chunk in batched(ids, size):
-            yield _still_listed(chunk, state, policy=policy, now=now, kinds=kinds)
-        if ids:
-            marker = f"{query.marker_prefix}{selectors.WITHOUT_LOCAL}"
+        found, (kinds, options) = threads.at_once(read_ids, _kinds_and_options)
+        if len(found) <= MOST:
+            load = partial(loading.accounts, kinds=kinds, options=options)
+            for ids in batched([local_id for local_id, _ in found if local_id is not None], size):
+                rows = state.filter(LocalUser.objects.filter(pk__in=ids), policy, now)
+                yield _local_users(rows, ids, load)
+            for others in batched([user_id for _, user_id in found if user_id is not None], size):
+                yield _others(
+                    User.objects.filter(state.user_condition(policy, now), pk__in=others), load
+                )
+            return
+    marker = ""
     while True:
         page = selectors.page(
             query, scope=scope, policy=policy, now=now, marker=marker, limit=size, kinds=kinds
@@ -67,27 +79,32 @@ def _user_state(query: AccountQuery) -> UserState | None:
 @database.reading()
 def _ids_in_order(
     state: UserState, query: AccountQuery, *, scope: str | None, policy: Policy, now: datetime
-) -> list[int]:
-    """Return the ids of `local_user` in the order of the list; none if they are too many."""
+) -> list[tuple[int | None, str | None]]:
+    """Return the accounts in the order of the list, at most one more than `MOST`.
+
+    Of a local user it is the id of `local_user`, of any other user that of `user`.
+    """
     users = within(User.objects.all(), scope, query.domain_id)
     users = users.filter(state.user_condition(policy, now))
-    names = users.order_by("local_user__domain_id", "local_user__name")
-    # Users without a local row come first. To leave them out, MariaDB would begin with local_user.
-    every: Ids = names.values_list("local_user__pk", flat=True)
-    ids = list(every[: MOST + 1])
-    return [] if len(ids) > MOST else [pk for pk in ids if pk is not None]
+    names = users.order_by("local_user__domain_id", "local_user__name", "pk")
+    # Users without a local row are read as well: without them, MariaDB would begin with local_user.
+    other_id = Case(When(local_user=None, then="pk"))
+    return list(names.values_list("local_user__pk", other_id)[: MOST + 1])
 
 
 @database.reading()
-def _still_listed(
-    ids: list[int],
-    state: UserState,
-    *,
-    policy: Policy,
-    now: datetime,
-    kinds: Mapping[str, AccountKinds],
-) -> list[Account]:
-    """Return the accounts of these rows of `local_user` that are in the state, in this order."""
-    rows = state.filter(LocalUser.objects.filter(pk__in=ids), policy, now)
+def _kinds_and_options() -> tuple[Mapping[str, AccountKinds], Options | None]:
+    return privileged.all_kinds(), loading.all_options()
+
+
+@database.reading()
+def _local_users(rows: Rows, ids: list[int], load: Load) -> list[Account]:
+    """Return the accounts of these rows in the order of the ids."""
     found, newest = loading.rows_with_passwords(rows)
-    return loading.accounts([found[pk] for pk in ids if pk in found], kinds=kinds, newest=newest)
+    return load([found[pk] for pk in ids if pk in found], newest=newest)
+
+
+@database.reading()
+def _others(rows: QuerySet[User], load: Load) -> list[Account]:
+    """Return the accounts of these users without a local row, by id."""
+    return load(loading.user_rows(rows.order_by("pk")))

@@ -21,7 +21,7 @@ _FORMULA: Final = (
 )
 _STARTS: Final = re.compile(rf"[\t\r]|{_FORMULA}")
 # Most lines: no cell is quoted, a formula, or has the start of one.
-_CELL: Final = "(?:[A-Za-z0-9][A-Za-z0-9 .:@_+-]*)?"
+_CELL: Final = "(?:[A-Za-z0-9][A-Za-z0-9 .:@_+-]*+)?"
 _PLAIN: Final = re.compile(f"{_CELL}(?:,{_CELL})*")
 # After a character that some programs take as the end of a cell.
 _FOLLOWS: Final = re.compile(rf"[;|\t\r\n](?={_FORMULA})")
@@ -95,7 +95,7 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, list | tuple):
-        return " ".join(str(item) for item in value)
+        return " ".join(map(str, value))
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)

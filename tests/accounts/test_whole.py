@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from pciops.accounts import selectors, whole
+from pciops.accounts import loading, selectors, whole
 from pciops.accounts.account import Account
 from pciops.accounts.query import AccountQuery
 from pciops.accounts.states import DISABLED, STATES
 from pciops.accounts.states.state import State
-from pciops.keystone.models import LocalUser, User
+from pciops.keystone.models import User
+from pciops.keystone.options import IGNORE_PASSWORD_EXPIRY, MFA_RULES
 from tests.accounts.scenes import make_other
 from tests.factories import NOW, POLICY, PasswordRow, make_user
 
@@ -24,14 +25,17 @@ TWO_DOMAINS = ("a", "b")
 def _accounts() -> None:
     """Accounts in two domains, half of them disabled and never used, and LDAP users.
 
-    They have one password, three, two that are equally old, or none.
+    They have one password, three, two that are equally old, none, or one of an old Keystone. Some
+    have options.
     """
     one, older = PasswordRow(), PasswordRow(created_at=NOW - timedelta(days=60), expires_at=NOW)
     equally_old = PasswordRow(expires_at=NOW + timedelta(days=1))
-    held = ((one,), (older, one, older), (one, equally_old), ())
-    for number in range(8):
+    old = PasswordRow(created_at=NOW - timedelta(days=60), expires_at=NOW, old_columns=True)
+    held = ((one,), (older, one, older), (one, equally_old), (), (old,))
+    options = {IGNORE_PASSWORD_EXPIRY: True, MFA_RULES: [["password", "totp"]]}
+    for number in range(10):
         used: dict[str, Any] = {"last_active_at": NOW.date() if number % 3 else None}
-        facts = {"enabled": number % 2 == 0, **used}
+        facts = {"enabled": number % 2 == 0, "options": options if number < 6 else {}, **used}
         make_user(
             f"user{9 - number}",
             domain_id=TWO_DOMAINS[number % 3 == 0],
@@ -58,13 +62,20 @@ def of_whole(query: AccountQuery, scope: str | None) -> list[Account]:
     return [account for accounts in chunks for account in accounts]
 
 
-@pytest.mark.parametrize("most", [0, 3, 100], ids="at most {} ids in memory".format)
+@pytest.mark.parametrize(
+    ("most_ids", "most_options"), [(0, 100), (3, 100), (100, 100), (100, 0)], ids=str
+)
 @pytest.mark.parametrize("scope", [None, "b"])
 @pytest.mark.parametrize("state", [*STATES, None], ids=str)
 def test_a_whole_list_is_its_pages(
-    state: State | None, scope: str | None, most: int, monkeypatch: pytest.MonkeyPatch
+    state: State | None,
+    scope: str | None,
+    most_ids: int,
+    most_options: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(whole, "MOST", most)
+    monkeypatch.setattr(whole, "MOST", most_ids)
+    monkeypatch.setattr(loading, "MOST_OPTIONS", most_options)
     query = AccountQuery(state=state)
 
     assert of_whole(query, scope) == of_pages(query, scope)
@@ -79,12 +90,15 @@ def test_a_filtered_list_is_its_pages() -> None:
         assert of_whole(query, None) == of_pages(query, None) != []
 
 
-def test_an_account_that_left_the_list_meanwhile_is_left_out() -> None:
-    query = AccountQuery(state=DISABLED)
-    ids = whole._ids_in_order(DISABLED, query, scope=None, policy=POLICY, now=NOW)
-    enabled = LocalUser.objects.get(pk=ids[1]).user_id
-    User.objects.using("keystone").filter(pk=enabled).update(enabled=True)
-    still = whole._still_listed(ids, DISABLED, policy=POLICY, now=NOW, kinds={})
+@pytest.mark.parametrize("local", [True, False], ids=["local user", "LDAP user"])
+def test_an_account_that_left_the_list_meanwhile_is_left_out(local: bool) -> None:
+    chunks = whole.chunks(AccountQuery(state=DISABLED), scope=None, policy=POLICY, now=NOW, size=1)
+    first = next(chunks)
+    left = User.objects.filter(enabled=False, local_user__isnull=not local).exclude(pk=first[0].id)
+    ids = set(left.values_list("pk", flat=True))
+    User.objects.using("keystone").filter(pk__in=ids).update(enabled=True)
+    still = [account for accounts in [first, *chunks] for account in accounts]
 
-    assert len(still) == len(ids) - 1 == 3
-    assert enabled not in {account.id for account in still}
+    assert len(ids) >= 4
+    assert len(still) == 10 - len(ids)
+    assert ids.isdisjoint(account.id for account in still)

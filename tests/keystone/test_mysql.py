@@ -12,6 +12,8 @@ import pymysql
 import pytest
 from django.db import DatabaseError, OperationalError, connections
 from django.db.backends.mysql import base as django_backend
+from pymysql.constants import FIELD_TYPE
+from pymysql.converters import conversions
 from pytest_django.plugin import DjangoDbBlocker
 
 from pciops.keystone.mysql import base
@@ -347,3 +349,21 @@ def test_error_without_a_primary_says_what_to_do(cluster: Cluster, connection: C
         "No host accepts writes. one:3306: Can't connect; two:3306: read_only, as a replica is."
         " Name the primary in PCIOPS_KEYSTONE_UNLOCK_DATABASE_URL"
     )
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        (FIELD_TYPE.DATETIME, "2026-11-30 12:00:00"),
+        (FIELD_TYPE.DATETIME, "2026-11-30 12:00:00.250000"),
+        (FIELD_TYPE.DATETIME, "9999-12-31 23:59:59.999999"),
+        (FIELD_TYPE.DATETIME, "0000-00-00 00:00:00"),
+        (FIELD_TYPE.DATETIME, "2026-02-31 00:00:00"),
+        (FIELD_TYPE.TIMESTAMP, "1970-01-01 00:00:01"),
+        (FIELD_TYPE.DATE, "2026-11-30"),
+        (FIELD_TYPE.DATE, "0000-00-00"),
+        (FIELD_TYPE.DATE, "2026-02-31"),
+    ],
+)
+def test_times_are_converted_as_the_driver_does(field: int, text: str) -> None:
+    assert base.CONVERSIONS[field](text) == conversions[field](text)

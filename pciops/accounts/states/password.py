@@ -48,17 +48,18 @@ _NEWEST_FIRST = (
 )
 
 
-def superseded(local_user: str = "local_user", created_at_int: str = "created_at_int") -> Exists:
-    """Return the condition that a row's user has a newer password, not just an equally old one.
-
-    Args:
-        local_user, created_at_int: the lookups of these columns, for rows of another table.
-    """
+def superseded() -> Exists:
+    """Return the condition that a password's user has a newer one, not just an equally old one."""
     return Exists(
         Password.objects.filter(
-            local_user=OuterRef(local_user), created_at_int__gt=OuterRef(created_at_int)
+            local_user=OuterRef("local_user"), created_at_int__gt=OuterRef("created_at_int")
         )
     )
+
+
+def newest_first() -> QuerySet[Password]:
+    """Return the passwords of a row of `local_user`, for a subquery."""
+    return Password.objects.filter(local_user=OuterRef("pk")).order_by(*_NEWEST_FIRST)
 
 
 def new_password(account: Account) -> str:
@@ -74,8 +75,8 @@ class PasswordState(State):
         """Return the condition on the row of the newest password, without the exemption."""
 
     def condition(self, policy: Policy, now: datetime) -> Q:
-        own = Password.objects.filter(local_user=OuterRef("pk")).order_by(*_NEWEST_FIRST)
-        newest = Subquery(own.annotate(fit=self._fit_flag(policy, now)).values("fit")[:1])
+        fit = newest_first().annotate(fit=self._fit_flag(policy, now)).values("fit")
+        newest = Subquery(fit[:1])
         return Q(Exact(newest, 1)) & Q(~option_is_true(options.IGNORE_PASSWORD_EXPIRY))
 
     def _fit_flag(self, policy: Policy, now: datetime) -> Case:

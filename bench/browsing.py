@@ -62,13 +62,17 @@ class Browsed:
 
 
 class Operator(threading.Thread):
-    """One operator, who is signed in."""
+    """One operator, who is signed in, or an open overview that refreshes itself."""
 
-    def __init__(self, url: str, session: str, seed: int, think: float) -> None:
+    def __init__(
+        self, url: str, session: str, seed: int, *, think: float, refreshing: bool
+    ) -> None:
         super().__init__()
         self.visitor = Visitor(url)
         self.visitor.http.cookies["pciops-session"] = session
-        self.think = think
+        if refreshing:  # as htmx does it (templates/base.html)
+            self.visitor.http.headers.update({"HX-Request": "true", "X-By-Itself": "1"})
+        self.think, self.refreshing = think, refreshing
         self.seen: list[tuple[str, float, str]] = []  # page, seconds, error
         self._random = random.Random(seed)
         self._accounts: list[str] = []
@@ -77,7 +81,7 @@ class Operator(threading.Thread):
         time_to_read = self._random.uniform(0, self.think)  # so that they do not begin at once
         names, weights = list(PAGES), [weight for _, weight in PAGES.values()]
         while not _over.wait(time_to_read):
-            [name] = self._random.choices(names, weights)
+            [name] = ["overview"] if self.refreshing else self._random.choices(names, weights)
             self._get(name if self._accounts or name != "account" else "locked accounts")
             time_to_read = self._random.uniform(0.5, 1.5) * self.think
 
@@ -116,12 +120,15 @@ def signed_in(bench: Bench, number: int) -> list[str]:
 
 
 @contextmanager
-def browsing(url: str, sessions: list[str], *, think: float, nice: int) -> Iterator[Browsed]:
+def browsing(
+    url: str, sessions: list[str], *, think: float, nice: int = 0, refreshing: bool = False
+) -> Iterator[Browsed]:
     """Let operators browse inside this block.
 
     Args:
         think: seconds between two pages of an operator, from half to one and a half of that.
         nice: of their process; 19 leaves the processors to others.
+        refreshing: they only have the overview open.
     """
     browsed = Browsed()
     process = subprocess.Popen(
@@ -132,7 +139,8 @@ def browsing(url: str, sessions: list[str], *, think: float, nice: int) -> Itera
         text=True,
     )
     assert process.stdin
-    process.stdin.write(json.dumps({"url": url, "sessions": sessions, "think": think}) + "\n")
+    told = {"url": url, "sessions": sessions, "think": think, "refreshing": refreshing}
+    process.stdin.write(json.dumps(told) + "\n")
     process.stdin.flush()
     try:
         yield browsed
@@ -147,7 +155,7 @@ def main() -> None:
     """Browse until standard input ends."""
     told = json.loads(sys.stdin.readline())
     operators = [
-        Operator(told["url"], session, seed, told["think"])
+        Operator(told["url"], session, seed, think=told["think"], refreshing=told["refreshing"])
         for seed, session in enumerate(told["sessions"])
     ]
     for operator in operators:

@@ -75,6 +75,8 @@ class Account(NamedTuple):
     @property
     def exemptions(self) -> list[str]:
         """The names, as in Keystone's API, of the options that exempt it from a rule."""
+        if not self.options:  # as of most accounts of a long list
+            return []
         return [name for option, name in options.EXEMPTIONS.items() if self.exempt_from(option)]
 
     def exempt_from(self, option_id: str) -> bool:

@@ -4,8 +4,9 @@
 
 Starts what bench.pages does. Busy are 20 operators who browse (bench.browsing), and a process that
 takes the census, plans notices and builds the report, over and over. Off and busy take turns, so
-that what else the machine does meets both alike. pciops' own processes have the lowest priority, as
-if they had a host of their own; their statements in MariaDB have the same as Keystone's.
+that what else the machine does meets both alike. pciops' own processes share one core, and have the
+lowest priority, as if they had a host of their own; their statements in MariaDB have the same as
+Keystone's.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from pciops.accounts.account import Account
 from pciops.accounts.machines import Named
 from pciops.accounts.privileged import AccountKinds
 from pciops.accounts.second_factor import wants_totp
-from pciops.accounts.states.password import FIRST_EXPIRY, newest_first, superseded
+from pciops.accounts.states.password import FIRST_EXPIRY, passwords_newest_first, superseded
 from pciops.keystone import database
 from pciops.keystone.fields import EPOCH, from_int
 from pciops.keystone.models import Credential, FederatedUser, LocalUser, Password, User, UserOption
@@ -107,7 +107,7 @@ def rows_with_passwords(
     at each password and ask whether there is a newer one.
     """
     columns = JSONArray(*_password_columns(), output_field=TextField())
-    newest = Subquery(newest_first().values(columns=columns)[:1])
+    newest = Subquery(passwords_newest_first().values(columns=columns)[:1])
     found = {row.local_id: row for row in local_user_rows(rows, newest)}
     held = {
         local_id: row.extra_columns[0]

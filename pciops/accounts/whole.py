@@ -13,7 +13,7 @@ from typing import Final
 
 from django.db.models import Case, QuerySet, When
 
-from pciops.accounts import loading, privileged, selectors
+from pciops.accounts import loading, privileged, selectors, without_local
 from pciops.accounts.account import Account
 from pciops.accounts.loading import Options
 from pciops.accounts.policy.policy import Policy
@@ -50,9 +50,8 @@ def chunks(
                 rows = state.filter(LocalUser.objects.filter(pk__in=ids), policy, now)
                 yield _local_users(rows, ids, load)
             for others in batched([user_id for _, user_id in found if user_id is not None], size):
-                yield _others(
-                    User.objects.filter(state.user_condition(policy, now), pk__in=others), load
-                )
+                users = without_local.users(query, scope=scope, policy=policy, now=now)
+                yield _others(users.filter(pk__in=others), load)
             return
     marker = ""
     while True:

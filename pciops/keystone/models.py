@@ -100,7 +100,7 @@ class FederatedUser(KeystoneTable):
 class Password(KeystoneTable):
     """A current or former password; the newest has the greatest `created_at_int`."""
 
-    local_user = models.ForeignKey(LocalUser, models.DO_NOTHING, related_name="passwords")
+    local_user = models.ForeignKey(LocalUser, models.DO_NOTHING)
     created_at_int = DateTimeInt()
     expires_at_int = DateTimeInt(null=True)
     created_at = UtcDateTime()  # the old columns, read if the new ones are unset

@@ -57,7 +57,7 @@ def superseded() -> Exists:
     )
 
 
-def newest_first() -> QuerySet[Password]:
+def passwords_newest_first() -> QuerySet[Password]:
     """Return the passwords of a row of `local_user`, for a subquery."""
     return Password.objects.filter(local_user=OuterRef("pk")).order_by(*_NEWEST_FIRST)
 
@@ -75,7 +75,7 @@ class PasswordState(State):
         """Return the condition on the row of the newest password, without the exemption."""
 
     def condition(self, policy: Policy, now: datetime) -> Q:
-        fit = newest_first().annotate(fit=self._fit_flag(policy, now)).values("fit")
+        fit = passwords_newest_first().annotate(fit=self._fit_flag(policy, now)).values("fit")
         newest = Subquery(fit[:1])
         return Q(Exact(newest, 1)) & Q(~option_is_true(options.IGNORE_PASSWORD_EXPIRY))
 

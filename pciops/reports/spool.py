@@ -13,17 +13,18 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from tempfile import SpooledTemporaryFile
 from typing import Final, NamedTuple, Self
 from weakref import finalize
 
-from pciops.lib.canonical import canonical
+from pciops.lib.canonical import canonical_lines
 from pciops.reports.value import Column, Report, Row, Table
 
-FIRST_ROWS: Final = 500  # that stay in memory, for pages
-CHUNK_SIZE: Final = 512 * 1024  # characters of lines; a fifth as many bytes when compressed
+FIRST_ROWS: Final = 500  # that pages show
+CHUNK_ROWS: Final = 1000  # a quarter of a megabyte of lines, a fifth of that when compressed
 IN_MEMORY: Final = 256 * 1024  # bytes of chunks that need no file yet
-LEVEL: Final = 6  # of zlib
+LEVEL: Final = 3  # of zlib: half the time of its default, and a twentieth more bytes
 
 
 class Chunk(NamedTuple):
@@ -38,10 +39,8 @@ class Spool:
 
     def __init__(self) -> None:
         self.count = 0
-        self.first: list[Row] = []
+        self._rows: list[Row] = []  # too few for a chunk
         self._hash = hashlib.sha256()
-        self._lines: list[str] = []
-        self._size = 0
         self._chunks: list[tuple[int, int]] = []  # rows and bytes of each chunk in the file
         self._file: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 closed by `close`
         self._thread = ThreadPoolExecutor(max_workers=1)  # begins with the first chunk
@@ -58,16 +57,17 @@ class Spool:
 
     def append(self, row: Row) -> None:
         """Append a row; half surrogate pairs, which are not text, become question marks."""
-        line = canonical(row)
-        if self.count < FIRST_ROWS:
-            self.first.append(tuple(json.loads(line.encode("utf-8", "replace"))))
         self.count += 1
-        self._lines.append(line)
-        self._size += len(line)
-        if self._size >= CHUNK_SIZE:
+        self._rows.append(row)
+        if len(self._rows) >= CHUNK_ROWS:
             self._wait()
-            lines, self._lines, self._size = self._lines, [], 0
-            self._compressing = self._thread.submit(self._compress, lines)
+            rows, self._rows = self._rows, []
+            self._compressing = self._thread.submit(self._compress, rows)
+
+    @property
+    def first(self) -> list[Row]:
+        """Return the first rows."""
+        return list(islice(self.rows(), FIRST_ROWS))
 
     @property
     def sha256(self) -> str:
@@ -90,30 +90,30 @@ class Spool:
             yield from decompressed(chunk.data)
 
     def _finish(self) -> None:
-        """Compress the lines that are too few for a chunk."""
+        """Compress the rows that are too few for a chunk."""
         self._wait()
-        if self._lines:
-            self._compress(self._lines)
-            self._lines, self._size = [], 0
+        if self._rows:
+            self._compress(self._rows)
+            self._rows = []
 
     def _wait(self) -> None:
         if self._compressing is not None:
             self._compressing.result()
             self._compressing = None
 
-    def _compress(self, lines: Sequence[str]) -> None:
-        text = "\n".join([*lines, ""]).encode("utf-8", "replace")
+    def _compress(self, rows: Sequence[Row]) -> None:
+        text = canonical_lines(rows).encode("utf-8", "replace")
         self._hash.update(text)
         data = zlib.compress(text, LEVEL)
         self._file.seek(0, 2)
         self._file.write(data)
-        self._chunks.append((len(lines), len(data)))
+        self._chunks.append((len(rows), len(data)))
 
 
 def decompressed(data: bytes) -> Iterator[Row]:
     """Yield the rows of a chunk."""
-    for line in zlib.decompress(data).splitlines():
-        yield tuple(json.loads(line))
+    lines = zlib.decompress(data).rstrip(b"\n").replace(b"\n", b",")
+    yield from map(tuple, json.loads(b"[%s]" % lines))  # one call: for each line takes longer
 
 
 class ReportTables:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pciops.lib.canonical import canonical, digest
 from pciops.reports import spool
 from pciops.reports.spool import ReportTables, Spool
 from pciops.reports.value import Cell, Row
@@ -37,12 +38,12 @@ def test_a_spool_returns_its_rows_and_hashes_their_canonical_json(rows: list[Row
 def test_rows_beyond_a_chunk_and_beyond_memory_are_returned(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(spool, "CHUNK_SIZE", 100)
+    monkeypatch.setattr(spool, "CHUNK_ROWS", 4)
     monkeypatch.setattr(spool, "IN_MEMORY", 200)
     rows = [(number, "x" * 30) for number in range(1000)]
     filled = Spool.of(rows)
 
-    assert len(list(filled.chunks())) > 200
+    assert len(list(filled.chunks())) == 250
     assert list(filled.rows()) == rows
 
 
@@ -50,7 +51,7 @@ def test_a_full_disk_is_an_error_of_the_list(monkeypatch: pytest.MonkeyPatch) ->
     def write(data: bytes) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(spool, "CHUNK_SIZE", 100)
+    monkeypatch.setattr(spool, "CHUNK_ROWS", 1)
     filled = Spool()
     monkeypatch.setattr(filled._file, "write", write)
 
@@ -60,7 +61,7 @@ def test_a_full_disk_is_an_error_of_the_list(monkeypatch: pytest.MonkeyPatch) ->
         filled.append(("x" * 100,))
 
 
-def test_only_the_first_rows_stay_in_memory() -> None:
+def test_pages_show_only_the_first_rows() -> None:
     rows = ((number,) for number in range(spool.FIRST_ROWS + 1))
 
     assert len(Spool.of(rows).first) == spool.FIRST_ROWS
@@ -74,9 +75,13 @@ def test_rows_are_appended_after_some_were_read() -> None:
     assert list(filled.rows()) == [(1,), (2,)]
 
 
-@pytest.mark.parametrize("text", ["\r", "\n", "\u2028", "\0", '"', "\\"])
-def test_no_character_ends_a_row(text: str) -> None:
-    assert list(Spool.of([(text, 1)]).rows()) == [(text, 1)]
+@pytest.mark.parametrize("text", ["\r", "\n", "\u2028", "\0", '"', "\\", "],["])
+def test_no_text_ends_a_row(text: str) -> None:
+    rows = [(text, 1), (text, 2)]
+    filled = Spool.of(rows)
+
+    assert list(filled.rows()) == rows
+    assert filled.sha256 == digest("".join(f"{canonical(row)}\n" for row in rows))
 
 
 def test_half_a_surrogate_pair_becomes_a_question_mark() -> None:

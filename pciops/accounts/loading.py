@@ -6,15 +6,13 @@ with 100,000 accounts.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
 
-from django.db.models import Case, Exists, F, OuterRef, QuerySet, Subquery, TextField, When
+from django.db.models import Case, Exists, F, OuterRef, QuerySet, Subquery, When
 from django.db.models.expressions import Combinable
-from django.db.models.functions import JSONArray
 
 from pciops.accounts import machines, privileged
 from pciops.accounts.account import Account
@@ -27,7 +25,7 @@ from pciops.keystone.fields import EPOCH, from_int
 from pciops.keystone.models import Credential, FederatedUser, LocalUser, Password, User, UserOption
 from pciops.keystone.options import MFA_RULES
 from pciops.lib import times
-from pciops.lib.jsontext import decoded
+from pciops.lib.jsontext import array, decoded, decoded_all
 
 Options = Mapping[str, Mapping[str, Any]]  # user id → option id → decoded value
 
@@ -106,7 +104,7 @@ def rows_with_passwords(
     For thousands of accounts that takes less time than two statements. A join would have to look
     at each password and ask whether there is a newer one.
     """
-    columns = JSONArray(*_password_columns(), output_field=TextField())
+    columns = array(*_password_columns())
     newest = Subquery(passwords_newest_first().values(columns=columns)[:1])
     found = {row.local_id: row for row in local_user_rows(rows, newest)}
     held = {
@@ -114,8 +112,7 @@ def rows_with_passwords(
         for local_id, row in found.items()
         if local_id is not None and row.extra_columns[0] is not None
     }
-    # Decoded by one call: one for each would take longer than columns of their own.
-    facts = json.loads(f"[{','.join(held.values())}]")
+    facts = decoded_all(held.values())
     return found, {
         local_id: PasswordFacts(pk, *map(_time, own_times))
         for local_id, (pk, *own_times) in zip(held, facts, strict=True)

@@ -110,10 +110,14 @@ def months_before(now: datetime, months: int) -> datetime:
     raise AssertionError("every month has 28 days")
 
 
-def iso(value: datetime | date | None) -> str | None:
-    """Return `2026-11-22T14:02:11Z`, or `2026-11-22` for a day."""
+def iso(value: datetime | date | None, timespec: str = "auto") -> str | None:
+    """Return `2026-11-22T14:02:11Z`, or `2026-11-22` for a day.
+
+    Args:
+        timespec: of datetime.isoformat; `auto` gives the microseconds if there are any.
+    """
     if value is None:
         return None
     if isinstance(value, datetime):
-        return f"{value.astimezone(UTC).isoformat()[:-6]}Z"  # without +00:00
+        return f"{value.astimezone(UTC).isoformat(timespec=timespec)[:-6]}Z"  # without +00:00
     return value.isoformat()

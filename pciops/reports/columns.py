@@ -33,7 +33,7 @@ PASSWORD: Final = (
 
 def second(time: datetime | None) -> str | None:
     """Return a time to the second, as cells have it."""
-    return times.iso(time.replace(microsecond=0)) if time else None
+    return times.iso(time, "seconds")
 
 
 def account_cells(account: Account) -> tuple[Cell, ...]:

@@ -18,7 +18,7 @@ from pciops.accounts.states.state import State
 from pciops.keystone import database, options
 from pciops.keystone.fields import from_int
 from pciops.keystone.models import LocalUser, Password
-from pciops.lib import keyset
+from pciops.lib import jsontext, keyset
 from pciops.reports import lifetimes
 from pciops.reports.account_lists import CHUNK, Selection, exempt_ids
 from pciops.reports.columns import password_cells
@@ -58,14 +58,16 @@ class PasswordLists:
     def _add(self, passwords: list[NewestPassword], selection: Selection, exempt: set[str]) -> None:
         cells, now = selection.directory.account_cells, selection.now
         ends = {days: now + timedelta(days=days) for days in EXPIRING_COUNTS}
-        holders, expiries = _holders(passwords, selection), _expiries(passwords)
+        holders, expiries = _holders(passwords, selection), _old_expiries(passwords)
         too_long: list[tuple[_Holder, Row]] = []
         for found in passwords:
             user = holders.get(found.local_id)
             if user is None or user.user_id in exempt:
                 continue
             created_at, expires_at = from_int(found.created_at_int), expiries.get(found.pk)
-            password = password_cells(user.enabled, created_at, expires_at, now)
+            if found.expires_at_int is not None:
+                expires_at = from_int(found.expires_at_int)
+            password = password_cells(bool(user.enabled), created_at, expires_at, now)
             row = *cells(user.user_id, user.name, user.domain_id), *password
             state = None if found.bucket == len(BY_PASSWORD) else BY_PASSWORD[found.bucket]
             if state is not None:
@@ -99,17 +101,14 @@ class _Holder(NamedTuple):
     user_id: str
     name: str
     domain_id: str
-    enabled: bool | None
+    enabled: int | None  # 0 or 1
 
 
 @database.reading()
-def _expiries(passwords: list[NewestPassword]) -> dict[int, datetime | None]:
-    """Return the expiries by primary key; the old column counts if the new one is NULL."""
-    new = {
-        row.pk: from_int(row.expires_at_int) for row in passwords if row.expires_at_int is not None
-    }
-    old = Password.objects.filter(pk__in=[row.pk for row in passwords if row.pk not in new])
-    return {**new, **dict(old.values_list("pk", "expires_at"))}
+def _old_expiries(passwords: list[NewestPassword]) -> dict[int, datetime | None]:
+    """Return by primary key the expiries in the old column, which count if the new one is NULL."""
+    unset = [password.pk for password in passwords if password.expires_at_int is None]
+    return dict(Password.objects.filter(pk__in=unset).values_list("pk", "expires_at"))
 
 
 @database.reading()
@@ -118,4 +117,5 @@ def _holders(passwords: list[NewestPassword], selection: Selection) -> dict[int,
     local_ids = [password.local_id for password in passwords]
     rows = selection.of_domain(LocalUser.objects.filter(pk__in=local_ids))
     columns = ("pk", "user_id", "name", "domain_id", "user__enabled")
-    return {local_id: _Holder(*values) for local_id, *values in rows.values_list(*columns)}
+    found = jsontext.rows_of(rows, *columns)
+    return {local_id: _Holder(*values) for local_id, *values in found}

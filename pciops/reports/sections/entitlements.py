@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import heapq
+import json
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from itertools import chain
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Final, NamedTuple
 
 from django.db.models import Exists, OuterRef, Q
@@ -24,8 +25,8 @@ from pciops.keystone.models import (
     User,
     UserGroupMembership,
 )
-from pciops.lib import keyset
-from pciops.lib.canonical import canonical
+from pciops.lib import jsontext, keyset
+from pciops.lib.canonical import canonical_lines
 from pciops.lib.threads import read_ahead
 from pciops.reports.archive import store
 from pciops.reports.columns import ACCOUNT
@@ -53,19 +54,19 @@ COLUMNS: Final = (
     Column("group_id", "Group's id"),
     Column("new", "New since last week", "yes"),
 )
-_KEYS: Final = [[column.key for column in COLUMNS].index(name) for name in IDENTITY]
+_identity: Final = itemgetter(*map([column.key for column in COLUMNS].index, IDENTITY))
 
 
 class _Grant(NamedTuple):
     """A role of a user or group."""
 
+    scope: str  # of `_SCOPES`
     actor_id: str
     target_id: str
     role_id: str
-    inherited: bool
+    inherited: int  # 0 or 1
     name: str | None  # the actor's, in `local_user`
     domain_id: str | None
-    scope: str  # of `_SCOPES`
 
 
 _Grants = dict[str, list[_Grant]]  # by actor
@@ -91,13 +92,13 @@ def section(sources: Sources, tables: ReportTables) -> Section:
     every, of_administrators = Spool(), Spool()
     new = 0
     with closing(_Before(sources)) as before:
-        for row in _rows(sources):
-            is_new = before.lacks(row)
-            new += bool(is_new)
-            entry = *row, is_new
-            every.append(entry)
-            if row[5] in administrators:
-                of_administrators.append(entry)
+        for rows in read_ahead(chain(_of_users(sources), _of_groups(sources))):
+            for row, is_new in zip(rows, before.lacks(rows), strict=True):
+                new += bool(is_new)
+                entry = *row, is_new
+                every.append(entry)
+                if row[5] in administrators:
+                    of_administrators.append(entry)
         known = before.known
     return Section(
         key="7.2",
@@ -176,34 +177,33 @@ class _Before:
         report = store.report(before) if before else None
         self.known = report is not None and any(table.key == KEY for table in report.tables())
         if before is not None and self.known:
-            self._database.executemany(
-                "INSERT OR IGNORE INTO before VALUES (?)",
-                ([_key(row)] for row in store.rows(before, KEY)),
-            )
+            for rows in keyset.batched(store.rows(before, KEY), CHUNK):
+                self._database.executemany("INSERT OR IGNORE INTO before VALUES (?)", _keys(rows))
 
-    def lacks(self, row: Row) -> bool | None:
-        """Return whether the role is new; None if there is no list to compare with."""
+    def lacks(self, rows: list[Row]) -> list[bool | None]:
+        """Return for each role whether it is new; None if there is no list to compare with."""
         if not self.known:
-            return None
-        found = self._database.execute("SELECT 1 FROM before WHERE key = ?", [_key(row)])
-        return found.fetchone() is None
+            return [None] * len(rows)
+        keys = [key for (key,) in _keys(rows)]
+        found = self._database.execute(
+            "SELECT key FROM before WHERE key IN (SELECT value FROM json_each(?))",
+            [json.dumps(keys)],
+        )
+        old = {key for (key,) in found}
+        return [key not in old for key in keys]
 
     def close(self) -> None:
         """Delete the file."""
         self._database.close()
 
 
-def _key(row: Row) -> str:
-    return canonical([row[place] for place in _KEYS]).encode("utf-8", "replace").decode()
+def _keys(rows: Iterable[Row]) -> list[tuple[str]]:
+    """Return what identifies each role, from week to week."""
+    lines = canonical_lines([_identity(row) for row in rows])
+    return [(line,) for line in lines.encode("utf-8", "replace").decode().split("\n")[:-1]]
 
 
 # --- Reading, in constant memory ------------------------------------------------------------------
-def _rows(sources: Sources) -> Iterator[Row]:
-    """Yield the roles of users, then those of groups for each of their members."""
-    for rows in read_ahead(chain(_of_users(sources), _of_groups(sources))):
-        yield from rows
-
-
 def _of_users(sources: Sources) -> Iterator[list[Row]]:
     roles, targets = _roles(), _Targets(sources.scope)
     for by_user in _grants("User", sources.scope):
@@ -254,7 +254,7 @@ def _grants(kind: str, domain_id: str | None) -> Iterator[_Grants]:
     each = (_read(model, kind, scope, condition) for scope, model in _SCOPES.items())
     chunk: _Grants = {}
     size = 0
-    for grant in heapq.merge(*each, key=itemgetter(0)):
+    for grant in heapq.merge(*each, key=attrgetter("actor_id")):
         if size >= CHUNK and grant.actor_id not in chunk:
             yield chunk
             chunk, size = {}, 0
@@ -267,13 +267,14 @@ def _grants(kind: str, domain_id: str | None) -> Iterator[_Grants]:
 def _read(model: Any, kind: str, scope: str, condition: Q) -> Iterator[_Grant]:
     """Yield the roles of one type, in the order of the table's primary key."""
     columns = [column.name for column in _BY_ACTOR.columns]
-    names = ("local_user__name", "local_user__domain_id")
+    columns += ["local_user__name", "local_user__domain_id"]
     rows = model.objects.filter(condition, type=f"{kind}{scope.title()}")
-    rows = rows.values_list(*columns, *names, named=True)
+    part = rows
     with database.reading():
-        for batch in keyset.batches(rows, _BY_ACTOR, size=CHUNK):
-            for row in batch:
-                yield _Grant._make((*row, scope))
+        while found := jsontext.rows_of(_BY_ACTOR.sort(part)[:CHUNK], *columns):
+            batch = [_Grant(scope, *row) for row in found]
+            yield from batch
+            part = _BY_ACTOR.after_row(rows, batch[-1])
 
 
 def _members(sources: Sources, group_id: str) -> Iterator[dict[str, tuple[Cell, ...]]]:
@@ -351,7 +352,8 @@ def _cells(
     """Return the cells from `role` to `inherited`."""
     target, domain = targets.get(grant.target_id, _UNKNOWN)
     role = roles.get(grant.role_id, grant.role_id)
-    return role, grant.role_id, grant.scope, target, domain, grant.target_id, grant.inherited
+    inherited = bool(grant.inherited)
+    return role, grant.role_id, grant.scope, target, domain, grant.target_id, inherited
 
 
 @database.reading()

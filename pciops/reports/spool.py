@@ -18,6 +18,7 @@ from tempfile import SpooledTemporaryFile
 from typing import Final, NamedTuple, Self
 from weakref import finalize
 
+from pciops.lib import keyset
 from pciops.lib.canonical import canonical_lines
 from pciops.reports.value import Column, Report, Row, Table
 
@@ -38,8 +39,8 @@ class Spool:
     """A list that rows are appended to and read from as often as needed."""
 
     def __init__(self) -> None:
-        self.count = 0
-        self._rows: list[Row] = []  # too few for a chunk
+        self._rows: list[Row] = []  # in no chunk yet
+        self._in_chunks = 0
         self._hash = hashlib.sha256()
         self._chunks: list[tuple[int, int]] = []  # rows and bytes of each chunk in the file
         self._file: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 closed by `close`
@@ -51,18 +52,26 @@ class Spool:
     def of(cls, rows: Iterable[Row]) -> Spool:
         """Return a spool with all of the rows."""
         spool = cls()
-        for row in rows:
-            spool.append(row)
+        spool.extend(rows)
         return spool
+
+    @property
+    def count(self) -> int:
+        """Return the number of rows."""
+        return self._in_chunks + len(self._rows)
 
     def append(self, row: Row) -> None:
         """Append a row; half surrogate pairs, which are not text, become question marks."""
-        self.count += 1
         self._rows.append(row)
         if len(self._rows) >= CHUNK_ROWS:
-            self._wait()
-            rows, self._rows = self._rows, []
-            self._compressing = self._thread.submit(self._compress, rows)
+            self._fill_chunk()
+
+    def extend(self, rows: Iterable[Row]) -> None:
+        """Append rows."""
+        for some in keyset.batched(rows, CHUNK_ROWS):
+            self._rows += some
+            if len(self._rows) >= CHUNK_ROWS:
+                self._fill_chunk()
 
     @property
     def first(self) -> list[Row]:
@@ -93,8 +102,17 @@ class Spool:
         """Compress the rows that are too few for a chunk."""
         self._wait()
         if self._rows:
-            self._compress(self._rows)
-            self._rows = []
+            self._compress(self._next_rows())
+
+    def _fill_chunk(self) -> None:
+        self._wait()
+        self._compressing = self._thread.submit(self._compress, self._next_rows())
+
+    def _next_rows(self) -> list[Row]:
+        """Return the rows of the next chunk, which are no longer among those without one."""
+        rows, self._rows = self._rows[:CHUNK_ROWS], self._rows[CHUNK_ROWS:]
+        self._in_chunks += len(rows)
+        return rows
 
     def _wait(self) -> None:
         if self._compressing is not None:

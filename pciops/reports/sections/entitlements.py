@@ -38,6 +38,7 @@ from pciops.reports.value import Cell, Column, Figure, Judgment, Row, Section, T
 CHUNK: Final = 5000  # roles in memory at a time, or a few more, and members of a group
 TARGETS: Final = 50_000  # names in memory
 SYSTEM: Final = "system"
+_NAMES: Final = ("local_user__name", "nonlocal_user__name")
 _UNKNOWN: Final = ("", "")  # a target without a name
 KEY: Final = "entitlements"  # of the table
 IDENTITY: Final = ("user_id", "role_id", "target_id", "inherited", "group_id")
@@ -93,12 +94,11 @@ def section(sources: Sources, tables: ReportTables) -> Section:
     new = 0
     with closing(_Before(sources)) as before:
         for rows in read_ahead(chain(_of_users(sources), _of_groups(sources))):
-            for row, is_new in zip(rows, before.lacks(rows), strict=True):
-                new += bool(is_new)
-                entry = *row, is_new
-                every.append(entry)
-                if row[5] in administrators:
-                    of_administrators.append(entry)
+            marks = before.lacks(rows)
+            new += marks.count(True)
+            entries = [(*row, is_new) for row, is_new in zip(rows, marks, strict=True)]
+            every.extend(entries)
+            of_administrators.extend(entry for entry in entries if entry[5] in administrators)
         known = before.known
     return Section(
         key="7.2",
@@ -314,8 +314,10 @@ def _others(sources: Sources, user_ids: Collection[str]) -> dict[str, tuple[Cell
         return {}
     cells = sources.cloud.directory.account_cells
     with database.reading():
-        rows = loading.user_rows(sources.selection.of_domain(User.objects.filter(id__in=user_ids)))
-    users = {facts.id: cells(facts.id, facts.name, facts.domain_id) for facts, *_ in rows}
+        found = sources.selection.of_domain(User.objects.filter(id__in=user_ids))
+        rows = list(found.values_list("id", *_NAMES, "domain_id"))
+        names = loading.user_names(row[:3] for row in rows)
+    users = {user_id: cells(user_id, names[user_id], of) for user_id, _, _, of in rows}
     if sources.scope is None:
         for user_id in user_ids:
             users.setdefault(user_id, cells(user_id, "", ""))

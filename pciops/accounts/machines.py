@@ -190,6 +190,19 @@ def candidates(rows: QuerySet[M, Any], columns: Columns) -> QuerySet[M, Any]:
     return cast("QuerySet[M, Any]", found)
 
 
+@database.reading()
+def candidate_ids() -> set[str] | None:
+    """Return the ids of all machines that are no service accounts, and of a few other users.
+
+    Returns:
+        None if names or domains make machines, which only the rows of all users tell.
+    """
+    if settings.MACHINE_DOMAINS or settings.SERVICE_NAME_PATTERNS:
+        return None
+    holders = ApplicationCredential.objects.values_list("user_id", flat=True).distinct()
+    return {*holders, *(user_id for user_id, is_it in _all_recorded().items() if is_it)}
+
+
 def _is_machine(columns: Columns, without_email: Q) -> Case:
     """Return the rule for a row with a `machine_name`."""
     user_id = columns.user_id

@@ -5,18 +5,21 @@ They are read as the other lists that may hold every account, with only the colu
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from pciops.accounts import loading, machines
 from pciops.accounts.machines import MachineReason, Named
 from pciops.keystone import database
 from pciops.keystone.models import LocalUser, User
+from pciops.lib.keyset import batched
 from pciops.reports.account_lists import CHUNK, YEAR, Selection, stretches
 from pciops.reports.columns import password_cells
 from pciops.reports.spool import Spool
 
 _COLUMNS: Final = ("pk", "user_id", "name", "domain_id")
+_Row = tuple[Any, ...]  # the values of these
 
 
 @dataclass(kw_only=True)
@@ -31,15 +34,12 @@ class MachineLists:
     def read(cls, selection: Selection) -> MachineLists:
         """Read the list as it is now."""
         lists = cls()
-        with database.reading():
-            local_users = selection.of_domain(LocalUser.objects.all())
-            rows = machines.candidates(local_users, machines.LOCAL)
-        for stretch in stretches(rows, _COLUMNS):
-            for start in range(0, len(stretch), CHUNK):
-                lists._add(stretch[start : start + CHUNK], selection)
+        for rows in _candidates(selection):
+            for chunk in batched(rows, CHUNK):
+                lists._add(chunk, selection)
         return lists
 
-    def _add(self, chunk: list[tuple[int, str, str, str]], selection: Selection) -> None:
+    def _add(self, chunk: list[_Row], selection: Selection) -> None:
         directory, now = selection.directory, selection.now
         reasons = machines.reasons_of((Named(*row[1:]) for row in chunk), directory.kinds)
         # Service accounts have a list of their own.
@@ -63,3 +63,19 @@ class MachineLists:
             )
             self.enabled += enabled
             self.old += enabled and bool(created_at and now - created_at > YEAR)
+
+
+def _candidates(selection: Selection) -> Iterator[list[_Row]]:
+    """Yield the rows of the machines, and of a few other users."""
+    local_users = selection.of_domain(LocalUser.objects.all())
+    ids = machines.candidate_ids()
+    if ids is None:
+        with database.reading():
+            rows = machines.candidates(local_users, machines.LOCAL)
+        yield from stretches(rows, _COLUMNS)
+        return
+    for some in batched(sorted(ids), CHUNK):
+        with database.reading():
+            own = local_users.filter(user_id__in=some).order_by("user_id")
+            found = list(own.values_list(*_COLUMNS))
+        yield found

@@ -8,18 +8,23 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 from hypothesis import example, given
+from pytest_django import Settings
 
+from pciops.accounts.models import MachineRecord
 from pciops.accounts.states import EXPIRED, EXPIRING, INACTIVE, MUST_CHANGE, NO_EXPIRY
 from pciops.keystone.models import User
 from pciops.lib import times
-from pciops.reports import account_lists, password_lists
+from pciops.reports import account_lists, machine_lists, password_lists
 from pciops.reports.account_lists import Directory, Selection, UserLists
+from pciops.reports.machine_lists import MachineLists
 from pciops.reports.password_lists import PasswordLists
 from tests.accounts.scenes import EDGES, SPECIAL, Scene, by_rule, scenes, trying
 from tests.factories import (
     NOW,
     POLICY,
     PasswordRow,
+    grant,
+    make_credential,
     make_federated_user,
     make_ldap_user,
     make_user,
@@ -115,6 +120,27 @@ def test_a_domain_has_only_its_own_accounts() -> None:
     spools = (users.states[INACTIVE], passwords.states[MUST_CHANGE], users.not_covered)
 
     assert [[row[2] for row in spool.rows()] for spool in spools] == [["Other"]] * 3
+
+
+@pytest.mark.parametrize("chunk", [1, 100])
+@pytest.mark.parametrize("patterns", [[], ["svc-*"]])
+def test_machines_are_listed_with_and_without_names_that_make_them(
+    patterns: list[str], chunk: int, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SERVICE_NAME_PATTERNS = patterns
+    monkeypatch.setattr(machine_lists, "CHUNK", chunk)
+    holder, robot, admin, nova = map(make_user, ("holder", "robot", "admin", "nova"))
+    for name in ("svc-backup", "ann"):
+        make_user(name)
+    for user in (holder, admin, make_user("elsewhere", domain_id="other")):
+        make_credential(user)
+    grant(admin, "admin")
+    grant(nova, "service")
+    MachineRecord.objects.create(user_id=robot.id, is_machine=True)
+    lists = MachineLists.read(select("default"))
+
+    named = {"svc-backup"} if patterns else set()
+    assert {row[1] for row in lists.rows.rows()} == {"holder", "robot"} | named
 
 
 @pytest.mark.parametrize("local", [0, 1, 3])

@@ -136,10 +136,11 @@ def report(stored: StoredReport) -> Report:
 
 
 def rows(stored: StoredReport, table: str) -> Iterator[Row]:
-    """Yield all rows of a table, reading a chunk at a time."""
-    for number in range(stored.rows.filter(table=table).count()):
-        data = stored.rows.values_list("data", flat=True).get(table=table, number=number)
-        yield from spool.decompressed(bytes(data))
+    """Yield all rows of a table, reading a few chunks at a time."""
+    chunks = stored.rows.filter(table=table).order_by("number").values_list("data", flat=True)
+    for number in range(0, chunks.count(), AT_ONCE):
+        for data in chunks.filter(number__gte=number)[:AT_ONCE]:
+            yield from spool.decompressed(bytes(data))
 
 
 def anchor(stored: StoredReport) -> Anchor | None:

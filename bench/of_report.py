@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from django.db import connections
@@ -58,6 +59,13 @@ def measured(bench: Bench) -> Iterator[Row]:
     yield _row(f"keeping it with its {rows:,} rows", kept, None, "", kept=True)
     stored = store.newest(str(week), "")
     assert stored is not None
+    later = now + timedelta(days=7)
+    took = once(
+        lambda: build(weeks.last_ended(later), cloud=CloudSources(now=later)).tables.close()
+    )
+    yield _row(
+        "building the next week's, with new roles", took, None, f"{BUILD} s", kept=took <= BUILD
+    )
     for name, format_ in FORMATS.items():
         took = once(lambda: [len(block) for block in format_.blocks(content_of(stored))])  # noqa: B023 called at once
         limit = f"{PDF} s" if name == "pdf" else ""

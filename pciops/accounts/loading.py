@@ -25,7 +25,7 @@ from pciops.keystone.fields import EPOCH, from_int
 from pciops.keystone.models import Credential, FederatedUser, LocalUser, Password, User, UserOption
 from pciops.keystone.options import MFA_RULES
 from pciops.lib import times
-from pciops.lib.jsontext import array, decoded, decoded_all
+from pciops.lib.jsontext import decoded, decoded_all, json_array
 
 Options = Mapping[str, Mapping[str, Any]]  # user id → option id → decoded value
 
@@ -104,7 +104,7 @@ def rows_with_passwords(
     For thousands of accounts that takes less time than two statements. A join would have to look
     at each password and ask whether there is a newer one.
     """
-    columns = array(*_password_columns())
+    columns = json_array(*_password_columns())
     newest = Subquery(passwords_newest_first().values(columns=columns)[:1])
     found = {row.local_id: row for row in local_user_rows(rows, newest)}
     held = {

@@ -27,7 +27,7 @@ def decoded_all(texts: Iterable[str]) -> list[Any]:
     return every
 
 
-def array(*columns: str | Combinable) -> JSONArray:
+def json_array(*columns: str | Combinable) -> JSONArray:
     """Return these columns as one, the text of an array."""
     return JSONArray(*columns, output_field=TextField())
 
@@ -37,4 +37,4 @@ def rows_of(rows: QuerySet[Any], *columns: str | Combinable) -> list[list[Any]]:
 
     Booleans come as 0 and 1, times as text.
     """
-    return decoded_all(rows.values_list(array(*columns), flat=True))
+    return decoded_all(rows.values_list(json_array(*columns), flat=True))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pciops.keystone.models import User
+from pciops.keystone.models import Project, User
 from pciops.reports.archive import store
 from pciops.reports.build import build
 from pciops.reports.sections import entitlements
@@ -128,3 +128,33 @@ def test_roles_that_are_new_since_last_week_are_marked() -> None:
     assert {row["role"]: row["new"] for row in held(sources)} == {"admin": True, "member": False}
     assert {row["new"] for row in held()} == {None}
     assert figures("7.2")["entitlements_new"] is None
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 100])
+def test_only_roles_that_the_week_before_lacks_are_new(
+    chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entitlements, "CHUNK", chunk)
+    web, shop = make_project("web"), make_project("shop")
+    users = [make_user(f"user{number}") for number in range(8)]
+    for user in users:
+        grant(user, "member", on=web)
+    crew = make_group(*users[:4], name="crew")
+    grant(crew, "reader", on=shop)
+    with build(WEEK.before, cloud=CloudSources(now=NOW)) as built:
+        before = store.keep(built, initiator=make_initiator())
+    for user in users[::3]:
+        grant(user, "member", on=shop)  # the same role elsewhere
+        grant(user, "member", on=web, inherited=True)  # the same role and project
+    Project.objects.using("keystone").filter(id=web.id).update(name="renamed")
+    sources = Sources(week=WEEK, scope=None, cloud=CloudSources(now=NOW), before=before)
+    rows = held(sources)
+
+    assert {facts(row)[1:] for row in rows if not row["new"]} == {
+        ("member", "project", "renamed", "Default", False, ""),
+        ("reader", "project", "shop", "Default", False, "crew"),
+    }
+    assert sorted(row["user_name"] for row in rows if row["new"]) == sorted(
+        2 * [f"user{number}" for number in (0, 3, 6)]
+    )
+    assert len(rows) == 8 + 4 + 6

@@ -64,7 +64,7 @@ def measured(bench: Bench) -> Iterator[Row]:
         lambda: build(weeks.last_ended(later), cloud=CloudSources(now=later)).tables.close()
     )
     yield _row(
-        "building the next week's, with new roles", took, None, f"{BUILD} s", kept=took <= BUILD
+        "building the next week's, compared with it", took, None, f"{BUILD} s", kept=took <= BUILD
     )
     for name, format_ in FORMATS.items():
         took = once(lambda: [len(block) for block in format_.blocks(content_of(stored))])  # noqa: B023 called at once

@@ -36,6 +36,7 @@ _LOCAL_USER_COLUMNS: Final = (
     *("user_id", "name", "domain_id", "user__domain__name", "user__extra", "user__enabled"),
     *("user__created_at", "user__last_active_at", "failed_auth_count", "failed_auth_at"),
 )
+NAMES: Final = ("local_user__name", "nonlocal_user__name")  # of `user_names`, after the id
 _USER_COLUMNS: Final = (
     *("id", "local_user__name", "domain_id", "domain__name", "extra", "enabled", "created_at"),
     *("last_active_at", "local_user__failed_auth_count", "local_user__failed_auth_at"),

@@ -127,7 +127,7 @@ def _read_activity(lists: UserLists, selection: Selection) -> None:
         rule=_first_rule(rules), unused=_first_rule([unused])
     )
     columns = (
-        *("pk", "local_user__name", "nonlocal_user__name", "domain_id"),
+        *("pk", *loading.NAMES, "domain_id"),
         *("rule", "unused", "last_active_at", "created_at"),
     )
     exempt = exempt_ids(Q(option_id=options.IGNORE_USER_INACTIVITY))

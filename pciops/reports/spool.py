@@ -24,6 +24,7 @@ from pciops.reports.value import Column, Report, Row, Table
 
 FIRST_ROWS: Final = 500  # that pages show
 CHUNK_ROWS: Final = 1000  # a quarter of a megabyte of lines, a fifth of that when compressed
+CHUNK_SIZE: Final = 2 * 1024 * 1024  # bytes of lines: those of long rows are halved
 IN_MEMORY: Final = 256 * 1024  # bytes of chunks that need no file yet
 LEVEL: Final = 3  # of zlib: half the time of its default, and a twentieth more bytes
 
@@ -121,6 +122,11 @@ class Spool:
 
     def _compress(self, rows: Sequence[Row]) -> None:
         text = canonical_lines(rows).encode("utf-8", "replace")
+        if len(text) > CHUNK_SIZE and len(rows) > 1:
+            half = len(rows) // 2
+            self._compress(rows[:half])
+            self._compress(rows[half:])
+            return
         self._hash.update(text)
         data = zlib.compress(text, LEVEL)
         self._file.seek(0, 2)

@@ -21,6 +21,7 @@ from pciops.events.models import Storm
 from pciops.events.storms import storms
 from pciops.keystone import database
 from pciops.keystone.models import LocalUser, User
+from pciops.lib import jsontext
 from tests.events.factories import failure, save_attempts
 from tests.factories import NOW, POLICY, make_locked_user, make_user
 from tests.support.mariadb import MariaDB, keystone_at
@@ -80,6 +81,18 @@ def test_id_with_other_characters_hides_no_other_account() -> None:
     accounts = selectors.get_many([ann.id, EMOJI, "中", bob.id], scope=None)
 
     assert [account.name for account in accounts] == ["ann", "bob"]
+
+
+def test_names_in_rows_of_json_are_those_of_columns() -> None:
+    for name in ("".join(map(chr, range(33))), '"\\/],[', "\x7fé", "x" * 255):
+        make_user(name)
+    rows = LocalUser.objects.order_by("pk")
+    columns = ("pk", "user_id", "name", "user__enabled")
+
+    found = jsontext.rows_of(rows, *columns)
+
+    assert len(found) == 4
+    assert found == [list(row) for row in rows.values_list(*columns)]
 
 
 def test_names_are_still_resolved_beside_such_an_id() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 
 import pytest
 from hypothesis import given
@@ -45,6 +46,19 @@ def test_rows_beyond_a_chunk_and_beyond_memory_are_returned(
 
     assert len(list(filled.chunks())) == 250
     assert list(filled.rows()) == rows
+
+
+def test_chunks_of_long_rows_are_small_enough_for_a_database(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(spool, "CHUNK_SIZE", 100)
+    rows = [(number, "é" * 30) for number in range(50)]
+    filled = Spool.of([*rows, (50, "é" * 300)])
+    sizes = [len(zlib.decompress(chunk.data)) for chunk in filled.chunks()]
+
+    assert all(size <= 100 for size in sizes[:-1])
+    assert list(filled.rows())[:50] == rows
+    assert filled.sha256 == Spool.of(list(filled.rows())).sha256
 
 
 def test_a_full_disk_is_an_error_of_the_list(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,6 @@ from pciops.reports.value import Cell, Column, Figure, Judgment, Row, Section, T
 CHUNK: Final = 5000  # roles in memory at a time, or a few more, and members of a group
 TARGETS: Final = 50_000  # names in memory
 SYSTEM: Final = "system"
-_NAMES: Final = ("local_user__name", "nonlocal_user__name")
 _UNKNOWN: Final = ("", "")  # a target without a name
 KEY: Final = "entitlements"  # of the table
 IDENTITY: Final = ("user_id", "role_id", "target_id", "inherited", "group_id")
@@ -167,8 +166,8 @@ def _tables(tables: ReportTables, every: Spool, of_administrators: Spool) -> tup
 class _Before:
     """The roles in the report of the week before.
 
-    Of each role 8 bytes stay in memory, its hash: a new role has that of an old one, and is not
-    found to be new, once in ten trillion times among a million.
+    Only the hash of each role stays in memory, 8 bytes. With a million of them, a new role has the
+    hash of an old one less than once in ten trillion times; it would not be marked as new.
     """
 
     def __init__(self, sources: Sources) -> None:
@@ -177,8 +176,7 @@ class _Before:
         self.known = report is not None and any(table.key == KEY for table in report.tables())
         self._hashes = array("q")
         if before is not None and self.known:
-            found = array("q", (hash(_identity(row)) for row in store.rows(before, KEY)))
-            self._hashes.extend(sorted(found))
+            self._hashes.extend(sorted(hash(_identity(row)) for row in store.rows(before, KEY)))
 
     def lacks(self, rows: list[Row]) -> list[bool | None]:
         """Return for each role whether it is new; None if there is no list to compare with."""
@@ -303,7 +301,7 @@ def _others(sources: Sources, user_ids: Collection[str]) -> dict[str, tuple[Cell
     cells = sources.cloud.directory.account_cells
     with database.reading():
         found = sources.selection.of_domain(User.objects.filter(id__in=user_ids))
-        rows = list(found.values_list("id", *_NAMES, "domain_id"))
+        rows = list(found.values_list("id", *loading.NAMES, "domain_id"))
         names = loading.user_names(row[:3] for row in rows)
     users = {user_id: cells(user_id, names[user_id], of) for user_id, _, _, of in rows}
     if sources.scope is None:

@@ -19,6 +19,8 @@ from typing import Any, Final, ParamSpec, TypeVar
 from django.db import DatabaseError, Error, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from pciops.lib import triggers
+
 # Six processes that append to the audit log on three nodes at once have needed more than ten. All
 # pauses together take eight seconds on average.
 ATTEMPTS: Final = 30
@@ -54,8 +56,8 @@ LOST: Final[Codes] = frozenset(
         "57P01",
     }
 )
-# MariaDB's error 1064 has these words if it could not parse a trigger as it opened the table: the
-# statement was not executed. A Galera node answered so to two processes; the cause is not known.
+# MariaDB's error 1064 has these words if it was stopped while it parsed the triggers of the table:
+# see triggers.read_again. The statement was not executed.
 _UNREAD_TRIGGER: Final = "has an error in its body"
 _NO_CONNECTION: Final[Codes] = frozenset({2002, 2003})  # while another node takes over
 _AFTER_LOSS: Final = CONFLICTS | LOST | _NO_CONNECTION
@@ -105,7 +107,7 @@ def run(
             repeatable = safe and (known or isinstance(error, again_after))
             if pause is None or not outermost or not repeatable:
                 raise
-            _wait(pause, error)
+            _wait(pause, error, connection)
     raise AssertionError("the last attempt returns or raises")
 
 
@@ -150,7 +152,7 @@ def repeat_statement(
         except Error as error:
             if pause is None or not codes_of(error) & CONFLICTS:
                 raise
-            _wait(pause, error)
+            _wait(pause, error, context["connection"])
     raise AssertionError("the last attempt returns or raises")
 
 
@@ -162,7 +164,10 @@ def _pauses() -> Iterator[float | None]:
     yield None
 
 
-def _wait(pause: float, error: Exception) -> None:
-    codes = ", ".join(sorted(map(str, codes_of(error)))) or type(error).__name__
-    log.info("repeating a transaction after %s", codes)
+def _wait(pause: float, error: Exception, connection: BaseDatabaseWrapper) -> None:
+    codes = codes_of(error)
+    words = ", ".join(sorted(map(str, codes))) or type(error).__name__
+    log.info("repeating a transaction after %s", words)
+    if "unread trigger" in codes:
+        triggers.read_again(connection)
     time.sleep(pause)

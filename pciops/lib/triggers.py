@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from pciops.lib import privileges
@@ -76,6 +76,26 @@ def installed(guards: Sequence[Guard], using: str = "default") -> set[str]:
         return {row[0] for row in cursor.fetchall()} & {guard.name for guard in guards}
 
 
+def read_again(connection: BaseDatabaseWrapper) -> None:
+    """Let MariaDB read the triggers of all tables again; not within a transaction.
+
+    MariaDB parses the triggers of a table each time it opens it. If the statement is stopped just
+    then, by a conflict on a Galera cluster or a time limit, the table stays open without them, and
+    refuses the writes of everybody (seen in 10.11). ALTER TABLE lets all nodes open it again, and
+    ENABLE KEYS changes nothing in it.
+    """
+    if connection.vendor != "mysql":
+        return
+    try:
+        # A statement of a transaction is not repeated by the connection itself.
+        with transaction.atomic(connection.alias), connection.cursor() as cursor:
+            cursor.execute(_GUARDED)
+            for (table,) in cursor.fetchall():
+                cursor.execute(f"ALTER TABLE {connection.ops.quote_name(table)} ENABLE KEYS")
+    except DatabaseError as error:
+        log.warning("cannot let the database read triggers again: %s", error.args[-1])
+
+
 def _of_another_login(guards: Sequence[Guard], connection: BaseDatabaseWrapper) -> set[str]:
     """Return the names of the guards whose triggers run with the rights of another login."""
     if connection.vendor != "mysql":
@@ -102,6 +122,12 @@ _LISTED: Final = {
     "postgresql": "SELECT tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid "
     "WHERE pg_table_is_visible(pg_class.oid)",
 }
+
+
+_GUARDED: Final = (
+    "SELECT DISTINCT event_object_table FROM information_schema.triggers "
+    "WHERE trigger_schema = DATABASE()"
+)
 
 
 def _statements(connection: BaseDatabaseWrapper, guard: Guard) -> list[str]:

@@ -209,8 +209,9 @@ def site(
         site.grant(mariadb)
         with site:
             yield site
+            # As an interpreter ends, a socket may go before its owner, which would have closed it.
+            assert "ResourceWarning" not in site.logs()
     assert "Traceback" not in site.logs()  # whatever the tests did to it
-    assert "ResourceWarning" not in site.logs()
 
 
 # --- Clients ------------------------------------------------------------------------------------

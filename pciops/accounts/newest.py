@@ -10,7 +10,7 @@ five times as long. So only the inner SELECT is Django's.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
@@ -62,24 +62,22 @@ def count(buckets: Buckets, *, exempt: QuerySet[Any]) -> list[tuple[str, int, in
 
 @database.reading()
 def read(buckets: Buckets) -> list[NewestPassword]:
-    """Return the newest passwords, without those in the bucket None."""
+    """Return the newest passwords, without those in the bucket None; the SELECT has `_code`."""
     packed, parameters = _packed(buckets)
     rows = _fetch(
         "SELECT own.id, own.local_user_id, own.created_at_int, own.expires_at_int,"  # noqa: S608 (Django's SQL)
-        f" newest.packed %% {BUCKETS} FROM ({packed}) newest LEFT JOIN password own"
+        f" {BUCKETS - 1} - newest.packed %% {BUCKETS} FROM ({packed}) newest LEFT JOIN password own"
         f" ON own.local_user_id = newest.local_user_id AND (newest.packed < {_PACKED}"
         f" OR own.created_at_int >= (newest.packed - newest.packed %% {_PACKED}) / {_PACKED})"
         f" WHERE newest.packed %% {BUCKETS} <> %s",
         [*parameters, _code(buckets.index(None))],
     )
-    found: dict[int, list[NewestPassword]] = defaultdict(list)
-    for *columns, code in rows:
-        password = NewestPassword._make((*columns, _code(code)))
-        found[password.local_id].append(password)
-    equally_old = [local_id for local_id, own in found.items() if len(own) > 1]
+    found = list(map(NewestPassword._make, rows))
+    numbers = Counter(password.local_id for password in found)
+    equally_old = [local_id for local_id, number in numbers.items() if number > 1]
     newest = [newest_password(own) for own in passwords(equally_old).values()]
     chosen = {password.pk for password in newest if password}
-    return [row for own in found.values() for row in own if len(own) == 1 or row.pk in chosen]
+    return [row for row in found if numbers[row.local_id] == 1 or row.pk in chosen]
 
 
 def _packed(buckets: Buckets) -> tuple[str, list[Any]]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from django.db.models import QuerySet, TextField
+from django.db.models import Aggregate, Count, QuerySet, TextField
 from django.db.models.expressions import Combinable
 from django.db.models.functions import JSONArray
 
@@ -32,9 +32,25 @@ def json_array(*columns: str | Combinable) -> JSONArray:
     return JSONArray(*columns, output_field=TextField())
 
 
+class _Joined(Aggregate):
+    """The texts of all rows with commas between them, of MariaDB, MySQL, and SQLite."""
+
+    function = "GROUP_CONCAT"
+    output_field = TextField()
+
+
 def rows_of(rows: QuerySet[Any], *columns: str | Combinable) -> list[list[Any]]:
-    """Read columns of many rows, each row as one array: PyMySQL takes longer for each column.
+    """Read columns of thousands of rows as one text: PyMySQL takes longer for each row and column.
 
     Booleans come as 0 and 1, times as text.
+
+    Args:
+        rows: not sliced; they may come in another order.
     """
-    return decoded_all(rows.values_list(json_array(*columns), flat=True))
+    array = json_array(*columns)
+    found = rows.aggregate(text=_Joined(array), number=Count("*"))
+    every = decoded(f"[{found['text'] or ''}]")
+    if every is not None and len(every) == found["number"]:
+        return cast("list[list[Any]]", every)
+    # The database has cut the text off, by group_concat_max_len or max_allowed_packet.
+    return decoded_all(rows.values_list(array, flat=True))

@@ -180,18 +180,25 @@ def stretches(rows: QuerySet[Any], columns: tuple[str, ...]) -> Iterator[list[tu
     Each statement looks at a fixed number of rows of the table, however few of them meet the
     conditions: `keyset.chunks` would look at the whole table for the last chunk.
     """
-    keys = rows.model._default_manager.order_by("pk").values_list("pk", flat=True)
-    stretch = Q()
-    while True:
+    for stretch in ranges(rows.model._default_manager.all(), "pk", STRETCH):
         with database.reading():
-            end = keys.filter(stretch)[STRETCH - 1 : STRETCH].first()
-            here = rows.filter(stretch, **({} if end is None else {"pk__lte": end}))
-            chunk = list(here.order_by("pk").values_list(*columns))
+            chunk = list(rows.filter(stretch).order_by("pk").values_list(*columns))
         if chunk:
             yield chunk
+
+
+def ranges(rows: QuerySet[Any], column: str, size: int) -> Iterator[Q]:
+    """Yield conditions on an indexed column, each of which `size` rows meet, or a few more."""
+    keys = rows.order_by(column).values_list(column, flat=True)
+    begin = Q()
+    while True:
+        with database.reading():
+            end = keys.filter(begin)[size - 1 : size].first()
         if end is None:
+            yield begin
             return
-        stretch = Q(pk__gt=end)
+        yield begin & Q(**{f"{column}__lte": end})
+        begin = Q(**{f"{column}__gt": end})
 
 
 def _first_rule(rules: Iterable[Q]) -> Case:

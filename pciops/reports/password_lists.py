@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -19,6 +19,7 @@ from pciops.keystone import database, options
 from pciops.keystone.fields import from_int
 from pciops.keystone.models import LocalUser, Password
 from pciops.lib import jsontext, keyset
+from pciops.lib.threads import read_ahead
 from pciops.reports import lifetimes
 from pciops.reports.account_lists import CHUNK, Selection, exempt_ids
 from pciops.reports.columns import password_cells
@@ -40,41 +41,49 @@ class PasswordLists:
     long_lived: Spool = field(default_factory=Spool)
     numbers: Counter[str] = field(default_factory=Counter)
     expiring: Counter[int] = field(default_factory=Counter)  # days → passwords expiring within
+    # Domain id and state → accounts, as a census has them: EXPIRING is for the days of the site.
+    numbers_by_state: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     @classmethod
     def read(cls, selection: Selection) -> PasswordLists:
         """Read all of the lists as they are now: the passwords, and then who has them."""
         lists = cls(states={state: Spool() for state in BY_PASSWORD if state})
-        policy, now = replace(selection.policy, expiring_days=EXPIRING_DAYS), selection.now
+        days = max(EXPIRING_DAYS, selection.policy.expiring_days)
+        policy, now = replace(selection.policy, expiring_days=days), selection.now
         buckets = [
             *(state.row_condition(policy, now) if state else None for state in BY_PASSWORD),
             lifetimes.long_lived(now),
         ]
         exempt = exempt_ids(Q(option_id=options.IGNORE_PASSWORD_EXPIRY))
-        for passwords in keyset.batched(sorted(newest.read(buckets)), CHUNK):
-            lists._add(passwords, selection, exempt)
+        for chunk in read_ahead(_with_holders(newest.read(buckets), selection)):
+            lists._add(chunk, selection, exempt)
         return lists
 
-    def _add(self, passwords: list[NewestPassword], selection: Selection, exempt: set[str]) -> None:
+    def _add(self, chunk: _Chunk, selection: Selection, exempt: set[str]) -> None:
         cells, now = selection.directory.account_cells, selection.now
         ends = {days: now + timedelta(days=days) for days in EXPIRING_COUNTS}
-        holders, expiries = _holders(passwords, selection), _old_expiries(passwords)
+        soon = now + timedelta(days=selection.policy.expiring_days)
         too_long: list[tuple[_Holder, Row]] = []
-        for found in passwords:
-            user = holders.get(found.local_id)
+        for found in chunk.passwords:
+            user = chunk.holders.get(found.local_id)
             if user is None or user.user_id in exempt:
                 continue
-            created_at, expires_at = from_int(found.created_at_int), expiries.get(found.pk)
+            created_at, expires_at = from_int(found.created_at_int), chunk.expiries.get(found.pk)
             if found.expires_at_int is not None:
                 expires_at = from_int(found.expires_at_int)
             password = password_cells(bool(user.enabled), created_at, expires_at, now)
             row = *cells(user.user_id, user.name, user.domain_id), *password
             state = None if found.bucket == len(BY_PASSWORD) else BY_PASSWORD[found.bucket]
-            if state is not None:
-                self.states[state].append(row)
+            listed = counted = state
             if state is EXPIRING and expires_at is not None:
                 for days, end in ends.items():
                     self.expiring[days] += expires_at <= end
+                listed = state if expires_at <= ends[EXPIRING_DAYS] else None
+                counted = state if expires_at <= soon else None
+            if listed is not None:
+                self.states[listed].append(row)
+            if counted is not None:
+                self.numbers_by_state[user.domain_id, counted.name] += 1
             if user.enabled and lifetimes.is_too_long(created_at, expires_at, now):
                 too_long.append((user, row))
         self._add_long_lived(too_long, selection)
@@ -102,6 +111,19 @@ class _Holder(NamedTuple):
     name: str
     domain_id: str
     enabled: int | None  # 0 or 1
+
+
+class _Chunk(NamedTuple):
+    """Some passwords, who has them, and the expiries of `_old_expiries`."""
+
+    passwords: list[NewestPassword]
+    holders: dict[int, _Holder]
+    expiries: dict[int, datetime | None]
+
+
+def _with_holders(passwords: list[NewestPassword], selection: Selection) -> Iterator[_Chunk]:
+    for chunk in keyset.batched(sorted(passwords), CHUNK):
+        yield _Chunk(chunk, _holders(chunk, selection), _old_expiries(chunk))
 
 
 @database.reading()

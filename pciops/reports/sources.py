@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -30,6 +31,7 @@ from pciops.reports.factor_lists import FactorLists
 from pciops.reports.machine_lists import MachineLists
 from pciops.reports.models import StoredReport
 from pciops.reports.password_lists import PasswordLists
+from pciops.reports.roles_before import RolesBefore
 from pciops.reports.value import Found, Gap
 from pciops.reports.weeks import Week
 
@@ -54,8 +56,8 @@ class CloudSources:
 
     @cached_property
     def tally(self) -> CensusTally:
-        """A census of the moment the report is built."""
-        return census.count(policy=self.policy.policy, now=self.now)
+        """A census of the moment the report is built, without what `PasswordLists` counts."""
+        return census.count(policy=self.policy.policy, now=self.now, passwords=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +73,11 @@ class Sources:
         """Read what takes longest, all at once."""
         _ = self.selection  # reads the policy and the directory, which all of them use
         threads.at_once(
-            lambda: self.passwords, lambda: (self.users, self.machines, self.cloud.tally)
+            lambda: self.passwords,
+            lambda: (
+                *(self.users, self.machines, self.cloud.tally, self.user_rows),
+                *(self.privileged, self.enabled_people, self.factors, self.roles_before),
+            ),
         )
 
     @property
@@ -120,6 +126,11 @@ class Sources:
     def machines(self) -> MachineLists:
         """The local machines that are no service accounts."""
         return MachineLists.read(self.selection)
+
+    @cached_property
+    def roles_before(self) -> RolesBefore:
+        """The roles of the week before."""
+        return RolesBefore(self.before)
 
     @property
     def programs(self) -> int:
@@ -261,8 +272,17 @@ class Sources:
         )
 
     def count(self, state: str, kind: str = EVERY) -> int:
-        """Return how many accounts of a kind are in a state, by the census of the moment."""
-        return self.cloud.tally.numbers.get((self.scope or CLOUD, state, kind), 0)
+        """Return how many accounts of a kind are in a state."""
+        return self.numbers.get((self.scope or CLOUD, state, kind), 0)
+
+    @cached_property
+    def numbers(self) -> Mapping[tuple[str, str, str], int]:
+        """Domain id, state, and kind → accounts, as a census of the moment has them."""
+        numbers = Counter(self.cloud.tally.numbers)
+        for (domain_id, state), number in self.passwords.numbers_by_state.items():
+            for counted_for in {self.scope or CLOUD, domain_id}:
+                numbers[counted_for, state, EVERY] += number
+        return numbers
 
 
 def _finding(requirement: str, policy: Policy) -> PolicyFinding:

@@ -95,6 +95,21 @@ def test_names_in_rows_of_json_are_those_of_columns() -> None:
     assert found == [list(row) for row in rows.values_list(*columns)]
 
 
+def test_rows_of_json_are_complete_if_the_database_cuts_a_text_off() -> None:
+    for number in range(40):
+        make_user(f"user{number}")
+    rows = LocalUser.objects.order_by("pk")
+    with connections["keystone"].cursor() as cursor:
+        cursor.execute("SET SESSION group_concat_max_len = 1024")
+    try:
+        found = jsontext.rows_of(rows, "pk", "name")
+    finally:
+        with connections["keystone"].cursor() as cursor:
+            cursor.execute("SET SESSION group_concat_max_len = DEFAULT")
+
+    assert sorted(found) == [list(row) for row in rows.values_list("pk", "name")]
+
+
 def test_names_are_still_resolved_beside_such_an_id() -> None:
     ann = make_user("ann")
 

@@ -95,9 +95,9 @@ def test_a_late_report_says_how_late_it_is() -> None:
 def test_reports_of_one_time_count_the_accounts_once(monkeypatch: pytest.MonkeyPatch) -> None:
     counting, counts = census.count, []
 
-    def count(*, policy: Policy, now: datetime) -> CensusTally:
+    def count(*, policy: Policy, now: datetime, passwords: bool) -> CensusTally:
         counts.append(now)
-        return counting(policy=policy, now=now)
+        return counting(policy=policy, now=now, passwords=passwords)
 
     monkeypatch.setattr(census, "count", count)
     cloud = CloudSources(now=NOW)

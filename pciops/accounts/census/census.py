@@ -81,9 +81,10 @@ def take(*, policy: Policy, now: datetime) -> Census:
 
 
 @limits.of_job()
-def count(*, policy: Policy, now: datetime) -> CensusTally:
-    """Count all accounts."""
-    return counting.count(policy=policy, now=now, kinds=privileged.all_kinds())
+def count(*, policy: Policy, now: datetime, passwords: bool = True) -> CensusTally:
+    """Count all accounts, as `counting.count` does."""
+    kinds = privileged.all_kinds()
+    return counting.count(policy=policy, now=now, kinds=kinds, passwords=passwords)
 
 
 @retries.repeated

@@ -81,10 +81,16 @@ class CensusTally:
     attention: list[tuple[str, str]]  # (domain id, user id), the most urgent first
 
 
-def count(*, policy: Policy, now: datetime, kinds: Mapping[str, AccountKinds]) -> CensusTally:
-    """Count all accounts at `now`."""
+def count(
+    *, policy: Policy, now: datetime, kinds: Mapping[str, AccountKinds], passwords: bool = True
+) -> CensusTally:
+    """Count all accounts at `now`.
+
+    Args:
+        passwords: also those of no kind in the states of `BY_PASSWORD`, and when they expire.
+    """
     begun = time.monotonic()
-    scan = _scan(policy, now)
+    scan = _scan(policy, now, passwords=passwords)
     privileged_counts, attention = _count_privileged(kinds, policy, now)
     return CensusTally(
         counted_at=now,
@@ -154,10 +160,11 @@ class _Scan:
             self.days[domain_id, day, state.name] += number
 
 
-def _scan(policy: Policy, now: datetime) -> _Scan:
+def _scan(policy: Policy, now: datetime, *, passwords: bool) -> _Scan:
     scan = _Scan(policy, now)
     # Half of the time is the ranking of passwords. The two parts never add to the same key.
-    threads.at_once(partial(_count_passwords, scan), partial(_count_the_rest, scan))
+    parts = (_count_the_rest, _count_passwords) if passwords else (_count_the_rest,)
+    threads.at_once(*(partial(part, scan) for part in parts))
     return scan
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import heapq
-from array import array
-from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping
 from itertools import chain
 from operator import attrgetter, itemgetter
@@ -24,11 +22,12 @@ from pciops.keystone.models import (
     User,
     UserGroupMembership,
 )
-from pciops.lib import jsontext, keyset
+from pciops.lib import jsontext
 from pciops.lib.threads import read_ahead
-from pciops.reports.archive import store
+from pciops.reports import account_lists
 from pciops.reports.columns import ACCOUNT
 from pciops.reports.requirements import judge
+from pciops.reports.roles_before import IDENTITY, KEY
 from pciops.reports.sources import Sources
 from pciops.reports.spool import ReportTables, Spool
 from pciops.reports.value import Cell, Column, Figure, Judgment, Row, Section, Table
@@ -37,8 +36,6 @@ CHUNK: Final = 5000  # roles in memory at a time, or a few more, and members of 
 TARGETS: Final = 50_000  # names in memory
 SYSTEM: Final = "system"
 _UNKNOWN: Final = ("", "")  # a target without a name
-KEY: Final = "entitlements"  # of the table
-IDENTITY: Final = ("user_id", "role_id", "target_id", "inherited", "group_id")
 COLUMNS: Final = (
     *ACCOUNT,
     Column("role", "Role"),
@@ -73,14 +70,10 @@ _SCOPES: Final[Mapping[str, Any]] = {
     "domain": Assignment,
     "project": Assignment,
 }
-# The rest of the primary key of both tables, after the type.
-_BY_ACTOR: Final[keyset.Order[Any]] = keyset.Order(
-    (
-        keyset.Column(name="actor_id", kind=str),
-        keyset.Column(name="target_id", kind=str),
-        keyset.Column(name="role_id", kind=str),
-        keyset.Column(name="inherited", kind=int),
-    )
+# The primary key of both tables, after the type, and who holds the role.
+_COLUMNS: Final = (
+    *("actor_id", "target_id", "role_id", "inherited"),
+    *("local_user__name", "local_user__domain_id"),
 )
 
 
@@ -89,9 +82,9 @@ def section(sources: Sources, tables: ReportTables) -> Section:
     administrators = privileged.administrator_roles()
     every, of_administrators = Spool(), Spool()
     new = 0
-    before = _Before(sources)
+    before = sources.roles_before
     for rows in read_ahead(chain(_of_users(sources), _of_groups(sources))):
-        marks = before.lacks(rows)
+        marks = before.lacks(map(_identity, rows))
         new += marks.count(True)
         entries = [(*row, is_new) for row, is_new in zip(rows, marks, strict=True)]
         every.extend(entries)
@@ -163,36 +156,10 @@ def _tables(tables: ReportTables, every: Spool, of_administrators: Spool) -> tup
     )
 
 
-class _Before:
-    """The roles in the report of the week before.
-
-    Only the hash of each role stays in memory, 8 bytes. With a million of them, a new role has the
-    hash of an old one less than once in ten trillion times; it would not be marked as new.
-    """
-
-    def __init__(self, sources: Sources) -> None:
-        before = sources.before
-        report = store.report(before) if before else None
-        self.known = report is not None and any(table.key == KEY for table in report.tables())
-        self._hashes = array("q")
-        if before is not None and self.known:
-            self._hashes.extend(sorted(hash(_identity(row)) for row in store.rows(before, KEY)))
-
-    def lacks(self, rows: list[Row]) -> list[bool | None]:
-        """Return for each role whether it is new; None if there is no list to compare with."""
-        if not self.known:
-            return [None] * len(rows)
-        return [not self._has(hash(_identity(row))) for row in rows]
-
-    def _has(self, hash_: int) -> bool:
-        place = bisect_left(self._hashes, hash_)
-        return place < len(self._hashes) and self._hashes[place] == hash_
-
-
 # --- Reading, in constant memory ------------------------------------------------------------------
 def _of_users(sources: Sources) -> Iterator[list[Row]]:
     roles, targets = _roles(), _Targets(sources.scope)
-    for by_user in _grants("User", sources.scope):
+    for by_user in read_ahead(_grants("User", sources.scope)):
         users = _actors(sources, by_user)
         targets.read(by_user)
         yield [
@@ -251,16 +218,13 @@ def _grants(kind: str, domain_id: str | None) -> Iterator[_Grants]:
 
 
 def _read(model: Any, kind: str, scope: str, condition: Q) -> Iterator[_Grant]:
-    """Yield the roles of one type, in the order of the table's primary key."""
-    columns = [column.name for column in _BY_ACTOR.columns]
-    columns += ["local_user__name", "local_user__domain_id"]
-    rows = model.objects.filter(condition, type=f"{kind}{scope.title()}")
-    part = rows
-    with database.reading():
-        while found := jsontext.rows_of(_BY_ACTOR.sort(part)[:CHUNK], *columns):
-            batch = [_Grant(scope, *row) for row in found]
-            yield from batch
-            part = _BY_ACTOR.after_row(rows, batch[-1])
+    """Yield the roles of one type by actor."""
+    rows = model.objects.filter(type=f"{kind}{scope.title()}")
+    for those in account_lists.ranges(rows, "actor_id", CHUNK):
+        with database.reading():
+            found = jsontext.rows_of(rows.filter(those, condition), *_COLUMNS)
+        for row in sorted(found):
+            yield _Grant(scope, *row)
 
 
 def _members(sources: Sources, group_id: str) -> Iterator[dict[str, tuple[Cell, ...]]]:

@@ -125,7 +125,7 @@ def _reconciliation(rows: int, covered: int, not_covered: int) -> str:
 
 
 def _domain_rows(sources: Sources) -> Iterator[Row]:
-    numbers, names = sources.cloud.tally.numbers, sources.cloud.directory.domains
+    numbers, names = sources.numbers, sources.cloud.directory.domains
     domains = {domain for domain, state, _ in numbers if state == EVERY and domain != CLOUD}
     if sources.scope is not None:
         domains &= {sources.scope}

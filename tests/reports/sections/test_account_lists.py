@@ -10,6 +10,7 @@ from django.db import transaction
 from hypothesis import example, given
 from pytest_django import Settings
 
+from pciops.accounts.census import counting
 from pciops.accounts.models import MachineRecord
 from pciops.accounts.states import EXPIRED, EXPIRING, INACTIVE, MUST_CHANGE, NO_EXPIRY
 from pciops.keystone.models import User
@@ -39,23 +40,27 @@ def select(scope: str | None = None) -> Selection:
 
 
 def check(scene: Scene) -> None:
-    """Compare the lists with what the rules say of each account."""
-    policy = replace(
-        scene.policy,
-        inactive_soon_days=account_lists.INACTIVE_DAYS,
-        expiring_days=password_lists.EXPIRING_DAYS,
-    )
+    """Compare the lists with what the rules say of each account, and the numbers with a census."""
+    policy = replace(scene.policy, inactive_soon_days=account_lists.INACTIVE_DAYS)
+    listed = replace(policy, expiring_days=password_lists.EXPIRING_DAYS)
     with transaction.atomic(using="keystone"):
         for number, facts in enumerate(scene.users):
             make_user(f"user{number}", **facts)
-        expected = by_rule(replace(scene, policy=policy))
+        expected = by_rule(replace(scene, policy=listed))
+        numbers = counting.count(policy=policy, now=scene.now, kinds={}).numbers
         selection = Selection(scope=None, policy=policy, now=scene.now, directory=Directory.read())
-        lists = {**UserLists.read(selection).states, **PasswordLists.read(selection).states}
+        passwords = PasswordLists.read(selection)
+        lists = {**UserLists.read(selection).states, **passwords.states}
         transaction.set_rollback(True, using="keystone")
 
     for state, spool in lists.items():
         names = [str(row[1]) for row in spool.rows()]
         assert sorted(names) == sorted(expected[state.name]), state
+    assert passwords.numbers_by_state == {
+        (domain_id, state): number
+        for (domain_id, state, _), number in numbers.items()
+        if domain_id and state in {by_password.name for by_password in passwords.states}
+    }
 
 
 @trying
@@ -103,6 +108,16 @@ def test_expiring_passwords_are_counted_by_the_days_that_are_left() -> None:
 
     assert dict(lists.expiring) == {7: 2, 14: 4, 30: 6}
     assert lists.states[EXPIRING].count == 6
+
+
+@pytest.mark.parametrize(("days", "number"), [(7, 1), (30, 3), (60, 4)])
+def test_accounts_are_counted_as_expiring_by_the_days_of_the_site(days: int, number: int) -> None:
+    for left in (7, 8, 30, 31):
+        make_user(f"in{left}", passwords=[PasswordRow(expires_at=NOW + timedelta(days=left))])
+    lists = PasswordLists.read(replace(select(), policy=replace(POLICY, expiring_days=days)))
+
+    assert lists.numbers_by_state == {("default", "expiring"): number}
+    assert lists.states[EXPIRING].count == 3
 
 
 def test_a_domain_has_only_its_own_accounts() -> None:

@@ -91,8 +91,8 @@ def test_an_account_created_while_the_report_is_built_is_not_tested(
 ) -> None:
     counting = census.count
 
-    def slow(*, policy: policy.Policy, now: object) -> CensusTally:
-        tally = counting(policy=policy, now=NOW)
+    def slow(*, policy: policy.Policy, now: object, passwords: bool) -> CensusTally:
+        tally = counting(policy=policy, now=NOW, passwords=passwords)
         make_user("new")
         return tally
 

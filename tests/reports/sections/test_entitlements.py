@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from pciops.reports.archive import store
 from pciops.reports.build import build
 from pciops.reports.sections import entitlements
 from pciops.reports.sources import CloudSources, Sources
-from pciops.reports.spool import ReportTables
+from pciops.reports.spool import ReportTables, Spool
+from pciops.reports.value import Column
 from tests.factories import (
     NOW,
     grant,
@@ -128,6 +130,26 @@ def test_roles_that_are_new_since_last_week_are_marked() -> None:
     assert {row["role"]: row["new"] for row in held(sources)} == {"admin": True, "member": False}
     assert {row["new"] for row in held()} == {None}
     assert figures("7.2")["entitlements_new"] is None
+
+
+def test_roles_are_compared_by_the_columns_that_the_stored_list_has() -> None:
+    grant(make_user("ann"), "member", on=make_project("web"))
+    with build(WEEK.before, cloud=CloudSources(now=NOW)) as built:
+        [section] = [section for section in built.report.sections if section.key == "7.2"]
+        tables = tuple(
+            replace(table, columns=(Column("note", "Note"), *table.columns))
+            for table in section.tables
+        )
+        other = replace(section, tables=tables)
+        sections = tuple(other if each is section else each for each in built.report.sections)
+        rows = [("", *row) for row in built.tables.rows("entitlements")]
+        built.tables.spools["entitlements"] = Spool.of(rows)
+        stored = replace(built, report=replace(built.report, sections=sections))
+        before = store.keep(stored, initiator=make_initiator())
+
+    sources = Sources(week=WEEK, scope=None, cloud=CloudSources(now=NOW), before=before)
+
+    assert [(row["role"], row["new"]) for row in held(sources)] == [("member", False)]
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 100])

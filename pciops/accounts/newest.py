@@ -62,8 +62,9 @@ def count(buckets: Buckets, *, exempt: QuerySet[Any]) -> list[tuple[str, int, in
 
 @database.reading()
 def read(buckets: Buckets) -> list[NewestPassword]:
-    """Return the newest passwords, without those in the bucket None; the SELECT has `_code`."""
+    """Return the newest passwords, without those in the bucket None."""
     packed, parameters = _packed(buckets)
+    # The last column is the bucket, as `_code` returns it.
     rows = _fetch(
         "SELECT own.id, own.local_user_id, own.created_at_int, own.expires_at_int,"  # noqa: S608 (Django's SQL)
         f" {BUCKETS - 1} - newest.packed %% {BUCKETS} FROM ({packed}) newest LEFT JOIN password own"
